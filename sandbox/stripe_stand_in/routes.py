@@ -1,0 +1,203 @@
+"""Which operation does a request name, and what does it answer?"""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from .backend import Backend
+from .catalog import OBJECT_TYPES
+from .events import Event, as_fetched
+from .faults import ApiFault
+from .object_types import Body, ObjectType
+from .paging import page_v1, page_v2
+from .protocol import Answer, ApiError, Request, check_version, not_found
+from .reads import check_parent, includes, matching, retrieve, show
+from .state import Account, View
+
+MOST_EVENT_TYPES = 20
+"""Exact names that one list of events can be filtered by."""
+
+
+@dataclass(frozen=True)
+class Call:
+    backend: Backend
+    account: Account
+    request: Request
+    path_ids: dict[str, str]
+
+    @property
+    def parent(self) -> str:
+        return next((value for name, value in self.path_ids.items() if name != "id"), "")
+
+    def read_view(self) -> View:
+        """The account as a replica shows it that may be late."""
+        account, stale = self.account, self.backend.faults.stale("stale_reads", self.request.path)
+        if stale is None:
+            return account.view()
+        if "seconds" in stale:
+            return account.view(account.change_as_of(stale["seconds"]))
+        entity = account.entities.get(self.path_ids["id"])
+        if entity is None or entity.reads >= stale["reads"]:
+            return account.view()
+        entity.reads += 1
+        return account.view(entity.now.change - 1)
+
+    def list_view(self) -> View:
+        account, stale = self.account, self.backend.faults.stale("stale_lists", self.request.path)
+        if stale is None:
+            return account.view()
+        if "seconds" in stale:
+            return account.view(account.change_as_of(stale["seconds"]))
+        return account.view(len(account.changes) - stale["changes"])
+
+
+@dataclass(frozen=True)
+class Route:
+    path: str
+    """With placeholders, which is how Stripe names an endpoint."""
+    handle: Callable[[Call], Body]
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path))
+
+
+def _get_object(row: ObjectType) -> Callable[[Call], Body]:
+    def handle(call: Call) -> Body:
+        include = includes(row, call.request.params)
+        view = call.read_view()
+        check_parent(view, row, call.parent)
+        body = retrieve(view, row, call.path_ids["id"], call.backend.faults.settings)
+        if row.parent and body[row.parent] != call.parent:
+            raise not_found(row.missing, row.short, call.path_ids["id"])
+        return show(view, row, body, include)
+
+    return handle
+
+
+def _list_objects(row: ObjectType) -> Callable[[Call], Body]:
+    def handle(call: Call) -> Body:
+        params = call.request.params
+        include = includes(row, params)
+        view = call.list_view()
+        check_parent(view, row, call.parent)
+        found = matching(view, row, call.parent, params, call.backend.faults.settings)
+
+        def shown(body: Body) -> Body:
+            return show(view, row, body, include)
+
+        if row.is_v1:
+            return page_v1(call.request, found, shown)
+        return page_v2(call.request, found, row.page_size, shown)
+
+    return handle
+
+
+def _get_event(call: Call) -> Body:
+    event = call.account.events.get(call.path_ids["id"])
+    if event is None or event.created < _oldest(call):
+        raise not_found("not_found", "event", call.path_ids["id"])
+    return as_fetched(event, call.backend.faults.settings)
+
+
+def _list_events(call: Call) -> Body:
+    params = call.request.params
+    unknown = params.names - {"created", "limit", "object_id", "types", "page"}
+    types = params.lists.get("types", [])
+    if unknown or len(types) > MOST_EVENT_TYPES:
+        name = min(unknown, default="types")
+        raise ApiError(400, f"Not accepted: {name}", code="invalid_parameter", param=name)
+    bounds = {name: _instant(value) for name, value in params.objects.get("created", {}).items()}
+    object_id = params.texts.get("object_id")
+    found = [
+        (position, as_fetched(event, call.backend.faults.settings))
+        for position, event in reversed(list(enumerate(call.account.events.values())))
+        if (not types or event.type in types)
+        and object_id in (None, event.object_id)
+        and event.created >= _oldest(call)
+        and _within(event, bounds)
+    ]
+    return page_v2(call.request, found, 20, dict)
+
+
+def _oldest(call: Call) -> datetime:
+    kept = timedelta(seconds=call.backend.faults.settings["event_retention_seconds"])
+    return datetime.now(UTC) - kept
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise ApiError(400, f"Not a time: {text}", code="invalid_parameter", param="created") from None
+
+
+def _within(event: Event, bounds: dict[str, datetime]) -> bool:
+    created = datetime.fromisoformat(str(event.notification["created"]))
+    holds = {"gt": created.__gt__, "gte": created.__ge__, "lt": created.__lt__, "lte": created.__le__}
+    return all(holds[name](bound) for name, bound in bounds.items())
+
+
+ROUTES = (
+    Route("/v2/core/events", _list_events),
+    Route("/v2/core/events/{id}", _get_event),
+    *(Route(row.path, _get_object(row)) for row in OBJECT_TYPES.values()),
+    *(Route(row.list_path, _list_objects(row)) for row in OBJECT_TYPES.values()),
+)
+PATTERNS = tuple((route.pattern, route) for route in ROUTES)
+
+
+def find_route(request: Request) -> tuple[Route, dict[str, str]] | None:
+    for pattern, route in PATTERNS:
+        match = pattern.fullmatch(request.path)
+        if match and request.method == "GET":
+            return route, match.groupdict()
+    return None
+
+
+def respond(backend: Backend, request: Request) -> tuple[Answer, ApiFault | None]:
+    """The answer, and the fault that the wire still has to carry out on it."""
+    with backend.lock:
+        found = find_route(request)
+        operation = f"{request.method} {found[0].path if found else request.path}"
+        fault = backend.faults.api_fault(f"{request.path}?{request.query}" if request.query else request.path)
+        try:
+            answer = Answer(200, _handle(backend, request, operation, found, fault))
+        except ApiError as error:
+            answer = error.answer(v1=request.is_v1)
+        backend.requests[operation, answer.status] += 1
+    return answer, fault
+
+
+def _handle(
+    backend: Backend,
+    request: Request,
+    operation: str,
+    found: tuple[Route, dict[str, str]] | None,
+    fault: ApiFault | None,
+) -> Body:
+    error = fault.error() if fault else None
+    if error is not None:
+        raise error
+    account = _authenticate(backend, request)
+    check_version(request)
+    backend.limiter.check(
+        f"{account.context}/{account.livemode}",
+        operation,
+        backend.faults.settings["rate_limit"],
+        time.monotonic(),
+    )
+    if found is None:
+        message = f"Unrecognized request URL ({request.method}: {request.path})."
+        raise ApiError(404, message, code="" if request.is_v1 else "not_found")
+    route, path_ids = found
+    return route.handle(Call(backend, account, request, path_ids))
+
+
+def _authenticate(backend: Backend, request: Request) -> Account:
+    livemode = backend.keys.get(request.api_key)
+    if livemode is None:
+        raise ApiError(401, "Invalid API Key provided.", code="" if request.is_v1 else "invalid_api_key")
+    return backend.account(request.context, livemode=livemode)
