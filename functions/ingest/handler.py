@@ -1,0 +1,70 @@
+"""API Gateway request -> accept -> HTTP answer."""
+
+import asyncio
+import base64
+import binascii
+import json
+import os
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing_mirror.core.metrics import Metric
+from billing_mirror.flows.accept import LARGEST_BODY, Accepted, accept
+from billing_mirror.settings import IngestSettings
+from billing_mirror.wiring import door
+
+settings = IngestSettings.from_environment(os.environ)
+logger = Logger()
+metrics = Metrics()
+metrics.set_default_dimensions(stack=settings.stack_name)
+runner = asyncio.Runner()
+ports = door(settings)
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html"""
+    request = APIGatewayProxyEventV2(event)
+    body = _body(request)
+    if body is None:
+        accepted = Accepted(400, Metric.REJECTED, "the body is not base64, although the request says so")
+    else:
+        accepted = runner.run(accept(body, request.headers.get("stripe-signature"), ports))
+    _report(accepted, context.aws_request_id)
+    return {
+        "statusCode": accepted.status,
+        "headers": {"content-type": "application/json"},
+        "body": json.dumps({"reason": accepted.reason}),
+    }
+
+
+def _body(request: APIGatewayProxyEventV2) -> bytes | None:
+    """The bytes as they were sent, or None where they cannot be told."""
+    text = request.body or ""
+    if not request.is_base64_encoded:
+        return text.encode("utf-8", errors="surrogatepass")
+    if len(text) > 2 * LARGEST_BODY:
+        return text.encode("ascii", errors="replace")  # too large in any case: not worth decoding
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _report(accepted: Accepted, request_id: str) -> None:
+    metrics.add_metric(accepted.metric, MetricUnit.Count, 1)
+    notification = accepted.notification
+    logger.info(
+        accepted.reason,
+        extra={
+            "status": accepted.status,
+            "outcome": accepted.metric,
+            "request_id": request_id,
+            "event_id": notification.id if notification else None,
+            "event_type": notification.type if notification else None,
+        },
+    )

@@ -1,0 +1,88 @@
+"""SQS batch -> refresh -> batchItemFailures."""
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing_mirror.adapters.aws import THREADS
+from billing_mirror.adapters.tally import Tally
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.notification import Notification
+from billing_mirror.flows.refresh import Ended, Received, refresh
+from billing_mirror.settings import ProcessSettings
+from billing_mirror.wiring import desk
+
+SPARE_SECONDS = 10.0
+"""What is kept of the function's time for postponing and reporting what is not done."""
+
+settings = ProcessSettings.from_environment(os.environ)
+logger = Logger()
+metrics = Metrics()
+metrics.set_default_dimensions(stack=settings.stack_name)
+tally = Tally()
+runner = asyncio.Runner()
+runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+ports = desk(settings, tally)
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html"""
+    started = time.time()
+    deadline = started + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
+    batch = [_received(record) for record in SQSEvent(event).records]
+    results = runner.run(refresh(batch, ports, deadline=deadline))
+    for ended in results:
+        _report(ended, started)
+    for metric, count in tally.drain().items():
+        metrics.add_metric(metric, MetricUnit.Count, count)
+    return {
+        "batchItemFailures": [
+            {"itemIdentifier": ended.received.message_id} for ended in results if ended.later
+        ]
+    }
+
+
+def _received(record: SQSRecord) -> Received:
+    return Received(
+        message_id=record.message_id,
+        receipt=record.receipt_handle,
+        body=record.body,
+        sent_at=int(record.attributes.sent_timestamp) / 1000,
+        receive_count=int(record.attributes.approximate_receive_count),
+    )
+
+
+def _report(ended: Ended, started: float) -> None:
+    """One log line and one count for each message, and how long it was on its way."""
+    metrics.add_metric(ended.outcome.metric, MetricUnit.Count, 1)
+    metrics.add_metric(
+        Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - ended.received.sent_at) * 1000
+    )
+    message = ended.task.message if ended.task else None
+    subject = ended.task.subject if ended.task else None
+    event = message if isinstance(message, Notification) else None
+    lag = (ended.stored_at - event.created.timestamp()) * 1000 if event and ended.stored_at else None
+    if lag is not None:
+        metrics.add_metric(Metric.EVENT_TO_STORED_LAG, MetricUnit.Milliseconds, max(0.0, lag))
+    log = logger.warning if ended.reason else logger.info
+    log(
+        ended.reason or ended.outcome,
+        extra={
+            "outcome": ended.outcome,
+            "event_id": event.id if event else None,
+            "event_type": event.type if event else None,
+            "type": subject.type if subject else None,
+            "key": subject.key if subject else None,
+            "lag_ms": round(lag) if lag is not None else None,
+            "receive_count": ended.received.receive_count,
+            "trace": ended.trace or None,
+        },
+    )

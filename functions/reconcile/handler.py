@@ -1,0 +1,62 @@
+"""Schedule tick -> reconcile -> counts."""
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from billing_mirror.adapters.aws import THREADS
+from billing_mirror.adapters.tally import Tally
+from billing_mirror.core.catalog import RECONCILED
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.run import Resolution, Run
+from billing_mirror.flows.reconcile import reconcile
+from billing_mirror.settings import ReconcileSettings
+from billing_mirror.wiring import world
+
+SPARE_SECONDS = 30.0
+"""What is kept of the function's time for the last fetches and the record."""
+
+settings = ReconcileSettings.from_environment(os.environ)
+logger = Logger()
+metrics = Metrics()
+metrics.set_default_dimensions(stack=settings.stack_name)
+tally = Tally()
+runner = asyncio.Runner()
+runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+ports = world(settings, tally)
+
+
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
+    """One pass over every reconciled type; answers with the counts of each."""
+    deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
+    counts: dict[str, object] = {}
+    for row in RECONCILED:
+        run = runner.run(reconcile(row, ports, deadline=deadline))
+        counts[row.name] = _report(run)
+    for metric, count in tally.drain().items():
+        metrics.add_metric(metric, MetricUnit.Count, count)
+    return counts
+
+
+def _report(run: Run) -> dict[str, object]:
+    metrics.add_metric(Metric.OBJECTS_COMPARED, MetricUnit.Count, run.compared)
+    metrics.add_metric(Metric.DRIFT_FOUND, MetricUnit.Count, len(run.confirmed))
+    metrics.add_metric(Metric.DRIFT_REPAIRED, MetricUnit.Count, len(run.ended(Resolution.REPAIRED)))
+    metrics.add_metric(Metric.DRIFT_UNRESOLVED, MetricUnit.Count, len(run.ended(Resolution.UNRESOLVED)))
+    metrics.add_metric(Metric.FALSE_ALARMS, MetricUnit.Count, len(run.ended(Resolution.FALSE_ALARM)))
+    if run.complete:
+        # Only then: the alarm that watches for passes must not be calmed by one that stopped half-way.
+        metrics.add_metric(Metric.RECONCILE_SECONDS, MetricUnit.Seconds, run.seconds)
+    counts: dict[str, object] = {
+        name: value for name, value in run.entry().items() if name not in ("drifts", "expires_at")
+    }
+    log = logger.info if run.complete else logger.error
+    log(run.reason or "reconciled", extra={"type": run.type, **counts})
+    return counts

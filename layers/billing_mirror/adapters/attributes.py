@@ -1,0 +1,52 @@
+"""Values of ours as DynamoDB attributes, and back, exactly."""
+
+import zlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, cast
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.items import Item, Value
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+Attributes = dict[str, AttributeValueTypeDef]
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+def to_attributes(item: Mapping[str, Value]) -> Attributes:
+    """An item as DynamoDB's client takes it."""
+    return {name: _serializer.serialize(value) for name, value in item.items()}
+
+
+def from_attributes(attributes: Mapping[str, AttributeValueTypeDef]) -> Item:
+    """An item as we know it: whole numbers as ``int``, others as ``Decimal``, binaries as ``bytes``."""
+    return {name: _plain(_deserializer.deserialize(value)) for name, value in attributes.items()}
+
+
+def body_in(item: Item) -> JsonObject | None:
+    """The body that an item holds, whichever way it is kept."""
+    if isinstance(compressed := item.get("data_z"), bytes):
+        return bodies.read(zlib.decompress(compressed).decode("utf-8"))
+    data = item.get("data")
+    return data if isinstance(data, dict) else None
+
+
+def _plain(value: object) -> Value:
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else value
+        case dict():
+            return {name: cast("bodies.Json", _plain(member)) for name, member in value.items()}
+        case list():
+            return [cast("bodies.Json", _plain(element)) for element in value]
+        case None | bool() | str() | bytes():
+            return value
+        case _:
+            return bytes(cast(bytes, value))  # boto3's Binary

@@ -1,0 +1,55 @@
+"""Which failures of AWS may pass, and how its clients are configured."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from billing_mirror.core.errors import Retryable
+
+THREADS = 32
+"""Blocking calls that one container runs at once."""
+
+# The default read timeout is a minute: longer than API Gateway waits, and as long as `process` may run.
+QUICK = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=THREADS,
+)
+
+_PASSING = frozenset(
+    {
+        "AccessDenied",  # a policy that is being changed; nothing may be lost meanwhile
+        "AccessDeniedException",
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+    }
+)
+
+
+@contextmanager
+def passing_failures(service: str) -> Iterator[None]:
+    """Turns what may pass into :class:`Retryable`; lets the rest through."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _PASSING or status >= 500:
+            raise Retryable(f"{service} answered {code or status}") from error
+        raise
+    except BotoCoreError as error:
+        raise Retryable(f"{service} cannot be reached ({type(error).__name__})") from error
+
+
+def is_refused_condition(error: ClientError) -> bool:
+    """Whether a conditional write was refused because its condition does not hold."""
+    return error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"

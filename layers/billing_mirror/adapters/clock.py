@@ -1,0 +1,14 @@
+"""The machine's clock."""
+
+import asyncio
+import time
+
+
+class SystemClock:
+    """Implements ``flows.ports.Clock``."""
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,206 @@
+"""The mirror, as one DynamoDB table."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import ClientError
+
+from billing_mirror.core import times
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.errors import Retryable
+from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item
+from billing_mirror.core.known import Claim, Head
+from billing_mirror.core.subject import Scope, Subject
+
+from .attributes import Attributes, body_in, from_attributes, to_attributes
+from .aws import is_refused_condition, passing_failures
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+SERVICE = "DynamoDB"
+MOST_KEYS = 100
+"""Keys that one BatchGetItem takes."""
+BATCH_TRIES = 5
+HEAD_COLUMNS = ("token", "fetched_at", "digest", "stripe_version", "deleted", "customer", "parent")
+NEWER = "attribute_not_exists(pk) OR #token < :token"
+
+T = TypeVar("T")
+
+
+class DynamoMirror:
+    """Implements ``flows.ports.Mirror``."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
+        items = await self._items(subjects, OBJECT, HEAD_COLUMNS)
+        return {key: _head(item) for key, item in items.items()}
+
+    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
+        items = await self._items(subjects, CLAIM, ("claimed", "claimed_at"))
+        return {
+            key: Claim(_integer(item, "claimed"), times.seconds(str(item["claimed_at"])))
+            for key, item in items.items()
+        }
+
+    async def claim(self, subject: Subject, now: float) -> int:
+        with passing_failures(SERVICE):
+            answer = await asyncio.to_thread(
+                self._client.update_item,
+                TableName=self._table,
+                Key=to_attributes({"pk": subject.key, "sk": CLAIM}),
+                UpdateExpression="ADD claimed :one SET claimed_at = :now",
+                ExpressionAttributeValues=to_attributes({":one": 1, ":now": times.iso(now)}),
+                ReturnValues="UPDATED_NEW",
+            )
+        return _integer(from_attributes(answer["Attributes"]), "claimed")
+
+    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+        return await self._unless_newer(
+            lambda: self._client.put_item(
+                TableName=self._table,
+                Item=to_attributes({**item, "pk": subject.key, "sk": OBJECT, "token": token}),
+                ConditionExpression=NEWER,
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues=to_attributes({":token": token}),
+            )
+        )
+
+    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
+        # An update and not a put: the body that is there when the write lands is the last known one.
+        columns = {**tombstone, "token": token}
+        removed = [name for name in INDEX_COLUMNS if name not in columns]
+        return await self._unless_newer(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=to_attributes({"pk": subject.key, "sk": OBJECT}),
+                UpdateExpression=(
+                    "SET "
+                    + ", ".join(f"#{name} = :{name}" for name in columns)
+                    + " REMOVE "
+                    + ", ".join(f"#{name}" for name in removed)
+                ),
+                ConditionExpression=NEWER,
+                ExpressionAttributeNames={f"#{name}": name for name in (*columns, *removed)},
+                ExpressionAttributeValues=to_attributes(
+                    {f":{name}": value for name, value in columns.items()}
+                ),
+            )
+        )
+
+    async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
+        async for identifier in self._indexed("by-parent", scope=str(scope), parent=parent, type=type_name):
+            yield identifier
+
+    async def ids(self, scope: Scope, type_name: str) -> AsyncIterator[str]:
+        async for identifier in self._indexed("by-type", scope=str(scope), type=type_name):
+            yield identifier
+
+    async def body(self, subject: Subject) -> JsonObject | None:
+        with passing_failures(SERVICE):
+            answer = await asyncio.to_thread(
+                self._client.get_item,
+                TableName=self._table,
+                Key=to_attributes({"pk": subject.key, "sk": OBJECT}),
+                ConsistentRead=True,
+            )
+        return body_in(from_attributes(answer.get("Item", {})))
+
+    async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
+        with passing_failures(SERVICE):
+            await asyncio.to_thread(
+                self._client.put_item,
+                TableName=self._table,
+                Item=to_attributes({**entry, "pk": f"{scope}#{name}", "sk": times.iso(at)}),
+            )
+
+    async def _unless_newer(self, write: Callable[[], object]) -> bool:
+        with passing_failures(SERVICE):
+            try:
+                await asyncio.to_thread(write)
+            except ClientError as error:
+                if is_refused_condition(error):
+                    return False
+                raise
+        return True
+
+    async def _items(
+        self, subjects: Iterable[Subject], sort_key: str, columns: Sequence[str]
+    ) -> dict[str, Item]:
+        keys = sorted({subject.key for subject in subjects})
+        found: dict[str, Item] = {}
+        for start in range(0, len(keys), MOST_KEYS):
+            batch = [to_attributes({"pk": key, "sk": sort_key}) for key in keys[start : start + MOST_KEYS]]
+            for item in await self._batch(batch, columns):
+                found[str(item["pk"])] = item
+        return found
+
+    async def _batch(self, keys: list[Attributes], columns: Sequence[str]) -> list[Item]:
+        names = {f"#{name}": name for name in ("pk", *columns)}
+        found: list[Item] = []
+        for _ in range(BATCH_TRIES):
+            with passing_failures(SERVICE):
+                answer = await asyncio.to_thread(
+                    self._client.batch_get_item,
+                    RequestItems={
+                        self._table: {
+                            "Keys": keys,
+                            "ProjectionExpression": ", ".join(names),
+                            "ExpressionAttributeNames": names,
+                            # Read what was written last: what a claim compares itself with must not be old.
+                            "ConsistentRead": True,
+                        }
+                    },
+                )
+            found += [from_attributes(item) for item in answer["Responses"].get(self._table, [])]
+            unprocessed = answer["UnprocessedKeys"].get(self._table)
+            if not unprocessed:
+                return found
+            keys = [dict(key) for key in unprocessed["Keys"]]
+        raise Retryable(f"{SERVICE} left keys of a batch unprocessed")
+
+    async def _indexed(self, index: str, **values: str) -> AsyncIterator[str]:
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": " AND ".join(f"#{name} = :{name}" for name in values),
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in values.items()}),
+        }
+        while True:
+            with passing_failures(SERVICE):
+                answer = await asyncio.to_thread(lambda: self._client.query(**request))
+            for item in answer["Items"]:
+                yield str(from_attributes(item)["id"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _head(item: Item) -> Head:
+    return Head(
+        token=_integer(item, "token"),
+        fetched_at=times.seconds(str(item["fetched_at"])),
+        digest=str(item.get("digest", "")),
+        stripe_version=str(item["stripe_version"]),
+        deleted=item.get("deleted") is True,
+        customer=_text(item, "customer"),
+        parent=_text(item, "parent"),
+    )
+
+
+def _integer(item: Item, name: str) -> int:
+    value = item[name]
+    if not isinstance(value, int):
+        raise TypeError(f"{name} is not a whole number")
+    return value
+
+
+def _text(item: Item, name: str) -> str | None:
+    value = item.get(name)
+    return value if isinstance(value, str) else None

@@ -1,0 +1,58 @@
+"""The signing secrets and the Stripe key, from Secrets Manager."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from billing_mirror.core.errors import BadSetting, Retryable
+from billing_mirror.core.signature import secrets_in
+from billing_mirror.flows.ports import Clock
+
+REREAD_AFTER = 300
+"""Seconds for which a secret is used without looking again."""
+FORCED_AT_MOST_EVERY = 60.0
+"""Seconds between two forced looks, so that forged requests do not become requests to Secrets Manager."""
+
+
+class StoredText:
+    """One secret's text."""
+
+    def __init__(self, provider: SecretsProvider, arn: str, clock: Clock) -> None:
+        self._provider = provider
+        self._arn = arn
+        self._clock = clock
+        self._last_forced = clock.now()
+
+    def current(self) -> str:
+        return self._read(force=False)
+
+    def refreshed(self) -> str:
+        now = self._clock.now()
+        if now - self._last_forced < FORCED_AT_MOST_EVERY:
+            return self.current()
+        self._last_forced = now
+        return self._read(force=True)
+
+    def _read(self, *, force: bool) -> str:
+        try:
+            text = self._provider.get(self._arn, max_age=REREAD_AFTER, force_fetch=force)
+        except GetParameterError as error:
+            raise Retryable("Secrets Manager does not give out the secret") from error
+        return text.strip() if isinstance(text, str) else ""
+
+
+class StoredSigningSecrets:
+    """Implements ``flows.ports.SigningSecrets``: a text of one or more secrets, apart by white space."""
+
+    def __init__(self, text: StoredText) -> None:
+        self._text = text
+        if not secrets_in(text.current()):
+            raise BadSetting("the secret that SIGNING_SECRET_ARN names holds no signing secret (whsec_...)")
+
+    async def current(self) -> Sequence[str]:
+        return secrets_in(await asyncio.to_thread(self._text.current))
+
+    async def refreshed(self) -> Sequence[str]:
+        return secrets_in(await asyncio.to_thread(self._text.refreshed))

@@ -1,0 +1,69 @@
+"""The queue and the quarantine, as SQS queues."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .aws import passing_failures
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+SERVICE = "SQS"
+LONGEST_REASON = 1000
+"""Characters of a reason that are kept as a message attribute."""
+
+
+class SqsQueue:
+    """Implements ``flows.ports.Queue``."""
+
+    def __init__(self, client: SQSClient, queue_url: str, quarantine_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._quarantine_url = quarantine_url
+
+    async def send(self, body: str, *, group: str) -> None:
+        with passing_failures(SERVICE):
+            # A group on a standard queue gives fair shares; it does not order anything.
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+            await asyncio.to_thread(
+                self._client.send_message, QueueUrl=self._queue_url, MessageBody=body, MessageGroupId=group
+            )
+
+    async def quarantine(self, body: str, *, reason: str) -> None:
+        with passing_failures(SERVICE):
+            await asyncio.to_thread(
+                self._client.send_message,
+                QueueUrl=self._quarantine_url,
+                MessageBody=_allowed(body) or "(empty)",
+                MessageAttributes={
+                    "reason": {"DataType": "String", "StringValue": _allowed(reason)[:LONGEST_REASON] or "?"}
+                },
+            )
+
+    async def postpone(self, receipt: str, seconds: int) -> None:
+        with passing_failures(SERVICE):
+            await asyncio.to_thread(
+                self._client.change_message_visibility,
+                QueueUrl=self._queue_url,
+                ReceiptHandle=receipt,
+                VisibilityTimeout=seconds,
+            )
+
+
+def _allowed(text: str) -> str:
+    """``text`` with the characters that SQS does not take written as escapes, so that nothing is lost.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    return "".join(
+        character if _is_allowed(ord(character)) else f"\\u{ord(character):04x}" for character in text
+    )
+
+
+def _is_allowed(point: int) -> bool:
+    return (
+        point in (0x9, 0xA, 0xD)
+        or 0x20 <= point <= 0xD7FF
+        or 0xE000 <= point <= 0xFFFD
+        or 0x10000 <= point <= 0x10FFFF
+    )

@@ -1,0 +1,177 @@
+"""Stripe's API, read only."""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import requests
+import stripe
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.errors import BadSetting, Gone, MirrorError, Refused, Retryable, Unauthorized
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.pace import Pace
+from billing_mirror.flows.ports import Answer, Clock
+
+from .tally import Tally
+
+TIMEOUTS = (2.0, 10.0)
+"""Seconds to connect, and between two pieces of an answer."""
+
+_KEY = re.compile(r"(?:sk|rk)_(?:org_)?(live|test)_[A-Za-z0-9_]+", re.ASCII)
+
+# A file in the home folder and a header on each request that a read-only Lambda has no use for.
+stripe.enable_telemetry = False
+
+
+class StripeKey(Protocol):
+    """Where the API key comes from."""
+
+    def current(self) -> str: ...
+
+    def refreshed(self) -> str:
+        """The same, asked anew when the last time is long enough ago."""
+
+
+def is_live(key: str) -> bool:
+    """Whether an API key is a live one. Raises :class:`BadSetting` where that cannot be told."""
+    found = _KEY.fullmatch(key)
+    if found is None:
+        raise BadSetting(
+            "the secret that STRIPE_KEY_ARN names does not hold a Stripe API key (rk_live_..., rk_test_...)"
+        )
+    return found[1] == "live"
+
+
+class StripeApi:
+    """Implements ``flows.ports.Stripe``. Requests keep to ``pace``, and ``tally`` counts them."""
+
+    def __init__(
+        self, key: StripeKey, *, api_base: str, preview_version: str, pace: Pace, clock: Clock, tally: Tally
+    ) -> None:
+        self._key = key
+        self._livemode = is_live(key.current())
+        self._versions = {ApiLine.GA: stripe.api_version, ApiLine.PREVIEW: preview_version}
+        self._pace = pace
+        self._clock = clock
+        self._tally = tally
+        self._client = stripe.StripeClient(
+            key.current(),
+            base_addresses={"api": api_base},
+            http_client=stripe.RequestsClient(timeout=TIMEOUTS),
+            max_network_retries=0,  # the library would also retry what is ours to judge: 409 and 5xx
+        )
+
+    @property
+    def livemode(self) -> bool:
+        return self._livemode
+
+    def version(self, api: ApiLine) -> str:
+        return self._versions[api]
+
+    async def get(
+        self,
+        path: str,
+        *,
+        api: ApiLine,
+        context: str | None,
+        include: Sequence[str] = (),
+        event: str | None = None,
+    ) -> Answer:
+        await self._clock.sleep(self._pace.reserve(self._clock.now()))
+        options: dict[str, object] = {"stripe_version": self._versions[api]}
+        if context:
+            options["stripe_context"] = context
+        if include:
+            options["include"] = list(include)
+        if event:
+            options["headers"] = {"Stripe-Request-Trigger": f"event={event}"}
+        try:
+            return await asyncio.to_thread(self._get, path, options, self._versions[api])
+        except Retryable as error:
+            self._tally.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
+            if error.throttled:
+                self._pace.slow_down(self._clock.now())
+            raise
+        except Unauthorized:
+            self._tally.add(Metric.STRIPE_AUTH_FAILURES)
+            raise
+
+    def _get(self, path: str, options: Mapping[str, object], version: str) -> Answer:
+        key = self._key.current()
+        try:
+            try:
+                response = self._request(path, key, options)
+            except stripe.AuthenticationError:
+                # The key may have been rolled since it was read.
+                newer = self._key.refreshed()
+                if newer == key:
+                    raise
+                response = self._request(path, newer, options)
+        except stripe.StripeError as error:
+            raise _judged(error) from error
+        try:
+            body = bodies.read(response.body)
+        except bodies.Malformed as error:
+            raise Retryable(f"Stripe's answer cannot be read: {error}") from error
+        return Answer(body, response.body, version, response.request_id or "")
+
+    def _request(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
+        self._tally.add(Metric.STRIPE_REQUESTS)
+        try:
+            return self._send(path, key, options)
+        except stripe.APIConnectionError as error:
+            if not _is_dropped_connection(error):
+                raise
+            # A connection kept alive across a freeze of the container is dead without knowing it.
+            self._tally.add(Metric.STRIPE_REQUESTS)
+            return self._send(path, key, options)
+
+    def _send(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
+        response: stripe.StripeResponse = self._client.raw_request("get", path, api_key=key, **options)
+        return response
+
+
+def _is_dropped_connection(error: stripe.APIConnectionError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, requests.ConnectionError) and not isinstance(cause, requests.Timeout)
+
+
+def _judged(error: stripe.StripeError) -> MirrorError:
+    """What happens next after an error of Stripe's. Its text stays out: it may quote the key.
+
+    The status decides; the code only for a 404. https://docs.stripe.com/api/errors
+    """
+    status = error.http_status
+    if status is None:
+        return Retryable(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
+    code, is_stripes = _code(error)
+    said = f"Stripe answered {status}" + (f" {code}" if code else "") + _request_id(error)
+    if not is_stripes or status in (409, 429) or status >= 500 or status < 400:
+        return Retryable(said, retry_after=_retry_after(error), throttled=status == 429)
+    if status in (401, 403):
+        return Unauthorized(f"{said}: the key is wrong or lacks a permission")
+    if status == 404 and (code in ("resource_missing", "not_found") or code.endswith("_not_found")):
+        return Gone(said)
+    return Refused(said)
+
+
+def _code(error: stripe.StripeError) -> tuple[str, bool]:
+    """The error's code, and whether the body is an error in Stripe's shape at all."""
+    body = error.json_body
+    inner = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(inner, dict):
+        return "", False
+    code = inner.get("code")
+    return (code if isinstance(code, str) and re.fullmatch(r"\w{1,100}", code) else ""), True
+
+
+def _request_id(error: stripe.StripeError) -> str:
+    return f" (request {error.request_id})" if error.request_id else ""
+
+
+def _retry_after(error: stripe.StripeError) -> float | None:
+    value = {name.lower(): text for name, text in (error.headers or {}).items()}.get("retry-after", "")
+    return float(value) if value.isdecimal() and value.isascii() else None

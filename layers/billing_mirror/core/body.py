@@ -1,0 +1,123 @@
+"""What a body of Stripe's says, exactly: reading JSON text, comparing it, and finding a value in it.
+
+Numbers are ``int`` or ``Decimal`` from the text; no float touches them.
+"""
+
+import hashlib
+import json
+from decimal import Decimal
+from typing import TypeAlias
+
+Json: TypeAlias = "bool | int | Decimal | str | list[Json] | dict[str, Json] | None"
+JsonObject: TypeAlias = "dict[str, Json]"
+
+
+MANY_DIGITS = 100
+"""From here on a number stays a Decimal: int() is slow with long texts and refuses 4,300 digits."""
+
+DEEPEST = 200
+"""Levels of nesting that are still read; Stripe's own bodies stay below 20."""
+
+
+class Malformed(ValueError):
+    """The text is not one JSON object."""
+
+
+def read(text: str) -> JsonObject:
+    """The JSON object that ``text`` is. Raises :class:`Malformed` for anything else."""
+    try:
+        value: Json = json.loads(
+            text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse_constant
+        )
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise Malformed("the body is not JSON") from error
+    if not isinstance(value, dict):
+        raise Malformed("the body is not a JSON object")
+    if depth(value) > DEEPEST:
+        raise Malformed(f"the body is nested more than {DEEPEST} levels deep")
+    return value
+
+
+def depth(value: Json) -> int:
+    """Levels of lists and objects in ``value``: 0 for a plain value, 1 for ``{}``."""
+    levels = 0
+    layer: list[Json] = [value]
+    while containers := [part for part in layer if isinstance(part, dict | list)]:
+        levels += 1
+        layer = [child for container in containers for child in children(container)]
+    return levels
+
+
+def children(parent: "JsonObject | list[Json]") -> list[Json]:
+    """The values that an object or a list holds."""
+    return list(parent.values()) if isinstance(parent, dict) else parent
+
+
+def _integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < MANY_DIGITS else Decimal(digits)
+
+
+def _refuse_constant(name: str) -> Json:
+    raise Malformed(f"{name} is not JSON")
+
+
+def canonical(value: Json) -> str:
+    """One text for all equal values: keys sorted, null members left out, equal numbers written alike.
+
+    Stripe's v2 omits some null members in one answer and writes them in another; both mean the same.
+    A number that is no integer becomes ``{"decimal": "<digits>e<exponent>"}``: JSON text has many ways
+    to write it, and Python's encoder knows none that is exact.
+    """
+    return json.dumps(
+        _without_nulls(value), default=_decimal, sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+
+
+def digest(value: Json) -> str:
+    """SHA-256 of the canonical text, in hexadecimal: equal for equal bodies."""
+    return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
+
+
+def differing(one: JsonObject, other: JsonObject) -> list[str]:
+    """The top-level members in which two bodies differ, sorted."""
+    return sorted(
+        name for name in one.keys() | other.keys() if canonical(one.get(name)) != canonical(other.get(name))
+    )
+
+
+def at(value: Json, path: str) -> Json:
+    """The value at a dotted path (``payer.customer``), or None where a step of it is missing."""
+    for step in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value
+
+
+def text_at(value: Json, path: str) -> str | None:
+    """The non-empty string at a dotted path, or None.
+
+    Where Stripe has expanded a reference into the whole object, its id.
+    """
+    found = at(value, path)
+    if isinstance(found, dict):
+        found = found.get("id")
+    return found if isinstance(found, str) and found else None
+
+
+def _without_nulls(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [_without_nulls(element) for element in value]
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return int(value) if value.adjusted() < MANY_DIGITS else value
+    return value
+
+
+def _decimal(value: object) -> JsonObject:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is not JSON")
+    sign, digits, _ = value.as_tuple()
+    significant = "".join(map(str, digits)).strip("0")
+    return {"decimal": f"{'-' if sign else ''}{significant}e{value.adjusted() - len(significant) + 1}"}

@@ -1,0 +1,64 @@
+"""What can go wrong, split by what happens next.
+
+    MirrorError
+    ├── Rejected    the sender is wrong: ingest answers 4xx and keeps nothing
+    │   └── Unsigned       the signature is missing, stale or of somebody else
+    ├── Retryable   later: the message goes back to the queue and is tried again
+    ├── Refused     never: the message goes to quarantine with this reason
+    │   └── Unauthorized   Stripe does not accept our key: quarantine, and an alarm
+    ├── Gone        Stripe says that there is no such object
+    └── BadSetting  the deployment is wrong: the function does not start
+
+A write that lost against a newer one is not here: *superseded* is an outcome, not an error.
+"""
+
+
+class MirrorError(Exception):
+    """Anything that this package raises on purpose. Its text is one sentence for a person."""
+
+
+class Rejected(MirrorError):
+    """A request that ingest does not accept.
+
+    ``status`` is the HTTP status of the answer; the text is its reason.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Unsigned(Rejected):
+    """A request that Stripe did not sign, or not lately. Many of them mean a wrong secret."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(400, reason)
+
+
+class Retryable(MirrorError):
+    """A step that may work later: Stripe or AWS is busy, down, or not there yet.
+
+    ``retry_after`` is the least number of seconds to wait, when somebody told us one.
+    ``throttled`` says that Stripe answered 429.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, throttled: bool = False) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.throttled = throttled
+
+
+class Refused(MirrorError):
+    """A message that can never be processed as it is."""
+
+
+class Unauthorized(Refused):
+    """Stripe answered 401 or 403: the key is wrong, revoked, or may not read this."""
+
+
+class Gone(MirrorError):
+    """Stripe answered 404 in its own words: the object does not exist (any more)."""
+
+
+class BadSetting(MirrorError):
+    """A setting is missing or malformed. The text names it."""

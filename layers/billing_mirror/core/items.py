@@ -1,0 +1,166 @@
+"""How an observation is laid down in the table: an item's columns, and what a native map can hold.
+
+Limits of an item: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeAlias
+
+from . import body as bodies
+from . import times
+from .body import Json, JsonObject
+from .errors import Refused
+from .subject import Subject
+
+OBJECT = "object"
+"""Sort key of the item that holds an object."""
+CLAIM = "claim"
+"""Sort key of the item that holds an object's counter."""
+
+INDEX_COLUMNS = ("created", "customer", "parent", "status", "collection_status")
+"""Columns that only live objects have. Every index needs ``created``, so without it an object is in none."""
+
+LARGEST_ITEM = 400 * 1024
+"""Bytes of an item, names included."""
+ROOM_FOR_COLUMNS = 8 * 1024
+"""Bytes kept free for everything but the body."""
+DEEPEST_MAP = 30
+"""Levels of a body that fit below the ``data`` column; DynamoDB counts 32 with the item itself."""
+MOST_DIGITS = 38
+LARGEST_EXPONENT = 125
+SMALLEST_EXPONENT = -130
+
+Value: TypeAlias = "Json | bytes"
+Item: TypeAlias = "dict[str, Value]"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What Stripe answered under a claim, or would not show any more.
+
+    ``fetched_at`` is when the request started, in seconds since 1970. ``body`` is None when the object is
+    gone; ``text`` is the body as it came. ``listed`` holds the bodies of the lists that belong to the
+    object, by type.
+    """
+
+    fetched_at: float
+    stripe_version: str
+    request_id: str
+    body: JsonObject | None = None
+    text: str = ""
+    listed: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
+
+    @property
+    def live(self) -> JsonObject | None:
+        """The body; None when there is no such object, or only the notice that it was deleted."""
+        return None if self.body is None or self.body.get("deleted") is True else self.body
+
+
+def tombstone(observation: Observation, subject: Subject) -> Item:
+    """The columns that change when an object is gone: the last known body stays, the index columns go."""
+    return {**_about_fetch(observation), **_about_subject(subject), "deleted": True}
+
+
+def item(subject: Subject, observation: Observation, customer: str | None) -> Item:
+    """The whole item of a live object, without its token. Raises :class:`Refused` when it is too large."""
+    body = observation.live
+    if body is None:
+        raise ValueError("an object that is gone has a tombstone, not an item")
+    row = subject.row
+    columns: Mapping[str, Value] = {
+        **_about_subject(subject),
+        **_about_fetch(observation),
+        "created": times.created(body.get("created")),
+        "customer": customer,
+        "parent": bodies.text_at(body, row.parent) if row.parent else None,
+        "status": bodies.text_at(body, row.status) if row.status else None,
+        "collection_status": bodies.text_at(body, row.collection_status) if row.collection_status else None,
+        "digest": bodies.digest(body),
+        "members": _members(observation),
+        **_data(body, observation.text),
+    }
+    return {name: value for name, value in columns.items() if value is not None}
+
+
+def _about_subject(subject: Subject) -> Item:
+    return {"id": subject.id, "type": subject.type, "scope": str(subject.scope)}
+
+
+def _about_fetch(observation: Observation) -> Item:
+    return {
+        "fetched_at": times.iso(observation.fetched_at),
+        "stripe_version": observation.stripe_version,
+        "stripe_request_id": observation.request_id,
+    }
+
+
+def _members(observation: Observation) -> Json:
+    if not observation.listed:
+        return None
+    members: JsonObject = {}
+    for name, entries in observation.listed.items():
+        identifiers = [bodies.text_at(entry, "id") for entry in entries]
+        members[name] = [*sorted(identifier for identifier in identifiers if identifier)]
+    return members
+
+
+def _data(body: JsonObject, text: str) -> Item:
+    if fits_native_map(body):
+        return {"data": body}
+    compressed = zlib.compress(text.encode("utf-8"), level=9)
+    if len(compressed) > LARGEST_ITEM - ROOM_FOR_COLUMNS:
+        raise Refused("the object is too large for an item of the table, even compressed")
+    return {"data_z": compressed}
+
+
+def fits_native_map(body: JsonObject) -> bool:
+    """Whether DynamoDB can hold the body as a map without losing anything of it."""
+    return (
+        bodies.depth(body) <= DEEPEST_MAP
+        and _values_fit(body)
+        and _size(body) <= LARGEST_ITEM - ROOM_FOR_COLUMNS
+    )
+
+
+def _values_fit(value: Json) -> bool:
+    match value:
+        case bool() | None:
+            return True
+        case int() | Decimal():
+            return _number_fits(Decimal(value))
+        case str():
+            return _text_fits(value)
+        case dict():
+            return all(name and _text_fits(name) and _values_fit(member) for name, member in value.items())
+        case list():
+            return all(_values_fit(element) for element in value)
+
+
+def _number_fits(number: Decimal) -> bool:
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    return len(digits) <= MOST_DIGITS and (
+        not digits or SMALLEST_EXPONENT <= number.adjusted() <= LARGEST_EXPONENT
+    )
+
+
+def _text_fits(text: str) -> bool:
+    # JSON can spell half of a surrogate pair; UTF-8 has no bytes for it.
+    return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
+
+
+def _size(value: Json) -> int:
+    """Bytes as DynamoDB counts them, rounded up."""
+    match value:
+        case str():
+            return len(value.encode("utf-8"))
+        case dict():
+            return 3 + sum(1 + len(name.encode("utf-8")) + _size(member) for name, member in value.items())
+        case list():
+            return 3 + sum(1 + _size(element) for element in value)
+        case bool() | None:
+            return 1
+        case int() | Decimal():
+            return len(Decimal(value).as_tuple().digits) // 2 + 3

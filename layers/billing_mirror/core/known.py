@@ -1,0 +1,42 @@
+"""What the table already knows of a subject, without its body: enough to decide whether to fetch."""
+
+from dataclasses import dataclass
+
+CLAIM_DIES_AFTER = 3600.0
+"""Seconds after which a claim that was never applied is dead: every message is retried more often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An object's item without the body. ``fetched_at`` is in seconds since 1970."""
+
+    token: int
+    fetched_at: float
+    digest: str
+    stripe_version: str
+    deleted: bool = False
+    customer: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A subject's counter: the last number taken, and when."""
+
+    claimed: int
+    claimed_at: float
+
+
+def covers(head: Head | None, *, sent_at: float, margin: float) -> bool:
+    """Whether the mirrored fetch started late enough to show what a message tells.
+
+    ``margin`` is in seconds: the most by which two clocks may differ. 0 switches this off.
+    """
+    return head is not None and margin > 0 and head.fetched_at > sent_at + margin
+
+
+def in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:
+    """Whether a refresh has claimed the subject and may still apply."""
+    if claim is None or claim.claimed <= (head.token if head else 0):
+        return False
+    return now - claim.claimed_at < CLAIM_DIES_AFTER

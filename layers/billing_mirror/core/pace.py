@@ -1,0 +1,27 @@
+"""When the next request to Stripe may start. https://docs.stripe.com/rate-limits"""
+
+SLOWED_FOR = 30.0
+"""Seconds for which a 429 halves the rate."""
+
+
+class Pace:
+    """An even pace with a burst of one: a fresh container must not start with a full bucket.
+
+    ``rate`` is in requests a second. Time comes in as an argument, in seconds.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._interval = 1.0 / rate
+        self._next_start = 0.0
+        self._slow_until = 0.0
+
+    def reserve(self, now: float) -> float:
+        """Takes the next place; the seconds to wait for it."""
+        start = max(now, self._next_start)
+        slowed = start < self._slow_until
+        self._next_start = start + self._interval * (2.0 if slowed else 1.0)
+        return start - now
+
+    def slow_down(self, now: float) -> None:
+        """Stripe answered 429."""
+        self._slow_until = now + SLOWED_FOR

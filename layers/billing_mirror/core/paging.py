@@ -1,0 +1,36 @@
+"""Which page of a v2 list comes next. https://docs.stripe.com/api-v2-overview#list-pagination"""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+from .body import Json, JsonObject
+from .errors import Refused, Retryable
+
+PAGE_SIZE = 100
+"""Objects asked for in one page."""
+
+
+def first_page(path: str, query: Mapping[str, str]) -> str:
+    """The path of a list's first page."""
+    return f"{path}?{urlencode({'limit': str(PAGE_SIZE), **query})}"
+
+
+def entries(page: JsonObject) -> list[JsonObject]:
+    """The objects of a page. Raises :class:`Retryable` for a body that is no page."""
+    data = page.get("data")
+    if not isinstance(data, list) or "next_page_url" not in page:
+        raise Retryable("Stripe answered a list request with something that is not a page")
+    return [entry for entry in data if isinstance(entry, dict)]
+
+
+def next_page(page: JsonObject, *, path: str) -> str | None:
+    """The path of the page after ``page``, or None at the end of the list at ``path``.
+
+    Raises :class:`Refused` when it points anywhere but to the same list: our key goes where it points.
+    """
+    url: Json = page.get("next_page_url")
+    if url is None:
+        return None
+    if not isinstance(url, str) or urlsplit(url)[:3] != ("", "", path):
+        raise Refused(f"the next page of {path} is said to be somewhere else")
+    return url

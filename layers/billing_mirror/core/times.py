@@ -1,0 +1,40 @@
+"""How the table writes an instant: ISO 8601 in UTC with milliseconds, so that text order is time order.
+
+Everywhere else an instant is a float of seconds since 1970.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from .body import Json
+
+UNKNOWN = "1970-01-01T00:00:00.000Z"
+"""Stands for the creation of an object that does not say when it was created."""
+
+
+def iso(seconds: float) -> str:
+    """``1732638783.0`` -> ``2024-11-26T16:33:03.000Z``."""
+    return _write(datetime.fromtimestamp(seconds, UTC))
+
+
+def seconds(text: str) -> float:
+    """``2024-11-26T16:33:03.000Z`` -> ``1732638783.0``. Raises ValueError for other text."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def created(value: Json) -> str:
+    """Stripe's ``created``, which is a string in v2 and Unix seconds in v1, as the table writes it."""
+    try:
+        match value:
+            case str():
+                return _write(datetime.fromisoformat(value).astimezone(UTC))
+            case int() | Decimal() if not isinstance(value, bool):
+                return _write(datetime.fromtimestamp(int(value), UTC))
+            case _:
+                return UNKNOWN
+    except (ValueError, OverflowError, OSError):
+        return UNKNOWN
+
+
+def _write(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

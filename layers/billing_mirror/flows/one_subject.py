@@ -1,0 +1,73 @@
+"""The write rule: claim, then fetch, then apply. Whoever writes an object of the mirror does it here.
+
+A number taken *before* the fetch orders the writes: whoever started to look later knows better. No clock
+takes part. See docs/architecture.md.
+"""
+
+from dataclasses import dataclass
+
+from billing_mirror.core import items
+from billing_mirror.core.body import JsonObject, text_at
+from billing_mirror.core.catalog import Via
+from billing_mirror.core.items import Observation
+from billing_mirror.core.known import Head
+from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.subject import Subject
+
+from .observe import observe
+from .ports import Clock, Mirror, Stripe
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports that refreshing an object takes."""
+
+    clock: Clock
+    mirror: Mirror
+    stripe: Stripe
+
+
+async def claim_and_observe(
+    world: World, subject: Subject, event: str | None = None
+) -> tuple[int, Observation]:
+    """The first two steps, in the only order that is right."""
+    token = await world.mirror.claim(subject, world.clock.now())
+    return token, await observe(subject, world.stripe, world.clock, event=event)
+
+
+async def apply(
+    world: World, subject: Subject, token: int, observation: Observation, head: Head | None
+) -> Outcome:
+    """The third step: one conditional write. ``head``, what the mirror held before, names the outcome."""
+    body = observation.live
+    if body is None:
+        buried = await world.mirror.bury(subject, token, items.tombstone(observation, subject))
+        return Outcome.REMOVED if buried else Outcome.SUPERSEDED
+    customer = await _customer(world, subject, body)
+    item = items.item(subject, observation, customer)
+    if not await world.mirror.put(subject, token, item):
+        return Outcome.SUPERSEDED
+    same = head is not None and not head.deleted and head.digest == item["digest"]
+    return Outcome.UNCHANGED if same else Outcome.STORED
+
+
+async def _customer(world: World, subject: Subject, body: JsonObject) -> str | None:
+    match subject.row.customer:
+        case Via(path=path, type=type_name):
+            named = text_at(body, path)
+            return await _customer_of(world, subject.beside(type_name, named)) if named else None
+        case str(path):
+            return text_at(body, path)
+        case None:
+            return None
+
+
+async def _customer_of(world: World, subject: Subject) -> str | None:
+    """The customer of an object that another one points to; mirrored first where it is not mirrored yet."""
+    heads = await world.mirror.heads([subject])
+    if subject.key not in heads:
+        token, observation = await claim_and_observe(world, subject)
+        await apply(world, subject, token, observation, None)
+        heads = await world.mirror.heads([subject])
+    head = heads.get(subject.key)
+    return head.customer if head else None

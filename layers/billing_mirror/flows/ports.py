@@ -1,0 +1,110 @@
+"""What the flows ask of the world. Adapters implement it; so do doubles that pass the same contract."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.items import Item
+from billing_mirror.core.known import Claim, Head
+from billing_mirror.core.subject import Scope, Subject
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds since 1970."""
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Queue(Protocol):
+    """The queue between the functions, and the quarantine beside it.
+
+    Every method raises :class:`~billing_mirror.core.errors.Retryable` when the service does not take it.
+    """
+
+    async def send(self, body: str, *, group: str) -> None:
+        """``group`` shares the queue fairly: a crowd in one group does not hold up another."""
+
+    async def quarantine(self, body: str, *, reason: str) -> None: ...
+
+    async def postpone(self, receipt: str, seconds: int) -> None:
+        """Hides a received message for so long."""
+
+
+class SigningSecrets(Protocol):
+    async def current(self) -> Sequence[str]:
+        """The secrets that are valid as far as is known."""
+
+    async def refreshed(self) -> Sequence[str]:
+        """The same, asked anew when the last time is long enough ago."""
+
+
+class Verifier(Protocol):
+    def __call__(self, text: str, header: str, secret: str) -> bool:
+        """Whether the header signs the text with this secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Stripe answered to a GET: the body parsed and as it came, and under which version."""
+
+    body: JsonObject
+    text: str
+    stripe_version: str
+    request_id: str
+
+
+class Stripe(Protocol):
+    @property
+    def livemode(self) -> bool:
+        """Whether the key is a live one."""
+
+    def version(self, api: ApiLine) -> str:
+        """The ``Stripe-Version`` that is sent."""
+
+    async def get(
+        self,
+        path: str,
+        *,
+        api: ApiLine,
+        context: str | None,
+        include: Sequence[str] = (),
+        event: str | None = None,
+    ) -> Answer:
+        """GETs a path, which may have a query. ``event`` names the event that caused the request.
+
+        Raises ``Gone``, ``Retryable``, ``Unauthorized`` or ``Refused`` (see ``core.errors``).
+        """
+
+
+class Mirror(Protocol):
+    """The table. Every method raises ``Retryable`` when DynamoDB is busy or down."""
+
+    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
+        """What is known of the subjects, by subject key; those never seen are left out."""
+
+    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
+        """The subjects' counters, by subject key."""
+
+    async def claim(self, subject: Subject, now: float) -> int:
+        """Takes the next number of the subject's counter: the token of the fetch that follows."""
+
+    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+        """Replaces the object's item, unless it has this token or a later one. False when it has."""
+
+    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
+        """Makes the object's item a tombstone under the same condition; the last known body stays."""
+
+    def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
+        """The ids of a parent's live children of one type."""
+
+    def ids(self, scope: Scope, type_name: str) -> AsyncIterator[str]:
+        """The ids of all live objects of a type."""
+
+    async def body(self, subject: Subject) -> JsonObject | None:
+        """The last known body, or None where the object was never seen."""
+
+    async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
+        """Keeps what a run found, under its name and start."""

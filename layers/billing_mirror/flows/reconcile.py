@@ -1,0 +1,145 @@
+"""Reconcile: walk a type's list at Stripe beside the mirror, and let a fetch decide every difference.
+
+A list is a hint and no more: v2 lists are eventually consistent, so a body from a page is never written
+over an object, and an object that no page shows is not thereby gone.
+https://docs.stripe.com/api-v2-overview
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core import known
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import ApiLine, Listing, ObjectType
+from billing_mirror.core.drift import Difference, compare
+from billing_mirror.core.errors import Gone, Refused, Retryable
+from billing_mirror.core.known import Head
+from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.run import Drift, Resolution, Run
+from billing_mirror.core.subject import Scope, Subject, named
+
+from .observe import walk
+from .one_subject import World, apply, claim_and_observe
+
+BATCH = 100
+"""Ids that are compared at once."""
+
+
+class _OutOfTime(Exception):
+    """The pass must end before the function is stopped."""
+
+
+async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
+    """One pass over all objects of a type in the key's own account; leaves a record.
+
+    Ends by ``deadline`` (seconds since 1970), complete or not.
+    """
+    scope = Scope(world.stripe.livemode)
+    run = Run(row.name, started_at=world.clock.now())
+    try:
+        await _pass(row, scope, world, run, deadline)
+        run.complete = True
+    except _OutOfTime:
+        run.reason = "the function ran out of time"
+    except (Retryable, Refused, Gone) as error:
+        run.reason = str(error)
+    run.finished_at = world.clock.now()
+    await world.mirror.record(scope, f"run:{row.name}", run.started_at, run.entry())
+    return run
+
+
+async def _pass(row: ObjectType, scope: Scope, world: World, run: Run, deadline: float) -> None:
+    listed: set[str] = set()
+    async for page in _all_pages(row, world, run):
+        _require_time(world, deadline)
+        listed.update(identifier for entry in page if (identifier := bodies.text_at(entry, "id")))
+        await _compare(row, scope, page, world, run)
+    not_listed: list[Subject] = []
+    async for identifier in world.mirror.ids(scope, row.name):
+        if identifier not in listed:
+            not_listed.append(named(scope, row.name, identifier))
+        if len(not_listed) == BATCH:
+            _require_time(world, deadline)
+            await _look_at(dict.fromkeys(not_listed, Difference.NOT_LISTED), world, run)
+            not_listed.clear()
+    await _look_at(dict.fromkeys(not_listed, Difference.NOT_LISTED), world, run)
+
+
+async def _all_pages(row: ObjectType, world: World, run: Run) -> AsyncIterator[list[JsonObject]]:
+    """The plain list, then those that it may hide and did not show."""
+    listing = row.listing
+    if listing is None:
+        raise Refused(f"Stripe has no list of {row.name}")
+    hidden = dict(listing.hidden)
+    async for page in _pages(listing, row.api, {}, world, run):
+        for name, value in listing.hidden.items():
+            if any(bodies.text_at(entry, name) == value for entry in page):
+                hidden.pop(name, None)
+        yield page
+    for name, value in hidden.items():
+        async for page in _pages(listing, row.api, {name: value}, world, run):
+            yield page
+
+
+async def _pages(
+    listing: Listing, api: ApiLine, query: Mapping[str, str], world: World, run: Run
+) -> AsyncIterator[list[JsonObject]]:
+    async for page in walk(listing.url, query, world.stripe, api=api, context=None):
+        run.pages += 1
+        yield page
+
+
+async def _compare(row: ObjectType, scope: Scope, page: list[JsonObject], world: World, run: Run) -> None:
+    subjects = {
+        identifier: named(scope, row.name, identifier)
+        for entry in page
+        if (identifier := bodies.text_at(entry, "id"))
+    }
+    heads = await world.mirror.heads(subjects.values())
+    by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
+    run.compared += len(page)
+    differences = compare(page, by_id)
+    await _look_at({subjects[identifier]: kind for identifier, kind in differences.items()}, world, run)
+
+
+async def _look_at(suspects: Mapping[Subject, Difference], world: World, run: Run) -> None:
+    """Lets a fetch decide each suspicion, except where somebody else's fetch is about to."""
+    heads = await world.mirror.heads(suspects)
+    claims = await world.mirror.claims(suspects)
+    now = world.clock.now()
+    idle = {
+        subject: difference
+        for subject, difference in suspects.items()
+        if not known.in_flight(heads.get(subject.key), claims.get(subject.key), now=now)
+    }
+    run.in_flight += len(suspects) - len(idle)
+    run.drifts += await asyncio.gather(
+        *(_decide(subject, difference, world) for subject, difference in idle.items())
+    )
+
+
+async def _decide(subject: Subject, difference: Difference, world: World) -> Drift:
+    try:
+        token, observation = await claim_and_observe(world, subject)
+        # Read now and not before: what arrived since the list was read is no drift.
+        head = (await world.mirror.heads([subject])).get(subject.key)
+        before = await world.mirror.body(subject)
+        outcome = await apply(world, subject, token, observation, head)
+    except (Retryable, Refused) as error:
+        return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=str(error))
+    if not _repaired(outcome, head):
+        return Drift(subject.id, difference, Resolution.FALSE_ALARM)
+    fields = bodies.differing(before or {}, observation.live) if before and observation.live else []
+    return Drift(subject.id, difference, Resolution.REPAIRED, tuple(fields))
+
+
+def _repaired(outcome: Outcome, head: Head | None) -> bool:
+    """Whether the write changed what the mirror held."""
+    alive = head is not None and not head.deleted
+    return outcome is Outcome.STORED or (outcome is Outcome.REMOVED and alive)
+
+
+def _require_time(world: World, deadline: float) -> None:
+    if world.clock.now() >= deadline:
+        raise _OutOfTime

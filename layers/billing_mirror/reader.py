@@ -1,0 +1,195 @@
+"""Reading the mirror from your own code.
+
+    from billing_mirror.reader import Reader
+
+    reader = Reader("the table's name", scope="live")
+    subscription = reader.get("rcds_...")
+    for item in reader.by_customer("cus_...").items: ...
+
+A list comes in pages of whole objects; give a page's ``cursor`` to the same call for the next one. Objects
+that Stripe has removed are in no list; :meth:`Reader.get` still returns them, with ``deleted`` set and the
+last known body. Needs ``dynamodb:GetItem``, ``BatchGetItem`` and ``Query`` on the table and its indexes.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+
+from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
+from .core import body as bodies
+from .core.body import JsonObject
+from .core.items import OBJECT, Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+PAGE = 100
+"""Objects in a page at the most: what one BatchGetItem takes."""
+BATCH_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class MirroredObject:
+    """An object as Stripe showed it at ``fetched_at`` (ISO 8601, UTC).
+
+    Numbers of ``body`` are ``int`` or ``Decimal``, exact. ``token`` grows with each write of this object.
+    ``members`` holds, by type, the ids of the lists that belong to it (a rate card version's rates).
+    """
+
+    id: str
+    type: str
+    body: JsonObject
+    deleted: bool
+    fetched_at: str
+    stripe_version: str
+    token: int
+    members: dict[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some objects of a list, newest first. ``cursor`` is None on the last page."""
+
+    items: list[MirroredObject]
+    cursor: str | None
+
+
+class Reader:
+    """Reads one scope of the table: ``live``, ``test``, or either followed by ``/`` and a Stripe context."""
+
+    def __init__(self, table: str, *, scope: str = "live", client: "DynamoDBClient | None" = None) -> None:
+        self._table = table
+        self._scope = scope
+        self._client: DynamoDBClient = client or boto3.client("dynamodb")
+
+    def get(self, object_id: str) -> MirroredObject | None:
+        """The object with this id, removed or not; None when the mirror has never seen it."""
+        answer = self._client.get_item(TableName=self._table, Key=self._key(object_id))
+        return _mirrored(from_attributes(answer["Item"])) if "Item" in answer else None
+
+    def by_type(self, type_name: str, *, limit: int = PAGE, cursor: str | None = None) -> Page:
+        """All objects of a type."""
+        return self._page("by-type", limit, cursor, type=type_name)
+
+    def by_customer(
+        self, customer: str, type_name: str | None = None, *, limit: int = PAGE, cursor: str | None = None
+    ) -> Page:
+        """All objects of a customer, grouped by type; or those of one type."""
+        kind = {"type": type_name} if type_name else {}
+        return self._page("by-customer", limit, cursor, customer=customer, **kind)
+
+    def children(
+        self, parent: str, type_name: str | None = None, *, limit: int = PAGE, cursor: str | None = None
+    ) -> Page:
+        """All objects below a parent (a rate card's rates, versions and subscriptions); or those of one type."""
+        kind = {"type": type_name} if type_name else {}
+        return self._page("by-parent", limit, cursor, parent=parent, **kind)
+
+    def by_status(self, type_name: str, status: str, *, limit: int = PAGE, cursor: str | None = None) -> Page:
+        """Objects of a type by status; for v2 subscriptions that is the servicing status."""
+        return self._page("by-status", limit, cursor, type=type_name, status=status)
+
+    def by_collection_status(
+        self, type_name: str, status: str, *, limit: int = PAGE, cursor: str | None = None
+    ) -> Page:
+        """Subscriptions of a type by collection status, such as ``past_due``."""
+        return self._page("by-collection-status", limit, cursor, type=type_name, collection_status=status)
+
+    def members(self, object_id: str, type_name: str) -> list[MirroredObject]:
+        """The objects on a list that belongs to another one: the rates of a rate card version.
+
+        Those that Stripe has removed since are among them, with ``deleted`` set: a subscription that is
+        pinned to an older version is still billed by them.
+        """
+        owner = self.get(object_id)
+        return self._objects(owner.members.get(type_name, [])) if owner else []
+
+    def runs(self, type_name: str, *, limit: int = 10) -> list[Item]:
+        """The records of the last reconcile passes over a type, newest first."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_attributes({":pk": f"{self._scope}#run:{type_name}"}),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [from_attributes(item) for item in answer["Items"]]
+
+    def _key(self, object_id: str) -> Attributes:
+        return to_attributes({"pk": f"{self._scope}#{object_id}", "sk": OBJECT})
+
+    def _page(self, index: str, limit: int, cursor: str | None, **values: str) -> Page:
+        values = {"scope": self._scope, **values}
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": " AND ".join(f"#{name} = :{name}" for name in values),
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in values.items()}),
+            "ScanIndexForward": False,
+            "Limit": min(limit, PAGE),
+        }
+        if cursor is not None:
+            request["ExclusiveStartKey"] = _from_cursor(cursor)
+        answer = self._client.query(**request)
+        ids = [str(from_attributes(item)["id"]) for item in answer["Items"]]
+        last = answer.get("LastEvaluatedKey")
+        return Page(self._objects(ids), _to_cursor(last) if last else None)
+
+    def _objects(self, ids: Sequence[str]) -> list[MirroredObject]:
+        found = {one.id: one for one in self._batches(list(dict.fromkeys(ids)))}
+        return [found[identifier] for identifier in ids if identifier in found]
+
+    def _batches(self, ids: list[str]) -> Iterator[MirroredObject]:
+        for start in range(0, len(ids), PAGE):
+            keys = [self._key(identifier) for identifier in ids[start : start + PAGE]]
+            for _ in range(BATCH_TRIES):
+                answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
+                for item in answer["Responses"].get(self._table, []):
+                    yield _mirrored(from_attributes(item))
+                unprocessed = answer["UnprocessedKeys"].get(self._table)
+                keys = [dict(key) for key in unprocessed["Keys"]] if unprocessed else []
+                if not keys:
+                    break
+            else:
+                raise TimeoutError("DynamoDB leaves keys unprocessed: the table is throttled")
+
+
+def _mirrored(item: Item) -> MirroredObject:
+    token = item["token"]
+    members = item.get("members")
+    return MirroredObject(
+        id=str(item["id"]),
+        type=str(item["type"]),
+        body=body_in(item) or {},
+        deleted=item.get("deleted") is True,
+        fetched_at=str(item["fetched_at"]),
+        stripe_version=str(item["stripe_version"]),
+        token=token if isinstance(token, int) else 0,
+        members={
+            name: [str(identifier) for identifier in identifiers]
+            for name, identifiers in (members if isinstance(members, dict) else {}).items()
+            if isinstance(identifiers, list)
+        },
+    )
+
+
+def _to_cursor(key: Attributes) -> str:
+    plain = {name: bodies.text_at(from_attributes({name: value}), name) for name, value in key.items()}
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
+
+
+def _from_cursor(cursor: str) -> Attributes:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii", errors="replace")))
+    except (binascii.Error, ValueError):
+        key = None
+    if not isinstance(key, dict):
+        raise ValueError("the cursor is not one that this reader has given out")
+    return to_attributes(key)

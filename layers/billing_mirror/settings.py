@@ -1,0 +1,66 @@
+"""What each function must be told: one frozen record for each, read once from its environment.
+
+A field is the variable of the same name in capitals. Secrets are never in the environment, only their ARNs.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .core.errors import BadSetting
+
+Text = Annotated[str, Field(min_length=1)]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
+PreviewVersion = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}\.[a-z]+$")]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    stack_name: Text
+
+    @classmethod
+    def variables(cls) -> frozenset[str]:
+        """The names of the environment variables that are read."""
+        return frozenset(name.upper() for name in cls.model_fields)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Raises :class:`BadSetting` with a sentence that names the first variable that is wrong."""
+        given = {name.lower(): environment[name] for name in cls.variables() if name in environment}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+            name = str(first["loc"][0]).upper()
+            problem = "is not set" if first["type"] == "missing" else f"is wrong: {first['msg']}"
+            raise BadSetting(f"the environment variable {name} {problem}") from None
+
+
+class IngestSettings(_Settings):
+    queue_url: Text
+    quarantine_url: Text
+    signing_secret_arn: Text
+
+
+class StripeSettings(_Settings):
+    """What the functions that ask Stripe have in common."""
+
+    table_name: Text
+    stripe_key_arn: Text
+    stripe_api_base: HttpUrl
+    stripe_preview_version: PreviewVersion
+    stripe_requests_per_second: Annotated[float, Field(gt=0, le=1000)]
+    """For the whole function, however many containers it runs in."""
+
+
+class ProcessSettings(StripeSettings):
+    queue_url: Text
+    quarantine_url: Text
+    max_concurrency: Annotated[int, Field(ge=1, le=1000)]
+    absorb_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
+
+
+class ReconcileSettings(StripeSettings):
+    pass

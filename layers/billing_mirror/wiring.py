@@ -1,0 +1,57 @@
+"""Which adapters a function's flow gets: the only place that builds them."""
+
+import boto3
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+
+from .adapters.aws import QUICK
+from .adapters.clock import SystemClock
+from .adapters.dynamodb import DynamoMirror
+from .adapters.secrets import StoredSigningSecrets, StoredText
+from .adapters.signature import verify
+from .adapters.sqs import SqsQueue
+from .adapters.stripe_api import StripeApi
+from .adapters.tally import Tally
+from .core.pace import Pace
+from .flows.accept import Door
+from .flows.one_subject import World
+from .flows.refresh import Desk
+from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
+
+
+def door(settings: IngestSettings) -> Door:
+    """What ingest needs. Raises ``BadSetting``."""
+    clock = SystemClock()
+    queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
+    secrets = StoredSigningSecrets(_stored_text(settings.signing_secret_arn, clock))
+    return Door(clock, queue, secrets, verify)
+
+
+def desk(settings: ProcessSettings, tally: Tally) -> Desk:
+    """What process needs. Raises ``BadSetting``."""
+    queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
+    # Containers cannot see each other: each one keeps to its share of what all may ask for.
+    share = settings.stripe_requests_per_second / settings.max_concurrency
+    return Desk(_world(settings, Pace(share), tally), queue, settings.absorb_margin_seconds)
+
+
+def world(settings: ReconcileSettings, tally: Tally) -> World:
+    """What reconcile needs. Raises ``BadSetting``."""
+    return _world(settings, Pace(settings.stripe_requests_per_second), tally)
+
+
+def _world(settings: StripeSettings, pace: Pace, tally: Tally) -> World:
+    clock = SystemClock()
+    stripe = StripeApi(
+        _stored_text(settings.stripe_key_arn, clock),
+        api_base=settings.stripe_api_base,
+        preview_version=settings.stripe_preview_version,
+        pace=pace,
+        clock=clock,
+        tally=tally,
+    )
+    return World(clock, DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name), stripe)
+
+
+def _stored_text(arn: str, clock: SystemClock) -> StoredText:
+    provider = SecretsProvider(boto3_client=boto3.client("secretsmanager", config=QUICK))
+    return StoredText(provider, arn, clock)
