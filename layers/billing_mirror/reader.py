@@ -12,7 +12,6 @@ last known body. Needs ``dynamodb:GetItem``, ``BatchGetItem`` and ``Query`` on t
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,7 +86,7 @@ class Reader:
     def children(
         self, parent: str, type_name: str | None = None, *, limit: int = PAGE, cursor: str | None = None
     ) -> Page:
-        """All objects below a parent (a rate card's rates, versions and subscriptions); or those of one type."""
+        """All objects below a parent (a rate card's rates, versions, subscriptions); or those of one type."""
         kind = {"type": type_name} if type_name else {}
         return self._page("by-parent", limit, cursor, parent=parent, **kind)
 
@@ -140,7 +139,9 @@ class Reader:
         answer = self._client.query(**request)
         ids = [str(from_attributes(item)["id"]) for item in answer["Items"]]
         last = answer.get("LastEvaluatedKey")
-        return Page(self._objects(ids), _to_cursor(last) if last else None)
+        # An index may still show what has just been removed.
+        live = [one for one in self._objects(ids) if not one.deleted]
+        return Page(live, _to_cursor(last) if last else None)
 
     def _objects(self, ids: Sequence[str]) -> list[MirroredObject]:
         found = {one.id: one for one in self._batches(list(dict.fromkeys(ids)))}
@@ -181,15 +182,13 @@ def _mirrored(item: Item) -> MirroredObject:
 
 
 def _to_cursor(key: Attributes) -> str:
-    plain = {name: bodies.text_at(from_attributes({name: value}), name) for name, value in key.items()}
+    plain = {name: str(value) for name, value in from_attributes(key).items()}
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode()
 
 
 def _from_cursor(cursor: str) -> Attributes:
     try:
-        key = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii", errors="replace")))
-    except (binascii.Error, ValueError):
-        key = None
-    if not isinstance(key, dict):
-        raise ValueError("the cursor is not one that this reader has given out")
-    return to_attributes(key)
+        key = bodies.read(base64.urlsafe_b64decode(cursor).decode("utf-8"))
+    except ValueError as error:  # of base64, UTF-8 or JSON
+        raise ValueError("the cursor is not one that this reader has given out") from error
+    return to_attributes({name: str(value) for name, value in key.items()})
