@@ -1,0 +1,148 @@
+"""How is one MiniStack - a local emulator of AWS - started and stopped, without disturbing another?"""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox.toolchain import SetupError, child_environment, environment, program
+
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+
+_SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,"
+_SERVICES += "secretsmanager,sns,sqs,sts"
+    "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,secretsmanager,sns,sqs,sts"
+)
+# What of our surroundings the emulator may see, and with it the functions, which inherit its environment.
+_PASSED_ON = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy")
+_START_SECONDS = 20.0
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class MiniStack:
+    endpoint: str
+    pid: int
+    token: str  # its health page repeats it: how we know our emulator from a neighbour's on the same port
+    process: subprocess.Popen[bytes] | None = None  # held, for its standard input must stay open
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=1) as response:  # noqa: S310
+                return bool(json.load(response).get("edition") == self.token)
+        except (OSError, ValueError):
+            return False
+
+
+def start(directory: Path, *, outlive_us: bool = False) -> MiniStack:
+    """One emulator with its state and its log (ministack.log) in `directory`.
+
+    It ends when this process does, however that happens, unless it is to `outlive_us`.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    python = _bare_interpreter(directory)
+    for _ in range(_ATTEMPTS):
+        port = _free_port()
+        started = _launch(python, directory, port, outlive_us=outlive_us)
+        if started is not None:
+            return started
+    raise SetupError(f"MiniStack did not start; its last words are in {directory / 'ministack.log'}.")
+
+
+def stop(pid: int) -> None:
+    """Ends a program that was started in a process group of its own, and what it started (functions)."""
+    for signal_number, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
+        try:
+            os.killpg(pid, signal_number)
+        except ProcessLookupError:
+            return
+        until = time.monotonic() + patience
+        while time.monotonic() < until and _group_lives(pid):
+            time.sleep(0.02)
+
+
+def _group_lives(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # our own child would stay a zombie, and its group with it
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _bare_interpreter(directory: Path) -> Path:
+    """An interpreter without a single package: what a function imports comes from its layers or not at all.
+
+    The emulator runs functions with its own interpreter. In its own environment they would find boto3 and
+    pydantic there, and a layer that lacks them would go unnoticed.
+    """
+    bare = directory / "interpreter"
+    if not bare.exists():
+        maker = str(program("ministack", "python"))
+        subprocess.run([maker, "-m", "venv", "--without-pip", str(bare)], check=True, env=child_environment())
+    return bare / "bin" / "python"
+
+
+def _launch(python: Path, directory: Path, port: int, *, outlive_us: bool) -> MiniStack | None:
+    token = secrets.token_hex(8)
+    packages = next(environment("ministack").glob("lib/python*/site-packages"))
+    launcher = Path(__file__).with_name("ministack_launcher.py")
+    with (directory / "ministack.log").open("ab") as log:
+        process = subprocess.Popen(
+            [
+                str(python),
+                "-P",
+                str(launcher),
+                str(packages),
+                *(() if outlive_us else ("--while-stdin-is-open",)),
+            ],
+            env=_surroundings(directory, port, token),
+            stdin=subprocess.DEVNULL if outlive_us else subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    until = time.monotonic() + _START_SECONDS
+    emulator = MiniStack(f"http://127.0.0.1:{port}", process.pid, token, process)
+    while process.poll() is None and time.monotonic() < until:
+        if emulator.answers():
+            return emulator
+        time.sleep(0.05)
+    # Somebody else may have taken the port between our look and the emulator's: another one, then.
+    stop(process.pid)
+    return None
+
+
+def _surroundings(directory: Path, port: int, token: str) -> dict[str, str]:
+    temporary = directory / "tmp"
+    temporary.mkdir(exist_ok=True)
+    return {
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+        **CREDENTIALS,
+        "HOME": str(directory),
+        "TMPDIR": str(temporary),
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "NO_PROXY": "127.0.0.1,localhost",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # it would listen on a fixed port, on every interface
+        "SERVICES": _SERVICES,
+        "MINISTACK_EDITION": token,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
