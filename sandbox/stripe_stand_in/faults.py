@@ -150,7 +150,7 @@ class Faults:
             raise ApiError(400, f"Unknown settings: {', '.join(sorted(unknown))}", code="parameter_unknown")
         self.settings = self.settings | changes
         for name in changes.keys() & set(DELIVERY_FAULTS):
-            self.delivery[name] = DeliveryFault.of(changes[name]) if changes[name] else None
+            self.delivery[name] = None if changes[name] is None else DeliveryFault.of(changes[name])
         if "api" in changes:
             self.api = [ApiFault.of(setting) for setting in changes["api"]]
         if "seed" in changes:

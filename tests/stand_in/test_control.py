@@ -1,0 +1,70 @@
+"""The control calls: the truth, the counts, and changes that Stripe forgot to tell."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sandbox.stripe_stand_in.client import ControlError, StandIn
+from tests.stand_in.scene import Catalogue, Inbox, Wire
+
+
+class TestTruth:
+    def test_it_is_what_get_answers(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
+        stand_in.create("v2.billing.rate_card_subscription", catalogue.subscription_fields)
+        stand_in.remove(catalogue.customer)
+        truth = stand_in.objects()
+        assert len(truth) == 9
+        for each in truth:
+            assert wire.get(each["path"]).body == each["body"]
+
+    def test_removed_objects_are_flagged(self, stand_in: StandIn, catalogue: Catalogue) -> None:
+        stand_in.remove(catalogue.item)
+        (truth,) = stand_in.objects("v2.billing.metered_item")
+        assert (truth["removed"], truth["body"]) == (True, None)
+
+
+class TestSilence:
+    def test_silent_changes_have_no_events_at_all(
+        self, stand_in: StandIn, catalogue: Catalogue, inbox: Inbox
+    ) -> None:
+        before = stand_in.events()
+        made = stand_in.create(
+            "v2.billing.rate_card_subscription", catalogue.subscription_fields, silent=True
+        )
+        stand_in.transition(made["id"], "canceled", silent=True)
+        stand_in.update(made["id"], {"metadata": {"a": "1"}}, silent=True)
+        stand_in.remove(catalogue.customer, silent=True)
+        stand_in.settle()
+        assert stand_in.events() == before
+        assert inbox.received == []
+
+
+class TestCounts:
+    def test_requests_are_counted_by_endpoint_and_status(
+        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
+    ) -> None:
+        wire.get(f"/v2/billing/rate_cards/{catalogue.card}")
+        wire.get("/v2/billing/rate_cards/rcd_x")
+        wire.get("/v1/customers", key="wrong")
+        assert stand_in.requests() == {
+            "total": 3,
+            "by_endpoint": {"GET /v2/billing/rate_cards/{id}": 2, "GET /v1/customers": 1},
+            "by_status": {"200": 1, "404": 1, "401": 1},
+        }
+        stand_in.reset_requests()
+        assert stand_in.requests()["total"] == 0
+
+
+class TestRefusals:
+    def test_what_cannot_be_is_refused(self, stand_in: StandIn, catalogue: Catalogue) -> None:
+        refused: list[Callable[[], object]] = [
+            lambda: stand_in.create("v2.billing.novelty"),
+            lambda: stand_in.create("product"),
+            lambda: stand_in.create("v2.billing.metered_item", {"display_name": "x", "meter": "mtr_x"}),
+            lambda: stand_in.transition(catalogue.customer, "paused"),
+            lambda: stand_in.update("cus_x", {}),
+            lambda: stand_in.redeliver("evt_x"),
+        ]
+        for call in refused:
+            with pytest.raises(ControlError):
+                call()
