@@ -8,8 +8,8 @@ import json
 from decimal import Decimal
 from typing import TypeAlias
 
-Json: TypeAlias = "bool | int | Decimal | str | list[Json] | dict[str, Json] | None"
-JsonObject: TypeAlias = "dict[str, Json]"
+Json: TypeAlias = bool | int | Decimal | str | list["Json"] | dict[str, "Json"] | None
+JsonObject: TypeAlias = dict[str, Json]
 
 
 MANY_DIGITS = 100
@@ -48,7 +48,7 @@ def depth(value: Json) -> int:
     return levels
 
 
-def children(parent: "JsonObject | list[Json]") -> list[Json]:
+def children(parent: JsonObject | list[Json]) -> list[Json]:
     """The values that an object or a list holds."""
     return list(parent.values()) if isinstance(parent, dict) else parent
 

@@ -57,7 +57,7 @@ class Listing:
     """
 
     url: str
-    hidden: Mapping[str, str] = MappingProxyType({})
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,7 +76,7 @@ class ObjectType:
     status: str | None = None
     collection_status: str | None = None
     include: tuple[str, ...] = ()
-    members: tuple[Members, ...] = field(default=())
+    members: tuple[Members, ...] = ()
 
     @property
     def nested(self) -> bool:

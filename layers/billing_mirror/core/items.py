@@ -33,8 +33,8 @@ MOST_DIGITS = 38
 LARGEST_EXPONENT = 125
 SMALLEST_EXPONENT = -130
 
-Value: TypeAlias = "Json | bytes"
-Item: TypeAlias = "dict[str, Value]"
+Value: TypeAlias = Json | bytes
+Item: TypeAlias = dict[str, Value]
 
 
 @dataclass(frozen=True, slots=True)

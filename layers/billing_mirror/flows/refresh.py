@@ -87,7 +87,9 @@ class Desk:
     absorb_margin: float
 
 
-Verdict: TypeAlias = "tuple[Outcome, float] | Exception"
+OUT_OF_TIME = Retryable("the function ran out of time")
+
+Verdict: TypeAlias = tuple[Outcome, float] | Exception
 """An outcome and when it was reached, or why there is none."""
 
 
@@ -143,12 +145,15 @@ async def _bounded(
     tasks: list[Task], subject: Subject, head: Head | None, desk: Desk, deadline: float
 ) -> Verdict:
     clock = desk.world.clock
+    left = deadline - clock.now()
+    if left <= 0:
+        return OUT_OF_TIME
     try:
-        async with asyncio.timeout(max(0.0, deadline - clock.now())):
+        async with asyncio.timeout(left):
             outcome = await _refresh_one(tasks, subject, head, desk)
         return outcome, clock.now()
     except TimeoutError:
-        return Retryable("the function ran out of time")
+        return OUT_OF_TIME
     except Exception as error:  # noqa: BLE001 - one subject's failure must not take its neighbours along
         return error
 

@@ -1,0 +1,17 @@
+"""A clock that moves only when told to, or when somebody sleeps."""
+
+
+class ManualClock:
+    """Implements ``flows.ports.Clock``."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds

@@ -1,0 +1,102 @@
+"""The table, in memory."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+
+from billing_mirror.core import times
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.errors import Retryable
+from billing_mirror.core.items import INDEX_COLUMNS, Item
+from billing_mirror.core.known import Claim, Head
+from billing_mirror.core.subject import Scope, Subject
+
+
+class MemoryMirror:
+    """Implements ``flows.ports.Mirror``."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Item] = {}
+        self.counters: dict[str, Claim] = {}
+        self.records: dict[tuple[str, str], Item] = {}
+        self.down = False
+
+    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
+        self._require_up()
+        return {one.key: _head(self.objects[one.key]) for one in subjects if one.key in self.objects}
+
+    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
+        return {one.key: self.counters[one.key] for one in subjects if one.key in self.counters}
+
+    async def claim(self, subject: Subject, now: float) -> int:
+        self._require_up()
+        before = self.counters.get(subject.key)
+        claim = Claim((before.claimed if before else 0) + 1, now)
+        self.counters[subject.key] = claim
+        return claim.claimed
+
+    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+        self._require_up()
+        if not self._newer(subject, token):
+            return False
+        self.objects[subject.key] = {**item, "token": token}
+        return True
+
+    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
+        self._require_up()
+        if not self._newer(subject, token):
+            return False
+        kept = {
+            name: value
+            for name, value in self.objects.get(subject.key, {}).items()
+            if name not in INDEX_COLUMNS
+        }
+        self.objects[subject.key] = {**kept, **tombstone, "token": token}
+        return True
+
+    async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
+        for identifier in self._indexed(scope=str(scope), parent=parent, type=type_name):
+            yield identifier
+
+    async def ids(self, scope: Scope, type_name: str) -> AsyncIterator[str]:
+        for identifier in self._indexed(scope=str(scope), type=type_name):
+            yield identifier
+
+    async def body(self, subject: Subject) -> JsonObject | None:
+        data = self.objects.get(subject.key, {}).get("data")
+        return data if isinstance(data, dict) else None
+
+    async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
+        self.records[f"{scope}#{name}", times.iso(at)] = entry
+
+    def _newer(self, subject: Subject, token: int) -> bool:
+        held = self.objects.get(subject.key)
+        return held is None or _integer(held, "token") < token
+
+    def _indexed(self, **values: str) -> list[str]:
+        return [
+            str(item["id"])
+            for item in self.objects.values()
+            if "created" in item and all(item.get(name) == value for name, value in values.items())
+        ]
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise Retryable("the table is down")
+
+
+def _head(item: Item) -> Head:
+    customer, parent = item.get("customer"), item.get("parent")
+    return Head(
+        token=_integer(item, "token"),
+        fetched_at=times.seconds(str(item["fetched_at"])),
+        digest=str(item.get("digest", "")),
+        stripe_version=str(item["stripe_version"]),
+        deleted=item.get("deleted") is True,
+        customer=customer if isinstance(customer, str) else None,
+        parent=parent if isinstance(parent, str) else None,
+    )
+
+
+def _integer(item: Item, name: str) -> int:
+    value = item[name]
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,66 @@
+"""The queue and the quarantine, in memory."""
+
+from dataclasses import dataclass, field
+
+from billing_mirror.core.errors import Retryable
+from billing_mirror.flows.refresh import Received
+
+from .clock import ManualClock
+
+
+@dataclass
+class Waiting:
+    message_id: str
+    body: str
+    group: str
+    sent_at: float
+    visible_at: float
+    receive_count: int = 0
+
+
+@dataclass
+class MemoryQueue:
+    """Implements ``flows.ports.Queue``, and what SQS does on the other side of it."""
+
+    clock: ManualClock
+    visibility: float = 400.0
+    waiting: list[Waiting] = field(default_factory=list)
+    quarantined: list[tuple[str, str]] = field(default_factory=list)
+    """Pairs of body and reason."""
+    down: bool = False
+    _sent: int = 0
+
+    async def send(self, body: str, *, group: str) -> None:
+        self._require_up()
+        self._sent += 1
+        now = self.clock.now()
+        self.waiting.append(Waiting(f"m{self._sent}", body, group, sent_at=now, visible_at=now))
+
+    async def quarantine(self, body: str, *, reason: str) -> None:
+        self._require_up()
+        self.quarantined.append((body, reason))
+
+    async def postpone(self, receipt: str, seconds: int) -> None:
+        self._require_up()
+        for message in self.waiting:
+            if message.message_id == receipt:
+                message.visible_at = self.clock.now() + seconds
+
+    def receive(self, most: int = 10) -> list[Received]:
+        """Hands over visible messages and hides them."""
+        now = self.clock.now()
+        batch = [message for message in self.waiting if message.visible_at <= now][:most]
+        for message in batch:
+            message.receive_count += 1
+            message.visible_at = now + self.visibility
+        return [
+            Received(one.message_id, one.message_id, one.body, one.sent_at, one.receive_count)
+            for one in batch
+        ]
+
+    def delete(self, receipt: str) -> None:
+        self.waiting = [message for message in self.waiting if message.message_id != receipt]
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise Retryable("the queue is down")

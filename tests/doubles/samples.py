@@ -1,0 +1,90 @@
+"""Made-up objects and events of Stripe's, each with just the fields that matter and any that are given."""
+
+import json
+from datetime import UTC, datetime
+
+from billing_mirror.core.body import Json, JsonObject
+
+CREATED = "2026-11-01T08:00:00.000Z"
+
+
+def subscription(identifier: str = "rcds_1", **fields: Json) -> JsonObject:
+    return {
+        "id": identifier,
+        "object": "v2.billing.rate_card_subscription",
+        "billing_cadence": "bc_1",
+        "rate_card": "rcd_1",
+        "rate_card_version": "rcdv_1",
+        "servicing_status": "active",
+        "collection_status": "current",
+        "created": CREATED,
+        "livemode": False,
+        **fields,
+    }
+
+
+def cadence(identifier: str = "bc_1", customer: str = "cus_1", **fields: Json) -> JsonObject:
+    return {
+        "id": identifier,
+        "object": "v2.billing.cadence",
+        "payer": {"type": "customer", "customer": customer, "billing_profile": "bilp_1"},
+        "status": "active",
+        "created": CREATED,
+        "livemode": False,
+        **fields,
+    }
+
+
+def rate(identifier: str = "rcdr_1", **fields: Json) -> JsonObject:
+    return {
+        "id": identifier,
+        "object": "v2.billing.rate_card_rate",
+        "rate_card": "rcd_1",
+        "rate_card_version": "rcdv_1",
+        "unit_amount": "1.5",
+        "created": CREATED,
+        "livemode": False,
+        **fields,
+    }
+
+
+def version(identifier: str = "rcdv_1", **fields: Json) -> JsonObject:
+    return {
+        "id": identifier,
+        "object": "v2.billing.rate_card_version",
+        "rate_card_id": "rcd_1",
+        "created": CREATED,
+        "livemode": False,
+        **fields,
+    }
+
+
+def event(
+    type_name: str,
+    body: JsonObject,
+    *,
+    url: str,
+    at: float = 1_700_000_000.0,
+    identifier: str = "evt_1",
+    **fields: Json,
+) -> str:
+    """The thin event that says that ``body``'s object changed."""
+    notification: JsonObject = {
+        "object": "v2.core.event",
+        "id": identifier,
+        "type": type_name,
+        "created": datetime.fromtimestamp(at, UTC).isoformat(),
+        "livemode": body["livemode"],
+        "related_object": {"id": body["id"], "type": body["object"], "url": url},
+        **fields,
+    }
+    return json.dumps(notification)
+
+
+def subscription_event(name: str = "servicing_activated", identifier: str = "rcds_1", **fields: Json) -> str:
+    return event(
+        f"v2.billing.rate_card_subscription.{name}",
+        {**subscription(identifier), "livemode": fields.pop("livemode", False)},
+        url=f"/v2/billing/rate_card_subscriptions/{identifier}",
+        **fields,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,164 @@
+"""What a request ends as: the answer, and what is in the queue afterwards."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+import stripe
+
+from billing_mirror.adapters.signature import verify
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.notification import read_message
+from billing_mirror.flows.accept import LARGEST_BODY, Accepted, Door, accept
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.samples import subscription_event
+
+SECRET = "whsec_current"
+OLD_SECRET = "whsec_previous"
+
+
+@dataclass
+class Secrets:
+    """Implements ``flows.ports.SigningSecrets``."""
+
+    known: tuple[str, ...] = (SECRET,)
+    stored: tuple[str, ...] = (SECRET,)
+    looks: int = 0
+
+    async def current(self) -> Sequence[str]:
+        return self.known
+
+    async def refreshed(self) -> Sequence[str]:
+        self.looks += 1
+        self.known = self.stored
+        return self.known
+
+
+@dataclass
+class Front:
+    clock: ManualClock = field(default_factory=ManualClock)
+    secrets: Secrets = field(default_factory=Secrets)
+
+    def __post_init__(self) -> None:
+        self.queue = MemoryQueue(self.clock)
+
+    def sign(self, body: str, *secrets: str, at: float = 0) -> str:
+        time = int(self.clock.now() + at)
+        headers = [
+            stripe.WebhookSignature.generate_signature_header(body, secret, time)
+            for secret in secrets or (SECRET,)
+        ]
+        return ",".join([f"t={time}", *(header.partition(",")[2] for header in headers)])
+
+    async def post(self, body: str | bytes, header: str | None = None, *, signed: bool = True) -> Accepted:
+        text = body if isinstance(body, str) else body.decode("utf-8", errors="replace")
+        data = body.encode() if isinstance(body, str) else body
+        door = Door(self.clock, self.queue, self.secrets, verify)
+        return await accept(data, header if header is not None or not signed else self.sign(text), door)
+
+
+@pytest.fixture
+def front() -> Front:
+    return Front()
+
+
+async def test_a_signed_event_is_in_the_queue_when_it_is_answered(front: Front) -> None:
+    accepted = await front.post(subscription_event())
+    assert (accepted.status, accepted.metric) == (200, Metric.ACCEPTED)
+    assert [read_message(waiting.body) for waiting in front.queue.waiting] == [
+        read_message(subscription_event())
+    ]
+
+
+async def test_only_what_is_needed_of_the_event_is_queued(front: Front) -> None:
+    secret_of_a_customer = json.loads(subscription_event()) | {"data": {"email": "ann@example.com"}}
+    await front.post(json.dumps(secret_of_a_customer))
+    assert "ann@example.com" not in front.queue.waiting[0].body
+
+
+@pytest.mark.parametrize("seconds", [-299, 0, 299])
+async def test_a_signature_within_five_minutes_is_fresh(front: Front, seconds: int) -> None:
+    body = subscription_event()
+    assert (await front.post(body, front.sign(body, at=seconds))).status == 200
+
+
+async def test_any_of_several_signatures_may_fit(front: Front) -> None:
+    body = subscription_event()
+    assert (await front.post(body, front.sign(body, "whsec_other", SECRET))).status == 200
+
+
+async def test_the_previous_secret_is_tried_as_well(front: Front) -> None:
+    front.secrets.known = (SECRET, OLD_SECRET)
+    body = subscription_event()
+    assert (await front.post(body, front.sign(body, OLD_SECRET))).status == 200
+
+
+async def test_a_secret_that_was_rolled_meanwhile_is_looked_up(front: Front) -> None:
+    front.secrets.known = (OLD_SECRET,)
+    assert (await front.post(subscription_event())).status == 200
+    assert front.secrets.looks == 1
+
+
+def _forgeries(front: Front) -> dict[str, str | None]:
+    body = subscription_event()
+    good = front.sign(body)
+    time, _, rest = good.partition(",")
+    return {
+        "none": None,
+        "empty": "",
+        "another secret": front.sign(body, "whsec_other"),
+        "another body": front.sign(body + " "),
+        "stale": front.sign(body, at=-301),
+        "from the future": front.sign(body, at=301),
+        "only the test scheme": good.replace("v1=", "v0="),
+        "not ASCII": f"{time},v1=é{rest}",
+        "no time": rest,
+        "time in words": f"t=now,{rest}",
+        "time in other digits": f"t=\u0661\u0667\u0660\u0660,{rest}",
+        "two times": f"{time},{good}",
+        "a stale time dressed up": front.sign(body, at=-1000).replace(",", "=x," + time + ",", 1),
+        "upper case": good.upper(),
+        "enormous": good + "," * 5000,
+    }
+
+
+@pytest.mark.parametrize("name", _forgeries(Front()))
+async def test_a_request_that_stripe_did_not_sign_leaves_no_trace(front: Front, name: str) -> None:
+    accepted = await front.post(subscription_event(), _forgeries(front)[name], signed=False)
+    assert (accepted.status, accepted.metric) == (400, Metric.SIGNATURE_FAILURES)
+    assert (front.queue.waiting, front.queue.quarantined) == ([], [])
+    assert "whsec" not in accepted.reason
+
+
+async def test_a_body_that_is_too_large_is_not_even_hashed(front: Front) -> None:
+    accepted = await front.post("x" * (LARGEST_BODY + 1), signed=False)
+    assert accepted.status == 413
+
+
+async def test_a_body_of_the_largest_size_is_judged(front: Front) -> None:
+    body = subscription_event()
+    assert (await front.post(body + " " * (LARGEST_BODY - len(body)))).status == 200
+
+
+async def test_a_body_that_is_not_utf8_is_refused(front: Front) -> None:
+    accepted = await front.post(b"\xff", front.sign("x"))
+    assert (accepted.status, accepted.reason) == (400, "the body is not UTF-8")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "null", "[]", '{"object": "event"}', "{", subscription_event(context="somebody"), "[" * 100_000],
+)
+async def test_a_signed_body_that_is_no_event_is_kept_with_its_reason(front: Front, body: str) -> None:
+    accepted = await front.post(body)
+    assert (accepted.status, accepted.metric) == (200, Metric.QUARANTINED)
+    assert front.queue.quarantined == [(body, accepted.reason)]
+    assert front.queue.waiting == []
+
+
+@pytest.mark.parametrize("body", [subscription_event(), "null"])
+async def test_while_the_queue_is_down_stripe_is_asked_to_try_again(front: Front, body: str) -> None:
+    front.queue.down = True
+    assert (await front.post(body)).status == 503

@@ -1,0 +1,168 @@
+"""What a reconcile pass finds, repairs and records."""
+
+from billing_mirror.core import catalog
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.drift import Difference
+from billing_mirror.core.errors import Retryable
+from billing_mirror.core.run import Drift, Resolution, Run
+from billing_mirror.core.subject import Scope, named
+from billing_mirror.flows.reconcile import reconcile
+from tests.doubles.samples import cadence, subscription, subscription_event
+
+from .conftest import House
+
+ROW = catalog.RECONCILED[0]
+SUBJECT = named(Scope(livemode=False), ROW.name, "rcds_1")
+LIST = "/v2/billing/rate_card_subscriptions"
+CANCELED = f"{LIST}?servicing_status=canceled"
+
+
+def stock(house: House, *bodies: JsonObject) -> None:
+    """Stripe's side: these subscriptions, the canceled ones hidden from the plain list."""
+    house.stripe.objects = {"/v2/billing/cadences/bc_1": cadence()}
+    house.stripe.objects |= {f"{LIST}/{body['id']}": body for body in bodies}
+    house.stripe.lists = {
+        LIST: [body for body in bodies if body["servicing_status"] != "canceled"],
+        CANCELED: [body for body in bodies if body["servicing_status"] == "canceled"],
+    }
+
+
+async def mirrored(house: House, *bodies: JsonObject) -> None:
+    """Both sides: these subscriptions, told by events."""
+    stock(house, *bodies)
+    await house.deliver(*(subscription_event(identifier=str(body["id"])) for body in bodies))
+    house.clock.advance(10)
+
+
+async def passed(house: House, *, seconds: float = 100.0) -> Run:
+    return await reconcile(ROW, house.world, deadline=house.clock.now() + seconds)
+
+
+async def test_where_both_sides_agree_nothing_is_fetched(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"), subscription("rcds_2", servicing_status="canceled"))
+    house.stripe.asked.clear()
+    run = await passed(house)
+    assert (run.complete, run.compared, run.drifts) == (True, 2, [])
+    assert all(asked.path.startswith(f"{LIST}?") for asked in house.stripe.asked)
+
+
+async def test_a_change_whose_event_was_lost_is_found_and_repaired(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    stock(house, subscription("rcds_1", servicing_status="paused"))
+    run = await passed(house)
+    assert run.drifts == [
+        Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))
+    ]
+    assert house.item("rcds_1")["status"] == "paused"
+
+
+async def test_an_object_that_was_never_heard_of_is_added(house: House) -> None:
+    stock(house, subscription("rcds_1"))
+    run = await passed(house)
+    assert run.drifts == [Drift("rcds_1", Difference.MISSING, Resolution.REPAIRED)]
+    assert house.item("rcds_1")["customer"] == "cus_1"
+
+
+async def test_a_canceled_object_is_compared_too(house: House) -> None:
+    stock(house, subscription("rcds_1", servicing_status="canceled"))
+    assert [drift.id for drift in (await passed(house)).drifts] == ["rcds_1"]
+
+
+async def test_a_plain_list_that_shows_canceled_ones_is_not_followed_by_a_second(house: House) -> None:
+    stock(house, subscription("rcds_1", servicing_status="canceled"))
+    house.stripe.lists = {LIST: house.stripe.lists[CANCELED]}
+    assert (await passed(house)).pages == 1
+
+
+async def test_an_object_that_is_gone_is_buried(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    stock(house)
+    run = await passed(house)
+    assert run.drifts == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
+    assert house.item("rcds_1")["deleted"] is True
+
+
+async def test_an_object_that_only_the_list_lacks_is_left_alone(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    house.stripe.lists[LIST] = []
+    run = await passed(house)
+    assert run.drifts == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
+    assert "deleted" not in house.item("rcds_1")
+
+
+async def test_the_body_of_a_list_that_is_behind_is_never_stored(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    house.stripe.lists[LIST] = [subscription("rcds_1", servicing_status="pending")]
+    run = await passed(house)
+    assert run.drifts == [Drift("rcds_1", Difference.DIFFERENT, Resolution.FALSE_ALARM)]
+    assert house.item("rcds_1")["data"] == subscription("rcds_1")
+
+
+async def test_what_somebody_is_about_to_refresh_is_no_drift(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    stock(house, subscription("rcds_1", servicing_status="paused"))
+    await house.mirror.claim(SUBJECT, house.clock.now())
+    run = await passed(house)
+    assert (run.drifts, run.in_flight) == ([], 1)
+
+
+async def test_a_claim_that_died_an_hour_ago_hides_nothing(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    stock(house, subscription("rcds_1", servicing_status="paused"))
+    await house.mirror.claim(SUBJECT, house.clock.now())
+    house.clock.advance(3601)
+    assert [drift.resolution for drift in (await passed(house)).drifts] == [Resolution.REPAIRED]
+
+
+async def test_a_difference_that_could_not_be_looked_at_is_unresolved(house: House) -> None:
+    stock(house, subscription("rcds_1"), subscription("rcds_2"))
+
+    async def fail(path: str) -> None:
+        if path.endswith("/rcds_1"):
+            raise Retryable("Stripe answered 500")
+
+    house.stripe.before_answer = fail
+    run = await passed(house)
+    assert {drift.id: drift.resolution for drift in run.drifts} == {
+        "rcds_1": Resolution.UNRESOLVED,
+        "rcds_2": Resolution.REPAIRED,
+    }
+    assert run.complete
+
+
+async def test_a_pass_that_runs_out_of_time_says_so(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    run = await passed(house, seconds=0)
+    assert (run.complete, run.reason) == (False, "the function ran out of time")
+
+
+async def test_a_pass_whose_list_fails_says_why_and_buries_nothing(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    house.stripe.failures = [Retryable("Stripe answered 503")]
+    run = await passed(house)
+    assert (run.complete, run.reason) == (False, "Stripe answered 503")
+    assert "deleted" not in house.item("rcds_1")
+
+
+async def test_every_pass_leaves_a_record(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    stock(house, subscription("rcds_1", servicing_status="paused"))
+    await passed(house)
+    [((key, _), record)] = house.mirror.records.items()
+    assert key == "test#run:v2.billing.rate_card_subscription"
+    assert {name: record[name] for name in ("complete", "compared", "found", "repaired", "unresolved")} == {
+        "complete": True,
+        "compared": 1,
+        "found": 1,
+        "repaired": 1,
+        "unresolved": 0,
+    }
+    assert record["drifts"] == [
+        {
+            "id": "rcds_1",
+            "difference": "different",
+            "resolution": "repaired",
+            "fields": ["servicing_status"],
+            "reason": "",
+        }
+    ]
