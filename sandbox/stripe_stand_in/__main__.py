@@ -5,11 +5,12 @@ import json
 import os
 import signal
 from pathlib import Path
-from types import FrameType
 
 from .backend import Backend
 from .protocol import random_text
 from .server import running
+
+ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> None:
@@ -23,19 +24,12 @@ def main() -> None:
     backend = Backend(keys)
     for context in options.account:
         backend.register(context)
-    signal.signal(signal.SIGTERM, _end)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread starts: only sigwait takes them
     with running(backend, options.port) as server:
         state = json.dumps({"api_base": server.api_base, "pid": os.getpid(), "api_key": keys[0]})
         _write_whole(options.state_file, state)
         print(state, flush=True)
-        try:
-            signal.pause()
-        except KeyboardInterrupt:
-            return
-
-
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        signal.sigwait(ENDINGS)
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -1,13 +1,13 @@
 """When does a cadence bill, and whom?"""
 
 import calendar
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from .catalog import OBJECT_TYPES
 from .events import Occurrence
 from .lifecycle import Made, bear
 from .object_types import Body
-from .protocol import ApiError, random_text, rfc3339
+from .protocol import ApiError, now, random_text, rfc3339
 from .state import Account, Entity
 
 CADENCE = OBJECT_TYPES["v2.billing.cadence"]
@@ -26,7 +26,7 @@ def create_cadence(account: Account, fields: Body) -> Made:
     customer = profile.now.body["customer"]
     whole = {"type": "customer", "billing_profile": profile.id, "customer": customer}
     cycle = fields.get("billing_cycle", CADENCE.defaults["billing_cycle"])
-    due = {"next_billing_date": rfc3339(one_cycle_after(datetime.now(UTC), cycle))}
+    due = {"next_billing_date": rfc3339(one_cycle_after(now(), cycle))}
     return bear(account, CADENCE, due | fields | {"payer": whole})
 
 

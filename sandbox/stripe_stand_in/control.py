@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from .backend import Backend
 from .delivery import Destination
 from .events import Event, ping_event
 from .object_types import Body
-from .protocol import ApiError
+from .protocol import ApiError, now
 
 PREFIX = "/_control/"
 
@@ -36,7 +35,7 @@ def _emit(backend: Backend, given: Body) -> Body:
     else:
         event = Event(
             given["notification"],
-            datetime.now(UTC),
+            now(),
             data=given.get("data"),
             changes=given.get("changes"),
             verbatim=True,

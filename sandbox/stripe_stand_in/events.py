@@ -6,11 +6,11 @@ Shapes: docs.stripe.com/api/v2/core/events and the event-types pages of each v2.
 import copy
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import uuid4
 
 from .object_types import Body, ObjectType
-from .protocol import random_text, rfc3339
+from .protocol import now, random_text, rfc3339
 
 PING = "v2.core.event_destination.ping"
 
@@ -57,12 +57,12 @@ def new_event_id() -> str:
 
 def event_of(occurrence: Occurrence, context: str, *, requested: bool) -> Event:
     row, body = occurrence.row, occurrence.after
-    now = datetime.now(UTC)
+    instant = now()
     notification = {
         "id": new_event_id(),
         "object": "v2.core.event",
         "type": row.event_prefix + occurrence.name,
-        "created": rfc3339(now),
+        "created": rfc3339(instant),
         "livemode": body["livemode"],
         "context": context or None,
         "reason": _reason() if requested else None,
@@ -72,7 +72,7 @@ def event_of(occurrence: Occurrence, context: str, *, requested: bool) -> Event:
         notification["snapshot_event"] = f"evt_1{random_text(23)}"
     return Event(
         notification,
-        now,
+        instant,
         placeholder_url=placeholder_url(row, body["id"]) if row.parent else "",
         data=occurrence.data or _data(occurrence),
         changes=_changes(occurrence) if row.is_v1 else None,
@@ -130,7 +130,7 @@ def as_fetched(event: Event, settings: Body) -> Body:
 
 
 def ping_event() -> Event:
-    now = datetime.now(UTC)
+    instant = now()
     destination = f"ed_test_61{random_text(40)}"
     related = {
         "id": destination,
@@ -141,10 +141,10 @@ def ping_event() -> Event:
         "id": new_event_id(),
         "object": "v2.core.event",
         "type": PING,
-        "created": rfc3339(now),
+        "created": rfc3339(instant),
         "livemode": False,
         "context": None,
         "reason": None,
         "related_object": related,
     }
-    return Event(notification, now)
+    return Event(notification, instant)

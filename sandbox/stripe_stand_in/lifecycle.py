@@ -1,11 +1,11 @@
 """What does a change do to one object, and which events does it cause?"""
 
 import copy
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .events import Occurrence
 from .object_types import Body, Entering, ObjectType
-from .protocol import ApiError, rfc3339
+from .protocol import ApiError, now, rfc3339
 from .state import Account, Entity
 
 Made = tuple[Entity, list[Occurrence]]
@@ -20,8 +20,8 @@ def bear(account: Account, row: ObjectType, fields: Body, members: tuple[str, ..
     if missing:
         raise ApiError(400, f"A {row.name} needs {', '.join(missing)}.", code="parameter_missing")
     _check_references(account, row, fields)
-    now = datetime.now(UTC)
-    created = {"created": moment(row, now)}
+    instant = now()
+    created = {"created": moment(row, instant)}
     body = created | copy.deepcopy(dict(row.defaults)) | fields
     if not row.is_v1:
         body = decimals_as_text(body)
@@ -29,7 +29,7 @@ def bear(account: Account, row: ObjectType, fields: Body, members: tuple[str, ..
         body["updated"] = body["created"]
     _check_unique(account, row, body)
     if row.announced_at_birth:
-        body = _stamped(row, {}, body, now)
+        body = _stamped(row, {}, body, instant)
     entity = account.add(row, body, members)
     names = ["created"] if "created" in row.events else []
     if row.announced_at_birth:
@@ -52,10 +52,10 @@ def update(account: Account, entity: Entity, fields: Body, *, forced: bool = Fal
         merged["metadata"] = {name: value for name, value in metadata.items() if value is not None}
     if merged == before:
         return []
-    now = datetime.now(UTC)
-    after = _stamped(row, before, merged, now)
+    instant = now()
+    after = _stamped(row, before, merged, instant)
     if "updated" in after:
-        after["updated"] = moment(row, now)
+        after["updated"] = moment(row, instant)
     account.write(entity, after)
     names = ["updated"] if "updated" in row.events else []
     for status in _changed_statuses(row, before, after):
@@ -137,12 +137,12 @@ def _entering(row: ObjectType, status: str, value: object) -> Entering:
         raise ApiError(400, f"{value!r} is no {status}.", code="invalid_parameter") from None
 
 
-def _stamped(row: ObjectType, before: Body, after: Body, now: datetime) -> Body:
+def _stamped(row: ObjectType, before: Body, after: Body, instant: datetime) -> Body:
     """The body with the time of every status taken on."""
     stamped = dict(after)
     for status in _changed_statuses(row, before, after):
         stamp = _entering(row, status, after[status]).stamp
         if stamp:
             transitions = f"{status}_transitions"
-            stamped[transitions] = (stamped.get(transitions) or {}) | {stamp: moment(row, now)}
+            stamped[transitions] = (stamped.get(transitions) or {}) | {stamp: moment(row, instant)}
     return stamped

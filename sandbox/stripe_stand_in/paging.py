@@ -8,13 +8,15 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 from .object_types import Body
 from .protocol import ApiError, Request
 
-Positioned = tuple[int, Body]
-"""Place in the order of creation, and the object."""
+T = TypeVar("T")
+Positioned = tuple[int, T]
+"""Place in the order of creation, and what is there."""
 LARGEST_PAGE = 100
 
 
@@ -53,7 +55,7 @@ def limit_of(request: Request, default: int) -> int:
     return int(text)
 
 
-def page_v2(request: Request, found: Sequence[Positioned], size: int, show: Callable[[Body], Body]) -> Body:
+def page_v2(request: Request, found: Sequence[Positioned[T]], size: int, show: Callable[[T], Body]) -> Body:
     """A page of `found`, which is ordered newest first."""
     limit = limit_of(request, size)
     query = parse_qsl(request.query, keep_blank_values=True)
@@ -70,13 +72,13 @@ def page_v2(request: Request, found: Sequence[Positioned], size: int, show: Call
     has_older = bool(chosen) and found[-1][0] < last
     has_newer = bool(chosen) and token is not None and found[0][0] > first
     return {
-        "data": [show(body) for _, body in chosen],
+        "data": [show(item) for _, item in chosen],
         "next_page_url": url(last, older=True) if has_older else None,
         "previous_page_url": url(first, older=False) if has_newer else None,
     }
 
 
-def _chosen(found: Sequence[Positioned], token: Token | None, limit: int) -> Sequence[Positioned]:
+def _chosen(found: Sequence[Positioned[T]], token: Token | None, limit: int) -> Sequence[Positioned[T]]:
     if token is None:
         return found[:limit]
     if token.older:
@@ -84,13 +86,13 @@ def _chosen(found: Sequence[Positioned], token: Token | None, limit: int) -> Seq
     return [item for item in found if item[0] > token.position][-limit:]
 
 
-def page_v1(request: Request, found: Sequence[Positioned], show: Callable[[Body], Body]) -> Body:
+def page_v1(request: Request, found: Sequence[Positioned[Body]], show: Callable[[Body], Body]) -> Body:
     limit = limit_of(request, 10)
     texts = request.params.texts
     after, before = texts.get("starting_after"), texts.get("ending_before")
     if after and before:
         raise ApiError(400, "starting_after and ending_before exclude each other.", param="ending_before")
-    rest: Sequence[Positioned] = found
+    rest: Sequence[Positioned[Body]] = found
     if after:
         rest = found[_index(found, after, "starting_after") + 1 :]
     if before:
@@ -100,7 +102,7 @@ def page_v1(request: Request, found: Sequence[Positioned], show: Callable[[Body]
     return {"object": "list", "url": request.path, "has_more": len(rest) > limit, "data": data}
 
 
-def _index(found: Sequence[Positioned], identifier: str, param: str) -> int:
+def _index(found: Sequence[Positioned[Body]], identifier: str, param: str) -> int:
     for index, (_, body) in enumerate(found):
         if body["id"] == identifier:
             return index

@@ -3,12 +3,14 @@
 Sources: docs.stripe.com/api-v2-overview, docs.stripe.com/error-handling, docs.stripe.com/context.
 """
 
+import operator
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from .object_types import Body
@@ -20,8 +22,18 @@ def random_text(length: int) -> str:
     return "".join(secrets.choice(LETTERS) for _ in range(length))
 
 
+def now() -> datetime:
+    """To the millisecond, as times are written."""
+    instant = datetime.now(UTC)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+
+
 def rfc3339(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant_of(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,23 @@ def parse_query(query: str, *, v1: bool) -> Params:
         else:
             objects.setdefault(name, {})[key] = value
     return Params(texts, lists, objects)
+
+
+T = TypeVar("T", int, datetime)
+COMPARISONS = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+Bounds = list[tuple[Callable[[T, T], bool], T]]
+
+
+def created_bounds(params: Params, parse: Callable[[str], T]) -> Bounds[T]:
+    """What `created[gte]` and its kin ask for."""
+    try:
+        return [(COMPARISONS[name], parse(text)) for name, text in params.objects.get("created", {}).items()]
+    except (KeyError, ValueError) as error:
+        raise ApiError(400, f"created: {error}", code="invalid_parameter", param="created") from None
+
+
+def within(created: T, bounds: Bounds[T]) -> bool:
+    return all(holds(created, bound) for holds, bound in bounds)
 
 
 @dataclass(frozen=True)

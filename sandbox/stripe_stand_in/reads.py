@@ -3,7 +3,7 @@
 from .catalog import OBJECT_TYPES
 from .object_types import Body, Filter, ObjectType
 from .paging import Positioned
-from .protocol import ApiError, Params, not_found
+from .protocol import ApiError, Params, created_bounds, not_found, within
 from .state import Revision, View
 
 PAGE_PARAMS = frozenset({"limit", "page"})
@@ -62,7 +62,9 @@ def includes(row: ObjectType, params: Params) -> list[str]:
     return wanted
 
 
-def matching(view: View, row: ObjectType, parent: str, params: Params, settings: Body) -> list[Positioned]:
+def matching(
+    view: View, row: ObjectType, parent: str, params: Params, settings: Body
+) -> list[Positioned[Body]]:
     """Everything a list holds before it is cut into pages, newest first."""
     _check_params(row, params)
     filters = [each for each in row.filters if each.name in params.names]
@@ -70,12 +72,13 @@ def matching(view: View, row: ObjectType, parent: str, params: Params, settings:
     hides_closed = bool(
         row.closed and row.closed[0] not in params.names and settings["plain_list_hides_canceled"]
     )
+    bounds = created_bounds(params, int)
     return [
         (position, revision.body)
         for position, revision in _candidates(view, row, parent, params)
         if not (hides_closed and row.closed and revision.body[row.closed[0]] == row.closed[1])
         and all(_passes(view, each, revision.body, params) for each in filters)
-        and _created_within(revision.body, params)
+        and within(revision.body["created"], bounds)
     ]
 
 
@@ -159,11 +162,3 @@ def _source(view: View, each: Filter, body: Body) -> Body:
         return body
     revision = view.find("v2.billing.cadence", body[each.through])
     return revision.body if revision else {}
-
-
-def _created_within(body: Body, params: Params) -> bool:
-    """v1's `created[gte]` and its kin, in Unix seconds."""
-    created = body["created"]
-    bounds = params.objects.get("created", {})
-    holds = {"gt": created.__gt__, "gte": created.__ge__, "lt": created.__lt__, "lte": created.__le__}
-    return all(holds[name](int(value)) for name, value in bounds.items())

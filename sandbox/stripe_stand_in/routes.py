@@ -4,15 +4,25 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from .backend import Backend
 from .catalog import OBJECT_TYPES
-from .events import Event, as_fetched
+from .events import as_fetched
 from .faults import ApiFault
 from .object_types import Body, ObjectType
 from .paging import page_v1, page_v2
-from .protocol import Answer, ApiError, Request, check_version, not_found
+from .protocol import (
+    Answer,
+    ApiError,
+    Request,
+    check_version,
+    created_bounds,
+    instant_of,
+    not_found,
+    now,
+    within,
+)
 from .reads import check_parent, includes, matching, retrieve, show
 from .state import Account, View
 
@@ -109,35 +119,22 @@ def _list_events(call: Call) -> Body:
     if unknown or len(types) > MOST_EVENT_TYPES:
         name = min(unknown, default="types")
         raise ApiError(400, f"Not accepted: {name}", code="invalid_parameter", param=name)
-    bounds = {name: _instant(value) for name, value in params.objects.get("created", {}).items()}
+    bounds = created_bounds(params, instant_of)
     object_id = params.texts.get("object_id")
     found = [
-        (position, as_fetched(event, call.backend.faults.settings))
+        (position, event)
         for position, event in reversed(list(enumerate(call.account.events.values())))
         if (not types or event.type in types)
         and object_id in (None, event.object_id)
         and event.created >= _oldest(call)
-        and _within(event, bounds)
+        and within(event.created, bounds)
     ]
-    return page_v2(call.request, found, 20, dict)
+    return page_v2(call.request, found, 20, lambda event: as_fetched(event, call.backend.faults.settings))
 
 
 def _oldest(call: Call) -> datetime:
     kept = timedelta(seconds=call.backend.faults.settings["event_retention_seconds"])
-    return datetime.now(UTC) - kept
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        raise ApiError(400, f"Not a time: {text}", code="invalid_parameter", param="created") from None
-
-
-def _within(event: Event, bounds: dict[str, datetime]) -> bool:
-    created = datetime.fromisoformat(str(event.notification["created"]))
-    holds = {"gt": created.__gt__, "gte": created.__ge__, "lt": created.__lt__, "lte": created.__le__}
-    return all(holds[name](bound) for name, bound in bounds.items())
+    return now() - kept
 
 
 ROUTES = (
