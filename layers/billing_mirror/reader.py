@@ -11,6 +11,8 @@ that Stripe has removed are in no list; :meth:`Reader.get` still returns them, w
 last known body. Needs ``dynamodb:GetItem``, ``BatchGetItem`` and ``Query`` on the table and its indexes.
 """
 
+from __future__ import annotations
+
 import base64
 import json
 from collections.abc import Iterator, Sequence
@@ -62,7 +64,7 @@ class Page:
 class Reader:
     """Reads one scope of the table: ``live``, ``test``, or either followed by ``/`` and a Stripe context."""
 
-    def __init__(self, table: str, *, scope: str = "live", client: "DynamoDBClient | None" = None) -> None:
+    def __init__(self, table: str, *, scope: str = "live", client: DynamoDBClient | None = None) -> None:
         self._table = table
         self._scope = scope
         self._client: DynamoDBClient = client or boto3.client("dynamodb")

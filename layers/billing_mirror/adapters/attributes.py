@@ -1,9 +1,11 @@
 """Values of ours as DynamoDB attributes, and back, exactly."""
 
+from __future__ import annotations
+
 import zlib
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -14,7 +16,7 @@ from billing_mirror.core.items import Item, Value
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-Attributes = dict[str, AttributeValueTypeDef]
+Attributes: TypeAlias = "dict[str, AttributeValueTypeDef]"
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()

@@ -1,5 +1,7 @@
 """The queue and the quarantine, as SQS queues."""
 
+from __future__ import annotations
+
 import asyncio
 from typing import TYPE_CHECKING
 

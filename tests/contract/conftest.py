@@ -1,0 +1,115 @@
+"""The same suites on doubles, on moto and on the sandbox's engines: so the doubles are proven."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import boto3
+import pytest
+from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_sqs import SQSClient
+from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+from billing_mirror.adapters.aws import QUICK
+from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.sqs import SqsQueue
+from billing_mirror.flows.ports import Mirror, Queue
+from sandbox.ministack import MiniStack
+from tests.doubles.clock import ManualClock
+from tests.doubles.mirror import MemoryMirror
+from tests.doubles.queue import MemoryQueue
+from tests.template_file import resource_properties
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """A queue under test, and what is in it and in its quarantine."""
+
+    queue: Queue
+    receive: Callable[[], list[tuple[str, str]]]
+    """Visible messages as pairs of receipt and body; they are hidden from then on."""
+    quarantined: Callable[[], list[tuple[str, str]]]
+    """Pairs of body and reason."""
+
+
+@pytest.fixture(params=["memory", "moto", "emulator"])
+def engine(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """Where AWS is: nowhere, in this process, or at an address."""
+    if request.param == "emulator":
+        emulator: MiniStack = request.getfixturevalue("local_aws")
+        yield emulator.endpoint
+    elif request.param == "moto":
+        request.getfixturevalue("in_process_aws")
+        yield None
+    else:
+        yield "memory"
+
+
+@pytest.fixture
+def in_process_aws() -> Iterator[None]:
+    """moto, the emulator that is a library."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def table(engine: str | None) -> tuple[DynamoDBClient, str]:
+    """A table with the template's own keys and indexes."""
+    client = boto3.client("dynamodb", endpoint_url=engine, config=QUICK)
+    properties = resource_properties("Table")
+    name = f"mirror-{next(_numbers)}"
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=properties["KeySchema"],
+        AttributeDefinitions=properties["AttributeDefinitions"],
+        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
+    )
+    return client, name
+
+
+@pytest.fixture
+async def mirror(engine: str | None, request: pytest.FixtureRequest) -> Mirror:
+    if engine == "memory":
+        return MemoryMirror()
+    if engine is None:
+        # moto's conditional writes are not atomic between threads: it gets one.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    return DynamoMirror(*request.getfixturevalue("table"))
+
+
+@pytest.fixture
+def inbox(engine: str | None) -> Inbox:
+    if engine == "memory":
+        queue = MemoryQueue(ManualClock())
+        return Inbox(
+            queue,
+            lambda: [(one.receipt, one.body) for one in queue.receive()],
+            lambda: list(queue.quarantined),
+        )
+    client = boto3.client("sqs", endpoint_url=engine, config=QUICK)
+    number = next(_numbers)
+    urls = [client.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("queue", "quarantine")]
+    return Inbox(
+        SqsQueue(client, *urls),
+        lambda: [(receipt, body) for receipt, body, _ in _received(client, urls[0])],
+        lambda: [(body, reason) for _, body, reason in _received(client, urls[1])],
+    )
+
+
+def _received(client: SQSClient, url: str) -> list[tuple[str, str, str]]:
+    answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+    return [
+        (message["ReceiptHandle"], message["Body"], _reason(message))
+        for message in answer.get("Messages", [])
+    ]
+
+
+def _reason(message: MessageTypeDef) -> str:
+    attributes = message.get("MessageAttributes", {})
+    return attributes["reason"].get("StringValue", "") if "reason" in attributes else ""

@@ -1,0 +1,147 @@
+"""What the flows may count on of the table."""
+
+import asyncio
+import random
+
+import pytest
+
+from billing_mirror.core import items
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import RECONCILED
+from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.known import Claim
+from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.flows.ports import Mirror
+from tests.doubles.samples import subscription
+
+TEST = Scope(livemode=False)
+LIVE = Scope(livemode=True)
+TYPE = RECONCILED[0].name
+NOW = 1_700_000_000.25
+
+
+def subject(identifier: str = "rcds_1", scope: Scope = TEST) -> Subject:
+    return named(scope, TYPE, identifier)
+
+
+def observation(body: JsonObject | None = None) -> Observation:
+    return Observation(NOW, "2026-01-01.preview", "req_1", body, text="")
+
+
+def item(one: Subject, **fields: str) -> Item:
+    return items.item(one, observation(subscription(one.id, **fields)), "cus_1")
+
+
+def tombstone(one: Subject) -> Item:
+    return items.tombstone(observation(), one)
+
+
+async def ids(mirror: Mirror, scope: Scope = TEST) -> set[str]:
+    return {identifier async for identifier in mirror.ids(scope, TYPE)}
+
+
+async def children(mirror: Mirror, parent: str) -> set[str]:
+    return {identifier async for identifier in mirror.children(TEST, parent, TYPE)}
+
+
+async def test_each_claim_takes_the_next_number(mirror: Mirror) -> None:
+    assert [await mirror.claim(subject(), NOW) for _ in range(3)] == [1, 2, 3]
+
+
+async def test_subjects_do_not_share_a_counter(mirror: Mirror) -> None:
+    await mirror.claim(subject("rcds_1"), NOW)
+    await mirror.claim(subject("rcds_1", LIVE), NOW)
+    assert await mirror.claim(subject("rcds_2"), NOW) == 1
+
+
+async def test_a_claim_keeps_its_time(mirror: Mirror) -> None:
+    await mirror.claim(subject(), NOW - 100)
+    await mirror.claim(subject(), NOW)
+    assert await mirror.claims([subject(), subject("rcds_2")]) == {subject().key: Claim(2, NOW)}
+
+
+async def test_claims_at_the_same_time_get_different_numbers(mirror: Mirror) -> None:
+    tokens = await asyncio.gather(*(mirror.claim(subject(), NOW) for _ in range(20)))
+    assert sorted(tokens) == list(range(1, 21))
+
+
+async def test_a_later_token_replaces_an_earlier_one(mirror: Mirror) -> None:
+    assert await mirror.put(subject(), 1, item(subject()))
+    assert await mirror.put(subject(), 3, item(subject(), servicing_status="paused"))
+    assert await mirror.body(subject()) == subscription(servicing_status="paused")
+
+
+@pytest.mark.parametrize("token", [1, 2])
+async def test_an_earlier_or_equal_token_is_refused(mirror: Mirror, token: int) -> None:
+    await mirror.put(subject(), 2, item(subject()))
+    assert not await mirror.put(subject(), token, item(subject(), servicing_status="paused"))
+    assert not await mirror.bury(subject(), token, tombstone(subject()))
+    assert await mirror.body(subject()) == subscription()
+
+
+async def test_of_many_writes_in_any_order_the_highest_token_stays(mirror: Mirror) -> None:
+    tokens = random.Random(7).sample(range(1, 31), 30)
+    await asyncio.gather(
+        *(mirror.put(subject(), token, item(subject(), lookup_key=str(token))) for token in tokens)
+    )
+    assert (await mirror.heads([subject()]))[subject().key].token == 30
+    assert await mirror.body(subject()) == subscription(lookup_key="30")
+
+
+async def test_a_head_tells_what_is_known(mirror: Mirror) -> None:
+    one = item(subject())
+    await mirror.put(subject(), 7, one)
+    head = (await mirror.heads([subject(), subject("rcds_2")]))[subject().key]
+    assert (head.token, head.fetched_at, head.digest, head.deleted) == (7, NOW, one["digest"], False)
+    assert (head.customer, head.parent, head.stripe_version) == ("cus_1", "rcd_1", "2026-01-01.preview")
+
+
+async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:
+    assert await mirror.heads([subject()]) == {}
+
+
+async def test_more_heads_than_one_request_takes(mirror: Mirror) -> None:
+    many = [subject(f"rcds_{number}") for number in range(130)]
+    for one in many:
+        await mirror.put(one, 1, item(one))
+    assert set(await mirror.heads(many)) == {one.key for one in many}
+    assert await ids(mirror) == {one.id for one in many}
+
+
+async def test_a_tombstone_keeps_the_last_body_and_leaves_every_list(mirror: Mirror) -> None:
+    await mirror.put(subject(), 1, item(subject()))
+    assert await mirror.bury(subject(), 2, tombstone(subject()))
+    head = (await mirror.heads([subject()]))[subject().key]
+    assert (head.token, head.deleted, head.customer, head.parent) == (2, True, None, None)
+    assert await mirror.body(subject()) == subscription()
+    assert await ids(mirror) == set()
+    assert await children(mirror, "rcd_1") == set()
+
+
+async def test_what_was_never_seen_can_be_buried(mirror: Mirror) -> None:
+    assert await mirror.bury(subject(), 1, tombstone(subject()))
+    assert (await mirror.heads([subject()]))[subject().key].deleted
+    assert await mirror.body(subject()) is None
+
+
+async def test_only_a_later_token_revives_a_tombstone(mirror: Mirror) -> None:
+    await mirror.bury(subject(), 2, tombstone(subject()))
+    assert not await mirror.put(subject(), 1, item(subject()))
+    assert await mirror.put(subject(), 3, item(subject()))
+    assert not (await mirror.heads([subject()]))[subject().key].deleted
+    assert await ids(mirror) == {"rcds_1"}
+
+
+async def test_lists_are_kept_apart_by_scope_and_parent(mirror: Mirror) -> None:
+    for one in (subject("rcds_1"), subject("rcds_2", LIVE)):
+        await mirror.put(one, 1, item(one))
+    other = subject("rcds_3")
+    await mirror.put(other, 1, item(other, rate_card="rcd_2"))
+    assert await ids(mirror) == {"rcds_1", "rcds_3"}
+    assert await ids(mirror, LIVE) == {"rcds_2"}
+    assert await children(mirror, "rcd_1") == {"rcds_1"}
+
+
+async def test_a_record_is_taken(mirror: Mirror) -> None:
+    await mirror.record(TEST, "run:type", NOW, {"compared": 3, "drifts": [{"id": "rcds_1"}]})
+    assert await ids(mirror) == set()

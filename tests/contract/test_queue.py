@@ -1,0 +1,36 @@
+"""What the flows may count on of the queue and the quarantine."""
+
+import pytest
+
+from .conftest import Inbox
+
+
+async def test_what_is_sent_is_received(inbox: Inbox) -> None:
+    await inbox.queue.send("a body", group="test:webhook")
+    await inbox.queue.send("another", group="test/acct_1:repair")
+    assert {body for _, body in inbox.receive()} == {"a body", "another"}
+
+
+async def test_what_is_received_is_hidden_for_a_while(inbox: Inbox) -> None:
+    await inbox.queue.send("a body", group="test")
+    inbox.receive()
+    assert inbox.receive() == []
+
+
+async def test_a_postponed_message_is_seen_again_when_its_time_has_come(inbox: Inbox) -> None:
+    await inbox.queue.send("a body", group="test")
+    [(receipt, _)] = inbox.receive()
+    await inbox.queue.postpone(receipt, 0)
+    assert [body for _, body in inbox.receive()] == ["a body"]
+
+
+async def test_the_quarantine_keeps_a_message_with_its_reason(inbox: Inbox) -> None:
+    await inbox.queue.quarantine("a body", reason="it is bad")
+    assert inbox.quarantined() == [("a body", "it is bad")]
+    assert inbox.receive() == []
+
+
+@pytest.mark.parametrize("body", ["ü 漢 😀", "\t\r\n", "x" * 262_144])
+async def test_a_body_comes_back_as_it_went(inbox: Inbox, body: str) -> None:
+    await inbox.queue.quarantine(body, reason="it is bad")
+    assert inbox.quarantined() == [(body, "it is bad")]

@@ -1,0 +1,194 @@
+"""What a user's own code reads, from the same engines."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.core import items
+from billing_mirror.core.body import JsonObject, read
+from billing_mirror.core.items import Observation
+from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.reader import Reader
+from tests.doubles.samples import rate, subscription, version
+
+TEST = Scope(livemode=False)
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
+RATE = "v2.billing.rate_card_rate"
+
+
+@pytest.fixture(params=["moto", "emulator"])
+def engine(request: pytest.FixtureRequest) -> object:
+    """Not on the double: the reader speaks DynamoDB."""
+    if request.param == "emulator":
+        return request.getfixturevalue("local_aws").endpoint
+    request.getfixturevalue("in_process_aws")
+    return None
+
+
+class Shelf:
+    """A table that a test fills, and the reader on it."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._mirror = DynamoMirror(client, table)
+        self.reader = Reader(table, scope="test", client=client)
+
+    def put(
+        self, body: JsonObject, *, customer: str | None = None, text: str = "", **listed: JsonObject
+    ) -> None:
+        subject = _subject(body)
+        members = {RATE: tuple(listed.values())} if listed else {}
+        observation = Observation(1_700_000_000.0, "v", "req_1", body, text, members)
+        asyncio.run(self._mirror.put(subject, 1, items.item(subject, observation, customer)))
+
+    def bury(self, body: JsonObject) -> None:
+        subject = _subject(body)
+        stone = items.tombstone(Observation(1_700_000_001.0, "v", "req_2"), subject)
+        asyncio.run(self._mirror.bury(subject, 2, stone))
+
+
+def _subject(body: JsonObject) -> Subject:
+    return named(TEST, str(body["object"]), str(body["id"]))
+
+
+@pytest.fixture
+def shelf(table: tuple[DynamoDBClient, str]) -> Shelf:
+    return Shelf(*table)
+
+
+def subscriptions(shelf: Shelf, count: int) -> list[JsonObject]:
+    bodies = [subscription(f"rcds_{n}", created=f"2026-11-{n:02}T00:00:00.000Z") for n in range(1, count + 1)]
+    for body in bodies:
+        shelf.put(body, customer="cus_1")
+    return bodies
+
+
+def test_an_object_by_its_id(shelf: Shelf) -> None:
+    shelf.put(subscription())
+    found = shelf.reader.get("rcds_1")
+    assert found is not None
+    assert (found.body, found.type, found.deleted, found.token) == (subscription(), SUBSCRIPTION, False, 1)
+
+
+def test_nothing_for_an_id_that_was_never_seen(shelf: Shelf) -> None:
+    assert shelf.reader.get("rcds_1") is None
+
+
+def test_another_scope_sees_nothing(shelf: Shelf, table: tuple[DynamoDBClient, str]) -> None:
+    shelf.put(subscription())
+    assert Reader(table[1], scope="live", client=table[0]).get("rcds_1") is None
+
+
+def test_all_of_a_type_newest_first(shelf: Shelf) -> None:
+    bodies = subscriptions(shelf, 3)
+    shelf.put(rate())
+    assert [one.body for one in shelf.reader.by_type(SUBSCRIPTION).items] == bodies[::-1]
+
+
+def test_a_list_in_pages(shelf: Shelf) -> None:
+    subscriptions(shelf, 5)
+    seen, cursor = [], None
+    for expected in (2, 2, 1):
+        page = shelf.reader.by_type(SUBSCRIPTION, limit=2, cursor=cursor)
+        assert len(page.items) == expected
+        seen += [one.id for one in page.items]
+        cursor = page.cursor
+    assert seen == ["rcds_5", "rcds_4", "rcds_3", "rcds_2", "rcds_1"]
+    assert cursor is None
+
+
+def test_a_cursor_that_the_reader_did_not_give_out_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(ValueError, match="cursor"):
+        shelf.reader.by_type(SUBSCRIPTION, cursor="nonsense")
+
+
+def test_all_of_a_customer_and_those_of_one_type(shelf: Shelf) -> None:
+    shelf.put(subscription(), customer="cus_1")
+    shelf.put(rate(), customer="cus_1")
+    shelf.put(subscription("rcds_2"), customer="cus_2")
+    assert {one.id for one in shelf.reader.by_customer("cus_1").items} == {"rcds_1", "rcdr_1"}
+    assert [one.id for one in shelf.reader.by_customer("cus_1", SUBSCRIPTION).items] == ["rcds_1"]
+
+
+def test_the_children_of_a_parent(shelf: Shelf) -> None:
+    for body in (subscription(), rate(), version(), rate("rcdr_9", rate_card="rcd_9")):
+        shelf.put(body)
+    assert {one.id for one in shelf.reader.children("rcd_1").items} == {"rcds_1", "rcdr_1", "rcdv_1"}
+    assert [one.id for one in shelf.reader.children("rcd_1", RATE).items] == ["rcdr_1"]
+
+
+def test_a_type_by_either_status(shelf: Shelf) -> None:
+    shelf.put(subscription("rcds_1", collection_status="past_due"))
+    shelf.put(subscription("rcds_2", servicing_status="canceled"))
+    assert [one.id for one in shelf.reader.by_status(SUBSCRIPTION, "canceled").items] == ["rcds_2"]
+    assert [one.id for one in shelf.reader.by_collection_status(SUBSCRIPTION, "past_due").items] == ["rcds_1"]
+
+
+def test_a_removed_object_is_found_by_its_id_only(shelf: Shelf) -> None:
+    shelf.put(subscription(), customer="cus_1")
+    shelf.bury(subscription())
+    found = shelf.reader.get("rcds_1")
+    assert found is not None
+    assert (found.deleted, found.body) == (True, subscription())
+    assert shelf.reader.by_type(SUBSCRIPTION).items == []
+    assert shelf.reader.by_customer("cus_1").items == []
+    assert shelf.reader.children("rcd_1").items == []
+
+
+def test_the_rates_of_a_version_also_when_one_was_removed_since(shelf: Shelf) -> None:
+    shelf.put(rate("rcdr_1"))
+    shelf.put(rate("rcdr_2"))
+    shelf.put(version(), first=rate("rcdr_1"), second=rate("rcdr_2"))
+    shelf.bury(rate("rcdr_2"))
+    found = shelf.reader.members("rcdv_1", RATE)
+    assert [(one.id, one.deleted) for one in found] == [("rcdr_1", False), ("rcdr_2", True)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9007199254740993",
+        "0.1000000000000000055511151231257827",
+        "1e30",
+        "-0.000000000001",
+        '"12345678901234567890.123456789012"',
+        '""',
+        "null",
+        "[]",
+        "{}",
+        '"\\ud83d\\ude00 \\u0000"',
+        '"\\ud800"',
+        "123456789012345678901234567890123456789012345",
+        "1e400",
+        "[" * 40 + "]" * 40,
+    ],
+)
+def test_a_value_is_read_as_it_was_sent(shelf: Shelf, value: str) -> None:
+    text = _text_with(value)
+    body = read(text)
+    shelf.put(body, text=text)
+    found = shelf.reader.get("rcds_1")
+    assert found is not None
+    assert found.body == body
+    assert not isinstance(found.body["value"], float)
+
+
+def _text_with(value: str) -> str:
+    return f'{{"id": "rcds_1", "object": "{SUBSCRIPTION}", "value": {value}}}'
+
+
+def test_whole_numbers_are_integers_and_others_are_decimals(shelf: Shelf) -> None:
+    shelf.put(subscription(a=5, b=Decimal("5.50")))
+    found = shelf.reader.get("rcds_1")
+    assert found is not None
+    assert (type(found.body["a"]), type(found.body["b"])) == (int, Decimal)
+
+
+def test_a_body_of_half_a_megabyte(shelf: Shelf) -> None:
+    text = _text_with('"' + "x" * 500_000 + '"')
+    shelf.put(read(text), text=text)
+    found = shelf.reader.get("rcds_1")
+    assert found is not None
+    assert found.body == read(text)

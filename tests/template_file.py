@@ -1,0 +1,16 @@
+"""The template as data."""
+
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).parents[1]
+
+
+def resource_properties(logical_id: str) -> dict[str, Any]:
+    """What template.yaml says of one resource."""
+    properties: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))["Resources"][logical_id][
+        "Properties"
+    ]
+    return properties
