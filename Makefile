@@ -1,0 +1,57 @@
+# Everything runs from here, on a machine that has Python 3.11 or newer, make, and nothing else.
+PYTHON ?= python3
+DEV := build/venvs/dev/bin
+SAM := build/venvs/sam/bin/sam
+export SAM_CLI_TELEMETRY := 0
+# Where bytecode may not be kept, every start of every tool is a slow one.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test check sandbox sandbox-down deploy lock clean tools-dev tools-sam tools-all
+
+help:  ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: tools-all  ## show the bundle at work, against a stand-in for Stripe and a local AWS
+	@$(DEV)/python -m sandbox.demo
+
+test: tools-all  ## run all tests
+	@$(DEV)/pytest
+
+check: tools-dev  ## look for faults without running anything: format, lint, types, templates
+	@$(DEV)/ruff format --check --quiet .
+	@$(DEV)/ruff check --quiet .
+	@$(DEV)/mypy
+	@$(DEV)/cfn-lint template.yaml ops/template.yaml
+	@echo "Format, lint, types and templates are in order."
+
+sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it running
+	@$(DEV)/python -m sandbox up
+
+sandbox-down: tools-dev  ## end what `make sandbox` started
+	@$(DEV)/python -m sandbox down
+
+deploy: tools-sam  ## build the bundle and deploy it to your AWS account
+	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build
+	@$(SAM) deploy --guided
+
+# Dependencies of the functions first: what tests run on is locked to the same versions.
+UV_COMPILE = build/venvs/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+lock: build/venvs/uv/bin/uv  ## lock the newest versions that the requirements allow
+	@$(UV_COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+	@$(UV_COMPILE) --upgrade -c layers/dependencies/requirements.txt requirements/dev.in -o requirements/dev.txt
+	@$(UV_COMPILE) --upgrade requirements/ministack.in -o requirements/ministack.txt
+	@$(UV_COMPILE) --upgrade requirements/sam.in -o requirements/sam.txt
+
+build/venvs/uv/bin/uv:
+	@$(PYTHON) -m venv build/venvs/uv
+	@build/venvs/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
+
+clean:  ## remove everything that was made, installed programs too
+	@if [ -d build/venvs/dev ]; then $(DEV)/python -m sandbox down; fi
+	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+tools-dev tools-sam: tools-%:
+	@$(PYTHON) sandbox/toolchain.py $*
+
+tools-all:
+	@$(PYTHON) sandbox/toolchain.py dev ministack sam
