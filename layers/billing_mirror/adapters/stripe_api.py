@@ -112,6 +112,8 @@ class StripeApi:
                 response = self._request(path, newer, options)
         except stripe.StripeError as error:
             raise _judged(error) from error
+        except UnicodeDecodeError as error:
+            raise Retryable("Stripe's answer is not UTF-8") from error
         try:
             body = bodies.read(response.body)
         except bodies.Malformed as error:

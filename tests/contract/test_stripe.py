@@ -1,0 +1,265 @@
+"""What the flows may count on of Stripe: on the double, and on the adapter in front of the stand-in."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from billing_mirror.adapters.clock import SystemClock
+from billing_mirror.adapters.stripe_api import StripeApi
+from billing_mirror.adapters.tally import Tally
+from billing_mirror.core import catalog
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.errors import BadSetting, Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.pace import Pace
+from billing_mirror.flows.observe import walk
+from billing_mirror.flows.ports import Answer, Stripe
+from sandbox.stripe_stand_in.backend import Backend
+from sandbox.stripe_stand_in.client import StandIn
+from sandbox.stripe_stand_in.server import running
+from tests.doubles.stripe import MemoryStripe
+
+KEY = "sk_test_standin"
+PREVIEW = "2026-10-14.preview"
+SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A Stripe under test, and how to put a customer and some rate cards into it."""
+
+    stripe: Stripe
+    customer: Callable[[str], str]
+    rate_cards: Callable[[int], list[str]]
+
+
+@dataclass
+class Key:
+    """Implements ``adapters.stripe_api.StripeKey``."""
+
+    text: str = KEY
+    stored: str = KEY
+
+    def current(self) -> str:
+        return self.text
+
+    def refreshed(self) -> str:
+        self.text = self.stored
+        return self.text
+
+
+@dataclass
+class Adapter:
+    """The adapter and what it is made of."""
+
+    stand_in: StandIn
+    key: Key
+    tally: Tally
+    rate: float = 10_000.0
+
+    def api(self) -> StripeApi:
+        return StripeApi(
+            self.key,
+            api_base=self.stand_in.api_base,
+            preview_version=PREVIEW,
+            pace=Pace(self.rate),
+            clock=SystemClock(),
+            tally=self.tally,
+        )
+
+    async def get(self, path: str = SUBSCRIPTIONS, *, api: ApiLine = ApiLine.PREVIEW) -> Answer:
+        return await self.api().get(path, api=api, context=None)
+
+
+@pytest.fixture
+def adapter() -> Iterator[Adapter]:
+    with running(Backend([KEY])) as server:
+        yield Adapter(StandIn(server.api_base), Key(), Tally())
+
+
+@pytest.fixture(params=["memory", "adapter"])
+def account(request: pytest.FixtureRequest) -> Account:
+    if request.param == "memory":
+        return _memory()
+    adapter: Adapter = request.getfixturevalue("adapter")
+    stand_in = adapter.stand_in
+    return Account(
+        adapter.api(),
+        lambda name: str(stand_in.create("customer", {"name": name})["id"]),
+        lambda count: [
+            str(stand_in.create("v2.billing.rate_card", {"display_name": f"Card {n}"})["id"])
+            for n in range(count)
+        ],
+    )
+
+
+def _memory() -> Account:
+    double = MemoryStripe()
+
+    def customer(name: str) -> str:
+        double.objects["/v1/customers/cus_1"] = {"id": "cus_1", "object": "customer", "name": name}
+        return "cus_1"
+
+    def rate_cards(count: int) -> list[str]:
+        cards: list[JsonObject] = [{"id": f"rcd_{n}", "object": "v2.billing.rate_card"} for n in range(count)]
+        double.lists["/v2/billing/rate_cards"] = cards
+        return [str(card["id"]) for card in cards]
+
+    return Account(double, customer, rate_cards)
+
+
+async def test_an_object_is_answered_as_it_is(account: Account) -> None:
+    identifier = account.customer("Ann")
+    answer = await account.stripe.get(f"/v1/customers/{identifier}", api=ApiLine.GA, context=None)
+    assert (answer.body["id"], answer.body["name"]) == (identifier, "Ann")
+    assert answer.stripe_version == account.stripe.version(ApiLine.GA)
+    assert answer.request_id
+
+
+async def test_what_does_not_exist_is_gone(account: Account) -> None:
+    with pytest.raises(Gone):
+        await account.stripe.get("/v2/billing/rate_cards/rcd_0", api=ApiLine.PREVIEW, context=None)
+
+
+async def test_a_list_is_walked_to_its_end(account: Account) -> None:
+    made = account.rate_cards(130)
+    url = "/v2/billing/rate_cards"
+    pages = [page async for page in walk(url, {}, account.stripe, api=ApiLine.PREVIEW, context=None)]
+    assert sorted(str(card["id"]) for page in pages for card in page) == sorted(made)
+
+
+def test_the_double_is_told_which_mode_it_has(account: Account) -> None:
+    assert account.stripe.livemode is False
+
+
+async def test_numbers_are_exact(adapter: Adapter) -> None:
+    card = adapter.stand_in.create("v2.billing.rate_card", {"display_name": "x"})
+    adapter.stand_in.update(card["id"], {"metadata": {"big": 2**60 + 1}})
+    answer = await adapter.get(f"/v2/billing/rate_cards/{card['id']}")
+    assert answer.body["metadata"] == {"big": 2**60 + 1}
+
+
+async def test_each_line_of_the_api_gets_its_version(adapter: Adapter) -> None:
+    api = adapter.api()
+    assert api.version(ApiLine.PREVIEW) == PREVIEW
+    with pytest.raises(Refused, match="400"):
+        await adapter.get(api=ApiLine.GA)
+
+
+async def test_fields_that_must_be_asked_for_are_answered(adapter: Adapter) -> None:
+    customer = adapter.stand_in.create("customer", {})
+    rules = [{"id": "rule_1", "type": "percent_off"}]
+    fields = {"payer": {"customer": customer["id"]}, "invoice_discount_rules": rules}
+    cadence = adapter.stand_in.create("v2.billing.cadence", fields)
+    path = f"/v2/billing/cadences/{cadence['id']}"
+    include = catalog.TYPES["v2.billing.cadence"].include
+    answer = await adapter.api().get(path, api=ApiLine.PREVIEW, context=None, include=include)
+    assert answer.body.get("invoice_discount_rules") == rules
+    plain = await adapter.get(path)
+    assert plain.body.get("invoice_discount_rules") is None
+
+
+async def test_an_account_is_named_by_its_context(adapter: Adapter) -> None:
+    adapter.stand_in.accounts(["acct_1"])
+    customer = adapter.stand_in.create("customer", {}, context="acct_1")
+    path = f"/v1/customers/{customer['id']}"
+    assert (await adapter.api().get(path, api=ApiLine.GA, context="acct_1")).body["id"] == customer["id"]
+    with pytest.raises(Gone):
+        await adapter.get(path, api=ApiLine.GA)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "reason": "global-rate"},
+        {"status": 429, "reason": "lock_timeout"},
+        {"status": 409},
+        {"status": 500},
+        {"status": "503html"},
+        {"body": "truncated"},
+        {"body": "cut_json"},
+        {"body": "garbled"},
+        {"body": "reset"},
+    ],
+    ids=str,
+)
+async def test_what_may_pass_is_for_later(adapter: Adapter, fault: dict[str, object]) -> None:
+    adapter.stand_in.faults(api=[fault])
+    with pytest.raises(Retryable) as raised:
+        await adapter.get()
+    assert raised.value.throttled == (fault.get("status") == 429)
+
+
+async def test_a_retry_after_is_passed_on(adapter: Adapter) -> None:
+    adapter.stand_in.faults(api=[{"status": 429, "reason": "global-rate", "retry_after": 7}])
+    with pytest.raises(Retryable) as raised:
+        await adapter.get()
+    assert raised.value.retry_after == 7
+
+
+async def test_a_connection_that_was_dropped_is_made_again_once(adapter: Adapter) -> None:
+    adapter.stand_in.faults(api=[{"body": "reset", "count": 1}])
+    await adapter.get()
+    assert adapter.tally.drain()[Metric.STRIPE_REQUESTS] == 2
+
+
+@pytest.mark.parametrize("status", [500, 409, 429])
+async def test_an_error_is_not_retried_on_the_spot(adapter: Adapter, status: int) -> None:
+    adapter.stand_in.faults(api=[{"status": status, "should_retry": True}])
+    with pytest.raises(Retryable):
+        await adapter.get()
+    assert adapter.stand_in.requests()["total"] == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_may_not_is_told_apart(adapter: Adapter, status: int) -> None:
+    adapter.stand_in.faults(api=[{"status": status}])
+    with pytest.raises(Unauthorized) as raised:
+        await adapter.get()
+    assert KEY not in str(raised.value)
+    assert adapter.tally.drain()[Metric.STRIPE_AUTH_FAILURES] == 1
+
+
+async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:
+    api = adapter.api()
+    adapter.key.text = "sk_test_revoked"
+    await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
+    assert adapter.key.text == KEY
+
+
+async def test_an_unknown_path_is_no_object_that_is_gone(adapter: Adapter) -> None:
+    with pytest.raises(Refused, match="404"):
+        await adapter.get("/v1/nonsense/no_1", api=ApiLine.GA)
+
+
+async def test_an_unreachable_stripe_is_for_later(adapter: Adapter) -> None:
+    nobody = replace(adapter, stand_in=StandIn("http://127.0.0.1:9"))
+    with pytest.raises(Retryable, match="cannot be reached"):
+        await nobody.get()
+
+
+async def test_requests_keep_to_the_pace(adapter: Adapter) -> None:
+    slow = replace(adapter, rate=50.0)
+    api = slow.api()
+    clock = SystemClock()
+    started = clock.now()
+    for _ in range(6):
+        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
+    assert clock.now() - started >= 5 / 50
+
+
+@pytest.mark.parametrize("text", ["", "unset", "pk_live_1", "sk_prod_1", "sk_test_ü"])
+def test_a_key_of_no_known_mode_is_a_wrong_setting(adapter: Adapter, text: str) -> None:
+    adapter.key.text = text
+    with pytest.raises(BadSetting, match="STRIPE_KEY_ARN"):
+        adapter.api()
+
+
+@pytest.mark.parametrize(
+    ("text", "live"), [("rk_live_a1", True), ("sk_test_a1", False), ("sk_org_live_a1", True)]
+)
+def test_the_key_tells_the_mode(adapter: Adapter, text: str, *, live: bool) -> None:
+    adapter.key.text = text
+    assert adapter.api().livemode is live
