@@ -18,6 +18,7 @@ from .state import Account, Entity
 CREATION: Mapping[str, Callable[[Account, Body], Made]] = {
     "v2.billing.rate_card": rate_cards.create_card,
     "v2.billing.rate_card_rate": rate_cards.add_rate,
+    "v2.billing.rate_card_version": rate_cards.renew,
     "v2.billing.rate_card_subscription": rate_cards.subscribe,
     "v2.billing.cadence": cadences.create_cadence,
 }

@@ -32,6 +32,8 @@ def create_cadence(account: Account, fields: Body) -> Made:
 
 def bill(account: Account, cadence: Entity) -> list[Occurrence]:
     before = cadence.now.body
+    if before["status"] != "active":
+        raise ApiError(400, f"{cadence.id} is canceled.", code="invalid_transition")
     due = datetime.fromisoformat(before["next_billing_date"])
     after = before | {"next_billing_date": rfc3339(one_cycle_after(due, before["billing_cycle"]))}
     account.write(cadence, after)

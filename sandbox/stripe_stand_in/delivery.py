@@ -56,7 +56,9 @@ class Deliveries:
         self._held: list[Delivery] = []
         self._open = 0
         self._ticket = itertools.count()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._work_is_due = threading.Condition(self._lock)
+        self._something_ended = threading.Condition(self._lock)
         self._closed = False
         for _ in range(WORKERS):
             threading.Thread(target=self._work, daemon=True).start()
@@ -81,11 +83,11 @@ class Deliveries:
 
     def settle(self, timeout: float) -> bool:
         """Wait until nothing is on its way; False when that took too long."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._open == 0, timeout)
+        with self._lock:
+            return self._something_ended.wait_for(lambda: self._open == 0, timeout)
 
     def report(self) -> Body:
-        with self._changed:
+        with self._lock:
             states = Counter(delivery.state for delivery in self.all)
             outcomes = [str(outcome) for delivery in self.all for outcome in delivery.outcomes]
             return {
@@ -109,14 +111,14 @@ class Deliveries:
 
     def forget(self) -> None:
         """Drop the record of what is over."""
-        with self._changed:
+        with self._lock:
             self.all = [delivery for delivery in self.all if delivery.state == "pending"]
             self.dropped.clear()
 
     def close(self) -> None:
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._work_is_due.notify_all()
 
     def _make(self, event: Event, copies: int) -> list[Delivery]:
         payload = json.dumps(as_sent(event, self.faults.settings))
@@ -125,7 +127,7 @@ class Deliveries:
         ]
 
     def _put(self, delivery: Delivery, wait: float) -> None:
-        with self._changed:
+        with self._lock:
             self._add(delivery)
             self._schedule(delivery, wait)
 
@@ -134,7 +136,7 @@ class Deliveries:
         self._open += 1
 
     def _hold(self, delivery: Delivery, window: int) -> None:
-        with self._changed:
+        with self._lock:
             self._add(delivery)
             self._held.append(delivery)
             if len(self._held) >= window:
@@ -153,13 +155,13 @@ class Deliveries:
 
     def _schedule(self, delivery: Delivery | None, wait: float) -> None:
         heapq.heappush(self._due, (time.monotonic() + wait, next(self._ticket), delivery))
-        self._changed.notify_all()
+        self._work_is_due.notify()
 
     def _work(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 if not self._is_due_or_closed():
-                    self._changed.wait(self._wait_time())
+                    self._work_is_due.wait(self._wait_time())
                 if self._closed:
                     return
                 delivery = self._take()
@@ -176,13 +178,15 @@ class Deliveries:
         if not self._is_due_or_closed() or not self._due:
             return None
         _, _, delivery = heapq.heappop(self._due)
+        if self._due:
+            self._work_is_due.notify()  # someone else has to watch the next one
         if delivery is None:
             self._release()
         return delivery
 
     def _attempt(self, delivery: Delivery) -> None:
         outcome = post(delivery.destination, delivery.payload)
-        with self._changed:
+        with self._lock:
             delivery.outcomes.append(outcome)
             tries = len(delivery.outcomes)
             if isinstance(outcome, int) and 200 <= outcome < 300:
@@ -195,7 +199,7 @@ class Deliveries:
     def _end(self, delivery: Delivery, state: str) -> None:
         delivery.state = state
         self._open -= 1
-        self._changed.notify_all()
+        self._something_ended.notify_all()
 
 
 def signature(payload: str, secrets: tuple[str, ...]) -> str:

@@ -51,15 +51,15 @@ class Event:
         return str((self.notification.get("related_object") or {}).get("id"))
 
 
-def new_event_id() -> str:
-    return f"evt_test_65{random_text(48)}"
+def new_event_id(*, livemode: bool) -> str:
+    return f"evt_{'' if livemode else 'test_'}65{random_text(48)}"
 
 
 def event_of(occurrence: Occurrence, context: str, *, requested: bool) -> Event:
     row, body = occurrence.row, occurrence.after
     instant = now()
     notification = {
-        "id": new_event_id(),
+        "id": new_event_id(livemode=body["livemode"]),
         "object": "v2.core.event",
         "type": row.event_prefix + occurrence.name,
         "created": rfc3339(instant),
@@ -138,7 +138,7 @@ def ping_event() -> Event:
         "url": f"/v2/core/event_destinations/{destination}",
     }
     notification = {
-        "id": new_event_id(),
+        "id": new_event_id(livemode=False),
         "object": "v2.core.event",
         "type": PING,
         "created": rfc3339(instant),

@@ -73,7 +73,7 @@ def status_change(row: ObjectType, to: str) -> Body:
     """The fields that a transition sets: `paused`, or in full `collection_paused`."""
     for name, values in row.statuses.items():
         for value in values:
-            word = {True: "active", False: "inactive"}.get(value, value) if isinstance(value, bool) else value
+            word = value if isinstance(value, str) else ("active" if value else "inactive")
             if to in (word, f"{name.removesuffix('_status')}_{word}"):
                 return {name: value}
     raise ApiError(400, f"A {row.name} does not become '{to}'.", code="invalid_transition")

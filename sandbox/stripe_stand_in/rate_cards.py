@@ -35,6 +35,12 @@ def add_rate(account: Account, fields: Body) -> Made:
     return rate, occurrences + told
 
 
+def renew(account: Account, fields: Body) -> Made:
+    """A new live version with the rates of the one before."""
+    card = account.existing(CARD.name, fields.get("rate_card_id", ""))
+    return _bear_version(account, card, account.new_id(VERSION), live_members(account, card))
+
+
 def remove_rate(account: Account, rate: Entity) -> list[Occurrence]:
     card = account.existing(CARD.name, rate.now.body["rate_card"])
     members = tuple(member for member in live_members(account, card) if member != rate.id)

@@ -77,7 +77,7 @@ def matching(
         (position, revision.body)
         for position, revision in _candidates(view, row, parent, params)
         if not (hides_closed and row.closed and revision.body[row.closed[0]] == row.closed[1])
-        and all(_passes(view, each, revision.body, params) for each in filters)
+        and all(_passes(_source(view, row, each, revision.body), each, params) for each in filters)
         and within(revision.body["created"], bounds)
     ]
 
@@ -149,16 +149,17 @@ def _wanted(each: Filter, params: Params) -> str:
     return params.texts[each.name]
 
 
-def _passes(view: View, each: Filter, body: Body, params: Params) -> bool:
-    value: object = _source(view, each, body)
+def _passes(body: Body, each: Filter, params: Params) -> bool:
+    value: object = body
     for name in (each.field or each.name).split("."):
         value = value.get(name) if isinstance(value, dict) else None
     text = str(value).lower() if isinstance(value, bool) else value
     return text in params.lists.get(each.name, []) if each.kind == "list" else text == _wanted(each, params)
 
 
-def _source(view: View, each: Filter, body: Body) -> Body:
+def _source(view: View, row: ObjectType, each: Filter, body: Body) -> Body:
+    """What a filter looks at: the object, or the one that it names."""
     if not each.through:
         return body
-    revision = view.find("v2.billing.cadence", body[each.through])
+    revision = view.find(row.references[each.through], body[each.through])
     return revision.body if revision else {}

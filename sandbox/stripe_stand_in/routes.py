@@ -121,12 +121,13 @@ def _list_events(call: Call) -> Body:
         raise ApiError(400, f"Not accepted: {name}", code="invalid_parameter", param=name)
     bounds = created_bounds(params, instant_of)
     object_id = params.texts.get("object_id")
+    oldest = _oldest(call)
     found = [
         (position, event)
         for position, event in reversed(list(enumerate(call.account.events.values())))
         if (not types or event.type in types)
         and object_id in (None, event.object_id)
-        and event.created >= _oldest(call)
+        and event.created >= oldest
         and within(event.created, bounds)
     ]
     return page_v2(call.request, found, 20, lambda event: as_fetched(event, call.backend.faults.settings))

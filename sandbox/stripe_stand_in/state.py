@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .catalog import OBJECT_TYPES
 from .events import Event
 from .object_types import Body, ObjectType
-from .protocol import not_found, random_text
+from .protocol import ApiError, not_found, random_text
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,13 @@ class Account:
     def change(self) -> Iterator[None]:
         """What is written inside belongs to one change, and is undone when it fails."""
         self.changes.append(time.monotonic())
+        complete = False
         try:
             yield
-        except Exception:
-            self._undo()
-            raise
+            complete = True
+        finally:
+            if not complete:
+                self._undo()
 
     def _undo(self) -> None:
         for entity in list(self.entities.values()):
@@ -78,6 +80,8 @@ class Account:
 
     def add(self, row: ObjectType, body: Body, members: tuple[str, ...] = ()) -> Entity:
         identifier = body.get("id") or self.new_id(row)
+        if identifier in self.entities:
+            raise ApiError(400, f"{identifier} exists already.", code="resource_already_exists")
         whole = {"id": identifier, "object": row.name, "livemode": self.livemode} | body
         entity = Entity(row, identifier, position=len(self.entities))
         entity.revisions.append(Revision(len(self.changes), whole, members=members))

@@ -58,7 +58,10 @@ def listening() -> Iterator[Inbox]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as inherited
             """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Endpoint) as server:
+    class Server(HTTPServer):
+        request_queue_size = 128
+
+    with Server(("127.0.0.1", 0), Endpoint) as server:
         inbox.url = f"http://127.0.0.1:{server.server_port}/webhooks"
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:

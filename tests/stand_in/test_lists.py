@@ -52,7 +52,9 @@ class TestV2Pages:
         url = wire.get("/v2/billing/metered_items?limit=2").body["next_page_url"]
         assert wire.get(f"{url}&lookup_keys[0]=a").status == 400
 
-    @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "page=x", "color=red"])
+    @pytest.mark.parametrize(
+        "query", ["limit=0", "limit=101", "limit=x", "page=x", "color=red", "created[gt]=1"]
+    )
     def test_bad_parameters_are_refused(self, wire: Wire, query: str) -> None:
         assert wire.get(f"/v2/billing/metered_items?{query}").status == 400
 

@@ -84,6 +84,14 @@ class TestRateCards:
         assert wire.ids(f"/v2/billing/rate_cards/{card['id']}/versions") == [card["live_version"]]
         assert len(self.rates(wire, card["id"], card["live_version"])) == 3
 
+    def test_a_version_can_be_made_with_the_same_rates(
+        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
+    ) -> None:
+        before = self.rates(wire, catalogue.card)
+        version = stand_in.create("v2.billing.rate_card_version", parent=catalogue.card)
+        assert wire.get(f"/v2/billing/rate_cards/{catalogue.card}").body["live_version"] == version["id"]
+        assert self.rates(wire, catalogue.card) == before
+
     def test_a_rate_embeds_its_item_and_writes_decimals_as_text(
         self, stand_in: StandIn, catalogue: Catalogue
     ) -> None:
@@ -221,6 +229,8 @@ class TestOthers:
         stand_in.transition(catalogue.cadence, "canceled")
         stand_in.settle()
         assert told.types == ["v2.billing.cadence.canceled"]
+        with pytest.raises(ControlError):
+            stand_in.transition(catalogue.cadence, "billed")
 
     def test_a_deleted_customer_stays_as_a_stub(
         self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, told: Inbox

@@ -1,5 +1,7 @@
 """Who may ask, in which version, and what an error looks like."""
 
+import time
+
 import pytest
 import stripe
 
@@ -51,6 +53,14 @@ class TestVersions:
         assert client.raw_request("get", path, stripe_version=PREVIEW).data["id"] == catalogue.card
         with pytest.raises(stripe.InvalidRequestError):
             client.raw_request("get", path)
+
+
+class TestConnections:
+    def test_calls_on_one_connection_do_not_wait_for_acknowledgements(self, sdk: stripe.StripeClient) -> None:
+        start = time.monotonic()
+        for _ in range(20):
+            sdk.raw_request("get", "/v2/billing/rate_cards")
+        assert time.monotonic() - start < 0.5
 
 
 class TestContexts:

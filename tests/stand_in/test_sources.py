@@ -1,0 +1,27 @@
+"""What the stand-in's files have to agree on."""
+
+from pathlib import Path
+
+import pytest
+
+import sandbox.stripe_stand_in
+from sandbox.stripe_stand_in.control import CALLS
+from sandbox.stripe_stand_in.faults import DEFAULTS
+
+FOLDER = Path(str(sandbox.stripe_stand_in.__file__)).parent
+README = (FOLDER / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_it_shares_no_code_with_what_it_judges(path: Path) -> None:
+    assert "billing_mirror" not in path.read_text()
+
+
+@pytest.mark.parametrize("name", sorted({name for _, name in CALLS}))
+def test_every_control_call_is_described(name: str) -> None:
+    assert f"POST {name}`" in README or f"GET {name}" in README
+
+
+@pytest.mark.parametrize("name", sorted(DEFAULTS))
+def test_every_setting_is_described(name: str) -> None:
+    assert f"| `{name}` |" in README
