@@ -14,6 +14,8 @@ PREFIX = "/_control/"
 
 def _destinations(backend: Backend, given: Body) -> Body:
     destination = Destination(given["url"], tuple(given["secrets"]))
+    if not destination.url.startswith(("http://", "https://")) or not destination.secrets:
+        raise ApiError(400, "A destination has a URL and at least one secret.", code="invalid_destination")
     backend.deliveries.destinations = [destination]
     return {"destinations": [destination.url]}
 

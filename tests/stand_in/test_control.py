@@ -63,6 +63,8 @@ class TestRefusals:
             lambda: stand_in.create("v2.billing.metered_item", {"display_name": "x", "meter": "mtr_x"}),
             lambda: stand_in.transition(catalogue.customer, "paused"),
             lambda: stand_in.create("customer", {"id": catalogue.customer}),
+            lambda: stand_in.destination("elsewhere", ["whsec_x"]),
+            lambda: stand_in.destination("http://127.0.0.1:1", []),
             lambda: stand_in.update("cus_x", {}),
             lambda: stand_in.redeliver("evt_x"),
         ]
