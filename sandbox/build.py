@@ -17,7 +17,7 @@ def build(directory: Path) -> Path:
     sam(
         directory,
         ["build", "--parallel", f"--template={ROOT / 'template.yaml'}", f"--build-dir={target}"],
-        {"LAYER_TARGET": "local", "LAYER_LINK": str(_packages()), "PYTHON": _python()},
+        {"LAYER_TARGET": "local", "LAYER_LINK": str(packages()), "PYTHON": _python()},
     )
     return target / "template.yaml"
 
@@ -40,7 +40,7 @@ def sam(directory: Path, arguments: list[str], surroundings: Mapping[str, str]) 
         raise SetupError(f"`sam {arguments[0]}` failed; all it said is in {log}:\n  {last_words}")
 
 
-def _packages() -> Path:
+def packages() -> Path:
     """The layer's packages, built once for all sandboxes of this clone, anew for a new lock or Python."""
     source = ROOT / "layers" / "dependencies"
     ingredients = (source / "requirements.txt").read_bytes() + (source / "Makefile").read_bytes()

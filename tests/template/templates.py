@@ -1,0 +1,59 @@
+"""The two templates, read as data, and what several tests ask of them."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).parents[2]
+BUNDLE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+MONITORING: dict[str, Any] = cfn_yaml.load(str(ROOT / "ops" / "template.yaml"))
+FUNCTIONS = {"ingest": "IngestFunction", "process": "ProcessFunction", "reconcile": "ReconcileFunction"}
+
+
+def properties(name: str, template: dict[str, Any] = BUNDLE) -> dict[str, Any]:
+    found: dict[str, Any] = template["Resources"][name]["Properties"]
+    return found
+
+
+def of_type(kind: str, template: dict[str, Any] = BUNDLE) -> dict[str, dict[str, Any]]:
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(policy["Statement"])
+
+
+def listed(value: object) -> list[Any]:
+    return list(value) if isinstance(value, list) else [value]
+
+
+def environment(function: str) -> dict[str, Any]:
+    """The variables of a function as they are after SAM has merged in its globals."""
+    shared: dict[str, Any] = BUNDLE["Globals"]["Function"]["Environment"]["Variables"]
+    return {**shared, **properties(FUNCTIONS[function])["Environment"]["Variables"]}
+
+
+def dashboard() -> dict[str, Any]:
+    """The dashboard as CloudWatch gets it, every ${Name} replaced by the name."""
+    body = properties("Dashboard", MONITORING)["DashboardBody"]["Fn::Sub"]
+    parsed: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", r"\1", body))
+    return parsed
+
+
+def charted_metrics() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of every line on the dashboard, "..." meaning the line before."""
+    for widget in dashboard()["widgets"]:
+        before: list[str] = []
+        for line in widget["properties"]["metrics"]:
+            words = [word for word in line if isinstance(word, str)]
+            words = before if words == ["..."] else words
+            before = words
+            yield words[0], words[1], dict(zip(words[2::2], words[3::2], strict=True))

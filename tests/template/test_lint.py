@@ -1,0 +1,66 @@
+"""The templates are in order, and name nothing that a second stack beside the first would also name."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped]
+
+from tests.template.templates import BUNDLE, MONITORING, ROOT
+
+
+@pytest.mark.parametrize("template", ["template.yaml", "ops/template.yaml"])
+def test_cfn_lint_finds_nothing(template: str) -> None:
+    assert [str(match) for match in lint_file(Path(ROOT / template))] == []
+
+
+@pytest.mark.parametrize("template", [BUNDLE, MONITORING], ids=["bundle", "monitoring"])
+def test_no_resource_has_a_fixed_name(template: dict[str, Any]) -> None:
+    # These name a thing inside their own resource, or a metric; no other stack can collide with them.
+    harmless = {"StageName", "MetricName"}
+    fixed = [
+        f"{name}.{key}"
+        for name, resource in template["Resources"].items()
+        for key, value in resource.get("Properties", {}).items()
+        if key.endswith("Name") and key not in harmless and isinstance(value, str)
+    ]
+    assert fixed == []
+
+
+def test_nested_stack_is_given_exactly_what_it_asks_for() -> None:
+    given = BUNDLE["Resources"]["MonitoringStack"]["Properties"]["Parameters"]
+    assert set(given) == set(MONITORING["Parameters"])
+
+
+@pytest.mark.parametrize("template", [BUNDLE, MONITORING], ids=["bundle", "monitoring"])
+def test_every_parameter_says_what_it_is_for(template: dict[str, Any]) -> None:
+    assert [
+        name for name, parameter in template["Parameters"].items() if not parameter.get("Description")
+    ] == []
+
+
+def test_data_and_secrets_survive_their_stack() -> None:
+    kept = {
+        name for name, resource in BUNDLE["Resources"].items() if _policies(resource) == ("Retain", "Retain")
+    }
+    assert kept == {"Table", "SigningSecret", "StripeKey"}
+
+
+def _policies(resource: dict[str, Any]) -> tuple[str | None, str | None]:
+    return resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")
+
+
+def test_secrets_start_as_a_placeholder() -> None:
+    texts = {value for key, value in _walk(BUNDLE["Resources"]) if key == "SecretString"}
+    assert texts == {"unset"}
+
+
+def _walk(node: object) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield str(key), value
+            yield from _walk(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _walk(value)
