@@ -47,11 +47,7 @@ def down() -> None:
 
 def _write_down(sandbox: Sandbox) -> None:
     processes = {
-        "emulator": {
-            "endpoint": sandbox.emulator.endpoint,
-            "pid": sandbox.emulator.pid,
-            "token": sandbox.emulator.token,
-        },
+        "emulator": dataclasses.asdict(sandbox.emulator),
         "stand_in": {"api_base": sandbox.endpoints.stripe_api_base, "pid": sandbox.stand_in_pid},
     }
     _PROCESSES.write_text(json.dumps(processes, indent=2))
@@ -62,11 +58,11 @@ def _write_down(sandbox: Sandbox) -> None:
 def _end_processes() -> None:
     """Ends only what still answers: after a restart of the machine a process number may be another's."""
     if (emulator := _running_emulator()) is not None:
-        ministack.stop(emulator.pid)
+        ministack.kill_group(emulator.pid)
     if _PROCESSES.exists():
         stand_in = json.loads(_PROCESSES.read_text())["stand_in"]
         if stand_in["pid"] is not None and _anything_answers(stand_in["api_base"]):
-            ministack.stop(stand_in["pid"])
+            ministack.kill_group(stand_in["pid"])
 
 
 def _running_emulator() -> MiniStack | None:

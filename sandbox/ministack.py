@@ -31,7 +31,6 @@ class MiniStack:
     endpoint: str
     pid: int
     token: str  # its health page repeats it: how we know our emulator from a neighbour's on the same port
-    process: subprocess.Popen[bytes] | None = None  # held, for its standard input must stay open
 
     def answers(self) -> bool:
         try:
@@ -41,30 +40,30 @@ class MiniStack:
             return False
 
 
-def start(directory: Path, *, outlive_us: bool = False) -> MiniStack:
-    """One emulator with its state and its log (ministack.log) in `directory`.
+def start(directory: Path, ending: contextlib.ExitStack, *, outlive_us: bool = False) -> MiniStack:
+    """One emulator with its state and its log (ministack.log) in `directory`, until `ending`.
 
-    It ends when this process does, however that happens, unless it is to `outlive_us`.
+    It also ends when this process does, however that happens, unless it is to `outlive_us`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     python = _bare_interpreter(directory)
     for _ in range(_ATTEMPTS):
-        port = _free_port()
-        started = _launch(python, directory, port, outlive_us=outlive_us)
+        started = _launch(python, directory, ending, outlive_us=outlive_us)
         if started is not None:
             return started
     raise SetupError(f"MiniStack did not start; its last words are in {directory / 'ministack.log'}.")
 
 
-def stop(pid: int) -> None:
-    """Ends a program that leads a process group, and what it started (the functions) with it.
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a child that leads a process group, and what it started (the functions) with it."""
+    kill_group(process.pid)
+    process.wait()
 
-    At once: nothing of a sandbox is kept, so nothing needs time to tidy up.
-    """
+
+def kill_group(pid: int) -> None:
+    # At once: nothing of a sandbox is kept, so nothing needs time to tidy up.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
 
 
 def _bare_interpreter(directory: Path) -> Path:
@@ -80,19 +79,17 @@ def _bare_interpreter(directory: Path) -> Path:
     return bare / "bin" / "python"
 
 
-def _launch(python: Path, directory: Path, port: int, *, outlive_us: bool) -> MiniStack | None:
+def _launch(
+    python: Path, directory: Path, ending: contextlib.ExitStack, *, outlive_us: bool
+) -> MiniStack | None:
+    port = _free_port()
     token = secrets.token_hex(8)
     packages = next(environment("ministack").glob("lib/python*/site-packages"))
-    launcher = Path(__file__).with_name("ministack_launcher.py")
+    leash = Path(__file__).with_name("leash.py")
     with (directory / "ministack.log").open("ab") as log:
         process = subprocess.Popen(
-            [
-                str(python),
-                "-P",
-                str(launcher),
-                str(packages),
-                *(() if outlive_us else ("--while-stdin-is-open",)),
-            ],
+            # -P: or the folder of leash.py comes first on the path, and our ministack.py hides theirs.
+            [str(python), "-P", str(leash), "--packages", str(packages), "ministack"],
             env=_surroundings(directory, port, token),
             stdin=subprocess.DEVNULL if outlive_us else subprocess.PIPE,
             stdout=log,
@@ -100,13 +97,14 @@ def _launch(python: Path, directory: Path, port: int, *, outlive_us: bool) -> Mi
             start_new_session=True,
         )
     until = time.monotonic() + _START_SECONDS
-    emulator = MiniStack(f"http://127.0.0.1:{port}", process.pid, token, process)
+    emulator = MiniStack(f"http://127.0.0.1:{port}", process.pid, token)
     while process.poll() is None and time.monotonic() < until:
         if emulator.answers():
+            ending.callback(end, process)
             return emulator
         time.sleep(0.05)
     # Somebody else may have taken the port between our look and the emulator's: another one, then.
-    stop(process.pid)
+    end(process)
     return None
 
 

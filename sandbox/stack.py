@@ -62,12 +62,11 @@ def start(
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     say("Starting a local AWS (MiniStack) ...")
-    emulator = ministack.start(directory / "aws", outlive_us=outlive_us)
-    ending.callback(ministack.stop, emulator.pid)
+    emulator = ministack.start(directory / "aws", ending, outlive_us=outlive_us)
     stand_in_pid = None
     if stripe is None:
         say("Starting a stand-in for Stripe ...")
-        stand_in_pid, stripe = _start_stand_in(directory, ending)
+        stand_in_pid, stripe = _start_stand_in(directory, ending, outlive_us=outlive_us)
     say("Building the bundle (sam build) ...")
     template = build(directory)
     say("Deploying it (sam deploy) ...")
@@ -77,20 +76,20 @@ def start(
     return Sandbox(endpoints, stripe.api_key, emulator, stand_in_pid)
 
 
-def _start_stand_in(directory: Path, ending: contextlib.ExitStack) -> tuple[int, Stripe]:
+def _start_stand_in(directory: Path, ending: contextlib.ExitStack, *, outlive_us: bool) -> tuple[int, Stripe]:
     state = directory / "stand-in.json"
     log = directory / "stand-in.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.stripe_stand_in", "--state-file", str(state)],
+            [sys.executable, "-m", "sandbox.leash", "sandbox.stripe_stand_in", "--state-file", str(state)],
             cwd=ROOT,
             env=child_environment(),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if outlive_us else subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    ending.callback(ministack.stop, process.pid)
+    ending.callback(ministack.end, process)
     until = time.monotonic() + _STAND_IN_SECONDS
     while process.poll() is None and time.monotonic() < until:
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
