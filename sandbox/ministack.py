@@ -58,6 +58,8 @@ def end(process: subprocess.Popen[bytes]) -> None:
     """Ends a child that leads a process group, and what it started (the functions) with it."""
     kill_group(process.pid)
     process.wait()
+    if process.stdin:
+        process.stdin.close()
 
 
 def kill_group(pid: int) -> None:
