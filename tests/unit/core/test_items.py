@@ -1,0 +1,307 @@
+"""How an observation is laid down, and that DynamoDB can hold what is said to fit."""
+
+import json
+import zlib
+from decimal import Decimal
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core import items
+from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core.errors import Refused
+from billing_mirror.core.items import Observation, fits_native_map, item, tombstone
+from billing_mirror.core.subject import Scope, Subject, named
+
+LARGEST_ITEM = 409_600
+MOST_LEVELS = 32
+
+SUBSCRIPTION: JsonObject = {
+    "id": "rcds_1",
+    "object": "v2.billing.rate_card_subscription",
+    "rate_card": "rcd_1",
+    "billing_cadence": "bc_1",
+    "servicing_status": "active",
+    "collection_status": "past_due",
+    "created": "2024-11-26T16:33:03.000Z",
+    "metadata": {"empty": ""},
+}
+
+
+def subject(type_name: str = "v2.billing.rate_card_subscription", identifier: str = "rcds_1") -> Subject:
+    return named(Scope(livemode=True), type_name, identifier, "rcd_1")
+
+
+def seen(body: JsonObject | None, **listed: tuple[JsonObject, ...]) -> Observation:
+    text = json.dumps(body, default=str)
+    return Observation(1732638783.25, "2026-10-14.preview", "req_1", body, text, listed)
+
+
+def nested(levels: int) -> JsonObject:
+    value: JsonObject = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+def size(value: Json) -> int:
+    """Bytes of a value as https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    has it."""
+    match value:
+        case bool() | None:
+            return 1
+        case int() | Decimal():
+            digits = "".join(map(str, Decimal(value).as_tuple().digits)).strip("0")
+            return (len(digits) + 1) // 2 + 1 + (value < 0)
+        case str():
+            return len(value.encode())
+        case list():
+            return 3 + sum(1 + size(element) for element in value)
+        case dict():
+            return 3 + sum(1 + len(name.encode()) + size(member) for name, member in value.items())
+
+
+NUMBERS = (
+    st.integers(-(10**37), 10**37)
+    | st.integers(-(10**60), 10**60)
+    | st.builds(
+        lambda digits, exponent: Decimal(f"{digits}e{exponent}"),
+        st.integers(-(10**37) + 1, 10**37 - 1).filter(lambda digits: digits % 10 != 0),
+        st.integers(-128, 160),
+    )
+)
+TEXTS = st.text(max_size=6)
+VALUES: st.SearchStrategy[Json] = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS | st.integers(0, 60).map(nested),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+BODIES = st.dictionaries(TEXTS, VALUES, max_size=4)
+
+
+class TestANativeMap:
+    @given(BODIES.filter(lambda body: not _has_long_zeros(body)))
+    def test_holds_exactly_whatever_is_said_to_fit(self, body: JsonObject) -> None:
+        if not fits_native_map(body):
+            return
+        attribute = TypeSerializer().serialize(body)
+        json.dumps(attribute).encode()
+        assert bodies.digest(_plain(TypeDeserializer().deserialize(attribute))) == bodies.digest(body)
+        assert bodies.depth(body) + 1 <= MOST_LEVELS
+        assert size(body) <= LARGEST_ITEM - items.ROOM_FOR_COLUMNS
+
+    @pytest.mark.parametrize(
+        "number",
+        [
+            "0",
+            "-0",
+            "0.0",
+            "1",
+            "-1",
+            "12345678901234567890123456789012345678",
+            "-0.12345678901234567890123456789012345678",
+            "1000.000000000001",
+            "1e125",
+            "9.9999999999999999999999999999999999999e125",
+            "1e-130",
+            "1e37",
+        ],
+    )
+    def test_holds_every_number_that_dynamodb_can(self, number: str) -> None:
+        body = bodies.read(f'{{"n": {number}}}')
+        assert fits_native_map(body)
+        TypeSerializer().serialize(body)
+
+    @pytest.mark.parametrize(
+        "number",
+        [
+            "1" * 39,
+            "-" + "1" * 39,
+            "0." + "1" * 39,
+            "1" + "0" * 37 + "1",
+            "1e126",
+            "-1e126",
+            "1e-131",
+            "1e99999",
+            "1e-99999",
+            "9" * 5000,
+        ],
+    )
+    def test_does_not_hold_a_number_out_of_dynamodbs_range(self, number: str) -> None:
+        assert not fits_native_map(bodies.read(f'{{"a": [{{"n": {number}}}]}}'))
+
+    def test_does_not_hold_half_a_surrogate_pair(self) -> None:
+        assert not fits_native_map({"a": "\ud800"})
+        assert not fits_native_map({"a": ["x\udfffé"]})
+        assert not fits_native_map({"\udabc": 1})
+        assert fits_native_map({"a": "\U0001f600é\ue000\ud7ff"})
+
+    def test_does_not_hold_a_member_without_a_name(self) -> None:
+        assert not fits_native_map({"": 1})
+        assert not fits_native_map({"a": [{"": None}]})
+
+    def test_holds_an_empty_text_and_empty_containers(self) -> None:
+        assert fits_native_map({"a": "", "b": [], "c": {}})
+
+    def test_is_as_deep_as_dynamodb_allows_below_the_column(self) -> None:
+        assert fits_native_map(nested(items.DEEPEST_MAP))
+        assert not fits_native_map(nested(items.DEEPEST_MAP + 1))
+        assert items.DEEPEST_MAP + 2 <= MOST_LEVELS
+
+    @pytest.mark.parametrize("character", ["a", "é", "\U0001f600"])
+    def test_is_as_large_as_an_item_less_the_columns(self, character: str) -> None:
+        room = LARGEST_ITEM - items.ROOM_FOR_COLUMNS
+        width = len(character.encode())
+        assert fits_native_map({"a": character * ((room - 8) // width)})
+        assert not fits_native_map({"a": character * (room // width)})
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"a": list(range(100_000))},
+            {"a": [[] for _ in range(101_000)]},
+            {"a": [True] * 201_000},
+            {"a": [None] * 201_000},
+            {f"name {number:06}": 1 for number in range(30_000)},
+        ],
+        ids=["numbers", "empty lists", "truths", "nulls", "names"],
+    )
+    def test_counts_what_many_small_values_take(self, body: JsonObject) -> None:
+        assert size(body) > LARGEST_ITEM - items.ROOM_FOR_COLUMNS
+        assert not fits_native_map(body)
+
+    @given(BODIES)
+    def test_is_never_thought_smaller_than_it_is(self, body: JsonObject) -> None:
+        padding = LARGEST_ITEM - items.ROOM_FOR_COLUMNS - 2
+        if size(body) > 8:
+            assert not fits_native_map({"pad": "x" * (padding - 8), "body": body})
+
+
+def _has_long_zeros(value: Json) -> bool:
+    """Whether a whole number has more digits than DynamoDB's, of which the last are zeros."""
+    match value:
+        case dict():
+            return any(_has_long_zeros(member) for member in value.values())
+        case list():
+            return any(_has_long_zeros(element) for element in value)
+        case int() if not isinstance(value, bool):
+            return abs(value) >= 10**38
+        case _:
+            return False
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case dict():
+            return {str(name): _plain(member) for name, member in value.items()}
+        case list():
+            return [_plain(element) for element in value]
+        case None | bool() | int() | str() | Decimal():
+            return value
+        case _:
+            raise AssertionError(f"{type(value).__name__} came back")
+
+
+class TestAnItem:
+    def test_has_the_columns_of_its_row_beside_the_body(self) -> None:
+        assert item(subject(), seen(SUBSCRIPTION), "cus_1") == {
+            "id": "rcds_1",
+            "type": "v2.billing.rate_card_subscription",
+            "scope": "live",
+            "fetched_at": "2024-11-26T16:33:03.250Z",
+            "stripe_version": "2026-10-14.preview",
+            "stripe_request_id": "req_1",
+            "created": "2024-11-26T16:33:03.000Z",
+            "customer": "cus_1",
+            "parent": "rcd_1",
+            "status": "active",
+            "collection_status": "past_due",
+            "digest": bodies.digest(SUBSCRIPTION),
+            "data": SUBSCRIPTION,
+        }
+
+    def test_leaves_out_the_columns_whose_value_is_not_there(self) -> None:
+        body: JsonObject = {"id": "rcds_1", "servicing_status": None, "collection_status": "", "rate_card": 3}
+        columns = item(subject(), seen(body), None)
+        assert not columns.keys() & {"customer", "parent", "status", "collection_status", "members"}
+        assert None not in columns.values()
+
+    def test_always_has_the_column_that_every_index_needs(self) -> None:
+        assert item(subject(), seen({"id": "rcds_1"}), None)["created"] == "1970-01-01T00:00:00.000Z"
+
+    def test_keeps_the_ids_of_its_members_in_order(self) -> None:
+        version = subject("v2.billing.rate_card_version", "rcdv_1")
+        listed: tuple[JsonObject, ...] = ({"id": "rcdr_2"}, {"id": "rcdr_1"}, {"no": "id"})
+        columns = item(version, seen({"id": "rcdv_1"}, rate=listed), None)
+        assert columns["members"] == {"rate": ["rcdr_1", "rcdr_2"]}
+
+    def test_says_that_a_list_is_empty(self) -> None:
+        version = subject("v2.billing.rate_card_version", "rcdv_1")
+        assert item(version, seen({"id": "rcdv_1"}, rate=()), None)["members"] == {"rate": []}
+
+    def test_can_be_written_as_attributes(self) -> None:
+        for value in item(subject(), seen(SUBSCRIPTION, rate=({"id": "r"},)), "cus_1").values():
+            TypeSerializer().serialize(value)
+
+    def test_holds_a_body_that_fits_no_map_compressed_as_it_came(self) -> None:
+        text = '{"id": "rcds_1", "n": ' + "7" * 50 + ', "z" : null}'
+        body = bodies.read(text)
+        columns = item(subject(), Observation(0.0, "v", "r", body, text), None)
+        assert "data" not in columns
+        compressed = columns["data_z"]
+        assert isinstance(compressed, bytes)
+        assert zlib.decompress(compressed).decode() == text
+        assert columns["digest"] == bodies.digest(body)
+
+    def test_is_refused_when_it_is_too_large_even_compressed(self) -> None:
+        noise = "".join(f"{number * 2654435761 % 2**32:08x}" for number in range(110_000))
+        with pytest.raises(Refused, match="too large"):
+            item(subject(), seen({"id": "rcds_1", "noise": noise}), None)
+
+    def test_takes_a_large_body_that_compresses_well(self) -> None:
+        columns = item(subject(), seen({"id": "rcds_1", "text": "x" * 1_000_000}), None)
+        assert len(columns["data_z"]) < 10_000  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("body", [None, {"id": "rcds_1", "deleted": True}])
+    def test_is_not_made_of_an_object_that_is_gone(self, body: JsonObject | None) -> None:
+        with pytest.raises(ValueError, match="tombstone"):
+            item(subject(), seen(body), None)
+
+
+class TestATombstone:
+    def test_says_that_the_object_is_gone_and_since_which_look(self) -> None:
+        assert tombstone(seen(None), subject()) == {
+            "id": "rcds_1",
+            "type": "v2.billing.rate_card_subscription",
+            "scope": "live",
+            "fetched_at": "2024-11-26T16:33:03.250Z",
+            "stripe_version": "2026-10-14.preview",
+            "stripe_request_id": "req_1",
+            "deleted": True,
+        }
+
+    def test_touches_neither_the_last_body_nor_any_index(self) -> None:
+        kept = {"data", "data_z", "digest", *items.INDEX_COLUMNS}
+        assert not tombstone(seen({"id": "rcds_1", "deleted": True}), subject()).keys() & kept
+
+    def test_and_an_item_have_every_index_column_between_them(self) -> None:
+        columns = item(subject(), seen(SUBSCRIPTION), "cus_1").keys()
+        assert set(items.INDEX_COLUMNS) == columns - tombstone(seen(None), subject()).keys() - {
+            "data",
+            "digest",
+        }
+
+
+class TestAnObservation:
+    @pytest.mark.parametrize(
+        "body", [SUBSCRIPTION, {}, {"deleted": False}, {"deleted": None}, {"deleted": "true"}, {"deleted": 1}]
+    )
+    def test_shows_a_live_object(self, body: JsonObject) -> None:
+        assert seen(body).live == body
+
+    @pytest.mark.parametrize("body", [None, {"id": "cus_1", "deleted": True}])
+    def test_shows_that_an_object_is_gone(self, body: JsonObject | None) -> None:
+        assert seen(body).live is None

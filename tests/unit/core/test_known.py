@@ -1,0 +1,61 @@
+"""When the mirror already knows what a message tells, and when somebody else is about to find out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_mirror.core.known import CLAIM_DIES_AFTER, Claim, Head, covers, in_flight
+
+TIMES = st.floats(0, 1e9)
+
+
+def head(*, fetched_at: float = 0.0, token: int = 1) -> Head:
+    return Head(token=token, fetched_at=fetched_at, digest="d", stripe_version="v")
+
+
+class TestCovers:
+    def test_a_fetch_that_began_later_than_the_message_and_the_margin_covers_it(self) -> None:
+        assert covers(head(fetched_at=105.1), sent_at=100.0, margin=5.0)
+
+    @pytest.mark.parametrize("fetched_at", [0.0, 99.0, 100.0, 104.0, 105.0])
+    def test_a_fetch_that_began_earlier_or_within_the_margin_does_not(self, fetched_at: float) -> None:
+        assert not covers(head(fetched_at=fetched_at), sent_at=100.0, margin=5.0)
+
+    def test_a_margin_of_zero_switches_it_off(self) -> None:
+        assert not covers(head(fetched_at=1e9), sent_at=0.0, margin=0.0)
+
+    def test_nothing_is_covered_where_nothing_is_known(self) -> None:
+        assert not covers(None, sent_at=0.0, margin=5.0)
+
+    @given(TIMES, TIMES, st.floats(0, 3600), st.floats(-1, 1))
+    def test_two_clocks_may_differ_by_the_margin(
+        self, sent_at: float, fetched_at: float, margin: float, share: float
+    ) -> None:
+        if covers(head(fetched_at=fetched_at), sent_at=sent_at, margin=margin):
+            assert fetched_at > sent_at + margin * share
+
+
+class TestInFlight:
+    NOW = 10_000.0
+
+    @pytest.mark.parametrize(("token", "claimed"), [(1, 2), (0, 1), (7, 20)])
+    def test_a_claim_above_the_token_may_still_be_applied(self, token: int, claimed: int) -> None:
+        assert in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
+
+    @pytest.mark.parametrize(("token", "claimed"), [(2, 2), (3, 2)])
+    def test_a_claim_that_was_applied_or_overtaken_is_over(self, token: int, claimed: int) -> None:
+        assert not in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
+
+    def test_a_first_claim_is_in_flight_although_nothing_is_mirrored(self) -> None:
+        assert in_flight(None, Claim(1, self.NOW), now=self.NOW)
+
+    def test_nothing_is_in_flight_without_a_claim(self) -> None:
+        assert not in_flight(None, None, now=self.NOW)
+        assert not in_flight(head(), None, now=self.NOW)
+
+    @pytest.mark.parametrize(
+        ("age", "alive"), [(0.0, True), (3599.0, True), (3600.0, False), (90_000.0, False)]
+    )
+    def test_a_claim_dies_after_an_hour(self, age: float, alive: bool) -> None:
+        assert CLAIM_DIES_AFTER == 3600.0
+        assert in_flight(head(token=1), Claim(2, self.NOW - age), now=self.NOW) is alive

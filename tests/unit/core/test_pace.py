@@ -1,0 +1,75 @@
+"""When the next request may start: evenly, without bursts, and at half the rate after a 429."""
+
+from bisect import bisect_right
+from itertools import accumulate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_mirror.core.pace import SLOWED_FOR, Pace
+
+RATES = st.floats(0.05, 200.0)
+GAPS = st.lists(st.floats(0.0, 5.0) | st.just(0.0), min_size=1, max_size=60)
+
+SLACK = 1e-6
+
+
+def starts(pace: Pace, arrivals: list[float]) -> list[float]:
+    return [now + pace.reserve(now) for now in arrivals]
+
+
+@given(RATES, GAPS, st.floats(0, 1e9))
+def test_no_window_holds_more_starts_than_the_rate_allows(rate: float, gaps: list[float], at: float) -> None:
+    times = starts(Pace(rate), [at + gap for gap in accumulate(gaps)])
+    for first, begin in enumerate(times):
+        for length in (0.0, 0.5 / rate, 1.0 / rate, 3.0 / rate, 10.0):
+            inside = bisect_right(times, begin + length) - first
+            assert inside <= rate * (length + SLACK) + 1 + SLACK
+
+
+@given(RATES, GAPS)
+def test_nobody_starts_before_arriving_or_before_those_who_came_first(rate: float, gaps: list[float]) -> None:
+    arrivals = list(accumulate(gaps))
+    times = starts(Pace(rate), arrivals)
+    assert all(start >= arrival for start, arrival in zip(times, arrivals, strict=True))
+    assert times == sorted(times)
+
+
+@given(RATES, st.integers(2, 50))
+def test_a_crowd_gets_the_whole_rate(rate: float, crowd: int) -> None:
+    times = starts(Pace(rate), [1000.0] * crowd)
+    assert times[-1] - times[0] == pytest.approx((crowd - 1) / rate, rel=1e-6)
+
+
+def test_the_first_request_does_not_wait() -> None:
+    assert Pace(1.0).reserve(1e9) == 0.0
+
+
+def test_rest_is_not_saved_up_for_a_burst() -> None:
+    pace = Pace(10.0)
+    pace.reserve(0.0)
+    assert [pace.reserve(100.0) for _ in range(3)] == pytest.approx([0.0, 0.1, 0.2])
+
+
+def test_a_429_halves_the_rate_for_half_a_minute() -> None:
+    pace = Pace(10.0)
+    pace.slow_down(1000.0)
+    times = starts(pace, [1000.0] * 160)
+    slowed = [start for start in times if start < 1000.0 + SLOWED_FOR]
+    assert len(slowed) == pytest.approx(SLOWED_FOR * 10.0 / 2, abs=1)
+    after = [start for start in times if start >= 1000.0 + SLOWED_FOR]
+    assert after[-1] - after[0] == pytest.approx((len(after) - 1) / 10.0)
+
+
+def test_another_429_slows_down_for_longer() -> None:
+    pace = Pace(10.0)
+    pace.slow_down(0.0)
+    pace.slow_down(SLOWED_FOR - 1)
+    assert starts(pace, [SLOWED_FOR + 1] * 2) == pytest.approx([SLOWED_FOR + 1, SLOWED_FOR + 1.2])
+
+
+def test_after_the_slow_time_all_is_as_before() -> None:
+    pace = Pace(10.0)
+    pace.slow_down(0.0)
+    assert starts(pace, [SLOWED_FOR] * 2) == pytest.approx([SLOWED_FOR, SLOWED_FOR + 0.1])

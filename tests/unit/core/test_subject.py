@@ -1,0 +1,382 @@
+"""What a message is about, and that nothing hostile in it becomes a URL or a key."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_mirror.core import catalog, subject
+from billing_mirror.core.errors import Refused
+from billing_mirror.core.notification import Notification, RelatedObject, Suspicion
+from billing_mirror.core.subject import Scope, Subject, fill, named, notified, scope_of, suspected
+
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
+RATE = "v2.billing.rate_card_rate"
+CADENCE = "v2.billing.cadence"
+UNKNOWN = "v2.money.thing"
+
+HOSTILE_IDS = [
+    "",
+    ".",
+    "..",
+    "....",
+    "a/b",
+    "../a",
+    "a/..",
+    "%2e%2e",
+    "a%2fb",
+    "a%00",
+    "a?b=c",
+    "a#b",
+    "a&b",
+    "a=b",
+    "a:b",
+    "a@b",
+    "a\\b",
+    "a b",
+    " a",
+    "a\n",
+    "\na",
+    "a\r\nX: y",
+    "a\tb",
+    "a\x00",
+    "{id}",
+    "{parent}",
+    "{0}",
+    "{}",
+    "a{",
+    "é",
+    "\uff0e\uff0e",  # full-width dots, which some normalisations turn into plain ones
+    "a\u2028",
+    "\u0661",  # a digit, but none of ASCII's
+    ":rate_card_id",
+    "a" * 256,
+]
+
+OTHER_URLS = [
+    "",
+    "rcds_1",
+    "/",
+    "//api.stripe.com/v2/billing/rate_card_subscriptions/rcds_1",
+    "///v2/billing/rate_card_subscriptions/rcds_1",
+    "https://api.stripe.com/v2/billing/rate_card_subscriptions/rcds_1",
+    "https://evil.example/v2/billing/rate_card_subscriptions/rcds_1",
+    "//evil.example/rcds_1",
+    "@evil.example/v2/billing/rate_card_subscriptions/rcds_1",
+    "/@evil.example/rcds_1",
+    "\\\\evil.example\\rcds_1",
+    "/v2/billing/rate_card_subscriptions/rcds_1?expand=x",
+    "/v2/billing/rate_card_subscriptions/rcds_1?",
+    "/v2/billing/rate_card_subscriptions/rcds_1#x",
+    "/v2/billing/rate_card_subscriptions/rcds_1/",
+    "/v2/billing/rate_card_subscriptions/rcds_1/cancel",
+    "/v2/billing/rate_card_subscriptions/rcds_2",
+    "/v2/billing/rate_card_subscriptions/rcds_11",
+    "/v2/billing/rate_card_subscriptions/{id}",
+    "/v2/billing/rate_card_subscriptions/rcds_1\n",
+    "/v2/billing/rate_card_subscriptions/\nrcds_1",
+    "\n/v2/billing/rate_card_subscriptions/rcds_1",
+    " /v2/billing/rate_card_subscriptions/rcds_1",
+    "/v2/billing//rate_card_subscriptions/rcds_1",
+    "/v2/billing/../rate_card_subscriptions/rcds_1",
+    "/v2/./billing/rate_card_subscriptions/rcds_1",
+    "/v2/billing/%2e%2e/rate_card_subscriptions/rcds_1",
+    "/v2/billing/rate_card_subscriptions/%72cds_1",
+    "/v2/billing/{parent}/rcds_1",
+    "/v2/{0.__class__}/rcds_1",
+    "/v2/bill;ing/rate_card_subscriptions/rcds_1",
+    "/v2/billing:x/rate_card_subscriptions/rcds_1",
+    "/v3/billing/rate_card_subscriptions/rcds_1",
+    "/v22/billing/rate_card_subscriptions/rcds_1",
+    "/V2/billing/rate_card_subscriptions/rcds_1",
+    "v2/billing/rate_card_subscriptions/rcds_1",
+    "/v2/b\u0131ll\u0131ng/rate_card_subscriptions/rcds_1",
+]
+
+LIVE = Scope(livemode=True)
+IDS = st.from_regex(r"[A-Za-z0-9_.~-]{1,60}", fullmatch=True).filter(lambda text: text.strip("."))
+
+
+def event(
+    related: RelatedObject | None,
+    *,
+    name: str = "v2.some.event",
+    context: str | None = None,
+    livemode: bool = True,
+) -> Notification:
+    return Notification(
+        id="evt_1",
+        type=name,
+        created=datetime(2025, 1, 1, tzinfo=UTC),
+        livemode=livemode,
+        context=context,
+        related_object=related,
+    )
+
+
+def about(type_name: str, object_id: str, url: str) -> Subject:
+    found = notified(event(RelatedObject(id=object_id, type=type_name, url=url)))
+    assert found is not None
+    return found
+
+
+class TestIds:
+    @pytest.mark.parametrize("text", HOSTILE_IDS)
+    def test_what_no_id_of_stripes_looks_like_is_refused(self, text: str) -> None:
+        with pytest.raises(Refused):
+            subject.checked_id(text)
+
+    @pytest.mark.parametrize(
+        "text", ["rcds_test_61Rc0Iuz3V1K", "cus_1", "a", "gold-plan.v2", "..a", "~1", "a" * 255]
+    )
+    def test_what_an_id_may_look_like_is_taken_as_it_is(self, text: str) -> None:
+        assert subject.checked_id(text) == text
+
+    @pytest.mark.parametrize("text", HOSTILE_IDS)
+    @pytest.mark.parametrize("type_name", [SUBSCRIPTION, UNKNOWN])
+    def test_no_event_brings_one_in(self, text: str, type_name: str) -> None:
+        url = f"/v2/billing/rate_card_subscriptions/{text}"
+        with pytest.raises(Refused):
+            notified(event(RelatedObject.model_construct(id=text, type=type_name, url=url)))
+
+    @pytest.mark.parametrize("text", HOSTILE_IDS)
+    def test_no_suspicion_brings_one_in(self, text: str) -> None:
+        with pytest.raises(Refused):
+            suspected(
+                Suspicion.model_construct(
+                    livemode=True, context=None, type=SUBSCRIPTION, id=text, parent=None
+                )
+            )
+
+    @pytest.mark.parametrize("text", [text for text in HOSTILE_IDS if text])
+    def test_no_parent_is_one(self, text: str) -> None:
+        with pytest.raises(Refused):
+            suspected(
+                Suspicion.model_construct(livemode=True, context=None, type=RATE, id="rcdr_1", parent=text)
+            )
+
+    @given(st.text(max_size=20))
+    def test_every_id_that_is_taken_is_one_plain_segment_of_a_url(self, text: str) -> None:
+        try:
+            path = named(LIVE, CADENCE, text).path
+        except Refused:
+            return
+        assert path == f"/v2/billing/cadences/{text}"
+        assert path.isascii()
+        assert path.isprintable()
+        assert not set(text) & set("/?#%{}:@\\ ")
+        assert text.strip(".")
+
+
+class TestScope:
+    @pytest.mark.parametrize(
+        ("livemode", "context", "text"),
+        [
+            (True, None, "live"),
+            (False, None, "test"),
+            (True, "", "live"),
+            (True, "acct_1", "live/acct_1"),
+            (False, "acct_1/acct_2A", "test/acct_1/acct_2A"),
+        ],
+    )
+    def test_is_the_mode_and_the_path_of_accounts(
+        self, livemode: bool, context: str | None, text: str
+    ) -> None:
+        assert str(scope_of(livemode=livemode, context=context)) == text
+
+    @pytest.mark.parametrize(
+        "context",
+        [
+            "/",
+            "acct_",
+            "acct_1/",
+            "/acct_1",
+            "acct_1//acct_2",
+            "acct_1/../acct_2",
+            "acct_1 ",
+            "acct_1\n",
+            "acct_1\r\nStripe-Account: acct_2",
+            "acct_1#rcds_1",
+            "acct_1,acct_2",
+            "acct_é",
+            "ACCT_1",
+            "cus_1",
+            "live",
+        ],
+    )
+    def test_refuses_a_context_that_is_no_path_of_accounts(self, context: str) -> None:
+        with pytest.raises(Refused):
+            scope_of(livemode=True, context=context)
+        with pytest.raises(Refused):
+            notified(
+                event(
+                    RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1"), context=context
+                )
+            )
+        with pytest.raises(Refused):
+            suspected(Suspicion(livemode=True, context=context, type=CADENCE, id="bc_1"))
+
+    def test_no_context_is_the_keys_own_account(self) -> None:
+        assert (
+            scope_of(livemode=True, context="")
+            == Scope(livemode=True)
+            == scope_of(livemode=True, context=None)
+        )
+
+    @given(
+        st.lists(st.tuples(st.booleans(), st.sampled_from(["", "acct_1", "acct_1/acct_2", "acct_2"]), IDS))
+    )
+    def test_objects_of_two_scopes_never_share_a_key(self, owners: list[tuple[bool, str, str]]) -> None:
+        keys = {
+            named(scope_of(livemode=livemode, context=context), CADENCE, identifier).key
+            for livemode, context, identifier in owners
+        }
+        assert len(keys) == len(set(owners))
+
+    def test_reaches_the_subject_from_events_and_suspicions(self) -> None:
+        related = RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1")
+        told = notified(event(related, context="acct_1", livemode=False))
+        assert told is not None
+        assert told.key == "test/acct_1#bc_1"
+        assert suspected(Suspicion(livemode=False, context="acct_1", type=CADENCE, id="bc_1")) == told
+
+
+class TestAKnownType:
+    def test_is_fetched_where_its_row_says(self) -> None:
+        found = about(SUBSCRIPTION, "rcds_1", "/v2/billing/rate_card_subscriptions/rcds_1")
+        assert found.path == "/v2/billing/rate_card_subscriptions/rcds_1"
+        assert found.type == SUBSCRIPTION
+        assert found.key == "live#rcds_1"
+        assert found.row is catalog.TYPES[SUBSCRIPTION]
+        assert not found.needs_parent
+
+    @pytest.mark.parametrize("url", OTHER_URLS)
+    def test_is_refused_under_any_other_url(self, url: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcds_1", type=SUBSCRIPTION, url=url)))
+
+    def test_is_refused_under_the_url_of_another_type(self) -> None:
+        with pytest.raises(Refused):
+            about(SUBSCRIPTION, "rcds_1", "/v2/billing/cadences/rcds_1")
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_recognised_by_the_url_that_is_built_for_it(self, row: catalog.ObjectType) -> None:
+        parent = "parent_1" if row.nested else None
+        told = named(LIVE, row.name, "id_1", parent)
+        assert about(row.name, "id_1", told.path) == told
+
+    @given(IDS, IDS)
+    def test_finds_its_way_with_every_possible_id(self, identifier: str, parent: str) -> None:
+        told = about(RATE, identifier, f"/v2/billing/rate_cards/{parent}/rates/{identifier}")
+        assert (told.id, told.parent) == (identifier, parent)
+        assert told.path == f"/v2/billing/rate_cards/{parent}/rates/{identifier}"
+
+
+class TestANestedType:
+    def test_reads_its_parent_from_the_url(self) -> None:
+        rate = about(RATE, "rcdr_1", "/v2/billing/rate_cards/rcd_1/rates/rcdr_1")
+        assert rate.parent == "rcd_1"
+        assert not rate.needs_parent
+        assert rate.path == "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+
+    def test_has_no_parent_yet_where_stripe_left_its_placeholder_in(self) -> None:
+        rate = about(RATE, "rcdr_1", "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1")
+        assert rate.parent is None
+        assert rate.needs_parent
+
+    def test_cannot_be_fetched_before_its_parent_is_known(self) -> None:
+        with pytest.raises(Refused, match="the parent of rcdr_1 is not known"):
+            _ = named(LIVE, RATE, "rcdr_1").path
+
+    @pytest.mark.parametrize("parent", [text for text in HOSTILE_IDS if text != ":rate_card_id"])
+    def test_is_refused_with_a_hostile_parent(self, parent: str) -> None:
+        url = f"/v2/billing/rate_cards/{parent}/rates/rcdr_1"
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcdr_1", type=RATE, url=url)))
+
+    @pytest.mark.parametrize("parent", [":", ":Rate", ":a-b", ":a:b", "a:b_id", ":x\n", "::x"])
+    def test_is_refused_with_something_like_a_placeholder(self, parent: str) -> None:
+        with pytest.raises(Refused):
+            about(RATE, "rcdr_1", f"/v2/billing/rate_cards/{parent}/rates/rcdr_1")
+
+    def test_does_not_take_a_placeholder_for_its_own_id(self) -> None:
+        with pytest.raises(Refused):
+            about(RATE, "rcdr_1", "/v2/billing/rate_cards/rcd_1/rates/:id")
+
+
+class TestAnUnknownType:
+    @pytest.mark.parametrize(
+        "url",
+        ["/v1/things/th_1", "/v2/money/things/th_1", "/v2/a/b-c/d_e/th_1", "/v1/customers/cus_1/things/th_1"],
+    )
+    def test_is_fetched_at_its_own_plain_url(self, url: str) -> None:
+        thing = about(UNKNOWN, "th_1", url)
+        assert thing.path == url
+        assert thing.type == UNKNOWN
+        assert not thing.needs_parent
+
+    @pytest.mark.parametrize(
+        "url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_1"]
+    )
+    def test_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcds_1", type=UNKNOWN, url=url)))
+
+    def test_is_refused_with_a_placeholder_in_its_url(self) -> None:
+        with pytest.raises(Refused):
+            about(UNKNOWN, "th_1", "/v2/money/:account/things/th_1")
+
+    @given(st.text(st.sampled_from("/v12a.:%@?#{}\\\n é~_-"), max_size=16))
+    def test_no_url_that_is_taken_leaves_the_api(self, middle: str) -> None:
+        url = f"/v1{middle}/th_1"
+        try:
+            path = about(UNKNOWN, "th_1", url).path
+        except Refused:
+            return
+        assert path == url
+        assert all(segment and segment.strip(".") for segment in path[1:].split("/"))
+        assert not set(path) & set("%:@?#{}\\\n é")
+
+    def test_cannot_be_suspected(self) -> None:
+        with pytest.raises(Refused, match="is not in the catalog"):
+            suspected(Suspicion(livemode=True, type=UNKNOWN, id="th_1"))
+
+
+class TestWhatIsAboutNothing:
+    def test_is_an_event_without_an_object(self) -> None:
+        assert notified(event(None)) is None
+
+    def test_is_an_event_about_a_singleton(self) -> None:
+        assert notified(event(RelatedObject(type="balance_settings", url="/v1/balance_settings"))) is None
+
+    @pytest.mark.parametrize("name", sorted(catalog.IGNORED_EVENTS))
+    def test_is_an_event_that_is_ignored(self, name: str) -> None:
+        related = RelatedObject(
+            id="ed_1", type="v2.core.event_destination", url="/v2/core/event_destinations/ed_1"
+        )
+        assert notified(event(related, name=name)) is None
+        assert notified(event(related)) is not None
+
+
+class TestNeighbours:
+    def test_an_object_beside_another_is_of_the_same_scope(self) -> None:
+        scope = scope_of(livemode=False, context="acct_1")
+        assert named(scope, SUBSCRIPTION, "rcds_1").beside(CADENCE, "bc_1") == named(scope, CADENCE, "bc_1")
+
+    def test_a_hostile_reference_is_refused(self) -> None:
+        with pytest.raises(Refused):
+            named(LIVE, SUBSCRIPTION, "rcds_1").beside(CADENCE, "../rate_cards")
+
+
+class TestFilling:
+    def test_fills_both_placeholders(self) -> None:
+        assert fill("/p/{parent}/c/{id}", id="i", parent="p") == "/p/p/c/i"
+
+    def test_escapes_what_could_change_the_path(self) -> None:
+        assert fill("/c/{id}", id="a/b?c", parent=None) == "/c/a%2Fb%3Fc"
+
+    def test_needs_a_parent_only_where_one_is_asked_for(self) -> None:
+        assert fill("{id}", id="i", parent=None) == "i"
+        with pytest.raises(Refused):
+            fill("/p/{parent}", id="i", parent=None)

@@ -1,0 +1,234 @@
+"""Who may import whom, and a few other things that the source must not say."""
+
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from billing_mirror.core import catalog
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "layers" / "billing_mirror"
+FUNCTIONS = ROOT / "functions"
+
+OURS = "billing_mirror"
+IMPURE = {
+    "asyncio",
+    "builtins",
+    "ctypes",
+    "glob",
+    "http",
+    "importlib",
+    "io",
+    "locale",
+    "logging",
+    "multiprocessing",
+    "os",
+    "pathlib",
+    "platform",
+    "random",
+    "secrets",
+    "select",
+    "selectors",
+    "shutil",
+    "signal",
+    "socket",
+    "ssl",
+    "subprocess",
+    "sys",
+    "tempfile",
+    "threading",
+    "time",
+    "uuid",
+}
+"""Modules of the standard library by which a clock, chance, the environment or the outside comes in."""
+CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter", "localtime", "gmtime"}
+BLIND = {"Exception", "BaseException"}
+
+
+def modules(*places: Path) -> list[Path]:
+    return sorted(path for place in places for path in ([place] if place.is_file() else place.rglob("*.py")))
+
+
+def dotted(path: Path) -> str:
+    """``billing_mirror.core.body`` or ``functions.ingest.handler``."""
+    relative = path.relative_to(PACKAGE.parent if path.is_relative_to(PACKAGE) else ROOT).with_suffix("")
+    return ".".join(part for part in relative.parts if part != "__init__")
+
+
+def imports(path: Path) -> Iterator[str]:
+    package = dotted(path) if path.name == "__init__.py" else dotted(path).rpartition(".")[0]
+    return imported(path.read_text(), package)
+
+
+def imported(source: str, package: str) -> Iterator[str]:
+    """Every module that a module of ``package`` imports, wherever in its text, relative names resolved.
+
+    ``from x import y`` counts as ``x.y``: ``y`` may be a module.
+    """
+    parts = package.split(".")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = parts[: len(parts) - node.level + 1] if node.level else []
+            start = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{start}.{name.name}" for name in node.names)
+
+
+def is_under(name: str, *parents: str) -> bool:
+    return any(name == parent or name.startswith(f"{parent}.") for parent in parents)
+
+
+def standard(name: str) -> bool:
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def pure(name: str) -> bool:
+    return standard(name) and name.partition(".")[0] not in IMPURE
+
+
+def of(*parts: str) -> Callable[[str], bool]:
+    """A rule: these parts of our package."""
+    return lambda name: is_under(name, *(f"{OURS}.{part}" for part in parts))
+
+
+def third(*names: str) -> Callable[[str], bool]:
+    """A rule: these libraries."""
+    return lambda name: is_under(name, *names)
+
+
+def anybody_elses(name: str) -> bool:
+    return not is_under(name, OURS, "functions", "cli", "sandbox", "tests", "benchmarks")
+
+
+Rule = Callable[[str], bool]
+
+RULES: dict[str, tuple[list[Path], list[Rule]]] = {
+    "core": (modules(PACKAGE / "core"), [pure, third("pydantic"), of("core")]),
+    "flows": (
+        modules(PACKAGE / "flows"),
+        [pure, third("asyncio"), of("core", "flows")],
+    ),
+    "adapters": (modules(PACKAGE / "adapters"), [anybody_elses, of("core", "flows.ports", "adapters")]),
+    "settings": ([PACKAGE / "settings.py"], [pure, third("pydantic"), of("core")]),
+    "wiring": (
+        [PACKAGE / "wiring.py"],
+        [third("boto3", "aws_lambda_powertools"), of("adapters", "flows", "settings", "core")],
+    ),
+    "reader": (
+        [PACKAGE / "reader.py"],
+        [pure, third("boto3", "mypy_boto3_dynamodb"), of("adapters", "core")],
+    ),
+    "the package itself": ([PACKAGE / "__init__.py"], []),
+    "functions": (
+        modules(FUNCTIONS),
+        [
+            standard,
+            third("aws_lambda_powertools"),
+            of("wiring", "flows", "settings", "core", "adapters.tally", "adapters.aws.THREADS"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("part", RULES)
+def test_each_part_imports_only_what_it_may(part: str) -> None:
+    paths, allowed = RULES[part]
+    assert paths
+    broken = [
+        f"{dotted(path)} imports {name}"
+        for path in paths
+        for name in imports(path)
+        if not any(rule(name) for rule in allowed)
+    ]
+    assert broken == []
+
+
+def test_every_module_belongs_to_a_part() -> None:
+    assert sorted(path for paths, _ in RULES.values() for path in paths) == modules(PACKAGE, FUNCTIONS)
+
+
+def test_nothing_that_is_deployed_imports_what_is_not() -> None:
+    broken = [
+        f"{dotted(path)} imports {name}"
+        for path in modules(PACKAGE, FUNCTIONS)
+        for name in imports(path)
+        if is_under(name, "cli", "sandbox", "tests", "benchmarks", "functions")
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", modules(PACKAGE / "core", PACKAGE / "flows"), ids=dotted)
+def test_core_and_flows_look_at_no_clock_of_their_own(path: Path) -> None:
+    """``datetime.now()`` and its like need no import of ``time``. A port named ``clock`` may be asked."""
+    looked = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in CLOCKS
+        and not (path.parent.name == "flows" and ast.unparse(node.func.value).split(".")[-1] == "clock")
+    ]
+    assert looked == []
+
+
+@pytest.mark.parametrize("path", modules(PACKAGE / "core"), ids=dotted)
+def test_core_neither_reads_nor_writes_anything(path: Path) -> None:
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
+
+
+def test_a_type_is_named_in_the_catalog_and_nowhere_else() -> None:
+    named = [
+        f"{dotted(path)}:{node.lineno} {name}"
+        for path in modules(PACKAGE, FUNCTIONS)
+        if path != PACKAGE / "core" / "catalog.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for name in catalog.TYPES
+        if name in node.value
+    ]
+    assert named == []
+
+
+def test_only_one_place_catches_every_exception() -> None:
+    caught = [
+        dotted(path)
+        for path in modules(PACKAGE, FUNCTIONS)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and _is_blind(node.type)
+    ]
+    assert caught == ["billing_mirror.flows.refresh"]
+
+
+def _is_blind(caught: ast.expr | None) -> bool:
+    if caught is None:
+        return True
+    return any(isinstance(node, ast.Name) and node.id in BLIND for node in ast.walk(caught))
+
+
+class TestTheWalk:
+    """The checks above are worth what this one finds."""
+
+    @pytest.mark.parametrize(
+        ("source", "found"),
+        [
+            ("import os", ["os"]),
+            ("import os.path as p, json", ["os.path", "json"]),
+            ("from . import times", ["billing_mirror.core.times"]),
+            ("from .body import read", ["billing_mirror.core.body.read"]),
+            ("from ..flows import accept", ["billing_mirror.flows.accept"]),
+            ("from .. import settings", ["billing_mirror.settings"]),
+            ("def f():\n    if True:\n        import stripe", ["stripe"]),
+            ("try:\n    from boto3 import client\nexcept ImportError:\n    pass", ["boto3.client"]),
+        ],
+    )
+    def test_sees_every_way_to_import(self, source: str, found: list[str]) -> None:
+        assert list(imported(source, f"{OURS}.core")) == found

@@ -1,0 +1,139 @@
+"""A function that is told something wrong does not start, and says which variable it is."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from billing_mirror.core.errors import BadSetting
+from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
+
+Settings = type[IngestSettings] | type[ProcessSettings] | type[ReconcileSettings]
+
+SECRET = "hunter2"
+
+INGEST = {
+    "STACK_NAME": "billing",
+    "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/queue",
+    "QUARANTINE_URL": "https://sqs.eu-west-1.amazonaws.com/1/quarantine",
+    "SIGNING_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:signing",
+}
+RECONCILE = {
+    "STACK_NAME": "billing",
+    "TABLE_NAME": "billing-table",
+    "STRIPE_KEY_ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:key",
+    "STRIPE_API_BASE": "https://api.stripe.com",
+    "STRIPE_PREVIEW_VERSION": "2026-10-14.preview",
+    "STRIPE_REQUESTS_PER_SECOND": "2.5",
+}
+PROCESS = RECONCILE | {
+    "QUEUE_URL": INGEST["QUEUE_URL"],
+    "QUARANTINE_URL": INGEST["QUARANTINE_URL"],
+    "MAX_CONCURRENCY": "5",
+    "ABSORB_MARGIN_SECONDS": "0.5",
+}
+
+FUNCTIONS: list[tuple[Settings, dict[str, str]]] = [
+    (IngestSettings, INGEST),
+    (ProcessSettings, PROCESS),
+    (ReconcileSettings, RECONCILE),
+]
+EVERY_VARIABLE = [(settings, given, name) for settings, given in FUNCTIONS for name in given]
+
+MALFORMED = [
+    *(("STRIPE_API_BASE", value) for value in ("api.stripe.com", "ftp://api.stripe.com", "https://")),
+    *(
+        ("STRIPE_API_BASE", value)
+        for value in ("https://api.stripe.com/", "https://a b", "https://a\n", " https://a")
+    ),
+    *(
+        ("STRIPE_PREVIEW_VERSION", value)
+        for value in ("preview", "2026-10-14", "2026-1-1.preview", "x2026-10-14.preview")
+    ),
+    *(("STRIPE_PREVIEW_VERSION", value) for value in ("2026-10-14.preview\n", "2026-10-14.preview\r\nX: y")),
+    *(
+        ("STRIPE_REQUESTS_PER_SECOND", value)
+        for value in ("", "0", "-1", "1001", "nan", "inf", "many", "1,5")
+    ),
+    *(("MAX_CONCURRENCY", value) for value in ("", "0", "-1", "1001", "2.5", "many")),
+    *(("ABSORB_MARGIN_SECONDS", value) for value in ("", "-0.1", "3601", "nan", "inf", "off")),
+]
+
+
+def sentence(settings: Settings, environment: dict[str, str]) -> str:
+    with pytest.raises(BadSetting) as bad:
+        settings.from_environment(environment)
+    assert bad.value.__cause__ is None
+    assert bad.value.__suppress_context__
+    return str(bad.value)
+
+
+class TestGoodSettings:
+    def test_are_read_with_their_types(self) -> None:
+        settings = ProcessSettings.from_environment(PROCESS)
+        assert settings.stripe_requests_per_second == Decimal("2.5")
+        assert settings.max_concurrency == 5
+        assert settings.absorb_margin_seconds == 0.5
+        assert settings.table_name == "billing-table"
+
+    @pytest.mark.parametrize(("settings", "given"), FUNCTIONS)
+    def test_are_exactly_the_variables_that_are_read(self, settings: Settings, given: dict[str, str]) -> None:
+        assert settings.variables() == given.keys()
+        read = settings.from_environment(given)
+        assert {name.upper() for name in read.model_dump()} == given.keys()
+
+    def test_may_stand_among_other_variables(self) -> None:
+        crowded = {**INGEST, "PATH": "/bin", "AWS_REGION": "eu-west-1", "queue_url": "in small letters"}
+        assert IngestSettings.from_environment(crowded) == IngestSettings.from_environment(INGEST)
+
+    def test_may_name_a_stand_in_of_stripe(self) -> None:
+        local = RECONCILE | {"STRIPE_API_BASE": "http://127.0.0.1:12111"}
+        assert ReconcileSettings.from_environment(local).stripe_api_base == "http://127.0.0.1:12111"
+
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("MAX_CONCURRENCY", ("1", "1000")),
+            ("ABSORB_MARGIN_SECONDS", ("0", "3600")),
+            ("STRIPE_REQUESTS_PER_SECOND", ("0.01", "1000")),
+        ],
+    )
+    def test_may_reach_their_bounds(self, name: str, values: tuple[str, ...]) -> None:
+        for value in values:
+            read = ProcessSettings.from_environment(PROCESS | {name: value})
+            assert read.model_dump()[name.lower()] == float(value)
+
+    def test_cannot_be_changed_afterwards(self) -> None:
+        settings = IngestSettings.from_environment(INGEST)
+        with pytest.raises(ValidationError):
+            settings.queue_url = "https://elsewhere"  # type: ignore[misc]
+
+
+class TestBadSettings:
+    @pytest.mark.parametrize(("settings", "given", "name"), EVERY_VARIABLE)
+    def test_one_that_is_missing_is_named(self, settings: Settings, given: dict[str, str], name: str) -> None:
+        rest = {other: value for other, value in given.items() if other != name}
+        assert sentence(settings, rest) == f"the environment variable {name} is not set"
+
+    @pytest.mark.parametrize(("settings", "given", "name"), EVERY_VARIABLE)
+    def test_one_that_is_empty_is_named(self, settings: Settings, given: dict[str, str], name: str) -> None:
+        assert sentence(settings, given | {name: ""}).startswith(
+            f"the environment variable {name} is wrong: "
+        )
+
+    @pytest.mark.parametrize(("name", "value"), MALFORMED)
+    def test_one_that_is_malformed_is_named(self, name: str, value: str) -> None:
+        told = sentence(ProcessSettings, PROCESS | {name: value})
+        assert told.startswith(f"the environment variable {name} is wrong: ")
+        assert "\n" not in told
+
+    @pytest.mark.parametrize("name", sorted({name for name, _ in MALFORMED}))
+    def test_its_value_is_never_quoted(self, name: str) -> None:
+        assert SECRET not in sentence(ProcessSettings, PROCESS | {name: f"{SECRET} {SECRET}"})
+
+    def test_the_other_values_are_never_quoted_either(self) -> None:
+        told = sentence(IngestSettings, {name: SECRET for name in INGEST if name != "QUEUE_URL"})
+        assert SECRET not in told
+
+    def test_of_several_one_is_named(self) -> None:
+        assert "STACK_NAME is not set" in sentence(ProcessSettings, {})
