@@ -31,11 +31,15 @@ class Sandbox:
 
 @contextlib.contextmanager
 def running_sandbox(
-    directory: Path, *, stripe: Stripe | None = None, parameters: Mapping[str, str] | None = None
+    directory: Path,
+    *,
+    stripe: Stripe | None = None,
+    parameters: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Endpoints]:
     """A sandbox for as long as the block runs. Without a `stripe` to use, a stand-in is started beside it."""
     with contextlib.ExitStack() as ending:
-        yield start(directory, ending, stripe=stripe, parameters=parameters).endpoints
+        yield start(directory, ending, stripe=stripe, parameters=parameters, say=say).endpoints
 
 
 def stripe_from(environ: Mapping[str, str]) -> Stripe | None:

@@ -93,11 +93,11 @@ class Backend:
         self._tell(account, occurrences, given, requested=True)
         return {"id": entity.id, "object": entity.row.name}
 
-    def shown(self, account: Account, entity: Entity) -> Body:
+    def shown(self, account: Account, entity: Entity, include: tuple[str, ...] = ()) -> Body:
         """The object as GET answers it now."""
         view = account.view()
         check_parent(view, entity.row, entity.now.body.get(entity.row.parent, ""))
-        return show(view, entity.row, retrieve(view, entity.row, entity.id, self.faults.settings), [])
+        return show(view, entity.row, retrieve(view, entity.row, entity.id, self.faults.settings), include)
 
     def truth(self, object_type: str | None) -> list[Body]:
         """Every object with what GET answers now, removed ones with what is left of them."""
@@ -111,7 +111,7 @@ class Backend:
     def _truth_of(self, account: Account, entity: Entity) -> Body:
         body: Body | None
         try:
-            body = self.shown(account, entity)
+            body = self.shown(account, entity, entity.row.gated)
         except ApiError:
             body = None
         return {

@@ -1,5 +1,7 @@
 """What does a GET of one object, or of a list, answer?"""
 
+from collections.abc import Collection
+
 from .catalog import OBJECT_TYPES
 from .object_types import Body, Filter, ObjectType
 from .paging import Positioned
@@ -10,7 +12,7 @@ PAGE_PARAMS = frozenset({"limit", "page"})
 V1_PAGE_PARAMS = frozenset({"limit", "starting_after", "ending_before", "created", "expand"})
 
 
-def render(view: View, row: ObjectType, body: Body, include: list[str]) -> Body:
+def render(view: View, row: ObjectType, body: Body, include: Collection[str]) -> Body:
     """The object as it is sent: others embedded, fields hidden that were not asked for."""
     shown = dict(body)
     for name in row.embeds:
@@ -44,7 +46,7 @@ def retrieve(view: View, row: ObjectType, identifier: str, settings: Body) -> Bo
     raise not_found(row.missing, row.short, identifier)
 
 
-def show(view: View, row: ObjectType, body: Body, include: list[str]) -> Body:
+def show(view: View, row: ObjectType, body: Body, include: Collection[str]) -> Body:
     return body if body.get("deleted") else render(view, row, body, include)
 
 

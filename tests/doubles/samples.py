@@ -48,6 +48,17 @@ def rate(identifier: str = "rcdr_1", **fields: Json) -> JsonObject:
     }
 
 
+def rate_card(identifier: str = "rcd_1", **fields: Json) -> JsonObject:
+    return {
+        "id": identifier,
+        "object": "v2.billing.rate_card",
+        "display_name": "Pay as you go",
+        "created": CREATED,
+        "livemode": False,
+        **fields,
+    }
+
+
 def version(identifier: str = "rcdv_1", **fields: Json) -> JsonObject:
     return {
         "id": identifier,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sandbox.stripe_stand_in.catalog import OBJECT_TYPES
 from sandbox.stripe_stand_in.client import ControlError, StandIn
 from tests.stand_in.scene import Catalogue, Inbox, Wire
 
@@ -15,7 +16,9 @@ class TestTruth:
         truth = stand_in.objects()
         assert len(truth) == 9
         for each in truth:
-            assert wire.get(each["path"]).body == each["body"]
+            gated = OBJECT_TYPES[each["type"]].gated
+            include = "&".join(f"include%5B{place}%5D={name}" for place, name in enumerate(gated))
+            assert wire.get(f"{each['path']}?{include}").body == each["body"]
 
     def test_removed_objects_are_flagged(self, stand_in: StandIn, catalogue: Catalogue) -> None:
         stand_in.remove(catalogue.item)

@@ -77,6 +77,8 @@ class ObjectType:
     collection_status: str | None = None
     include: tuple[str, ...] = ()
     members: tuple[Members, ...] = ()
+    changes: Via | None = None
+    """An object that a new one of this type changes, although Stripe may send no event for it."""
 
     @property
     def nested(self) -> bool:
@@ -117,6 +119,7 @@ _RATE_CARD_VERSION = ObjectType(
     retrieve="/v2/billing/rate_cards/{parent}/versions/{id}",
     parent="rate_card_id",
     parent_in_event="rate_card_id",
+    changes=Via(path="rate_card_id", type=_RATE_CARD.name),
     members=(
         Members(
             type=_RATE.name,

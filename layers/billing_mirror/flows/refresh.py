@@ -168,7 +168,11 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     if observation.live is None and _may_appear_yet(tasks, head, observation.fetched_at):
         raise Retryable("Stripe does not show the new object yet")
     # Before the write: once the object is stored, a redelivered message counts as covered.
-    await _suspect_members(subject, observation, desk)
+    for suspect in [
+        *_changed_with(subject, observation, head),
+        *await _differing_members(subject, observation, desk),
+    ]:
+        await _send_suspicion(suspect, desk)
     return await apply(desk.world, subject, token, observation, head)
 
 
@@ -213,8 +217,18 @@ async def _parent_in_event(subject: Subject, tasks: list[Task], desk: Desk) -> s
     return parent
 
 
-async def _suspect_members(subject: Subject, observation: Observation, desk: Desk) -> None:
-    """Sends a suspicion for each object that the subject's lists show otherwise than the mirror does."""
+def _changed_with(subject: Subject, observation: Observation, head: Head | None) -> list[Subject]:
+    """The object that a new one has changed, where Stripe may not say so itself."""
+    changes = subject.row.changes
+    if changes is None or observation.live is None or head is not None:
+        return []
+    identifier = body.text_at(observation.live, changes.path)
+    return [subject.beside(changes.type, identifier)] if identifier else []
+
+
+async def _differing_members(subject: Subject, observation: Observation, desk: Desk) -> list[Subject]:
+    """The objects that the subject's lists show otherwise than the mirror does."""
+    suspects: list[Subject] = []
     for type_name, listed in observation.listed.items():
         members = {
             identifier: named(subject.scope, type_name, identifier, subject.parent)
@@ -225,13 +239,12 @@ async def _suspect_members(subject: Subject, observation: Observation, desk: Des
         by_id = {
             identifier: heads[member.key] for identifier, member in members.items() if member.key in heads
         }
-        suspects = [members[identifier] for identifier in compare(listed, by_id)]
+        suspects += [members[identifier] for identifier in compare(listed, by_id)]
         if subject.parent is not None:
             async for identifier in desk.world.mirror.children(subject.scope, subject.parent, type_name):
                 if identifier not in members:
                     suspects.append(named(subject.scope, type_name, identifier, subject.parent))
-        for suspect in suspects:
-            await _send_suspicion(suspect, desk)
+    return suspects
 
 
 async def _send_suspicion(suspect: Subject, desk: Desk) -> None:

@@ -1,0 +1,92 @@
+"""Does the table equal the stand-in? Judged object by object, from both sides."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from billing_mirror.adapters.attributes import body_in, from_attributes
+from billing_mirror.core.body import JsonObject, canonical
+from billing_mirror.core.items import OBJECT, Item
+from sandbox.stripe_stand_in.client import StandIn
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One object that is not in the table as it is at Stripe."""
+
+    type: str
+    id: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What was compared, by type, and what differs. ``unheard`` are types that no event has told of."""
+
+    alive: Mapping[str, int]
+    removed: Mapping[str, int]
+    differences: list[Difference]
+    unheard: Mapping[str, int]
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences
+
+    @property
+    def objects(self) -> int:
+        return sum(self.alive.values()) + sum(self.removed.values())
+
+
+def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Agreement:
+    """Compares every object of the stand-in's own account with the table, and the table with it.
+
+    An object of a type that sends no events cannot be mirrored from events; it is counted apart.
+    """
+    items = _objects_in(dynamodb, table)
+    truth = [one for one in stand_in.objects() if one["context"] is None]
+    told = {event["related_object"]["type"] for event in stand_in.events() if event.get("related_object")} | {
+        str(item["type"]) for item in items.values()
+    }
+    alive: Counter[str] = Counter()
+    removed: Counter[str] = Counter()
+    unheard: Counter[str] = Counter()
+    differences: list[Difference] = []
+    for one in truth:
+        item = items.pop(_key(one), None)
+        if one["type"] not in told:
+            unheard[one["type"]] += 1
+            continue
+        exists = one["body"] is not None and not one["body"].get("deleted")
+        (alive if exists else removed)[one["type"]] += 1
+        problem = _problem(one["body"] if exists else None, item)
+        if problem:
+            differences.append(Difference(one["type"], one["id"], problem))
+    differences += _strangers(items.values())
+    return Agreement(alive, removed, differences, unheard)
+
+
+def _problem(body: JsonObject | None, item: Item | None) -> str:
+    held = item is not None and item.get("deleted") is not True
+    if body is None:
+        return "removed at Stripe, alive in the table" if held else ""
+    if item is None:
+        return "missing in the table"
+    if not held:
+        return "alive at Stripe, removed in the table"
+    return "" if canonical(body_in(item)) == canonical(body) else "another body in the table"
+
+
+def _strangers(items: Iterable[Item]) -> list[Difference]:
+    return [Difference(str(item["type"]), str(item["id"]), "unknown to Stripe") for item in items]
+
+
+def _key(one: JsonObject) -> str:
+    return f"{'live' if one['livemode'] else 'test'}#{one['id']}"
+
+
+def _objects_in(dynamodb: DynamoDBClient, table: str) -> dict[str, Item]:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    items = (from_attributes(item) for page in pages for item in page["Items"])
+    return {str(item["pk"]): item for item in items if item["sk"] == OBJECT and "/" not in str(item["scope"])}

@@ -1,0 +1,103 @@
+"""A small company with usage-based prices, set up and then lived through in the stand-in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from billing_mirror.core.body import JsonObject
+from sandbox.stripe_stand_in.client import StandIn
+
+METERED_ITEM = "v2.billing.metered_item"
+RATE_CARD = "v2.billing.rate_card"
+RATE = "v2.billing.rate_card_rate"
+CADENCE = "v2.billing.cadence"
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
+
+METERS = ("Input tokens", "Output tokens", "Images", "Storage")
+CUSTOMERS = ("Ada", "Bela", "Chioma", "Dmitri", "Esra", "Fatou", "Goran", "Hana")
+
+GRADUATED: JsonObject = {
+    "tiering_mode": "graduated",
+    "tiers": [
+        {"up_to_decimal": "1000000", "unit_amount": "0.00025"},
+        {"up_to_decimal": "50000000.5", "unit_amount": "0.0002"},
+        {"up_to_inf": "inf", "unit_amount": "0.000125", "flat_amount": "500"},
+    ],
+}
+VOLUME: JsonObject = {
+    "tiering_mode": "volume",
+    "tiers": [
+        {"up_to_decimal": "100", "unit_amount": "4"},
+        {"up_to_inf": "inf", "unit_amount": "3.25"},
+    ],
+}
+
+
+@dataclass
+class Business:
+    """The company's objects, by what they are. ``say`` is told of each step."""
+
+    stripe: StandIn
+    say: Callable[[str], None] = lambda _: None
+    items: list[str] = field(default_factory=list)
+    card: str = ""
+    enterprise_card: str = ""
+    rates: list[str] = field(default_factory=list)
+    subscriptions: list[str] = field(default_factory=list)
+
+    def set_up(self) -> None:
+        """Prices first, then customers who subscribe."""
+        for name in METERS:
+            meter = self._create(
+                "billing.meter", display_name=name, event_name=name.lower().replace(" ", "_")
+            )
+            self.items.append(self._create(METERED_ITEM, display_name=name, meter=meter))
+        prices: tuple[JsonObject, ...] = ({"unit_amount": "0.001"}, GRADUATED, VOLUME)
+        first: list[JsonObject] = [
+            {"metered_item": item, **price} for item, price in zip(self.items, prices, strict=False)
+        ]
+        self.card = self._create(RATE_CARD, display_name="Pay as you go", rates=first)
+        self.enterprise_card = self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
+        self.rates = [
+            str(one["id"]) for one in self.stripe.objects(RATE) if one["body"]["rate_card"] == self.card
+        ]
+        for name in CUSTOMERS:
+            self._sign_up(name)
+
+    def live(self) -> None:
+        """A month: activations, a late payer, a cancellation, a new rate and a removed one."""
+        for subscription in self.subscriptions:
+            self._become(subscription, "active")
+        self._become(self.subscriptions[0], "past_due")
+        self._become(self.subscriptions[1], "canceled")
+        self._become(self.subscriptions[2], "past_due")
+        self._become(self.subscriptions[2], "current")
+        self.say("adding a rate to the rate card")
+        added = {"metered_item": self.items[3], "unit_amount": "0.02"}
+        self.rates.append(str(self.stripe.create(RATE, added, parent=self.card)["id"]))
+        self.say("removing a rate from the rate card")
+        self.stripe.remove(self.rates[0])
+        self.stripe.update(self.card, {"display_name": "Pay as you grow"})
+
+    def pause_without_telling(self) -> str:
+        """A change whose only event is lost on the way. Answers the id of the subscription."""
+        lost = self.subscriptions[3]
+        self.stripe.faults(drop={"count": 1, "types": [f"{SUBSCRIPTION}.servicing_paused"]})
+        self._become(lost, "paused")
+        return lost
+
+    def _sign_up(self, name: str) -> None:
+        customer = self._create("customer", name=name, email=f"{name.lower()}@example.com")
+        cadence = self._create(CADENCE, payer={"type": "customer", "customer": customer})
+        self.subscriptions.append(
+            self._create(
+                SUBSCRIPTION, billing_cadence=cadence, rate_card=self.card, servicing_status="pending"
+            )
+        )
+
+    def _create(self, type_name: str, **fields: object) -> str:
+        self.say(f"creating {fields.get('display_name') or fields.get('name') or type_name}")
+        return str(self.stripe.create(type_name, fields)["id"])
+
+    def _become(self, subscription: str, status: str) -> None:
+        self.say(f"a subscription becomes {status.replace('_', ' ')}")
+        self.stripe.transition(subscription, status)

@@ -1,0 +1,81 @@
+"""The whole of Billing Mirror in a minute: deployed on this machine, fed, disturbed, repaired and judged.
+
+Every figure that is printed is computed from the table, the stand-in and the functions' own logs.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+
+from billing_mirror.core.catalog import RECONCILED
+from sandbox import report
+from sandbox.business import Business
+from sandbox.observer import Observer
+from sandbox.stack import running_sandbox
+from sandbox.toolchain import SetupError
+
+PARAMETERS = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "100", "MaxConcurrency": "2"}
+"""The stand-in serves nobody else."""
+
+
+NOT_A_TERMINAL = 130
+"""Columns of what is printed where nobody says how many there are."""
+
+
+def main() -> int:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else NOT_A_TERMINAL)
+    started = time.monotonic()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="billing-mirror-") as directory,
+            console.status("Starting ...") as status,
+            running_sandbox(Path(directory), parameters=PARAMETERS, say=status.update) as endpoints,
+        ):
+            console.print("[green]✓[/green] deployed: API, queue, three functions, table, dashboard, alarms")
+            holds = _story(Observer(endpoints), console, status)
+    except SetupError as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    console.print(f"\n{time.monotonic() - started:.0f} s in all.")
+    return 0 if holds else 1
+
+
+def _story(observer: Observer, console: Console, status: Status) -> bool:
+    """Sets up, lives, loses, repairs; answers whether everything was as it must be."""
+
+    def settle(what: str) -> bool:
+        status.update("Waiting until the table shows what Stripe shows ...")
+        agreement = observer.wait_until_equal()
+        console.print(f"{report.mark(agreement.holds)} {what}: the table {report.verdict(agreement)}")
+        return agreement.holds
+
+    business = Business(observer.stripe, say=lambda step: status.update(f"At Stripe: {step} ..."))
+    business.set_up()
+    holds = settle(f"a company was set up at Stripe, {observer.told()}")
+    half_time = time.time()
+    business.live()
+    holds &= settle("it lived through a month of changes")
+    lags = {"cold start": observer.lags(until=half_time), "warm": observer.lags(since=half_time)}
+    events, requests = observer.events_delivered(), observer.requests()
+
+    lost = business.pause_without_telling()
+    observer.stripe.settle()
+    behind = observer.agreement()
+    noticed = [difference.id for difference in behind.differences] == [lost]
+    console.print(f"{report.mark(noticed)} an event was lost on purpose: the table {report.verdict(behind)}")
+    status.update("Reconciling ...")
+    run = observer.reconcile(RECONCILED[0].name)
+    final = observer.agreement()
+    console.print(f"{report.mark(final.holds)} reconcile has looked: the table {report.verdict(final)}\n")
+
+    console.print(report.mirrored(final), report.drifts(run), sep="\n")
+    console.print(report.figures(lags, events=events, requests=requests))
+    return holds and noticed and final.holds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What can be seen of a running sandbox from outside: its table, its logs, and Stripe's side."""
+
+import json
+import math
+import time
+
+from billing_mirror.core.items import Item
+from billing_mirror.core.metrics import Metric
+from billing_mirror.reader import Reader
+from sandbox.agreement import Agreement, compare
+from sandbox.deploy import Endpoints, session
+from sandbox.logs import metric
+from sandbox.stripe_stand_in.client import StandIn
+
+PATIENCE = 60.0
+"""Seconds to wait for the table to become equal."""
+
+
+class Observer:
+    """Looks at the table, the logs and the stand-in, and asks reconcile for a pass."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        aws = session()
+        self.endpoints = endpoints
+        self.stripe = StandIn(endpoints.stripe_api_base)
+        self.dynamodb = aws.client("dynamodb", endpoint_url=endpoints.aws_endpoint)
+        self.sqs = aws.client("sqs", endpoint_url=endpoints.aws_endpoint)
+        self.logs = aws.client("logs", endpoint_url=endpoints.aws_endpoint)
+        self.reader = Reader(endpoints.table, scope="test", client=self.dynamodb)
+        self._functions = aws.client("lambda", endpoint_url=endpoints.aws_endpoint)
+
+    def agreement(self) -> Agreement:
+        return compare(self.stripe, self.dynamodb, self.endpoints.table)
+
+    def wait_until_equal(self, patience: float = PATIENCE) -> Agreement:
+        """The comparison once it holds, or as it is when patience ends (in seconds)."""
+        until = time.monotonic() + patience
+        self.stripe.settle(patience)
+        while not (agreement := self.agreement()).holds and time.monotonic() < until:
+            time.sleep(0.2)
+        return agreement
+
+    def reconcile(self, type_name: str) -> Item:
+        """Runs the scheduled function now; answers the record that it left."""
+        answer = self._functions.invoke(FunctionName=self.endpoints.reconcile_function, Payload=b"{}")
+        said = json.loads(answer["Payload"].read())
+        if "errorMessage" in said:
+            raise RuntimeError(f"reconcile failed: {said['errorMessage']}")
+        return self.reader.runs(type_name, limit=1)[0]
+
+    def told(self) -> str:
+        """What the stand-in holds and has told, in words."""
+        return f"{len(self.stripe.objects())} objects, {len(self.stripe.events())} events"
+
+    def events_delivered(self) -> int:
+        """Events that have reached the webhook, each counted once."""
+        return int(self.stripe.deliveries()["delivered"])
+
+    def requests(self) -> int:
+        """Requests that the functions have made at Stripe."""
+        return int(self.stripe.requests()["total"])
+
+    def lags(self, since: float = 0.0, until: float = math.inf) -> list[float]:
+        """Milliseconds from an event's creation to the write that shows it, as the function measured them.
+
+        Of writes between two times, in seconds since 1970.
+        """
+        return metric(self.logs, Metric.EVENT_TO_STORED_LAG, service="process", since=since, until=until)

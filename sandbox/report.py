@@ -1,0 +1,72 @@
+"""How the demo shows what it has found."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from billing_mirror.core.items import Item
+from sandbox.agreement import Agreement
+
+
+def mark(good: bool) -> str:
+    return "[green]✓[/green]" if good else "[red]✗[/red]"
+
+
+def verdict(agreement: Agreement) -> str:
+    """Ends a sentence that begins with *the table*."""
+    if agreement.holds:
+        return f"equals Stripe in all {agreement.objects} objects"
+    first = agreement.differences[0]
+    more = len(agreement.differences) - 1
+    others = f" and {more} more" if more else ""
+    return f"differs from Stripe in {first.type} {_short(first.id)} ({first.problem}){others}"
+
+
+def mirrored(agreement: Agreement) -> Table:
+    """What the table holds, by type."""
+    table = Table(title="Mirrored", title_justify="left")
+    table.add_column("type")
+    for heading in ("at Stripe", "removed at Stripe", "differences"):
+        table.add_column(heading, justify="right")
+    for name in sorted(agreement.alive.keys() | agreement.removed.keys()):
+        differing = sum(difference.type == name for difference in agreement.differences)
+        table.add_row(
+            name, str(agreement.alive.get(name, 0)), str(agreement.removed.get(name, 0)), str(differing)
+        )
+    for name, count in sorted(agreement.unheard.items()):
+        table.add_row(f"[dim]{name}[/dim]", f"[dim]{count}[/dim]", "", "[dim]sends no events[/dim]")
+    return table
+
+
+def drifts(run: Item) -> Table:
+    """What a reconcile pass has found and done."""
+    counts = ("compared", "found", "repaired", "unresolved", "false_alarms")
+    title = "Reconcile: " + ", ".join(f"{run[name]!s} {name.replace('_', ' ')}" for name in counts)
+    table = Table("object", "difference", "fields", "ended as", title=title, title_justify="left")
+    found = run["drifts"]
+    for drift in found if isinstance(found, list) else []:
+        if isinstance(drift, dict):
+            fields = drift["fields"]
+            named = ", ".join(map(str, fields)) if isinstance(fields, list) else ""
+            table.add_row(_short(str(drift["id"])), str(drift["difference"]), named, str(drift["resolution"]))
+    return table
+
+
+def figures(lags: Mapping[str, Sequence[float]], *, events: int, requests: int) -> Table:
+    """How fast it was, and what it cost."""
+    table = Table(title="Figures of this run", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, milliseconds in lags.items():
+        centiles = statistics.quantiles(milliseconds, n=100, method="inclusive")
+        shown = f"{centiles[49] / 1000:.2f} s / {centiles[98] / 1000:.2f} s"
+        table.add_row(f"event created to stored, p50 / p99, {name}", shown)
+    table.add_row("events delivered", str(events))
+    table.add_row("requests to Stripe for them", str(requests))
+    table.add_row("requests per event", f"{requests / events:.2f}")
+    return table
+
+
+def _short(identifier: str) -> str:
+    return identifier if len(identifier) <= 24 else f"{identifier[:14]}…{identifier[-6:]}"
