@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from sandbox import ministack
+from sandbox import leash
 from sandbox.ministack import MiniStack
 from sandbox.stack import Sandbox, start, stripe_from
 from sandbox.toolchain import ROOT, SetupError, locked
@@ -58,11 +58,11 @@ def _write_down(sandbox: Sandbox) -> None:
 def _end_processes() -> None:
     """Ends only what still answers: after a restart of the machine a process number may be another's."""
     if (emulator := _running_emulator()) is not None:
-        ministack.kill_group(emulator.pid)
+        leash.stop(emulator.pid)
     if _PROCESSES.exists():
         stand_in = json.loads(_PROCESSES.read_text())["stand_in"]
         if stand_in["pid"] is not None and _anything_answers(stand_in["api_base"]):
-            ministack.kill_group(stand_in["pid"])
+            leash.stop(stand_in["pid"])
 
 
 def _running_emulator() -> MiniStack | None:

@@ -5,12 +5,49 @@ standard input is open: a pipe whose other end closes when the starter is gone. 
 interpreter that does not own its packages.
 """
 
+import contextlib
 import os
 import runpy
 import signal
 import site
+import subprocess
 import sys
 import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+_held: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def start(
+    command: list[str], *, log: Path, surroundings: Mapping[str, str], folder: Path, outlive_us: bool
+) -> subprocess.Popen[bytes]:
+    """Starts an interpreter that runs this file, in a process group of its own."""
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=surroundings,
+            stdin=subprocess.DEVNULL if outlive_us else subprocess.PIPE,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _held[process.pid] = process
+    return process
+
+
+def stop(pid: int) -> None:
+    """Ends a program started like this, by us or by an earlier run, and what it started itself.
+
+    At once: nothing of a sandbox is kept, so nothing needs time to tidy up.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    if process := _held.pop(pid, None):
+        process.wait()
+        if process.stdin:
+            process.stdin.close()
 
 
 def end_when_input_ends() -> None:

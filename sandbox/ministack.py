@@ -1,10 +1,8 @@
 """How is one MiniStack - a local emulator of AWS - started and stopped, without disturbing another?"""
 
-import contextlib
 import json
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import time
@@ -12,6 +10,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import leash
+from sandbox.leash import stop as stop
 from sandbox.toolchain import SetupError, child_environment, environment, program
 
 REGION = "us-east-1"
@@ -40,32 +40,18 @@ class MiniStack:
             return False
 
 
-def start(directory: Path, ending: contextlib.ExitStack, *, outlive_us: bool = False) -> MiniStack:
-    """One emulator with its state and its log (ministack.log) in `directory`, until `ending`.
+def start(directory: Path, *, outlive_us: bool = False) -> MiniStack:
+    """One emulator with its state and its log (ministack.log) in `directory`; `stop(its pid)` ends it.
 
     It also ends when this process does, however that happens, unless it is to `outlive_us`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     python = _bare_interpreter(directory)
     for _ in range(_ATTEMPTS):
-        started = _launch(python, directory, ending, outlive_us=outlive_us)
+        started = _launch(python, directory, outlive_us=outlive_us)
         if started is not None:
             return started
     raise SetupError(f"MiniStack did not start; its last words are in {directory / 'ministack.log'}.")
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a child that leads a process group, and what it started (the functions) with it."""
-    kill_group(process.pid)
-    process.wait()
-    if process.stdin:
-        process.stdin.close()
-
-
-def kill_group(pid: int) -> None:
-    # At once: nothing of a sandbox is kept, so nothing needs time to tidy up.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
 
 
 def _bare_interpreter(directory: Path) -> Path:
@@ -81,32 +67,26 @@ def _bare_interpreter(directory: Path) -> Path:
     return bare / "bin" / "python"
 
 
-def _launch(
-    python: Path, directory: Path, ending: contextlib.ExitStack, *, outlive_us: bool
-) -> MiniStack | None:
+def _launch(python: Path, directory: Path, *, outlive_us: bool) -> MiniStack | None:
     port = _free_port()
     token = secrets.token_hex(8)
     packages = next(environment("ministack").glob("lib/python*/site-packages"))
-    leash = Path(__file__).with_name("leash.py")
-    with (directory / "ministack.log").open("ab") as log:
-        process = subprocess.Popen(
-            # -P: or the folder of leash.py comes first on the path, and our ministack.py hides theirs.
-            [str(python), "-P", str(leash), "--packages", str(packages), "ministack"],
-            env=_surroundings(directory, port, token),
-            stdin=subprocess.DEVNULL if outlive_us else subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    until = time.monotonic() + _START_SECONDS
+    process = leash.start(
+        # -P: or the folder of leash.py comes first on the path, and our ministack.py hides theirs.
+        [str(python), "-P", leash.__file__, "--packages", str(packages), "ministack"],
+        log=directory / "ministack.log",
+        surroundings=_surroundings(directory, port, token),
+        folder=directory,
+        outlive_us=outlive_us,
+    )
     emulator = MiniStack(f"http://127.0.0.1:{port}", process.pid, token)
+    until = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < until:
         if emulator.answers():
-            ending.callback(end, process)
             return emulator
         time.sleep(0.05)
     # Somebody else may have taken the port between our look and the emulator's: another one, then.
-    end(process)
+    stop(process.pid)
     return None
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import secrets
 import shutil
-import subprocess
 import sys
 import time
 import urllib.request
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import ministack
+from sandbox import leash, ministack
 from sandbox.build import build
 from sandbox.deploy import Endpoints, Stripe, deploy
 from sandbox.ministack import MiniStack
@@ -66,7 +65,8 @@ def start(
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     say("Starting a local AWS (MiniStack) ...")
-    emulator = ministack.start(directory / "aws", ending, outlive_us=outlive_us)
+    emulator = ministack.start(directory / "aws", outlive_us=outlive_us)
+    ending.callback(leash.stop, emulator.pid)
     stand_in_pid = None
     if stripe is None:
         say("Starting a stand-in for Stripe ...")
@@ -83,17 +83,14 @@ def start(
 def _start_stand_in(directory: Path, ending: contextlib.ExitStack, *, outlive_us: bool) -> tuple[int, Stripe]:
     state = directory / "stand-in.json"
     log = directory / "stand-in.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.leash", "sandbox.stripe_stand_in", "--state-file", str(state)],
-            cwd=ROOT,
-            env=child_environment(),
-            stdin=subprocess.DEVNULL if outlive_us else subprocess.PIPE,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    ending.callback(ministack.end, process)
+    process = leash.start(
+        [sys.executable, "-m", "sandbox.leash", "sandbox.stripe_stand_in", "--state-file", str(state)],
+        log=log,
+        surroundings=child_environment(),
+        folder=ROOT,
+        outlive_us=outlive_us,
+    )
+    ending.callback(leash.stop, process.pid)
     until = time.monotonic() + _STAND_IN_SECONDS
     while process.poll() is None and time.monotonic() < until:
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
