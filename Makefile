@@ -12,10 +12,10 @@ help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools-all  ## show the bundle at work, against a stand-in for Stripe and a local AWS
-	@$(DEV)/python -m sandbox.demo
+	@PYTHONPATH=layers $(DEV)/python -m sandbox.demo
 
 test: tools-all  ## run all tests
-	@$(DEV)/pytest
+	@$(DEV)/pytest -n 2 -q
 
 check: tools-dev  ## look for faults without running anything: format, lint, types, templates
 	@$(DEV)/ruff format --check --quiet .
