@@ -15,7 +15,8 @@ from billing_mirror.adapters.aws import THREADS
 from billing_mirror.adapters.tally import Tally
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.notification import Notification
-from billing_mirror.flows.refresh import Ended, Received, refresh
+from billing_mirror.flows.batch import Ended, Received
+from billing_mirror.flows.refresh import refresh
 from billing_mirror.settings import ProcessSettings
 from billing_mirror.wiring import desk
 
@@ -45,7 +46,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
         metrics.add_metric(metric, MetricUnit.Count, count)
     return {
         "batchItemFailures": [
-            {"itemIdentifier": ended.received.message_id} for ended in results if ended.later
+            {"itemIdentifier": ended.task.received.message_id} for ended in results if ended.later
         ]
     }
 
@@ -64,10 +65,9 @@ def _report(ended: Ended, started: float) -> None:
     """One log line and one count for each message, and how long it was on its way."""
     metrics.add_metric(ended.outcome.metric, MetricUnit.Count, 1)
     metrics.add_metric(
-        Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - ended.received.sent_at) * 1000
+        Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - ended.task.received.sent_at) * 1000
     )
-    message = ended.task.message if ended.task else None
-    subject = ended.task.subject if ended.task else None
+    message, subject = ended.task.message, ended.task.subject
     event = message if isinstance(message, Notification) else None
     lag = (ended.stored_at - event.created.timestamp()) * 1000 if event and ended.stored_at else None
     if lag is not None:
@@ -82,7 +82,7 @@ def _report(ended: Ended, started: float) -> None:
             "type": subject.type if subject else None,
             "key": subject.key if subject else None,
             "lag_ms": round(lag) if lag is not None else None,
-            "receive_count": ended.received.receive_count,
+            "receive_count": ended.task.received.receive_count,
             "trace": ended.trace or None,
         },
     )

@@ -13,8 +13,8 @@ from .adapters.stripe_api import StripeApi
 from .adapters.tally import Tally
 from .core.pace import Pace
 from .flows.accept import Door
+from .flows.batch import Desk
 from .flows.one_subject import World
-from .flows.refresh import Desk
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
 

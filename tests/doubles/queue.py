@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from billing_mirror.core.errors import Retryable
-from billing_mirror.flows.refresh import Received
+from billing_mirror.flows.batch import Received
 
 from .clock import ManualClock
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from billing_mirror.core.items import Item
+from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.refresh import Desk, Ended, refresh
+from billing_mirror.flows.refresh import refresh
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
@@ -44,7 +45,7 @@ class House:
         results = await refresh(batch, self.desk, deadline=self.clock.now() + seconds)
         for ended in results:
             if not ended.later:
-                self.queue.delete(ended.received.receipt)
+                self.queue.delete(ended.task.received.receipt)
         return results
 
     def item(self, identifier: str, scope: str = "test") -> Item:

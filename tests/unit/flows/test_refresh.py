@@ -228,6 +228,19 @@ async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> 
     assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
 
+async def test_a_removed_rate_that_stripe_still_shows_is_told_by_the_versions(house: House) -> None:
+    await _with_two_rates(house)
+    await house.work()
+    url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
+    house.stripe.objects[url] = version("rcdv_2")
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
+    house.clock.advance(100)
+    await house.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
+    await house.work()
+    assert "deleted" not in house.item("rcdr_2")
+    assert house.item("rcdv_2")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+
+
 async def test_a_new_version_refreshes_its_rate_card_although_no_event_says_so(house: House) -> None:
     await _with_two_rates(house)
     await house.work()

@@ -1,0 +1,64 @@
+"""What a look at one object makes doubtful about others."""
+
+from collections.abc import AsyncIterator
+
+from billing_mirror.core import body
+from billing_mirror.core.drift import compare
+from billing_mirror.core.items import Observation
+from billing_mirror.core.known import Head
+from billing_mirror.core.notification import Suspicion, write_message
+from billing_mirror.core.subject import Subject, named
+
+from .ports import Mirror, Queue
+
+
+async def send_suspicions(
+    subject: Subject, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
+) -> None:
+    """Has every object looked at that the observation shows otherwise than the mirror may."""
+    suspects = _changed_with(subject, observation, head)
+    async for member in _differing_members(subject, observation, mirror):
+        suspects.append(member)
+    for suspect in suspects:
+        await queue.send(write_message(_suspicion(suspect)), group=f"{suspect.scope}:repair")
+
+
+def _changed_with(subject: Subject, observation: Observation, head: Head | None) -> list[Subject]:
+    """The object that a new one has changed, where Stripe may not say so itself."""
+    changes = subject.row.changes
+    if changes is None or observation.live is None or head is not None:
+        return []
+    identifier = body.text_at(observation.live, changes.path)
+    return [subject.beside(changes.type, identifier)] if identifier else []
+
+
+async def _differing_members(
+    subject: Subject, observation: Observation, mirror: Mirror
+) -> AsyncIterator[Subject]:
+    """The objects that the subject's lists show otherwise than the mirror does."""
+    for type_name, listed in observation.listed.items():
+        members = {
+            identifier: named(subject.scope, type_name, identifier, subject.parent)
+            for entry in listed
+            if (identifier := body.text_at(entry, "id"))
+        }
+        heads = await mirror.heads(members.values())
+        by_id = {
+            identifier: heads[member.key] for identifier, member in members.items() if member.key in heads
+        }
+        for identifier in compare(listed, by_id):
+            yield members[identifier]
+        if subject.parent is not None:
+            async for identifier in mirror.children(subject.scope, subject.parent, type_name):
+                if identifier not in members:
+                    yield named(subject.scope, type_name, identifier, subject.parent)
+
+
+def _suspicion(suspect: Subject) -> Suspicion:
+    return Suspicion(
+        livemode=suspect.scope.livemode,
+        context=suspect.scope.context,
+        type=suspect.type,
+        id=suspect.id,
+        parent=suspect.parent,
+    )

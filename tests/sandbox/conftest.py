@@ -1,0 +1,157 @@
+"""The deployed bundle, from webhook to table, and what a test can do to it and see of it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+import requests
+import stripe
+from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+from sandbox import logs
+from sandbox.observer import Observer
+from sandbox.stack import running_sandbox
+
+PARAMETERS = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "100", "MaxConcurrency": "2"}
+PATIENCE = 40.0
+"""Seconds after which something that was to happen is taken not to."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    body: str
+    reason: str
+
+
+class Bundle(Observer):
+    """An observer that also knocks at the door."""
+
+    def post(self, body: str | bytes, header: str | None = None) -> requests.Response:
+        """What anybody can do: a request to the webhook's URL."""
+        headers = {"content-type": "application/json"}
+        if header is not None:
+            headers["Stripe-Signature"] = header
+        return requests.post(self.endpoints.webhook_url, data=body, headers=headers, timeout=30)
+
+    def sign(self, body: str, *, at: float | None = None) -> str:
+        """The header that Stripe would send."""
+        moment = int(time.time() if at is None else at)
+        secret = self.endpoints.signing_secret
+        return str(stripe.WebhookSignature.generate_signature_header(body, secret, moment))
+
+    def queue_is_empty(self) -> bool:
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.endpoints.queue_url, AttributeNames=["All"])
+        counts = answer["Attributes"]
+        waiting = counts["ApproximateNumberOfMessages"], counts["ApproximateNumberOfMessagesNotVisible"]
+        return waiting == ("0", "0")
+
+    def take_quarantined(self) -> list[Quarantined]:
+        """Everything in quarantine, which is empty afterwards."""
+        taken: list[Quarantined] = []
+        url = self.endpoints.quarantine_url
+        while messages := self._receive(url):
+            for message in messages:
+                attributes = message.get("MessageAttributes", {})
+                reason = attributes["reason"]["StringValue"] if "reason" in attributes else ""
+                taken.append(Quarantined(message["Body"], reason))
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return taken
+
+    def _receive(self, url: str) -> list[MessageTypeDef]:
+        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        return answer.get("Messages", [])
+
+    def outcomes(self, event_id: str) -> list[str]:
+        """How process says that the messages of one event ended."""
+        return [
+            str(record["outcome"])
+            for record in logs.records(self.logs)
+            if record.get("event_id") == event_id and record.get("service") == "process"
+        ]
+
+    def log_text(self) -> str:
+        return "\n".join(logs.lines(self.logs))
+
+
+def eventually(look: Callable[[], T], patience: float = PATIENCE) -> T:
+    """The first true answer of ``look``, or its last one."""
+    until = time.monotonic() + patience
+    while not (seen := look()) and time.monotonic() < until:
+        time.sleep(0.1)
+    return seen
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox"), parameters=PARAMETERS) as endpoints:
+        yield Bundle(endpoints)
+
+
+@pytest.fixture
+def bundle(deployed: Bundle) -> Iterator[Bundle]:
+    """The bundle with a healthy Stripe and an empty quarantine, before and after."""
+    deployed.stripe.clear_faults()
+    deployed.take_quarantined()
+    yield deployed
+    deployed.stripe.clear_faults()
+    deployed.stripe.settle()
+    assert eventually(deployed.queue_is_empty), "messages of this test are still in the queue"
+    deployed.take_quarantined()
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Objects at Stripe that a subscription needs."""
+
+    bundle: Bundle
+    item: str
+    card: str
+
+    def subscription(self, **fields: object) -> str:
+        """A new subscription, of a new customer."""
+        make = self.bundle.stripe.create
+        customer = make("customer", {"name": "Ann", "email": "ann@example.com"})["id"]
+        cadence = make("v2.billing.cadence", {"payer": {"type": "customer", "customer": customer}})["id"]
+        given = {"billing_cadence": cadence, "rate_card": self.card, **fields}
+        return str(make("v2.billing.rate_card_subscription", given)["id"])
+
+    def subscriptions(self, count: int) -> list[str]:
+        with ThreadPoolExecutor(8) as threads:
+            return list(threads.map(lambda _: self.subscription(), range(count)))
+
+
+@pytest.fixture
+def shop(bundle: Bundle) -> Shop:
+    make = bundle.stripe.create
+    meter = make("billing.meter", {"display_name": "Tokens", "event_name": "tokens"})["id"]
+    item = make("v2.billing.metered_item", {"display_name": "Tokens", "meter": meter})["id"]
+    rates = [{"metered_item": item, "unit_amount": "1.5"}, {"metered_item": item, "unit_amount": "2"}]
+    card = make("v2.billing.rate_card", {"display_name": "Standard", "rates": rates})["id"]
+    return Shop(bundle, str(item), str(card))
+
+
+def subscription_event(subscription: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """A notification about a subscription, for the stand-in to sign and send."""
+    return {
+        "object": "v2.core.event",
+        "id": f"evt_test_{time.time_ns()}",
+        "type": "v2.billing.rate_card_subscription.servicing_activated",
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "livemode": False,
+        "related_object": {
+            "id": subscription,
+            "type": "v2.billing.rate_card_subscription",
+            "url": f"/v2/billing/rate_card_subscriptions/{subscription}",
+        },
+        **fields,
+    }
+
+
+def dump(notification: dict[str, Any]) -> str:
+    return json.dumps(notification)

@@ -1,0 +1,236 @@
+"""The deployed bundle end to end: what Stripe shows ends in the table, whatever happens on the way."""
+
+import threading
+import time
+
+import pytest
+
+from billing_mirror.core.body import canonical
+from billing_mirror.core.catalog import RECONCILED
+
+from .conftest import Bundle, Quarantined, Shop, dump, eventually, subscription_event
+
+SUBSCRIPTION = RECONCILED[0].name
+RATE = "v2.billing.rate_card_rate"
+CANARY = "canary-in-a-body"
+
+
+def require_equal(bundle: Bundle) -> None:
+    agreement = bundle.wait_until_equal()
+    assert agreement.differences == []
+    assert agreement.objects > 0
+
+
+def status(bundle: Bundle, subscription: str) -> object:
+    found = bundle.reader.get(subscription)
+    return found.body["servicing_status"] if found else None
+
+
+def test_what_happens_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> None:
+    first, second = shop.subscriptions(2)
+    bundle.stripe.transition(first, "past_due")
+    bundle.stripe.transition(second, "canceled")
+    require_equal(bundle)
+    past_due = bundle.reader.by_collection_status(SUBSCRIPTION, "past_due").items
+    assert first in [one.id for one in past_due]
+    assert second in [one.id for one in bundle.reader.by_status(SUBSCRIPTION, "canceled").items]
+
+
+def test_every_way_of_asking_leads_to_a_subscription(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    found = bundle.reader.get(subscription)
+    assert found is not None
+    cadence = bundle.reader.get(str(found.body["billing_cadence"]))
+    assert cadence is not None
+    payer = cadence.body["payer"]
+    assert isinstance(payer, dict)
+    of_customer = bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION).items
+    assert [one.id for one in of_customer] == [subscription]
+    assert [one.id for one in bundle.reader.children(shop.card, SUBSCRIPTION).items] == [subscription]
+    assert len(bundle.reader.children(shop.card, RATE).items) == 2
+
+
+def test_duplicates_delays_and_disorder_change_nothing(bundle: Bundle, shop: Shop) -> None:
+    bundle.stripe.faults(
+        duplicate={"probability": 0.5, "copies": 3},
+        reorder={"probability": 0.5, "window": 4},
+        delay={"probability": 0.3, "seconds": [0.1, 1.0]},
+    )
+    for subscription in shop.subscriptions(6):
+        for state in ("paused", "active", "past_due", "current"):
+            bundle.stripe.transition(subscription, state)
+    require_equal(bundle)
+
+
+def test_an_outage_of_stripe_heals_by_itself(bundle: Bundle, shop: Shop) -> None:
+    bundle.stripe.faults(api=[{"status": "503html"}])
+    subscription = shop.subscription()
+    bundle.stripe.settle()
+    event = next(one["id"] for one in bundle.stripe.events() if one["related_object"]["id"] == subscription)
+    assert "postponed" in eventually(lambda: bundle.outcomes(event))
+    assert bundle.reader.get(subscription) is None
+    bundle.stripe.clear_faults()
+    require_equal(bundle)
+    assert bundle.take_quarantined() == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "reason": "endpoint-rate"},
+        {"status": 409},
+        {"status": 500},
+        {"body": "truncated"},
+        {"body": "reset"},
+    ],
+    ids=str,
+)
+def test_a_hiccup_of_stripe_delays_and_loses_nothing(
+    bundle: Bundle, shop: Shop, fault: dict[str, object]
+) -> None:
+    bundle.stripe.faults(api=[{**fault, "count": 3}])
+    shop.subscription()
+    require_equal(bundle)
+    assert bundle.take_quarantined() == []
+
+
+def test_poison_ends_in_quarantine_and_its_neighbours_in_the_table(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    url = f"/v2/billing/rate_card_subscriptions/{subscription}/../x"
+    poison = subscription_event(subscription)
+    poison["related_object"]["url"] = url
+    bundle.stripe.transition(subscription, "paused")
+    event = bundle.stripe.emit(poison)
+    bundle.stripe.transition(subscription, "past_due")
+    taken = eventually(bundle.take_quarantined)
+    assert [one.reason for one in taken] == ["the related object's URL is not the URL of its type and id"]
+    assert event in taken[0].body
+    require_equal(bundle)
+    assert bundle.outcomes(event) == ["quarantined"]
+
+
+def test_an_object_that_may_not_be_read_ends_in_quarantine(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    prefix = "/v2/billing/rate_card_subscriptions"
+    bundle.stripe.faults(api=[{"status": 403, "path_prefix": prefix}])
+    bundle.stripe.emit(subscription_event(subscription))
+    [taken] = eventually(bundle.take_quarantined)
+    assert "403" in taken.reason
+
+
+def test_a_live_event_never_meets_a_test_key(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    bundle.stripe.emit(subscription_event(subscription, livemode=True))
+    [taken] = eventually(bundle.take_quarantined)
+    assert "mode" in taken.reason
+
+
+def test_a_signed_body_that_is_no_event_is_kept(bundle: Bundle) -> None:
+    body = '{"object": "nonsense"}'
+    answer = bundle.post(body, bundle.sign(body))
+    assert answer.status_code == 200
+    [taken] = eventually(bundle.take_quarantined)
+    assert taken == Quarantined(body, answer.json()["reason"])
+
+
+def test_a_ping_is_answered_and_leaves_nothing(bundle: Bundle) -> None:
+    event = bundle.stripe.ping()
+    assert eventually(lambda: bundle.outcomes(event)) == ["ignored"]
+
+
+@pytest.mark.parametrize("case", ["unsigned", "forged", "stale", "from the future", "too large", "not UTF-8"])
+def test_a_request_that_is_not_stripes_leaves_nothing_behind(bundle: Bundle, case: str) -> None:
+    body: str | bytes = dump(subscription_event("rcds_test_forged", note=CANARY))
+    assert isinstance(body, str)
+    header: str | None = {
+        "unsigned": None,
+        "forged": bundle.sign(body + " "),
+        "stale": bundle.sign(body, at=time.time() - 400),
+        "from the future": bundle.sign(body, at=time.time() + 400),
+        "too large": bundle.sign(body),
+        "not UTF-8": bundle.sign(body),
+    }[case]
+    if case == "too large":
+        body += " " * 300_000
+    if case == "not UTF-8":
+        body = body.encode() + b"\xff"
+    answer = bundle.post(body, header)
+    assert answer.status_code == (413 if case == "too large" else 400)
+    assert list(answer.json()) == ["reason"]
+    assert "\n" not in answer.text
+    assert bundle.queue_is_empty()
+    assert bundle.take_quarantined() == []
+    said = bundle.log_text()
+    assert CANARY not in said
+    assert bundle.endpoints.signing_secret not in said
+
+
+def test_a_rate_that_a_new_version_lacks_is_noticed(bundle: Bundle, shop: Shop) -> None:
+    require_equal(bundle)
+    rate = bundle.reader.children(shop.card, RATE).items[0].id
+    bundle.stripe.remove(rate)
+    require_equal(bundle)
+    removed = bundle.reader.get(rate)
+    assert removed is not None
+    assert removed.deleted
+    assert rate not in [one.id for one in bundle.reader.children(shop.card, RATE).items]
+
+
+def test_reconcile_finds_what_no_event_has_told(bundle: Bundle, shop: Shop) -> None:
+    changed, canceled = shop.subscriptions(2)
+    require_equal(bundle)
+    bundle.stripe.update(changed, {"metadata": {"plan": "gold"}}, silent=True)
+    bundle.stripe.transition(canceled, "canceled", silent=True)
+    missing = shop.subscription(servicing_status="pending")
+    bundle.stripe.settle()
+    run = bundle.reconcile(SUBSCRIPTION)
+    drifts = run["drifts"]
+    assert isinstance(drifts, list)
+    found = {one["id"]: (one["difference"], one["fields"]) for one in drifts if isinstance(one, dict)}
+    assert found[changed] == ("different", ["metadata"])
+    assert found[canceled][0] == "different"
+    assert found[missing] == ("missing", [])
+    assert (run["complete"], run["unresolved"], run["repaired"]) == (True, 0, run["found"])
+    require_equal(bundle)
+    assert bundle.reconcile(SUBSCRIPTION)["found"] == 0
+
+
+def test_reconcile_is_not_misled_by_a_list_that_is_behind(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    bundle.reconcile(SUBSCRIPTION)
+    bundle.stripe.faults(stale_lists={"changes": 2, "path_prefix": "/v2/billing/rate_card_subscriptions"})
+    bundle.stripe.transition(subscription, "paused")
+    require_equal(bundle)
+    run = bundle.reconcile(SUBSCRIPTION)
+    assert (run["found"], run["false_alarms"]) == (0, 1)
+    assert status(bundle, subscription) == "paused"
+
+
+def test_a_slow_old_answer_never_replaces_a_newer_one(bundle: Bundle, shop: Shop) -> None:
+    """Two containers at once: the first one's answer is on its way for two seconds while Stripe goes on."""
+    subscription = shop.subscription()
+    require_equal(bundle)
+    path = f"/v2/billing/rate_card_subscriptions/{subscription}"
+    bundle.stripe.faults(api=[{"path_prefix": path, "slow": 2.0, "count": 1}])
+    bundle.stripe.transition(subscription, "paused")
+    reconciling = threading.Thread(target=bundle.reconcile, args=(SUBSCRIPTION,))
+    time.sleep(0.7)
+    bundle.stripe.transition(subscription, "canceled")
+    reconciling.start()
+    reconciling.join()
+    require_equal(bundle)
+    assert status(bundle, subscription) == "canceled"
+
+
+def test_what_the_reader_returns_is_what_stripe_sent(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription(metadata={"größe": "😀", "empty": "", "long": "x" * 400})
+    require_equal(bundle)
+    found = bundle.reader.get(subscription)
+    [truth] = [one for one in bundle.stripe.objects(SUBSCRIPTION) if one["id"] == subscription]
+    assert found is not None
+    assert canonical(found.body) == canonical(truth["body"])
