@@ -67,6 +67,8 @@ def _text(draw: st.DrawFn, text: str) -> str:
 
 def _number(draw: st.DrawFn, number: int | Decimal) -> str:
     """The number with its point and its exponent in some other place."""
+    if number == 0:
+        return draw(st.sampled_from(["0", "-0", "0.0", "-0.00", "0e5", "0E-7", "0.0e+1"]))
     sign, digits, exponent = Decimal(number).as_tuple()
     assert isinstance(exponent, int)
     zeros = draw(st.integers(0, 3))
