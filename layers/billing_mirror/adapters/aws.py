@@ -28,6 +28,7 @@ _PASSING = frozenset(
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "ResourceNotFoundException",  # a table that is being restored
         "ServiceUnavailable",
         "ThrottlingException",
         "TransactionConflictException",

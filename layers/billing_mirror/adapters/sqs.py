@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from billing_mirror.core.errors import Retryable
+
 from .aws import passing_failures
 
 if TYPE_CHECKING:
@@ -44,12 +48,16 @@ class SqsQueue:
 
     async def postpone(self, receipt: str, seconds: int) -> None:
         with passing_failures(SERVICE):
-            await asyncio.to_thread(
-                self._client.change_message_visibility,
-                QueueUrl=self._queue_url,
-                ReceiptHandle=receipt,
-                VisibilityTimeout=seconds,
-            )
+            try:
+                await asyncio.to_thread(
+                    self._client.change_message_visibility,
+                    QueueUrl=self._queue_url,
+                    ReceiptHandle=receipt,
+                    VisibilityTimeout=seconds,
+                )
+            except ClientError as error:
+                # The receipt is too old: the message is visible again, or somebody else has it.
+                raise Retryable("SQS does not let the message be postponed any more") from error
 
 
 def _allowed(text: str) -> str:

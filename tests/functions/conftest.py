@@ -1,0 +1,83 @@
+"""The handlers as Lambda would load them, in front of moto and the stand-in."""
+
+import importlib.util
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import boto3
+import pytest
+from moto import mock_aws
+from mypy_boto3_secretsmanager import SecretsManagerClient
+from mypy_boto3_sqs import SQSClient
+
+from tests.template_file import ROOT
+
+SECRET = "whsec_current"
+_numbers = itertools.count()
+
+Load = Callable[[str], ModuleType]
+
+
+class Cloud:
+    """What a function finds around itself, and the environment that tells it so."""
+
+    def __init__(self) -> None:
+        self.sqs: SQSClient = boto3.client("sqs")
+        self.secrets: SecretsManagerClient = boto3.client("secretsmanager")
+        self.queue_url = self.sqs.create_queue(QueueName="queue")["QueueUrl"]
+        self.quarantine_url = self.sqs.create_queue(QueueName="quarantine")["QueueUrl"]
+        self.environment = {
+            "STACK_NAME": "a-stack",
+            "QUEUE_URL": self.queue_url,
+            "QUARANTINE_URL": self.quarantine_url,
+            "SIGNING_SECRET_ARN": self.secret("signing", SECRET),
+            "STRIPE_KEY_ARN": self.secret("key", "rk_test_1"),
+            "TABLE_NAME": "a-table",
+            "STRIPE_API_BASE": "http://127.0.0.1:9",
+            "STRIPE_PREVIEW_VERSION": "2026-10-14.preview",
+            "STRIPE_REQUESTS_PER_SECOND": "20",
+            "MAX_CONCURRENCY": "5",
+            "ABSORB_MARGIN_SECONDS": "5",
+            "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
+            # Powertools keeps one logger for each name, and with it the output of the test before.
+            "POWERTOOLS_SERVICE_NAME": f"function-{next(_numbers)}",
+        }
+
+    def secret(self, name: str, text: str) -> str:
+        return self.secrets.create_secret(Name=name, SecretString=text)["ARN"]
+
+    def waiting(self, url: str) -> list[str]:
+        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with mock_aws():
+        yield Cloud()
+
+
+@pytest.fixture
+def load(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Starts a function by its folder's name, as a cold container does."""
+
+    def load(name: str) -> ModuleType:
+        for variable, value in cloud.environment.items():
+            monkeypatch.setenv(variable, value)
+        path = ROOT / "functions" / name / "handler.py"
+        return _module(path)
+
+    return load
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"handler_of_{path.parent.name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

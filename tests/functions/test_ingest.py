@@ -1,0 +1,109 @@
+"""API Gateway's request as ingest reads it, and the answer as API Gateway needs it."""
+
+import base64
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import stripe
+
+from billing_mirror.core.notification import read_message
+from tests.doubles.samples import subscription_event
+
+from .conftest import SECRET, Cloud, Load
+
+
+@dataclass
+class Context:
+    """What of Lambda's context is read."""
+
+    aws_request_id: str = "a-request"
+
+
+def sign(body: str) -> str:
+    return str(stripe.WebhookSignature.generate_signature_header(body, SECRET, int(time.time())))
+
+
+def request(
+    body: str | None, header: str | None, *, name: str = "stripe-signature", base64_encoded: bool = False
+) -> dict[str, Any]:
+    return {
+        "version": "2.0",
+        "routeKey": "POST /stripe/webhook",
+        "rawPath": "/stripe/webhook",
+        "headers": {"content-type": "application/json"} | ({name: header} if header is not None else {}),
+        "requestContext": {"http": {"method": "POST"}},
+        "body": body,
+        "isBase64Encoded": base64_encoded,
+    }
+
+
+def answer(load: Load, event: dict[str, Any]) -> tuple[int, str]:
+    result = load("ingest").lambda_handler(event, Context())
+    assert result["headers"] == {"content-type": "application/json"}
+    return result["statusCode"], json.loads(result["body"])["reason"]
+
+
+@pytest.mark.parametrize("name", ["stripe-signature", "Stripe-Signature", "STRIPE-SIGNATURE"])
+def test_a_signed_event_is_queued_whatever_the_case_of_the_header(
+    cloud: Cloud, load: Load, name: str
+) -> None:
+    body = subscription_event()
+    assert answer(load, request(body, sign(body), name=name)) == (200, "accepted")
+    assert [read_message(one) for one in cloud.waiting(cloud.queue_url)] == [read_message(body)]
+
+
+def test_a_body_in_base64_is_judged_as_the_bytes_it_stands_for(cloud: Cloud, load: Load) -> None:
+    body = subscription_event(note="größe")
+    encoded = base64.b64encode(body.encode()).decode()
+    assert answer(load, request(encoded, sign(body), base64_encoded=True)) == (200, "accepted")
+    assert len(cloud.waiting(cloud.queue_url)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "encoded", "status"),
+    [
+        ("no base64!", True, 400),
+        (base64.b64encode(b"\xff\xfe").decode(), True, 400),
+        ("x" * 300_000, False, 413),
+        (base64.b64encode(b"x" * 300_000).decode(), True, 413),
+        ("x" * 1_000_000, True, 413),
+        (None, False, 400),
+    ],
+    ids=["not base64", "not UTF-8", "too large", "too large in base64", "far too large", "none"],
+)
+def test_a_bad_body_is_refused(
+    cloud: Cloud, load: Load, body: str | None, encoded: bool, status: int
+) -> None:
+    assert answer(load, request(body, sign("x"), base64_encoded=encoded))[0] == status
+    assert cloud.waiting(cloud.queue_url) == cloud.waiting(cloud.quarantine_url) == []
+
+
+def test_several_secrets_are_tried_and_stray_white_space_does_not_matter(cloud: Cloud, load: Load) -> None:
+    stored = f"  whsec_other\n{SECRET}\n"
+    cloud.environment["SIGNING_SECRET_ARN"] = cloud.secret("several", stored)
+    body = subscription_event()
+    assert answer(load, request(body, sign(body)))[0] == 200
+
+
+def test_a_refusal_tells_the_logs_neither_the_body_nor_the_secret(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer(load, request(subscription_event(note="canary"), sign("another body")))[0] == 400
+    said = "".join(capsys.readouterr())
+    assert "no signature" in said
+    assert "canary" not in said
+    assert SECRET not in said
+
+
+def test_each_answer_is_counted_under_the_name_of_the_stack(
+    cloud: Cloud, load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = subscription_event()
+    answer(load, request(body, sign(body)))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [record] = [line for line in lines if "_aws" in line]
+    assert (record["Accepted"], record["stack"]) == ([1.0], "a-stack")
+    assert record["service"] == cloud.environment["POWERTOOLS_SERVICE_NAME"]
