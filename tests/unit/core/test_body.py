@@ -207,6 +207,7 @@ class TestCanonical:
             ["1e100", "1" + "0" * 100, "10e99", "1" + "0" * 100 + ".0"],
             ["1e99", "1" + "0" * 99],
             ["123e-200", "1.23e-198"],
+            ["1e5000", "10e4999"],
         ],
     )
     def test_a_number_is_the_same_in_every_notation(self, spelled: list[str]) -> None:

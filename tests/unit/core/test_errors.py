@@ -22,6 +22,11 @@ def test_every_error_is_one_of_ours() -> None:
     assert all(issubclass(error, MirrorError) for error in defined)
 
 
+def test_the_special_cases_end_like_their_kind() -> None:
+    assert issubclass(Unsigned, Rejected)
+    assert issubclass(Unauthorized, Refused)
+
+
 @pytest.mark.parametrize("error", [Unsigned, Unauthorized, *ENDINGS])
 def test_an_error_ends_in_exactly_one_way(error: type[MirrorError]) -> None:
     assert sum(issubclass(error, ending) for ending in ENDINGS) == 1
