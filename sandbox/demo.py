@@ -18,10 +18,6 @@ from sandbox.observer import Observer
 from sandbox.stack import running_sandbox
 from sandbox.toolchain import SetupError
 
-PARAMETERS = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "100", "MaxConcurrency": "2"}
-"""The stand-in serves nobody else."""
-
-
 NOT_A_TERMINAL = 130
 """Columns of what is printed where nobody says how many there are."""
 
@@ -33,7 +29,7 @@ def main() -> int:
         with (
             tempfile.TemporaryDirectory(prefix="billing-mirror-") as directory,
             console.status("Starting ...") as status,
-            running_sandbox(Path(directory), parameters=PARAMETERS, say=status.update) as endpoints,
+            running_sandbox(Path(directory), say=status.update) as endpoints,
         ):
             console.print("[green]✓[/green] deployed: API, queue, three functions, table, dashboard, alarms")
             holds = _story(Observer(endpoints), console, status)

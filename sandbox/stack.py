@@ -18,6 +18,8 @@ from sandbox.ministack import MiniStack
 from sandbox.toolchain import ROOT, SetupError, child_environment
 
 _STAND_IN_SECONDS = 15.0
+_UNHURRIED = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "100", "MaxConcurrency": "2"}
+"""Template parameters beside a stand-in, which serves nobody else."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def start(
     if stripe is None:
         say("Starting a stand-in for Stripe ...")
         stand_in_pid, stripe = _start_stand_in(directory, ending, outlive_us=outlive_us)
+        parameters = {**_UNHURRIED, **(parameters or {})}
     say("Building the bundle (sam build) ...")
     template = build(directory)
     say("Deploying it (sam deploy) ...")

@@ -47,7 +47,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
 
 def _report(run: Run) -> dict[str, object]:
     metrics.add_metric(Metric.OBJECTS_COMPARED, MetricUnit.Count, run.compared)
-    metrics.add_metric(Metric.DRIFT_FOUND, MetricUnit.Count, len(run.confirmed))
+    metrics.add_metric(Metric.DRIFT_FOUND, MetricUnit.Count, len(run.upheld))
     metrics.add_metric(Metric.DRIFT_REPAIRED, MetricUnit.Count, len(run.ended(Resolution.REPAIRED)))
     metrics.add_metric(Metric.DRIFT_UNRESOLVED, MetricUnit.Count, len(run.ended(Resolution.UNRESOLVED)))
     metrics.add_metric(Metric.FALSE_ALARMS, MetricUnit.Count, len(run.ended(Resolution.FALSE_ALARM)))

@@ -6,11 +6,11 @@ A field is the variable of the same name in capitals. Secrets are never in the e
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from .core.errors import BadSetting
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 PreviewVersion = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}\.[a-z]+$")]
 

@@ -89,7 +89,6 @@ def _head(item: Item) -> Head:
         token=_integer(item, "token"),
         fetched_at=times.seconds(str(item["fetched_at"])),
         digest=str(item.get("digest", "")),
-        stripe_version=str(item["stripe_version"]),
         deleted=item.get("deleted") is True,
         customer=customer if isinstance(customer, str) else None,
         parent=parent if isinstance(parent, str) else None,

@@ -16,7 +16,6 @@ from sandbox import logs
 from sandbox.observer import Observer
 from sandbox.stack import running_sandbox
 
-PARAMETERS = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "100", "MaxConcurrency": "2"}
 PATIENCE = 40.0
 """Seconds after which something that was to happen is taken not to."""
 
@@ -89,7 +88,7 @@ def eventually(look: Callable[[], T], patience: float = PATIENCE) -> T:
 
 @pytest.fixture(scope="session")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox"), parameters=PARAMETERS) as endpoints:
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as endpoints:
         yield Bundle(endpoints)
 
 

@@ -26,7 +26,7 @@ SERVICE = "DynamoDB"
 MOST_KEYS = 100
 """Keys that one BatchGetItem takes."""
 BATCH_TRIES = 5
-HEAD_COLUMNS = ("token", "fetched_at", "digest", "stripe_version", "deleted", "customer", "parent")
+HEAD_COLUMNS = ("token", "fetched_at", "digest", "deleted", "customer", "parent")
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
@@ -189,7 +189,6 @@ def _head(item: Item) -> Head:
         token=_integer(item, "token"),
         fetched_at=times.seconds(str(item["fetched_at"])),
         digest=str(item.get("digest", "")),
-        stripe_version=str(item["stripe_version"]),
         deleted=item.get("deleted") is True,
         customer=_text(item, "customer"),
         parent=_text(item, "parent"),

@@ -57,6 +57,7 @@ class StripeApi:
         self._pace = pace
         self._clock = clock
         self._tally = tally
+        self._turn = asyncio.Lock()
         self._client = stripe.StripeClient(
             key.current(),
             base_addresses={"api": api_base},
@@ -80,7 +81,9 @@ class StripeApi:
         include: Sequence[str] = (),
         event: str | None = None,
     ) -> Answer:
-        await self._clock.sleep(self._pace.reserve(self._clock.now()))
+        async with self._turn:
+            await self._clock.sleep(self._pace.wait(self._clock.now()))
+            self._pace.start(self._clock.now())
         options: dict[str, object] = {"stripe_version": self._versions[api]}
         if context:
             options["stripe_context"] = context

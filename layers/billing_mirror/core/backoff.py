@@ -1,5 +1,6 @@
 """How long a message that failed stays away from the queue."""
 
+import math
 import zlib
 
 FIRST = 5.0
@@ -9,11 +10,11 @@ LONGEST = 900.0
 
 
 def seconds(message_id: str, receive_count: int, retry_after: float | None = None) -> int:
-    """Seconds until the message is seen again: exponential, spread by a fifth, never under ``retry_after``.
+    """Seconds until the message is seen again: exponential, spread by a fifth, not under ``retry_after``.
 
     The spread comes from the message and not from chance, so that equal runs are equal.
     """
     doubled = FIRST * 2.0 ** min(receive_count - 1, 20)
     spread = 0.8 + 0.2 * (zlib.crc32(f"{message_id}/{receive_count}".encode()) / 0xFFFFFFFF)
     wait = max(min(doubled, LONGEST) * spread, min(retry_after or 0.0, LONGEST))
-    return max(1, round(wait))
+    return math.ceil(wait)

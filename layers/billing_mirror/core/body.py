@@ -12,8 +12,11 @@ Json: TypeAlias = bool | int | Decimal | str | list["Json"] | dict[str, "Json"] 
 JsonObject: TypeAlias = dict[str, Json]
 
 
-MANY_DIGITS = 100
-"""From here on a number stays a Decimal: int() is slow with long texts and refuses 4,300 digits."""
+MANY_DIGITS = 130
+"""From here on a number stays a Decimal: int() is slow with long texts and refuses 4,300 digits.
+
+More than any number of DynamoDB's has, so that what comes back from the table is of the same kind.
+"""
 
 DEEPEST = 200
 """Levels of nesting that are still read; Stripe's own bodies stay below 20."""
@@ -26,9 +29,7 @@ class Malformed(ValueError):
 def read(text: str) -> JsonObject:
     """The JSON object that ``text`` is. Raises :class:`Malformed` for anything else."""
     try:
-        value: Json = json.loads(
-            text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse_constant
-        )
+        value: Json = json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise Malformed("the body is not JSON") from error
     if not isinstance(value, dict):
@@ -44,29 +45,26 @@ def depth(value: Json) -> int:
     layer: list[Json] = [value]
     while containers := [part for part in layer if isinstance(part, dict | list)]:
         levels += 1
-        layer = [child for container in containers for child in children(container)]
+        layer = [
+            child for part in containers for child in (part.values() if isinstance(part, dict) else part)
+        ]
     return levels
-
-
-def children(parent: JsonObject | list[Json]) -> list[Json]:
-    """The values that an object or a list holds."""
-    return list(parent.values()) if isinstance(parent, dict) else parent
 
 
 def _integer(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < MANY_DIGITS else Decimal(digits)
 
 
-def _refuse_constant(name: str) -> Json:
-    raise Malformed(f"{name} is not JSON")
+def _refuse(constant: str) -> Json:
+    raise Malformed(constant)
 
 
 def canonical(value: Json) -> str:
     """One text for all equal values: keys sorted, null members left out, equal numbers written alike.
 
     Stripe's v2 omits some null members in one answer and writes them in another; both mean the same.
-    A number that is no integer becomes ``{"decimal": "<digits>e<exponent>"}``: JSON text has many ways
-    to write it, and Python's encoder knows none that is exact.
+    A number that is no integer is written as ``{"<digits>e<exponent>": null}``, which no body can be: its
+    null members are gone. JSON text has many ways to write it, and Python's encoder none that is exact.
     """
     return json.dumps(
         _without_nulls(value), default=_decimal, sort_keys=True, separators=(",", ":"), allow_nan=False
@@ -110,8 +108,10 @@ def _without_nulls(value: Json) -> Json:
         return {name: _without_nulls(member) for name, member in value.items() if member is not None}
     if isinstance(value, list):
         return [_without_nulls(element) for element in value]
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
-        return int(value) if value.adjusted() < MANY_DIGITS else value
+    if isinstance(value, Decimal) and not value:
+        return 0
+    if isinstance(value, Decimal) and value.adjusted() < MANY_DIGITS and value == value.to_integral_value():
+        return int(value)
     return value
 
 
@@ -120,4 +120,4 @@ def _decimal(value: object) -> JsonObject:
         raise TypeError(f"{type(value).__name__} is not JSON")
     sign, digits, _ = value.as_tuple()
     significant = "".join(map(str, digits)).strip("0")
-    return {"decimal": f"{'-' if sign else ''}{significant}e{value.adjusted() - len(significant) + 1}"}
+    return {f"{'-' if sign else ''}{significant}e{value.adjusted() - len(significant) + 1}": None}

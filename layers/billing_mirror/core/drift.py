@@ -27,6 +27,8 @@ def compare(listed: Iterable[JsonObject], heads: Mapping[str, Head]) -> dict[str
         if identifier is None:
             continue
         head = heads.get(identifier)
+        if entry.get("deleted") is True and head is not None and head.deleted:
+            continue
         if head is None or head.deleted:
             found[identifier] = Difference.MISSING
         elif head.digest != bodies.digest(entry):

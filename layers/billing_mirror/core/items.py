@@ -25,8 +25,11 @@ INDEX_COLUMNS = ("created", "customer", "parent", "status", "collection_status")
 
 LARGEST_ITEM = 400 * 1024
 """Bytes of an item, names included."""
-ROOM_FOR_COLUMNS = 8 * 1024
-"""Bytes kept free for everything but the body."""
+ROOM_FOR_KEYS = 2 * 1024
+"""Bytes kept free for the keys, the token and the name of the column with the body."""
+LARGEST_KEY = 1024
+"""Bytes of a value that an index takes into its range key."""
+LONGEST_NAME = 65_535
 DEEPEST_MAP = 30
 """Levels of a body that fit below the ``data`` column; DynamoDB counts 32 with the item itself."""
 MOST_DIGITS = 38
@@ -75,14 +78,20 @@ def item(subject: Subject, observation: Observation, customer: str | None) -> It
         **_about_fetch(observation),
         "created": times.created(body.get("created")),
         "customer": customer,
-        "parent": bodies.text_at(body, row.parent) if row.parent else None,
-        "status": bodies.text_at(body, row.status) if row.status else None,
-        "collection_status": bodies.text_at(body, row.collection_status) if row.collection_status else None,
+        "parent": _key(body, row.parent),
+        "status": _key(body, row.status),
+        "collection_status": _key(body, row.collection_status),
         "digest": bodies.digest(body),
         "members": _members(observation),
-        **_data(body, observation.text),
     }
-    return {name: value for name, value in columns.items() if value is not None}
+    present: Item = {name: value for name, value in columns.items() if value is not None}
+    return {**present, **_data(body, observation.text, LARGEST_ITEM - ROOM_FOR_KEYS - _size(present))}
+
+
+def _key(body: JsonObject, path: str | None) -> str | None:
+    """The text at a path, where an index can hold it."""
+    text = bodies.text_at(body, path) if path else None
+    return text if text and _text_fits(text) and len(text.encode("utf-8")) <= LARGEST_KEY else None
 
 
 def _about_subject(subject: Subject) -> Item:
@@ -107,22 +116,20 @@ def _members(observation: Observation) -> Json:
     return members
 
 
-def _data(body: JsonObject, text: str) -> Item:
-    if fits_native_map(body):
+def _data(body: JsonObject, text: str, room: int) -> Item:
+    if fits_native_map(body) and _size(body) <= room:
         return {"data": body}
+    if not text:
+        raise ValueError("a body that does not fit a map is kept as its text, and there is none")
     compressed = zlib.compress(text.encode("utf-8"), level=9)
-    if len(compressed) > LARGEST_ITEM - ROOM_FOR_COLUMNS:
+    if len(compressed) > room:
         raise Refused("the object is too large for an item of the table, even compressed")
     return {"data_z": compressed}
 
 
 def fits_native_map(body: JsonObject) -> bool:
-    """Whether DynamoDB can hold the body as a map without losing anything of it."""
-    return (
-        bodies.depth(body) <= DEEPEST_MAP
-        and _values_fit(body)
-        and _size(body) <= LARGEST_ITEM - ROOM_FOR_COLUMNS
-    )
+    """Whether DynamoDB's types can hold the body without losing anything of it."""
+    return bodies.depth(body) <= DEEPEST_MAP and _values_fit(body)
 
 
 def _values_fit(value: Json) -> bool:
@@ -134,26 +141,36 @@ def _values_fit(value: Json) -> bool:
         case str():
             return _text_fits(value)
         case dict():
-            return all(name and _text_fits(name) and _values_fit(member) for name, member in value.items())
+            return all(_name_fits(name) and _values_fit(member) for name, member in value.items())
         case list():
             return all(_values_fit(element) for element in value)
 
 
 def _number_fits(number: Decimal) -> bool:
-    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
-    return len(digits) <= MOST_DIGITS and (
-        not digits or SMALLEST_EXPONENT <= number.adjusted() <= LARGEST_EXPONENT
+    # As boto3 judges it, zeros at either end included.
+    _, digits, exponent = number.as_tuple()
+    return (
+        isinstance(exponent, int)
+        and len(digits) <= MOST_DIGITS
+        and exponent >= SMALLEST_EXPONENT
+        and number.adjusted() <= LARGEST_EXPONENT
     )
+
+
+def _name_fits(name: str) -> bool:
+    return bool(name) and _text_fits(name) and len(name.encode("utf-8")) <= LONGEST_NAME
 
 
 def _text_fits(text: str) -> bool:
     # JSON can spell half of a surrogate pair; UTF-8 has no bytes for it.
-    return not any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else True
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _size(value: Json) -> int:
+def _size(value: Value | Item) -> int:
     """Bytes as DynamoDB counts them, rounded up."""
     match value:
+        case bytes():
+            return len(value)
         case str():
             return len(value.encode("utf-8"))
         case dict():

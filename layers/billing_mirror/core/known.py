@@ -13,7 +13,6 @@ class Head:
     token: int
     fetched_at: float
     digest: str
-    stripe_version: str
     deleted: bool = False
     customer: str | None = None
     parent: str | None = None

@@ -30,6 +30,7 @@ class Metric(StrEnum):
 
     OBJECTS_COMPARED = "ObjectsCompared"
     DRIFT_FOUND = "DriftFound"
+    """Differences that no fetch has dismissed: repaired or unresolved."""
     DRIFT_REPAIRED = "DriftRepaired"
     DRIFT_UNRESOLVED = "DriftUnresolved"
     FALSE_ALARMS = "FalseAlarms"

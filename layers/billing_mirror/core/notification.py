@@ -60,10 +60,10 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimina
 
 def read_notification(text: str) -> Notification:
     """The notification in a request's body. Raises :class:`Unreadable`."""
-    try:
-        return Notification.model_validate_json(text)
-    except ValidationError as error:
-        raise Unreadable(_reason(error)) from None
+    message = read_message(text)
+    if not isinstance(message, Notification):
+        raise Unreadable("not an event: object: none of Stripe's")
+    return message
 
 
 def read_message(text: str) -> Message:
@@ -81,5 +81,7 @@ def write_message(message: Message) -> str:
 
 def _reason(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = ".".join(str(step) for step in first["loc"] if step not in ("v2.core.event",))
+    if first["type"].startswith("union_tag"):  # pydantic's own words would quote it
+        return "not an event: object: none that is known"
+    place = ".".join(str(step) for step in first["loc"][1:])  # after the kind of message
     return f"not an event: {place}: {first['msg']}" if place else f"not an event: {first['msg']}"

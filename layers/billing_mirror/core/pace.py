@@ -15,12 +15,14 @@ class Pace:
         self._next_start = 0.0
         self._slow_until = 0.0
 
-    def reserve(self, now: float) -> float:
-        """Takes the next place; the seconds to wait for it."""
-        start = max(now, self._next_start)
-        slowed = start < self._slow_until
-        self._next_start = start + self._interval * (2.0 if slowed else 1.0)
-        return start - now
+    def wait(self, now: float) -> float:
+        """Seconds until the next request may start."""
+        return max(0.0, self._next_start - now)
+
+    def start(self, now: float) -> None:
+        """A request starts. Said when it does: one that is given up while it waits costs nothing."""
+        slowed = now < self._slow_until
+        self._next_start = now + self._interval * (2.0 if slowed else 1.0)
 
     def slow_down(self, now: float) -> None:
         """Stripe answered 429."""

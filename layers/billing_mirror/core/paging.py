@@ -1,10 +1,13 @@
 """Which page of a v2 list comes next. https://docs.stripe.com/api-v2-overview#list-pagination"""
 
+import re
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from .body import Json, JsonObject
 from .errors import Refused, Retryable
+
+_ODD = re.compile(r"[^!-~]|#")
 
 PAGE_SIZE = 100
 """Objects asked for in one page."""
@@ -20,7 +23,10 @@ def entries(page: JsonObject) -> list[JsonObject]:
     data = page.get("data")
     if not isinstance(data, list) or "next_page_url" not in page:
         raise Retryable("Stripe answered a list request with something that is not a page")
-    return [entry for entry in data if isinstance(entry, dict)]
+    objects = [entry for entry in data if isinstance(entry, dict)]
+    if len(objects) != len(data):
+        raise Retryable("Stripe answered a list request with a page of things that are no objects")
+    return objects
 
 
 def next_page(page: JsonObject, *, path: str) -> str | None:
@@ -31,6 +37,6 @@ def next_page(page: JsonObject, *, path: str) -> str | None:
     url: Json = page.get("next_page_url")
     if url is None:
         return None
-    if not isinstance(url, str) or urlsplit(url)[:3] != ("", "", path):
+    if not isinstance(url, str) or url.partition("?")[0] != path or _ODD.search(url):
         raise Refused(f"the next page of {path} is said to be somewhere else")
     return url

@@ -62,8 +62,8 @@ class Run:
         return [drift for drift in self.drifts if drift.resolution is resolution]
 
     @property
-    def confirmed(self) -> list[Drift]:
-        """Suspicions that were no false alarms."""
+    def upheld(self) -> list[Drift]:
+        """Suspicions that no fetch has dismissed."""
         return [drift for drift in self.drifts if drift.resolution is not Resolution.FALSE_ALARM]
 
     def entry(self) -> Item:
@@ -76,11 +76,11 @@ class Run:
             "pages": self.pages,
             "compared": self.compared,
             "in_flight": self.in_flight,
-            "found": len(self.confirmed),
+            "found": len(self.upheld),
             "repaired": len(self.ended(Resolution.REPAIRED)),
             "false_alarms": len(self.ended(Resolution.FALSE_ALARM)),
             "unresolved": len(self.ended(Resolution.UNRESOLVED)),
-            "drifts": [_entry(drift) for drift in self.confirmed[:MOST_IDS]],
+            "drifts": [_entry(drift) for drift in self.upheld[:MOST_IDS]],
             "expires_at": int(self.started_at) + KEPT_FOR,
         }
 

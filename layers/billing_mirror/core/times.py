@@ -11,6 +11,9 @@ from .body import Json
 UNKNOWN = "1970-01-01T00:00:00.000Z"
 """Stands for the creation of an object that does not say when it was created."""
 
+LATEST = 10**12
+"""Seconds since 1970 beyond which a number is no time."""
+
 
 def iso(seconds: float) -> str:
     """``1732638783.0`` -> ``2024-11-26T16:33:03.000Z``."""
@@ -19,7 +22,7 @@ def iso(seconds: float) -> str:
 
 def seconds(text: str) -> float:
     """``2024-11-26T16:33:03.000Z`` -> ``1732638783.0``. Raises ValueError for other text."""
-    return datetime.fromisoformat(text).timestamp()
+    return _read(text).timestamp()
 
 
 def created(value: Json) -> str:
@@ -27,13 +30,21 @@ def created(value: Json) -> str:
     try:
         match value:
             case str():
-                return _write(datetime.fromisoformat(value).astimezone(UTC))
-            case int() | Decimal() if not isinstance(value, bool):
+                return _write(_read(value))
+            case bool():
+                return UNKNOWN
+            case int() | Decimal() if abs(Decimal(value)) < LATEST:
                 return _write(datetime.fromtimestamp(int(value), UTC))
             case _:
                 return UNKNOWN
     except (ValueError, OverflowError, OSError):
         return UNKNOWN
+
+
+def _read(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    # Without an offset it would be taken for the time zone of the machine.
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _write(moment: datetime) -> str:

@@ -26,10 +26,6 @@ BATCH = 100
 """Ids that are compared at once."""
 
 
-class _OutOfTime(Exception):
-    """The pass must end before the function is stopped."""
-
-
 async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
     """One pass over all objects of a type in the key's own account; leaves a record.
 
@@ -38,9 +34,10 @@ async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
     scope = Scope(world.stripe.livemode)
     run = Run(row.name, started_at=world.clock.now())
     try:
-        await _pass(row, scope, world, run, deadline)
+        async with asyncio.timeout(deadline - world.clock.now()):
+            await _pass(row, scope, world, run)
         run.complete = True
-    except _OutOfTime:
+    except TimeoutError:
         run.reason = "the function ran out of time"
     except (Retryable, Refused, Gone) as error:
         run.reason = str(error)
@@ -49,10 +46,9 @@ async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
     return run
 
 
-async def _pass(row: ObjectType, scope: Scope, world: World, run: Run, deadline: float) -> None:
+async def _pass(row: ObjectType, scope: Scope, world: World, run: Run) -> None:
     listed: set[str] = set()
     async for page in _all_pages(row, world, run):
-        _require_time(world, deadline)
         listed.update(identifier for entry in page if (identifier := bodies.text_at(entry, "id")))
         await _compare(row, scope, page, world, run)
     not_listed: list[Subject] = []
@@ -60,7 +56,6 @@ async def _pass(row: ObjectType, scope: Scope, world: World, run: Run, deadline:
         if identifier not in listed:
             not_listed.append(named(scope, row.name, identifier))
         if len(not_listed) == BATCH:
-            _require_time(world, deadline)
             await _look_at(dict.fromkeys(not_listed, Difference.NOT_LISTED), world, run)
             not_listed.clear()
     await _look_at(dict.fromkeys(not_listed, Difference.NOT_LISTED), world, run)
@@ -72,13 +67,15 @@ async def _all_pages(row: ObjectType, world: World, run: Run) -> AsyncIterator[l
     if listing is None:
         raise Refused(f"Stripe has no list of {row.name}")
     hidden = dict(listing.hidden)
-    async for page in _pages(listing, row.api, {}, world, run):
+    # A list shows gated fields on request, like a fetch; without them every object would seem to differ.
+    include = {f"include[{place}]": name for place, name in enumerate(row.include)}
+    async for page in _pages(listing, row.api, include, world, run):
         for name, value in listing.hidden.items():
             if any(bodies.text_at(entry, name) == value for entry in page):
                 hidden.pop(name, None)
         yield page
     for name, value in hidden.items():
-        async for page in _pages(listing, row.api, {name: value}, world, run):
+        async for page in _pages(listing, row.api, {**include, name: value}, world, run):
             yield page
 
 
@@ -114,9 +111,12 @@ async def _look_at(suspects: Mapping[Subject, Difference], world: World, run: Ru
         if not known.in_flight(heads.get(subject.key), claims.get(subject.key), now=now)
     }
     run.in_flight += len(suspects) - len(idle)
-    run.drifts += await asyncio.gather(
-        *(_decide(subject, difference, world) for subject, difference in idle.items())
-    )
+    await asyncio.gather(*(_note(subject, difference, world, run) for subject, difference in idle.items()))
+
+
+async def _note(subject: Subject, difference: Difference, world: World, run: Run) -> None:
+    # At once, and not when all are decided: a pass that runs out of time must still tell what it did.
+    run.drifts.append(await _decide(subject, difference, world))
 
 
 async def _decide(subject: Subject, difference: Difference, world: World) -> Drift:
@@ -138,8 +138,3 @@ def _repaired(outcome: Outcome, head: Head | None) -> bool:
     """Whether the write changed what the mirror held."""
     alive = head is not None and not head.deleted
     return outcome is Outcome.STORED or (outcome is Outcome.REMOVED and alive)
-
-
-def _require_time(world: World, deadline: float) -> None:
-    if world.clock.now() >= deadline:
-        raise _OutOfTime

@@ -55,3 +55,7 @@ def test_messages_that_failed_together_do_not_come_back_together() -> None:
     waits = [seconds(f"message {number}", 10) for number in range(1000)]
     assert len(set(waits)) > 100
     assert max(waits) - min(waits) > 0.15 * LONGEST
+
+
+def test_a_retry_after_is_never_undercut() -> None:
+    assert seconds("a", 1, 100.4) >= 100.4

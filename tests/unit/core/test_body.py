@@ -283,3 +283,17 @@ class TestFinding:
     @pytest.mark.parametrize("path", ["payer.empty", "payer.count", "payer", "list"])
     def test_what_is_no_text_is_no_text(self, path: str) -> None:
         assert body.text_at(self.BODY, path) is None
+
+
+def test_no_object_looks_like_a_number() -> None:
+    assert body.digest(body.read('{"a": 1.5}')) != body.digest(body.read('{"a": {"15e-1": {}}}'))
+    assert body.digest(body.read('{"a": 1.5}')) != body.digest(body.read('{"a": {"15e-1": null}}'))
+
+
+@pytest.mark.parametrize("zero", ["0e100", "0e200", "-0e200", "-0", "0.000"])
+def test_zero_is_zero_in_every_notation(zero: str) -> None:
+    assert body.digest(body.read(f'{{"n": {zero}}}')) == body.digest({"n": 0})
+
+
+def test_an_integer_from_the_table_is_the_number_from_the_text() -> None:
+    assert body.canonical({"n": 10**110}) == body.canonical(body.read('{"n": 1e110}'))

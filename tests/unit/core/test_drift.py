@@ -16,7 +16,7 @@ def entry(identifier: str, status: str = "active") -> JsonObject:
 
 
 def head(mirrored: JsonObject, *, deleted: bool = False) -> Head:
-    return Head(token=1, fetched_at=0.0, digest=body.digest(mirrored), stripe_version="v", deleted=deleted)
+    return Head(token=1, fetched_at=0.0, digest=body.digest(mirrored), deleted=deleted)
 
 
 def test_a_listed_object_that_was_never_seen_is_missing() -> None:
@@ -61,3 +61,7 @@ def test_exactly_the_objects_that_differ_are_found(stripe: dict[str, str], mirro
     assert {
         name for name, kind in found.items() if kind is Difference.MISSING
     } == stripe.keys() - mirror.keys()
+
+
+def test_a_notice_of_deletion_agrees_with_a_tombstone() -> None:
+    assert compare([{"id": "cus_1", "deleted": True}], {"cus_1": Head(2, 0.0, "d", deleted=True)}) == {}

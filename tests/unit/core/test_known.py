@@ -10,7 +10,7 @@ TIMES = st.floats(0, 1e9)
 
 
 def head(*, fetched_at: float = 0.0, token: int = 1) -> Head:
-    return Head(token=token, fetched_at=fetched_at, digest="d", stripe_version="v")
+    return Head(token=token, fetched_at=fetched_at, digest="d")
 
 
 class TestCovers:

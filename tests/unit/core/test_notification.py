@@ -226,3 +226,14 @@ class TestTheQueue:
 def test_a_message_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         read_notification(pushed()).livemode = False  # type: ignore[misc]
+
+
+def test_the_reason_never_quotes_the_kind() -> None:
+    with pytest.raises(Unreadable) as raised:
+        read_message('{"object": "hunter2"}')
+    assert "hunter2" not in str(raised.value)
+
+
+def test_an_event_must_say_what_it_is() -> None:
+    with pytest.raises(Unreadable):
+        read_notification('{"id":"evt_1","type":"a","created":"2025-01-01T00:00:00Z","livemode":true}')

@@ -16,7 +16,14 @@ SLACK = 1e-6
 
 
 def starts(pace: Pace, arrivals: list[float]) -> list[float]:
-    return [now + pace.reserve(now) for now in arrivals]
+    """When each of them starts: they wait in a line, and the first of it asks."""
+    begun: list[float] = []
+    for arrival in arrivals:
+        turn = max([arrival, *begun[-1:]])
+        start = turn + pace.wait(turn)
+        pace.start(start)
+        begun.append(start)
+    return begun
 
 
 @given(RATES, GAPS, st.floats(0, 1e9))
@@ -43,13 +50,26 @@ def test_a_crowd_gets_the_whole_rate(rate: float, crowd: int) -> None:
 
 
 def test_the_first_request_does_not_wait() -> None:
-    assert Pace(1.0).reserve(1e9) == 0.0
+    assert Pace(1.0).wait(1e9) == 0.0
 
 
 def test_rest_is_not_saved_up_for_a_burst() -> None:
     pace = Pace(10.0)
-    pace.reserve(0.0)
-    assert [pace.reserve(100.0) for _ in range(3)] == pytest.approx([0.0, 0.1, 0.2])
+    pace.start(0.0)
+    assert starts(pace, [100.0] * 3) == pytest.approx([100.0, 100.1, 100.2])
+
+
+def test_those_who_give_up_waiting_delay_nobody() -> None:
+    pace = Pace(0.5)
+    pace.start(0.0)
+    assert [pace.wait(1.0) for _ in range(50)] == [1.0] * 50
+
+
+def test_a_429_slows_down_those_who_already_wait() -> None:
+    pace = Pace(10.0)
+    starts(pace, [0.0] * 5)
+    pace.slow_down(0.45)
+    assert starts(pace, [0.45] * 3) == pytest.approx([0.5, 0.7, 0.9])
 
 
 def test_a_429_halves_the_rate_for_half_a_minute() -> None:

@@ -104,3 +104,27 @@ class TestTheNextPage:
 def test_a_first_page_belongs_to_its_own_list() -> None:
     assert urlsplit(first_page(PATH, {"a": "b"})).path == PATH
     assert after(first_page(PATH, {"a": "b"})) == first_page(PATH, {"a": "b"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "//[",
+        "//[x]/y",
+        "///v2/things?page=2",
+        "/v2/things\n?page=2",
+        " /v2/things",
+        "\t/v2/things",
+        "/v2/things#x",
+        "/v2/things?page=a b\r\n",
+        "/v2/things?page=é",
+    ],
+)
+def test_a_next_page_that_is_no_plain_path_is_refused(url: str) -> None:
+    with pytest.raises(Refused):
+        next_page({"data": [], "next_page_url": url}, path="/v2/things")
+
+
+def test_a_page_with_something_that_is_no_object_is_no_page() -> None:
+    with pytest.raises(Retryable):
+        entries({"data": [{"id": "a"}, 1, None], "next_page_url": None})

@@ -87,7 +87,7 @@ def test_false_alarms_do_not_crowd_drifts_out_of_the_record() -> None:
 def test_a_pass_begins_incomplete_and_without_drift() -> None:
     begun = Run("some.type", started_at=10.0)
     assert not begun.complete
-    assert begun.confirmed == []
+    assert begun.upheld == []
     begun.finished_at = 12.5
     assert begun.seconds == 2.5
 
@@ -103,4 +103,4 @@ def test_drifts_are_sorted_by_how_they_ended() -> None:
     passed = run(*drifts)
     for one in drifts:
         assert passed.ended(one.resolution) == [one]
-    assert [one.resolution for one in passed.confirmed] == [Resolution.REPAIRED, Resolution.UNRESOLVED]
+    assert [one.resolution for one in passed.upheld] == [Resolution.REPAIRED, Resolution.UNRESOLVED]

@@ -1,5 +1,7 @@
 """Instants as text whose order is the order of time."""
 
+import time
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -83,3 +85,22 @@ class TestCreated:
     @given(st.integers(0, 4_102_444_800), st.integers(0, 4_102_444_800))
     def test_orders_objects_of_both_apis_by_time(self, one: int, other: int) -> None:
         assert (times.created(one) < times.created(times.iso(other))) is (one < other)
+
+
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_a_time_without_an_offset_does_not_depend_on_the_machine() -> None:
+    assert times.created("2024-11-26T16:33:03") == "2024-11-26T16:33:03.000Z"
+    assert times.seconds("2024-11-26T16:33:03") == 1732638783.0
+
+
+def test_a_huge_number_is_no_time() -> None:
+    assert times.created(Decimal("1e300000")) == times.UNKNOWN
