@@ -1,0 +1,86 @@
+"""What the pages claim is what there is."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+
+from billing_mirror.core import catalog
+from billing_mirror.core.catalog import ObjectType
+from billing_mirror.reader import Reader
+from tests.template_file import ROOT
+
+README = (ROOT / "README.md").read_text()
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """The cells of the README's table that begins with a heading."""
+    table = README[README.index(f"| {heading} |") :].split("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+
+
+def how_it_is_reached(row: ObjectType) -> str:
+    owners = [
+        other.name for other in catalog.TYPES.values() for list_ in other.members if list_.type == row.name
+    ]
+    lists = [f"the list of its {owner.rpartition('.')[2].replace('_', ' ')}" for owner in owners]
+    return ", ".join(["events", *lists, *(["reconcile"] if row in catalog.RECONCILED else [])])
+
+
+def test_the_readme_lists_the_types_of_the_catalog() -> None:
+    assert rows_of("type") == [
+        [f"`{row.name}`", str(row.nature), f"`{row.prefix}`", how_it_is_reached(row)]
+        for row in catalog.TYPES.values()
+    ]
+
+
+def test_the_readme_lists_the_parameters_of_the_template() -> None:
+    parameters = cfn_yaml.load(str(ROOT / "template.yaml"))["Parameters"]
+    told = {name.strip("`"): default.strip("`") for name, default, _ in rows_of("parameter")}
+    assert told == {name: str(one["Default"]) for name, one in parameters.items()}
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        target for page in PAGES for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)`", page.read_text())
+    }
+    shown = set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE))
+    assert shown == {"demo", "test"}
+    assert named | shown <= targets
+
+
+def test_every_call_of_the_reader_that_is_shown_can_be_made() -> None:
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    shown = [call for call in calls if isinstance(call.func, ast.Attribute)]
+    assert shown
+    for call in shown:
+        assert isinstance(call.func, ast.Attribute)
+        signature = inspect.signature(getattr(Reader, call.func.attr))
+        signature.bind(None, *(ast.literal_eval(argument) for argument in call.args))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    package = ROOT / "layers" / "billing_mirror"
+    named = re.findall(r"`((?:functions|flows|adapters|core|tests)/[\w/.]+)`", text)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists() and not (package / name).exists()] == []
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = ROOT / "docs" / "decisions"
+    index = (decisions / "README.md").read_text()
+    assert [page.name for page in decisions.glob("0*.md") if page.name not in index] == []
