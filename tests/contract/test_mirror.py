@@ -145,3 +145,12 @@ async def test_lists_are_kept_apart_by_scope_and_parent(mirror: Mirror) -> None:
 async def test_a_record_is_taken(mirror: Mirror) -> None:
     await mirror.record(TEST, "run:type", NOW, {"compared": 3, "drifts": [{"id": "rcds_1"}]})
     assert await ids(mirror) == set()
+
+
+async def test_many_and_large_objects_are_all_found(mirror: Mirror) -> None:
+    """DynamoDB answers with 16 MB at most for a batch, and with 1 MB for a query."""
+    many = [subject(f"rcds_{number}") for number in range(50)]
+    for one in many:
+        await mirror.put(one, 1, item(one, note="x" * 390_000))
+    assert set(await mirror.heads(many)) == {one.key for one in many}
+    assert await ids(mirror) == {one.id for one in many}

@@ -192,3 +192,28 @@ def test_a_body_of_half_a_megabyte(shelf: Shelf) -> None:
     found = shelf.reader.get("rcds_1")
     assert found is not None
     assert found.body == read(text)
+
+
+def test_what_an_index_still_shows_after_its_removal_is_left_out(
+    shelf: Shelf, table: tuple[DynamoDBClient, str]
+) -> None:
+    shelf.put(subscription())
+    client, name = table
+    client.update_item(
+        TableName=name,
+        Key={"pk": {"S": "test#rcds_1"}, "sk": {"S": "object"}},
+        UpdateExpression="SET deleted = :yes",
+        ExpressionAttributeValues={":yes": {"BOOL": True}},
+    )
+    assert shelf.reader.by_type(SUBSCRIPTION).items == []
+
+
+def test_more_bodies_than_one_answer_of_dynamodb_holds(shelf: Shelf) -> None:
+    for number in range(50):
+        shelf.put(subscription(f"rcds_{number}", note="x" * 390_000))
+    page = shelf.reader.by_type(SUBSCRIPTION)
+    found = {one.id for one in page.items}
+    while page.cursor is not None:
+        page = shelf.reader.by_type(SUBSCRIPTION, cursor=page.cursor)
+        found |= {one.id for one in page.items}
+    assert len(found) == 50

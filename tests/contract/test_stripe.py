@@ -19,6 +19,7 @@ from billing_mirror.flows.ports import Answer, Stripe
 from sandbox.stripe_stand_in.backend import Backend
 from sandbox.stripe_stand_in.client import StandIn
 from sandbox.stripe_stand_in.server import running
+from tests.doubles.clock import ManualClock
 from tests.doubles.stripe import MemoryStripe
 
 KEY = "sk_test_standin"
@@ -263,3 +264,22 @@ def test_a_key_of_no_known_mode_is_a_wrong_setting(adapter: Adapter, text: str) 
 def test_the_key_tells_the_mode(adapter: Adapter, text: str, *, live: bool) -> None:
     adapter.key.text = text
     assert adapter.api().livemode is live
+
+
+async def test_a_429_halves_the_pace(adapter: Adapter) -> None:
+    clock = ManualClock()
+    api = StripeApi(
+        adapter.key,
+        api_base=adapter.stand_in.api_base,
+        preview_version=PREVIEW,
+        pace=Pace(10.0),
+        clock=clock,
+        tally=adapter.tally,
+    )
+    adapter.stand_in.faults(api=[{"status": 429, "reason": "endpoint-rate", "count": 1}])
+    with pytest.raises(Retryable):
+        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
+    started = clock.now()
+    for _ in range(11):
+        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
+    assert clock.now() - started == pytest.approx(10 * 0.2 + 0.1)

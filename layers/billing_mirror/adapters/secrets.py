@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from billing_mirror.core.errors import BadSetting, Retryable
@@ -19,7 +19,7 @@ FORCED_AT_MOST_EVERY = 60.0
 class StoredText:
     """One secret's text."""
 
-    def __init__(self, provider: SecretsProvider, arn: str, clock: Clock) -> None:
+    def __init__(self, provider: BaseProvider, arn: str, clock: Clock) -> None:
         self._provider = provider
         self._arn = arn
         self._clock = clock

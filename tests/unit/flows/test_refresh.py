@@ -1,5 +1,6 @@
 """What a message of the queue ends as."""
 
+import asyncio
 import json
 
 import pytest
@@ -84,6 +85,16 @@ async def test_a_message_within_the_margin_is_not_absorbed(stocked: House) -> No
     stocked.queue.waiting[0].sent_at -= stocked.absorb_margin - 0.5
     [ended] = await stocked.work()
     assert ended.outcome is Outcome.STORED
+
+
+async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_object(stocked: House) -> None:
+    await stocked.deliver(subscription_event())
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    await stocked.queue.send(subscription_event(), group="test")
+    stocked.queue.waiting[0].sent_at -= 100
+    results = await stocked.deliver(subscription_event("canceled"))
+    assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
+    assert stocked.item("rcds_1")["status"] == "canceled"
 
 
 async def test_without_a_margin_nothing_is_absorbed(stocked: House) -> None:
@@ -182,6 +193,15 @@ async def test_a_parent_in_the_url_saves_the_event(house: House) -> None:
     house.stripe.objects[RATE] = rate()
     await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
     assert [asked.path for asked in house.stripe.asked] == [RATE]
+
+
+async def test_a_parent_that_the_mirror_knows_saves_the_event(house: House) -> None:
+    house.stripe.objects[RATE] = rate()
+    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
+    house.clock.advance(100)
+    url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
+    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    assert [asked.path for asked in house.stripe.asked] == [RATE, RATE]
 
 
 async def test_a_parent_that_nobody_knows_ends_in_quarantine(house: House) -> None:
@@ -335,6 +355,16 @@ async def test_an_unforeseen_error_is_given_some_tries_and_never_quoted(stocked:
 async def test_what_is_not_done_in_time_is_tried_again(stocked: House) -> None:
     await stocked.queue.send(subscription_event(), group="test")
     [ended] = await stocked.work(seconds=0)
+    assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")
+
+
+async def test_an_answer_that_comes_too_late_is_not_waited_for(stocked: House) -> None:
+    async def dawdle(_: str) -> None:
+        await asyncio.sleep(60)
+
+    stocked.stripe.before_answer = dawdle
+    await stocked.queue.send(subscription_event(), group="test")
+    [ended] = await stocked.work(seconds=0.05)
     assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")
 
 

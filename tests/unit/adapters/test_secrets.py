@@ -1,0 +1,60 @@
+"""How often Secrets Manager is asked."""
+
+import pytest
+from aws_lambda_powertools.utilities.parameters.base import BaseProvider
+
+from billing_mirror.adapters.secrets import FORCED_AT_MOST_EVERY, StoredSigningSecrets, StoredText
+from billing_mirror.core.errors import BadSetting
+from tests.doubles.clock import ManualClock
+
+
+class Vault(BaseProvider):
+    """Stands where Powertools asks the service; the cache in front of it is Powertools' own."""
+
+    text = "whsec_old"
+    looks = 0
+
+    def _get(self, name: str, **_: object) -> str:  # noqa: ARG002 - the base class names it
+        self.looks += 1
+        return self.text
+
+    def _get_multiple(self, path: str, **_: object) -> dict[str, str]:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+async def test_a_secret_is_looked_up_once_for_many_requests(vault: Vault, clock: ManualClock) -> None:
+    secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
+    assert [await secrets.current() for _ in range(5)] == [("whsec_old",)] * 5
+    assert vault.looks == 1
+
+
+async def test_a_new_secret_is_found_when_it_is_asked_for(vault: Vault, clock: ManualClock) -> None:
+    secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
+    vault.text = "whsec_new whsec_old"
+    clock.advance(FORCED_AT_MOST_EVERY)
+    assert await secrets.refreshed() == ("whsec_new", "whsec_old")
+
+
+async def test_forged_requests_do_not_become_requests_to_it(vault: Vault, clock: ManualClock) -> None:
+    secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
+    clock.advance(FORCED_AT_MOST_EVERY)
+    for _ in range(100):
+        await secrets.refreshed()
+        clock.advance(0.5)
+    assert vault.looks == 2
+
+
+def test_a_text_without_a_signing_secret_is_a_wrong_setting(vault: Vault, clock: ManualClock) -> None:
+    vault.text = "unset"
+    with pytest.raises(BadSetting, match="SIGNING_SECRET_ARN"):
+        StoredSigningSecrets(StoredText(vault, "arn", clock))
