@@ -27,8 +27,8 @@ check: tools-dev  ## look for faults without running anything: format, lint, typ
 sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it running
 	@$(DEV)/python -m sandbox up
 
-sandbox-down: tools-dev  ## end what `make sandbox` started
-	@$(DEV)/python -m sandbox down
+sandbox-down:  ## end what `make sandbox` started
+	@if [ -d .sandbox ]; then $(DEV)/python -m sandbox down; else echo "No sandbox is running."; fi
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build

@@ -12,6 +12,8 @@ import urllib.request
 from pathlib import Path
 
 from sandbox import leash
+from sandbox.deploy import Stripe
+from sandbox.leash import end_in_order
 from sandbox.ministack import MiniStack
 from sandbox.stack import Sandbox, start, stripe_from
 from sandbox.toolchain import ROOT, SetupError, locked
@@ -23,6 +25,7 @@ _PROCESSES = DIRECTORY / "processes.json"
 
 def up() -> None:
     if _running_emulator() is not None:
+        _require_the_same(stripe_from(os.environ))
         print(f"The sandbox is up already; see {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
         return
     _end_processes()  # a stand-in may have survived its emulator
@@ -31,8 +34,23 @@ def up() -> None:
         sandbox = start(DIRECTORY, ending, stripe=stripe_from(os.environ), outlive_us=True, say=_say)
         _write_down(sandbox)
         ending.pop_all()
-    _say(f"Ready after {time.monotonic() - started:.0f} s. Webhooks go to {sandbox.endpoints.webhook_url}")
+    _say(f"Ready after {time.monotonic() - started:.0f} s, with the Stripe at {sandbox.endpoints.stripe_api_base}.")
+    _say(f"Webhooks go to {sandbox.endpoints.webhook_url}")
     _say(f"All addresses are in {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
+
+
+def _require_the_same(wanted: Stripe | None) -> None:
+    """Says so when the sandbox that is up is not the one that is asked for, or has lost its Stripe."""
+    stand_in = json.loads(_PROCESSES.read_text())["stand_in"]
+    used = stand_in["api_base"]
+    if wanted is not None and wanted.api_base != used:
+        raise SetupError(f"A sandbox is up that uses the Stripe at {used}. End it first: `make sandbox-down`.")
+    if wanted is None and stand_in["pid"] is None:
+        raise SetupError(
+            f"A sandbox is up that uses the Stripe at {used}, no stand-in. End it first: `make sandbox-down`."
+        )
+    if wanted is None and not _anything_answers(used):
+        raise SetupError("The sandbox's stand-in for Stripe has died. `make sandbox-down` ends what is left.")
 
 
 def down() -> None:
@@ -95,12 +113,16 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in commands:
         print("Usage: python -m sandbox up | down")
         return 2
+    end_in_order()
     try:
         with locked(ROOT / "build" / "sandbox.lock"):
             commands[arguments[0]]()
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped; nothing is left running.", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.attributes import body_in, from_attributes
-from billing_mirror.core.body import JsonObject, canonical
+from billing_mirror.core.body import JsonObject, differing
 from billing_mirror.core.items import OBJECT, Item
 from sandbox.stripe_stand_in.client import StandIn
 
@@ -75,7 +75,8 @@ def _problem(body: JsonObject | None, item: Item | None) -> str:
         return "missing in the table"
     if not held:
         return "alive at Stripe, removed in the table"
-    return "" if canonical(body_in(item)) == canonical(body) else "another body in the table"
+    fields = differing(body_in(item) or {}, body)
+    return f"{' and '.join(fields)} differ" if fields else ""
 
 
 def _strangers(items: Iterable[Item]) -> list[Difference]:

@@ -13,6 +13,7 @@ from sandbox.toolchain import ROOT, SetupError, child_environment, environment, 
 
 def build(directory: Path) -> Path:
     """The built template, its layers made for the interpreter that the emulator runs functions with."""
+    _require_make()
     target = directory / "build"
     sam(
         directory,
@@ -56,22 +57,28 @@ def packages() -> Path:
 
 
 def _make_layer(source: Path, target: Path) -> None:
-    make = shutil.which("make")
-    if make is None:
-        raise SetupError(
-            "`make` is missing, which builds the layers (Debian, Ubuntu: `sudo apt install make`)."
-        )
     done = subprocess.run(
-        [make, "--silent", f"--directory={source}", "build-DependenciesLayer", f"ARTIFACTS_DIR={target}"],
+        [
+            _require_make(),
+            "--silent",
+            f"--directory={source}",
+            "build-DependenciesLayer",
+            f"ARTIFACTS_DIR={target}",
+        ],
         env={**child_environment(), "LAYER_TARGET": "local", "PYTHON": _python()},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        raise SetupError(
-            f"Building the layer of packages failed:\n  {(done.stderr or done.stdout).strip()[-600:]}"
-        )
+        raise SetupError(f"Building the layer of packages failed:\n  {(done.stderr or done.stdout).strip()[-600:]}")
+
+
+def _require_make() -> str:
+    make = shutil.which("make")
+    if make is None:
+        raise SetupError("`make` is missing, which builds the layers (Debian, Ubuntu: `sudo apt install make`).")
+    return make
 
 
 def _python() -> str:

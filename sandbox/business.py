@@ -47,9 +47,7 @@ class Business:
     def set_up(self) -> None:
         """Prices first, then customers who subscribe."""
         for name in METERS:
-            meter = self._create(
-                "billing.meter", display_name=name, event_name=name.lower().replace(" ", "_")
-            )
+            meter = self._create("billing.meter", display_name=name, event_name=name.lower().replace(" ", "_"))
             self.items.append(self._create(METERED_ITEM, display_name=name, meter=meter))
         prices: tuple[JsonObject, ...] = ({"unit_amount": "0.001"}, GRADUATED, VOLUME)
         first: list[JsonObject] = [
@@ -57,9 +55,7 @@ class Business:
         ]
         self.card = self._create(RATE_CARD, display_name="Pay as you go", rates=first)
         self.enterprise_card = self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
-        self.rates = [
-            str(one["id"]) for one in self.stripe.objects(RATE) if one["body"]["rate_card"] == self.card
-        ]
+        self.rates = [str(one["id"]) for one in self.stripe.objects(RATE) if one["body"]["rate_card"] == self.card]
         for name in CUSTOMERS:
             self._sign_up(name)
 
@@ -89,9 +85,7 @@ class Business:
         customer = self._create("customer", name=name, email=f"{name.lower()}@example.com")
         cadence = self._create(CADENCE, payer={"type": "customer", "customer": customer})
         self.subscriptions.append(
-            self._create(
-                SUBSCRIPTION, billing_cadence=cadence, rate_card=self.card, servicing_status="pending"
-            )
+            self._create(SUBSCRIPTION, billing_cadence=cadence, rate_card=self.card, servicing_status="pending")
         )
 
     def _create(self, type_name: str, **fields: object) -> str:

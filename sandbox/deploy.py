@@ -96,10 +96,7 @@ def _deploy_monitoring(endpoint: str, outputs: Mapping[str, str], api_id: str) -
         "QueueName": outputs["QueueUrl"].rsplit("/", 1)[-1],
         "QuarantineName": outputs["QuarantineUrl"].rsplit("/", 1)[-1],
         "AlarmEmail": "",
-        **{
-            name: outputs[name]
-            for name in ("IngestFunction", "ProcessFunction", "ReconcileFunction", "TableName")
-        },
+        **{name: outputs[name] for name in ("IngestFunction", "ProcessFunction", "ReconcileFunction", "TableName")},
     }
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)
     cloudformation.create_stack(

@@ -50,6 +50,15 @@ def stop(pid: int) -> None:
             process.stdin.close()
 
 
+def end_in_order() -> None:
+    """Lets SIGTERM end this process as Ctrl-C does: by way of everything that tidies up."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
 def end_when_input_ends() -> None:
     sys.stdin.buffer.read()
     os.killpg(0, signal.SIGKILL)

@@ -16,26 +16,27 @@ def mark(good: bool) -> str:
 def verdict(agreement: Agreement) -> str:
     """Ends a sentence that begins with *the table*."""
     if agreement.holds:
-        return f"equals Stripe in all {agreement.objects} objects"
+        unheard = sum(agreement.unheard.values())
+        rest = f"; of {unheard} more no event has told yet" if unheard else ""
+        return f"equals Stripe in {agreement.objects} objects{rest}"
     first = agreement.differences[0]
     more = len(agreement.differences) - 1
     others = f" and {more} more" if more else ""
-    return f"differs from Stripe in {first.type} {_short(first.id)} ({first.problem}){others}"
+    return f"differs from Stripe in {_short(first.id)}: {first.problem}{others}"
 
 
 def mirrored(agreement: Agreement) -> Table:
     """What the table holds, by type."""
     table = Table(title="Mirrored", title_justify="left")
     table.add_column("type")
-    for heading in ("at Stripe", "removed at Stripe", "differences"):
+    for heading in ("equal", "removed, kept as tombstone", "different"):
         table.add_column(heading, justify="right")
     for name in sorted(agreement.alive.keys() | agreement.removed.keys()):
         differing = sum(difference.type == name for difference in agreement.differences)
-        table.add_row(
-            name, str(agreement.alive.get(name, 0)), str(agreement.removed.get(name, 0)), str(differing)
-        )
+        removed = agreement.removed.get(name, 0)
+        table.add_row(name, str(agreement.alive.get(name, 0) - differing), str(removed), str(differing))
     for name, count in sorted(agreement.unheard.items()):
-        table.add_row(f"[dim]{name}[/dim]", f"[dim]{count}[/dim]", "", "[dim]sends no events[/dim]")
+        table.add_row(f"[dim]{name}: {count} at Stripe, which sends no events for them[/dim]")
     return table
 
 
@@ -55,16 +56,20 @@ def drifts(run: Item) -> Table:
 
 def figures(lags: Mapping[str, Sequence[float]], *, events: int, requests: int) -> Table:
     """How fast it was, and what it cost."""
-    table = Table(title="Figures of this run", title_justify="left", show_header=False)
+    table = Table(
+        title="Figures of this run, on this machine and without a rate limit",
+        title_justify="left",
+        show_header=False,
+    )
     table.add_column()
     table.add_column(justify="right")
     for name, milliseconds in lags.items():
         centiles = statistics.quantiles(milliseconds, n=100, method="inclusive")
         shown = f"{centiles[49] / 1000:.2f} s / {centiles[98] / 1000:.2f} s"
         table.add_row(f"event created to stored, p50 / p99, {name}", shown)
-    table.add_row("events delivered", str(events))
-    table.add_row("requests to Stripe for them", str(requests))
-    table.add_row("requests per event", f"{requests / events:.2f}")
+    table.add_row("events that reached the webhook", str(events))
+    table.add_row("requests to Stripe for them, lists and parents included", str(requests))
+    table.add_row("requests for each event", f"{requests / events:.2f}")
     return table
 
 

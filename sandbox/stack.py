@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import secrets
 import shutil
 import sys
@@ -47,8 +48,11 @@ def stripe_from(environ: Mapping[str, str]) -> Stripe | None:
     """The Stripe that the surroundings ask for, or None: then a stand-in is wanted."""
     if not environ.get("STRIPE_API_BASE"):
         return None
+    api_base = environ["STRIPE_API_BASE"].rstrip("/")
+    if not re.fullmatch(r"https?://[^/\s]+", api_base):
+        raise SetupError(f"STRIPE_API_BASE must be an http or https address without a path, not {api_base!r}.")
     return Stripe(
-        api_base=environ["STRIPE_API_BASE"].rstrip("/"),
+        api_base=api_base,
         api_key=environ.get("STRIPE_API_KEY") or f"rk_test_{secrets.token_hex(12)}",
         signing_secret=environ.get("STRIPE_SIGNING_SECRET") or _new_signing_secret(),
     )

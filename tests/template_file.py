@@ -10,7 +10,5 @@ ROOT = Path(__file__).parents[1]
 
 def resource_properties(logical_id: str) -> dict[str, Any]:
     """What template.yaml says of one resource."""
-    properties: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))["Resources"][logical_id][
-        "Properties"
-    ]
+    properties: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))["Resources"][logical_id]["Properties"]
     return properties

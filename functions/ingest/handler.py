@@ -58,7 +58,8 @@ def _body(request: APIGatewayProxyEventV2) -> bytes | None:
 def _report(accepted: Accepted, request_id: str) -> None:
     metrics.add_metric(accepted.metric, MetricUnit.Count, 1)
     notification = accepted.notification
-    logger.info(
+    log = logger.error if accepted.status >= 500 else logger.info
+    log(
         accepted.reason,
         extra={
             "status": accepted.status,

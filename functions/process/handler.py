@@ -45,9 +45,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
     for metric, count in tally.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     return {
-        "batchItemFailures": [
-            {"itemIdentifier": ended.task.received.message_id} for ended in results if ended.later
-        ]
+        "batchItemFailures": [{"itemIdentifier": ended.task.received.message_id} for ended in results if ended.later]
     }
 
 

@@ -19,6 +19,8 @@ from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import world
 
+MOST_NAMED = 50
+"""Ids in one log line; the record has more."""
 SPARE_SECONDS = 30.0
 """What is kept of the function's time for the last fetches and the record."""
 
@@ -49,7 +51,10 @@ def _report(run: Run) -> dict[str, object]:
     metrics.add_metric(Metric.OBJECTS_COMPARED, MetricUnit.Count, run.compared)
     metrics.add_metric(Metric.DRIFT_FOUND, MetricUnit.Count, len(run.upheld))
     metrics.add_metric(Metric.DRIFT_REPAIRED, MetricUnit.Count, len(run.ended(Resolution.REPAIRED)))
-    metrics.add_metric(Metric.DRIFT_UNRESOLVED, MetricUnit.Count, len(run.ended(Resolution.UNRESOLVED)))
+    unresolved = len(run.ended(Resolution.UNRESOLVED))
+    if run.complete or unresolved:
+        # A pass that stopped half-way knows of trouble, but not that there is none.
+        metrics.add_metric(Metric.DRIFT_UNRESOLVED, MetricUnit.Count, unresolved)
     metrics.add_metric(Metric.FALSE_ALARMS, MetricUnit.Count, len(run.ended(Resolution.FALSE_ALARM)))
     if run.complete:
         # Only then: the alarm that watches for passes must not be calmed by one that stopped half-way.
@@ -57,6 +62,8 @@ def _report(run: Run) -> dict[str, object]:
     counts: dict[str, object] = {
         name: value for name, value in run.entry().items() if name not in ("drifts", "expires_at")
     }
+    if unresolved:
+        counts["unresolved_ids"] = [drift.id for drift in run.ended(Resolution.UNRESOLVED)][:MOST_NAMED]
     log = logger.info if run.complete else logger.error
     log(run.reason or "reconciled", extra={"type": run.type, **counts})
     return counts

@@ -4,7 +4,7 @@
 
     reader = Reader("the table's name", scope="live")
     subscription = reader.get("rcds_...")
-    for item in reader.by_customer("cus_...").items: ...
+    for one in reader.by_customer("cus_..."): ...
 
 A list comes in pages of whole objects; give a page's ``cursor`` to the same call for the next one. Objects
 that Stripe has removed are in no list; :meth:`Reader.get` still returns them, with ``deleted`` set and the
@@ -59,6 +59,9 @@ class Page:
 
     items: list[MirroredObject]
     cursor: str | None
+
+    def __iter__(self) -> Iterator[MirroredObject]:
+        return iter(self.items)
 
 
 class Reader:

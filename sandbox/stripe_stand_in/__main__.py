@@ -14,6 +14,7 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread starts: only sigwait takes them
     parser = argparse.ArgumentParser(prog="sandbox.stripe_stand_in", description=__doc__)
     parser.add_argument("--state-file", type=Path, required=True, help="gets address, pid and key")
     parser.add_argument("--key", action="append", help="an API key to accept; generated when not given")
@@ -24,7 +25,6 @@ def main() -> None:
     backend = Backend(keys)
     for context in options.account:
         backend.register(context)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread starts: only sigwait takes them
     with running(backend, options.port) as server:
         state = json.dumps({"api_base": server.api_base, "pid": os.getpid(), "api_key": keys[0]})
         _write_whole(options.state_file, state)

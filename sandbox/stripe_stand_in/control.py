@@ -88,9 +88,7 @@ def _reset_requests(backend: Backend, _: Body) -> Body:
 def _events(backend: Backend, _: Body) -> Body:
     """Every event that exists, sent or dropped."""
     return {
-        "events": [
-            event.notification for account in backend.accounts.values() for event in account.events.values()
-        ]
+        "events": [event.notification for account in backend.accounts.values() for event in account.events.values()]
     }
 
 
@@ -137,6 +135,6 @@ def control(backend: Backend, method: str, path: str, given: Body) -> Body:
     with backend.lock:
         try:
             return call(backend, given)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             message = f"{type(error).__name__}: {error}"
             raise ApiError(400, message, code="invalid_control_call") from error

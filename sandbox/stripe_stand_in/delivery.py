@@ -122,9 +122,7 @@ class Deliveries:
 
     def _make(self, event: Event, copies: int) -> list[Delivery]:
         payload = json.dumps(as_sent(event, self.faults.settings))
-        return [
-            Delivery(event, payload, destination) for destination in self.destinations for _ in range(copies)
-        ]
+        return [Delivery(event, payload, destination) for destination in self.destinations for _ in range(copies)]
 
     def _put(self, delivery: Delivery, wait: float) -> None:
         with self._lock:

@@ -38,9 +38,7 @@ class Token:
             content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             position, older, expected = json.loads(content)
         except ValueError:
-            raise ApiError(
-                400, "The page token is not valid.", code="invalid_page_token", param="page"
-            ) from None
+            raise ApiError(400, "The page token is not valid.", code="invalid_page_token", param="page") from None
         if expected != filters:
             message = "The filters of a list cannot change between its pages."
             raise ApiError(400, message, code="invalid_page_token", param="page")

@@ -58,22 +58,16 @@ def check_parent(view: View, row: ObjectType, parent: str) -> None:
 def includes(row: ObjectType, params: Params) -> list[str]:
     wanted = params.lists.get("include", [])
     if any(name not in row.gated for name in wanted):
-        raise ApiError(
-            400, f"include: one of {', '.join(row.gated)}", code="invalid_parameter", param="include"
-        )
+        raise ApiError(400, f"include: one of {', '.join(row.gated)}", code="invalid_parameter", param="include")
     return wanted
 
 
-def matching(
-    view: View, row: ObjectType, parent: str, params: Params, settings: Body
-) -> list[Positioned[Body]]:
+def matching(view: View, row: ObjectType, parent: str, params: Params, settings: Body) -> list[Positioned[Body]]:
     """Everything a list holds before it is cut into pages, newest first."""
     _check_params(row, params)
     filters = [each for each in row.filters if each.name in params.names]
     _check_filters(view, filters, params)
-    hides_closed = bool(
-        row.closed and row.closed[0] not in params.names and settings["plain_list_hides_canceled"]
-    )
+    hides_closed = bool(row.closed and row.closed[0] not in params.names and settings["plain_list_hides_canceled"])
     bounds = created_bounds(params, int)
     return [
         (position, revision.body)

@@ -104,10 +104,7 @@ def inbox(engine: str | None) -> Inbox:
 
 def _received(client: SQSClient, url: str) -> list[tuple[str, str, str]]:
     answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-    return [
-        (message["ReceiptHandle"], message["Body"], _reason(message))
-        for message in answer.get("Messages", [])
-    ]
+    return [(message["ReceiptHandle"], message["Body"], _reason(message)) for message in answer.get("Messages", [])]
 
 
 def _reason(message: MessageTypeDef) -> str:

@@ -81,9 +81,7 @@ async def test_an_earlier_or_equal_token_is_refused(mirror: Mirror, token: int) 
 
 async def test_of_many_writes_in_any_order_the_highest_token_stays(mirror: Mirror) -> None:
     tokens = random.Random(7).sample(range(1, 31), 30)
-    await asyncio.gather(
-        *(mirror.put(subject(), token, item(subject(), lookup_key=str(token))) for token in tokens)
-    )
+    await asyncio.gather(*(mirror.put(subject(), token, item(subject(), lookup_key=str(token))) for token in tokens))
     assert (await mirror.heads([subject()]))[subject().key].token == 30
     assert await mirror.body(subject()) == subscription(lookup_key="30")
 

@@ -35,9 +35,7 @@ class Shelf:
         self._mirror = DynamoMirror(client, table)
         self.reader = Reader(table, scope="test", client=client)
 
-    def put(
-        self, body: JsonObject, *, customer: str | None = None, text: str = "", **listed: JsonObject
-    ) -> None:
+    def put(self, body: JsonObject, *, customer: str | None = None, text: str = "", **listed: JsonObject) -> None:
         subject = _subject(body)
         members = {RATE: tuple(listed.values())} if listed else {}
         observation = Observation(1_700_000_000.0, "v", "req_1", body, text, members)

@@ -90,8 +90,7 @@ def account(request: pytest.FixtureRequest) -> Account:
         adapter.api(),
         lambda name: str(stand_in.create("customer", {"name": name})["id"]),
         lambda count: [
-            str(stand_in.create("v2.billing.rate_card", {"display_name": f"Card {n}"})["id"])
-            for n in range(count)
+            str(stand_in.create("v2.billing.rate_card", {"display_name": f"Card {n}"})["id"]) for n in range(count)
         ],
     )
 
@@ -258,9 +257,7 @@ def test_a_key_of_no_known_mode_is_a_wrong_setting(adapter: Adapter, text: str) 
         adapter.api()
 
 
-@pytest.mark.parametrize(
-    ("text", "live"), [("rk_live_a1", True), ("sk_test_a1", False), ("sk_org_live_a1", True)]
-)
+@pytest.mark.parametrize(("text", "live"), [("rk_live_a1", True), ("sk_test_a1", False), ("sk_org_live_a1", True)])
 def test_the_key_tells_the_mode(adapter: Adapter, text: str, *, live: bool) -> None:
     adapter.key.text = text
     assert adapter.api().livemode is live
@@ -283,3 +280,12 @@ async def test_a_429_halves_the_pace(adapter: Adapter) -> None:
     for _ in range(11):
         await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
     assert clock.now() - started == pytest.approx(10 * 0.2 + 0.1)
+
+
+@pytest.mark.parametrize("text", ["sk_live_1", "unset"])
+async def test_a_key_of_another_mode_is_not_used(adapter: Adapter, text: str) -> None:
+    api = adapter.api()
+    adapter.key.text = text
+    with pytest.raises(Retryable):
+        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
+    assert adapter.stand_in.requests()["total"] == 0

@@ -24,17 +24,14 @@ def rows_of(heading: str) -> list[list[str]]:
 
 
 def how_it_is_reached(row: ObjectType) -> str:
-    owners = [
-        other.name for other in catalog.TYPES.values() for list_ in other.members if list_.type == row.name
-    ]
+    owners = [other.name for other in catalog.TYPES.values() for list_ in other.members if list_.type == row.name]
     lists = [f"the list of its {owner.rpartition('.')[2].replace('_', ' ')}" for owner in owners]
     return ", ".join(["events", *lists, *(["reconcile"] if row in catalog.RECONCILED else [])])
 
 
 def test_the_readme_lists_the_types_of_the_catalog() -> None:
     assert rows_of("type") == [
-        [f"`{row.name}`", str(row.nature), f"`{row.prefix}`", how_it_is_reached(row)]
-        for row in catalog.TYPES.values()
+        [f"`{row.name}`", str(row.nature), f"`{row.prefix}`", how_it_is_reached(row)] for row in catalog.TYPES.values()
     ]
 
 
@@ -46,9 +43,7 @@ def test_the_readme_lists_the_parameters_of_the_template() -> None:
 
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {
-        target for page in PAGES for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)`", page.read_text())
-    }
+    named = {target for page in PAGES for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)`", page.read_text())}
     shown = set(re.findall(r"^make ([a-z-]+)", README, re.MULTILINE))
     assert shown == {"demo", "test"}
     assert named | shown <= targets

@@ -18,6 +18,7 @@ class MemoryMirror:
         self.counters: dict[str, Claim] = {}
         self.records: dict[tuple[str, str], Item] = {}
         self.down = False
+        self.writes_fail = False
 
     async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
         self._require_up()
@@ -35,6 +36,8 @@ class MemoryMirror:
 
     async def put(self, subject: Subject, token: int, item: Item) -> bool:
         self._require_up()
+        if self.writes_fail:
+            raise Retryable("the table takes no writes")
         if not self._newer(subject, token):
             return False
         self.objects[subject.key] = {**item, "token": token}
@@ -44,11 +47,7 @@ class MemoryMirror:
         self._require_up()
         if not self._newer(subject, token):
             return False
-        kept = {
-            name: value
-            for name, value in self.objects.get(subject.key, {}).items()
-            if name not in INDEX_COLUMNS
-        }
+        kept = {name: value for name, value in self.objects.get(subject.key, {}).items() if name not in INDEX_COLUMNS}
         self.objects[subject.key] = {**kept, **tombstone, "token": token}
         return True
 

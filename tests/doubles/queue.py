@@ -53,10 +53,7 @@ class MemoryQueue:
         for message in batch:
             message.receive_count += 1
             message.visible_at = now + self.visibility
-        return [
-            Received(one.message_id, one.message_id, one.body, one.sent_at, one.receive_count)
-            for one in batch
-        ]
+        return [Received(one.message_id, one.message_id, one.body, one.sent_at, one.receive_count) for one in batch]
 
     def delete(self, receipt: str) -> None:
         self.waiting = [message for message in self.waiting if message.message_id != receipt]

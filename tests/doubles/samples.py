@@ -92,10 +92,18 @@ def event(
     return json.dumps(notification)
 
 
-def subscription_event(name: str = "servicing_activated", identifier: str = "rcds_1", **fields: Json) -> str:
+def subscription_event(
+    name: str = "servicing_activated",
+    identifier: str = "rcds_1",
+    *,
+    at: float = 1_700_000_000.0,
+    livemode: bool = False,
+    **fields: Json,
+) -> str:
     return event(
         f"v2.billing.rate_card_subscription.{name}",
-        {**subscription(identifier), "livemode": fields.pop("livemode", False)},
+        subscription(identifier, livemode=livemode),
         url=f"/v2/billing/rate_card_subscriptions/{identifier}",
+        at=at,
         **fields,  # type: ignore[arg-type]
     )

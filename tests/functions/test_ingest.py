@@ -47,9 +47,7 @@ def answer(load: Load, event: dict[str, Any]) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("name", ["stripe-signature", "Stripe-Signature", "STRIPE-SIGNATURE"])
-def test_a_signed_event_is_queued_whatever_the_case_of_the_header(
-    cloud: Cloud, load: Load, name: str
-) -> None:
+def test_a_signed_event_is_queued_whatever_the_case_of_the_header(cloud: Cloud, load: Load, name: str) -> None:
     body = subscription_event()
     assert answer(load, request(body, sign(body), name=name)) == (200, "accepted")
     assert [read_message(one) for one in cloud.waiting(cloud.queue_url)] == [read_message(body)]
@@ -74,9 +72,7 @@ def test_a_body_in_base64_is_judged_as_the_bytes_it_stands_for(cloud: Cloud, loa
     ],
     ids=["not base64", "not UTF-8", "too large", "too large in base64", "far too large", "none"],
 )
-def test_a_bad_body_is_refused(
-    cloud: Cloud, load: Load, body: str | None, encoded: bool, status: int
-) -> None:
+def test_a_bad_body_is_refused(cloud: Cloud, load: Load, body: str | None, encoded: bool, status: int) -> None:
     assert answer(load, request(body, sign("x"), base64_encoded=encoded))[0] == status
     assert cloud.waiting(cloud.queue_url) == cloud.waiting(cloud.quarantine_url) == []
 

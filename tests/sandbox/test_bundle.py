@@ -86,9 +86,7 @@ def test_an_outage_of_stripe_heals_by_itself(bundle: Bundle, shop: Shop) -> None
     ],
     ids=str,
 )
-def test_a_hiccup_of_stripe_delays_and_loses_nothing(
-    bundle: Bundle, shop: Shop, fault: dict[str, object]
-) -> None:
+def test_a_hiccup_of_stripe_delays_and_loses_nothing(bundle: Bundle, shop: Shop, fault: dict[str, object]) -> None:
     bundle.stripe.faults(api=[{**fault, "count": 3}])
     shop.subscription()
     require_equal(bundle)

@@ -83,13 +83,9 @@ class Wire:
 
     api_base: str
 
-    def open(
-        self, path: str, *, key: str = KEY, version: str | None = PREVIEW, **headers: str
-    ) -> HTTPResponse:
+    def open(self, path: str, *, key: str = KEY, version: str | None = PREVIEW, **headers: str) -> HTTPResponse:
         connection = HTTPConnection(urlsplit(self.api_base).netloc, timeout=5)
-        given = {"Authorization": f"Bearer {key}"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
+        given = {"Authorization": f"Bearer {key}"} | {name.replace("_", "-"): value for name, value in headers.items()}
         if version:
             given["Stripe-Version"] = version
         connection.request("GET", path, headers=given)

@@ -70,9 +70,7 @@ class TestStatuses:
             get()
         assert failed.value.http_status == 503
 
-    @pytest.mark.parametrize(
-        ("status", "should_retry", "calls"), [(500, False, 1), (429, True, 2), (429, None, 1)]
-    )
+    @pytest.mark.parametrize(("status", "should_retry", "calls"), [(500, False, 1), (429, True, 2), (429, None, 1)])
     def test_the_sdk_obeys_should_retry(
         self, stand_in: StandIn, get: Get, status: int, should_retry: bool | None, calls: int
     ) -> None:
@@ -122,9 +120,7 @@ class TestBrokenBodies:
         with pytest.raises(stripe.APIConnectionError):
             get()
 
-    def test_a_slow_answer_was_made_before_the_wait(
-        self, stand_in: StandIn, get: Get, catalogue: Catalogue
-    ) -> None:
+    def test_a_slow_answer_was_made_before_the_wait(self, stand_in: StandIn, get: Get, catalogue: Catalogue) -> None:
         stand_in.faults(api=[{"slow": 0.2, "count": 1}])
         start = time.monotonic()
         assert get(f"{PATH}/{catalogue.card}").code == 200
@@ -138,9 +134,7 @@ class TestBrokenBodies:
 
 
 class TestRateLimits:
-    def test_an_endpoint_is_limited_whatever_the_id(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
-    ) -> None:
+    def test_an_endpoint_is_limited_whatever_the_id(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         stand_in.faults(rate_limit={"endpoint": 2})
         paths = [f"{PATH}/{catalogue.card}", f"{PATH}/rcd_x", f"{PATH}/{catalogue.card}"]
         assert [wire.get(path).status for path in paths] == [200, 404, 429]

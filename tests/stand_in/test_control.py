@@ -27,13 +27,9 @@ class TestTruth:
 
 
 class TestSilence:
-    def test_silent_changes_have_no_events_at_all(
-        self, stand_in: StandIn, catalogue: Catalogue, inbox: Inbox
-    ) -> None:
+    def test_silent_changes_have_no_events_at_all(self, stand_in: StandIn, catalogue: Catalogue, inbox: Inbox) -> None:
         before = stand_in.events()
-        made = stand_in.create(
-            "v2.billing.rate_card_subscription", catalogue.subscription_fields, silent=True
-        )
+        made = stand_in.create("v2.billing.rate_card_subscription", catalogue.subscription_fields, silent=True)
         stand_in.transition(made["id"], "canceled", silent=True)
         stand_in.update(made["id"], {"metadata": {"a": "1"}}, silent=True)
         stand_in.remove(catalogue.customer, silent=True)

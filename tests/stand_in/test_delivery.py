@@ -142,9 +142,7 @@ class TestEmission:
         stand_in.emit({"id": "evt_mine", "type": "v9.novelty"}, fetchable=True, data={"a": 1})
         assert wire.get("/v2/core/events/evt_mine").body["data"] == {"a": 1}
 
-    def test_a_ping_is_parsed_by_the_sdk(
-        self, stand_in: StandIn, sdk: stripe.StripeClient, inbox: Inbox
-    ) -> None:
+    def test_a_ping_is_parsed_by_the_sdk(self, stand_in: StandIn, sdk: stripe.StripeClient, inbox: Inbox) -> None:
         stand_in.ping()
         stand_in.settle()
         (received,) = inbox.received

@@ -16,9 +16,7 @@ class TestList:
         types = [event.type for event in page.auto_paging_iter()]
         assert types == [event["type"] for event in reversed(stand_in.events())]
 
-    def test_the_sdk_filters_by_type_object_and_time(
-        self, sdk: stripe.StripeClient, catalogue: Catalogue
-    ) -> None:
+    def test_the_sdk_filters_by_type_object_and_time(self, sdk: stripe.StripeClient, catalogue: Catalogue) -> None:
         events = sdk.v2.core.events
         types = ["v1.customer.created", "v2.billing.cadence.created"]
         assert {event.type for event in events.list({"types": types}).data} == set(types)
@@ -41,9 +39,7 @@ class TestRetrieve:
     def event_id(self, stand_in: StandIn, event_type: str) -> str:
         return next(str(event["id"]) for event in stand_in.events() if event["type"] == event_type)
 
-    def test_data_is_in_the_fetched_event_only(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
-    ) -> None:
+    def test_data_is_in_the_fetched_event_only(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         identifier = self.event_id(stand_in, "v2.billing.rate_card_rate.created")
         data = wire.get(f"/v2/core/events/{identifier}").body["data"]
         assert set(data) == {"billable_item", "created", "rate_card", "rate_card_version"}
@@ -63,9 +59,7 @@ class TestRetrieve:
         event = sdk.v2.core.events.retrieve(self.event_id(stand_in, "v1.customer.created"))
         assert isinstance(event, stripe.events.V1CustomerCreatedEvent)
 
-    def test_events_are_kept_for_a_time_only(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
-    ) -> None:
+    def test_events_are_kept_for_a_time_only(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         assert catalogue
         identifier = self.event_id(stand_in, "v1.customer.created")
         stand_in.faults(event_retention_seconds=0)
@@ -102,9 +96,7 @@ class TestNotification:
     ) -> None:
         for placeholder in (True, False):
             stand_in.faults(placeholder_urls=placeholder)
-            rate = stand_in.create(
-                "v2.billing.rate_card_rate", {"metered_item": catalogue.item}, parent=catalogue.card
-            )
+            rate = stand_in.create("v2.billing.rate_card_rate", {"metered_item": catalogue.item}, parent=catalogue.card)
             stand_in.settle()
             parent = ":rate_card_id" if placeholder else catalogue.card
             urls = {each.notification["related_object"]["url"] for each in inbox.received}

@@ -13,18 +13,14 @@ SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"
 def items(stand_in: StandIn, catalogue: Catalogue) -> list[str]:
     """Six metered items, newest first."""
     made = [
-        stand_in.create("v2.billing.metered_item", {"display_name": str(number), "meter": catalogue.meter})[
-            "id"
-        ]
+        stand_in.create("v2.billing.metered_item", {"display_name": str(number), "meter": catalogue.meter})["id"]
         for number in range(5)
     ]
     return [*reversed(made), catalogue.item]
 
 
 class TestV2Pages:
-    def test_a_walk_by_next_page_url_sees_everything_once(
-        self, sdk: stripe.StripeClient, items: list[str]
-    ) -> None:
+    def test_a_walk_by_next_page_url_sees_everything_once(self, sdk: stripe.StripeClient, items: list[str]) -> None:
         seen, url = [], "/v2/billing/metered_items?limit=2"
         while url:
             assert url.startswith("/v2/")
@@ -52,9 +48,7 @@ class TestV2Pages:
         url = wire.get("/v2/billing/metered_items?limit=2").body["next_page_url"]
         assert wire.get(f"{url}&lookup_keys[0]=a").status == 400
 
-    @pytest.mark.parametrize(
-        "query", ["limit=0", "limit=101", "limit=x", "page=x", "color=red", "created[gt]=1"]
-    )
+    @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "page=x", "color=red", "created[gt]=1"])
     def test_bad_parameters_are_refused(self, wire: Wire, query: str) -> None:
         assert wire.get(f"/v2/billing/metered_items?{query}").status == 400
 

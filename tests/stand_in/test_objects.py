@@ -18,9 +18,7 @@ def told(catalogue: Catalogue, inbox: Inbox) -> Inbox:
 class TestRateCards:
     def rates(self, wire: Wire, card: str, version: str = "") -> set[str]:
         return set(
-            wire.ids(
-                f"/v2/billing/rate_cards/{card}/rates" + (f"?rate_card_version={version}" if version else "")
-            )
+            wire.ids(f"/v2/billing/rate_cards/{card}/rates" + (f"?rate_card_version={version}" if version else ""))
         )
 
     def test_a_new_rate_makes_a_version_that_becomes_live(
@@ -42,13 +40,11 @@ class TestRateCards:
             "v2.billing.rate_card_version.created",
         ]
 
-    def test_every_version_keeps_its_own_rates(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
-    ) -> None:
+    def test_every_version_keeps_its_own_rates(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         (kept,) = self.rates(wire, catalogue.card)
-        rate = stand_in.create(
-            "v2.billing.rate_card_rate", {"metered_item": catalogue.item}, parent=catalogue.card
-        )["id"]
+        rate = stand_in.create("v2.billing.rate_card_rate", {"metered_item": catalogue.item}, parent=catalogue.card)[
+            "id"
+        ]
         stand_in.remove(rate)
         newest, middle, oldest = wire.ids(f"/v2/billing/rate_cards/{catalogue.card}/versions")
         assert self.rates(wire, catalogue.card, newest) == {kept}
@@ -92,9 +88,7 @@ class TestRateCards:
         assert wire.get(f"/v2/billing/rate_cards/{catalogue.card}").body["live_version"] == version["id"]
         assert self.rates(wire, catalogue.card) == before
 
-    def test_a_rate_embeds_its_item_and_writes_decimals_as_text(
-        self, stand_in: StandIn, catalogue: Catalogue
-    ) -> None:
+    def test_a_rate_embeds_its_item_and_writes_decimals_as_text(self, stand_in: StandIn, catalogue: Catalogue) -> None:
         tiers = [{"up_to_decimal": 10, "unit_amount": "1.5"}, {"up_to_inf": "inf", "unit_amount": "1"}]
         rate = stand_in.create(
             "v2.billing.rate_card_rate",
@@ -111,15 +105,11 @@ class TestRateCards:
 
     def test_a_change_that_fails_halfway_leaves_nothing(self, stand_in: StandIn, wire: Wire) -> None:
         with pytest.raises(ControlError):
-            stand_in.create(
-                "v2.billing.rate_card", {"display_name": "x", "rates": [{"metered_item": "bli_x"}]}
-            )
+            stand_in.create("v2.billing.rate_card", {"display_name": "x", "rates": [{"metered_item": "bli_x"}]})
         assert stand_in.objects("v2.billing.rate_card") == []
         assert wire.ids("/v2/billing/rate_cards") == []
 
-    def test_a_rate_is_found_only_under_its_own_card(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
-    ) -> None:
+    def test_a_rate_is_found_only_under_its_own_card(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         other = stand_in.create("v2.billing.rate_card", {"display_name": "Other"})["id"]
         (rate,) = self.rates(wire, catalogue.card)
         assert wire.get(f"/v2/billing/rate_cards/{other}/rates/{rate}").status == 404
@@ -148,9 +138,7 @@ class TestSubscriptions:
         stand_in.settle()
         assert sorted(told.types) == [f"{SUBSCRIPTION}.activated", f"{SUBSCRIPTION}.servicing_activated"]
 
-    def test_a_pending_one_is_told_by_no_event(
-        self, stand_in: StandIn, catalogue: Catalogue, told: Inbox
-    ) -> None:
+    def test_a_pending_one_is_told_by_no_event(self, stand_in: StandIn, catalogue: Catalogue, told: Inbox) -> None:
         stand_in.create(SUBSCRIPTION, catalogue.subscription_fields | {"servicing_status": "pending"})
         stand_in.settle()
         assert told.types == []

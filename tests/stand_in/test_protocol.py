@@ -21,9 +21,7 @@ class TestKeys:
         assert reply.status == 401
         assert reply.body["error"]["type"] == "invalid_request_error"
 
-    def test_the_key_decides_the_mode_and_each_mode_has_its_own_data(
-        self, stand_in: StandIn, wire: Wire
-    ) -> None:
+    def test_the_key_decides_the_mode_and_each_mode_has_its_own_data(self, stand_in: StandIn, wire: Wire) -> None:
         tested = stand_in.create("customer")
         live = stand_in.create("customer", livemode=True)
         assert (tested["livemode"], live["livemode"]) == (False, True)

@@ -18,9 +18,7 @@ class TestReads:
         path = f"/v1/customers/{stand_in.create('customer')['id']}"
         assert [wire.get(path).status for _ in range(2)] == [404, 200]
 
-    def test_what_was_just_removed_is_there_at_first(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
-    ) -> None:
+    def test_what_was_just_removed_is_there_at_first(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         stand_in.faults(stale_reads={"reads": 1})
         stand_in.remove(catalogue.customer)
         path = f"/v1/customers/{catalogue.customer}"

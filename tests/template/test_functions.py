@@ -103,9 +103,7 @@ def test_no_right_is_for_every_resource() -> None:
     policies = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
     allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
     assert [statement for statement in allowed if "*" in listed(statement["Resource"])] == []
-    assert [
-        statement for statement in allowed if any("*" in action for action in listed(statement["Action"]))
-    ] == []
+    assert [statement for statement in allowed if any("*" in action for action in listed(statement["Action"]))] == []
 
 
 def test_ingest_knows_nothing_of_the_stripe_key() -> None:

@@ -35,15 +35,11 @@ def test_nested_stack_is_given_exactly_what_it_asks_for() -> None:
 
 @pytest.mark.parametrize("template", [BUNDLE, MONITORING], ids=["bundle", "monitoring"])
 def test_every_parameter_says_what_it_is_for(template: dict[str, Any]) -> None:
-    assert [
-        name for name, parameter in template["Parameters"].items() if not parameter.get("Description")
-    ] == []
+    assert [name for name, parameter in template["Parameters"].items() if not parameter.get("Description")] == []
 
 
 def test_data_and_secrets_survive_their_stack() -> None:
-    kept = {
-        name for name, resource in BUNDLE["Resources"].items() if _policies(resource) == ("Retain", "Retain")
-    }
+    kept = {name for name, resource in BUNDLE["Resources"].items() if _policies(resource) == ("Retain", "Retain")}
     assert kept == {"Table", "SigningSecret", "StripeKey"}
 
 

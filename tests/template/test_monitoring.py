@@ -91,9 +91,7 @@ def test_the_alarms_watch_what_they_are_for() -> None:
     assert {name: _watched(alarm) for name, alarm in ALARMS.items()} == WATCHED
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == "BillingMirror"]
-)
+@pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == "BillingMirror"])
 def test_an_alarm_looks_where_its_metric_is_emitted(name: str) -> None:
     alarm = ALARMS[name]
     dimensions = _dimensions(alarm)

@@ -18,9 +18,7 @@ def test_keys_of_the_table() -> None:
 
 
 def test_keys_of_the_indexes() -> None:
-    assert {
-        index["IndexName"]: _keys(index) for index in properties("Table")["GlobalSecondaryIndexes"]
-    } == INDEXES
+    assert {index["IndexName"]: _keys(index) for index in properties("Table")["GlobalSecondaryIndexes"]} == INDEXES
 
 
 def test_indexes_hold_keys_only() -> None:

@@ -198,14 +198,14 @@ def test_a_type_is_named_in_the_catalog_and_nowhere_else() -> None:
     assert named == []
 
 
-def test_only_one_place_catches_every_exception() -> None:
+def test_every_exception_is_caught_only_where_one_object_must_not_harm_others() -> None:
     caught = [
         dotted(path)
         for path in modules(PACKAGE, FUNCTIONS)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ExceptHandler) and _is_blind(node.type)
     ]
-    assert caught == ["billing_mirror.flows.refresh"]
+    assert sorted(caught) == ["billing_mirror.flows.reconcile", "billing_mirror.flows.refresh"]
 
 
 def _is_blind(caught: ast.expr | None) -> bool:

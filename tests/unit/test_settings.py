@@ -42,19 +42,13 @@ EVERY_VARIABLE = [(settings, given, name) for settings, given in FUNCTIONS for n
 
 MALFORMED = [
     *(("STRIPE_API_BASE", value) for value in ("api.stripe.com", "ftp://api.stripe.com", "https://")),
-    *(
-        ("STRIPE_API_BASE", value)
-        for value in ("https://api.stripe.com/", "https://a b", "https://a\n", " https://a")
-    ),
+    *(("STRIPE_API_BASE", value) for value in ("https://api.stripe.com/", "https://a b", "https://a\n", " https://a")),
     *(
         ("STRIPE_PREVIEW_VERSION", value)
         for value in ("preview", "2026-10-14", "2026-1-1.preview", "x2026-10-14.preview")
     ),
     *(("STRIPE_PREVIEW_VERSION", value) for value in ("2026-10-14.preview\n", "2026-10-14.preview\r\nX: y")),
-    *(
-        ("STRIPE_REQUESTS_PER_SECOND", value)
-        for value in ("", "0", "-1", "1001", "nan", "inf", "many", "1,5")
-    ),
+    *(("STRIPE_REQUESTS_PER_SECOND", value) for value in ("", "0", "-1", "1001", "nan", "inf", "many", "1,5")),
     *(("MAX_CONCURRENCY", value) for value in ("", "0", "-1", "1001", "2.5", "many")),
     *(("ABSORB_MARGIN_SECONDS", value) for value in ("", "-0.1", "3601", "nan", "inf", "off")),
 ]
@@ -117,9 +111,7 @@ class TestBadSettings:
 
     @pytest.mark.parametrize(("settings", "given", "name"), EVERY_VARIABLE)
     def test_one_that_is_empty_is_named(self, settings: Settings, given: dict[str, str], name: str) -> None:
-        assert sentence(settings, given | {name: ""}).startswith(
-            f"the environment variable {name} is wrong: "
-        )
+        assert sentence(settings, given | {name: ""}).startswith(f"the environment variable {name} is wrong: ")
 
     @pytest.mark.parametrize(("name", "value"), MALFORMED)
     def test_one_that_is_malformed_is_named(self, name: str, value: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from billing_mirror.core.errors import Retryable
 
@@ -47,6 +47,8 @@ def passing_failures(service: str) -> Iterator[None]:
         if code in _PASSING or status >= 500:
             raise Retryable(f"{service} answered {code or status}") from error
         raise
+    except ParamValidationError:
+        raise  # our own mistake: it will not pass
     except BotoCoreError as error:
         raise Retryable(f"{service} cannot be reached ({type(error).__name__})") from error
 

@@ -46,8 +46,7 @@ class DynamoMirror:
     async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
         items = await self._items(subjects, CLAIM, ("claimed", "claimed_at"))
         return {
-            key: Claim(_integer(item, "claimed"), times.seconds(str(item["claimed_at"])))
-            for key, item in items.items()
+            key: Claim(_integer(item, "claimed"), times.seconds(str(item["claimed_at"]))) for key, item in items.items()
         }
 
     async def claim(self, subject: Subject, now: float) -> int:
@@ -89,9 +88,7 @@ class DynamoMirror:
                 ),
                 ConditionExpression=NEWER,
                 ExpressionAttributeNames={f"#{name}": name for name in (*columns, *removed)},
-                ExpressionAttributeValues=to_attributes(
-                    {f":{name}": value for name, value in columns.items()}
-                ),
+                ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in columns.items()}),
             )
         )
 
@@ -131,9 +128,7 @@ class DynamoMirror:
                 raise
         return True
 
-    async def _items(
-        self, subjects: Iterable[Subject], sort_key: str, columns: Sequence[str]
-    ) -> dict[str, Item]:
+    async def _items(self, subjects: Iterable[Subject], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
         keys = sorted({subject.key for subject in subjects})
         found: dict[str, Item] = {}
         for start in range(0, len(keys), MOST_KEYS):

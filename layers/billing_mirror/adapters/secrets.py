@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from threading import Lock
 
 from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
@@ -17,30 +18,37 @@ FORCED_AT_MOST_EVERY = 60.0
 
 
 class StoredText:
-    """One secret's text."""
+    """One secret's text. While Secrets Manager does not answer, the last text that it gave."""
 
     def __init__(self, provider: BaseProvider, arn: str, clock: Clock) -> None:
         self._provider = provider
         self._arn = arn
         self._clock = clock
-        self._last_forced = clock.now()
+        self._last_forced = -FORCED_AT_MOST_EVERY
+        self._last_text: str | None = None
+        self._forcing = Lock()
 
     def current(self) -> str:
         return self._read(force=False)
 
     def refreshed(self) -> str:
-        now = self._clock.now()
-        if now - self._last_forced < FORCED_AT_MOST_EVERY:
-            return self.current()
-        self._last_forced = now
-        return self._read(force=True)
+        # One at a time: who waits here finds the new text, not the one that has just been refused.
+        with self._forcing:
+            now = self._clock.now()
+            if now - self._last_forced < FORCED_AT_MOST_EVERY:
+                return self.current()
+            self._last_forced = now
+            return self._read(force=True)
 
     def _read(self, *, force: bool) -> str:
         try:
             text = self._provider.get(self._arn, max_age=REREAD_AFTER, force_fetch=force)
         except GetParameterError as error:
-            raise Retryable("Secrets Manager does not give out the secret") from error
-        return text.strip() if isinstance(text, str) else ""
+            if self._last_text is None:
+                raise Retryable("Secrets Manager does not give out the secret") from error
+            return self._last_text
+        self._last_text = text.strip() if isinstance(text, str) else ""
+        return self._last_text
 
 
 class StoredSigningSecrets:

@@ -37,14 +37,21 @@ class SqsQueue:
 
     async def quarantine(self, body: str, *, reason: str) -> None:
         with passing_failures(SERVICE):
-            await asyncio.to_thread(
-                self._client.send_message,
-                QueueUrl=self._quarantine_url,
-                MessageBody=_allowed(body) or "(empty)",
-                MessageAttributes={
-                    "reason": {"DataType": "String", "StringValue": _allowed(reason)[:LONGEST_REASON] or "?"}
-                },
-            )
+            try:
+                await asyncio.to_thread(
+                    self._client.send_message,
+                    QueueUrl=self._quarantine_url,
+                    MessageBody=_allowed(body) or "(empty)",
+                    MessageAttributes={
+                        "reason": {
+                            "DataType": "String",
+                            "StringValue": _allowed(reason)[:LONGEST_REASON] or "?",
+                        }
+                    },
+                )
+            except ClientError as error:
+                # Then it stays in the queue, which moves it to quarantine in the end.
+                raise Retryable("SQS does not take the message into quarantine") from error
 
     async def postpone(self, receipt: str, seconds: int) -> None:
         with passing_failures(SERVICE):
@@ -65,15 +72,10 @@ def _allowed(text: str) -> str:
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     """
-    return "".join(
-        character if _is_allowed(ord(character)) else f"\\u{ord(character):04x}" for character in text
-    )
+    return "".join(character if _is_allowed(ord(character)) else f"\\u{ord(character):04x}" for character in text)
 
 
 def _is_allowed(point: int) -> bool:
     return (
-        point in (0x9, 0xA, 0xD)
-        or 0x20 <= point <= 0xD7FF
-        or 0xE000 <= point <= 0xFFFD
-        or 0x10000 <= point <= 0x10FFFF
+        point in (0x9, 0xA, 0xD) or 0x20 <= point <= 0xD7FF or 0xE000 <= point <= 0xFFFD or 0x10000 <= point <= 0x10FFFF
     )

@@ -103,13 +103,13 @@ class StripeApi:
             raise
 
     def _get(self, path: str, options: Mapping[str, object], version: str) -> Answer:
-        key = self._key.current()
+        key = self._same_mode(self._key.current())
         try:
             try:
                 response = self._request(path, key, options)
             except stripe.AuthenticationError:
                 # The key may have been rolled since it was read.
-                newer = self._key.refreshed()
+                newer = self._same_mode(self._key.refreshed())
                 if newer == key:
                     raise
                 response = self._request(path, newer, options)
@@ -122,6 +122,15 @@ class StripeApi:
         except bodies.Malformed as error:
             raise Retryable(f"Stripe's answer cannot be read: {error}") from error
         return Answer(body, response.body, version, response.request_id or "")
+
+    def _same_mode(self, key: str) -> str:
+        """The key, unless it was replaced by one that sees other data: live under test, or no key at all."""
+        try:
+            if is_live(key) == self._livemode:
+                return key
+        except BadSetting as error:
+            raise Retryable(str(error)) from error
+        raise Retryable("the Stripe key was replaced by one of the other mode; the next container will use it")
 
     def _request(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
         self._tally.add(Metric.STRIPE_REQUESTS)

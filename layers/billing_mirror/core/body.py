@@ -45,9 +45,7 @@ def depth(value: Json) -> int:
     layer: list[Json] = [value]
     while containers := [part for part in layer if isinstance(part, dict | list)]:
         levels += 1
-        layer = [
-            child for part in containers for child in (part.values() if isinstance(part, dict) else part)
-        ]
+        layer = [child for part in containers for child in (part.values() if isinstance(part, dict) else part)]
     return levels
 
 
@@ -66,9 +64,7 @@ def canonical(value: Json) -> str:
     A number that is no integer is written as ``{"<digits>e<exponent>": null}``, which no body can be: its
     null members are gone. JSON text has many ways to write it, and Python's encoder none that is exact.
     """
-    return json.dumps(
-        _without_nulls(value), default=_decimal, sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    return json.dumps(_without_nulls(value), default=_decimal, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: Json) -> str:
@@ -78,9 +74,7 @@ def digest(value: Json) -> str:
 
 def differing(one: JsonObject, other: JsonObject) -> list[str]:
     """The top-level members in which two bodies differ, sorted."""
-    return sorted(
-        name for name in one.keys() | other.keys() if canonical(one.get(name)) != canonical(other.get(name))
-    )
+    return sorted(name for name in one.keys() | other.keys() if canonical(one.get(name)) != canonical(other.get(name)))
 
 
 def at(value: Json, path: str) -> Json:

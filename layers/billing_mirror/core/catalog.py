@@ -156,15 +156,12 @@ _RATE_CARD_SUBSCRIPTION = ObjectType(
 )
 
 TYPES: Mapping[str, ObjectType] = MappingProxyType(
-    {
-        row.name: row
-        for row in (_METERED_ITEM, _RATE_CARD, _RATE, _RATE_CARD_VERSION, _CADENCE, _RATE_CARD_SUBSCRIPTION)
-    }
+    {row.name: row for row in (_METERED_ITEM, _RATE_CARD, _RATE, _RATE_CARD_VERSION, _CADENCE, _RATE_CARD_SUBSCRIPTION)}
 )
 """Every row, by name; a type that others point to comes before them."""
 
-RECONCILED = (_RATE_CARD_SUBSCRIPTION,)
-"""What a reconcile pass compares with Stripe, in this order."""
+RECONCILED = (_RATE_CARD_SUBSCRIPTION, _CADENCE, _RATE_CARD, _METERED_ITEM)
+"""What reconcile compares with Stripe, in this order: what customers are billed by comes first."""
 
 IGNORED_EVENTS = frozenset({"v2.core.event_destination.ping"})
 """Event types that are acknowledged and say nothing about billing."""

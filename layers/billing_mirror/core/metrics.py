@@ -8,6 +8,8 @@ class Metric(StrEnum):
 
     ACCEPTED = "Accepted"
     REJECTED = "Rejected"
+    UNAVAILABLE = "Unavailable"
+    """Requests that could not be taken because AWS was in trouble: Stripe sends them again."""
     SIGNATURE_FAILURES = "SignatureFailures"
     QUARANTINED = "Quarantined"
 

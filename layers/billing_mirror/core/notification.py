@@ -80,7 +80,9 @@ def write_message(message: Message) -> str:
 
 
 def _reason(error: ValidationError) -> str:
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    first = error.errors(include_input=False, include_url=False)[0]
+    if first["type"] == "union_tag_invalid" and first["ctx"]["tag"] == "event":
+        return "not an event: object: a snapshot event; the destination in Stripe must send thin ones"
     if first["type"].startswith("union_tag"):  # pydantic's own words would quote it
         return "not an event: object: none that is known"
     place = ".".join(str(step) for step in first["loc"][1:])  # after the kind of message

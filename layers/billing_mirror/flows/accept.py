@@ -37,15 +37,13 @@ class Accepted:
 async def accept(body: bytes, signature_header: str | None, door: Door) -> Accepted:
     """One request's way to the queue."""
     try:
-        text = await _verified(body, signature_header, door)
+        return await _enqueue(await _verified(body, signature_header, door), door)
     except Unsigned as error:
         return Accepted(error.status, Metric.SIGNATURE_FAILURES, str(error))
     except Rejected as error:
         return Accepted(error.status, Metric.REJECTED, str(error))
-    try:
-        return await _enqueue(text, door)
     except Retryable as error:
-        return Accepted(503, Metric.REJECTED, str(error))
+        return Accepted(503, Metric.UNAVAILABLE, str(error))
 
 
 async def _verified(body: bytes, header: str | None, door: Door) -> str:

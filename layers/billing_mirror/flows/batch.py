@@ -49,7 +49,6 @@ class Ended:
     outcome: Outcome
     reason: str = ""
     trace: str = ""
-    unauthorized: bool = False
     stored_at: float | None = None
 
     @property

@@ -30,9 +30,7 @@ async def observe(subject: Subject, stripe: Stripe, clock: Clock, *, event: str 
     return Observation(started, answer.stripe_version, answer.request_id, answer.body, answer.text, listed)
 
 
-async def walk(
-    path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiLine, context: str | None
-) -> Pages:
+async def walk(path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiLine, context: str | None) -> Pages:
     """The objects of a list, page by page."""
     url: str | None = paging.first_page(path, query)
     seen: set[str] = set()
@@ -49,11 +47,17 @@ async def _listed(subject: Subject, members: Members, stripe: Stripe) -> tuple[J
     path = fill(members.list, id=subject.id, parent=subject.parent)
     query = {name: fill(value, id=subject.id, parent=subject.parent) for name, value in members.query.items()}
     found: list[JsonObject] = []
-    async for page in walk(path, query, stripe, api=subject.row.api, context=subject.scope.context):
-        found += page
+    try:
+        async for page in walk(path, query, stripe, api=subject.row.api, context=subject.scope.context):
+            found += page
+    except Gone as error:
+        # The object itself was just shown: its list is behind.
+        raise Retryable(f"Stripe does not show the list of {subject.id} yet") from error
     return tuple(found)
 
 
 def _require_the_object(subject: Subject, answer: Answer) -> None:
     if text_at(answer.body, "id") != subject.id:
         raise Retryable(f"Stripe answered with another object than {subject.id}")
+    if answer.body.get("livemode", subject.scope.livemode) is not subject.scope.livemode:
+        raise Retryable(f"Stripe answered with {subject.id} of the other mode")

@@ -7,11 +7,12 @@ https://docs.stripe.com/api-v2-overview
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core import known
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.catalog import ApiLine, Listing, ObjectType
+from billing_mirror.core.catalog import ApiLine, Listing, ObjectType, Via
 from billing_mirror.core.drift import Difference, compare
 from billing_mirror.core.errors import Gone, Refused, Retryable
 from billing_mirror.core.known import Head
@@ -21,6 +22,7 @@ from billing_mirror.core.subject import Scope, Subject, named
 
 from .observe import walk
 from .one_subject import World, apply, claim_and_observe
+from .patient import PatientStripe
 
 BATCH = 100
 """Ids that are compared at once."""
@@ -31,6 +33,7 @@ async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
 
     Ends by ``deadline`` (seconds since 1970), complete or not.
     """
+    world = replace(world, stripe=PatientStripe(world.stripe, world.clock))
     scope = Scope(world.stripe.livemode)
     run = Run(row.name, started_at=world.clock.now())
     try:
@@ -89,14 +92,12 @@ async def _pages(
 
 async def _compare(row: ObjectType, scope: Scope, page: list[JsonObject], world: World, run: Run) -> None:
     subjects = {
-        identifier: named(scope, row.name, identifier)
-        for entry in page
-        if (identifier := bodies.text_at(entry, "id"))
+        identifier: named(scope, row.name, identifier) for entry in page if (identifier := bodies.text_at(entry, "id"))
     }
     heads = await world.mirror.heads(subjects.values())
     by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
     run.compared += len(page)
-    differences = compare(page, by_id)
+    differences = compare(page, by_id, needs_customer=isinstance(row.customer, Via))
     await _look_at({subjects[identifier]: kind for identifier, kind in differences.items()}, world, run)
 
 
@@ -121,13 +122,16 @@ async def _note(subject: Subject, difference: Difference, world: World, run: Run
 
 async def _decide(subject: Subject, difference: Difference, world: World) -> Drift:
     try:
-        token, observation = await claim_and_observe(world, subject)
+        # Claimed as of long ago: no queue will bring a failure back, so the next pass must not wait for it.
+        token, observation = await claim_and_observe(world, subject, claimed_at=0.0)
         # Read now and not before: what arrived since the list was read is no drift.
         head = (await world.mirror.heads([subject])).get(subject.key)
         before = await world.mirror.body(subject)
         outcome = await apply(world, subject, token, observation, head)
     except (Retryable, Refused) as error:
         return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - one object's failure must not end the pass of all others
+        return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=f"unforeseen {type(error).__name__}")
     if not _repaired(outcome, head):
         return Drift(subject.id, difference, Resolution.FALSE_ALARM)
     fields = bodies.differing(before or {}, observation.live) if before and observation.live else []

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from billing_mirror.core import known
 from billing_mirror.core.errors import Refused, Retryable
-from billing_mirror.core.known import Head
+from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Notification, Unreadable, read_message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Subject, notified, suspected
@@ -21,8 +21,6 @@ from .parent import with_parent
 from .settle import settle
 from .suspect import send_suspicions
 
-READ_LAG = 60.0
-"""Seconds for which Stripe may not yet show an object whose event it has sent."""
 OUT_OF_TIME = Retryable("the function ran out of time")
 
 
@@ -65,15 +63,11 @@ async def _refresh_all(groups: Sequence[list[Task]], desk: Desk, deadline: float
         )
     )
     return {
-        task.received.message_id: verdict
-        for tasks, verdict in zip(groups, verdicts, strict=True)
-        for task in tasks
+        task.received.message_id: verdict for tasks, verdict in zip(groups, verdicts, strict=True) for task in tasks
     }
 
 
-async def _bounded(
-    tasks: list[Task], subject: Subject, head: Head | None, desk: Desk, deadline: float
-) -> Verdict:
+async def _bounded(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk, deadline: float) -> Verdict:
     clock = desk.world.clock
     left = deadline - clock.now()
     if left <= 0:
@@ -92,9 +86,10 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     sent_at = max(task.received.sent_at for task in tasks)
     if known.covers(head, sent_at=sent_at, margin=desk.absorb_margin):
         return Outcome.ABSORBED
-    subject = await with_parent(subject, tasks, head, desk.world.stripe)
+    subject = await with_parent(subject, tasks, head, desk.world)
     event = next((task.message.id for task in tasks if isinstance(task.message, Notification)), None)
-    token, observation = await claim_and_observe(desk.world, subject, event)
+    now = desk.world.clock.now()
+    token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
     if observation.live is None and _may_appear_yet(tasks, head, observation.fetched_at):
         raise Retryable("Stripe does not show the new object yet")
     # Before the write: once the object is stored, a redelivered message counts as covered.
@@ -105,8 +100,7 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
 def _may_appear_yet(tasks: list[Task], head: Head | None, now: float) -> bool:
     """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone."""
     return any(
-        now - task.message.created.timestamp() < READ_LAG
-        and (task.message.type.endswith(".created") or head is None)
+        now - task.message.created.timestamp() < READ_LAG and (task.message.type.endswith(".created") or head is None)
         for task in tasks
         if isinstance(task.message, Notification) and not task.message.type.endswith(".deleted")
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing_mirror.core import backoff
-from billing_mirror.core.errors import Refused, Retryable, Unauthorized
+from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.outcome import Outcome
 
 from .batch import Desk, Ended, Task, Verdict
@@ -37,7 +37,6 @@ async def _end_badly(task: Task, error: Exception, desk: Desk) -> Ended:
         Outcome.POSTPONED,
         reason=str(error) if foreseen else f"unforeseen {type(error).__name__}",
         trace="" if foreseen else _places(error),
-        unauthorized=isinstance(error, Unauthorized),
     )
     never = isinstance(error, Refused) or (not foreseen and received.receive_count >= UNFORESEEN_TRIES)
     try:

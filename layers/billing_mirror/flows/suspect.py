@@ -32,9 +32,7 @@ def _changed_with(subject: Subject, observation: Observation, head: Head | None)
     return [subject.beside(changes.type, identifier)] if identifier else []
 
 
-async def _differing_members(
-    subject: Subject, observation: Observation, mirror: Mirror
-) -> AsyncIterator[Subject]:
+async def _differing_members(subject: Subject, observation: Observation, mirror: Mirror) -> AsyncIterator[Subject]:
     """The objects that the subject's lists show otherwise than the mirror does."""
     for type_name, listed in observation.listed.items():
         members = {
@@ -43,9 +41,7 @@ async def _differing_members(
             if (identifier := body.text_at(entry, "id"))
         }
         heads = await mirror.heads(members.values())
-        by_id = {
-            identifier: heads[member.key] for identifier, member in members.items() if member.key in heads
-        }
+        by_id = {identifier: heads[member.key] for identifier, member in members.items() if member.key in heads}
         for identifier in compare(listed, by_id):
             yield members[identifier]
         if subject.parent is not None:

@@ -1,10 +1,12 @@
 """How often Secrets Manager is asked."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 
 from billing_mirror.adapters.secrets import FORCED_AT_MOST_EVERY, StoredSigningSecrets, StoredText
-from billing_mirror.core.errors import BadSetting
+from billing_mirror.core.errors import BadSetting, Retryable
 from tests.doubles.clock import ManualClock
 
 
@@ -13,9 +15,12 @@ class Vault(BaseProvider):
 
     text = "whsec_old"
     looks = 0
+    down = False
 
     def _get(self, name: str, **_: object) -> str:  # noqa: ARG002 - the base class names it
         self.looks += 1
+        if self.down:
+            raise OSError("no connection")
         return self.text
 
     def _get_multiple(self, path: str, **_: object) -> dict[str, str]:
@@ -58,3 +63,24 @@ def test_a_text_without_a_signing_secret_is_a_wrong_setting(vault: Vault, clock:
     vault.text = "unset"
     with pytest.raises(BadSetting, match="SIGNING_SECRET_ARN"):
         StoredSigningSecrets(StoredText(vault, "arn", clock))
+
+
+async def test_while_the_service_is_down_the_last_secret_serves(vault: Vault, clock: ManualClock) -> None:
+    secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
+    vault.down = True
+    assert await secrets.refreshed() == ("whsec_old",)
+
+
+def test_a_service_that_never_answered_is_said_to_be_down(vault: Vault, clock: ManualClock) -> None:
+    vault.down = True
+    with pytest.raises(Retryable):
+        StoredText(vault, "arn", clock).current()
+
+
+def test_all_who_were_refused_at_once_get_the_new_text(vault: Vault, clock: ManualClock) -> None:
+    stored = StoredText(vault, "arn", clock)
+    stored.current()
+    vault.text = "rk_test_new"
+    with ThreadPoolExecutor(10) as threads:
+        assert set(threads.map(lambda _: stored.refreshed(), range(10))) == {"rk_test_new"}
+    assert vault.looks == 2

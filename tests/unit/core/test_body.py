@@ -35,15 +35,11 @@ def spellings(draw: st.DrawFn, value: Json) -> str:
     space = draw(st.sampled_from(["", " ", "\n\t"]))
     match value:
         case dict():
-            members = [
-                (name, draw(spellings(member))) for name, member in value.items() if member is not None
-            ]
+            members = [(name, draw(spellings(member))) for name, member in value.items() if member is not None]
             for number in range(draw(st.integers(0, 2))):
                 members.append((f"left out {number}", "null"))
             ordered = draw(st.permutations(members))
-            return (
-                "{" + ",".join(f"{_text(draw, name)}{space}:{text}" for name, text in ordered) + space + "}"
-            )
+            return "{" + ",".join(f"{_text(draw, name)}{space}:{text}" for name, text in ordered) + space + "}"
         case list():
             return "[" + f",{space}".join(draw(spellings(element)) for element in value) + "]"
         case str():
@@ -155,9 +151,7 @@ class TestReading:
 
     @pytest.mark.parametrize("levels", [body.DEEPEST + 1, 5_000, 100_000])
     @pytest.mark.parametrize("shape", [('{"a":', "}"), ('{"a":[', "]}")])
-    def test_a_body_nested_too_deep_is_refused_and_not_a_crash(
-        self, levels: int, shape: tuple[str, str]
-    ) -> None:
+    def test_a_body_nested_too_deep_is_refused_and_not_a_crash(self, levels: int, shape: tuple[str, str]) -> None:
         before, after = shape
         with pytest.raises(body.Malformed):
             body.read(before * levels + "1" + after * levels)
@@ -185,9 +179,7 @@ class TestDepth:
 
 class TestCanonical:
     @given(st.data(), OBJECTS)
-    def test_equal_values_have_one_text_however_they_were_written(
-        self, data: st.DataObject, value: JsonObject
-    ) -> None:
+    def test_equal_values_have_one_text_however_they_were_written(self, data: st.DataObject, value: JsonObject) -> None:
         one, other = data.draw(spellings(value)), data.draw(spellings(value))
         assert body.canonical(body.read(one)) == body.canonical(body.read(other))
         assert body.digest(body.read(one)) == body.digest(value)
@@ -269,9 +261,7 @@ class TestFinding:
         assert body.at(self.BODY, "payer.count") == 3
         assert body.at(self.BODY, "payer.profile") == {"id": "bilp_1"}
 
-    @pytest.mark.parametrize(
-        "path", ["missing", "payer.missing", "payer.customer.id", "list.id", "list.0", "a.b"]
-    )
+    @pytest.mark.parametrize("path", ["missing", "payer.missing", "payer.customer.id", "list.id", "list.0", "a.b"])
     def test_a_path_that_leads_nowhere_finds_nothing(self, path: str) -> None:
         assert body.at(self.BODY, path) is None
         assert body.text_at(self.BODY, path) is None

@@ -58,9 +58,7 @@ def test_exactly_the_objects_that_differ_are_found(stripe: dict[str, str], mirro
     heads = {identifier: head(entry(identifier, status)) for identifier, status in mirror.items()}
     found = compare([entry(identifier, status) for identifier, status in stripe.items()], heads)
     assert found.keys() == {name for name, status in stripe.items() if mirror.get(name) != status}
-    assert {
-        name for name, kind in found.items() if kind is Difference.MISSING
-    } == stripe.keys() - mirror.keys()
+    assert {name for name, kind in found.items() if kind is Difference.MISSING} == stripe.keys() - mirror.keys()
 
 
 def test_a_notice_of_deletion_agrees_with_a_tombstone() -> None:

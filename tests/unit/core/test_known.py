@@ -53,9 +53,7 @@ class TestInFlight:
         assert not in_flight(None, None, now=self.NOW)
         assert not in_flight(head(), None, now=self.NOW)
 
-    @pytest.mark.parametrize(
-        ("age", "alive"), [(0.0, True), (3599.0, True), (3600.0, False), (90_000.0, False)]
-    )
+    @pytest.mark.parametrize(("age", "alive"), [(0.0, True), (3599.0, True), (3600.0, False), (90_000.0, False)])
     def test_a_claim_dies_after_an_hour(self, age: float, alive: bool) -> None:
         assert CLAIM_DIES_AFTER == 3600.0
         assert in_flight(head(token=1), Claim(2, self.NOW - age), now=self.NOW) is alive

@@ -45,9 +45,7 @@ NOTIFICATIONS = st.builds(
     type=NAMES,
     created=st.datetimes(
         min_value=datetime(1000, 1, 2),  # noqa: DTZ001 - the strategy adds the zone
-        timezones=st.sampled_from(
-            [UTC, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=8))]
-        ),
+        timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=8))]),
     ),
     livemode=st.booleans(),
     context=st.none() | TEXTS,
@@ -94,9 +92,7 @@ class TestReadingANotification:
         assert read_notification(pushed(**{name: None})) == read_notification(without(name))
 
     def test_a_singleton_has_no_id(self) -> None:
-        read = read_notification(
-            pushed(related_object={"type": "balance_settings", "url": "/v1/balance_settings"})
-        )
+        read = read_notification(pushed(related_object={"type": "balance_settings", "url": "/v1/balance_settings"}))
         assert read.related_object is not None
         assert read.related_object.id is None
 
@@ -174,9 +170,7 @@ class TestReadingANotification:
         with pytest.raises(Unreadable):
             read_notification(pushed(context="acct_X").replace("acct_X", "\\ud800"))
 
-    @pytest.mark.parametrize(
-        "name", ["object", "id", "type", "created", "livemode", "context", "related_object"]
-    )
+    @pytest.mark.parametrize("name", ["object", "id", "type", "created", "livemode", "context", "related_object"])
     def test_the_reason_never_quotes_a_value(self, name: str) -> None:
         value = f"{SECRET} {SECRET * 100}"
         with pytest.raises(Unreadable) as unreadable:

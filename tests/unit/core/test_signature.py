@@ -101,9 +101,7 @@ class TestARefusedHeader:
         assert refused.value.status == 400
 
 
-PARTS = st.sampled_from(
-    [f"t={NOW}", f"t={NOW - 9999}", "t=", "t", " t=1", "v1=ab", "v0=cd", "", "=", "t=0x1", "T=1"]
-)
+PARTS = st.sampled_from([f"t={NOW}", f"t={NOW - 9999}", "t=", "t", " t=1", "v1=ab", "v0=cd", "", "=", "t=0x1", "T=1"])
 
 
 @given(st.lists(PARTS, max_size=6).map(",".join) | st.text(st.sampled_from("t=,v1 0\n"), max_size=12))

@@ -127,9 +127,7 @@ class TestIds:
         with pytest.raises(Refused):
             subject.checked_id(text)
 
-    @pytest.mark.parametrize(
-        "text", ["rcds_test_61Rc0Iuz3V1K", "cus_1", "a", "gold-plan.v2", "..a", "~1", "a" * 255]
-    )
+    @pytest.mark.parametrize("text", ["rcds_test_61Rc0Iuz3V1K", "cus_1", "a", "gold-plan.v2", "..a", "~1", "a" * 255])
     def test_what_an_id_may_look_like_is_taken_as_it_is(self, text: str) -> None:
         assert subject.checked_id(text) == text
 
@@ -143,18 +141,12 @@ class TestIds:
     @pytest.mark.parametrize("text", HOSTILE_IDS)
     def test_no_suspicion_brings_one_in(self, text: str) -> None:
         with pytest.raises(Refused):
-            suspected(
-                Suspicion.model_construct(
-                    livemode=True, context=None, type=SUBSCRIPTION, id=text, parent=None
-                )
-            )
+            suspected(Suspicion.model_construct(livemode=True, context=None, type=SUBSCRIPTION, id=text, parent=None))
 
     @pytest.mark.parametrize("text", [text for text in HOSTILE_IDS if text])
     def test_no_parent_is_one(self, text: str) -> None:
         with pytest.raises(Refused):
-            suspected(
-                Suspicion.model_construct(livemode=True, context=None, type=RATE, id="rcdr_1", parent=text)
-            )
+            suspected(Suspicion.model_construct(livemode=True, context=None, type=RATE, id="rcdr_1", parent=text))
 
     @given(st.text(max_size=20))
     def test_every_id_that_is_taken_is_one_plain_segment_of_a_url(self, text: str) -> None:
@@ -180,9 +172,7 @@ class TestScope:
             (False, "acct_1/acct_2A", "test/acct_1/acct_2A"),
         ],
     )
-    def test_is_the_mode_and_the_path_of_accounts(
-        self, livemode: bool, context: str | None, text: str
-    ) -> None:
+    def test_is_the_mode_and_the_path_of_accounts(self, livemode: bool, context: str | None, text: str) -> None:
         assert str(scope_of(livemode=livemode, context=context)) == text
 
     @pytest.mark.parametrize(
@@ -209,24 +199,14 @@ class TestScope:
         with pytest.raises(Refused):
             scope_of(livemode=True, context=context)
         with pytest.raises(Refused):
-            notified(
-                event(
-                    RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1"), context=context
-                )
-            )
+            notified(event(RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1"), context=context))
         with pytest.raises(Refused):
             suspected(Suspicion(livemode=True, context=context, type=CADENCE, id="bc_1"))
 
     def test_no_context_is_the_keys_own_account(self) -> None:
-        assert (
-            scope_of(livemode=True, context="")
-            == Scope(livemode=True)
-            == scope_of(livemode=True, context=None)
-        )
+        assert scope_of(livemode=True, context="") == Scope(livemode=True) == scope_of(livemode=True, context=None)
 
-    @given(
-        st.lists(st.tuples(st.booleans(), st.sampled_from(["", "acct_1", "acct_1/acct_2", "acct_2"]), IDS))
-    )
+    @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["", "acct_1", "acct_1/acct_2", "acct_2"]), IDS)))
     def test_objects_of_two_scopes_never_share_a_key(self, owners: list[tuple[bool, str, str]]) -> None:
         keys = {
             named(scope_of(livemode=livemode, context=context), CADENCE, identifier).key
@@ -316,9 +296,7 @@ class TestAnUnknownType:
         assert thing.type == UNKNOWN
         assert not thing.needs_parent
 
-    @pytest.mark.parametrize(
-        "url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_1"]
-    )
+    @pytest.mark.parametrize("url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_1"])
     def test_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
         with pytest.raises(Refused):
             notified(event(RelatedObject(id="rcds_1", type=UNKNOWN, url=url)))
@@ -352,9 +330,7 @@ class TestWhatIsAboutNothing:
 
     @pytest.mark.parametrize("name", sorted(catalog.IGNORED_EVENTS))
     def test_is_an_event_that_is_ignored(self, name: str) -> None:
-        related = RelatedObject(
-            id="ed_1", type="v2.core.event_destination", url="/v2/core/event_destinations/ed_1"
-        )
+        related = RelatedObject(id="ed_1", type="v2.core.event_destination", url="/v2/core/event_destinations/ed_1")
         assert notified(event(related, name=name)) is None
         assert notified(event(related)) is not None
 

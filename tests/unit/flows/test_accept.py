@@ -8,6 +8,7 @@ import pytest
 import stripe
 
 from billing_mirror.adapters.signature import verify
+from billing_mirror.core.errors import Retryable
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.notification import read_message
 from billing_mirror.flows.accept import LARGEST_BODY, Accepted, Door, accept
@@ -26,8 +27,11 @@ class Secrets:
     known: tuple[str, ...] = (SECRET,)
     stored: tuple[str, ...] = (SECRET,)
     looks: int = 0
+    down: bool = False
 
     async def current(self) -> Sequence[str]:
+        if self.down:
+            raise Retryable("the secrets are out of reach")
         return self.known
 
     async def refreshed(self) -> Sequence[str]:
@@ -47,8 +51,7 @@ class Front:
     def sign(self, body: str, *secrets: str, at: float = 0) -> str:
         time = int(self.clock.now() + at)
         headers = [
-            stripe.WebhookSignature.generate_signature_header(body, secret, time)
-            for secret in secrets or (SECRET,)
+            stripe.WebhookSignature.generate_signature_header(body, secret, time) for secret in secrets or (SECRET,)
         ]
         return ",".join([f"t={time}", *(header.partition(",")[2] for header in headers)])
 
@@ -67,9 +70,7 @@ def front() -> Front:
 async def test_a_signed_event_is_in_the_queue_when_it_is_answered(front: Front) -> None:
     accepted = await front.post(subscription_event())
     assert (accepted.status, accepted.metric) == (200, Metric.ACCEPTED)
-    assert [read_message(waiting.body) for waiting in front.queue.waiting] == [
-        read_message(subscription_event())
-    ]
+    assert [read_message(waiting.body) for waiting in front.queue.waiting] == [read_message(subscription_event())]
 
 
 async def test_only_what_is_needed_of_the_event_is_queued(front: Front) -> None:
@@ -162,3 +163,9 @@ async def test_a_signed_body_that_is_no_event_is_kept_with_its_reason(front: Fro
 async def test_while_the_queue_is_down_stripe_is_asked_to_try_again(front: Front, body: str) -> None:
     front.queue.down = True
     assert (await front.post(body)).status == 503
+
+
+async def test_while_the_secrets_are_out_of_reach_stripe_is_asked_to_try_again(front: Front) -> None:
+    front.secrets.down = True
+    accepted = await front.post(subscription_event())
+    assert (accepted.status, accepted.metric) == (503, Metric.UNAVAILABLE)

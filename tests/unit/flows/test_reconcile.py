@@ -50,9 +50,7 @@ async def test_a_change_whose_event_was_lost_is_found_and_repaired(house: House)
     await mirrored(house, subscription("rcds_1"))
     stock(house, subscription("rcds_1", servicing_status="paused"))
     run = await passed(house)
-    assert run.drifts == [
-        Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))
-    ]
+    assert run.drifts == [Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))]
     assert house.item("rcds_1")["status"] == "paused"
 
 
@@ -138,7 +136,7 @@ async def test_a_pass_that_runs_out_of_time_says_so(house: House) -> None:
 
 async def test_a_pass_whose_list_fails_says_why_and_buries_nothing(house: House) -> None:
     await mirrored(house, subscription("rcds_1"))
-    house.stripe.failures = [Retryable("Stripe answered 503")]
+    house.stripe.failures = [Retryable("Stripe answered 503")] * 10
     run = await passed(house)
     assert (run.complete, run.reason) == (False, "Stripe answered 503")
     assert "deleted" not in house.item("rcds_1")
@@ -166,3 +164,57 @@ async def test_every_pass_leaves_a_record(house: House) -> None:
             "reason": "",
         }
     ]
+
+
+async def test_a_failure_that_passes_does_not_end_a_pass(house: House) -> None:
+    stock(house, subscription("rcds_1"))
+    house.stripe.failures = [Retryable("Stripe answered 429"), Retryable("Stripe answered 500")]
+    run = await passed(house)
+    assert (run.complete, [drift.resolution for drift in run.drifts]) == (True, [Resolution.REPAIRED])
+
+
+async def test_what_one_pass_could_not_look_at_the_next_one_does(house: House) -> None:
+    stock(house, subscription("rcds_1"))
+
+    async def fail(path: str) -> None:
+        if path.endswith("/rcds_1"):
+            raise Retryable("Stripe answered 500")
+
+    house.stripe.before_answer = fail
+    assert [drift.resolution for drift in (await passed(house)).drifts] == [Resolution.UNRESOLVED]
+    house.stripe.before_answer = None
+    assert [drift.resolution for drift in (await passed(house)).drifts] == [Resolution.REPAIRED]
+
+
+async def test_an_unforeseen_failure_of_one_object_spares_the_others(house: House) -> None:
+    stock(house, subscription("rcds_1"), subscription("rcds_2"))
+
+    async def fail(path: str) -> None:
+        if path.endswith("/rcds_1"):
+            raise ValueError("a customer's secret")
+
+    house.stripe.before_answer = fail
+    run = await passed(house)
+    assert {drift.id: drift.reason for drift in run.drifts} == {"rcds_1": "unforeseen ValueError", "rcds_2": ""}
+    assert run.complete
+
+
+async def test_a_customer_that_could_not_be_found_is_found_later(house: House) -> None:
+    stock(house, subscription("rcds_1"))
+    late = house.stripe.objects.pop("/v2/billing/cadences/bc_1")
+    await house.deliver(subscription_event(at=house.clock.now() - 100))
+    assert "customer" not in house.item("rcds_1")
+    house.stripe.objects["/v2/billing/cadences/bc_1"] = late
+    run = await passed(house)
+    assert [drift.resolution for drift in run.drifts] == [Resolution.REPAIRED]
+    assert house.item("rcds_1")["customer"] == "cus_1"
+
+
+async def test_gated_fields_are_asked_for_in_lists_too(house: House) -> None:
+    house.stripe.lists["/v2/billing/cadences?include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"] = [
+        cadence()
+    ]
+    house.stripe.objects["/v2/billing/cadences/bc_1"] = cadence()
+    row = catalog.TYPES["v2.billing.cadence"]
+    run = await reconcile(row, house.world, deadline=house.clock.now() + 100)
+    assert [drift.id for drift in run.drifts] == ["bc_1"]
