@@ -74,6 +74,16 @@ class Business:
         self.stripe.remove(self.rates[0])
         self.stripe.update(self.card, {"display_name": "Pay as you grow"})
 
+    def disturbed(self) -> None:
+        """More of the same, while events are repeated and reordered and Stripe refuses some requests."""
+        refusals = [{"status": 429, "reason": "endpoint-rate", "count": 3}, {"status": "503html", "count": 3}]
+        self.stripe.faults(duplicate={"probability": 0.4}, reorder={"probability": 0.4, "window": 3}, api=refusals)
+        for status in ("past_due", "unpaid", "current"):
+            for subscription in self.subscriptions[4:]:
+                self._become(subscription, status)
+        self.stripe.settle()
+        self.stripe.clear_faults()
+
     def pause_without_telling(self) -> str:
         """A change whose only event is lost on the way. Answers the id of the subscription."""
         lost = self.subscriptions[3]

@@ -3,6 +3,7 @@
 Every figure that is printed is computed from the table, the stand-in and the functions' own logs.
 """
 
+import shutil
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ from rich.status import Status
 from billing_mirror.core.catalog import RECONCILED
 from sandbox import report
 from sandbox.business import Business
+from sandbox.leash import end_in_order
 from sandbox.observer import Observer
 from sandbox.stack import running_sandbox
 from sandbox.toolchain import SetupError
@@ -23,25 +25,31 @@ NOT_A_TERMINAL = 130
 
 
 def main() -> int:
+    end_in_order()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else NOT_A_TERMINAL)
     started = time.monotonic()
+    directory = Path(tempfile.mkdtemp(prefix="billing-mirror-"))
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="billing-mirror-") as directory,
             console.status("Starting ...") as status,
-            running_sandbox(Path(directory), say=status.update) as endpoints,
+            running_sandbox(directory, say=status.update) as endpoints,
         ):
             console.print("[green]✓[/green] deployed: API, queue, three functions, table, dashboard, alarms")
             holds = _story(Observer(endpoints), console, status)
     except SetupError as error:
         console.print(f"[red]{error}[/red]")
-        return 1
-    console.print(f"\n{time.monotonic() - started:.0f} s in all.")
+        return 1  # the directory stays: the logs that the error names are in it
+    except KeyboardInterrupt:
+        shutil.rmtree(directory, ignore_errors=True)
+        console.print("Stopped; nothing is left running.")
+        return 130
+    shutil.rmtree(directory, ignore_errors=True)
+    console.print(report.conclusion(holds, time.monotonic() - started))
     return 0 if holds else 1
 
 
 def _story(observer: Observer, console: Console, status: Status) -> bool:
-    """Sets up, lives, loses, repairs; answers whether everything was as it must be."""
+    """Sets up, lives, disturbs, loses, repairs; answers whether everything was as it must be."""
 
     def settle(what: str) -> bool:
         status.update("Waiting until the table shows what Stripe shows ...")
@@ -52,11 +60,18 @@ def _story(observer: Observer, console: Console, status: Status) -> bool:
     business = Business(observer.stripe, say=lambda step: status.update(f"At Stripe: {step} ..."))
     business.set_up()
     holds = settle(f"a company was set up at Stripe, {observer.told()}")
-    half_time = time.time()
+    set_up = time.time()
     business.live()
     holds &= settle("it lived through a month of changes")
-    lags = {"cold start": observer.lags(until=half_time), "warm": observer.lags(since=half_time)}
+    lived = time.time()
     events, requests = observer.events_delivered(), observer.requests()
+    business.disturbed()
+    holds &= settle(f"it was disturbed, {observer.disturbance()}")
+    lags = {
+        "cold start": observer.lags(until=set_up),
+        "warm": observer.lags(since=set_up, until=lived),
+        "disturbed": observer.lags(since=lived),
+    }
 
     lost = business.pause_without_telling()
     observer.stripe.settle()
@@ -68,6 +83,7 @@ def _story(observer: Observer, console: Console, status: Status) -> bool:
     final = observer.agreement()
     console.print(f"{report.mark(final.holds)} reconcile has looked: the table {report.verdict(final)}\n")
 
+    status.stop()
     console.print(report.mirrored(final), report.drifts(run), sep="\n")
     console.print(report.figures(lags, events=events, requests=requests))
     return holds and noticed and final.holds

@@ -52,6 +52,13 @@ class Observer:
         """What the stand-in holds and has told, in words."""
         return f"{len(self.stripe.objects())} objects, {len(self.stripe.events())} events"
 
+    def disturbance(self) -> str:
+        """What has gone wrong so far, in words."""
+        deliveries, statuses = self.stripe.deliveries(), self.stripe.requests()["by_status"]
+        repeated = deliveries["attempts"] - len(self.stripe.events())
+        refused = sum(count for status, count in statuses.items() if status != "200")
+        return f"{repeated} deliveries repeated, {refused} requests refused"
+
     def events_delivered(self) -> int:
         """Events that have reached the webhook, each counted once."""
         return int(self.stripe.deliveries()["delivered"])

@@ -25,6 +25,12 @@ def verdict(agreement: Agreement) -> str:
     return f"differs from Stripe in {_short(first.id)}: {first.problem}{others}"
 
 
+def conclusion(holds: bool, seconds: float) -> str:
+    if not holds:
+        return f"\n[red]Something was not as it must be[/red] ({seconds:.0f} s)."
+    return f"\nEverything held ({seconds:.0f} s). `make sandbox` leaves the same stack running for you to try."
+
+
 def mirrored(agreement: Agreement) -> Table:
     """What the table holds, by type."""
     table = Table(title="Mirrored", title_justify="left")

@@ -18,7 +18,6 @@ MAY_USE_THE_TABLE = {
     ("dynamodb:BatchGetItem", "Table"),
     ("dynamodb:PutItem", "Table"),
     ("dynamodb:UpdateItem", "Table"),
-    ("dynamodb:Query", "Table"),
     ("dynamodb:Query", "Table/index/*"),
 }
 MAY = {
