@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where bytecode may not be kept, every start of every tool is a slow one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check sandbox sandbox-down deploy lock clean tools-dev tools-sam tools-all
+.PHONY: help demo test check sandbox sandbox-down deploy lock clean tools-dev tools-sam tools-all python
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,12 @@ clean:  ## remove everything that was made, installed programs too
 	@if [ -d build/venvs/dev ]; then $(DEV)/python -m sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-tools-dev tools-sam: tools-%:
+tools-dev tools-sam: tools-%: python
 	@$(PYTHON) sandbox/toolchain.py $*
 
-tools-all:
+tools-all: python
 	@$(PYTHON) sandbox/toolchain.py dev ministack sam
+
+python:
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name yours: make PYTHON=python3.12 ..." >&2; exit 1; }

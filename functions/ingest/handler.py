@@ -1,6 +1,5 @@
 """API Gateway request -> accept -> HTTP answer."""
 
-import asyncio
 import base64
 import binascii
 import json
@@ -15,13 +14,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from billing_mirror.core.metrics import Metric
 from billing_mirror.flows.accept import LARGEST_BODY, Accepted, accept
 from billing_mirror.settings import IngestSettings
-from billing_mirror.wiring import door
+from billing_mirror.wiring import door, runner
 
 settings = IngestSettings.from_environment(os.environ)
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
-runner = asyncio.Runner()
+loop = runner()
 ports = door(settings)
 
 
@@ -33,7 +32,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     if body is None:
         accepted = Accepted(400, Metric.REJECTED, "the body is not base64, although the request says so")
     else:
-        accepted = runner.run(accept(body, request.headers.get("stripe-signature"), ports))
+        accepted = loop.run(accept(body, request.headers.get("stripe-signature"), ports))
     _report(accepted, context.aws_request_id)
     return {
         "statusCode": accepted.status,

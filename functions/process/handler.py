@@ -1,9 +1,7 @@
 """SQS batch -> refresh -> batchItemFailures."""
 
-import asyncio
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -11,14 +9,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.aws import THREADS
 from billing_mirror.adapters.tally import Tally
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.notification import Notification
 from billing_mirror.flows.batch import Ended, Received
 from billing_mirror.flows.refresh import refresh
 from billing_mirror.settings import ProcessSettings
-from billing_mirror.wiring import desk
+from billing_mirror.wiring import desk, runner
 
 SPARE_SECONDS = 10.0
 """What is kept of the function's time for postponing and reporting what is not done."""
@@ -28,8 +25,7 @@ logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
 tally = Tally()
-runner = asyncio.Runner()
-runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+loop = runner()
 ports = desk(settings, tally)
 
 
@@ -39,7 +35,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
     started = time.time()
     deadline = started + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     batch = [_received(record) for record in SQSEvent(event).records]
-    results = runner.run(refresh(batch, ports, deadline=deadline))
+    results = loop.run(refresh(batch, ports, deadline=deadline))
     for ended in results:
         _report(ended, started)
     for metric, count in tally.drain().items():

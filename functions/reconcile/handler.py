@@ -1,23 +1,20 @@
 """Schedule tick -> reconcile -> counts."""
 
-import asyncio
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.aws import THREADS
 from billing_mirror.adapters.tally import Tally
 from billing_mirror.core.catalog import RECONCILED
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Resolution, Run
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.settings import ReconcileSettings
-from billing_mirror.wiring import world
+from billing_mirror.wiring import runner, world
 
 MOST_NAMED = 50
 """Ids in one log line; the record has more."""
@@ -29,8 +26,7 @@ logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
 tally = Tally()
-runner = asyncio.Runner()
-runner.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+loop = runner()
 ports = world(settings, tally)
 
 
@@ -40,7 +36,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     counts: dict[str, object] = {}
     for row in RECONCILED:
-        run = runner.run(reconcile(row, ports, deadline=deadline))
+        run = loop.run(reconcile(row, ports, deadline=deadline))
         counts[row.name] = _report(run)
     for metric, count in tally.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 import boto3
 
 from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
+from .adapters.indexes import query
 from .core import body as bodies
 from .core.body import JsonObject
 from .core.items import OBJECT, Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 PAGE = 100
 """Objects in a page at the most: what one BatchGetItem takes."""
@@ -129,16 +129,8 @@ class Reader:
         return to_attributes({"pk": f"{self._scope}#{object_id}", "sk": OBJECT})
 
     def _page(self, index: str, limit: int, cursor: str | None, **values: str) -> Page:
-        values = {"scope": self._scope, **values}
-        request: QueryInputTypeDef = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": " AND ".join(f"#{name} = :{name}" for name in values),
-            "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in values.items()}),
-            "ScanIndexForward": False,
-            "Limit": min(limit, PAGE),
-        }
+        request = query(self._table, index, scope=self._scope, **values)
+        request |= {"ScanIndexForward": False, "Limit": min(limit, PAGE)}
         if cursor is not None:
             request["ExclusiveStartKey"] = _from_cursor(cursor)
         answer = self._client.query(**request)

@@ -1,9 +1,12 @@
 """Which adapters a function's flow gets: the only place that builds them."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
 import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
-from .adapters.aws import QUICK
+from .adapters.aws import QUICK, THREADS
 from .adapters.clock import SystemClock
 from .adapters.dynamodb import DynamoMirror
 from .adapters.secrets import StoredSigningSecrets, StoredText
@@ -16,6 +19,13 @@ from .flows.accept import Door
 from .flows.batch import Desk
 from .flows.one_subject import World
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
+
+
+def runner() -> asyncio.Runner:
+    """What runs a function's flow: one loop for the life of a container, with threads for blocking calls."""
+    made = asyncio.Runner()
+    made.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    return made
 
 
 def door(settings: IngestSettings) -> Door:

@@ -116,7 +116,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
     "settings": ([PACKAGE / "settings.py"], [pure, third("pydantic"), of("core")]),
     "wiring": (
         [PACKAGE / "wiring.py"],
-        [third("boto3", "aws_lambda_powertools"), of("adapters", "flows", "settings", "core")],
+        [standard, third("boto3", "aws_lambda_powertools"), of("adapters", "flows", "settings", "core")],
     ),
     "reader": (
         [PACKAGE / "reader.py"],
@@ -128,7 +128,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         [
             standard,
             third("aws_lambda_powertools"),
-            of("wiring", "flows", "settings", "core", "adapters.tally", "adapters.aws.THREADS"),
+            of("wiring", "flows", "settings", "core", "adapters.tally"),
         ],
     ),
 }

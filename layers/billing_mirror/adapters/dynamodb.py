@@ -17,10 +17,10 @@ from billing_mirror.core.subject import Scope, Subject
 
 from .attributes import Attributes, body_in, from_attributes, to_attributes
 from .aws import is_refused_condition, passing_failures
+from .indexes import query
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 SERVICE = "DynamoDB"
 MOST_KEYS = 100
@@ -162,13 +162,7 @@ class DynamoMirror:
         raise Retryable(f"{SERVICE} left keys of a batch unprocessed")
 
     async def _indexed(self, index: str, **values: str) -> AsyncIterator[str]:
-        request: QueryInputTypeDef = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": " AND ".join(f"#{name} = :{name}" for name in values),
-            "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in values.items()}),
-        }
+        request = query(self._table, index, **values)
         while True:
             with passing_failures(SERVICE):
                 answer = await asyncio.to_thread(lambda: self._client.query(**request))
