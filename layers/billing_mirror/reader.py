@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 PAGE = 100
 """Objects in a page at the most: what one BatchGetItem takes."""
-BATCH_TRIES = 8
+BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds before each try of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,8 @@ class Reader:
     def _batches(self, ids: list[str]) -> Iterator[MirroredObject]:
         for start in range(0, len(ids), PAGE):
             keys = [self._key(identifier) for identifier in ids[start : start + PAGE]]
-            for _ in range(BATCH_TRIES):
+            for pause in BATCH_PAUSES:
+                time.sleep(pause)
                 answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
                 for item in answer["Responses"].get(self._table, []):
                     yield _mirrored(from_attributes(item))

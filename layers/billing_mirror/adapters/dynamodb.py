@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 SERVICE = "DynamoDB"
 MOST_KEYS = 100
 """Keys that one BatchGetItem takes."""
-BATCH_TRIES = 5
+BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
+"""Seconds before each try of a batch."""
 HEAD_COLUMNS = ("token", "fetched_at", "digest", "deleted", "customer", "parent")
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
@@ -140,7 +141,8 @@ class DynamoMirror:
     async def _batch(self, keys: list[Attributes], columns: Sequence[str]) -> list[Item]:
         names = {f"#{name}": name for name in ("pk", *columns)}
         found: list[Item] = []
-        for _ in range(BATCH_TRIES):
+        for pause in BATCH_PAUSES:
+            await asyncio.sleep(pause)
             with passing_failures(SERVICE):
                 answer = await asyncio.to_thread(
                     self._client.batch_get_item,

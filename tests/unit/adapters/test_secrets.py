@@ -1,5 +1,6 @@
 """How often Secrets Manager is asked."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -19,6 +20,7 @@ class Vault(BaseProvider):
 
     def _get(self, name: str, **_: object) -> str:  # noqa: ARG002 - the base class names it
         self.looks += 1
+        time.sleep(0.02)  # long enough for others to come in between
         if self.down:
             raise OSError("no connection")
         return self.text

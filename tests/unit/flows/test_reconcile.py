@@ -204,6 +204,7 @@ async def test_a_customer_that_could_not_be_found_is_found_later(house: House) -
     late = house.stripe.objects.pop("/v2/billing/cadences/bc_1")
     await house.deliver(subscription_event(at=house.clock.now() - 100))
     assert "customer" not in house.item("rcds_1")
+    assert "test#bc_1" not in house.mirror.objects, "a cadence that was never seen is not gone either"
     house.stripe.objects["/v2/billing/cadences/bc_1"] = late
     run = await passed(house)
     assert [drift.resolution for drift in run.drifts] == [Resolution.REPAIRED]

@@ -1,0 +1,56 @@
+"""A table that answers only a part of a batch, as DynamoDB does when it is short of capacity."""
+
+from typing import Any
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.core.errors import Retryable
+from billing_mirror.reader import Reader
+
+from .test_mirror import item, subject
+
+MANY = [subject(f"rcds_{number}") for number in range(6)]
+
+
+@pytest.fixture(params=["moto"])
+def engine(request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue("in_process_aws")
+
+
+class Shortage:
+    """Leaves all but ``most`` items of each answer unprocessed."""
+
+    def __init__(self, client: DynamoDBClient, table: str, most: int) -> None:
+        self._table = table
+        self._most = most
+        client.meta.events.register("after-call.dynamodb.BatchGetItem", self.strike)
+
+    def strike(self, parsed: dict[str, Any], **_: object) -> None:
+        items = parsed["Responses"][self._table]
+        left = [{"pk": one["pk"], "sk": {"S": "object"}} for one in items[self._most :]]
+        parsed["Responses"][self._table] = items[: self._most]
+        parsed["UnprocessedKeys"] = {self._table: {"Keys": left}} if left else {}
+
+
+async def stocked(client: DynamoDBClient, table: str) -> DynamoMirror:
+    mirror = DynamoMirror(client, table)
+    for one in MANY:
+        await mirror.put(one, 1, item(one))
+    return mirror
+
+
+async def test_what_was_left_out_is_asked_for_again(table: tuple[DynamoDBClient, str]) -> None:
+    mirror = await stocked(*table)
+    Shortage(*table, most=2)
+    assert set(await mirror.heads(MANY)) == {one.key for one in MANY}
+    found = Reader(table[1], scope="test", client=table[0]).by_type(MANY[0].type)
+    assert {one.id for one in found} == {one.id for one in MANY}
+
+
+async def test_a_table_that_answers_nothing_is_for_later(table: tuple[DynamoDBClient, str]) -> None:
+    mirror = await stocked(*table)
+    Shortage(*table, most=0)
+    with pytest.raises(Retryable, match="unprocessed"):
+        await mirror.heads(MANY)
