@@ -92,7 +92,7 @@ class ApiFault:
     drip: float
     """Seconds over which the body is spread."""
     body: str
-    """truncated, cut_json, garbled or reset; empty for a whole body."""
+    """truncated, cut_json, garbled, foreign or reset; empty for a whole body."""
 
     @classmethod
     def of(cls, setting: Body) -> "ApiFault":

@@ -21,6 +21,7 @@ from .routes import respond
 
 logger = logging.getLogger(__name__)
 HTML = b"<html><head><title>503 Service Unavailable</title></head><body>upstream failed</body></html>"
+FOREIGN = b'{"error": "unavailable"}'  # JSON of a proxy's, not of Stripe's
 GARBLED = b"\x1f\x8b\x00<<not json>>\xff\xfe"
 DRIPS = 8
 """Pieces into which a dripping body is cut."""
@@ -131,6 +132,8 @@ def _mangled(answer: Answer, fault: ApiFault) -> bytes:
     payload = HTML if fault.html else json.dumps(answer.body).encode()
     if fault.body == "cut_json":
         return payload[: len(payload) // 2]
+    if fault.body == "foreign":
+        return FOREIGN
     return GARBLED if fault.body == "garbled" else payload
 
 

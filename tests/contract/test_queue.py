@@ -44,3 +44,9 @@ async def test_a_message_that_is_not_ours_any_more_cannot_harm(inbox: Inbox) -> 
 async def test_a_body_comes_back_as_it_went(inbox: Inbox, body: str) -> None:
     await inbox.queue.quarantine(body, reason="it is bad")
     assert inbox.quarantined() == [(body, "it is bad")]
+
+
+async def test_a_delayed_message_is_not_received_yet(inbox: Inbox) -> None:
+    await inbox.queue.send("now", group="test")
+    await inbox.queue.send("later", group="test", delay=60)
+    assert [body for _, body in inbox.receive()] == ["now"]

@@ -181,6 +181,8 @@ async def test_an_account_is_named_by_its_context(adapter: Adapter) -> None:
         {"body": "truncated"},
         {"body": "cut_json"},
         {"body": "garbled"},
+        {"body": "foreign", "status": 503},
+        {"body": "foreign", "status": 404},
         {"body": "reset"},
     ],
     ids=str,

@@ -19,6 +19,7 @@ class MemoryMirror:
         self.records: dict[tuple[str, str], Item] = {}
         self.down = False
         self.writes_fail = False
+        self.records_fail = False
 
     async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
         self._require_up()
@@ -64,6 +65,8 @@ class MemoryMirror:
         return data if isinstance(data, dict) else None
 
     async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
+        if self.records_fail:
+            raise Retryable("the table takes no records")
         self.records[f"{scope}#{name}", times.iso(at)] = entry
 
     def _newer(self, subject: Subject, token: int) -> bool:

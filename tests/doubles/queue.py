@@ -30,11 +30,11 @@ class MemoryQueue:
     down: bool = False
     _sent: int = 0
 
-    async def send(self, body: str, *, group: str) -> None:
+    async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         self._require_up()
         self._sent += 1
         now = self.clock.now()
-        self.waiting.append(Waiting(f"m{self._sent}", body, group, sent_at=now, visible_at=now))
+        self.waiting.append(Waiting(f"m{self._sent}", body, group, sent_at=now, visible_at=now + delay))
 
     async def quarantine(self, body: str, *, reason: str) -> None:
         self._require_up()

@@ -26,6 +26,7 @@ class StoredText:
         self._clock = clock
         self._last_forced = -FORCED_AT_MOST_EVERY
         self._last_text: str | None = None
+        self._down_until = 0.0
         self._forcing = Lock()
 
     def current(self) -> str:
@@ -41,18 +42,21 @@ class StoredText:
             return self._read(force=True)
 
     def _read(self, *, force: bool) -> str:
+        if self._last_text is not None and self._clock.now() < self._down_until:
+            return self._last_text
         try:
             text = self._provider.get(self._arn, max_age=REREAD_AFTER, force_fetch=force)
         except GetParameterError as error:
             if self._last_text is None:
                 raise Retryable("Secrets Manager does not give out the secret") from error
+            self._down_until = self._clock.now() + FORCED_AT_MOST_EVERY
             return self._last_text
         self._last_text = text.strip() if isinstance(text, str) else ""
         return self._last_text
 
 
 class StoredSigningSecrets:
-    """Implements ``flows.ports.SigningSecrets``: a text of one or more secrets, apart by white space."""
+    """Implements ``flows.ports.SigningSecrets``: a text of one or more secrets, separated by white space."""
 
     def __init__(self, text: StoredText) -> None:
         self._text = text

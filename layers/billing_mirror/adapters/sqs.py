@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SERVICE = "SQS"
+LONGEST_GROUP = 128
 LONGEST_REASON = 1000
 """Characters of a reason that are kept as a message attribute."""
 
@@ -27,12 +28,16 @@ class SqsQueue:
         self._queue_url = queue_url
         self._quarantine_url = quarantine_url
 
-    async def send(self, body: str, *, group: str) -> None:
+    async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         with passing_failures(SERVICE):
             # A group on a standard queue gives fair shares; it does not order anything.
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
             await asyncio.to_thread(
-                self._client.send_message, QueueUrl=self._queue_url, MessageBody=body, MessageGroupId=group
+                self._client.send_message,
+                QueueUrl=self._queue_url,
+                MessageBody=body,
+                MessageGroupId=group[-LONGEST_GROUP:],
+                DelaySeconds=delay,
             )
 
     async def quarantine(self, body: str, *, reason: str) -> None:

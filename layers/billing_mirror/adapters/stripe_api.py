@@ -115,8 +115,9 @@ class StripeApi:
                 response = self._request(path, newer, options)
         except stripe.StripeError as error:
             raise _judged(error) from error
-        except UnicodeDecodeError as error:
-            raise Retryable("Stripe's answer is not UTF-8") from error
+        except (UnicodeDecodeError, AttributeError) as error:
+            # The library takes an answer for text, and its member "error" for an object; a proxy's may be neither.
+            raise Retryable("the answer is not one of Stripe's") from error
         try:
             body = bodies.read(response.body)
         except bodies.Malformed as error:

@@ -19,14 +19,8 @@ class Difference(StrEnum):
     """The mirror has it alive, and no list of Stripe's shows it."""
 
 
-def compare(
-    listed: Iterable[JsonObject], heads: Mapping[str, Head], *, needs_customer: bool = False
-) -> dict[str, Difference]:
-    """The differences of one page, by id.
-
-    With ``needs_customer`` an object whose customer could not be found is one that differs: it is not in the
-    body, so no digest shows it.
-    """
+def compare(listed: Iterable[JsonObject], heads: Mapping[str, Head]) -> dict[str, Difference]:
+    """The differences of one page, by id."""
     found = {}
     for entry in listed:
         identifier = bodies.text_at(entry, "id")
@@ -37,6 +31,6 @@ def compare(
             continue
         if head is None or head.deleted:
             found[identifier] = Difference.MISSING
-        elif head.digest != bodies.digest(entry) or (needs_customer and head.customer is None):
+        elif head.digest != bodies.digest(entry):
             found[identifier] = Difference.DIFFERENT
     return found

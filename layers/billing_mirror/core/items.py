@@ -1,4 +1,4 @@
-"""How an observation is laid down in the table: an item's columns, and what a native map can hold.
+"""How an observation is stored: an item's columns, and what a native map can hold.
 
 Limits of an item: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """

@@ -35,5 +35,5 @@ def require_fresh(header: str | None, now: float) -> str:
 
 
 def secrets_in(text: str) -> tuple[str, ...]:
-    """The signing secrets in a stored text: one or more, apart by white space; a placeholder is none."""
+    """The signing secrets in a stored text: one or more, separated by white space; a placeholder is none."""
     return tuple(word for word in text.split() if word.startswith("whsec_") and len(word) > len("whsec_"))

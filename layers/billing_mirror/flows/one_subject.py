@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject, text_at
 from billing_mirror.core.catalog import Via
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import Refused, Retryable, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.outcome import Outcome
@@ -33,7 +33,8 @@ async def claim_and_observe(
 ) -> tuple[int, Observation]:
     """The first two steps, in the only order that is right.
 
-    ``claimed_at`` is now where a failure is tried again by itself; until then nobody else needs to look.
+    ``claimed_at`` is the present time where a queue retries a failure: reconcile then waits for it, for an hour.
+    It is 0 where nothing retries it.
     """
     token = await world.mirror.claim(subject, claimed_at)
     return token, await observe(subject, world.stripe, world.clock, event=event)
@@ -61,7 +62,12 @@ async def _customer(world: World, subject: Subject, body: JsonObject) -> str | N
     match subject.row.customer:
         case Via(path=path, type=type_name):
             named = text_at(body, path)
-            return await _customer_of(world, subject.beside(type_name, named), body) if named else None
+            try:
+                return await _customer_of(world, subject.beside(type_name, named), body) if named else None
+            except Unauthorized:
+                raise
+            except Refused:
+                return None  # what was fetched is stored all the same
         case str(path):
             return text_at(body, path)
         case None:
@@ -76,7 +82,7 @@ async def _customer_of(world: World, subject: Subject, pointing: JsonObject) -> 
     body = await world.mirror.body(subject)
     if body is None:
         now = world.clock.now()
-        token, observation = await claim_and_observe(world, subject, claimed_at=now)
+        token, observation = await claim_and_observe(world, subject, claimed_at=0.0)
         body = observation.live
         # A test clock may have made it in the future: https://docs.stripe.com/billing/testing/test-clocks
         age = abs(now - times.seconds(times.created(pointing.get("created"))))

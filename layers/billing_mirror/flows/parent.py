@@ -1,4 +1,4 @@
-"""Which parent a nested object has, when its event's URL does not tell.
+"""Which parent a nested object has, when the event's URL does not name it.
 
 The documentation shows such URLs with a placeholder left in: https://docs.stripe.com/api/v2/rate-cards
 """

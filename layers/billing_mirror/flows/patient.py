@@ -38,5 +38,7 @@ class PatientStripe:
             try:
                 return await self._stripe.get(path, api=api, context=context, include=include, event=event)
             except Retryable as error:
+                if (error.retry_after or 0.0) > PAUSES[-1]:
+                    raise  # too long to stand and wait: all others wait for this one
                 await self._clock.sleep(max(pause, error.retry_after or 0.0))
         return await self._stripe.get(path, api=api, context=context, include=include, event=event)

@@ -24,8 +24,11 @@ class Queue(Protocol):
     Every method raises :class:`~billing_mirror.core.errors.Retryable` when the service does not take it.
     """
 
-    async def send(self, body: str, *, group: str) -> None:
-        """``group`` shares the queue fairly: a crowd in one group does not hold up another."""
+    async def send(self, body: str, *, group: str, delay: int = 0) -> None:
+        """``group`` shares the queue fairly: a crowd in one group does not hold up another.
+
+        ``delay`` is in seconds: for so long nobody receives it.
+        """
 
     async def quarantine(self, body: str, *, reason: str) -> None: ...
 

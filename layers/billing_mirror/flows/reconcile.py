@@ -44,8 +44,14 @@ async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
         run.reason = "the function ran out of time"
     except (Retryable, Refused, Gone) as error:
         run.reason = str(error)
+    except Exception as error:  # noqa: BLE001 - one type's failure must not keep the others from their pass
+        run.reason = f"unforeseen {type(error).__name__}"
     run.finished_at = world.clock.now()
-    await world.mirror.record(scope, f"run:{row.name}", run.started_at, run.entry())
+    try:
+        await world.mirror.record(scope, f"run:{row.name}", run.started_at, run.entry())
+    except Retryable as error:
+        run.complete = False
+        run.reason = run.reason or f"the record could not be kept: {error}"
     return run
 
 
@@ -97,8 +103,33 @@ async def _compare(row: ObjectType, scope: Scope, page: list[JsonObject], world:
     heads = await world.mirror.heads(subjects.values())
     by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
     run.compared += len(page)
-    differences = compare(page, by_id, needs_customer=isinstance(row.customer, Via))
+    differences = compare(page, by_id)
+    for identifier in await _findable_customers(row, page, by_id, subjects, world):
+        differences.setdefault(identifier, Difference.DIFFERENT)
     await _look_at({subjects[identifier]: kind for identifier, kind in differences.items()}, world, run)
+
+
+async def _findable_customers(
+    row: ObjectType,
+    page: list[JsonObject],
+    heads: Mapping[str, Head],
+    subjects: Mapping[str, Subject],
+    world: World,
+) -> list[str]:
+    """The ids of mirrored objects without a customer, although the one they point to has one by now.
+
+    The customer is not in the body, so no digest shows it.
+    """
+    if not isinstance(row.customer, Via):
+        return []
+    pointing: dict[str, Subject] = {}
+    for entry in page:
+        identifier, owner = bodies.text_at(entry, "id"), bodies.text_at(entry, row.customer.path)
+        head = heads.get(identifier or "")
+        if identifier and owner and head and not head.deleted and head.customer is None:
+            pointing[identifier] = subjects[identifier].beside(row.customer.type, owner)
+    owners = await world.mirror.heads(pointing.values())
+    return [identifier for identifier, owner in pointing.items() if owner.key in owners and owners[owner.key].customer]
 
 
 async def _look_at(suspects: Mapping[Subject, Difference], world: World, run: Run) -> None:
@@ -122,7 +153,7 @@ async def _note(subject: Subject, difference: Difference, world: World, run: Run
 
 async def _decide(subject: Subject, difference: Difference, world: World) -> Drift:
     try:
-        # Claimed as of long ago: no queue will bring a failure back, so the next pass must not wait for it.
+        # Time 0: no queue retries this, so the next pass must not wait for it.
         token, observation = await claim_and_observe(world, subject, claimed_at=0.0)
         # Read now and not before: what arrived since the list was read is no drift.
         head = (await world.mirror.heads([subject])).get(subject.key)

@@ -1,11 +1,12 @@
 """What a look at one object makes doubtful about others."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from billing_mirror.core import body
 from billing_mirror.core.drift import compare
 from billing_mirror.core.items import Observation
-from billing_mirror.core.known import Head
+from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Suspicion, write_message
 from billing_mirror.core.subject import Subject, named
 
@@ -15,12 +16,18 @@ from .ports import Mirror, Queue
 async def send_suspicions(
     subject: Subject, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
 ) -> None:
-    """Has every object looked at that the observation shows otherwise than the mirror may."""
+    """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
     suspects = _changed_with(subject, observation, head)
     async for member in _differing_members(subject, observation, mirror):
         suspects.append(member)
-    for suspect in suspects:
-        await queue.send(write_message(_suspicion(suspect)), group=f"{suspect.scope}:repair")
+    await asyncio.gather(*(_send(suspect, queue) for suspect in suspects))
+    if observation.listed and head is None:
+        # The lists of a new object may still lack what belongs to it: they are read once more.
+        await _send(subject, queue, delay=int(READ_LAG))
+
+
+async def _send(suspect: Subject, queue: Queue, *, delay: int = 0) -> None:
+    await queue.send(write_message(_suspicion(suspect)), group=f"{suspect.scope}:repair", delay=delay)
 
 
 def _changed_with(subject: Subject, observation: Observation, head: Head | None) -> list[Subject]:

@@ -86,3 +86,14 @@ def test_all_who_were_refused_at_once_get_the_new_text(vault: Vault, clock: Manu
     with ThreadPoolExecutor(10) as threads:
         assert set(threads.map(lambda _: stored.refreshed(), range(10))) == {"rk_test_new"}
     assert vault.looks == 2
+
+
+async def test_a_service_that_is_down_is_not_asked_at_every_request(vault: Vault, clock: ManualClock) -> None:
+    secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
+    vault.down = True
+    await secrets.refreshed()
+    looks = vault.looks
+    for _ in range(20):
+        await secrets.current()
+        await secrets.refreshed()
+    assert vault.looks == looks

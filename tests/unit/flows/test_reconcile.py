@@ -13,6 +13,7 @@ from .conftest import House
 
 ROW = catalog.RECONCILED[0]
 SUBJECT = named(Scope(livemode=False), ROW.name, "rcds_1")
+CADENCE = "/v2/billing/cadences/bc_1"
 LIST = "/v2/billing/rate_card_subscriptions"
 CANCELED = f"{LIST}?servicing_status=canceled"
 
@@ -201,14 +202,85 @@ async def test_an_unforeseen_failure_of_one_object_spares_the_others(house: Hous
 
 async def test_a_customer_that_could_not_be_found_is_found_later(house: House) -> None:
     stock(house, subscription("rcds_1"))
-    late = house.stripe.objects.pop("/v2/billing/cadences/bc_1")
+    late = house.stripe.objects.pop(CADENCE)
     await house.deliver(subscription_event(at=house.clock.now() - 100))
     assert "customer" not in house.item("rcds_1")
     assert "test#bc_1" not in house.mirror.objects, "a cadence that was never seen is not gone either"
-    house.stripe.objects["/v2/billing/cadences/bc_1"] = late
+    house.stripe.objects[CADENCE] = late
+    house.stripe.lists["/v2/billing/cadences?include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"] = [
+        cadence()
+    ]
+    cadences = await reconcile(catalog.TYPES["v2.billing.cadence"], house.world, deadline=house.clock.now() + 100)
+    assert (cadences.in_flight, [drift.id for drift in cadences.drifts]) == (0, ["bc_1"])
     run = await passed(house)
     assert [drift.resolution for drift in run.drifts] == [Resolution.REPAIRED]
     assert house.item("rcds_1")["customer"] == "cus_1"
+
+
+async def test_a_customer_that_nobody_knows_costs_no_request_at_each_pass(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    del house.item("rcds_1")["customer"]
+    del house.item("bc_1")["customer"]
+    house.stripe.asked.clear()
+    run = await passed(house)
+    assert (run.drifts, len(house.stripe.asked)) == ([], run.pages)
+
+
+async def test_a_long_retry_after_ends_the_wait_and_not_the_pass(house: House) -> None:
+    stock(house, subscription("rcds_1"), subscription("rcds_2"))
+
+    async def fail(path: str) -> None:
+        if path.endswith("/rcds_1"):
+            raise Retryable("Stripe answered 429", retry_after=3600)
+
+    house.stripe.before_answer = fail
+    started = house.clock.now()
+    run = await passed(house)
+    assert {drift.id: drift.resolution for drift in run.drifts} == {
+        "rcds_1": Resolution.UNRESOLVED,
+        "rcds_2": Resolution.REPAIRED,
+    }
+    assert house.clock.now() - started < 60
+
+
+async def test_a_retry_after_that_is_short_is_kept(house: House) -> None:
+    stock(house)
+    house.stripe.failures = [Retryable("Stripe answered 429", retry_after=7)]
+    started = house.clock.now()
+    assert (await passed(house)).complete
+    assert house.clock.now() - started == 7
+
+
+async def test_a_pass_whose_record_is_not_taken_is_not_complete(house: House) -> None:
+    stock(house)
+    house.mirror.records_fail = True
+    run = await passed(house)
+    assert (run.complete, run.reason) == (False, "the record could not be kept: the table takes no records")
+
+
+async def test_an_unforeseen_error_of_a_list_ends_the_pass_and_not_the_function(house: House) -> None:
+    house.stripe.failures = [ValueError("a customer's secret")]
+    run = await passed(house)
+    assert (run.complete, run.reason) == (False, "unforeseen ValueError")
+
+
+async def test_a_list_that_stripe_does_not_have_ends_the_pass(house: House) -> None:
+    run = await passed(house)
+    assert not run.complete
+    assert run.reason.startswith("nothing at")
+
+
+async def test_many_that_no_list_shows_are_each_looked_at_once(house: House) -> None:
+    many = [subscription(f"rcds_{number}") for number in range(130)]
+    stock(house, *many)
+    for _ in range(3):
+        await house.deliver(*(subscription_event(identifier=str(body["id"])) for body in many))
+        many = many[50:]
+    house.clock.advance(10)
+    house.stripe.lists[LIST] = []
+    house.stripe.asked.clear()
+    run = await passed(house)
+    assert len(run.drifts) == len({drift.id for drift in run.drifts}) == 130
 
 
 async def test_gated_fields_are_asked_for_in_lists_too(house: House) -> None:

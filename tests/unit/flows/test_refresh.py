@@ -247,6 +247,21 @@ async def test_a_new_version_brings_its_rates(house: House) -> None:
     assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
 
+async def test_the_rates_of_a_new_version_are_read_once_more(house: House) -> None:
+    """Lists lag: the first one may lack a rate that was made a moment ago."""
+    house.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
+    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    await house.work()
+    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": []}
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
+    house.clock.advance(60)
+    await house.work()
+    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+    await house.work()
+    assert house.queue.waiting == []
+
+
 async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> None:
     await _with_two_rates(house)
     await house.work()
@@ -364,6 +379,7 @@ async def test_an_unforeseen_error_is_given_some_tries_and_never_quoted(stocked:
     assert ended.outcome is Outcome.QUARANTINED
     assert ended.reason == "unforeseen ValueError"
     assert "a customer's secret" not in ended.trace
+    assert "refresh.py" in ended.trace
 
 
 async def test_what_is_not_done_in_time_is_tried_again(stocked: House) -> None:
@@ -448,7 +464,7 @@ async def test_suspicions_survive_a_write_that_failed(house: House) -> None:
     [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
     assert ended.outcome is Outcome.POSTPONED
     suspected = [json.loads(one.body)["id"] for one in house.queue.waiting if "suspicion" in one.body]
-    assert sorted(suspected) == ["rcd_1", "rcdr_1"]
+    assert sorted(suspected) == ["rcd_1", "rcdr_1", "rcdv_1"]
 
 
 async def test_a_list_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
@@ -485,3 +501,14 @@ async def test_an_object_of_the_other_mode_is_not_stored(stocked: House) -> None
     [ended] = await stocked.deliver(subscription_event())
     assert ended.outcome is Outcome.POSTPONED
     assert "test#rcds_1" not in stocked.mirror.objects
+
+
+async def test_a_cadence_that_stripe_refuses_does_not_keep_the_subscription_out(stocked: House) -> None:
+    async def refuse(path: str) -> None:
+        if path == CADENCE:
+            raise Refused("Stripe answered 400")
+
+    stocked.stripe.before_answer = refuse
+    [ended] = await stocked.deliver(subscription_event())
+    assert ended.outcome is Outcome.STORED
+    assert "customer" not in stocked.item("rcds_1")
