@@ -17,7 +17,7 @@ def verdict(agreement: Agreement) -> str:
     """Ends a sentence that begins with *the table*."""
     if agreement.holds:
         unheard = sum(agreement.unheard.values())
-        rest = f"; of {unheard} more no event has told yet" if unheard else ""
+        rest = f" ({unheard} more not told of yet)" if unheard else ""
         return f"equals Stripe in {agreement.objects} objects{rest}"
     first = agreement.differences[0]
     more = len(agreement.differences) - 1

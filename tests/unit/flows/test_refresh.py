@@ -10,16 +10,12 @@ from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Scope, named
-from tests.doubles.samples import cadence, event, rate, rate_card, subscription, subscription_event, version
+from tests.doubles.samples import cadence, event, subscription, subscription_event
 
 from .conftest import House
 
 SUBSCRIPTION = "/v2/billing/rate_card_subscriptions/rcds_1"
 CADENCE = "/v2/billing/cadences/bc_1"
-RATE = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
-VERSION = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
-CARD = "/v2/billing/rate_cards/rcd_1"
-RATES = "/v2/billing/rate_cards/rcd_1/rates"
 
 
 @pytest.fixture
@@ -177,133 +173,6 @@ async def test_a_new_object_that_never_appears_ends_as_a_tombstone(house: House)
     assert ended.outcome is Outcome.REMOVED
 
 
-async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(house: House) -> None:
-    house.stripe.objects |= {
-        RATE: rate(),
-        "/v2/core/events/evt_1": {"id": "evt_1", "data": {"rate_card": "rcd_1"}},
-    }
-    url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    [ended] = await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert ended.outcome is Outcome.STORED
-    assert [asked.path for asked in house.stripe.asked] == ["/v2/core/events/evt_1", RATE]
-
-
-async def test_a_parent_in_the_url_saves_the_event(house: House) -> None:
-    house.stripe.objects[RATE] = rate()
-    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
-    assert [asked.path for asked in house.stripe.asked] == [RATE]
-
-
-async def test_a_parent_that_the_mirror_knows_saves_the_event(house: House) -> None:
-    house.stripe.objects[RATE] = rate()
-    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
-    house.clock.advance(100)
-    url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert [asked.path for asked in house.stripe.asked] == [RATE, RATE]
-
-
-async def test_a_parent_that_nobody_knows_ends_in_quarantine(house: House) -> None:
-    url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    old = event("v2.billing.rate_card_rate.created", rate(), url=url, at=house.clock.now() - 100)
-    [ended] = await house.deliver(old)
-    assert ended.outcome is Outcome.QUARANTINED
-    assert house.queue.quarantined[0][1].startswith("the parent of rcdr_1 is not known")
-
-
-async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
-    url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    made = event("v2.billing.rate_card_rate.created", rate(), url=url, at=house.clock.now() - 1)
-    [ended] = await house.deliver(made)
-    assert ended.outcome is Outcome.POSTPONED
-
-
-async def test_any_event_of_the_object_may_tell_its_parent(house: House) -> None:
-    house.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_2": {"id": "evt_2", "data": {"rate_card": "rcd_1"}}}
-    url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    name, at = "v2.billing.rate_card_rate.created", house.clock.now() - 100
-    results = await house.deliver(
-        event(name, rate(), url=url, at=at), event(name, rate(), url=url, at=at, identifier="evt_2")
-    )
-    assert {ended.outcome for ended in results} == {Outcome.STORED}
-
-
-async def _with_two_rates(house: House) -> None:
-    house.stripe.objects |= {
-        CARD: rate_card(live_version="rcdv_1"),
-        VERSION: version(),
-        RATE: rate(),
-        "/v2/billing/rate_cards/rcd_1/rates/rcdr_2": rate("rcdr_2"),
-    }
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate(), rate("rcdr_2")]
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
-
-
-async def test_a_new_version_brings_its_rates(house: House) -> None:
-    await _with_two_rates(house)
-    results = await house.work()
-    assert {ended.outcome for ended in results} == {Outcome.STORED}
-    assert {"test#rcdr_1", "test#rcdr_2"} <= set(house.mirror.objects)
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
-
-
-async def test_the_rates_of_a_new_version_are_read_once_more(house: House) -> None:
-    """Lists lag: the first one may lack a rate that was made a moment ago."""
-    house.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
-    await house.work()
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": []}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
-    house.clock.advance(60)
-    await house.work()
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
-    await house.work()
-    assert house.queue.waiting == []
-
-
-async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
-    house.clock.advance(100)
-    new = version("rcdv_2")
-    url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
-    house.stripe.objects |= {url: new, CARD: rate_card(live_version="rcdv_2")}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
-    del house.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
-    await house.deliver(event("v2.billing.rate_card_version.created", new, url=url))
-    assert Outcome.REMOVED in [ended.outcome for ended in await house.work()]
-    assert house.item("rcdr_2")["deleted"] is True
-    assert "deleted" not in house.item("rcdr_1")
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
-
-
-async def test_a_removed_rate_that_stripe_still_shows_is_told_by_the_versions(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
-    url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
-    house.stripe.objects[url] = version("rcdv_2")
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
-    house.clock.advance(100)
-    await house.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
-    await house.work()
-    assert "deleted" not in house.item("rcdr_2")
-    assert house.item("rcdv_2")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
-
-
-async def test_a_new_version_refreshes_its_rate_card_although_no_event_says_so(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
-    house.stripe.objects[CARD] = rate_card(live_version="rcdv_2")
-    url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
-    house.stripe.objects[url] = version("rcdv_2")
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate(), rate("rcdr_2")]
-    house.clock.advance(100)
-    await house.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
-    await house.work()
-    assert house.item("rcd_1")["data"] == rate_card(live_version="rcdv_2")
-
-
 async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(house: House) -> None:
     meter: JsonObject = {"id": "mtr_1", "object": "billing.meter", "created": 1700000000, "livemode": False}
     house.stripe.objects["/v1/billing/meters/mtr_1"] = meter
@@ -454,23 +323,6 @@ async def test_the_time_that_is_kept_of_what_is_gone_is_when_the_fetch_began(sto
     stocked.stripe.before_answer = take_long
     await stocked.deliver(subscription_event("canceled", at=began - 100))
     assert stocked.item("rcds_1")["fetched_at"] == times.iso(began)
-
-
-async def test_suspicions_survive_a_write_that_failed(house: House) -> None:
-    """They are sent before the write: after it, the redelivered message would be absorbed."""
-    house.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
-    house.mirror.writes_fail = True
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
-    assert ended.outcome is Outcome.POSTPONED
-    suspected = [json.loads(one.body)["id"] for one in house.queue.waiting if "suspicion" in one.body]
-    assert sorted(suspected) == ["rcd_1", "rcdr_1", "rcdv_1"]
-
-
-async def test_a_list_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
-    house.stripe.objects |= {CARD: rate_card(), VERSION: version()}
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
-    assert (ended.outcome, ended.trace) == (Outcome.POSTPONED, "")
 
 
 async def test_a_cadence_that_stripe_does_not_show_yet_is_waited_for(stocked: House) -> None:
