@@ -1,7 +1,8 @@
 """The write rule: claim, then fetch, then apply. Whoever writes an object of the mirror does it here.
 
-A number taken *before* the fetch orders the writes: whoever started to look later knows better. No clock
-takes part. See docs/architecture.md.
+A number taken *before* the fetch orders the writes. What is claimed after a change also fetches after it, and
+has a higher number than all that was claimed before: in the end, a look that saw the last change stays. No
+clock takes part. See docs/architecture.md.
 """
 
 from dataclasses import dataclass
@@ -50,11 +51,7 @@ async def apply(world: World, subject: Subject, token: int, observation: Observa
     item = items.item(subject, observation, customer)
     if not await world.mirror.put(subject, token, item):
         return Outcome.SUPERSEDED
-    same = head is not None and (head.deleted, head.digest, head.customer) == (
-        False,
-        item["digest"],
-        customer,
-    )
+    same = head is not None and (head.deleted, head.digest, head.customer) == (False, item["digest"], customer)
     return Outcome.UNCHANGED if same else Outcome.STORED
 
 

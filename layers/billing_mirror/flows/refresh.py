@@ -83,8 +83,7 @@ async def _bounded(tasks: list[Task], subject: Subject, head: Head | None, desk:
 
 
 async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk) -> Outcome:
-    sent_at = max(task.received.sent_at for task in tasks)
-    if known.covers(head, sent_at=sent_at, margin=desk.absorb_margin):
+    if await _covered(tasks, subject, head, desk):
         return Outcome.ABSORBED
     subject = await with_parent(subject, tasks, head, desk.world)
     event = next((task.message.id for task in tasks if isinstance(task.message, Notification)), None)
@@ -95,6 +94,16 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     # Before the write: once the object is stored, a redelivered message counts as covered.
     await send_suspicions(subject, observation, head, desk.world.mirror, desk.queue)
     return await apply(desk.world, subject, token, observation, head)
+
+
+async def _covered(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk) -> bool:
+    """Whether the mirror shows what the messages tell, and will go on doing so."""
+    sent_at = max(task.received.sent_at for task in tasks)
+    if head is None or not known.covers(head, sent_at=sent_at, margin=desk.absorb_margin):
+        return False
+    # Who claimed after the mirrored look may have fetched before the change: its write would still replace.
+    claim = (await desk.world.mirror.claims([subject])).get(subject.key)
+    return claim is not None and claim.claimed == head.token
 
 
 def _may_appear_yet(tasks: list[Task], head: Head | None, now: float) -> bool:

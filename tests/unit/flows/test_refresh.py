@@ -92,6 +92,23 @@ async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_o
     assert stocked.item("rcds_1")["status"] == "canceled"
 
 
+async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_written(stocked: House) -> None:
+    """Somebody claimed after the mirrored look, fetched before the change, and has not written yet."""
+    await stocked.deliver(subscription_event())
+    one = named(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    late_token = await stocked.mirror.claim(one, stocked.clock.now())
+    late_item = stocked.item("rcds_1")
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    stocked.mirror.objects["test#rcds_1"] = {
+        **late_item,
+        "data": subscription(servicing_status="canceled"),
+        "fetched_at": times.iso(stocked.clock.now() + 100),
+    }
+    await stocked.deliver(subscription_event("canceled"))
+    await stocked.mirror.put(one, late_token, late_item)
+    assert stocked.item("rcds_1")["data"] == subscription(servicing_status="canceled")
+
+
 async def test_without_a_margin_nothing_is_absorbed(stocked: House) -> None:
     stocked.absorb_margin = 0
     await stocked.deliver(subscription_event())
