@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -9,10 +10,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.adapters.tally import Tally
-from billing_mirror.core.catalog import RECONCILED
+from billing_mirror.core.catalog import RECONCILED, USAGE, ObjectType
+from billing_mirror.core.errors import BadSetting
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Resolution, Run
+from billing_mirror.flows.due import due
 from billing_mirror.flows.reconcile import reconcile
+from billing_mirror.flows.usage import sweep_usage
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import runner, world
 
@@ -31,20 +35,38 @@ ports = world(settings, tally)
 
 
 @metrics.log_metrics
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:  # noqa: ARG001
-    """One pass over every reconciled type; answers with the counts of each."""
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
+    """A pass over every type that is due, or over those that ``{"types": [...]}`` names; answers with the counts."""
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
-    runs = [loop.run(reconcile(row, ports, deadline=deadline)) for row in RECONCILED]
-    counts: dict[str, object] = {run.type: _report(run) for run in runs}
-    if all(run.complete for run in runs):
-        # Only then: the alarm that watches for passes must not be calmed by one that stopped half-way.
-        metrics.add_metric(Metric.RECONCILE_SECONDS, MetricUnit.Seconds, sum(run.seconds for run in runs))
+    counts: dict[str, object] = {}
+    for row in _asked(event) or loop.run(due(_all_types(), ports)):
+        if time.time() < deadline:
+            counts[row.name] = _report(loop.run(_pass(row, deadline)))
     for metric, count in tally.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     return counts
 
 
+def _asked(event: dict[str, Any]) -> list[ObjectType]:
+    rows = {row.name: row for row in (*RECONCILED, USAGE)}
+    unknown = [name for name in event.get("types", []) if name not in rows]
+    if unknown:
+        raise BadSetting(f"{unknown[0]} is no type that reconcile knows; nothing was started")
+    return [rows[name] for name in event.get("types", [])]
+
+
+def _all_types() -> list[ObjectType]:
+    return [*RECONCILED, *([USAGE] if settings.usage_sweep == "on" else [])]
+
+
+def _pass(row: ObjectType, deadline: float) -> Coroutine[Any, Any, Run]:
+    return sweep_usage(ports, deadline=deadline) if row is USAGE else reconcile(row, ports, deadline=deadline)
+
+
 def _report(run: Run) -> dict[str, object]:
+    if run.complete:
+        # Only then: the alarm that watches for passes must not be calmed by one that stopped half-way.
+        metrics.add_metric(Metric.RECONCILE_SECONDS, MetricUnit.Seconds, run.seconds)
     metrics.add_metric(Metric.OBJECTS_COMPARED, MetricUnit.Count, run.compared)
     metrics.add_metric(Metric.DRIFT_FOUND, MetricUnit.Count, len(run.upheld))
     metrics.add_metric(Metric.DRIFT_REPAIRED, MetricUnit.Count, len(run.ended(Resolution.REPAIRED)))

@@ -25,7 +25,10 @@ import boto3
 from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
 from .adapters.indexes import query
 from .core import body as bodies
+from .core import catalog
+from .core import subject as keys
 from .core.body import JsonObject
+from .core.catalog import Nature
 from .core.items import OBJECT, Item
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 PAGE = 100
 """Objects in a page at the most: what one BatchGetItem takes."""
+_WITH_CHOSEN_IDS = tuple(row for row in catalog.TYPES.values() if row.chosen_ids)
+_NOT_OURS = "the cursor is not one that this reader has given out"
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds before each try of a batch."""
 
@@ -74,10 +79,31 @@ class Reader:
         self._scope = scope
         self._client: DynamoDBClient = client or boto3.client("dynamodb")
 
-    def get(self, object_id: str) -> MirroredObject | None:
-        """The object with this id, removed or not; None when the mirror has never seen it."""
-        answer = self._client.get_item(TableName=self._table, Key=self._key(object_id))
-        return _mirrored(from_attributes(answer["Item"])) if "Item" in answer else None
+    def get(self, object_id: str, type_name: str | None = None) -> MirroredObject | None:
+        """The object with this id, removed or not; None when the mirror has never seen it.
+
+        Something without an id, such as a customer's cash balance, is asked for by its path. The ids of
+        products, plans and coupons can be chosen in Stripe, and one may be that of another object too: then
+        ``type_name`` says which one is meant.
+        """
+        rows = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
+        for row in rows:
+            key = _object_key(keys.key(self._scope, row, object_id))
+            answer = self._client.get_item(TableName=self._table, Key=key)
+            if "Item" in answer:
+                return _mirrored(from_attributes(answer["Item"]))
+        return None
+
+    def by_nature(self, nature: Nature, *, limit: int = PAGE, cursor: str | None = None) -> Page:
+        """All objects of either nature, type by type: what customers do, or what is set up ahead."""
+        names = [row.name for row in catalog.TYPES.values() if row.nature is nature]
+        type_name, _, inner = cursor.partition(" ") if cursor else (names[0], "", "")
+        if type_name not in names:
+            raise ValueError(_NOT_OURS)
+        page = self.by_type(type_name, limit=limit, cursor=inner or None)
+        later = names[names.index(type_name) + 1 :]
+        onward = f"{type_name} {page.cursor}" if page.cursor else f"{later[0]} " if later else None
+        return Page(page.items, onward)
 
     def by_type(self, type_name: str, *, limit: int = PAGE, cursor: str | None = None) -> Page:
         """All objects of a type."""
@@ -113,8 +139,9 @@ class Reader:
         Those that Stripe has removed since are among them, with ``deleted`` set: a subscription that is
         pinned to an older version is still billed by them.
         """
-        owner = self.get(object_id)
-        return self._objects(owner.members.get(type_name, [])) if owner else []
+        owner, row = self.get(object_id), catalog.TYPES.get(type_name)
+        members = owner.members.get(type_name, []) if owner else []
+        return self._objects([keys.key(self._scope, row, identifier) for identifier in members])
 
     def runs(self, type_name: str, *, limit: int = 10) -> list[Item]:
         """The records of the last reconcile passes over a type, newest first."""
@@ -127,39 +154,40 @@ class Reader:
         )
         return [from_attributes(item) for item in answer["Items"]]
 
-    def _key(self, object_id: str) -> Attributes:
-        return to_attributes({"pk": f"{self._scope}#{object_id}", "sk": OBJECT})
-
     def _page(self, index: str, limit: int, cursor: str | None, **values: str) -> Page:
         request = query(self._table, index, scope=self._scope, **values)
         request |= {"ScanIndexForward": False, "Limit": min(limit, PAGE)}
         if cursor is not None:
             request["ExclusiveStartKey"] = _from_cursor(cursor)
         answer = self._client.query(**request)
-        ids = [str(from_attributes(item)["id"]) for item in answer["Items"]]
+        found = [str(from_attributes(item)["pk"]) for item in answer["Items"]]
         last = answer.get("LastEvaluatedKey")
         # An index may still show what has just been removed.
-        live = [one for one in self._objects(ids) if not one.deleted]
+        live = [one for one in self._objects(found) if not one.deleted]
         return Page(live, _to_cursor(last) if last else None)
 
-    def _objects(self, ids: Sequence[str]) -> list[MirroredObject]:
-        found = {one.id: one for one in self._batches(list(dict.fromkeys(ids)))}
-        return [found[identifier] for identifier in ids if identifier in found]
+    def _objects(self, partitions: Sequence[str]) -> list[MirroredObject]:
+        found = {str(item["pk"]): _mirrored(item) for item in self._items(list(dict.fromkeys(partitions)))}
+        return [found[partition] for partition in partitions if partition in found]
 
-    def _batches(self, ids: list[str]) -> Iterator[MirroredObject]:
-        for start in range(0, len(ids), PAGE):
-            keys = [self._key(identifier) for identifier in ids[start : start + PAGE]]
+    def _items(self, partitions: list[str]) -> Iterator[Item]:
+        for start in range(0, len(partitions), PAGE):
+            wanted = [_object_key(partition) for partition in partitions[start : start + PAGE]]
             for pause in BATCH_PAUSES:
                 time.sleep(pause)
-                answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
+                answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": wanted}})
                 for item in answer["Responses"].get(self._table, []):
-                    yield _mirrored(from_attributes(item))
+                    yield from_attributes(item)
                 unprocessed = answer["UnprocessedKeys"].get(self._table)
-                keys = [dict(key) for key in unprocessed["Keys"]] if unprocessed else []
-                if not keys:
+                wanted = [dict(key) for key in unprocessed["Keys"]] if unprocessed else []
+                if not wanted:
                     break
             else:
                 raise TimeoutError("DynamoDB leaves keys unprocessed: the table is throttled")
+
+
+def _object_key(partition: str) -> Attributes:
+    return to_attributes({"pk": partition, "sk": OBJECT})
 
 
 def _mirrored(item: Item) -> MirroredObject:
@@ -190,5 +218,5 @@ def _from_cursor(cursor: str) -> Attributes:
     try:
         key = bodies.read(base64.urlsafe_b64decode(cursor).decode("utf-8"))
     except ValueError as error:  # of base64, UTF-8 or JSON
-        raise ValueError("the cursor is not one that this reader has given out") from error
+        raise ValueError(_NOT_OURS) from error
     return to_attributes({name: str(value) for name, value in key.items()})

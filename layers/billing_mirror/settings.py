@@ -4,7 +4,7 @@ A field is the variable of the same name in capitals. Secrets are never in the e
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -63,4 +63,4 @@ class ProcessSettings(StripeSettings):
 
 
 class ReconcileSettings(StripeSettings):
-    pass
+    usage_sweep: Literal["on", "off"]

@@ -27,7 +27,7 @@ MOST_KEYS = 100
 """Keys that one BatchGetItem takes."""
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try of a batch."""
-HEAD_COLUMNS = ("token", "fetched_at", "digest", "deleted", "customer", "parent")
+HEAD_COLUMNS = ("token", "fetched_at", "digest", "deleted", "customer", "parent", "stripe_version")
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
@@ -97,8 +97,9 @@ class DynamoMirror:
         async for identifier in self._indexed("by-parent", scope=str(scope), parent=parent, type=type_name):
             yield identifier
 
-    async def ids(self, scope: Scope, type_name: str) -> AsyncIterator[str]:
-        async for identifier in self._indexed("by-type", scope=str(scope), type=type_name):
+    async def ids(self, scope: Scope, type_name: str, status: str | None = None) -> AsyncIterator[str]:
+        index, columns = ("by-status", {"status": status}) if status else ("by-type", {})
+        async for identifier in self._indexed(index, scope=str(scope), type=type_name, **columns):
             yield identifier
 
     async def body(self, subject: Subject) -> JsonObject | None:
@@ -110,6 +111,18 @@ class DynamoMirror:
                 ConsistentRead=True,
             )
         return body_in(from_attributes(answer.get("Item", {})))
+
+    async def latest(self, scope: Scope, name: str) -> Item | None:
+        with passing_failures(SERVICE):
+            answer = await asyncio.to_thread(
+                self._client.query,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues=to_attributes({":pk": f"{scope}#{name}"}),
+                ScanIndexForward=False,
+                Limit=1,
+            )
+        return from_attributes(answer["Items"][0]) if answer["Items"] else None
 
     async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
         with passing_failures(SERVICE):
@@ -183,6 +196,7 @@ def _head(item: Item) -> Head:
         deleted=item.get("deleted") is True,
         customer=_text(item, "customer"),
         parent=_text(item, "parent"),
+        stripe_version=_text(item, "stripe_version") or "",
     )
 
 

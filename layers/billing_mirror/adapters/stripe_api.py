@@ -88,7 +88,7 @@ class StripeApi:
         if context:
             options["stripe_context"] = context
         if include:
-            options["include"] = list(include)
+            options["expand" if api is ApiLine.GA else "include"] = list(include)
         if event:
             options["headers"] = {"Stripe-Request-Trigger": f"event={event}"}
         try:
@@ -168,7 +168,8 @@ def _judged(error: stripe.StripeError) -> MirrorError:
         return Retryable(said, retry_after=_retry_after(error), throttled=status == 429)
     if status in (401, 403):
         return Unauthorized(f"{said}: the key is wrong or lacks a permission")
-    if status == 404 and (code in ("resource_missing", "not_found") or code.endswith("_not_found")):
+    # A v1 list answers 400 when what it is filtered by, or goes on after, is missing.
+    if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return Gone(said)
     return Refused(said)
 

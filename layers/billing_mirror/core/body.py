@@ -57,6 +57,19 @@ def _refuse(constant: str) -> Json:
     raise Malformed(constant)
 
 
+def write(value: Json) -> str:
+    """JSON text that :func:`read` makes the same value of, numbers digit for digit."""
+    match value:
+        case dict():
+            return "{" + ",".join(f"{json.dumps(name)}:{write(member)}" for name, member in value.items()) + "}"
+        case list():
+            return "[" + ",".join(write(element) for element in value) + "]"
+        case Decimal():
+            return str(value)  # Python's encoder would refuse it
+        case _:
+            return json.dumps(value)
+
+
 def canonical(value: Json) -> str:
     """One text for all equal values: keys sorted, null members left out, equal numbers written alike.
 
@@ -78,12 +91,33 @@ def differing(one: JsonObject, other: JsonObject) -> list[str]:
 
 
 def at(value: Json, path: str) -> Json:
-    """The value at a dotted path (``payer.customer``), or None where a step of it is missing."""
-    for step in path.split("."):
+    """The value at a dotted path (``payer.customer``), or None where a step of it is missing; ``""`` is all."""
+    for step in path.split(".") if path else ():
         if not isinstance(value, dict):
             return None
         value = value.get(step)
     return value
+
+
+def texts_at(value: Json, path: str) -> set[str]:
+    """All non-empty strings at a dotted path that leads through lists (``items.data.price.id``)."""
+    values = [value]
+    for step in path.split("."):
+        values = [part[step] for part in _flat(values) if isinstance(part, dict) and step in part]
+    return {part for part in _flat(values) if isinstance(part, str) and part}
+
+
+def _flat(values: list[Json]) -> list[Json]:
+    return [part for value in values for part in (value if isinstance(value, list) else [value])]
+
+
+def with_value(body: JsonObject, path: str, value: JsonObject) -> JsonObject:
+    """The body with another object at a dotted path; the body that was given stays as it is."""
+    if not path:
+        return value
+    step, _, rest = path.partition(".")
+    inner = body.get(step)
+    return {**body, step: with_value(inner if isinstance(inner, dict) else {}, rest, value)}
 
 
 def text_at(value: Json, path: str) -> str | None:

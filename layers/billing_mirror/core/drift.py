@@ -17,10 +17,23 @@ class Difference(StrEnum):
     """Both have it, and its bodies differ."""
     NOT_LISTED = "not_listed"
     """The mirror has it alive, and no list of Stripe's shows it."""
+    OUTDATED = "outdated"
+    """It was fetched under another Stripe version: its shape may differ, and that is no drift."""
+    NO_LIST = "no_list"
+    """Stripe has no list of its type, so that each one is looked at."""
 
 
-def compare(listed: Iterable[JsonObject], heads: Mapping[str, Head]) -> dict[str, Difference]:
-    """The differences of one page, by id."""
+CAUSELESS = frozenset({Difference.OUTDATED, Difference.NO_LIST})
+"""Reasons to look at an object although nothing says that it differs."""
+
+
+def compare(
+    listed: Iterable[JsonObject], heads: Mapping[str, Head], stripe_version: str | None = None
+) -> dict[str, Difference]:
+    """The differences of one page, by id.
+
+    With ``stripe_version`` objects that were fetched under another one are among them.
+    """
     found = {}
     for entry in listed:
         identifier = bodies.text_at(entry, "id")
@@ -31,6 +44,8 @@ def compare(listed: Iterable[JsonObject], heads: Mapping[str, Head]) -> dict[str
             continue
         if head is None or head.deleted:
             found[identifier] = Difference.MISSING
+        elif stripe_version is not None and head.stripe_version != stripe_version:
+            found[identifier] = Difference.OUTDATED
         elif head.digest != bodies.digest(entry):
             found[identifier] = Difference.DIFFERENT
     return found

@@ -45,15 +45,15 @@ class Observation:
     """What Stripe answered under a claim, or would not show any more.
 
     ``fetched_at`` is when the request started, in seconds since 1970. ``body`` is None when the object is
-    gone; ``text`` is the body as it came. ``listed`` holds the bodies of the lists that belong to the
-    object, by type.
+    gone; lists inside it are complete. ``digest`` is that of the body as Stripe shows it in a list too, where
+    such lists are cut short. ``listed`` holds the bodies of the lists that belong to the object, by type.
     """
 
     fetched_at: float
     stripe_version: str
     request_id: str
     body: JsonObject | None = None
-    text: str = ""
+    digest: str = ""
     listed: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
 
     @property
@@ -76,21 +76,24 @@ def item(subject: Subject, observation: Observation, customer: str | None) -> It
     columns: Mapping[str, Value] = {
         **_about_subject(subject),
         **_about_fetch(observation),
-        "created": times.created(body.get("created")),
-        "customer": customer,
-        "parent": _key(body, row.parent),
+        "created": times.created(bodies.at(body, row.created)),
+        "customer": _fitting(customer),
+        "parent": _key(body, row.parent) or (subject.parent if row.nested else None),
         "status": _key(body, row.status),
         "collection_status": _key(body, row.collection_status),
-        "digest": bodies.digest(body),
+        "digest": observation.digest,
         "members": _members(observation),
     }
     present: Item = {name: value for name, value in columns.items() if value is not None}
-    return {**present, **_data(body, observation.text, LARGEST_ITEM - ROOM_FOR_KEYS - _size(present))}
+    return {**present, **_data(body, LARGEST_ITEM - ROOM_FOR_KEYS - _size(present))}
 
 
 def _key(body: JsonObject, path: str | None) -> str | None:
     """The text at a path, where an index can hold it."""
-    text = bodies.text_at(body, path) if path else None
+    return _fitting(bodies.text_at(body, path)) if path else None
+
+
+def _fitting(text: str | None) -> str | None:
     return text if text and _text_fits(text) and len(text.encode("utf-8")) <= LARGEST_KEY else None
 
 
@@ -116,12 +119,10 @@ def _members(observation: Observation) -> Json:
     return members
 
 
-def _data(body: JsonObject, text: str, room: int) -> Item:
+def _data(body: JsonObject, room: int) -> Item:
     if fits_native_map(body) and _size(body) <= room:
         return {"data": body}
-    if not text:
-        raise ValueError("a body that does not fit a map is kept as its text, and there is none")
-    compressed = zlib.compress(text.encode("utf-8"), level=9)
+    compressed = zlib.compress(bodies.write(body).encode("ascii"), level=9)
     if len(compressed) > room:
         raise Refused("the object is too large for an item of the table, even compressed")
     return {"data_z": compressed}

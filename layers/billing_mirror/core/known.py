@@ -18,6 +18,7 @@ class Head:
     deleted: bool = False
     customer: str | None = None
     parent: str | None = None
+    stripe_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,4 +37,4 @@ class Metric(StrEnum):
     DRIFT_UNRESOLVED = "DriftUnresolved"
     FALSE_ALARMS = "FalseAlarms"
     RECONCILE_SECONDS = "ReconcileSeconds"
-    """Seconds that a complete pass over all types took."""
+    """Seconds that a complete pass over a type took."""

@@ -1,14 +1,19 @@
 """What travels on the queue: Stripe's events reduced to what is needed, and our own suspicions.
 
-The wire format is Stripe's thin event: https://docs.stripe.com/event-destinations#events-overview
+Stripe writes an event in three ways. Thin events: https://docs.stripe.com/event-destinations#events-overview,
+snapshot events, which carry an object as it was: https://docs.stripe.com/api/events/object, and either of them
+in an envelope of Amazon EventBridge: https://docs.stripe.com/event-destinations/eventbridge
 """
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_.\[\]-]+$")]
+NameWithoutVersion = Annotated[Name, Field(max_length=250)]
 EventId = Annotated[str, Field(max_length=255, pattern=r"^evt_[A-Za-z0-9_]+$")]
+Id = Annotated[str, Field(max_length=255)]
 Context = Annotated[str, Field(max_length=1000)]
 Url = Annotated[str, Field(max_length=2000)]
 
@@ -23,11 +28,15 @@ class _Message(BaseModel):
 
 
 class RelatedObject(_Message):
-    """The object that an event is about. A singleton has no id."""
+    """The object that an event is about. A singleton has no id; ``url`` is missing where a snapshot told of it.
 
-    id: Annotated[str, Field(max_length=255)] | None = None
+    ``customer`` is whose it is, where a snapshot told so.
+    """
+
+    id: Id | None = None
     type: Name
-    url: Url
+    url: Url | None = None
+    customer: Id | None = None
 
 
 class Notification(_Message):
@@ -41,6 +50,11 @@ class Notification(_Message):
     context: Context | None = None
     related_object: RelatedObject | None = None
 
+    @property
+    def resource(self) -> str:
+        """What kind of thing it tells of: its type without the last word."""
+        return self.type.rpartition(".")[0]
+
 
 class Suspicion(_Message):
     """A difference that a list has shown and that only a fetch can confirm."""
@@ -49,29 +63,82 @@ class Suspicion(_Message):
     livemode: bool
     context: Context | None = None
     type: Name
-    id: Annotated[str, Field(max_length=255)]
-    parent: Annotated[str, Field(max_length=255)] | None = None
+    id: Annotated[str, Field(max_length=1000)]
+    parent: Id | None = None
 
 
 Message = Notification | Suspicion
 
-_MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="object")])
+
+class _SnapshotObject(_Message):
+    """Of the object that a snapshot carries, what says which one it is."""
+
+    id: Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
+    object: Name
+    customer: Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
+
+
+class _SnapshotData(_Message):
+    object: _SnapshotObject
+
+
+class _Snapshot(_Message):
+    """An event that carries an object as it was. Nothing of that is kept but which object it is."""
+
+    object: Literal["event"]
+    id: EventId
+    type: NameWithoutVersion
+    created: Annotated[int, Field(ge=0, lt=2**33)]
+    livemode: bool
+    account: Context | None = None
+    context: Context | None = None
+    data: _SnapshotData
+
+    def notification(self) -> Notification:
+        """The thin event that tells the same."""
+        told = self.data.object
+        return Notification(
+            id=self.id,
+            type=f"v1.{self.type}",
+            created=datetime.fromtimestamp(self.created, UTC),
+            livemode=self.livemode,
+            context=self.context or self.account,
+            related_object=RelatedObject(id=told.id, type=told.object, customer=told.customer),
+        )
+
+
+_Event = Notification | _Snapshot
+
+
+class _Envelope(_Message):
+    """What Amazon EventBridge wraps an event in; ``id`` and ``time`` are EventBridge's own."""
+
+    source: Annotated[str, Field(pattern=r"^aws\.partner/stripe\.com/")]
+    detail: Annotated[_Event, Field(discriminator="object")]
+
+
+_EVENT: TypeAdapter[_Event] = TypeAdapter(Annotated[_Event, Field(discriminator="object")])
+_MESSAGE: TypeAdapter[Message | _Snapshot] = TypeAdapter(Annotated[Message | _Snapshot, Field(discriminator="object")])
+_ENVELOPE: TypeAdapter[_Envelope] = TypeAdapter(_Envelope)
 
 
 def read_notification(text: str) -> Notification:
-    """The notification in a request's body. Raises :class:`Unreadable`."""
-    message = read_message(text)
-    if not isinstance(message, Notification):
-        raise Unreadable("not an event: object: none of Stripe's")
-    return message
+    """The notification in a request's body, which may be a snapshot event. Raises :class:`Unreadable`."""
+    try:
+        return _notification(_EVENT.validate_json(text))
+    except ValidationError as error:
+        raise Unreadable(_reason(error)) from None
 
 
 def read_message(text: str) -> Message:
-    """The message in the body of a queue's record. Raises :class:`Unreadable`."""
+    """The message in the body of a queue's record, an envelope included. Raises :class:`Unreadable`."""
     try:
-        return _MESSAGE.validate_json(text)
+        message = _MESSAGE.validate_json(text)
     except ValidationError as error:
-        raise Unreadable(_reason(error)) from None
+        if error.errors(include_input=False, include_url=False)[0]["type"] != "union_tag_not_found":
+            raise Unreadable(_reason(error)) from None
+        message = _unwrapped(text)
+    return message if isinstance(message, Suspicion) else _notification(message)
 
 
 def write_message(message: Message) -> str:
@@ -79,11 +146,22 @@ def write_message(message: Message) -> str:
     return message.model_dump_json(exclude_none=True)
 
 
-def _reason(error: ValidationError) -> str:
+def _notification(event: _Event) -> Notification:
+    return event.notification() if isinstance(event, _Snapshot) else event
+
+
+def _unwrapped(text: str) -> _Event:
+    try:
+        return _ENVELOPE.validate_json(text).detail
+    except ValidationError as error:
+        raise Unreadable(_reason(error, below="detail")) from None
+
+
+def _reason(error: ValidationError, below: str = "") -> str:
     first = error.errors(include_input=False, include_url=False)[0]
-    if first["type"] == "union_tag_invalid" and first["ctx"]["tag"] == "event":
-        return "not an event: object: a snapshot event; the destination in Stripe must send thin ones"
     if first["type"].startswith("union_tag"):  # pydantic's own words would quote it
         return "not an event: object: none that is known"
-    place = ".".join(str(step) for step in first["loc"][1:])  # after the kind of message
+    # The name of the kind of message stands between the places.
+    steps = first["loc"][:1] + first["loc"][2:] if below and first["loc"][:1] == (below,) else first["loc"][not below :]
+    place = ".".join(str(step) for step in steps)
     return f"not an event: {place}: {first['msg']}" if place else f"not an event: {first['msg']}"

@@ -1,10 +1,14 @@
-"""Which page of a v2 list comes next. https://docs.stripe.com/api-v2-overview#list-pagination"""
+"""Which page of a list comes next.
+
+v2 names it: https://docs.stripe.com/api-v2-overview#list-pagination; v1 wants the id of the last object that it
+has shown: https://docs.stripe.com/api/pagination
+"""
 
 import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from .body import Json, JsonObject
+from .body import Json, JsonObject, text_at
 from .errors import Refused, Retryable
 
 _ODD = re.compile(r"[^!-~]|#")
@@ -21,7 +25,7 @@ def first_page(path: str, query: Mapping[str, str]) -> str:
 def entries(page: JsonObject) -> list[JsonObject]:
     """The objects of a page. Raises :class:`Retryable` for a body that is no page."""
     data = page.get("data")
-    if not isinstance(data, list) or "next_page_url" not in page:
+    if not isinstance(data, list) or not ("next_page_url" in page or isinstance(page.get("has_more"), bool)):
         raise Retryable("Stripe answered a list request with something that is not a page")
     objects = [entry for entry in data if isinstance(entry, dict)]
     if len(objects) != len(data):
@@ -29,14 +33,26 @@ def entries(page: JsonObject) -> list[JsonObject]:
     return objects
 
 
-def next_page(page: JsonObject, *, path: str) -> str | None:
+def next_page(page: JsonObject, *, path: str, query: Mapping[str, str]) -> str | None:
     """The path of the page after ``page``, or None at the end of the list at ``path``.
 
     Raises :class:`Refused` when it points anywhere but to the same list: our key goes where it points.
     """
-    url: Json = page.get("next_page_url")
+    if "next_page_url" not in page:
+        return _after_the_last(page, path, query)
+    url: Json = page["next_page_url"]
     if url is None:
         return None
     if not isinstance(url, str) or url.partition("?")[0] != path or _ODD.search(url):
         raise Refused(f"the next page of {path} is said to be somewhere else")
     return url
+
+
+def _after_the_last(page: JsonObject, path: str, query: Mapping[str, str]) -> str | None:
+    if page.get("has_more") is not True:
+        return None
+    shown = entries(page)
+    last = text_at(shown[-1], "id") if shown else None
+    if last is None:
+        raise Retryable(f"the list at {path} has more objects, but does not say after which one")
+    return first_page(path, {**query, "starting_after": last})

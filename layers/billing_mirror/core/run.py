@@ -51,6 +51,12 @@ class Run:
     pages: int = 0
     compared: int = 0
     in_flight: int = 0
+    refreshed: int = 0
+    """Objects that were fetched although nothing said that they differ, and did not."""
+    written: int = 0
+    """Hours of usage that were new or had changed."""
+    next: str = ""
+    """Where the next pass goes on, when this one could not come to the end."""
     drifts: list[Drift] = field(default_factory=list)
 
     @property
@@ -76,6 +82,9 @@ class Run:
             "pages": self.pages,
             "compared": self.compared,
             "in_flight": self.in_flight,
+            "refreshed": self.refreshed,
+            "written": self.written,
+            "next": self.next,
             "found": len(self.upheld),
             "repaired": len(self.ended(Resolution.REPAIRED)),
             "false_alarms": len(self.ended(Resolution.FALSE_ALARM)),

@@ -12,6 +12,7 @@ from .notification import Notification, RelatedObject, Suspicion
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 _ACCOUNTS = re.compile(r"acct_[A-Za-z0-9_]+(/acct_[A-Za-z0-9_]+)*", re.ASCII)
 _PLAIN_URL = re.compile(r"/v[12](/[A-Za-z0-9_-]+)*/(?P<id>[^/]+)", re.ASCII)
+_PLAIN_SINGLETON = re.compile(r"/v[12](/[A-Za-z0-9_-]+)+", re.ASCII)
 _PLACEHOLDER = re.compile(r":[a-z_]+", re.ASCII)
 
 
@@ -32,7 +33,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One object in one scope. ``parent`` is there where its URL needs one and it is known."""
+    """One object in one scope. ``parent`` is there where its URL needs one and it is known.
+
+    The ``id`` of a singleton is its path.
+    """
 
     scope: Scope
     row: ObjectType
@@ -42,7 +46,7 @@ class Subject:
     @property
     def key(self) -> str:
         """The partition key of everything the table holds about it."""
-        return f"{self.scope}#{self.id}"
+        return key(str(self.scope), self.row, self.id)
 
     @property
     def type(self) -> str:
@@ -57,16 +61,38 @@ class Subject:
         """Where to GET it."""
         return fill(self.row.retrieve, id=self.id, parent=self.parent)
 
-    def beside(self, type_name: str, object_id: str) -> "Subject":
-        """Another object of the same scope, one that has no parent in its URL."""
-        return named(self.scope, type_name, object_id)
+    def beside(self, type_name: str, object_id: str, parent: str | None = None) -> "Subject":
+        """Another object of the same scope."""
+        return named(self.scope, type_name, object_id, parent)
 
 
-def fill(template: str, *, id: str, parent: str | None) -> str:  # noqa: A002 - the placeholder's own name
-    """A row's URL or query value with its placeholders filled in."""
-    if "{parent}" in template and parent is None:
-        raise Refused(f"the parent of {id} is not known")
-    return template.format(id=quote(id, safe=""), parent=quote(parent or "", safe=""))
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """What an event is about that does not say whose it is: the fetched event's data does, at ``owner``.
+
+    An object of type ``row``: the owner itself, or its singleton.
+    """
+
+    scope: Scope
+    row: ObjectType
+    owner: str
+
+    def owned_by(self, owner: str) -> Subject:
+        """The subject, once the owner is known. Raises :class:`Refused`."""
+        return named(self.scope, self.row.name, owner, owner if self.row.singleton else None)
+
+
+def key(scope: str, row: ObjectType | None, object_id: str) -> str:
+    """The partition key of an object. Where people choose ids (a plan "gold" of a product "gold") the type is in it."""
+    return f"{scope}#{row.name}/{object_id}" if row and row.chosen_ids else f"{scope}#{object_id}"
+
+
+def fill(template: str, **values: str | None) -> str:
+    """A row's URL or query value with its placeholders filled in. Raises :class:`Refused` where one is not known."""
+    for name, value in values.items():
+        if value is None and f"{{{name}}}" in template:
+            raise Refused(f"the {name} of {values.get('id') or 'an object'} is not known")
+    return template.format(**{name: quote(value or "", safe="") for name, value in values.items()})
 
 
 def scope_of(*, livemode: bool, context: str | None) -> Scope:
@@ -77,11 +103,14 @@ def scope_of(*, livemode: bool, context: str | None) -> Scope:
 
 
 def named(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> Subject:
-    """An object of a type of the catalog. Raises :class:`Refused` for anything else."""
-    if type_name not in catalog.TYPES:
+    """An object of a type of the catalog; of a singleton only the parent counts. Raises :class:`Refused`."""
+    row = catalog.named(type_name)
+    if row is None:
         raise Refused(f"{type_name} is not in the catalog")
-    row = catalog.TYPES[type_name]
-    return Subject(scope, row, checked_id(object_id), checked_id(parent) if parent else None)
+    owner = checked_id(parent) if parent else None
+    if row.singleton:
+        return Subject(scope, row, fill(row.retrieve, parent=owner), owner)
+    return Subject(scope, row, checked_id(object_id), owner)
 
 
 def checked_id(text: str) -> str:
@@ -100,35 +129,84 @@ def suspected(suspicion: Suspicion) -> Subject:
     return named(scope, suspicion.type, suspicion.id, suspicion.parent)
 
 
-def notified(notification: Notification) -> Subject | None:
-    """The object that an event is about, or None where it is about none that can be fetched.
+def notified(notification: Notification) -> Subject | Untold | None:
+    """The object that an event is about, or None where it is about none that decides a bill.
 
     The event's URL is never used as it comes: for a type of the catalog the URL is built from the row, and
     the event's must agree with it; for another type it must be plain and end with the object's own id.
     Raises :class:`Refused`.
     """
-    related = notification.related_object
-    if notification.type in catalog.IGNORED_EVENTS or related is None or related.id is None:
+    if catalog.IGNORED & {notification.type, notification.resource}:
         return None
     scope = scope_of(livemode=notification.livemode, context=notification.context)
-    object_id = checked_id(related.id)
-    if related.type in catalog.TYPES:
-        return Subject(scope, catalog.TYPES[related.type], object_id, _parent_in_url(related))
-    plain = _PLAIN_URL.fullmatch(related.url)
-    if plain is None or plain["id"] != object_id:
+    if notification.type in catalog.EVENTS:
+        return Subject(scope, catalog.EVENTS[notification.type], notification.id)
+    if notification.related_object is None:
+        return _unrelated(scope, catalog.RESOURCES.get(notification.resource, ""))
+    return _related(scope, notification.resource, notification.related_object)
+
+
+def _unrelated(scope: Scope, type_name: str) -> Untold | None:
+    part, row = catalog.PARTS.get(type_name), catalog.TYPES.get(type_name)
+    if part:
+        return Untold(scope, catalog.TYPES[part.of], part.owner)
+    return Untold(scope, row, row.owner_in_event) if row and row.singleton and row.owner_in_event else None
+
+
+def _related(scope: Scope, resource: str, related: RelatedObject) -> Subject | None:
+    part, row = catalog.PARTS.get(related.type), catalog.named(related.type)
+    if part is None and row is None and related.url is None:
+        return None  # a snapshot of something outside the catalog: where it lives is not told
+    told = part.name if part else row.name if row else related.type
+    if catalog.RESOURCES.get(resource, told) != told:
+        raise Refused("the related object is of another type than the event says")
+    if part:
+        return named(scope, part.of, _owner(related, (part.url,), "id"))
+    if row is None:
+        return _generic(scope, related)
+    if row.singleton:
+        return named(scope, row.name, "", _owner(related, (row.retrieve,), "parent"))
+    if related.id is None:
+        raise Refused("the related object has no id")
+    return named(scope, row.name, related.id, _parent_in_url(row, related))
+
+
+def _generic(scope: Scope, related: RelatedObject) -> Subject:
+    """An object of a type outside the catalog, at the URL that the event names."""
+    url = related.url or ""
+    if related.id is None and _PLAIN_SINGLETON.fullmatch(url):
+        return Subject(scope, catalog.generic(related.type, url), url)
+    plain = _PLAIN_URL.fullmatch(url)
+    if plain is None or related.id is None or plain["id"] != checked_id(related.id):
         raise Refused("the related object's URL is outside the allowed shapes")
-    return Subject(scope, catalog.row(related.type, related.url), object_id)
+    return Subject(scope, catalog.generic(related.type, url.removesuffix(related.id) + "{id}"), related.id)
 
 
-def _parent_in_url(related: RelatedObject) -> str | None:
+def _owner(related: RelatedObject, urls: tuple[str, ...], placeholder: str) -> str:
+    """Whose part or singleton it is: the URL says so, or the snapshot did."""
+    if related.url is None:
+        if related.customer is None:
+            raise Refused("the event does not say whose object it is about")
+        return related.customer
+    return _matched(related.url, urls)[placeholder]
+
+
+def _parent_in_url(row: ObjectType, related: RelatedObject) -> str | None:
     """The parent's id in the URL of a known type; None where the URL has none, or Stripe's placeholder."""
-    row = catalog.TYPES[related.type]
-    shape = re.escape(row.retrieve)
-    shape = shape.replace(r"\{id\}", "(?P<id>[^/]+)").replace(r"\{parent\}", "(?P<parent>[^/]+)")
-    found = re.fullmatch(shape, related.url)
-    if found is None or found["id"] != related.id:
-        raise Refused("the related object's URL is not the URL of its type and id")
-    parent = found.groupdict().get("parent")
-    if parent is None or _PLACEHOLDER.fullmatch(parent):
+    if related.url is None:
         return None
-    return checked_id(parent)
+    found = _matched(related.url, (row.retrieve, *row.also_at))
+    if found["id"] != related.id:
+        raise Refused("the related object's URL is not the URL of its type and id")
+    parent = found.get("parent")
+    return None if not row.nested or parent is None or _PLACEHOLDER.fullmatch(parent) else parent
+
+
+def _matched(url: str, shapes: tuple[str, ...]) -> dict[str, str]:
+    for shape in shapes:
+        pattern = re.escape(shape)
+        for name in ("id", "parent"):
+            pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>[^/]+)")
+        if found := re.fullmatch(pattern, url):
+            return found.groupdict()
+    raise Refused("the related object's URL is not the URL of its type and id")

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from billing_mirror.core.errors import Refused
+from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.notification import Message
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.subject import Subject
+from billing_mirror.core.subject import Subject, Untold
 
 from .one_subject import World
 from .ports import Queue
@@ -27,14 +27,15 @@ class Received:
 class Task:
     """A message as far as it was understood.
 
-    ``refused`` says what is wrong with it; without that, a missing ``subject`` says that it is about nothing
-    that can be mirrored.
+    ``problem`` says why it cannot be worked on; without that, a missing ``subject`` says that it is about
+    nothing that can be mirrored - once the fetched event has named what it is about, where it is ``untold``.
     """
 
     received: Received
     message: Message | None = None
     subject: Subject | None = None
-    refused: Refused | None = None
+    untold: Untold | None = None
+    problem: Refused | Retryable | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import TypeAlias
 
-from billing_mirror.core import paging
+from billing_mirror.core import body as bodies
+from billing_mirror.core import catalog, paging, times
 from billing_mirror.core.body import JsonObject, text_at
-from billing_mirror.core.catalog import ApiLine, Members
+from billing_mirror.core.catalog import ApiLine, Sublist
 from billing_mirror.core.errors import Gone, Refused, Retryable
 from billing_mirror.core.items import Observation
+from billing_mirror.core.known import READ_LAG
 from billing_mirror.core.subject import Subject, fill
 
 from .ports import Answer, Clock, Stripe
@@ -26,8 +28,15 @@ async def observe(subject: Subject, stripe: Stripe, clock: Clock, *, event: str 
     except Gone:
         return Observation(started, stripe.version(row.api), request_id="")
     _require_the_object(subject, answer)
-    listed = {members.type: await _listed(subject, members, stripe) for members in row.members}
-    return Observation(started, answer.stripe_version, answer.request_id, answer.body, answer.text, listed)
+    body = answer.body
+    for sublist in row.sublists:
+        body = await _completed(subject, body, sublist, stripe)
+    listed = {}
+    for name in row.members:
+        members = await _members(subject, name, stripe, age=started - _created(answer.body))
+        if members is not None:
+            listed[name] = members
+    return Observation(started, answer.stripe_version, answer.request_id, body, bodies.digest(answer.body), listed)
 
 
 async def walk(path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiLine, context: str | None) -> Pages:
@@ -40,24 +49,47 @@ async def walk(path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiL
         seen.add(url)
         page = (await stripe.get(url, api=api, context=context)).body
         yield paging.entries(page)
-        url = paging.next_page(page, path=path)
+        url = paging.next_page(page, path=path, query=query)
 
 
-async def _listed(subject: Subject, members: Members, stripe: Stripe) -> tuple[JsonObject, ...]:
-    path = fill(members.list, id=subject.id, parent=subject.parent)
-    query = {name: fill(value, id=subject.id, parent=subject.parent) for name, value in members.query.items()}
-    found: list[JsonObject] = []
+async def _completed(subject: Subject, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
+    """The body with a list that Stripe cut short in full: read from its start, so that it is one list."""
+    shown = bodies.at(body, sublist.path)
+    if not isinstance(shown, dict) or shown.get("has_more") is not True:
+        return body
+    whole = await _whole(subject, sublist.url, sublist.query, stripe)
+    return bodies.with_value(body, sublist.path, {**shown, "data": [*whole], "has_more": False})
+
+
+async def _members(subject: Subject, type_name: str, stripe: Stripe, *, age: float) -> tuple[JsonObject, ...] | None:
+    """The list of an object that is ``age`` seconds old; None where the account has no such lists."""
+    listing = catalog.TYPES[type_name].listing_per(subject.type)
     try:
-        async for page in walk(path, query, stripe, api=subject.row.api, context=subject.scope.context):
-            found += page
+        return await _whole(subject, listing.url, listing.query, stripe)
+    except Retryable as error:
+        # A test clock may have made it in the future: https://docs.stripe.com/billing/testing/test-clocks
+        if isinstance(error.__cause__, Gone) and abs(age) > READ_LAG:
+            return None
+        raise
+
+
+async def _whole(subject: Subject, template: str, query: Mapping[str, str], stripe: Stripe) -> tuple[JsonObject, ...]:
+    ids = {"id": subject.id, "parent": subject.parent}
+    filters = {name: fill(value, **ids) for name, value in query.items()}
+    pages = walk(fill(template, **ids), filters, stripe, api=subject.row.api, context=subject.scope.context)
+    try:
+        return tuple([entry async for page in pages for entry in page])
     except Gone as error:
-        # The object itself was just shown: its list is behind.
+        # The object itself was just shown: its list is behind, or what the next page starts after was removed.
         raise Retryable(f"Stripe does not show the list of {subject.id} yet") from error
-    return tuple(found)
+
+
+def _created(body: JsonObject) -> float:
+    return times.seconds(times.created(body.get("created")))
 
 
 def _require_the_object(subject: Subject, answer: Answer) -> None:
-    if text_at(answer.body, "id") != subject.id:
+    if not subject.row.singleton and text_at(answer.body, "id") != subject.id:
         raise Retryable(f"Stripe answered with another object than {subject.id}")
     if answer.body.get("livemode", subject.scope.livemode) is not subject.scope.livemode:
         raise Retryable(f"Stripe answered with {subject.id} of the other mode")

@@ -56,6 +56,8 @@ async def apply(world: World, subject: Subject, token: int, observation: Observa
 
 
 async def _customer(world: World, subject: Subject, body: JsonObject) -> str | None:
+    if subject.row.of_customer:
+        return subject.parent
     match subject.row.customer:
         case Via(path=path, type=type_name):
             named = text_at(body, path)

@@ -1,16 +1,18 @@
-"""Which parent a nested object has, when the event's URL does not name it.
+"""What only the fetched event tells: which parent a nested object has, or whose an object without an id is.
 
-The documentation shows such URLs with a placeholder left in: https://docs.stripe.com/api/v2/rate-cards
+The documentation shows nested URLs with a placeholder left in: https://docs.stripe.com/api/v2/rate-cards. Some
+events have no related object at all: their data names the customer.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.core import body
+from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Gone, Refused, Retryable
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Notification
-from billing_mirror.core.subject import Subject, checked_id
+from billing_mirror.core.subject import Scope, Subject, checked_id
 
 from .batch import Task
 from .one_subject import World
@@ -25,25 +27,34 @@ async def with_parent(subject: Subject, tasks: Sequence[Task], head: Head | None
     return replace(subject, parent=checked_id(parent))
 
 
+async def name(task: Task, world: World) -> Task:
+    """The task of an event that does not name its object; still without a subject where its data does not either."""
+    untold, event = task.untold, task.message
+    if untold is None or not isinstance(event, Notification):
+        return task
+    try:
+        owner = await _in_event(event, untold.scope, untold.row.api, untold.owner, world)
+        return replace(task, subject=untold.owned_by(owner) if owner else None)
+    except (Retryable, Refused) as error:
+        return replace(task, problem=error)
+
+
 async def _parent_in_events(subject: Subject, tasks: Sequence[Task], world: World) -> str:
     for task in tasks:
         if isinstance(task.message, Notification):
-            parent = await _parent_in_event(subject, task.message, world)
+            path = subject.row.owner_in_event or ""
+            parent = await _in_event(task.message, subject.scope, subject.row.api, path, world)
             if parent is not None:
                 return parent
     raise Refused(f"the parent of {subject.id} is not known: no event of it that Stripe still keeps names it")
 
 
-async def _parent_in_event(subject: Subject, notification: Notification, world: World) -> str | None:
+async def _in_event(event: Notification, scope: Scope, api: ApiLine, path: str, world: World) -> str | None:
+    """The id at a path of the fetched event's data."""
     try:
-        event = await world.stripe.get(
-            f"/v2/core/events/{notification.id}",
-            api=subject.row.api,
-            context=subject.scope.context,
-            event=notification.id,
-        )
+        fetched = await world.stripe.get(f"/v2/core/events/{event.id}", api=api, context=scope.context, event=event.id)
     except Gone as error:
-        if world.clock.now() - notification.created.timestamp() < READ_LAG:
-            raise Retryable(f"Stripe does not show the event {notification.id} yet") from error
+        if world.clock.now() - event.created.timestamp() < READ_LAG:
+            raise Retryable(f"Stripe does not show the event {event.id} yet") from error
         return None
-    return body.text_at(event.body, f"data.{subject.row.parent_in_event}")
+    return body.text_at(fetched.body, f"data.{path}")

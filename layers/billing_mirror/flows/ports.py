@@ -103,11 +103,14 @@ class Mirror(Protocol):
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         """The ids of a parent's live children of one type."""
 
-    def ids(self, scope: Scope, type_name: str) -> AsyncIterator[str]:
-        """The ids of all live objects of a type."""
+    def ids(self, scope: Scope, type_name: str, status: str | None = None) -> AsyncIterator[str]:
+        """The ids of all live objects of a type, or of those with a status."""
 
     async def body(self, subject: Subject) -> JsonObject | None:
         """The last known body, or None where the object was never seen."""
+
+    async def latest(self, scope: Scope, name: str) -> Item | None:
+        """The record that was kept last under a name."""
 
     async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
         """Keeps what a run found, under its name and start."""

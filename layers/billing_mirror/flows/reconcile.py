@@ -6,26 +6,23 @@ https://docs.stripe.com/api-v2-overview
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core import known
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.catalog import ApiLine, Listing, ObjectType, Via
-from billing_mirror.core.drift import Difference, compare
+from billing_mirror.core.catalog import ObjectType, Via
+from billing_mirror.core.drift import CAUSELESS, Difference, compare
 from billing_mirror.core.errors import Gone, Refused, Retryable
 from billing_mirror.core.known import Head
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Resolution, Run
 from billing_mirror.core.subject import Scope, Subject, named
 
-from .observe import walk
+from .listed import BATCH, Page, pages
 from .one_subject import World, apply, claim_and_observe
 from .patient import PatientStripe
-
-BATCH = 100
-"""Ids that are compared at once."""
 
 
 async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
@@ -57,54 +54,44 @@ async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
 
 async def _pass(row: ObjectType, scope: Scope, world: World, run: Run) -> None:
     listed: set[str] = set()
-    async for page in _all_pages(row, world, run):
-        listed.update(identifier for entry in page if (identifier := bodies.text_at(entry, "id")))
+    async for page in pages(row, scope, world):
+        run.pages += 1
+        listed.update(identifier for entry in page.entries if (identifier := bodies.text_at(entry, "id")))
         await _compare(row, scope, page, world, run)
-    not_listed: list[Subject] = []
+    # What a doubtful list does not show, it may have been refused to show.
+    has_lists = any(not listing.doubtful for listing in row.listings)
+    unlisted = Difference.NOT_LISTED if has_lists else Difference.NO_LIST
+    batch: list[str] = []
     async for identifier in world.mirror.ids(scope, row.name):
         if identifier not in listed:
-            not_listed.append(named(scope, row.name, identifier))
-        if len(not_listed) == BATCH:
-            await _look_at(dict.fromkeys(not_listed, Difference.NOT_LISTED), world, run)
-            not_listed.clear()
-    await _look_at(dict.fromkeys(not_listed, Difference.NOT_LISTED), world, run)
+            batch.append(identifier)
+        if len(batch) == BATCH:
+            await _look_at_known(row, scope, batch, unlisted, world, run)
+            batch.clear()
+    await _look_at_known(row, scope, batch, unlisted, world, run)
 
 
-async def _all_pages(row: ObjectType, world: World, run: Run) -> AsyncIterator[list[JsonObject]]:
-    """The plain list, then those that it may hide and did not show."""
-    listing = row.listing
-    if listing is None:
-        raise Refused(f"Stripe has no list of {row.name}")
-    hidden = dict(listing.hidden)
-    # A list shows gated fields on request, like a fetch; without them every object would seem to differ.
-    include = {f"include[{place}]": name for place, name in enumerate(row.include)}
-    async for page in _pages(listing, row.api, include, world, run):
-        for name, value in listing.hidden.items():
-            if any(bodies.text_at(entry, name) == value for entry in page):
-                hidden.pop(name, None)
-        yield page
-    for name, value in hidden.items():
-        async for page in _pages(listing, row.api, {**include, name: value}, world, run):
-            yield page
+async def _look_at_known(
+    row: ObjectType, scope: Scope, ids: list[str], difference: Difference, world: World, run: Run
+) -> None:
+    """Looks at mirrored objects, with the parents that their URLs need."""
+    known = {subject.key: subject.id for subject in (Subject(scope, row, identifier) for identifier in ids)}
+    heads = await world.mirror.heads([Subject(scope, row, identifier) for identifier in ids])
+    subjects = [named(scope, row.name, known[key], head.parent) for key, head in heads.items() if not head.deleted]
+    await _look_at(dict.fromkeys(subjects, difference), world, run)
 
 
-async def _pages(
-    listing: Listing, api: ApiLine, query: Mapping[str, str], world: World, run: Run
-) -> AsyncIterator[list[JsonObject]]:
-    async for page in walk(listing.url, query, world.stripe, api=api, context=None):
-        run.pages += 1
-        yield page
-
-
-async def _compare(row: ObjectType, scope: Scope, page: list[JsonObject], world: World, run: Run) -> None:
+async def _compare(row: ObjectType, scope: Scope, page: Page, world: World, run: Run) -> None:
     subjects = {
-        identifier: named(scope, row.name, identifier) for entry in page if (identifier := bodies.text_at(entry, "id"))
+        identifier: named(scope, row.name, identifier, page.parent)
+        for entry in page.entries
+        if (identifier := bodies.text_at(entry, "id"))
     }
     heads = await world.mirror.heads(subjects.values())
     by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
-    run.compared += len(page)
-    differences = compare(page, by_id)
-    for identifier in await _findable_customers(row, page, by_id, subjects, world):
+    run.compared += len(page.entries)
+    differences = compare(page.entries, by_id, world.stripe.version(row.api))
+    for identifier in await _findable_customers(row, page.entries, by_id, subjects, world):
         differences.setdefault(identifier, Difference.DIFFERENT)
     await _look_at({subjects[identifier]: kind for identifier, kind in differences.items()}, world, run)
 
@@ -148,7 +135,12 @@ async def _look_at(suspects: Mapping[Subject, Difference], world: World, run: Ru
 
 async def _note(subject: Subject, difference: Difference, world: World, run: Run) -> None:
     # At once, and not when all are decided: a pass that runs out of time must still tell what it did.
-    run.drifts.append(await _decide(subject, difference, world))
+    drift = await _decide(subject, difference, world)
+    harmless = difference is Difference.OUTDATED or drift.resolution is Resolution.FALSE_ALARM
+    if difference in CAUSELESS and harmless and drift.resolution is not Resolution.UNRESOLVED:
+        run.refreshed += 1
+    else:
+        run.drifts.append(drift)
 
 
 async def _decide(subject: Subject, difference: Difference, world: World) -> Drift:

@@ -7,17 +7,18 @@ claim, fetch, apply. Every message ends in exactly one :class:`Outcome`.
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from billing_mirror.core import known
 from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Notification, Unreadable, read_message
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.subject import Subject, notified, suspected
+from billing_mirror.core.subject import Subject, Untold, notified, suspected
 
 from .batch import Desk, Ended, Received, Task, Verdict
 from .one_subject import apply, claim_and_observe
-from .parent import with_parent
+from .parent import name, with_parent
 from .settle import settle
 from .suspect import send_suspicions
 
@@ -26,7 +27,7 @@ OUT_OF_TIME = Retryable("the function ran out of time")
 
 async def refresh(batch: Sequence[Received], desk: Desk, *, deadline: float) -> list[Ended]:
     """Works through a batch; what is not done by ``deadline`` (seconds since 1970) is postponed."""
-    tasks = [_read(received, desk) for received in batch]
+    tasks = await _named([_read(received, desk) for received in batch], desk, deadline)
     groups: dict[tuple[str, str], list[Task]] = defaultdict(list)
     for task in tasks:
         if task.subject is not None:
@@ -39,14 +40,27 @@ def _read(received: Received, desk: Desk) -> Task:
     try:
         message = read_message(received.body)
     except Unreadable as error:
-        return Task(received, refused=Refused(str(error)))
+        return Task(received, problem=Refused(str(error)))
     try:
-        subject = notified(message) if isinstance(message, Notification) else suspected(message)
+        told = notified(message) if isinstance(message, Notification) else suspected(message)
     except Refused as error:
-        return Task(received, message, refused=error)
+        return Task(received, message, problem=error)
     if message.livemode != desk.world.stripe.livemode:
-        return Task(received, message, refused=Refused("the event's mode, live or test, is not the key's"))
-    return Task(received, message, subject)
+        return Task(received, message, problem=Refused("the event's mode, live or test, is not the key's"))
+    if isinstance(told, Untold):
+        return Task(received, message, untold=told)
+    return Task(received, message, told)
+
+
+async def _named(tasks: list[Task], desk: Desk, deadline: float) -> list[Task]:
+    """The tasks, with the subjects that only fetched events name."""
+    untold = [task for task in tasks if task.untold is not None]
+    try:
+        async with asyncio.timeout(max(0.0, deadline - desk.world.clock.now()) if untold else None):
+            told = await asyncio.gather(*(name(task, desk.world) for task in untold))
+    except TimeoutError:
+        told = [replace(task, problem=OUT_OF_TIME) for task in untold]
+    return [*(task for task in tasks if task.untold is None), *told]
 
 
 async def _refresh_all(groups: Sequence[list[Task]], desk: Desk, deadline: float) -> dict[str, Verdict]:

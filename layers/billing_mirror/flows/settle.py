@@ -18,8 +18,8 @@ UNFORESEEN_TRIES = 8
 
 async def settle(task: Task, verdicts: Mapping[str, Verdict], desk: Desk) -> Ended:
     """Acts on the verdict on one message; ``verdicts`` are by message id."""
-    if task.refused is not None:
-        return await _end_badly(task, task.refused, desk)
+    if task.problem is not None:
+        return await _end_badly(task, task.problem, desk)
     if task.subject is None:
         return Ended(task, Outcome.IGNORED)
     verdict = verdicts[task.received.message_id]

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from billing_mirror.core import body
+from billing_mirror.core import body, catalog
 from billing_mirror.core.drift import compare
 from billing_mirror.core.items import Observation
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Suspicion, write_message
-from billing_mirror.core.subject import Subject, named
+from billing_mirror.core.subject import Subject
 
 from .ports import Mirror, Queue
 
@@ -17,7 +17,10 @@ async def send_suspicions(
     subject: Subject, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
-    suspects = _changed_with(subject, observation, head)
+    suspects = [
+        *_changed_with(subject, observation, head),
+        *await _not_yet_mirrored(subject, observation, head, mirror),
+    ]
     async for member in _differing_members(subject, observation, mirror):
         suspects.append(member)
     await asyncio.gather(*(_send(suspect, queue) for suspect in suspects))
@@ -39,11 +42,28 @@ def _changed_with(subject: Subject, observation: Observation, head: Head | None)
     return [subject.beside(changes.type, identifier)] if identifier else []
 
 
+async def _not_yet_mirrored(
+    subject: Subject, observation: Observation, head: Head | None, mirror: Mirror
+) -> list[Subject]:
+    """The objects that this one names, of types whose births Stripe may not announce."""
+    if observation.live is None or (head is not None and head.digest == observation.digest):
+        return []
+    named = [
+        subject.beside(reference.type, identifier)
+        for reference in subject.row.references
+        if (identifier := body.text_at(observation.live, reference.path))
+    ]
+    known = await mirror.heads(named)
+    return [one for one in named if one.key not in known]
+
+
 async def _differing_members(subject: Subject, observation: Observation, mirror: Mirror) -> AsyncIterator[Subject]:
     """The objects that the subject's lists show otherwise than the mirror does."""
     for type_name, listed in observation.listed.items():
+        listing = catalog.TYPES[type_name].listing_per(subject.type)
+        parent = subject.parent if "{parent}" in listing.url else subject.id
         members = {
-            identifier: named(subject.scope, type_name, identifier, subject.parent)
+            identifier: subject.beside(type_name, identifier, parent)
             for entry in listed
             if (identifier := body.text_at(entry, "id"))
         }
@@ -51,10 +71,10 @@ async def _differing_members(subject: Subject, observation: Observation, mirror:
         by_id = {identifier: heads[member.key] for identifier, member in members.items() if member.key in heads}
         for identifier in compare(listed, by_id):
             yield members[identifier]
-        if subject.parent is not None:
-            async for identifier in mirror.children(subject.scope, subject.parent, type_name):
+        if parent is not None:
+            async for identifier in mirror.children(subject.scope, parent, type_name):
                 if identifier not in members:
-                    yield named(subject.scope, type_name, identifier, subject.parent)
+                    yield subject.beside(type_name, identifier, parent)
 
 
 def _suspicion(suspect: Subject) -> Suspicion:

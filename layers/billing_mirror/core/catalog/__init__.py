@@ -1,0 +1,86 @@
+"""Which object types there are: one row for each, keyed by Stripe's own ``object`` name.
+
+A fact about a type is written here and nowhere else; what a type needs that others do not is a field of
+``object_type.py`` with a default. To mirror another type, add a row to ``v1.py`` or ``v2.py``, and a sample
+of it to the tests.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from . import v1, v2
+from .object_type import ApiLine, Listing, Nature, ObjectType, Part, Sublist, Usage, Via
+
+__all__ = [
+    "EVENTS",
+    "IGNORED",
+    "PARTS",
+    "RECONCILED",
+    "RESOURCES",
+    "TYPES",
+    "USAGE",
+    "USED",
+    "ApiLine",
+    "Listing",
+    "Nature",
+    "ObjectType",
+    "Part",
+    "Sublist",
+    "Usage",
+    "Via",
+    "generic",
+    "named",
+]
+
+TYPES: Mapping[str, ObjectType] = MappingProxyType({row.name: row for row in (*v1.ROWS, *v2.ROWS)})
+"""Every row, by name; a list's owner comes before what is listed."""
+
+USAGE = v1.USAGE
+"""What a customer has used of a meter in an hour: summed up by Stripe, found by the usage sweep alone."""
+
+USED: tuple[ObjectType, ...] = tuple(row for row in TYPES.values() if row.usage)
+"""Types whose objects tell which meters a customer is billed by."""
+
+PARTS: Mapping[str, Part] = MappingProxyType({v1.DISCOUNT.name: v1.DISCOUNT})
+"""By name."""
+
+RESOURCES: Mapping[str, str] = MappingProxyType(
+    {
+        **{resource: row.name for row in TYPES.values() for resource in row.resources},
+        **{part.resource: part.name for part in PARTS.values()},
+    }
+)
+"""The type that an event is about, by what its own type has before the last word."""
+
+EVENTS: Mapping[str, ObjectType] = MappingProxyType({name: row for row in TYPES.values() for name in row.events})
+"""Rows of the event types that are objects themselves."""
+
+RECONCILED: tuple[ObjectType, ...] = (
+    v2.RATE_CARD_SUBSCRIPTION,
+    *(row for row in TYPES.values() if row not in (v2.RATE_CARD_SUBSCRIPTION, v1.EVENT, v1.USAGE)),
+)
+"""What reconcile compares with Stripe: what customers are billed by comes first, then parents before children."""
+
+IGNORED = frozenset(
+    {
+        "v1.account.application",
+        "v1.account.external_account",
+        "v1.balance",
+        "v1.balance_settings",
+        "v1.billing_portal.session",
+        "v1.invoice.upcoming",
+        "v2.core.account_link",
+        "v2.core.event_destination",
+    }
+)
+"""Events, or resources of events, that are acknowledged: no object that decides a bill has changed."""
+
+
+def named(name: str) -> ObjectType | None:
+    """The row of a type, also by a name that it once had."""
+    return TYPES.get(name) or next((row for row in TYPES.values() if name in row.aliases), None)
+
+
+def generic(type_name: str, retrieve: str) -> ObjectType:
+    """A row for a type outside the catalog: mirrored at its own URL, found by its id and by its type."""
+    return ObjectType(name=type_name, nature=Nature.ACTIVITY, retrieve=retrieve)

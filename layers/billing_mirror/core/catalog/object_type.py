@@ -1,0 +1,176 @@
+"""What can be said of an object type: the fields of a row of the catalog."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Nature(StrEnum):
+    """Where a type's objects come from."""
+
+    ACTIVITY = "activity"
+    """Created by what customers do: subscriptions, invoices, usage."""
+    PRICING = "pricing"
+    """Set up ahead: products, prices, meters, rate cards, coupons."""
+
+
+class ApiLine(StrEnum):
+    """Which ``Stripe-Version`` a type is read with."""
+
+    GA = "ga"
+    """The version that the stripe library pins."""
+    PREVIEW = "preview"
+    """The deployment's ``StripePreviewVersion``."""
+
+
+HOURS = {Nature.ACTIVITY: 24, Nature.PRICING: 24 * 7}
+"""How many hours after a complete pass reconcile makes the next one, unless a row says otherwise."""
+
+
+def _nothing() -> Mapping[str, str]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Via:
+    """Another object that a body names: the id at ``path`` is one of an object of ``type``."""
+
+    path: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A list of objects of a type.
+
+    With ``per`` there is one list for each object of that type, whose id, customer and parent are filled in for
+    ``{id}``, ``{customer}`` and ``{parent}``. ``hidden`` are filters for objects that the list may leave out
+    (Stripe does not say whether it does): each is asked for on its own, unless the plain list turned out to
+    hold such objects. A list is ``doubtful`` where Stripe's reference seems to demand a filter that we cannot know: when
+    it is refused, the objects that are known are looked at one by one.
+    """
+
+    url: str
+    query: Mapping[str, str] = field(default_factory=_nothing)
+    per: str | None = None
+    hidden: Mapping[str, str] = field(default_factory=_nothing)
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sublist:
+    """A list inside a body, at ``path``, that Stripe cuts short; the whole of it is at ``url``.
+
+    https://docs.stripe.com/api/pagination
+    """
+
+    path: str
+    url: str
+    query: Mapping[str, str] = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Something without an id of its own that a bigger object contains: news of it is news of its owner.
+
+    ``owner`` is where its body, or a fetched event's data, has the id of the owner, an object of type ``of``.
+    """
+
+    name: str
+    resource: str
+    url: str
+    of: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Which meters decide what the customer of an object pays, while its status is one of ``statuses``.
+
+    ``meters`` is where the object names them; with ``children`` it is where the objects of that type below the
+    ones named at ``parents`` do.
+    """
+
+    statuses: tuple[str, ...]
+    meters: str
+    parents: str = ""
+    children: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ObjectType:
+    """One row. Paths are dotted paths into the body; URLs have ``{id}``, ``{parent}``, or both."""
+
+    name: str
+    """Stripe's own ``object``."""
+    nature: Nature
+    retrieve: str
+    """Where one object is. A URL without ``{id}`` is that of a singleton: its path is its id."""
+    prefix: str = ""
+    """How ids begin, for people; code never asks."""
+    chosen_ids: bool = False
+    """Whether people may choose the ids: then one of another type can be the same."""
+    aliases: tuple[str, ...] = ()
+    """Other names that Stripe's documentation has for the same type."""
+    resource: str = ""
+    """What comes before the last word of its event types; by default its name, after ``v1.`` for v1."""
+    also_at: tuple[str, ...] = ()
+    """Other URLs under which an event may name it."""
+    listings: tuple[Listing, ...] = ()
+    """Lists that together hold all objects; without any, known objects are looked at one by one."""
+    parent: str | None = None
+    """Where the body names the object that it belongs to."""
+    owner_in_event: str | None = None
+    """Where a fetched event's data names the ``{parent}`` of the URL."""
+    customer: str | Via | None = None
+    of_customer: bool = False
+    """Whether the ``{parent}`` of the URL is a customer."""
+    created: str = "created"
+    """Where the body says when it was created."""
+    status: str | None = None
+    collection_status: str | None = None
+    include: tuple[str, ...] = ()
+    """Fields that Stripe shows on request only: v2's ``include``, v1's ``expand``."""
+    sublists: tuple[Sublist, ...] = ()
+    members: tuple[str, ...] = ()
+    """Types with a list ``per`` object of this one that is read whenever the object is."""
+    references: tuple[Via, ...] = ()
+    """Objects that no event announces: they are fetched when they are not mirrored yet."""
+    changes: Via | None = None
+    """An object that a new one of this type changes, although Stripe may send no event for it."""
+    events: tuple[str, ...] = ()
+    """Event types that are objects of this type themselves: what they tell is in no other object."""
+    usage: Usage | None = None
+    """How an object tells which meters its customer is billed by."""
+    hours: int | None = None
+    """Hours after which reconcile makes the next pass, where it is not what its nature says."""
+
+    @property
+    def api(self) -> ApiLine:
+        return ApiLine.PREVIEW if self.retrieve.startswith("/v2/billing/") else ApiLine.GA
+
+    @property
+    def nested(self) -> bool:
+        """Whether the URL needs the id of a parent."""
+        return "{parent}" in self.retrieve
+
+    @property
+    def singleton(self) -> bool:
+        """Whether there is no id in the URL: one object for each parent, or just one."""
+        return "{id}" not in self.retrieve
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """What its event types have before their last word."""
+        version = "v1." if self.retrieve.startswith("/v1/") else ""
+        return (self.resource or f"{version}{self.name}", *(f"{version}{alias}" for alias in self.aliases))
+
+    @property
+    def reconciled_after(self) -> int:
+        """Hours after a complete pass of reconcile."""
+        return self.hours or HOURS[self.nature]
+
+    def listing_per(self, type_name: str) -> Listing:
+        """The list that each object of that type has of objects of this one."""
+        return next(listing for listing in self.listings if listing.per == type_name)

@@ -1,0 +1,336 @@
+"""The rows of v1: what people were billed by before ``v2.billing``, and still are. https://docs.stripe.com/api"""
+
+from types import MappingProxyType
+
+from .object_type import Listing, Nature, ObjectType, Part, Sublist, Usage, Via
+
+_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}"})
+_ALL_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}", "status": "all"})
+_ALL = MappingProxyType({"status": "all"})
+
+TEST_CLOCK = ObjectType(
+    name="test_helpers.test_clock",
+    nature=Nature.ACTIVITY,
+    prefix="clock_",
+    retrieve="/v1/test_helpers/test_clocks/{id}",
+    listings=(Listing(url="/v1/test_helpers/test_clocks"),),
+    status="status",
+)
+
+PRODUCT = ObjectType(
+    name="product",
+    chosen_ids=True,
+    nature=Nature.PRICING,
+    prefix="prod_",
+    retrieve="/v1/products/{id}",
+    listings=(Listing(url="/v1/products"),),
+)
+
+METER = ObjectType(
+    name="billing.meter",
+    nature=Nature.PRICING,
+    prefix="mtr_",
+    retrieve="/v1/billing/meters/{id}",
+    listings=(Listing(url="/v1/billing/meters"),),
+    status="status",
+)
+
+PRICE = ObjectType(
+    name="price",
+    nature=Nature.PRICING,
+    prefix="price_",
+    retrieve="/v1/prices/{id}",
+    listings=(Listing(url="/v1/prices", hidden=MappingProxyType({"active": "false"})),),
+    parent="product",
+    include=("tiers", "currency_options"),
+)
+
+PLAN = ObjectType(
+    name="plan",
+    chosen_ids=True,
+    nature=Nature.PRICING,
+    prefix="plan_",
+    retrieve="/v1/plans/{id}",
+    listings=(Listing(url="/v1/plans"),),
+    parent="product",
+    include=("tiers",),
+)
+
+COUPON = ObjectType(
+    name="coupon",
+    chosen_ids=True,
+    nature=Nature.PRICING,
+    retrieve="/v1/coupons/{id}",
+    listings=(Listing(url="/v1/coupons"),),
+    include=("applies_to", "currency_options"),
+)
+
+PROMOTION_CODE = ObjectType(
+    name="promotion_code",
+    nature=Nature.PRICING,
+    prefix="promo_",
+    retrieve="/v1/promotion_codes/{id}",
+    listings=(Listing(url="/v1/promotion_codes"),),
+    parent="promotion.coupon",
+    customer="customer",
+)
+
+TAX_RATE = ObjectType(
+    name="tax_rate",
+    nature=Nature.PRICING,
+    prefix="txr_",
+    retrieve="/v1/tax_rates/{id}",
+    listings=(Listing(url="/v1/tax_rates"),),
+)
+
+FEATURE = ObjectType(
+    name="entitlements.feature",
+    nature=Nature.PRICING,
+    prefix="feat_",
+    retrieve="/v1/entitlements/features/{id}",
+    listings=(Listing(url="/v1/entitlements/features"),),
+)
+
+ALERT = ObjectType(
+    name="billing.alert",
+    nature=Nature.PRICING,
+    prefix="alrt_",
+    retrieve="/v1/billing/alerts/{id}",
+    listings=(Listing(url="/v1/billing/alerts"),),
+    parent="usage_threshold.meter",
+    status="status",
+)
+
+CUSTOMER = ObjectType(
+    name="customer",
+    nature=Nature.ACTIVITY,
+    prefix="cus_",
+    retrieve="/v1/customers/{id}",
+    listings=(
+        Listing(url="/v1/customers"),
+        Listing(url="/v1/customers", query=_OF_TEST_CLOCK, per=TEST_CLOCK.name),
+    ),
+    customer="id",
+)
+
+TAX_ID = ObjectType(
+    name="tax_id",
+    nature=Nature.ACTIVITY,
+    prefix="txi_",
+    retrieve="/v1/tax_ids/{id}",
+    also_at=("/v1/customers/{parent}/tax_ids/{id}",),
+    resource="v1.customer.tax_id",
+    listings=(
+        Listing(url="/v1/tax_ids"),
+        Listing(url="/v1/customers/{id}/tax_ids", per=CUSTOMER.name),
+    ),
+    customer="customer",
+    hours=24 * 7,
+)
+
+CASH_BALANCE = ObjectType(
+    name="cash_balance",
+    nature=Nature.ACTIVITY,
+    retrieve="/v1/customers/{parent}/cash_balance",
+    customer="customer",
+    of_customer=True,
+)
+
+ENTITLEMENTS = ObjectType(
+    name="entitlements.active_entitlement_summary",
+    nature=Nature.ACTIVITY,
+    retrieve="/v1/entitlements/active_entitlements?customer={parent}",
+    owner_in_event="customer",
+    of_customer=True,
+    sublists=(
+        Sublist(
+            path="",
+            url="/v1/entitlements/active_entitlements",
+            query=MappingProxyType({"customer": "{parent}"}),
+        ),
+    ),
+)
+
+CREDIT_GRANT = ObjectType(
+    name="billing.credit_grant",
+    nature=Nature.ACTIVITY,
+    prefix="credgr_",
+    retrieve="/v1/billing/credit_grants/{id}",
+    listings=(Listing(url="/v1/billing/credit_grants"),),
+    customer="customer",
+)
+
+CREDIT_BALANCE_TRANSACTION = ObjectType(
+    name="billing.credit_balance_transaction",
+    nature=Nature.ACTIVITY,
+    prefix="cbtxn_",
+    retrieve="/v1/billing/credit_balance_transactions/{id}",
+    listings=(
+        Listing(
+            url="/v1/billing/credit_balance_transactions",
+            query=MappingProxyType({"customer": "{customer}", "credit_grant": "{id}"}),
+            per=CREDIT_GRANT.name,
+        ),
+    ),
+    parent="credit_grant",
+    customer=Via(path="credit_grant", type=CREDIT_GRANT.name),
+)
+
+SUBSCRIPTION = ObjectType(
+    name="subscription",
+    nature=Nature.ACTIVITY,
+    prefix="sub_",
+    retrieve="/v1/subscriptions/{id}",
+    resource="v1.customer.subscription",
+    listings=(
+        Listing(url="/v1/subscriptions", query=_ALL),
+        Listing(url="/v1/subscriptions", query=_ALL_OF_TEST_CLOCK, per=TEST_CLOCK.name),
+    ),
+    customer="customer",
+    status="status",
+    include=("discounts",),
+    sublists=(
+        Sublist(
+            path="items",
+            url="/v1/subscription_items",
+            query=MappingProxyType({"subscription": "{id}"}),
+        ),
+    ),
+    usage=Usage(
+        statuses=("active", "trialing", "past_due", "unpaid"),
+        meters="items.data.price.recurring.meter",
+    ),
+)
+
+SUBSCRIPTION_SCHEDULE = ObjectType(
+    name="subscription_schedule",
+    nature=Nature.ACTIVITY,
+    prefix="sub_sched_",
+    retrieve="/v1/subscription_schedules/{id}",
+    listings=(Listing(url="/v1/subscription_schedules"),),
+    parent="subscription",
+    customer="customer",
+    status="status",
+)
+
+QUOTE = ObjectType(
+    name="quote",
+    nature=Nature.ACTIVITY,
+    prefix="qt_",
+    retrieve="/v1/quotes/{id}",
+    listings=(
+        Listing(url="/v1/quotes"),
+        Listing(url="/v1/quotes", query=_OF_TEST_CLOCK, per=TEST_CLOCK.name),
+    ),
+    customer="customer",
+    status="status",
+    include=("line_items", "computed.upfront.line_items"),
+    sublists=(
+        Sublist(path="line_items", url="/v1/quotes/{id}/line_items"),
+        Sublist(path="computed.upfront.line_items", url="/v1/quotes/{id}/computed_upfront_line_items"),
+    ),
+)
+
+INVOICE = ObjectType(
+    name="invoice",
+    nature=Nature.ACTIVITY,
+    prefix="in_",
+    retrieve="/v1/invoices/{id}",
+    listings=(Listing(url="/v1/invoices"),),
+    parent="parent.subscription_details.subscription",
+    customer="customer",
+    status="status",
+    include=("discounts",),
+    sublists=(Sublist(path="lines", url="/v1/invoices/{id}/lines"),),
+)
+
+INVOICE_PAYMENT = ObjectType(
+    name="invoice_payment",
+    nature=Nature.ACTIVITY,
+    prefix="inpay_",
+    retrieve="/v1/invoice_payments/{id}",
+    listings=(Listing(url="/v1/invoice_payments"),),
+    parent="invoice",
+    customer=Via(path="invoice", type=INVOICE.name),
+    status="status",
+)
+
+INVOICE_ITEM = ObjectType(
+    name="invoiceitem",
+    nature=Nature.ACTIVITY,
+    prefix="ii_",
+    retrieve="/v1/invoiceitems/{id}",
+    listings=(Listing(url="/v1/invoiceitems"),),
+    parent="invoice",
+    customer="customer",
+    created="date",
+    include=("discounts",),
+)
+
+CREDIT_NOTE = ObjectType(
+    name="credit_note",
+    nature=Nature.ACTIVITY,
+    prefix="cn_",
+    retrieve="/v1/credit_notes/{id}",
+    listings=(Listing(url="/v1/credit_notes"),),
+    parent="invoice",
+    customer="customer",
+    status="status",
+    sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
+)
+
+EVENT = ObjectType(
+    name="v2.core.event",
+    nature=Nature.ACTIVITY,
+    prefix="evt_",
+    retrieve="/v2/core/events/{id}",
+    parent="related_object",
+    status="type",
+    events=("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"),
+)
+
+USAGE = ObjectType(
+    name="billing.meter_event_summary",
+    nature=Nature.ACTIVITY,
+    prefix="mtrusg_",
+    retrieve="/v1/billing/meters/{parent}/event_summaries",
+    created="start_time",
+    hours=1,
+)
+
+ROWS = (
+    TEST_CLOCK,
+    PRODUCT,
+    METER,
+    PRICE,
+    PLAN,
+    COUPON,
+    PROMOTION_CODE,
+    TAX_RATE,
+    FEATURE,
+    ALERT,
+    CUSTOMER,
+    TAX_ID,
+    CASH_BALANCE,
+    ENTITLEMENTS,
+    CREDIT_GRANT,
+    CREDIT_BALANCE_TRANSACTION,
+    SUBSCRIPTION,
+    SUBSCRIPTION_SCHEDULE,
+    QUOTE,
+    INVOICE,
+    INVOICE_PAYMENT,
+    INVOICE_ITEM,
+    CREDIT_NOTE,
+    EVENT,
+    USAGE,
+)
+"""Parents before their children: the order in which reconcile walks them."""
+
+DISCOUNT = Part(
+    name="discount",
+    resource="v1.customer.discount",
+    url="/v1/customers/{id}/discount",
+    of=CUSTOMER.name,
+    owner="customer",
+)

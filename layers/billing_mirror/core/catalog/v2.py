@@ -1,0 +1,330 @@
+"""The rows of ``v2.billing``. https://docs.stripe.com/api/v2 and the services of the preview SDK."""
+
+from types import MappingProxyType
+
+from .object_type import Listing, Nature, ObjectType, Usage, Via
+
+_TEST_CLOCK = "test_helpers.test_clock"
+_HIDES_CANCELED = MappingProxyType({"servicing_status": "canceled"})
+_HIDES_INACTIVE = MappingProxyType({"active": "false"})
+
+PROFILE = ObjectType(
+    name="v2.billing.profile",
+    nature=Nature.ACTIVITY,
+    prefix="bilp_",
+    retrieve="/v2/billing/profiles/{id}",
+    listings=(Listing(url="/v2/billing/profiles", doubtful=True),),
+    customer="customer",
+    status="status",
+)
+
+BILL_SETTING_VERSION = ObjectType(
+    name="v2.billing.bill_setting_version",
+    nature=Nature.PRICING,
+    retrieve="/v2/billing/bill_settings/{parent}/versions/{id}",
+    listings=(Listing(url="/v2/billing/bill_settings/{id}/versions", per="v2.billing.bill_setting"),),
+)
+
+BILL_SETTING = ObjectType(
+    name="v2.billing.bill_setting",
+    nature=Nature.PRICING,
+    retrieve="/v2/billing/bill_settings/{id}",
+    listings=(Listing(url="/v2/billing/bill_settings"),),
+    members=(BILL_SETTING_VERSION.name,),
+)
+
+COLLECTION_SETTING_VERSION = ObjectType(
+    name="v2.billing.collection_setting_version",
+    nature=Nature.PRICING,
+    retrieve="/v2/billing/collection_settings/{parent}/versions/{id}",
+    listings=(Listing(url="/v2/billing/collection_settings/{id}/versions", per="v2.billing.collection_setting"),),
+)
+
+COLLECTION_SETTING = ObjectType(
+    name="v2.billing.collection_setting",
+    nature=Nature.PRICING,
+    retrieve="/v2/billing/collection_settings/{id}",
+    listings=(Listing(url="/v2/billing/collection_settings"),),
+    members=(COLLECTION_SETTING_VERSION.name,),
+)
+
+CUSTOM_PRICING_UNIT = ObjectType(
+    name="v2.billing.custom_pricing_unit",
+    nature=Nature.PRICING,
+    prefix="cpu_",
+    retrieve="/v2/billing/custom_pricing_units/{id}",
+    listings=(Listing(url="/v2/billing/custom_pricing_units", hidden=_HIDES_INACTIVE),),
+)
+
+LICENSED_ITEM = ObjectType(
+    name="v2.billing.licensed_item",
+    nature=Nature.PRICING,
+    prefix="bli_",
+    retrieve="/v2/billing/licensed_items/{id}",
+    listings=(Listing(url="/v2/billing/licensed_items"),),
+)
+
+METERED_ITEM = ObjectType(
+    name="v2.billing.metered_item",
+    nature=Nature.PRICING,
+    prefix="bli_",
+    retrieve="/v2/billing/metered_items/{id}",
+    listings=(Listing(url="/v2/billing/metered_items"),),
+    parent="meter",
+)
+
+ONE_TIME_ITEM = ObjectType(
+    name="v2.billing.one_time_item",
+    nature=Nature.PRICING,
+    prefix="bli_",
+    retrieve="/v2/billing/one_time_items/{id}",
+    listings=(Listing(url="/v2/billing/one_time_items"),),
+)
+
+SERVICE_ACTION = ObjectType(
+    name="v2.billing.service_action",
+    nature=Nature.PRICING,
+    prefix="svca_",
+    retrieve="/v2/billing/service_actions/{id}",
+)
+
+LICENSE_FEE = ObjectType(
+    name="v2.billing.license_fee",
+    nature=Nature.PRICING,
+    prefix="licf_",
+    retrieve="/v2/billing/license_fees/{id}",
+    listings=(Listing(url="/v2/billing/license_fees", doubtful=True),),
+    parent="licensed_item",
+)
+
+LICENSE_FEE_VERSION = ObjectType(
+    name="v2.billing.license_fee_version",
+    nature=Nature.PRICING,
+    prefix="licfv_",
+    retrieve="/v2/billing/license_fees/{parent}/versions/{id}",
+    listings=(Listing(url="/v2/billing/license_fees/{id}/versions", per=LICENSE_FEE.name),),
+    parent="license_fee_id",
+    owner_in_event="license_fee_id",
+    changes=Via(path="license_fee_id", type=LICENSE_FEE.name),
+)
+
+RATE_CARD = ObjectType(
+    name="v2.billing.rate_card",
+    nature=Nature.PRICING,
+    prefix="rcd_",
+    retrieve="/v2/billing/rate_cards/{id}",
+    listings=(Listing(url="/v2/billing/rate_cards", hidden=_HIDES_INACTIVE),),
+)
+
+_OF_ITS_VERSION = MappingProxyType({"rate_card_version": "{id}"})
+
+RATE = ObjectType(
+    name="v2.billing.rate_card_rate",
+    aliases=("v2.billing.rate_card.rate",),
+    nature=Nature.PRICING,
+    prefix="rcdr_",
+    retrieve="/v2/billing/rate_cards/{parent}/rates/{id}",
+    listings=(
+        Listing(
+            url="/v2/billing/rate_cards/{parent}/rates",
+            query=_OF_ITS_VERSION,
+            per="v2.billing.rate_card_version",
+        ),
+    ),
+    parent="rate_card",
+    owner_in_event="rate_card",
+    references=(Via(path="custom_pricing_unit_amount", type=CUSTOM_PRICING_UNIT.name),),
+)
+
+OVERAGE_RATE = ObjectType(
+    name="v2.billing.rate_card_custom_pricing_unit_overage_rate",
+    aliases=("v2.billing.rate_card.custom_pricing_unit_overage_rate",),
+    nature=Nature.PRICING,
+    prefix="cpuor_",
+    retrieve="/v2/billing/rate_cards/{parent}/custom_pricing_unit_overage_rates/{id}",
+    listings=(
+        Listing(
+            url="/v2/billing/rate_cards/{parent}/custom_pricing_unit_overage_rates",
+            query=_OF_ITS_VERSION,
+            per="v2.billing.rate_card_version",
+        ),
+    ),
+    parent="rate_card",
+    owner_in_event="rate_card",
+    references=(
+        Via(path="custom_pricing_unit", type=CUSTOM_PRICING_UNIT.name),
+        Via(path="one_time_item", type=ONE_TIME_ITEM.name),
+    ),
+)
+
+RATE_CARD_VERSION = ObjectType(
+    name="v2.billing.rate_card_version",
+    aliases=("v2.billing.rate_card.version",),
+    nature=Nature.PRICING,
+    prefix="rcdv_",
+    retrieve="/v2/billing/rate_cards/{parent}/versions/{id}",
+    listings=(Listing(url="/v2/billing/rate_cards/{id}/versions", per=RATE_CARD.name),),
+    parent="rate_card_id",
+    owner_in_event="rate_card_id",
+    changes=Via(path="rate_card_id", type=RATE_CARD.name),
+    members=(RATE.name, OVERAGE_RATE.name),
+)
+
+PRICING_PLAN = ObjectType(
+    name="v2.billing.pricing_plan",
+    nature=Nature.PRICING,
+    prefix="bpp_",
+    retrieve="/v2/billing/pricing_plans/{id}",
+    listings=(Listing(url="/v2/billing/pricing_plans", hidden=_HIDES_INACTIVE),),
+)
+
+PRICING_PLAN_COMPONENT = ObjectType(
+    name="v2.billing.pricing_plan_component",
+    nature=Nature.PRICING,
+    prefix="bppc_",
+    retrieve="/v2/billing/pricing_plans/{parent}/components/{id}",
+    listings=(
+        Listing(
+            url="/v2/billing/pricing_plans/{parent}/components",
+            query=MappingProxyType({"pricing_plan_version": "{id}"}),
+            per="v2.billing.pricing_plan_version",
+        ),
+    ),
+    parent="pricing_plan",
+    owner_in_event="pricing_plan_id",
+    references=(Via(path="service_action", type=SERVICE_ACTION.name),),
+)
+
+PRICING_PLAN_VERSION = ObjectType(
+    name="v2.billing.pricing_plan_version",
+    nature=Nature.PRICING,
+    prefix="bppv_",
+    retrieve="/v2/billing/pricing_plans/{parent}/versions/{id}",
+    listings=(Listing(url="/v2/billing/pricing_plans/{id}/versions", per=PRICING_PLAN.name),),
+    parent="pricing_plan",
+    owner_in_event="pricing_plan_id",
+    changes=Via(path="pricing_plan", type=PRICING_PLAN.name),
+    members=(PRICING_PLAN_COMPONENT.name,),
+)
+
+SPEND_MODIFIER = ObjectType(
+    name="v2.billing.cadence_spend_modifier",
+    nature=Nature.ACTIVITY,
+    retrieve="/v2/billing/cadences/{parent}/spend_modifier_rules/{id}",
+    listings=(Listing(url="/v2/billing/cadences/{id}/spend_modifier_rules", per="v2.billing.cadence"),),
+    parent="billing_cadence",
+    customer=Via(path="billing_cadence", type="v2.billing.cadence"),
+    references=(Via(path="max_billing_period_spend.alert", type="billing.alert"),),
+)
+
+CADENCE = ObjectType(
+    name="v2.billing.cadence",
+    nature=Nature.ACTIVITY,
+    prefix="bc_",
+    retrieve="/v2/billing/cadences/{id}",
+    listings=(
+        Listing(url="/v2/billing/cadences"),
+        Listing(url="/v2/billing/cadences", query=MappingProxyType({"test_clock": "{id}"}), per=_TEST_CLOCK),
+    ),
+    customer="payer.customer",
+    status="status",
+    include=("invoice_discount_rules", "settings_data"),
+    members=(SPEND_MODIFIER.name,),
+    references=(
+        Via(path="payer.billing_profile", type=PROFILE.name),
+        Via(path="settings.bill", type=BILL_SETTING.name),
+        Via(path="settings.collection", type=COLLECTION_SETTING.name),
+    ),
+)
+
+
+def _usage_by_rates(cards: str) -> Usage:
+    return Usage(statuses=("active",), meters="metered_item.meter", parents=cards, children=RATE.name)
+
+
+RATE_CARD_SUBSCRIPTION = ObjectType(
+    name="v2.billing.rate_card_subscription",
+    nature=Nature.ACTIVITY,
+    prefix="rcds_",
+    retrieve="/v2/billing/rate_card_subscriptions/{id}",
+    listings=(Listing(url="/v2/billing/rate_card_subscriptions", hidden=_HIDES_CANCELED),),
+    parent="rate_card",
+    customer=Via(path="billing_cadence", type=CADENCE.name),
+    status="servicing_status",
+    collection_status="collection_status",
+    usage=_usage_by_rates("rate_card"),
+    hours=1,
+)
+
+PRICING_PLAN_SUBSCRIPTION = ObjectType(
+    name="v2.billing.pricing_plan_subscription",
+    nature=Nature.ACTIVITY,
+    prefix="bpps_",
+    retrieve="/v2/billing/pricing_plan_subscriptions/{id}",
+    listings=(Listing(url="/v2/billing/pricing_plan_subscriptions", hidden=_HIDES_CANCELED),),
+    parent="pricing_plan",
+    customer=Via(path="billing_cadence", type=CADENCE.name),
+    status="servicing_status",
+    collection_status="collection_status",
+    include=("discount_details", "pricing_plan_component_details"),
+    usage=_usage_by_rates("pricing_plan_component_details.rate_card_details.rate_card"),
+)
+
+CONTRACT = ObjectType(
+    name="v2.billing.contract",
+    nature=Nature.ACTIVITY,
+    retrieve="/v2/billing/contracts/{id}",
+    listings=(Listing(url="/v2/billing/contracts"),),
+    customer="customer",
+    status="status",
+    collection_status="collection_status",
+    include=("billing_settings", "one_time_fees", "pricing_lines", "pricing_overrides"),
+)
+
+INTENT_ACTION = ObjectType(
+    name="v2.billing.intent_action",
+    nature=Nature.ACTIVITY,
+    retrieve="/v2/billing/intents/{parent}/actions/{id}",
+    listings=(Listing(url="/v2/billing/intents/{id}/actions", per="v2.billing.intent"),),
+)
+
+INTENT = ObjectType(
+    name="v2.billing.intent",
+    nature=Nature.ACTIVITY,
+    retrieve="/v2/billing/intents/{id}",
+    listings=(Listing(url="/v2/billing/intents"),),
+    parent="cadence",
+    customer=Via(path="cadence", type=CADENCE.name),
+    status="status",
+    members=(INTENT_ACTION.name,),
+)
+
+ROWS = (
+    BILL_SETTING,
+    BILL_SETTING_VERSION,
+    COLLECTION_SETTING,
+    COLLECTION_SETTING_VERSION,
+    CUSTOM_PRICING_UNIT,
+    LICENSED_ITEM,
+    METERED_ITEM,
+    ONE_TIME_ITEM,
+    SERVICE_ACTION,
+    LICENSE_FEE,
+    LICENSE_FEE_VERSION,
+    RATE_CARD,
+    RATE_CARD_VERSION,
+    RATE,
+    OVERAGE_RATE,
+    PRICING_PLAN,
+    PRICING_PLAN_VERSION,
+    PRICING_PLAN_COMPONENT,
+    PROFILE,
+    CADENCE,
+    SPEND_MODIFIER,
+    RATE_CARD_SUBSCRIPTION,
+    PRICING_PLAN_SUBSCRIPTION,
+    CONTRACT,
+    INTENT,
+    INTENT_ACTION,
+)
+"""Parents before their children: the order in which reconcile walks them."""

@@ -1,0 +1,182 @@
+"""The usage sweep: what customers have used of the meters that they are billed by, hour by hour.
+
+Stripe tells of usage by no event and shows it by no object, only summed up, for one customer and one meter:
+https://docs.stripe.com/api/billing/meter-event-summary/list
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field, replace
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core import items, times
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import USAGE, USED, ObjectType
+from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.items import Observation
+from billing_mirror.core.run import Run
+from billing_mirror.core.subject import Scope, Subject, fill, named
+
+from .observe import walk
+from .one_subject import World
+from .patient import PatientStripe
+
+HOUR = 3600
+STILL_CHANGING = 35 * 24 * HOUR
+"""Seconds into the past for which Stripe takes meter events.
+
+https://docs.stripe.com/api/billing/meter-event/create
+"""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pair:
+    """A customer and a meter that the customer is billed by."""
+
+    meter: str
+    customer: str
+
+    def subject(self, scope: Scope) -> Subject:
+        """What is claimed before the pair's usage is fetched; its hours are stored below it."""
+        name = f"{self.meter}/{self.customer}"
+        return Subject(scope, USAGE, name, name)
+
+
+async def sweep_usage(world: World, *, deadline: float) -> Run:
+    """One pass over all pairs, for the hours that are over and can still change; leaves a record.
+
+    Ends by ``deadline`` (seconds since 1970); the next pass goes on where this one had to stop.
+    """
+    world = replace(world, stripe=PatientStripe(world.stripe, world.clock))
+    scope = Scope(world.stripe.livemode)
+    run = Run(USAGE.name, started_at=world.clock.now())
+    try:
+        async with asyncio.timeout(deadline - world.clock.now()):
+            await _pass(scope, world, run)
+        run.complete = True
+    except TimeoutError:
+        run.reason = "the function ran out of time"
+    except (Retryable, Refused) as error:
+        run.reason = str(error)
+    run.finished_at = world.clock.now()
+    await world.mirror.record(scope, f"run:{USAGE.name}", run.started_at, run.entry())
+    return run
+
+
+async def _pass(scope: Scope, world: World, run: Run) -> None:
+    last = await world.mirror.latest(scope, f"run:{USAGE.name}")
+    first = str(last["next"]) if last and last.get("next") else ""
+    pairs = sorted({pair async for pair in _pairs(scope, world)})
+    for pair in [*(one for one in pairs if _name(one) >= first), *(one for one in pairs if _name(one) < first)]:
+        run.next = _name(pair)
+        await _sweep(pair, scope, world, run)
+    run.next = ""
+
+
+def _name(pair: Pair) -> str:
+    return f"{pair.meter}/{pair.customer}"
+
+
+async def _sweep(pair: Pair, scope: Scope, world: World, run: Run) -> None:
+    subject = pair.subject(scope)
+    # One claim for all hours: they are fetched together. Time 0: no queue retries this.
+    token = await world.mirror.claim(subject, 0.0)
+    fetched_at = world.clock.now()
+    this_hour = int(fetched_at) // HOUR * HOUR
+    query = {
+        "customer": pair.customer,
+        "start_time": str(this_hour - STILL_CHANGING),
+        "end_time": str(this_hour),
+        "value_grouping_window": "hour",
+    }
+    path = fill(USAGE.retrieve, parent=pair.meter)
+    listed: dict[str, JsonObject] = {}
+    try:
+        async for entries in walk(path, query, world.stripe, api=USAGE.api, context=None):
+            run.pages += 1
+            listed.update({_hour(subject, entry): entry for entry in entries})
+    except Unauthorized:
+        raise
+    except (Gone, Refused):
+        return  # the meter or the customer is no more: nothing of it can change
+    run.compared += len(listed)
+    version = world.stripe.version(USAGE.api)
+    await _store(subject, token, Observation(fetched_at, version, request_id=""), listed, pair, world, run)
+    await _bury_vanished(subject, token, Observation(fetched_at, version, request_id=""), listed, this_hour, world)
+
+
+def _hour(pair: Subject, entry: JsonObject) -> str:
+    return f"{pair.id}/{times.created(entry.get(USAGE.created))}"
+
+
+async def _store(
+    pair_subject: Subject,
+    token: int,
+    seen: Observation,
+    listed: dict[str, JsonObject],
+    pair: Pair,
+    world: World,
+    run: Run,
+) -> None:
+    subjects = {identifier: replace(pair_subject, id=identifier) for identifier in listed}
+    heads = await world.mirror.heads(subjects.values())
+    for identifier, entry in listed.items():
+        head, digest = heads.get(subjects[identifier].key), bodies.digest(entry)
+        if head is None or head.deleted or head.digest != digest:
+            hour = replace(seen, body=entry, digest=digest)
+            await world.mirror.put(subjects[identifier], token, items.item(subjects[identifier], hour, pair.customer))
+            run.written += 1
+
+
+async def _bury_vanished(
+    pair: Subject, token: int, seen: Observation, listed: Iterable[str], this_hour: int, world: World
+) -> None:
+    """Hours whose usage was canceled, so that Stripe has no sum for them any more."""
+    oldest = f"{pair.id}/{times.iso(this_hour - STILL_CHANGING)}"
+    shown = set(listed)
+    async for identifier in world.mirror.children(pair.scope, pair.id, USAGE.name):
+        if identifier >= oldest and identifier not in shown:
+            hour = replace(pair, id=identifier)
+            await world.mirror.bury(hour, token, items.tombstone(seen, hour))
+
+
+async def _pairs(scope: Scope, world: World) -> AsyncIterator[Pair]:
+    known = _Meters(scope, world)
+    for row in USED:
+        for status in row.usage.statuses if row.usage else ():
+            async for identifier in world.mirror.ids(scope, row.name, status):
+                subject = named(scope, row.name, identifier)
+                head = (await world.mirror.heads([subject])).get(subject.key)
+                body = await world.mirror.body(subject)
+                if head is not None and head.customer and body is not None:
+                    for meter in await known.of(row, body):
+                        yield Pair(meter, head.customer)
+
+
+@dataclass
+class _Meters:
+    """The meters that an object's customer is billed by; those of a rate card are looked up once."""
+
+    scope: Scope
+    world: World
+    below: dict[str, set[str]] = field(default_factory=dict)
+
+    async def of(self, row: ObjectType, body: JsonObject) -> set[str]:
+        usage = row.usage
+        if usage is None:
+            return set()
+        if not usage.children:
+            return bodies.texts_at(body, usage.meters)
+        found: set[str] = set()
+        for parent in bodies.texts_at(body, usage.parents):
+            if parent not in self.below:
+                self.below[parent] = await self._below(parent, usage.children, usage.meters)
+            found |= self.below[parent]
+        return found
+
+    async def _below(self, parent: str, type_name: str, path: str) -> set[str]:
+        found: set[str] = set()
+        async for identifier in self.world.mirror.children(self.scope, parent, type_name):
+            body = await self.world.mirror.body(named(self.scope, type_name, identifier, parent))
+            found |= bodies.texts_at(body, path) if body else set()
+        return found
