@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where bytecode may not be kept, every start of every tool is a slow one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check sandbox sandbox-down deploy lock clean tools-dev tools-sam tools-all python
+.PHONY: help demo test check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it run
 
 sandbox-down:  ## end what `make sandbox` started
 	@if [ -d .sandbox ]; then $(DEV)/python -m sandbox down; else echo "No sandbox is running."; fi
+
+docs: tools-dev  ## write the parts of the README that are made from code
+	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build

@@ -11,6 +11,8 @@ from sandbox.ministack import CREDENTIALS, REGION
 from sandbox.toolchain import ROOT
 
 STACK = "billing-mirror"
+EVENT_BUS = "aws.partner/stripe.com/ed_test_1"
+"""A partner event bus as an EventBridge destination of Stripe leads to it."""
 _BUCKET = "artifacts"
 
 
@@ -59,8 +61,10 @@ def deploy(
     """Deploys a built template, the dashboard and the alarms beside it, and fills the secrets."""
     # A bucket made here saves `--resolve-s3` its stack of its own.
     session().client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET)
+    session().client("events", endpoint_url=endpoint).create_event_bus(Name=EVENT_BUS, EventSourceName=EVENT_BUS)
     # The emulator knows no nested stacks: monitoring is left out here and deployed by itself below.
-    chosen = {"StripeApiBase": stripe.api_base, **(parameters or {}), "Monitoring": "off"}
+    given = {"StripeApiBase": stripe.api_base, "PartnerEventBus": EVENT_BUS}
+    chosen = {**given, **(parameters or {}), "Monitoring": "off"}
     arguments = ["deploy", f"--template-file={template}", f"--stack-name={STACK}", f"--s3-bucket={_BUCKET}"]
     arguments += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     arguments += ["--no-confirm-changeset", "--no-progressbar"]
@@ -68,7 +72,7 @@ def deploy(
     sam(directory, arguments, {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "SAM_CLI_POLL_DELAY": "0.1"})
     outputs = _outputs(endpoint)
     api_id = _physical_id(endpoint, "Api")
-    _deploy_monitoring(endpoint, outputs, api_id)
+    _deploy_monitoring(endpoint, outputs, api_id, chosen["PartnerEventBus"])
     _make_concurrency_a_number(endpoint, outputs["ProcessFunction"])
     vault = session().client("secretsmanager", endpoint_url=endpoint)
     vault.put_secret_value(SecretId=outputs["SigningSecretArn"], SecretString=stripe.signing_secret)
@@ -89,12 +93,13 @@ def deploy(
     )
 
 
-def _deploy_monitoring(endpoint: str, outputs: Mapping[str, str], api_id: str) -> None:
+def _deploy_monitoring(endpoint: str, outputs: Mapping[str, str], api_id: str, event_bus: str) -> None:
     values = {
         "StackName": STACK,
         "ApiId": api_id,
         "QueueName": outputs["QueueUrl"].rsplit("/", 1)[-1],
         "QuarantineName": outputs["QuarantineUrl"].rsplit("/", 1)[-1],
+        "PartnerEventBus": event_bus,
         "AlarmEmail": "",
         **{name: outputs[name] for name in ("IngestFunction", "ProcessFunction", "ReconcileFunction", "TableName")},
     }

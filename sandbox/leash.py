@@ -1,6 +1,6 @@
 """How does a program end when its starter does, however that happens, even when it is killed?
 
-`python leash.py [--packages <folder>] <module> [arguments]` runs the module like `python -m` would, while its
+`python leash.py [--packages <folder>]... <module> [arguments]` runs the module like `python -m` would, while its
 standard input is open: a pipe whose other end closes when the starter is gone. With --packages it runs in an
 interpreter that does not own its packages.
 """
@@ -65,7 +65,7 @@ def end_when_input_ends() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[0] == "--packages":
+    while arguments[0] == "--packages":
         site.addsitedir(arguments[1])
         arguments = arguments[2:]
     module, *sys.argv[1:] = arguments

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from sandbox import leash
 from sandbox.leash import stop as stop
-from sandbox.toolchain import SetupError, child_environment, environment, program
+from sandbox.toolchain import ROOT, SetupError, child_environment, environment, program
 
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
 
-_SERVICES = "apigateway,cloudformation,cloudwatch,dynamodb,iam,lambda,logs,s3,scheduler,secretsmanager,sns,sqs,sts"
+_SERVICES = (
+    "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,lambda,logs,s3,scheduler,secretsmanager,sns,sqs,sts"
+)
 # What of our surroundings the emulator may see, and with it the functions, which inherit its environment.
 _PASSED_ON = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy")
 _START_SECONDS = 20.0
@@ -71,7 +73,7 @@ def _launch(python: Path, directory: Path, *, outlive_us: bool) -> MiniStack | N
     packages = next(environment("ministack").glob("lib/python*/site-packages"))
     process = leash.start(
         # -P: or the folder of leash.py comes first on the path, and our ministack.py hides theirs.
-        [str(python), "-P", leash.__file__, "--packages", str(packages), "ministack"],
+        [str(python), "-P", leash.__file__, "--packages", str(packages), "--packages", str(ROOT), "sandbox.emulator"],
         log=directory / "ministack.log",
         surroundings=_surroundings(directory, port, token),
         folder=directory,

@@ -41,8 +41,10 @@ class Observer:
         return agreement
 
     def reconcile(self, type_name: str) -> Item:
-        """Runs the scheduled function now; answers the record that it left."""
-        answer = self._functions.invoke(FunctionName=self.endpoints.reconcile_function, Payload=b"{}")
+        """Runs the scheduled function now, for one type; answers the record that it left."""
+        answer = self._functions.invoke(
+            FunctionName=self.endpoints.reconcile_function, Payload=json.dumps({"types": [type_name]}).encode()
+        )
         said = json.loads(answer["Payload"].read())
         if "errorMessage" in said:
             raise RuntimeError(f"reconcile failed: {said['errorMessage']}")

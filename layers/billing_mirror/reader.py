@@ -34,6 +34,8 @@ from .core.items import OBJECT, Item
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+__all__ = ["MirroredObject", "Nature", "Page", "Reader"]
+
 PAGE = 100
 """Objects in a page at the most: what one BatchGetItem takes."""
 _WITH_CHOSEN_IDS = tuple(row for row in catalog.TYPES.values() if row.chosen_ids)

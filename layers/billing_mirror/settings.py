@@ -48,6 +48,8 @@ class StripeSettings(_Settings):
     """What the functions that ask Stripe have in common."""
 
     table_name: Text
+    queue_url: Text
+    quarantine_url: Text
     stripe_key_arn: Text
     stripe_api_base: HttpUrl
     stripe_preview_version: PreviewVersion
@@ -56,8 +58,6 @@ class StripeSettings(_Settings):
 
 
 class ProcessSettings(StripeSettings):
-    queue_url: Text
-    quarantine_url: Text
     max_concurrency: Annotated[int, Field(ge=1, le=1000)]
     absorb_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
 

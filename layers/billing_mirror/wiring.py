@@ -38,10 +38,9 @@ def door(settings: IngestSettings) -> Door:
 
 def desk(settings: ProcessSettings, tally: Tally) -> Desk:
     """What process needs. Raises ``BadSetting``."""
-    queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
     # Containers cannot see each other: each one keeps to its share of what all may ask for.
     share = settings.stripe_requests_per_second / settings.max_concurrency
-    return Desk(_world(settings, Pace(share), tally), queue, settings.absorb_margin_seconds)
+    return Desk(_world(settings, Pace(share), tally), settings.absorb_margin_seconds)
 
 
 def world(settings: ReconcileSettings, tally: Tally) -> World:
@@ -59,7 +58,9 @@ def _world(settings: StripeSettings, pace: Pace, tally: Tally) -> World:
         clock=clock,
         tally=tally,
     )
-    return World(clock, DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name), stripe)
+    mirror = DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name)
+    queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
+    return World(clock, mirror, stripe, queue)
 
 
 def _stored_text(arn: str, clock: SystemClock) -> StoredText:

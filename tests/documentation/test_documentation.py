@@ -9,8 +9,8 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from billing_mirror.core import catalog
-from billing_mirror.core.catalog import ObjectType
 from billing_mirror.reader import Reader
+from docs import types_table
 from tests.template_file import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -23,16 +23,20 @@ def rows_of(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def how_it_is_reached(row: ObjectType) -> str:
-    owners = [other.name for other in catalog.TYPES.values() for list_ in other.members if list_.type == row.name]
-    lists = [f"the list of its {owner.rpartition('.')[2].replace('_', ' ')}" for owner in owners]
-    return ", ".join(["events", *lists, *(["reconcile"] if row in catalog.RECONCILED else [])])
+def test_the_readmes_table_of_types_is_what_the_catalog_says() -> None:
+    assert types_table.written(README) == README, "run `make docs`"
+    assert sorted(cells[0] for cells in rows_of("type")) == sorted(f"`{name}`" for name in catalog.TYPES)
 
 
-def test_the_readme_lists_the_types_of_the_catalog() -> None:
-    assert rows_of("type") == [
-        [f"`{row.name}`", str(row.nature), f"`{row.prefix}`", how_it_is_reached(row)] for row in catalog.TYPES.values()
-    ]
+def test_a_type_is_called_silent_only_where_stripe_publishes_no_event_of_it() -> None:
+    published = (ROOT / "tests" / "published_event_types.txt").read_text().splitlines()
+    told = {line.split()[1] for line in published} | {
+        catalog.RESOURCES[resource]
+        for line in published
+        if (resource := line.split()[0].rpartition(".")[0]) in catalog.RESOURCES
+    }
+    silent = {row.name for row in catalog.TYPES.values() if row.silent}
+    assert silent == {name for name, row in catalog.TYPES.items() if name not in told and not row.events}
 
 
 def test_the_readme_lists_the_parameters_of_the_template() -> None:
@@ -57,7 +61,7 @@ def test_every_call_of_the_reader_that_is_shown_can_be_made() -> None:
     for call in shown:
         assert isinstance(call.func, ast.Attribute)
         signature = inspect.signature(getattr(Reader, call.func.attr))
-        signature.bind(None, *(ast.literal_eval(argument) for argument in call.args))
+        signature.bind(None, *call.args)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

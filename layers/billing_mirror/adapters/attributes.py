@@ -18,8 +18,19 @@ if TYPE_CHECKING:
 
 Attributes: TypeAlias = "dict[str, AttributeValueTypeDef]"
 
+
+class _Deserializer(TypeDeserializer):
+    """DynamoDB writes 1e40 out, and boto3's own class refuses the zeros beyond 38 digits.
+
+    https://github.com/boto/boto3/issues/2500
+    """
+
+    def _deserialize_n(self, value: str) -> Decimal:
+        return Decimal(value)
+
+
 _serializer = TypeSerializer()
-_deserializer = TypeDeserializer()
+_deserializer = _Deserializer()
 
 
 def to_attributes(item: Mapping[str, Value]) -> Attributes:

@@ -9,7 +9,6 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Subject, Untold
 
 from .one_subject import World
-from .ports import Queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,6 @@ class Desk:
     """The ports and settings that refreshing a batch takes. ``absorb_margin`` is in seconds; 0 is off."""
 
     world: World
-    queue: Queue
     absorb_margin: float
 
 

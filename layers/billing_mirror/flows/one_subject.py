@@ -17,7 +17,8 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Subject
 
 from .observe import observe
-from .ports import Clock, Mirror, Stripe
+from .ports import Clock, Mirror, Queue, Stripe
+from .suspect import send_suspicions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class World:
     clock: Clock
     mirror: Mirror
     stripe: Stripe
+    queue: Queue
 
 
 async def claim_and_observe(
@@ -43,6 +45,8 @@ async def claim_and_observe(
 
 async def apply(world: World, subject: Subject, token: int, observation: Observation, head: Head | None) -> Outcome:
     """The third step: one conditional write. ``head``, what the mirror held before, names the outcome."""
+    # Before the write: once the object is stored, a redelivered message counts as covered.
+    await send_suspicions(subject, observation, head, world.mirror, world.queue)
     body = observation.live
     if body is None:
         buried = await world.mirror.bury(subject, token, items.tombstone(observation, subject))

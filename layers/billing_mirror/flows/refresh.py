@@ -20,7 +20,6 @@ from .batch import Desk, Ended, Received, Task, Verdict
 from .one_subject import apply, claim_and_observe
 from .parent import name, with_parent
 from .settle import settle
-from .suspect import send_suspicions
 
 OUT_OF_TIME = Retryable("the function ran out of time")
 
@@ -105,8 +104,6 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
     if observation.live is None and _may_appear_yet(tasks, head, observation.fetched_at):
         raise Retryable("Stripe does not show the new object yet")
-    # Before the write: once the object is stored, a redelivered message counts as covered.
-    await send_suspicions(subject, observation, head, desk.world.mirror, desk.queue)
     return await apply(desk.world, subject, token, observation, head)
 
 

@@ -41,11 +41,11 @@ async def _end_badly(task: Task, error: Exception, desk: Desk) -> Ended:
     never = isinstance(error, Refused) or (not foreseen and received.receive_count >= UNFORESEEN_TRIES)
     try:
         if never:
-            await desk.queue.quarantine(received.body, reason=ended.reason)
+            await desk.world.queue.quarantine(received.body, reason=ended.reason)
             return replace(ended, outcome=Outcome.QUARANTINED)
         retry_after = error.retry_after if isinstance(error, Retryable) else None
         wait = backoff.seconds(received.message_id, received.receive_count, retry_after)
-        await desk.queue.postpone(received.receipt, wait)
+        await desk.world.queue.postpone(received.receipt, wait)
     except Retryable:
         # The queue itself is in trouble; a message that is reported as failed comes back all the same.
         pass

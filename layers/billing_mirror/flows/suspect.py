@@ -17,10 +17,7 @@ async def send_suspicions(
     subject: Subject, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
-    suspects = [
-        *_changed_with(subject, observation, head),
-        *await _not_yet_mirrored(subject, observation, head, mirror),
-    ]
+    suspects = [*_changed_with(subject, observation, head), *await _not_yet_mirrored(subject, observation, mirror)]
     async for member in _differing_members(subject, observation, mirror):
         suspects.append(member)
     await asyncio.gather(*(_send(suspect, queue) for suspect in suspects))
@@ -42,18 +39,14 @@ def _changed_with(subject: Subject, observation: Observation, head: Head | None)
     return [subject.beside(changes.type, identifier)] if identifier else []
 
 
-async def _not_yet_mirrored(
-    subject: Subject, observation: Observation, head: Head | None, mirror: Mirror
-) -> list[Subject]:
+async def _not_yet_mirrored(subject: Subject, observation: Observation, mirror: Mirror) -> list[Subject]:
     """The objects that this one names, of types whose births Stripe may not announce."""
-    if observation.live is None or (head is not None and head.digest == observation.digest):
-        return []
     named = [
         subject.beside(reference.type, identifier)
         for reference in subject.row.references
         if (identifier := body.text_at(observation.live, reference.path))
     ]
-    known = await mirror.heads(named)
+    known = await mirror.heads(named) if named else {}
     return [one for one in named if one.key not in known]
 
 

@@ -28,11 +28,11 @@ class House:
 
     @property
     def world(self) -> World:
-        return World(self.clock, self.mirror, self.stripe)
+        return World(self.clock, self.mirror, self.stripe, self.queue)
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.world, self.queue, self.absorb_margin)
+        return Desk(self.world, self.absorb_margin)
 
     async def deliver(self, *bodies: str) -> list[Ended]:
         """Sends messages and processes one batch of what is in the queue."""

@@ -47,8 +47,8 @@ class Listing:
     With ``per`` there is one list for each object of that type, whose id, customer and parent are filled in for
     ``{id}``, ``{customer}`` and ``{parent}``. ``hidden`` are filters for objects that the list may leave out
     (Stripe does not say whether it does): each is asked for on its own, unless the plain list turned out to
-    hold such objects. A list is ``doubtful`` where Stripe's reference seems to demand a filter that we cannot know: when
-    it is refused, the objects that are known are looked at one by one.
+    hold such objects. A list is ``doubtful`` where Stripe's reference seems to demand a filter that we cannot know:
+    when it is refused, the objects that are known are looked at one by one.
     """
 
     url: str
@@ -115,6 +115,8 @@ class ObjectType:
     """Other names that Stripe's documentation has for the same type."""
     resource: str = ""
     """What comes before the last word of its event types; by default its name, after ``v1.`` for v1."""
+    silent: bool = False
+    """Whether Stripe sends no events of it."""
     also_at: tuple[str, ...] = ()
     """Other URLs under which an event may name it."""
     listings: tuple[Listing, ...] = ()

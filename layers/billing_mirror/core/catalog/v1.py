@@ -85,6 +85,7 @@ TAX_RATE = ObjectType(
 
 FEATURE = ObjectType(
     name="entitlements.feature",
+    silent=True,
     nature=Nature.PRICING,
     prefix="feat_",
     retrieve="/v1/entitlements/features/{id}",
@@ -291,6 +292,7 @@ EVENT = ObjectType(
 
 USAGE = ObjectType(
     name="billing.meter_event_summary",
+    silent=True,
     nature=Nature.ACTIVITY,
     prefix="mtrusg_",
     retrieve="/v1/billing/meters/{parent}/event_summaries",

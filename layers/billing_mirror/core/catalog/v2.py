@@ -10,6 +10,7 @@ _HIDES_INACTIVE = MappingProxyType({"active": "false"})
 
 PROFILE = ObjectType(
     name="v2.billing.profile",
+    silent=True,
     nature=Nature.ACTIVITY,
     prefix="bilp_",
     retrieve="/v2/billing/profiles/{id}",
@@ -20,6 +21,7 @@ PROFILE = ObjectType(
 
 BILL_SETTING_VERSION = ObjectType(
     name="v2.billing.bill_setting_version",
+    silent=True,
     nature=Nature.PRICING,
     retrieve="/v2/billing/bill_settings/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/bill_settings/{id}/versions", per="v2.billing.bill_setting"),),
@@ -27,6 +29,7 @@ BILL_SETTING_VERSION = ObjectType(
 
 BILL_SETTING = ObjectType(
     name="v2.billing.bill_setting",
+    silent=True,
     nature=Nature.PRICING,
     retrieve="/v2/billing/bill_settings/{id}",
     listings=(Listing(url="/v2/billing/bill_settings"),),
@@ -35,6 +38,7 @@ BILL_SETTING = ObjectType(
 
 COLLECTION_SETTING_VERSION = ObjectType(
     name="v2.billing.collection_setting_version",
+    silent=True,
     nature=Nature.PRICING,
     retrieve="/v2/billing/collection_settings/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/collection_settings/{id}/versions", per="v2.billing.collection_setting"),),
@@ -42,6 +46,7 @@ COLLECTION_SETTING_VERSION = ObjectType(
 
 COLLECTION_SETTING = ObjectType(
     name="v2.billing.collection_setting",
+    silent=True,
     nature=Nature.PRICING,
     retrieve="/v2/billing/collection_settings/{id}",
     listings=(Listing(url="/v2/billing/collection_settings"),),
@@ -50,6 +55,7 @@ COLLECTION_SETTING = ObjectType(
 
 CUSTOM_PRICING_UNIT = ObjectType(
     name="v2.billing.custom_pricing_unit",
+    silent=True,
     nature=Nature.PRICING,
     prefix="cpu_",
     retrieve="/v2/billing/custom_pricing_units/{id}",
@@ -75,6 +81,7 @@ METERED_ITEM = ObjectType(
 
 ONE_TIME_ITEM = ObjectType(
     name="v2.billing.one_time_item",
+    silent=True,
     nature=Nature.PRICING,
     prefix="bli_",
     retrieve="/v2/billing/one_time_items/{id}",
@@ -83,6 +90,7 @@ ONE_TIME_ITEM = ObjectType(
 
 SERVICE_ACTION = ObjectType(
     name="v2.billing.service_action",
+    silent=True,
     nature=Nature.PRICING,
     prefix="svca_",
     retrieve="/v2/billing/service_actions/{id}",
@@ -209,6 +217,7 @@ PRICING_PLAN_VERSION = ObjectType(
 
 SPEND_MODIFIER = ObjectType(
     name="v2.billing.cadence_spend_modifier",
+    silent=True,
     nature=Nature.ACTIVITY,
     retrieve="/v2/billing/cadences/{parent}/spend_modifier_rules/{id}",
     listings=(Listing(url="/v2/billing/cadences/{id}/spend_modifier_rules", per="v2.billing.cadence"),),
@@ -283,6 +292,7 @@ CONTRACT = ObjectType(
 
 INTENT_ACTION = ObjectType(
     name="v2.billing.intent_action",
+    silent=True,
     nature=Nature.ACTIVITY,
     retrieve="/v2/billing/intents/{parent}/actions/{id}",
     listings=(Listing(url="/v2/billing/intents/{id}/actions", per="v2.billing.intent"),),
@@ -290,6 +300,7 @@ INTENT_ACTION = ObjectType(
 
 INTENT = ObjectType(
     name="v2.billing.intent",
+    silent=True,
     nature=Nature.ACTIVITY,
     retrieve="/v2/billing/intents/{id}",
     listings=(Listing(url="/v2/billing/intents"),),

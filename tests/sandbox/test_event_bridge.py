@@ -1,0 +1,123 @@
+"""The second door end to end: what Stripe puts onto its partner event bus ends in the table, without a webhook."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from sandbox.deploy import EVENT_BUS, STACK, session
+
+from .conftest import Bundle, Shop, eventually
+
+ITEM = "v2.billing.metered_item"
+
+
+class Bus:
+    """The partner event bus, from Stripe's side and from the owner's."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._events = session().client("events", endpoint_url=endpoint)
+
+    def put(self, event: dict[str, Any]) -> None:
+        """What Stripe does: https://docs.stripe.com/event-destinations/eventbridge"""
+        entry = {"Time": time.time(), "Source": EVENT_BUS, "DetailType": event["type"], "Detail": json.dumps(event)}
+        assert self._events.put_partner_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    def put_as_somebody_else(self, event: dict[str, Any]) -> None:
+        entry = {"EventBusName": EVENT_BUS, "Source": "orders", "DetailType": "order", "Detail": json.dumps(event)}
+        assert self._events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    def rule(self) -> str:
+        """The ARN of the deployed rule."""
+        return str(self._events.describe_rule(Name=STACK, EventBusName=EVENT_BUS)["Arn"])
+
+
+@pytest.fixture
+def bus(bundle: Bundle) -> Bus:
+    return Bus(bundle.endpoints.aws_endpoint)
+
+
+def item_without_webhook(bundle: Bundle) -> str:
+    """The id of a metered item of which the webhook was not told."""
+    meter = bundle.stripe.create("billing.meter", {"display_name": "Tokens", "event_name": f"tokens_{time.time_ns()}"})
+    fields = {"display_name": "From the bus", "meter": meter["id"]}
+    return str(bundle.stripe.create(ITEM, fields, silent=True)["id"])
+
+
+def thin_event(item: str) -> dict[str, Any]:
+    return {
+        "object": "v2.core.event",
+        "id": f"evt_test_{time.time_ns()}",
+        "type": "v2.billing.metered_item.created",
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "livemode": False,
+        "related_object": {"id": item, "type": ITEM, "url": f"/v2/billing/metered_items/{item}"},
+    }
+
+
+def snapshot_event(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    """https://docs.stripe.com/api/events/object"""
+    return {
+        "object": "event",
+        "id": f"evt_{time.time_ns()}",
+        "type": kind,
+        "created": int(time.time()),
+        "livemode": False,
+        "api_version": "2026-09-30.clover",
+        "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None},
+        "data": {"object": body},
+    }
+
+
+def test_a_thin_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bus) -> None:
+    item = item_without_webhook(bundle)
+    event = thin_event(item)
+    bus.put(event)
+    found = eventually(lambda: bundle.reader.get(item))
+    assert found is not None
+    assert found.body["display_name"] == "From the bus"
+    assert eventually(lambda: bundle.outcomes(event["id"])) == ["stored"]
+    assert bundle.take_quarantined() == []
+
+
+def test_a_snapshot_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bus) -> None:
+    """As Stripe shows the object, that is: the state in the event is an older one."""
+    customer = bundle.stripe.create("customer", {"name": "Ann"}, silent=True)
+    bundle.stripe.update(customer["id"], {"name": "Ann Lee"}, silent=True)
+    event = snapshot_event("customer.created", customer)
+    bus.put(event)
+    found = eventually(lambda: bundle.reader.get(customer["id"]))
+    assert found is not None
+    assert found.body["name"] == "Ann Lee"
+    assert eventually(lambda: bundle.outcomes(event["id"])) == ["stored"]
+    assert bundle.take_quarantined() == []
+
+
+def test_an_event_through_both_doors_changes_nothing(bundle: Bundle, shop: Shop, bus: Bus) -> None:
+    bundle.stripe.transition(shop.subscription(), "paused")
+    assert bundle.stripe.settle()
+    told = bundle.stripe.events()[-1]
+    bus.put(told)
+    assert eventually(lambda: len(bundle.outcomes(told["id"])) == 2)
+    assert bundle.wait_until_equal().differences == []
+    assert bundle.take_quarantined() == []
+
+
+def test_an_event_that_is_not_stripes_stays_outside(bundle: Bundle, bus: Bus) -> None:
+    item = item_without_webhook(bundle)
+    stranger = thin_event(item)
+    bus.put_as_somebody_else(stranger)
+    bus.put(thin_event(item))
+    assert eventually(lambda: bundle.reader.get(item)) is not None
+    assert bundle.outcomes(stranger["id"]) == []
+    assert bundle.take_quarantined() == []
+
+
+def test_the_queues_let_the_deployed_rule_in(bundle: Bundle, bus: Bus) -> None:
+    """The emulator does not ask the policy, AWS does."""
+    for queue in (bundle.endpoints.queue_url, bundle.endpoints.quarantine_url):
+        answer = bundle.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])
+        _, statement = json.loads(answer["Attributes"]["Policy"])["Statement"]
+        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": bus.rule()}}
