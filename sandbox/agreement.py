@@ -47,13 +47,16 @@ class Agreement:
 def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Agreement:
     """Compares every object of the stand-in's own account with the table, and the table with it.
 
-    An object of a type that sends no events cannot be mirrored from events; it is counted apart.
+    An object of a type that sends no events, and that nothing names, cannot be mirrored from events; it is
+    counted apart.
     """
     items = _objects_in(dynamodb, table)
     truth = [one for one in stand_in.objects() if one["context"] is None]
-    told = {event["related_object"]["type"] for event in stand_in.events() if event.get("related_object")} | {
-        str(item["type"]) for item in items.values()
-    }
+    told = (
+        {event["related_object"]["type"] for event in stand_in.events() if event.get("related_object")}
+        | {str(item["type"]) for item in items.values()}
+        | {reference.type for row in catalog.TYPES.values() for reference in row.references}
+    )
     alive: Counter[str] = Counter()
     removed: Counter[str] = Counter()
     unheard: Counter[str] = Counter()

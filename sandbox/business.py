@@ -1,4 +1,4 @@
-"""A small company with usage-based prices, set up and then lived through in the stand-in."""
+"""A small company with usage-based prices, and some customers on older ones, lived through in the stand-in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ RATE_CARD = "v2.billing.rate_card"
 RATE = "v2.billing.rate_card_rate"
 CADENCE = "v2.billing.cadence"
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
+PRICING_PLAN = "v2.billing.pricing_plan"
+SERVICE_ACTION = "v2.billing.service_action"
 
 METERS = ("Input tokens", "Output tokens", "Images", "Storage")
 CUSTOMERS = ("Ada", "Bela", "Chioma", "Dmitri", "Esra", "Fatou", "Goran", "Hana")
@@ -43,9 +45,11 @@ class Business:
     enterprise_card: str = ""
     rates: list[str] = field(default_factory=list)
     subscriptions: list[str] = field(default_factory=list)
+    seats: JsonObject = field(default_factory=dict)
 
     def set_up(self) -> None:
         """Prices first, then customers who subscribe."""
+        meter = ""
         for name in METERS:
             meter = self._create("billing.meter", display_name=name, event_name=name.lower().replace(" ", "_"))
             self.items.append(self._create(METERED_ITEM, display_name=name, meter=meter))
@@ -56,8 +60,12 @@ class Business:
         self.card = self._create(RATE_CARD, display_name="Pay as you go", rates=first)
         self.enterprise_card = self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
         self.rates = [str(one["id"]) for one in self.stripe.objects(RATE) if one["body"]["rate_card"] == self.card]
+        self._offer_a_plan()
+        self._sell_seats()
         for name in CUSTOMERS:
             self._sign_up(name)
+        self.say("reporting usage that nobody can be billed for")
+        self.stripe.meter_error(meter)
 
     def live(self) -> None:
         """A month: activations, a late payer, a cancellation, a new rate and a removed one."""
@@ -73,6 +81,7 @@ class Business:
         self.say("removing a rate from the rate card")
         self.stripe.remove(self.rates[0])
         self.stripe.update(self.card, {"display_name": "Pay as you grow"})
+        self._bill_by_seats()
 
     def disturbed(self) -> None:
         """More of the same, while events are repeated and reordered and Stripe refuses some requests."""
@@ -91,6 +100,34 @@ class Business:
         self._become(lost, "paused")
         return lost
 
+    def _offer_a_plan(self) -> None:
+        """A plan with monthly credit; no event tells of the credit, only the plan's component names it."""
+        credit = self._create(SERVICE_ACTION, type="credit_grant", service_interval="month", service_interval_count=1)
+        component: JsonObject = {"type": "service_action", "service_action": {"id": credit}}
+        self._create(PRICING_PLAN, display_name="Team", components=[component])
+
+    def _sell_seats(self) -> None:
+        """A product and a coupon with ids of our own choice, which v1 allows."""
+        product = self._create("product", id="seats", name="Seats")
+        self.seats = self.stripe.create("price", {"product": product, "currency": "usd", "unit_amount": 1200})
+        self._create("coupon", id="launch", name="Launch", percent_off="12.5", duration="forever")
+
+    def _bill_by_seats(self) -> None:
+        """A customer with more seats, and more lines on the invoice, than Stripe shows at once."""
+        customer = self._create("customer", name="Ivo", email="ivo@example.com")
+        seats: list[JsonObject] = [{"price": self.seats, "quantity": quantity} for quantity in range(1, 14)]
+        subscription = self._create("subscription", customer=customer, items=seats)
+        lines: list[JsonObject] = [
+            {"amount": 1200 * number, "description": f"Seat {number}"} for number in range(1, 131)
+        ]
+        details: JsonObject = {"type": "subscription_details", "subscription_details": {"subscription": subscription}}
+        invoice = self._create("invoice", customer=customer, parent=details, lines=lines)
+        self._become(invoice, "open")
+        self._become(invoice, "paid")
+        self.say("giving a discount")
+        self.stripe.update(customer, {"discount": {"object": "discount", "id": "di_1", "customer": customer}})
+        self._become(subscription, "canceled")
+
     def _sign_up(self, name: str) -> None:
         customer = self._create("customer", name=name, email=f"{name.lower()}@example.com")
         cadence = self._create(CADENCE, payer={"type": "customer", "customer": customer})
@@ -102,6 +139,6 @@ class Business:
         self.say(f"creating {fields.get('display_name') or fields.get('name') or type_name}")
         return str(self.stripe.create(type_name, fields)["id"])
 
-    def _become(self, subscription: str, status: str) -> None:
-        self.say(f"a subscription becomes {status.replace('_', ' ')}")
-        self.stripe.transition(subscription, status)
+    def _become(self, identifier: str, status: str) -> None:
+        self.say(f"something becomes {status.replace('_', ' ')}")
+        self.stripe.transition(identifier, status)

@@ -4,25 +4,46 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from . import cadences, lifecycle, rate_cards
+from . import cadences, customers, lifecycle, usage, versions
 from .catalog import OBJECT_TYPES
 from .delivery import Deliveries
-from .events import Event, Occurrence, event_of, url_of
+from .events import Event, Occurrence, event_of, named_url
 from .faults import Faults, RateLimiter
 from .lifecycle import Made
-from .object_types import Body
+from .object_types import Body, ObjectType
 from .protocol import ApiError
-from .reads import check_parent, retrieve, show
+from .reads import retrieve, show
+from .rendering import Asked, everything
 from .state import Account, Entity
+from .types_v1_customers import SUMMARY
 
-CREATION: Mapping[str, Callable[[Account, Body], Made]] = {
-    "v2.billing.rate_card": rate_cards.create_card,
-    "v2.billing.rate_card_rate": rate_cards.add_rate,
-    "v2.billing.rate_card_version": rate_cards.renew,
-    "v2.billing.rate_card_subscription": rate_cards.subscribe,
+Create = Callable[[Account, ObjectType, Body, str], Made]
+"""From the fields, and the id of the parent where there is one."""
+
+CREATION: Mapping[str, Create] = {
+    **dict.fromkeys(versions.BY_OWNER, versions.create_owner),
+    **dict.fromkeys(versions.BY_VERSION, versions.renew),
+    **dict.fromkeys(versions.BY_MEMBER, versions.add_member),
+    "v2.billing.rate_card_subscription": versions.subscribe,
+    "v2.billing.pricing_plan_subscription": versions.subscribe,
     "v2.billing.cadence": cadences.create_cadence,
+    "tax_id": customers.create_tax_id,
+    "cash_balance": customers.create_singleton,
+    "tax.settings": customers.create_singleton,
+    "entitlements.active_entitlement": customers.grant_entitlement,
 }
 """The types that are born with others, or with values taken from others."""
+
+UPDATE: Mapping[str, Callable[..., list[Occurrence]]] = {
+    **dict.fromkeys(versions.BY_OWNER, versions.update_owner),
+    "customer": customers.update_customer,
+}
+"""The types whose change changes others, or is told otherwise."""
+
+REMOVAL: Mapping[str, Callable[[Account, Entity], list[Occurrence]]] = {
+    **dict.fromkeys(versions.BY_MEMBER, versions.remove_member),
+    "entitlements.active_entitlement": customers.end_entitlement,
+}
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
 
@@ -52,52 +73,62 @@ class Backend:
 
     def create(self, given: Body) -> Body:
         """Add an object to the account of `context`, which this registers."""
-        row = OBJECT_TYPES.get(given["type"])
-        if row is None:
-            raise ApiError(400, f"Unknown type: {given['type']}", code="invalid_parameter")
-        self.register(given.get("context") or "")
-        account = self.account(given.get("context") or "", livemode=given.get("livemode", self._default_mode))
+        row = self.row(given["type"])
+        account = self.account_given(given)
         fields = dict(given.get("fields") or {})
-        if row.parent and given.get("parent"):
-            fields[row.parent] = given["parent"]
+        parent = given.get("parent") or (fields.get(row.parent, "") if row.parent else "")
+        if row.parent and parent:
+            fields[row.parent] = parent
         with account.change():
-            make = CREATION.get(row.name)
-            entity, occurrences = make(account, fields) if make else lifecycle.bear(account, row, fields)
-        self._tell(account, occurrences, given, requested=True)
+            entity, occurrences = CREATION.get(row.name, _bear)(account, row, fields, parent)
+        self.tell(account, occurrences, given, requested=True)
         return self.shown(account, entity)
 
     def update(self, given: Body) -> Body:
-        account, entity = self._find(given["id"])
+        account, entity = self.find(given)
         with account.change():
-            forced = bool(given.get("silent"))
-            occurrences = lifecycle.update(account, entity, given.get("fields") or {}, forced=forced)
-        self._tell(account, occurrences, given, requested=True)
+            change = UPDATE.get(entity.row.name, lifecycle.update)
+            occurrences = change(account, entity, given.get("fields") or {}, forced=bool(given.get("silent")))
+        self.tell(account, occurrences, given, requested=True)
         return self.shown(account, entity)
 
     def transition(self, given: Body) -> Body:
-        account, entity = self._find(given["id"])
+        account, entity = self.find(given)
         with account.change():
             if given["to"] == "billed" and entity.row is cadences.CADENCE:
                 occurrences = cadences.bill(account, entity)
             else:
                 fields = lifecycle.status_change(entity.row, given["to"])
                 occurrences = lifecycle.update(account, entity, fields, forced=bool(given.get("silent")))
-        self._tell(account, occurrences, given, requested=False)
+        self.tell(account, occurrences, given, requested=False)
         return self.shown(account, entity)
 
     def remove(self, given: Body) -> Body:
-        account, entity = self._find(given["id"])
+        account, entity = self.find(given)
         with account.change():
-            make = rate_cards.remove_rate if entity.row is rate_cards.RATE else lifecycle.remove
-            occurrences = make(account, entity)
-        self._tell(account, occurrences, given, requested=True)
+            occurrences = REMOVAL.get(entity.row.name, lifecycle.remove)(account, entity)
+        self.tell(account, occurrences, given, requested=True)
         return {"id": entity.id, "object": entity.row.name}
 
-    def shown(self, account: Account, entity: Entity, include: tuple[str, ...] = ()) -> Body:
+    def use(self, given: Body) -> Body:
+        """Usage as a meter event reports it; no event tells of it."""
+        account, _ = self.find(given | {"id": given["meter"]})
+        account.usage.append(usage.used(given))
+        return {"meter": given["meter"]}
+
+    def report_meter_error(self, given: Body) -> Body:
+        meter = given.get("meter")
+        account, entity = self.find(given | {"id": meter}) if meter else (self.account_given(given), None)
+        occurrence = usage.error_report(entity.now.body if entity else None, given.get("data"))
+        return {"event_id": self.tell(account, [occurrence], given, requested=False)[0]}
+
+    def shown(self, account: Account, entity: Entity, asked: Asked | None = None) -> Body:
         """The object as GET answers it now."""
-        view = account.view()
-        check_parent(view, entity.row, entity.now.body.get(entity.row.parent, ""))
-        return show(view, entity.row, retrieve(view, entity.row, entity.id, self.faults.settings), include)
+        if entity.row is SUMMARY:
+            return customers.whole_list(account, entity.now.parent)
+        view, row = account.view(), entity.row
+        body = retrieve(view, row, entity.id, entity.now.parent, self.faults.settings)
+        return show(view, row, body, asked or Asked(sublist_size=self.faults.settings["sublist_size"]))
 
     def truth(self, object_type: str | None) -> list[Body]:
         """Every object with what GET answers now, removed ones with what is left of them."""
@@ -111,7 +142,7 @@ class Backend:
     def _truth_of(self, account: Account, entity: Entity) -> Body:
         body: Body | None
         try:
-            body = self.shown(account, entity, entity.row.gated)
+            body = self.shown(account, entity, everything(entity.row))
         except ApiError:
             body = None
         return {
@@ -119,7 +150,7 @@ class Backend:
             "type": entity.row.name,
             "context": account.context or None,
             "livemode": account.livemode,
-            "path": url_of(entity.row, entity.now.body),
+            "path": named_url(entity.row, entity.now.body, entity.now.parent, self.faults.settings),
             "removed": entity.now.removed,
             "body": body,
         }
@@ -142,18 +173,44 @@ class Backend:
     def _default_mode(self) -> bool:
         return next(iter(self.keys.values()), False)
 
-    def _find(self, identifier: str) -> tuple[Account, Entity]:
-        for account in self.accounts.values():
-            entity = account.entities.get(identifier)
-            if entity is not None and not entity.now.removed:
-                return account, entity
-        raise ApiError(404, f"No such object: '{identifier}'", code="not_found")
+    def row(self, name: str) -> ObjectType:
+        try:
+            return OBJECT_TYPES[name]
+        except KeyError:
+            raise ApiError(400, f"Unknown type: {name}", code="invalid_parameter") from None
 
-    def _tell(self, account: Account, occurrences: list[Occurrence], given: Body, *, requested: bool) -> None:
+    def account_given(self, given: Body) -> Account:
+        """The account of `context` and `livemode`, which this registers."""
+        context, livemode = given.get("context") or "", given.get("livemode")
+        self.register(context)
+        return self.account(context, livemode=self._default_mode if livemode is None else livemode)
+
+    def find(self, given: Body) -> tuple[Account, Entity]:
+        """The object with the `id`, in the account of `context` when that is given."""
+        for account in self.accounts.values():
+            entity = account.entities.get(given["id"])
+            is_asked = given.get("context") in (None, account.context)
+            is_asked = is_asked and given.get("livemode") in (None, account.livemode)
+            if is_asked and entity is not None and not entity.now.removed:
+                return account, entity
+        raise ApiError(404, f"No such object: '{given['id']}'", code="not_found")
+
+    def tell(self, account: Account, occurrences: list[Occurrence], given: Body, *, requested: bool) -> list[str]:
         """Make and send the events; a `silent` change is one for which Stripe lost them."""
-        if given.get("silent"):
-            return
-        for occurrence in occurrences:
-            event = event_of(occurrence, account.context, requested=requested)
+        told: list[str] = []
+        for occurrence in () if given.get("silent") else occurrences:
+            event = event_of(
+                occurrence,
+                context=account.context,
+                livemode=account.livemode,
+                requested=requested,
+                settings=self.faults.settings,
+            )
             account.events[event.id] = event
             self.deliveries.send(event)
+            told.append(event.id)
+        return told
+
+
+def _bear(account: Account, row: ObjectType, fields: Body, parent: str) -> Made:
+    return lifecycle.bear(account, row, fields, parent=parent)

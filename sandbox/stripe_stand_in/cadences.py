@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from .catalog import OBJECT_TYPES
 from .events import Occurrence
 from .lifecycle import Made, bear
-from .object_types import Body
+from .object_types import Body, ObjectType
 from .protocol import ApiError, now, random_text, rfc3339
 from .state import Account, Entity
 
@@ -14,7 +14,7 @@ CADENCE = OBJECT_TYPES["v2.billing.cadence"]
 PROFILE = OBJECT_TYPES["v2.billing.profile"]
 
 
-def create_cadence(account: Account, fields: Body) -> Made:
+def create_cadence(account: Account, row: ObjectType, fields: Body, _parent: str) -> Made:
     """`payer` names a billing profile; with only a customer, a profile is made for it (it has no events)."""
     payer = dict(fields.get("payer") or {})
     if "billing_profile" in payer:
@@ -25,9 +25,9 @@ def create_cadence(account: Account, fields: Body) -> Made:
         raise ApiError(400, "A cadence's payer names a billing_profile.", code="parameter_missing")
     customer = profile.now.body["customer"]
     whole = {"type": "customer", "billing_profile": profile.id, "customer": customer}
-    cycle = fields.get("billing_cycle", CADENCE.defaults["billing_cycle"])
+    cycle = fields.get("billing_cycle", row.defaults["billing_cycle"])
     due = {"next_billing_date": rfc3339(one_cycle_after(now(), cycle))}
-    return bear(account, CADENCE, due | fields | {"payer": whole})
+    return bear(account, row, due | fields | {"payer": whole})
 
 
 def bill(account: Account, cadence: Entity) -> list[Occurrence]:

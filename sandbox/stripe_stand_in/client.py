@@ -1,11 +1,12 @@
 """How does a Python test talk to the stand-in's control calls?"""
 
-import json
 from collections.abc import Sequence
+from decimal import Decimal
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from .encoding import dumps, exact
 from .object_types import Body
 
 
@@ -25,9 +26,9 @@ class StandIn:
         self.api_base = api_base
         self._address = urlsplit(api_base)
 
-    def destination(self, url: str, secrets: Sequence[str]) -> None:
-        """Where notifications go from now on, signed with each secret."""
-        self._call("POST", "destinations", {"url": url, "secrets": list(secrets)})
+    def destination(self, url: str, secrets: Sequence[str], payload: str = "thin") -> None:
+        """Where notifications go from now on, signed with each secret: `thin`, `snapshot` or `both`."""
+        self._call("POST", "destinations", {"url": url, "secrets": list(secrets), "payload": payload})
 
     def no_destination(self) -> None:
         self._call("DELETE", "destinations")
@@ -47,17 +48,55 @@ class StandIn:
     ) -> Body:
         """The new object, as GET answers it."""
         given: Body = {"type": object_type, "fields": fields or {}, "silent": silent}
-        optional = {"parent": parent, "context": context, "livemode": livemode}
-        return self._call("POST", "create", given | {k: v for k, v in optional.items() if v is not None})
+        return self._call("POST", "create", given | _given(parent=parent, context=context, livemode=livemode))
 
-    def update(self, identifier: str, fields: Body, *, silent: bool = False) -> Body:
-        return self._call("POST", "update", {"id": identifier, "fields": fields, "silent": silent})
+    def put(
+        self,
+        object_type: str,
+        body: Body,
+        *,
+        parent: str | None = None,
+        context: str | None = None,
+        livemode: bool | None = None,
+    ) -> str:
+        """Keep a body as it is, without any event; returns its id."""
+        given: Body = {"type": object_type, "body": body}
+        optional = _given(parent=parent, context=context, livemode=livemode)
+        return str(self._call("POST", "put", given | optional)["id"])
 
-    def transition(self, identifier: str, to: str, *, silent: bool = False) -> Body:
-        return self._call("POST", "transition", {"id": identifier, "to": to, "silent": silent})
+    def announce(self, identifier: str, event: str | None = None, *, context: str | None = None) -> str:
+        """Send an event about an object that did not change; returns the event's id."""
+        given = {"id": identifier} | _given(event=event, context=context)
+        return str(self._call("POST", "announce", given)["event_id"])
 
-    def remove(self, identifier: str, *, silent: bool = False) -> Body:
-        return self._call("POST", "remove", {"id": identifier, "silent": silent})
+    def update(self, identifier: str, fields: Body, *, silent: bool = False, context: str | None = None) -> Body:
+        given: Body = {"id": identifier, "fields": fields, "silent": silent}
+        return self._call("POST", "update", given | _given(context=context))
+
+    def transition(self, identifier: str, to: str, *, silent: bool = False, context: str | None = None) -> Body:
+        given: Body = {"id": identifier, "to": to, "silent": silent}
+        return self._call("POST", "transition", given | _given(context=context))
+
+    def remove(self, identifier: str, *, silent: bool = False, context: str | None = None) -> Body:
+        return self._call("POST", "remove", {"id": identifier, "silent": silent} | _given(context=context))
+
+    def usage(
+        self,
+        meter: str,
+        customer: str,
+        value: int | str | Decimal,
+        *,
+        timestamp: int | None = None,
+        context: str | None = None,
+    ) -> None:
+        """What a meter event reports; now, unless a Unix time is given."""
+        given: Body = {"meter": meter, "customer": customer, "value": value}
+        self._call("POST", "usage", given | _given(timestamp=timestamp, context=context))
+
+    def meter_error(self, meter: str | None = None, data: Body | None = None, *, context: str | None = None) -> str:
+        """Usage that could not be counted, for a meter or for none; returns the event's id."""
+        given = _given(meter=meter, data=data, context=context)
+        return str(self._call("POST", "meter_error", given)["event_id"])
 
     def emit(self, notification: Body, *, fetchable: bool = False, data: Body | None = None) -> str:
         """Sign and send a notification as it is given; returns its event id."""
@@ -108,13 +147,18 @@ class StandIn:
     def _call(self, method: str, name: str, given: Body | None = None) -> Body:
         connection = HTTPConnection(self._address.hostname or "", self._address.port)
         try:
-            body = None if given is None else json.dumps(given).encode()
+            body = None if given is None else dumps(given).encode()
             connection.request(method, f"/_control/{name}", body)
             response = connection.getresponse()
-            answer: Body = json.loads(response.read())
+            answer: Body = exact(response.read())
         finally:
             connection.close()
         if response.status != 200:
             error = answer["error"]
             raise ControlError(response.status, error["code"], error["message"])
         return answer
+
+
+def _given(**optional: object) -> Body:
+    """What was given of it."""
+    return {name: value for name, value in optional.items() if value is not None}

@@ -4,18 +4,23 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from .backend import Backend
-from .delivery import Destination
+from .delivery import PAYLOADS, Destination
 from .events import Event, ping_event
+from .loading import announce, put
 from .object_types import Body
 from .protocol import ApiError, now
 
 PREFIX = "/_control/"
+EXACT = frozenset({"create", "update", "put", "usage", "meter_error"})
+"""Calls whose numbers are kept with all of their digits."""
 
 
 def _destinations(backend: Backend, given: Body) -> Body:
-    destination = Destination(given["url"], tuple(given["secrets"]))
+    destination = Destination(given["url"], tuple(given["secrets"]), given.get("payload") or "thin")
     if not destination.url.startswith(("http://", "https://")) or not destination.secrets:
         raise ApiError(400, "A destination has a URL and at least one secret.", code="invalid_destination")
+    if destination.payload not in PAYLOADS:
+        raise ApiError(400, f"payload: one of {', '.join(PAYLOADS)}", code="invalid_destination")
     backend.deliveries.destinations = [destination]
     return {"destinations": [destination.url]}
 
@@ -109,6 +114,10 @@ CALLS: Mapping[tuple[str, str], Callable[[Backend, Body], Body]] = {
     ("POST", "update"): Backend.update,
     ("POST", "transition"): Backend.transition,
     ("POST", "remove"): Backend.remove,
+    ("POST", "put"): put,
+    ("POST", "announce"): announce,
+    ("POST", "usage"): Backend.use,
+    ("POST", "meter_error"): Backend.report_meter_error,
     ("POST", "emit"): _emit,
     ("POST", "redeliver"): _redeliver,
     ("POST", "faults"): _set_faults,

@@ -7,7 +7,6 @@ with every attempt, any 2xx is success, redirects are failures. Only the waits a
 import heapq
 import http.client
 import itertools
-import json
 import threading
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from stripe import WebhookSignature
 
+from .encoding import dumps
 from .events import Event, as_sent
 from .faults import Faults
 from .object_types import Body
@@ -28,10 +28,14 @@ LONGEST_HOLD = 0.5
 TIMEOUT = 30
 
 
+PAYLOADS = ("thin", "snapshot", "both")
+
+
 @dataclass(frozen=True)
 class Destination:
     url: str
     secrets: tuple[str, ...]
+    payload: str = "thin"
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Delivery:
     """One notification on its way to one destination."""
 
     event: Event
+    sent_id: str
+    """The event's, or its snapshot's."""
     payload: str
     destination: Destination
     outcomes: list[int | str] = field(default_factory=list)
@@ -99,7 +105,7 @@ class Deliveries:
                 "dropped": list(self.dropped),
                 "deliveries": [
                     {
-                        "event_id": delivery.event.id,
+                        "event_id": delivery.sent_id,
                         "type": delivery.event.type,
                         "url": delivery.destination.url,
                         "state": delivery.state,
@@ -121,8 +127,19 @@ class Deliveries:
             self._work_is_due.notify_all()
 
     def _make(self, event: Event, copies: int) -> list[Delivery]:
-        payload = json.dumps(as_sent(event, self.faults.settings))
-        return [Delivery(event, payload, destination) for destination in self.destinations for _ in range(copies)]
+        return [
+            Delivery(event, str(payload.get("id")), dumps(payload), destination)
+            for destination in self.destinations
+            for payload in self._payloads(event, destination)
+            for _ in range(copies)
+        ]
+
+    def _payloads(self, event: Event, destination: Destination) -> list[Body]:
+        """What a destination is told: the thin event, its snapshot twin, or both; v2 has no snapshots."""
+        thin = destination.payload != "snapshot" or event.verbatim
+        snapshot = destination.payload != "thin" and event.snapshot is not None
+        sent = [as_sent(event, self.faults.settings)] if thin else []
+        return sent + ([event.snapshot] if snapshot and event.snapshot else [])
 
     def _put(self, delivery: Delivery, wait: float) -> None:
         with self._lock:

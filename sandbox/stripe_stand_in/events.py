@@ -4,13 +4,15 @@ Shapes: docs.stripe.com/api/v2/core/events and the event-types pages of each v2.
 """
 
 import copy
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from .addresses import filled, placeholder_url, url_of
 from .object_types import Body, ObjectType
 from .protocol import now, random_text, rfc3339
+from .snapshots import snapshot_of
+from .types_v1_customers import SUMMARY
 
 PING = "v2.core.event_destination.ping"
 
@@ -25,6 +27,11 @@ class Occurrence:
     after: Body
     before: Body | None = None
     data: Body | None = None
+    parent: str = ""
+    shown: Body | None = None
+    """What its snapshot shows instead of the object."""
+    related: bool = True
+    has_snapshot: bool = True
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Event:
     changes: Body | None = None
     verbatim: bool = False
     """Sent exactly as a test gave it."""
+    snapshot: Body | None = None
+    """The same news as a v1 event."""
 
     @property
     def id(self) -> str:
@@ -55,37 +64,49 @@ def new_event_id(*, livemode: bool) -> str:
     return f"evt_{'' if livemode else 'test_'}65{random_text(48)}"
 
 
-def event_of(occurrence: Occurrence, context: str, *, requested: bool) -> Event:
-    row, body = occurrence.row, occurrence.after
+def event_of(occurrence: Occurrence, *, context: str, livemode: bool, requested: bool, settings: Body) -> Event:
+    row = occurrence.row
     instant = now()
-    notification = {
-        "id": new_event_id(livemode=body["livemode"]),
+    notification: Body = {
+        "id": new_event_id(livemode=livemode),
         "object": "v2.core.event",
         "type": row.event_prefix + occurrence.name,
         "created": rfc3339(instant),
-        "livemode": body["livemode"],
+        "livemode": livemode,
         "context": context or None,
         "reason": _reason() if requested else None,
-        "related_object": {"id": body["id"], "type": row.name, "url": url_of(row, body)},
     }
-    if row.is_v1:
+    if row.related and occurrence.related:
+        notification["related_object"] = _related(occurrence, settings)
+    changes = _changes(occurrence) if row.is_v1 else None
+    snapshot = None
+    if row.is_v1 and occurrence.has_snapshot:
         notification["snapshot_event"] = f"evt_1{random_text(23)}"
+        shown = occurrence.shown or occurrence.after
+        snapshot = snapshot_of(notification, row, shown, changes, settings)
     return Event(
         notification,
         instant,
-        placeholder_url=placeholder_url(row, body["id"]) if row.parent else "",
-        data=occurrence.data or _data(occurrence),
-        changes=_changes(occurrence) if row.is_v1 else None,
+        placeholder_url=placeholder_url(row, occurrence.after["id"]) if row.is_nested and not row.is_singleton else "",
+        data=_data(occurrence, settings),
+        changes=changes,
+        snapshot=snapshot,
     )
 
 
-def url_of(row: ObjectType, body: Body) -> str:
-    parent = body.get(row.parent, "") if row.parent else ""
-    return re.sub(r"\{(\w+)\}", lambda match: body["id"] if match[1] == "id" else parent, row.path)
+def _related(occurrence: Occurrence, settings: Body) -> Body:
+    row, identifier = occurrence.row, occurrence.after.get("id", "")
+    if row.is_singleton:
+        return {"type": row.name, "url": url_of(row, "", occurrence.parent)}
+    return {"id": identifier, "type": row.name, "url": named_url(row, occurrence.after, occurrence.parent, settings)}
 
 
-def placeholder_url(row: ObjectType, identifier: str) -> str:
-    return re.sub(r"\{(\w+)\}", lambda match: identifier if match[1] == "id" else f":{match[1]}", row.path)
+def named_url(row: ObjectType, body: Body, parent: str, settings: Body) -> str:
+    """The URL by which Stripe names it, where there are two."""
+    owner = body.get(row.also_under) if row.also_under else None
+    if owner and settings["tax_id_urls"] == "customer":
+        return filled(row.also_at, body["id"], owner)
+    return url_of(row, body.get("id", ""), parent)
 
 
 def _reason() -> Body:
@@ -93,9 +114,13 @@ def _reason() -> Body:
     return {"type": "request", "request": request}
 
 
-def _data(occurrence: Occurrence) -> Body | None:
+def _data(occurrence: Occurrence, settings: Body) -> Body | None:
+    if occurrence.row is SUMMARY and settings["entitlement_data"] == "none":
+        return None
+    if occurrence.data is not None:
+        return occurrence.data
     fields = occurrence.row.event_data.get(occurrence.name)
-    return {name: occurrence.after[source] for name, source in fields.items()} if fields else None
+    return {name: occurrence.after.get(source) for name, source in fields.items()} if fields else None
 
 
 def _changes(occurrence: Occurrence) -> Body | None:

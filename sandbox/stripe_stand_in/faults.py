@@ -25,6 +25,9 @@ DEFAULTS: Mapping[str, Any] = {
     "stale_lists": None,
     "removed_rates": "gone",
     "plain_list_hides_canceled": True,
+    "tax_id_urls": "customer",
+    "entitlement_data": "customer",
+    "sublist_size": 10,
     "rate_limit": None,
     "event_retention_seconds": 30 * 86400,
 }

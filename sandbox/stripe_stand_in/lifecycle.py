@@ -1,7 +1,9 @@
 """What does a change do to one object, and which events does it cause?"""
 
 import copy
+from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from .events import Occurrence
 from .object_types import Body, Entering, ObjectType
@@ -10,19 +12,32 @@ from .state import Account, Entity
 
 Made = tuple[Entity, list[Occurrence]]
 
-DECIMALS = frozenset({"unit_amount", "flat_amount", "up_to_decimal", "divide_by", "percent_off", "value"})
-"""Fields that v2 writes as strings, whatever a test passes."""
+DECIMALS = frozenset(
+    {
+        "current_quantity",
+        "divide_by",
+        "factor",
+        "flat_amount",
+        "percent_off",
+        "unit_amount",
+        "up_to_decimal",
+        "value",
+    }
+)
+"""Fields that v2 writes as strings, whatever a test passes; a value beside a currency is a number."""
 
 
-def bear(account: Account, row: ObjectType, fields: Body, members: tuple[str, ...] = ()) -> Made:
+def bear(account: Account, row: ObjectType, fields: Body, members: tuple[str, ...] = (), parent: str = "") -> Made:
     """Add one object, with the events of its birth."""
     missing = [name for name in row.required if fields.get(name) is None]
     if missing:
         raise ApiError(400, f"A {row.name} needs {', '.join(missing)}.", code="parameter_missing")
+    parent = parent or (fields[row.parent] if row.parent else "")
     _check_references(account, row, fields)
+    _check_parent(account, row, parent)
     instant = now()
-    created = {"created": moment(row, instant)}
-    body = created | copy.deepcopy(dict(row.defaults)) | fields
+    born = dict.fromkeys((row.created, *row.times_at_birth) if row.created else (), moment(row, instant))
+    body = born | copy.deepcopy(dict(row.defaults)) | fields
     if not row.is_v1:
         body = decimals_as_text(body)
     if "updated" in body:
@@ -30,11 +45,15 @@ def bear(account: Account, row: ObjectType, fields: Body, members: tuple[str, ..
     _check_unique(account, row, body)
     if row.announced_at_birth:
         body = _stamped(row, {}, body, instant)
-    entity = account.add(row, body, members)
+    entity = account.add(row, body, members, parent)
     names = ["created"] if "created" in row.events else []
     if row.announced_at_birth:
         names += _entering(row, row.announced_at_birth, body[row.announced_at_birth]).events
-    return entity, [Occurrence(row, name, entity.now.body) for name in names]
+    return entity, occurrences_of(entity, names)
+
+
+def occurrences_of(entity: Entity, names: Iterable[str], before: Body | None = None) -> list[Occurrence]:
+    return [Occurrence(entity.row, name, entity.now.body, before, parent=entity.now.parent) for name in names]
 
 
 def update(account: Account, entity: Entity, fields: Body, *, forced: bool = False) -> list[Occurrence]:
@@ -57,16 +76,20 @@ def update(account: Account, entity: Entity, fields: Body, *, forced: bool = Fal
     if "updated" in after:
         after["updated"] = moment(row, instant)
     account.write(entity, after)
-    names = ["updated"] if "updated" in row.events else []
-    for status in _changed_statuses(row, before, after):
-        names += _entering(row, status, after[status]).events
-    return [Occurrence(row, name, after, before) for name in names]
+    return occurrences_of(entity, _update_names(row, before, after), before)
+
+
+def _update_names(row: ObjectType, before: Body, after: Body) -> list[str]:
+    entered = [_entering(row, status, after[status]) for status in _changed_statuses(row, before, after)]
+    is_updated = "updated" in row.events and not any(each.ends for each in entered)
+    names = ["updated"] if is_updated else []
+    names += [name for each in entered for name in each.events]
+    return names + [name for field, name in row.told_apart.items() if after.get(field) != before.get(field)]
 
 
 def remove(account: Account, entity: Entity) -> list[Occurrence]:
     account.write(entity, entity.now.body, removed=True)
-    names = {"deleted"} & entity.row.events
-    return [Occurrence(entity.row, name, entity.now.body) for name in names]
+    return occurrences_of(entity, {"deleted"} & entity.row.events)
 
 
 def status_change(row: ObjectType, to: str) -> Body:
@@ -85,7 +108,10 @@ def moment(row: ObjectType, instant: datetime) -> str | int:
 
 
 def decimals_as_text(body: Body) -> Body:
-    return {name: _decimal_as_text(name, value) for name, value in body.items()}
+    is_money = "currency" in body and "value" in body
+    return {
+        name: value if is_money and name == "value" else _decimal_as_text(name, value) for name, value in body.items()
+    }
 
 
 def _decimal_as_text(name: str, value: object) -> object:
@@ -93,7 +119,7 @@ def _decimal_as_text(name: str, value: object) -> object:
         return decimals_as_text(value)
     if isinstance(value, list):
         return [_decimal_as_text(name, item) for item in value]
-    if isinstance(value, float):
+    if isinstance(value, float | Decimal):
         raise ApiError(400, f"{name}: write decimals as text.", code="invalid_decimal")
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if is_number and name in DECIMALS else value
@@ -105,20 +131,25 @@ def _check_references(account: Account, row: ObjectType, fields: Body) -> None:
             account.existing(object_type, fields[name])
 
 
+def _check_parent(account: Account, row: ObjectType, parent: str) -> None:
+    if row.nested_in:
+        account.existing(row.nested_in, parent)
+
+
 def _check_unique(account: Account, row: ObjectType, body: Body) -> None:
     """One subscription per cadence and rate card; a canceled one makes room for the next."""
     if not row.unique:
         return
     for other in account.by_type.get(row.name, {}).values():
         existing = other.now.body
-        is_open = not other.now.removed and not (row.closed and existing[row.closed[0]] == row.closed[1])
-        if is_open and all(existing[name] == body[name] for name in row.unique):
+        is_open = not other.now.removed and not (row.closed and existing.get(row.closed[0]) == row.closed[1])
+        if is_open and all(existing.get(name) == body[name] for name in row.unique):
             raise ApiError(400, f"{other.id} exists already.", code=f"{row.short}_already_exists")
 
 
 def _check_still_open(row: ObjectType, before: Body, fields: Body) -> None:
     """Metadata and servicing of a canceled subscription are closed; its collection goes on."""
-    if row.closed is None or before[row.closed[0]] != row.closed[1]:
+    if row.closed is None or before.get(row.closed[0]) != row.closed[1]:
         return
     for name, action in (("metadata", "update"), (row.closed[0], "cancel")):
         if name in fields:
@@ -141,8 +172,9 @@ def _stamped(row: ObjectType, before: Body, after: Body, instant: datetime) -> B
     """The body with the time of every status taken on."""
     stamped = dict(after)
     for status in _changed_statuses(row, before, after):
-        stamp = _entering(row, status, after[status]).stamp
-        if stamp:
+        entering = _entering(row, status, after[status])
+        if entering.stamp:
             transitions = f"{status}_transitions"
-            stamped[transitions] = (stamped.get(transitions) or {}) | {stamp: moment(row, instant)}
+            stamped[transitions] = (stamped.get(transitions) or {}) | {entering.stamp: moment(row, instant)}
+        stamped |= dict.fromkeys(entering.times, moment(row, instant))
     return stamped

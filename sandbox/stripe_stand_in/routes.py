@@ -10,8 +10,9 @@ from .backend import Backend
 from .catalog import OBJECT_TYPES
 from .events import as_fetched
 from .faults import ApiFault
-from .object_types import Body, ObjectType
-from .paging import page_v1, page_v2
+from .object_routes import Call, object_routes
+from .object_types import Body
+from .paging import page_v2
 from .protocol import (
     Answer,
     ApiError,
@@ -23,44 +24,10 @@ from .protocol import (
     now,
     within,
 )
-from .reads import check_parent, includes, matching, retrieve, show
-from .state import Account, View
+from .state import Account
 
 MOST_EVENT_TYPES = 20
 """Exact names that one list of events can be filtered by."""
-
-
-@dataclass(frozen=True)
-class Call:
-    backend: Backend
-    account: Account
-    request: Request
-    path_ids: dict[str, str]
-
-    @property
-    def parent(self) -> str:
-        return next((value for name, value in self.path_ids.items() if name != "id"), "")
-
-    def read_view(self) -> View:
-        """The account as a replica shows it that may be late."""
-        account, stale = self.account, self.backend.faults.stale("stale_reads", self.request.path)
-        if stale is None:
-            return account.view()
-        if "seconds" in stale:
-            return account.view(account.change_as_of(stale["seconds"]))
-        entity = account.entities.get(self.path_ids["id"])
-        if entity is None or entity.reads >= stale["reads"]:
-            return account.view()
-        entity.reads += 1
-        return account.view(entity.now.change - 1)
-
-    def list_view(self) -> View:
-        account, stale = self.account, self.backend.faults.stale("stale_lists", self.request.path)
-        if stale is None:
-            return account.view()
-        if "seconds" in stale:
-            return account.view(account.change_as_of(stale["seconds"]))
-        return account.view(len(account.changes) - stale["changes"])
 
 
 @dataclass(frozen=True)
@@ -72,37 +39,6 @@ class Route:
     @property
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path))
-
-
-def _get_object(row: ObjectType) -> Callable[[Call], Body]:
-    def handle(call: Call) -> Body:
-        include = includes(row, call.request.params)
-        view = call.read_view()
-        check_parent(view, row, call.parent)
-        body = retrieve(view, row, call.path_ids["id"], call.backend.faults.settings)
-        if row.parent and body[row.parent] != call.parent:
-            raise not_found(row.missing, row.short, call.path_ids["id"])
-        return show(view, row, body, include)
-
-    return handle
-
-
-def _list_objects(row: ObjectType) -> Callable[[Call], Body]:
-    def handle(call: Call) -> Body:
-        params = call.request.params
-        include = includes(row, params)
-        view = call.list_view()
-        check_parent(view, row, call.parent)
-        found = matching(view, row, call.parent, params, call.backend.faults.settings)
-
-        def shown(body: Body) -> Body:
-            return show(view, row, body, include)
-
-        if row.is_v1:
-            return page_v1(call.request, found, shown)
-        return page_v2(call.request, found, row.page_size, shown)
-
-    return handle
 
 
 def _get_event(call: Call) -> Body:
@@ -141,8 +77,7 @@ def _oldest(call: Call) -> datetime:
 ROUTES = (
     Route("/v2/core/events", _list_events),
     Route("/v2/core/events/{id}", _get_event),
-    *(Route(row.path, _get_object(row)) for row in OBJECT_TYPES.values()),
-    *(Route(row.list_path, _list_objects(row)) for row in OBJECT_TYPES.values()),
+    *(Route(path, handle) for row in OBJECT_TYPES.values() for path, handle in object_routes(row)),
 )
 PATTERNS = tuple((route.pattern, route) for route in ROUTES)
 

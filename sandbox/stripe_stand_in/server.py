@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from .backend import Backend
-from .control import PREFIX, control
+from .control import EXACT, PREFIX, control
+from .encoding import dumps, exact
 from .faults import ApiFault
 from .protocol import Answer, ApiError, Request, random_text
 from .routes import respond
@@ -74,7 +75,8 @@ class Handler(BaseHTTPRequestHandler):
     def _control(self, body: bytes) -> Answer:
         url = urlsplit(self.path)
         try:
-            given = json.loads(body) if body else dict(parse_qsl(url.query))
+            read = exact if url.path.removeprefix(PREFIX) in EXACT else json.loads
+            given = read(body) if body else dict(parse_qsl(url.query))
             return Answer(200, control(self.server.backend, self.command, url.path, given))
         except ApiError as error:
             return error.answer(v1=False)
@@ -83,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: Answer, fault: ApiFault | None) -> None:
         if fault is None:
-            self._write(answer, json.dumps(answer.body).encode())
+            self._write(answer, dumps(answer.body).encode())
             return
         # The answer was made before the wait: when it arrives it may have been overtaken.
         time.sleep(fault.slow)
@@ -129,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _mangled(answer: Answer, fault: ApiFault) -> bytes:
-    payload = HTML if fault.html else json.dumps(answer.body).encode()
+    payload = HTML if fault.html else dumps(answer.body).encode()
     if fault.body == "cut_json":
         return payload[: len(payload) // 2]
     if fault.body == "foreign":

@@ -9,11 +9,14 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from .addresses import url_of
 from .catalog import OBJECT_TYPES
 from .events import Event
 from .object_types import Body, ObjectType
 from .protocol import ApiError, not_found, random_text
+from .sublists import complete
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class Revision:
     body: Body
     removed: bool = False
     members: tuple[str, ...] = ()
-    """Of a rate card's version: the rates in it."""
+    """Of a version: what is in it besides what names it."""
+    parent: str = ""
+    """The object it is nested under, also where no field says so."""
 
 
 @dataclass
@@ -46,6 +51,16 @@ class Entity:
         return self.revisions[-1]
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a customer used, in one meter event."""
+
+    meter: str
+    customer: str
+    value: Decimal
+    timestamp: int
+
+
 @dataclass
 class Account:
     """One account's data in one mode (test or live)."""
@@ -58,6 +73,7 @@ class Account:
     changes: list[float] = field(default_factory=list)
     """Monotonic instant of every change."""
     events: dict[str, Event] = field(default_factory=dict)
+    usage: list[Usage] = field(default_factory=list)
 
     @contextmanager
     def change(self) -> Iterator[None]:
@@ -78,30 +94,45 @@ class Account:
                 del self.entities[entity.id], self.by_type[entity.row.name][entity.id]
         self.changes.pop()
 
-    def add(self, row: ObjectType, body: Body, members: tuple[str, ...] = ()) -> Entity:
-        identifier = body.get("id") or self.new_id(row)
+    def add(self, row: ObjectType, body: Body, members: tuple[str, ...] = (), parent: str = "") -> Entity:
+        identifier = url_of(row, "", parent) if row.is_singleton else body.get("id") or self.new_id(row)
         if identifier in self.entities:
             raise ApiError(400, f"{identifier} exists already.", code="resource_already_exists")
-        whole = {"id": identifier, "object": row.name, "livemode": self.livemode} | body
-        entity = Entity(row, identifier, position=len(self.entities))
-        entity.revisions.append(Revision(len(self.changes), whole, members=members))
+        own_id = {} if row.is_singleton else {"id": identifier}
+        whole = own_id | {"object": row.name, "livemode": self.livemode} | body
+        return self.keep(row, identifier, whole, members, parent)
+
+    def keep(
+        self, row: ObjectType, identifier: str, body: Body, members: tuple[str, ...] = (), parent: str = ""
+    ) -> Entity:
+        """Keep a body as it is, whether it is the object's first or not."""
+        entity = self.entities.get(identifier) or Entity(row, identifier, position=len(self.entities))
+        if entity.row is not row:
+            raise ApiError(400, f"{identifier} is a {entity.row.name}.", code="resource_already_exists")
+        whole = complete(row, identifier, body)
+        entity.revisions.append(Revision(len(self.changes), whole, members=members, parent=parent))
+        entity.reads = 0
         self.entities[identifier] = entity
         self.by_type.setdefault(row.name, {})[identifier] = entity
         return entity
 
     def write(self, entity: Entity, body: Body, *, removed: bool = False) -> None:
-        entity.revisions.append(Revision(len(self.changes), body, removed, entity.now.members))
+        whole = complete(entity.row, entity.id, body)
+        before = entity.now
+        entity.revisions.append(Revision(len(self.changes), whole, removed, before.members, before.parent))
         entity.reads = 0
 
     def new_id(self, row: ObjectType) -> str:
+        if not row.prefix:
+            return random_text(8)
         if not row.test_infix:
             return f"{row.prefix}_{random_text(14)}"
         infix = "" if self.livemode else "test_"
         return f"{row.prefix}_{infix}61{random_text(48)}"
 
     def existing(self, object_type: str, identifier: str) -> Entity:
-        entity = self.by_type.get(object_type, {}).get(identifier)
-        if entity is None or entity.now.removed:
+        entity = self.find(object_type, identifier)
+        if entity is None:
             row = OBJECT_TYPES[object_type]
             raise not_found(row.missing, row.short, identifier)
         return entity
@@ -109,6 +140,11 @@ class Account:
     def change_as_of(self, seconds: float) -> int:
         """The number of the last change that is at least so many seconds old."""
         return bisect_right(self.changes, time.monotonic() - seconds)
+
+    def find(self, object_type: str, identifier: str) -> Entity | None:
+        """The object, unless it is removed."""
+        entity = self.by_type.get(object_type, {}).get(identifier)
+        return entity if entity and not entity.now.removed else None
 
     def view(self, change: int | None = None) -> "View":
         return View(self, len(self.changes) if change is None else change)

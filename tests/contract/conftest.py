@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,10 +18,18 @@ from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.sqs import SqsQueue
 from billing_mirror.flows.ports import Mirror, Queue
 from sandbox.ministack import MiniStack
+from sandbox.stripe_stand_in import server
+from sandbox.stripe_stand_in.backend import Backend
+from sandbox.stripe_stand_in.client import StandIn
+from sandbox.stripe_stand_in.faults import ApiFault
+from sandbox.stripe_stand_in.protocol import Answer, Request
+from sandbox.stripe_stand_in.routes import respond
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
-from tests.template_file import resource_properties
+
+from .journey import KEY, Journey
+from .tables import create_table
 
 _numbers = itertools.count()
 
@@ -61,16 +69,7 @@ def in_process_aws() -> Iterator[None]:
 def table(engine: str | None) -> tuple[DynamoDBClient, str]:
     """A table with the template's own keys and indexes."""
     client = boto3.client("dynamodb", endpoint_url=engine, config=QUICK)
-    properties = resource_properties("Table")
-    name = f"mirror-{next(_numbers)}"
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=properties["KeySchema"],
-        AttributeDefinitions=properties["AttributeDefinitions"],
-        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
-    )
-    return client, name
+    return client, create_table(client)
 
 
 @pytest.fixture
@@ -78,9 +77,32 @@ async def mirror(engine: str | None, request: pytest.FixtureRequest) -> Mirror:
     if engine == "memory":
         return MemoryMirror()
     if engine is None:
-        # moto's conditional writes are not atomic between threads: it gets one.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        _one_thread()
     return DynamoMirror(*request.getfixturevalue("table"))
+
+
+def _one_thread() -> None:
+    """moto's conditional writes are not atomic between threads: it gets one."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+
+
+@pytest.fixture
+async def journey(
+    engine: str | None, table: tuple[DynamoDBClient, str], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Journey]:
+    """A stand-in for Stripe, the flows, and a table: for engines that are DynamoDB."""
+    if engine is None:
+        _one_thread()
+    asked: list[Request] = []
+
+    def noting(backend: Backend, request: Request) -> tuple[Answer, ApiFault | None]:
+        asked.append(request)
+        return respond(backend, request)
+
+    monkeypatch.setattr(server, "respond", noting)
+    backend = Backend([KEY])
+    with server.running(backend) as listening:
+        yield Journey(backend, StandIn(listening.api_base), *table, asked)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from billing_mirror.core import items
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.body import JsonObject, digest
 from billing_mirror.core.catalog import RECONCILED
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.known import Claim
@@ -25,7 +25,7 @@ def subject(identifier: str = "rcds_1", scope: Scope = TEST) -> Subject:
 
 
 def observation(body: JsonObject | None = None) -> Observation:
-    return Observation(NOW, "2026-01-01.preview", "req_1", body, text="")
+    return Observation(NOW, "2026-01-01.preview", "req_1", body, digest(body) if body else "")
 
 
 def item(one: Subject, **fields: str) -> Item:
@@ -36,8 +36,8 @@ def tombstone(one: Subject) -> Item:
     return items.tombstone(observation(), one)
 
 
-async def ids(mirror: Mirror, scope: Scope = TEST) -> set[str]:
-    return {identifier async for identifier in mirror.ids(scope, TYPE)}
+async def ids(mirror: Mirror, scope: Scope = TEST, status: str | None = None) -> set[str]:
+    return {identifier async for identifier in mirror.ids(scope, TYPE, status)}
 
 
 async def children(mirror: Mirror, parent: str) -> set[str]:
@@ -91,7 +91,7 @@ async def test_a_head_tells_what_is_known(mirror: Mirror) -> None:
     await mirror.put(subject(), 7, one)
     head = (await mirror.heads([subject(), subject("rcds_2")]))[subject().key]
     assert (head.token, head.fetched_at, head.digest, head.deleted) == (7, NOW, one["digest"], False)
-    assert (head.customer, head.parent) == ("cus_1", "rcd_1")
+    assert (head.customer, head.parent, head.stripe_version) == ("cus_1", "rcd_1", "2026-01-01.preview")
 
 
 async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:
@@ -140,9 +140,54 @@ async def test_lists_are_kept_apart_by_scope_and_parent(mirror: Mirror) -> None:
     assert await children(mirror, "rcd_1") == {"rcds_1"}
 
 
-async def test_a_record_is_taken(mirror: Mirror) -> None:
+async def test_ids_are_asked_for_by_status_too(mirror: Mirror) -> None:
+    for identifier, status in (("rcds_1", "active"), ("rcds_2", "paused"), ("rcds_3", "active")):
+        await mirror.put(subject(identifier), 1, item(subject(identifier), servicing_status=status))
+    await mirror.put(subject("rcds_4", LIVE), 1, item(subject("rcds_4", LIVE)))
+    assert await ids(mirror, status="active") == {"rcds_1", "rcds_3"}
+    assert await ids(mirror, status="paused") == {"rcds_2"}
+    assert await ids(mirror, status="canceled") == set()
+
+
+async def test_an_object_leaves_its_status_with_the_next_write(mirror: Mirror) -> None:
+    await mirror.put(subject(), 1, item(subject()))
+    await mirror.put(subject(), 2, item(subject(), servicing_status="paused"))
+    assert (await ids(mirror, status="active"), await ids(mirror, status="paused")) == (set(), {"rcds_1"})
+    await mirror.bury(subject(), 3, tombstone(subject()))
+    assert await ids(mirror, status="paused") == set()
+
+
+async def test_objects_of_two_types_whose_ids_people_chose_alike_are_two(mirror: Mirror) -> None:
+    product, plan = named(TEST, "product", "gold"), named(TEST, "plan", "gold")
+    for one, token in ((product, 1), (plan, 2)):
+        body: JsonObject = {"id": "gold", "object": one.type, "created": 1_700_000_000}
+        assert await mirror.put(one, token, items.item(one, observation(body), None))
+    heads = await mirror.heads([product, plan])
+    assert (heads[product.key].token, heads[plan.key].token) == (1, 2)
+    assert [bodies["object"] for bodies in (await mirror.body(product), await mirror.body(plan)) if bodies] == [
+        "product",
+        "plan",
+    ]
+
+
+async def test_a_record_is_no_object(mirror: Mirror) -> None:
     await mirror.record(TEST, "run:type", NOW, {"compared": 3, "drifts": [{"id": "rcds_1"}]})
     assert await ids(mirror) == set()
+
+
+async def test_the_latest_record_is_that_of_the_last_start(mirror: Mirror) -> None:
+    for seconds in (10, 20, 0):
+        await mirror.record(TEST, "run:type", NOW + seconds, {"compared": seconds, "complete": True})
+    latest = await mirror.latest(TEST, "run:type")
+    assert latest is not None
+    assert (latest["compared"], latest["complete"]) == (20, True)
+
+
+async def test_what_never_ran_has_no_latest_record(mirror: Mirror) -> None:
+    await mirror.record(TEST, "run:type", NOW, {"compared": 3})
+    assert await mirror.latest(TEST, "run:typ") is None
+    assert await mirror.latest(TEST, "run:type.of.another") is None
+    assert await mirror.latest(LIVE, "run:type") is None
 
 
 async def test_many_and_large_objects_are_all_found(mirror: Mirror) -> None:

@@ -8,7 +8,8 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.core import items
-from billing_mirror.core.body import JsonObject, read
+from billing_mirror.core.body import JsonObject, digest, read
+from billing_mirror.core.catalog import TYPES, Nature
 from billing_mirror.core.items import Observation
 from billing_mirror.core.subject import Scope, Subject, named
 from billing_mirror.reader import Reader
@@ -35,10 +36,10 @@ class Shelf:
         self._mirror = DynamoMirror(client, table)
         self.reader = Reader(table, scope="test", client=client)
 
-    def put(self, body: JsonObject, *, customer: str | None = None, text: str = "", **listed: JsonObject) -> None:
+    def put(self, body: JsonObject, *, customer: str | None = None, **listed: JsonObject) -> None:
         subject = _subject(body)
         members = {RATE: tuple(listed.values())} if listed else {}
-        observation = Observation(1_700_000_000.0, "v", "req_1", body, text, members)
+        observation = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), members)
         asyncio.run(self._mirror.put(subject, 1, items.item(subject, observation, customer)))
 
     def bury(self, body: JsonObject) -> None:
@@ -77,6 +78,63 @@ def test_nothing_for_an_id_that_was_never_seen(shelf: Shelf) -> None:
 def test_another_scope_sees_nothing(shelf: Shelf, table: tuple[DynamoDBClient, str]) -> None:
     shelf.put(subscription())
     assert Reader(table[1], scope="live", client=table[0]).get("rcds_1") is None
+
+
+def gold(type_name: str) -> JsonObject:
+    return {"id": "gold", "object": type_name, "created": 1_700_000_000}
+
+
+def test_an_id_that_people_chose_alike_for_several_types(shelf: Shelf) -> None:
+    for name in ("product", "plan", "coupon"):
+        shelf.put(gold(name))
+    for name in ("product", "plan", "coupon"):
+        found = shelf.reader.get("gold", name)
+        assert found is not None
+        assert (found.id, found.type, found.body) == ("gold", name, gold(name))
+
+
+@pytest.mark.parametrize("name", ["product", "plan", "coupon"])
+def test_a_chosen_id_is_found_without_its_type(shelf: Shelf, name: str) -> None:
+    shelf.put(gold(name))
+    found = shelf.reader.get("gold")
+    assert found is not None
+    assert found.type == name
+    assert [one.id for one in shelf.reader.by_type(name)] == ["gold"]
+
+
+def test_nothing_for_an_id_that_only_an_object_of_another_type_has(shelf: Shelf) -> None:
+    shelf.put(gold("plan"))
+    assert shelf.reader.get("gold", "product") is None
+
+
+def test_all_of_either_nature_type_by_type(shelf: Shelf) -> None:
+    for body in (subscription(), rate(), version(), gold("product"), gold("coupon")):
+        shelf.put(body)
+    assert of_nature(shelf, Nature.ACTIVITY, limit=100) == [SUBSCRIPTION]
+    expected = [name for name in TYPES if name in {RATE, "v2.billing.rate_card_version", "product", "coupon"}]
+    assert of_nature(shelf, Nature.PRICING, limit=100) == expected
+
+
+def test_a_nature_in_small_pages(shelf: Shelf) -> None:
+    subscriptions(shelf, 5)
+    shelf.put({"id": "cus_1", "object": "customer", "created": 1})
+    assert of_nature(shelf, Nature.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
+
+
+def of_nature(shelf: Shelf, nature: Nature, *, limit: int) -> list[str]:
+    """The types of all objects of a nature, page by page."""
+    page = shelf.reader.by_nature(nature, limit=limit)
+    found = [one.type for one in page]
+    while page.cursor is not None:
+        page = shelf.reader.by_nature(nature, limit=limit, cursor=page.cursor)
+        found += [one.type for one in page]
+    return found
+
+
+@pytest.mark.parametrize("cursor", ["nonsense", f"{RATE} ", "product nonsense"])
+def test_a_cursor_of_another_nature_is_refused(shelf: Shelf, cursor: str) -> None:
+    with pytest.raises(ValueError, match="cursor"):
+        shelf.reader.by_nature(Nature.ACTIVITY, cursor=cursor)
 
 
 def test_all_of_a_type_newest_first(shelf: Shelf) -> None:
@@ -166,7 +224,7 @@ def test_the_rates_of_a_version_also_when_one_was_removed_since(shelf: Shelf) ->
 def test_a_value_is_read_as_it_was_sent(shelf: Shelf, value: str) -> None:
     text = _text_with(value)
     body = read(text)
-    shelf.put(body, text=text)
+    shelf.put(body)
     found = shelf.reader.get("rcds_1")
     assert found is not None
     assert found.body == body
@@ -186,7 +244,7 @@ def test_whole_numbers_are_integers_and_others_are_decimals(shelf: Shelf) -> Non
 
 def test_a_body_of_half_a_megabyte(shelf: Shelf) -> None:
     text = _text_with('"' + "x" * 500_000 + '"')
-    shelf.put(read(text), text=text)
+    shelf.put(read(text))
     found = shelf.reader.get("rcds_1")
     assert found is not None
     assert found.body == read(text)

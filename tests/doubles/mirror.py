@@ -56,13 +56,19 @@ class MemoryMirror:
         for identifier in self._indexed(scope=str(scope), parent=parent, type=type_name):
             yield identifier
 
-    async def ids(self, scope: Scope, type_name: str) -> AsyncIterator[str]:
-        for identifier in self._indexed(scope=str(scope), type=type_name):
+    async def ids(self, scope: Scope, type_name: str, status: str | None = None) -> AsyncIterator[str]:
+        columns = {"status": status} if status else {}
+        for identifier in self._indexed(scope=str(scope), type=type_name, **columns):
             yield identifier
 
     async def body(self, subject: Subject) -> JsonObject | None:
         data = self.objects.get(subject.key, {}).get("data")
         return data if isinstance(data, dict) else None
+
+    async def latest(self, scope: Scope, name: str) -> Item | None:
+        self._require_up()
+        found = [at for key, at in self.records if key == f"{scope}#{name}"]
+        return self.records[f"{scope}#{name}", max(found)] if found else None
 
     async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
         if self.records_fail:
@@ -86,7 +92,7 @@ class MemoryMirror:
 
 
 def _head(item: Item) -> Head:
-    customer, parent = item.get("customer"), item.get("parent")
+    customer, parent, version = item.get("customer"), item.get("parent"), item.get("stripe_version")
     return Head(
         token=_integer(item, "token"),
         fetched_at=times.seconds(str(item["fetched_at"])),
@@ -94,6 +100,7 @@ def _head(item: Item) -> Head:
         deleted=item.get("deleted") is True,
         customer=customer if isinstance(customer, str) else None,
         parent=parent if isinstance(parent, str) else None,
+        stripe_version=version if isinstance(version, str) else "",
     )
 
 

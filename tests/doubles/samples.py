@@ -2,10 +2,18 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
+from billing_mirror.core import body as bodies
 from billing_mirror.core.body import Json, JsonObject
 
 CREATED = "2026-11-01T08:00:00.000Z"
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+def sample(type_name: str, **fields: Json) -> JsonObject:
+    """An object with every field that Stripe shows of its type."""
+    return {**bodies.read((SAMPLES / f"{type_name}.json").read_text()), **fields}
 
 
 def subscription(identifier: str = "rcds_1", **fields: Json) -> JsonObject:
@@ -27,7 +35,7 @@ def cadence(identifier: str = "bc_1", customer: str = "cus_1", **fields: Json) -
     return {
         "id": identifier,
         "object": "v2.billing.cadence",
-        "payer": {"type": "customer", "customer": customer, "billing_profile": "bilp_1"},
+        "payer": {"type": "customer", "customer": customer},
         "status": "active",
         "created": CREATED,
         "livemode": False,
@@ -90,6 +98,22 @@ def event(
         **fields,
     }
     return json.dumps(notification)
+
+
+def snapshot(type_name: str, body: JsonObject, *, at: float = 1_700_000_000.0, **fields: Json) -> str:
+    """The event that carries ``body`` as it was."""
+    told: JsonObject = {
+        "object": "event",
+        "id": "evt_snapshot1",
+        "type": type_name,
+        "created": int(at),
+        "livemode": False,
+        "api_version": "2026-01-01.ga",
+        "pending_webhooks": 1,
+        "data": {"object": body},
+        **fields,
+    }
+    return json.dumps(told, default=float)
 
 
 def subscription_event(

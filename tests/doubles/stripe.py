@@ -1,10 +1,9 @@
 """Stripe, in memory: objects at paths, and lists of them."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core.body import JsonObject
@@ -21,13 +20,24 @@ class Asked:
     api: ApiLine
     context: str | None
     include: tuple[str, ...]
+    event: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The path without its query."""
+        return urlsplit(self.path).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.path).query))
 
 
 @dataclass
 class MemoryStripe:
     """Implements ``flows.ports.Stripe``.
 
-    ``objects`` are bodies by path; ``lists`` are bodies by path with its filters, ``limit`` left out.
+    ``objects`` are bodies by path; ``lists`` are bodies by path with its filters, without what says which page:
+    v1 goes on ``starting_after`` an object, v2 where a page says. A page holds ``page_size`` objects at the most.
     ``before_answer`` runs between the reading of a body and its return: the place for a race.
     """
 
@@ -38,6 +48,12 @@ class MemoryStripe:
     """Raised one after the other, before anything is answered."""
     asked: list[Asked] = field(default_factory=list)
     before_answer: Callable[[str], Awaitable[None]] | None = None
+    page_size: int = 100
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths that were asked for, one after the other."""
+        return [asked.path for asked in self.asked]
 
     def version(self, api: ApiLine) -> str:
         return f"2026-01-01.{api}"
@@ -49,13 +65,13 @@ class MemoryStripe:
         api: ApiLine,
         context: str | None,
         include: Sequence[str] = (),
-        event: str | None = None,  # noqa: ARG002 - part of the port
+        event: str | None = None,
     ) -> Answer:
-        self.asked.append(Asked(path, api, context, tuple(include)))
+        self.asked.append(Asked(path, api, context, tuple(include), event))
         await asyncio.sleep(0)  # others get their turn, as they would
         if self.failures:
             raise self.failures.pop(0)
-        text = json.dumps(self._body(path))
+        text = bodies.write(self._body(path))
         if self.before_answer is not None:
             await self.before_answer(path)
         return Answer(bodies.read(text), text, self.version(api), f"req_{len(self.asked)}")
@@ -63,9 +79,26 @@ class MemoryStripe:
     def _body(self, path: str) -> JsonObject:
         if path in self.objects:
             return self.objects[path]
-        parts = urlsplit(path)
-        filters = "&".join(pair for pair in parts.query.split("&") if not pair.startswith("limit="))
-        name = f"{parts.path}?{filters}" if filters else parts.path
+        place, query = urlsplit(path).path, dict(parse_qsl(urlsplit(path).query))
+        limit, after = int(query.pop("limit", "10")), query.pop("starting_after", None)
+        start = int(query.pop("page", "0"))
+        name = f"{place}?{urlencode(query)}" if query else place
         if name not in self.lists:
             raise Gone(f"nothing at {path}")
-        return {"data": list(self.lists[name]), "next_page_url": None, "previous_page_url": None}
+        everything = self.lists[name]
+        if after is not None:
+            start = _place_of(after, everything) + 1
+        end = start + min(limit, self.page_size)
+        page, more = everything[start:end], end < len(everything)
+        if place.startswith("/v1/"):
+            return {"object": "list", "url": place, "data": list(page), "has_more": more}
+        following = f"{place}?{urlencode({'limit': limit, **query, 'page': end})}" if more else None
+        return {"data": list(page), "next_page_url": following, "previous_page_url": None}
+
+
+def _place_of(identifier: str, bodies: list[JsonObject]) -> int:
+    """Where the object is in its list; v1 answers as for any missing object where it was removed meanwhile."""
+    for place, body in enumerate(bodies):
+        if body["id"] == identifier:
+            return place
+    raise Gone(f"no such object: {identifier}")

@@ -41,6 +41,7 @@ class Cloud:
             "STRIPE_REQUESTS_PER_SECOND": "20",
             "MAX_CONCURRENCY": "5",
             "ABSORB_MARGIN_SECONDS": "5",
+            "USAGE_SWEEP": "off",
             "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
             # Powertools keeps one logger for each name, and with it the output of the test before.
             "POWERTOOLS_SERVICE_NAME": f"function-{next(_numbers)}",

@@ -25,10 +25,11 @@ RECONCILE = {
     "STRIPE_API_BASE": "https://api.stripe.com",
     "STRIPE_PREVIEW_VERSION": "2026-10-14.preview",
     "STRIPE_REQUESTS_PER_SECOND": "2.5",
-}
-PROCESS = RECONCILE | {
     "QUEUE_URL": INGEST["QUEUE_URL"],
     "QUARANTINE_URL": INGEST["QUARANTINE_URL"],
+    "USAGE_SWEEP": "off",
+}
+PROCESS = {name: value for name, value in RECONCILE.items() if name != "USAGE_SWEEP"} | {
     "MAX_CONCURRENCY": "5",
     "ABSORB_MARGIN_SECONDS": "0.5",
 }
@@ -97,6 +98,10 @@ class TestGoodSettings:
             read = ProcessSettings.from_environment(PROCESS | {name: value})
             assert read.model_dump()[name.lower()] == float(value)
 
+    @pytest.mark.parametrize("value", ["on", "off"])
+    def test_may_switch_the_usage_sweep(self, value: str) -> None:
+        assert ReconcileSettings.from_environment(RECONCILE | {"USAGE_SWEEP": value}).usage_sweep == value
+
     def test_cannot_be_changed_afterwards(self) -> None:
         settings = IngestSettings.from_environment(INGEST)
         with pytest.raises(ValidationError):
@@ -118,6 +123,12 @@ class TestBadSettings:
         told = sentence(ProcessSettings, PROCESS | {name: value})
         assert told.startswith(f"the environment variable {name} is wrong: ")
         assert "\n" not in told
+
+    @pytest.mark.parametrize("value", ["yes", "ON", "true", "1", " on", SECRET])
+    def test_a_switch_is_either_on_or_off(self, value: str) -> None:
+        told = sentence(ReconcileSettings, RECONCILE | {"USAGE_SWEEP": value})
+        assert told.startswith("the environment variable USAGE_SWEEP is wrong: ")
+        assert SECRET not in told
 
     @pytest.mark.parametrize("name", sorted({name for name, _ in MALFORMED}))
     def test_its_value_is_never_quoted(self, name: str) -> None:

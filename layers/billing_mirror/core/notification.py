@@ -125,9 +125,10 @@ _ENVELOPE: TypeAdapter[_Envelope] = TypeAdapter(_Envelope)
 def read_notification(text: str) -> Notification:
     """The notification in a request's body, which may be a snapshot event. Raises :class:`Unreadable`."""
     try:
-        return _notification(_EVENT.validate_json(text))
+        event = _EVENT.validate_json(text)
     except ValidationError as error:
         raise Unreadable(_reason(error)) from None
+    return _sent_by_stripe(event)
 
 
 def read_message(text: str) -> Message:
@@ -137,8 +138,8 @@ def read_message(text: str) -> Message:
     except ValidationError as error:
         if error.errors(include_input=False, include_url=False)[0]["type"] != "union_tag_not_found":
             raise Unreadable(_reason(error)) from None
-        message = _unwrapped(text)
-    return message if isinstance(message, Suspicion) else _notification(message)
+        return _sent_by_stripe(_unwrapped(text))
+    return message.notification() if isinstance(message, _Snapshot) else message
 
 
 def write_message(message: Message) -> str:
@@ -146,8 +147,13 @@ def write_message(message: Message) -> str:
     return message.model_dump_json(exclude_none=True)
 
 
-def _notification(event: _Event) -> Notification:
-    return event.notification() if isinstance(event, _Snapshot) else event
+def _sent_by_stripe(event: _Event) -> Notification:
+    """Only what we made of a snapshot ourselves may lack the URL."""
+    if isinstance(event, _Snapshot):
+        return event.notification()
+    if event.related_object is not None and event.related_object.url is None:
+        raise Unreadable("not an event: related_object.url: Field required")
+    return event
 
 
 def _unwrapped(text: str) -> _Event:

@@ -199,7 +199,10 @@ def _parent_in_url(row: ObjectType, related: RelatedObject) -> str | None:
     if found["id"] != related.id:
         raise Refused("the related object's URL is not the URL of its type and id")
     parent = found.get("parent")
-    return None if not row.nested or parent is None or _PLACEHOLDER.fullmatch(parent) else parent
+    if parent is None or _PLACEHOLDER.fullmatch(parent):
+        return None
+    checked_id(parent)
+    return parent if row.nested else None
 
 
 def _matched(url: str, shapes: tuple[str, ...]) -> dict[str, str]:

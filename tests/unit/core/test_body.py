@@ -239,6 +239,29 @@ class TestCanonical:
         assert body.digest({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
+class TestWriting:
+    @given(OBJECTS)
+    def test_is_undone_by_reading(self, value: JsonObject) -> None:
+        assert typed(body.read(body.write(value))) == typed(value)
+
+    @given(st.data(), OBJECTS)
+    def test_says_of_any_text_just_what_it_said(self, data: st.DataObject, value: JsonObject) -> None:
+        read = body.read(data.draw(spellings(value)))
+        assert typed(body.read(body.write(read))) == typed(read)
+
+    @pytest.mark.parametrize("digits", ["1.50", "0.000000000001", "1E+400", "9" * 5000, "-1.0", "1e-400"])
+    def test_keeps_every_digit_of_a_number(self, digits: str) -> None:
+        number = body.read(f'{{"n": {digits}}}')["n"]
+        again = body.read(body.write({"n": number}))["n"]
+        assert str(again) == str(number)
+
+    def test_is_plain_ascii_whatever_the_text(self) -> None:
+        value = body.read('{"é\\ud800": ["\\u0000\\"\\n", "\U0001f600", null, true, {}]}')
+        text = body.write(value)
+        assert text.isascii()
+        assert body.read(text) == value
+
+
 class TestDiffering:
     def test_names_the_members_that_differ_in_order(self) -> None:
         one: JsonObject = {"same": 1, "z": 1, "gone": 1, "null": None, "deep": {"x": [1]}}
@@ -273,6 +296,54 @@ class TestFinding:
     @pytest.mark.parametrize("path", ["payer.empty", "payer.count", "payer", "list"])
     def test_what_is_no_text_is_no_text(self, path: str) -> None:
         assert body.text_at(self.BODY, path) is None
+
+
+    def test_no_path_is_the_whole(self) -> None:
+        assert body.at(self.BODY, "") is self.BODY
+
+    @pytest.mark.parametrize(
+        ("path", "texts"),
+        [
+            ("payer.customer", {"cus_1"}),
+            ("list.id", {"x"}),
+            ("payer.count", set()),
+            ("payer.empty", set()),
+            ("payer", set()),
+            ("missing.id", set()),
+            ("payer.customer.id", set()),
+        ],
+    )
+    def test_all_texts_at_a_path_are_found(self, path: str, texts: set[str]) -> None:
+        assert body.texts_at(self.BODY, path) == texts
+
+    def test_texts_are_found_through_lists_in_lists_and_once_each(self) -> None:
+        tree = body.read(
+            """{"items": {"data": [
+                {"price": {"recurring": {"meter": "mtr_1"}}},
+                {"price": {"recurring": {"meter": "mtr_2"}}},
+                {"price": {"recurring": {"meter": "mtr_1"}}},
+                {"price": {"recurring": null}},
+                {"price": "price_1"},
+                {"price": {"recurring": {"meter": ["mtr_3", "", 7]}}},
+                null, []
+            ]}}"""
+        )
+        assert body.texts_at(tree, "items.data.price.recurring.meter") == {"mtr_1", "mtr_2", "mtr_3"}
+
+
+class TestReplacing:
+    def test_another_object_stands_at_the_path_and_all_else_stays(self) -> None:
+        before: JsonObject = {"a": {"b": {"old": 1}, "c": 2}, "d": 3}
+        assert body.with_value(before, "a.b", {"new": 1}) == {"a": {"b": {"new": 1}, "c": 2}, "d": 3}
+        assert before == {"a": {"b": {"old": 1}, "c": 2}, "d": 3}
+
+    def test_no_path_is_the_whole(self) -> None:
+        assert body.with_value({"a": 1}, "", {"b": 2}) == {"b": 2}
+
+    @given(OBJECTS, st.lists(st.text("abc", min_size=1, max_size=3), min_size=1, max_size=4))
+    def test_what_was_put_at_a_path_is_found_there(self, value: JsonObject, steps: list[str]) -> None:
+        path = ".".join(steps)
+        assert body.at(body.with_value(value, path, {"put": True}), path) == {"put": True}
 
 
 def test_no_object_looks_like_a_number() -> None:

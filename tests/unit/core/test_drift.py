@@ -2,12 +2,13 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core import body
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.drift import Difference, compare
+from billing_mirror.core.drift import CAUSELESS, Difference, compare
 from billing_mirror.core.known import Head
 
 
@@ -15,8 +16,8 @@ def entry(identifier: str, status: str = "active") -> JsonObject:
     return {"id": identifier, "servicing_status": status}
 
 
-def head(mirrored: JsonObject, *, deleted: bool = False) -> Head:
-    return Head(token=1, fetched_at=0.0, digest=body.digest(mirrored), deleted=deleted)
+def head(mirrored: JsonObject, *, deleted: bool = False, version: str = "") -> Head:
+    return Head(1, fetched_at=0.0, digest=body.digest(mirrored), deleted=deleted, stripe_version=version)
 
 
 def test_a_listed_object_that_was_never_seen_is_missing() -> None:
@@ -63,3 +64,28 @@ def test_exactly_the_objects_that_differ_are_found(stripe: dict[str, str], mirro
 
 def test_a_notice_of_deletion_agrees_with_a_tombstone() -> None:
     assert compare([{"id": "cus_1", "deleted": True}], {"cus_1": Head(2, 0.0, "d", deleted=True)}) == {}
+
+
+class TestAnotherVersion:
+    """Bodies of two versions may differ in shape: that says nothing about the mirror."""
+
+    @pytest.mark.parametrize("status", ["active", "canceled"])
+    def test_is_outdated_whether_the_body_differs_or_not(self, status: str) -> None:
+        heads = {"a": head(entry("a"), version="2025-01-01.ga")}
+        assert compare([entry("a", status)], heads, "2026-01-01.ga") == {"a": Difference.OUTDATED}
+
+    def test_of_the_same_name_is_compared_as_ever(self) -> None:
+        heads = {name: head(entry(name), version="2026-01-01.ga") for name in ("a", "b")}
+        listed = [entry("a"), entry("b", "canceled")]
+        assert compare(listed, heads, "2026-01-01.ga") == {"b": Difference.DIFFERENT}
+
+    def test_does_not_matter_to_who_does_not_ask(self) -> None:
+        assert compare([entry("a")], {"a": head(entry("a"), version="2025-01-01.ga")}) == {}
+
+    def test_of_what_is_held_for_gone_is_still_missing(self) -> None:
+        heads = {"a": head(entry("a"), deleted=True, version="2025-01-01.ga")}
+        assert compare([entry("a")], heads, "2026-01-01.ga") == {"a": Difference.MISSING}
+
+
+def test_only_what_nothing_speaks_against_is_looked_at_without_a_cause() -> None:
+    assert {Difference.OUTDATED, Difference.NO_LIST} == CAUSELESS

@@ -36,8 +36,8 @@ def subject(type_name: str = "v2.billing.rate_card_subscription", identifier: st
 
 
 def seen(body: JsonObject | None, **listed: tuple[JsonObject, ...]) -> Observation:
-    text = json.dumps(body, default=str)
-    return Observation(1732638783.25, "2026-10-14.preview", "req_1", body, text, listed)
+    digest = bodies.digest(body) if body is not None else ""
+    return Observation(1732638783.25, "2026-10-14.preview", "req_1", body, digest, listed)
 
 
 def nested(levels: int) -> JsonObject:
@@ -253,23 +253,61 @@ class TestAnItem:
         with pytest.raises(Refused, match="too large"):
             item(subject("v2.billing.rate_card_version", "rcdv_1"), seen({"id": "rcdv_1"}, rate=listed), None)
 
-    def test_needs_the_text_of_a_body_that_fits_no_map(self) -> None:
-        with pytest.raises(ValueError, match="text"):
-            item(subject(), Observation(0.0, "v", "r", {"id": "rcds_1", "n": 10**60}), None)
+    def test_has_the_digest_of_the_body_as_it_was_sent(self) -> None:
+        """A list inside it is in full here, and cut short where the object is listed."""
+        short: JsonObject = {"id": "sub_1", "items": {"data": [{"id": "si_1"}], "has_more": True}}
+        whole: JsonObject = {"id": "sub_1", "items": {"data": [{"id": "si_1"}, {"id": "si_2"}], "has_more": False}}
+        one = named(Scope(livemode=True), "subscription", "sub_1")
+        columns = item(one, Observation(0.0, "v", "r", whole, bodies.digest(short)), None)
+        assert (columns["data"], columns["digest"]) == (whole, bodies.digest(short))
+
+    def test_of_a_nested_type_whose_body_names_no_parent_has_the_one_of_its_url(self) -> None:
+        action = named(Scope(livemode=True), "v2.billing.intent_action", "ia_1", "bi_1")
+        assert item(action, seen({"id": "ia_1"}), None)["parent"] == "bi_1"
+
+    def test_of_a_singleton_is_its_customers_child(self) -> None:
+        balance = named(Scope(livemode=True), "cash_balance", "", "cus_1")
+        columns = item(balance, seen({"object": "cash_balance", "customer": "cus_1"}), "cus_1")
+        path = "/v1/customers/cus_1/cash_balance"
+        assert (columns["id"], columns["parent"], columns["customer"]) == (path, "cus_1", "cus_1")
+
+    @pytest.mark.parametrize(
+        ("type_name", "column", "expected"),
+        [
+            ("invoice", "parent", "sub_1"),
+            ("promotion_code", "parent", "summer"),
+            ("invoiceitem", "created", "2023-11-14T22:13:20.000Z"),
+        ],
+    )
+    def test_finds_its_columns_deep_in_the_body(self, type_name: str, column: str, expected: str) -> None:
+        body: JsonObject = {
+            "id": "x",
+            "parent": {"subscription_details": {"subscription": "sub_1"}},
+            "promotion": {"coupon": {"id": "summer", "object": "coupon"}},
+            "date": 1700000000,
+            "created": 1,
+        }
+        assert item(named(Scope(livemode=True), type_name, "x"), seen(body), None)[column] == expected
 
     def test_can_be_written_as_attributes(self) -> None:
         for value in item(subject(), seen(SUBSCRIPTION, rate=({"id": "r"},)), "cus_1").values():
             TypeSerializer().serialize(value)
 
-    def test_holds_a_body_that_fits_no_map_compressed_as_it_came(self) -> None:
-        text = '{"id": "rcds_1", "n": ' + "7" * 50 + ', "z" : null}'
-        body = bodies.read(text)
-        columns = item(subject(), Observation(0.0, "v", "r", body, text), None)
+    def test_holds_a_body_that_fits_no_map_compressed_and_exact(self) -> None:
+        body = bodies.read('{"id": "rcds_1", "n": ' + "7" * 50 + ', "z" : null, "é": 1.50, "half": "\\ud800"}')
+        columns = item(subject(), seen(body), None)
         assert "data" not in columns
         compressed = columns["data_z"]
         assert isinstance(compressed, bytes)
-        assert zlib.decompress(compressed).decode() == text
+        assert bodies.read(zlib.decompress(compressed).decode()) == body
         assert columns["digest"] == bodies.digest(body)
+
+    @given(BODIES)
+    def test_is_either_a_map_or_text_that_says_the_same(self, body: JsonObject) -> None:
+        columns = item(subject(), seen({**body, "n": 10**60}), None)
+        compressed = columns["data_z"]
+        assert isinstance(compressed, bytes)
+        assert bodies.read(zlib.decompress(compressed).decode()) == {**body, "n": 10**60}
 
     def test_is_refused_when_it_is_too_large_even_compressed(self) -> None:
         noise = "".join(f"{number * 2654435761 % 2**32:08x}" for number in range(110_000))

@@ -39,7 +39,8 @@ PUSHED: dict[str, Json] = {
 NAMES = st.from_regex(r"[A-Za-z0-9_.\[\]-]{1,40}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 RELATED = st.builds(RelatedObject, id=st.none() | TEXTS, type=NAMES, url=TEXTS)
-NOTIFICATIONS = st.builds(
+OF_A_SNAPSHOT = st.builds(RelatedObject, id=st.none() | TEXTS, type=NAMES, customer=st.none() | TEXTS)
+PLAIN = st.builds(
     Notification,
     id=st.from_regex(r"evt_[A-Za-z0-9_]{1,40}", fullmatch=True),
     type=NAMES,
@@ -50,6 +51,9 @@ NOTIFICATIONS = st.builds(
     livemode=st.booleans(),
     context=st.none() | TEXTS,
     related_object=st.none() | RELATED,
+)
+NOTIFICATIONS = PLAIN | st.builds(
+    lambda plain, related: plain.model_copy(update={"related_object": related}), PLAIN, OF_A_SNAPSHOT
 )
 SUSPICIONS = st.builds(
     Suspicion,
@@ -108,7 +112,7 @@ class TestReadingANotification:
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("object", "event"),
+            ("object", "events"),
             ("object", "billing_mirror.suspicion"),
             ("object", None),
             ("id", ""),
@@ -184,7 +188,7 @@ class TestTheQueue:
     def test_gives_back_the_message_that_was_sent(self, message: Message) -> None:
         assert read_message(write_message(message)) == message
 
-    @given(NOTIFICATIONS)
+    @given(PLAIN)
     def test_a_notification_from_the_queue_reads_like_one_from_stripe(self, message: Notification) -> None:
         assert read_notification(write_message(message)) == message
 
@@ -215,6 +219,200 @@ class TestTheQueue:
         del suspicion[name]
         with pytest.raises(Unreadable, match=rf"\b{name}: Field required"):
             read_message(json.dumps(suspicion))
+
+
+SNAPSHOT: dict[str, Json] = {
+    "id": "evt_1TJG9LHcsXioUXdhRsSoWUzy",
+    "object": "event",
+    "api_version": "2026-01-01.ga",
+    "created": 1735689600,
+    "data": {
+        "object": {"id": "sub_1", "object": "subscription", "customer": "cus_1", "note": SECRET},
+        "previous_attributes": {"note": SECRET},
+    },
+    "livemode": True,
+    "pending_webhooks": 1,
+    "request": {"id": "req_1", "idempotency_key": SECRET},
+    "type": "customer.subscription.updated",
+}
+
+
+def snapshot(**changes: Json) -> str:
+    return json.dumps(SNAPSHOT | changes)
+
+
+def carrying(**members: Json) -> str:
+    """A snapshot of an object with these members."""
+    return snapshot(data={"object": {"object": "subscription", **members}})
+
+
+def related(text: str) -> RelatedObject:
+    found = read_notification(text).related_object
+    assert found is not None
+    return found
+
+
+class TestASnapshot:
+    def test_is_read_as_the_thin_event_that_tells_the_same(self) -> None:
+        assert read_notification(snapshot()) == Notification(
+            id="evt_1TJG9LHcsXioUXdhRsSoWUzy",
+            type="v1.customer.subscription.updated",
+            created=datetime(2025, 1, 1, tzinfo=UTC),
+            livemode=True,
+            related_object=RelatedObject(id="sub_1", type="subscription", customer="cus_1"),
+        )
+
+    def test_is_read_alike_from_a_request_and_from_the_queue(self) -> None:
+        assert read_message(snapshot()) == read_notification(snapshot())
+
+    def test_is_a_signal_and_its_payload_is_never_kept(self) -> None:
+        carried = write_message(read_notification(snapshot()))
+        assert SECRET not in carried
+        assert read_message(carried) == read_notification(snapshot())
+
+    @pytest.mark.parametrize(
+        ("told", "context"),
+        [
+            ({}, None),
+            ({"account": "acct_1"}, "acct_1"),
+            ({"context": "acct_1/acct_2"}, "acct_1/acct_2"),
+            ({"account": "acct_2", "context": "acct_1/acct_2"}, "acct_1/acct_2"),
+            ({"account": "acct_1", "context": None}, "acct_1"),
+        ],
+    )
+    def test_of_another_account_says_whose_it_is(self, told: dict[str, Json], context: str | None) -> None:
+        assert read_notification(snapshot(**told)).context == context
+
+    @pytest.mark.parametrize("odd", [None, 7, True, [], {}, {"id": "cus_1", "object": "customer"}])
+    @pytest.mark.parametrize("name", ["id", "customer"])
+    def test_with_an_odd_member_names_nothing_by_it(self, name: str, odd: Json) -> None:
+        assert getattr(related(carrying(**{"id": "sub_1", name: odd})), name) is None
+
+    @pytest.mark.parametrize("name", ["id", "customer"])
+    def test_may_lack_the_members_that_not_every_object_has(self, name: str) -> None:
+        assert getattr(related(carrying()), name) is None
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            (snapshot(id="cus_1"), "id"),
+            (snapshot(id="evt_1/.."), "id"),
+            (snapshot(type="a b"), "type"),
+            (snapshot(type="a" * 251), "type"),
+            (snapshot(created="2025-01-01T00:00:00Z"), "created"),
+            (snapshot(created=-1), "created"),
+            (snapshot(created=10**12), "created"),
+            (snapshot(created=1.5), "created"),
+            (snapshot(created=True), "created"),
+            (snapshot(livemode=None), "livemode"),
+            (snapshot(account="a" * 1001), "account"),
+            (snapshot(data=None), "data"),
+            (snapshot(data={}), "data.object"),
+            (snapshot(data={"object": []}), "data.object"),
+            (snapshot(data={"object": {}}), "data.object.object"),
+            (carrying(object="a b"), "data.object.object"),
+            (carrying(object=None), "data.object.object"),
+            (carrying(id="x" * 256), "data.object.id"),
+            (carrying(customer="x" * 256), "data.object.customer"),
+        ],
+    )
+    def test_with_a_malformed_member_is_refused_with_its_place(self, text: str, place: str) -> None:
+        for read in (read_notification, read_message):
+            with pytest.raises(Unreadable, match=f"^not an event: {place}: "):
+                read(text)
+
+    def test_with_the_longest_type_survives_the_queue(self) -> None:
+        read = read_notification(snapshot(type="a" * 250))
+        assert read_message(write_message(read)) == read
+
+    @pytest.mark.parametrize("name", ["id", "type", "created", "livemode", "account", "context"])
+    def test_is_never_quoted(self, name: str) -> None:
+        with pytest.raises(Unreadable) as unreadable:
+            read_notification(snapshot(**{name: f"{SECRET} {SECRET * 100}"}))
+        assert SECRET not in str(unreadable.value)
+
+    @pytest.mark.parametrize("name", ["id", "object", "customer"])
+    def test_is_never_quoted_from_its_object_either(self, name: str) -> None:
+        with pytest.raises(Unreadable) as unreadable:
+            read_notification(carrying(**{name: f"{SECRET} {SECRET * 100}"}))
+        assert SECRET not in str(unreadable.value)
+        assert unreadable.value.__cause__ is None
+
+    def test_is_what_a_thin_event_cannot_be_taken_for(self) -> None:
+        with pytest.raises(Unreadable, match="^not an event: created: "):
+            read_notification(pushed(object="event"))
+        with pytest.raises(Unreadable, match="^not an event: created: "):
+            read_notification(snapshot(object="v2.core.event"))
+
+
+def enveloped(detail: str, **changes: Json) -> str:
+    """As EventBridge puts it into a queue."""
+    envelope: dict[str, Json] = {
+        "version": "0",
+        "id": "8c1d5e6c-4f0e-0d0a-9c0a-000000000000",
+        "detail-type": "v1.customer.updated",
+        "source": "aws.partner/stripe.com/ed_test_61Rc0Iuz3V1K",
+        "account": "123456789012",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "eu-west-1",
+        "resources": ["arn:aws:events:eu-west-1::event-source/aws.partner/stripe.com/ed_test_61Rc0Iuz3V1K"],
+        "detail": json.loads(detail),
+    }
+    return json.dumps(envelope | changes)
+
+
+class TestAnEnvelope:
+    @pytest.mark.parametrize("event", [pushed(), snapshot()], ids=["thin", "snapshot"])
+    def test_is_unwrapped(self, event: str) -> None:
+        assert read_message(enveloped(event)) == read_notification(event)
+
+    @pytest.mark.parametrize(
+        "source",
+        ["aws.s3", "aws.partner/stripe.com", "aws.partner/evil.example/stripe.com/x", "x aws.partner/stripe.com/", None],
+    )
+    def test_of_another_source_is_refused(self, source: Json) -> None:
+        with pytest.raises(Unreadable, match="^not an event: source: "):
+            read_message(enveloped(pushed(), source=source))
+
+    def test_is_nothing_that_ingest_takes(self) -> None:
+        with pytest.raises(Unreadable, match="^not an event: object: none that is known"):
+            read_notification(enveloped(pushed()))
+
+    def test_brings_no_suspicion_in(self) -> None:
+        suspicion = write_message(Suspicion(livemode=False, type="v2.billing.cadence", id="bc_1"))
+        with pytest.raises(Unreadable, match="none that is known"):
+            read_message(enveloped(suspicion))
+
+    def test_in_an_envelope_is_refused(self) -> None:
+        with pytest.raises(Unreadable):
+            read_message(enveloped(enveloped(pushed())))
+
+    @pytest.mark.parametrize("detail", [None, [], "x", {}, {"object": SECRET}])
+    def test_of_something_else_is_refused(self, detail: Json) -> None:
+        with pytest.raises(Unreadable, match="^not an event") as unreadable:
+            read_message(enveloped(json.dumps(detail)))
+        assert SECRET not in str(unreadable.value)
+
+    @pytest.mark.parametrize(
+        ("event", "place"),
+        [
+            (pushed(created=SECRET), "created"),
+            (pushed(related_object={"type": f"{SECRET} {SECRET}", "url": "/v1/x"}), "related_object.type"),
+            (pushed(related_object={"type": "t", "id": "x"}), "related_object.url"),
+            (snapshot(created=SECRET), "created"),
+            (carrying(object=f"{SECRET} {SECRET}"), "data.object.object"),
+            (carrying(id=SECRET * 100), "data.object.id"),
+        ],
+    )
+    def test_names_the_place_in_the_event_and_never_quotes_it(self, event: str, place: str) -> None:
+        with pytest.raises(Unreadable, match=f"^not an event: (detail\\.)?{place}: ") as unreadable:
+            read_message(enveloped(event))
+        assert SECRET not in str(unreadable.value)
+        assert unreadable.value.__cause__ is None
+
+    def test_that_says_what_it_is_of_itself_is_judged_by_that(self) -> None:
+        with pytest.raises(Unreadable, match="^not an event: "):
+            read_message(enveloped(pushed(), object="v2.core.event"))
 
 
 def test_a_message_cannot_be_changed() -> None:

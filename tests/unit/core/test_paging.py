@@ -42,7 +42,9 @@ class TestEntries:
             {"next_page_url": None},
             {"data": None, "next_page_url": None},
             {"data": {}, "next_page_url": None},
-            {"object": "list", "data": [], "has_more": False},
+            {"object": "list", "data": [], "has_more": None},
+            {"object": "list", "data": [], "has_more": "false"},
+            {"object": "list", "data": None, "has_more": False},
             {"id": "rcds_1", "object": "v2.billing.rate_card_subscription"},
         ],
     )
@@ -52,7 +54,7 @@ class TestEntries:
 
 
 def after(url: Json) -> str | None:
-    return next_page({"data": [], "next_page_url": url}, path=PATH)
+    return next_page({"data": [], "next_page_url": url}, path=PATH, query={})
 
 
 class TestTheNextPage:
@@ -61,7 +63,7 @@ class TestTheNextPage:
 
     def test_of_the_last_page_is_none(self) -> None:
         assert after(None) is None
-        assert next_page({"data": []}, path=PATH) is None
+        assert next_page({"data": []}, path=PATH, query={}) is None
 
     @pytest.mark.parametrize(
         "url",
@@ -98,7 +100,41 @@ class TestTheNextPage:
         path = "/v2/billing/rate_cards/rcd_1/rates"
         page: JsonObject = {"data": [], "next_page_url": "/v2/billing/rate_cards/rcd_2/rates?page=2"}
         with pytest.raises(Refused):
-            next_page(page, path=path)
+            next_page(page, path=path, query={})
+
+
+class TestTheNextPageOfV1:
+    V1 = "/v1/subscription_items"
+
+    def after(self, page: JsonObject, **query: str) -> str | None:
+        return next_page({"object": "list", "url": "/v1/elsewhere", **page}, path=self.V1, query=query)
+
+    def test_starts_after_the_last_object_and_keeps_the_filters(self) -> None:
+        then = self.after({"data": [{"id": "si_1"}, {"id": "si_2"}], "has_more": True}, subscription="sub_1")
+        assert then is not None
+        assert then.partition("?")[0] == self.V1
+        asked = {"limit": ["100"], "subscription": ["sub_1"], "starting_after": ["si_2"]}
+        assert parse_qs(urlsplit(then).query, strict_parsing=True) == asked
+
+    @pytest.mark.parametrize("more", [False, None, "true", 1])
+    def test_is_none_unless_stripe_says_that_there_are_more(self, more: Json) -> None:
+        assert self.after({"data": [{"id": "si_1"}], "has_more": more}) is None
+
+    @pytest.mark.parametrize("shown", [[], [{"object": "x"}], [{"id": "si_1"}, {"id": ""}], [{"id": 7}]])
+    def test_is_asked_for_again_where_it_is_not_said_after_what(self, shown: list[Json]) -> None:
+        with pytest.raises(Retryable):
+            self.after({"data": shown, "has_more": True})
+
+    def test_escapes_the_id_that_it_starts_after(self) -> None:
+        then = self.after({"data": [{"id": "a&limit=1#/.."}], "has_more": True})
+        assert parse_qs(urlsplit(then or "").query)["starting_after"] == ["a&limit=1#/.."]
+
+    def test_does_not_pile_up_what_the_pages_before_started_after(self) -> None:
+        then = self.after({"data": [{"id": "si_9"}], "has_more": True}, starting_after="si_1")
+        assert parse_qs(urlsplit(then or "").query)["starting_after"] == ["si_9"]
+
+    def test_of_either_api_is_a_page(self) -> None:
+        assert entries({"object": "list", "data": [{"id": "a"}], "has_more": False}) == [{"id": "a"}]
 
 
 def test_a_first_page_belongs_to_its_own_list() -> None:
@@ -122,7 +158,7 @@ def test_a_first_page_belongs_to_its_own_list() -> None:
 )
 def test_a_next_page_that_is_no_plain_path_is_refused(url: str) -> None:
     with pytest.raises(Refused):
-        next_page({"data": [], "next_page_url": url}, path="/v2/things")
+        next_page({"data": [], "next_page_url": url}, path="/v2/things", query={})
 
 
 def test_a_page_with_something_that_is_no_object_is_no_page() -> None:

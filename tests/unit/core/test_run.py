@@ -19,6 +19,9 @@ def run(*drifts: Drift) -> Run:
         pages=2,
         compared=150,
         in_flight=1,
+        refreshed=4,
+        written=5,
+        next="mtr_1/cus_1",
         drifts=[*drifts],
     )
 
@@ -56,6 +59,9 @@ def test_a_record_tells_when_how_much_and_what() -> None:
         "pages": 2,
         "compared": 150,
         "in_flight": 1,
+        "refreshed": 4,
+        "written": 5,
+        "next": "mtr_1/cus_1",
         "found": 3,
         "repaired": 2,
         "false_alarms": 2,

@@ -1,5 +1,6 @@
 """What a message is about, and that nothing hostile in it becomes a URL or a key."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from billing_mirror.core import catalog, subject
 from billing_mirror.core.errors import Refused
 from billing_mirror.core.notification import Notification, RelatedObject, Suspicion
-from billing_mirror.core.subject import Scope, Subject, fill, named, notified, scope_of, suspected
+from billing_mirror.core.subject import Scope, Subject, Untold, fill, key, named, notified, scope_of, suspected
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 RATE = "v2.billing.rate_card_rate"
@@ -95,6 +96,7 @@ OTHER_URLS = [
 ]
 
 LIVE = Scope(livemode=True)
+SINGLETONS = [row for row in catalog.TYPES.values() if row.singleton and row.of_customer]
 IDS = st.from_regex(r"[A-Za-z0-9_.~-]{1,60}", fullmatch=True).filter(lambda text: text.strip("."))
 
 
@@ -117,7 +119,14 @@ def event(
 
 def about(type_name: str, object_id: str, url: str) -> Subject:
     found = notified(event(RelatedObject(id=object_id, type=type_name, url=url)))
-    assert found is not None
+    assert isinstance(found, Subject)
+    return found
+
+
+def told(related: RelatedObject, name: str = "v1.some.event") -> Subject:
+    """The object that an event about this one is about."""
+    found = notified(event(related, name=name))
+    assert isinstance(found, Subject)
     return found
 
 
@@ -217,7 +226,7 @@ class TestScope:
     def test_reaches_the_subject_from_events_and_suspicions(self) -> None:
         related = RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1")
         told = notified(event(related, context="acct_1", livemode=False))
-        assert told is not None
+        assert isinstance(told, Subject)
         assert told.key == "test/acct_1#bc_1"
         assert suspected(Suspicion(livemode=False, context="acct_1", type=CADENCE, id="bc_1")) == told
 
@@ -242,9 +251,70 @@ class TestAKnownType:
 
     @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
     def test_is_recognised_by_the_url_that_is_built_for_it(self, row: catalog.ObjectType) -> None:
-        parent = "parent_1" if row.nested else None
-        told = named(LIVE, row.name, "id_1", parent)
-        assert about(row.name, "id_1", told.path) == told
+        one = named(LIVE, row.name, "id_1", "parent_1" if row.nested else None)
+        for name in (row.name, *row.aliases):
+            assert told(RelatedObject(id=None if row.singleton else "id_1", type=name, url=one.path)) == one
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_recognised_in_a_suspicion(self, row: catalog.ObjectType) -> None:
+        one = named(LIVE, row.name, "id_1", "parent_1" if row.nested else None)
+        assert suspected(Suspicion(livemode=True, type=row.name, id=one.id, parent=one.parent)) == one
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    @pytest.mark.parametrize("url", [url for url in OTHER_URLS if "rate_card_subscriptions/rcds_1" not in url])
+    def test_is_refused_under_a_hostile_url_whatever_it_is(self, row: catalog.ObjectType, url: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcds_1", type=row.name, url=url)))
+
+    @pytest.mark.parametrize("text", HOSTILE_IDS)
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_refused_with_a_hostile_id_or_parent_in_its_url(self, row: catalog.ObjectType, text: str) -> None:
+        for shape in (row.retrieve, *row.also_at):
+            for name in ("id", "parent"):
+                hostile = {"id": "id_1", "parent": "parent_1", name: text}
+                if f"{{{name}}}" in shape and not (name == "parent" and text == ":rate_card_id" and "{id}" in shape):
+                    related = RelatedObject.model_construct(
+                        id=None if row.singleton else hostile["id"], type=row.name, url=shape.format(**hostile)
+                    )
+                    with pytest.raises(Refused):
+                        notified(event(related))
+
+    def test_without_an_id_is_refused(self) -> None:
+        with pytest.raises(Refused, match="has no id"):
+            notified(event(RelatedObject(type=SUBSCRIPTION, url="/v2/billing/rate_card_subscriptions/rcds_1")))
+
+    @pytest.mark.parametrize(
+        ("name", "type_name", "url"),
+        [
+            ("v2.billing.cadence.created", SUBSCRIPTION, "/v2/billing/rate_card_subscriptions/x_1"),
+            ("v1.customer.updated", "invoice", "/v1/invoices/x_1"),
+            ("v1.customer.subscription.updated", "customer", "/v1/customers/x_1"),
+            ("v1.customer.updated", "discount", "/v1/customers/x_1/discount"),
+            ("v1.customer.discount.created", "customer", "/v1/customers/x_1"),
+            ("v1.customer.updated", UNKNOWN, "/v1/things/x_1"),
+            ("v1.cash_balance.funds_available", "customer", "/v1/customers/x_1"),
+            ("v2.billing.rate_card.updated", RATE, "/v2/billing/rate_cards/rcd_1/rates/x_1"),
+        ],
+    )
+    def test_of_an_event_about_another_type_is_refused(self, name: str, type_name: str, url: str) -> None:
+        with pytest.raises(Refused, match="another type"):
+            notified(event(RelatedObject(id="x_1", type=type_name, url=url), name=name))
+
+    @pytest.mark.parametrize("name", ["v2.billing.rate_card.rate.created", "v2.billing.rate_card_rate.created"])
+    @pytest.mark.parametrize("type_name", ["v2.billing.rate_card.rate", RATE])
+    def test_may_go_by_an_old_name(self, name: str, type_name: str) -> None:
+        url = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+        rate = told(RelatedObject(id="rcdr_1", type=type_name, url=url), name)
+        assert (rate.type, rate.key, rate.path) == (RATE, "live#rcdr_1", url)
+
+    def test_may_be_suspected_by_an_old_name(self) -> None:
+        old = Suspicion(livemode=True, type="v2.billing.rate_card.rate", id="rcdr_1", parent="rcd_1")
+        assert suspected(old) == named(LIVE, RATE, "rcdr_1", "rcd_1")
+
+    def test_may_be_named_under_another_url_but_is_fetched_at_its_own(self) -> None:
+        url = "/v1/customers/cus_1/tax_ids/txi_1"
+        tax_id = told(RelatedObject(id="txi_1", type="tax_id", url=url), "v1.customer.tax_id.created")
+        assert (tax_id.path, tax_id.parent) == ("/v1/tax_ids/txi_1", None)
 
     @given(IDS, IDS)
     def test_finds_its_way_with_every_possible_id(self, identifier: str, parent: str) -> None:
@@ -321,18 +391,177 @@ class TestAnUnknownType:
             suspected(Suspicion(livemode=True, type=UNKNOWN, id="th_1"))
 
 
+    @pytest.mark.parametrize("url", ["/v1/settings", "/v2/money/the-settings", "/v1/customers/cus_1/settings"])
+    def test_without_an_id_is_a_singleton_that_goes_by_its_path(self, url: str) -> None:
+        thing = told(RelatedObject(type=UNKNOWN, url=url))
+        assert (thing.id, thing.path, thing.key) == (url, url, f"live#{url}")
+
+    @pytest.mark.parametrize("url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_2"])
+    def test_without_an_id_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
+        if re.fullmatch(r"/v2(/[a-z_0-9]+)+", url):
+            return
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(type=UNKNOWN, url=url)))
+
+    @given(st.text(st.sampled_from("/v12a.:%@?#{}\\\n é~_-"), max_size=16))
+    def test_no_url_without_an_id_leaves_the_api(self, rest: str) -> None:
+        try:
+            path = told(RelatedObject(type=UNKNOWN, url=f"/v1{rest}")).path
+        except Refused:
+            return
+        assert path == f"/v1{rest}"
+        assert all(path[1:].split("/"))
+        assert not set(path) & set(".%:@?#{}\\\n é")
+
+    def test_of_a_snapshot_is_ignored_for_nobody_tells_where_it_is(self) -> None:
+        assert notified(event(RelatedObject(id="ch_1", type="charge"), name="v1.charge.succeeded")) is None
+
+
+class TestASingleton:
+    """One for each parent: its path is its id."""
+
+    BALANCE = "/v1/customers/cus_1/cash_balance"
+
+    def test_goes_by_its_path(self) -> None:
+        balance = told(RelatedObject(type="cash_balance", url=self.BALANCE), "v1.cash_balance.funds_available")
+        assert (balance.id, balance.path, balance.parent) == (self.BALANCE, self.BALANCE, "cus_1")
+        assert balance.key == f"live#{self.BALANCE}"
+
+    def test_of_a_snapshot_is_the_customers_that_it_names(self) -> None:
+        related = RelatedObject(type="cash_balance", customer="cus_1")
+        assert told(related, "v1.cash_balance.funds_available").path == self.BALANCE
+
+    def test_whose_owner_nobody_names_is_refused(self) -> None:
+        with pytest.raises(Refused, match="does not say whose"):
+            notified(event(RelatedObject(type="cash_balance"), name="v1.cash_balance.funds_available"))
+
+    @pytest.mark.parametrize("customer", HOSTILE_IDS)
+    def test_of_a_hostile_owner_is_refused(self, customer: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject.model_construct(id=None, url=None, type="cash_balance", customer=customer)))
+
+    def test_may_have_a_query_of_its_own_and_no_other(self) -> None:
+        summary, url = "entitlements.active_entitlement_summary", "/v1/entitlements/active_entitlements?customer=cus_1"
+        assert told(RelatedObject(type=summary, url=url)).path == url
+        for hostile in (f"{url}&customer=cus_2", f"{url}#x", url.partition("?")[0], url.replace("customer", "limit")):
+            with pytest.raises(Refused):
+                notified(event(RelatedObject(type=summary, url=hostile)))
+
+    def test_is_the_same_one_however_it_is_named(self) -> None:
+        by_name = named(LIVE, "cash_balance", "whatever", "cus_1")
+        assert by_name == told(RelatedObject(type="cash_balance", url=self.BALANCE))
+        assert by_name == told(RelatedObject(type="cash_balance", customer="cus_1"))
+
+    def test_cannot_be_named_without_its_owner(self) -> None:
+        with pytest.raises(Refused):
+            named(LIVE, "cash_balance", self.BALANCE)
+
+    def test_is_never_mistaken_for_another_customers(self) -> None:
+        keys = {named(LIVE, row.name, "", parent).key for row in SINGLETONS for parent in ("cus_1", "cus_2")}
+        assert len(keys) == 2 * len(SINGLETONS)
+
+
+class TestAPart:
+    """A customer's discount has no URL of its own to be fetched at: news of it is news of the customer."""
+
+    def test_is_news_of_its_owner(self) -> None:
+        related = RelatedObject(id="di_1", type="discount", url="/v1/customers/cus_1/discount")
+        assert told(related, "v1.customer.discount.created") == named(LIVE, "customer", "cus_1")
+
+    def test_of_a_snapshot_is_news_of_the_customer_that_it_names(self) -> None:
+        related = RelatedObject(id="di_1", type="discount", customer="cus_1")
+        assert told(related, "v1.customer.discount.deleted") == named(LIVE, "customer", "cus_1")
+
+    @pytest.mark.parametrize(
+        "url", ["/v1/customers/../discount", "/v1/customers/a@b/discount", "/v1/customers/%2e%2e/discount", "/v1/x"]
+    )
+    def test_at_a_hostile_url_is_refused(self, url: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="di_1", type="discount", url=url)))
+
+    @pytest.mark.parametrize("customer", [None, *HOSTILE_IDS])
+    def test_of_nobody_or_of_a_hostile_owner_is_refused(self, customer: str | None) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject.model_construct(id="di_1", url=None, type="discount", customer=customer)))
+
+
+class TestAnEventThatIsAnObject:
+    @pytest.mark.parametrize("name", catalog.EVENTS)
+    @pytest.mark.parametrize(
+        "related", [None, RelatedObject(id="mtr_1", type="billing.meter", url="/v1/billing/meters/mtr_1")]
+    )
+    def test_goes_by_its_own_id(self, name: str, related: RelatedObject | None) -> None:
+        found = notified(event(related, name=name))
+        assert isinstance(found, Subject)
+        assert (found.type, found.id, found.path) == ("v2.core.event", "evt_1", "/v2/core/events/evt_1")
+
+
+class TestWhatIsNotTold:
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("v1.customer.discount.source_changed", named(LIVE, "customer", "cus_1")),
+            (
+                "v1.entitlements.active_entitlement_summary.updated",
+                named(LIVE, "entitlements.active_entitlement_summary", "", "cus_1"),
+            ),
+        ],
+    )
+    def test_is_known_once_the_owner_is(self, name: str, expected: Subject) -> None:
+        untold = notified(event(None, name=name))
+        assert isinstance(untold, Untold)
+        assert untold.owner == "customer"
+        assert untold.owned_by("cus_1") == expected
+
+    @pytest.mark.parametrize("owner", HOSTILE_IDS)
+    def test_is_refused_with_a_hostile_owner(self, owner: str) -> None:
+        for name in ("v1.customer.discount.source_changed", "v1.entitlements.active_entitlement_summary.updated"):
+            untold = notified(event(None, name=name))
+            assert isinstance(untold, Untold)
+            with pytest.raises(Refused):
+                untold.owned_by(owner)
+
+    def test_is_of_the_account_that_the_event_is_of(self) -> None:
+        untold = notified(event(None, name="v1.customer.discount.source_changed", context="acct_1"))
+        assert isinstance(untold, Untold)
+        assert untold.owned_by("cus_1").key == "live/acct_1#cus_1"
+
+
 class TestWhatIsAboutNothing:
     def test_is_an_event_without_an_object(self) -> None:
         assert notified(event(None)) is None
 
-    def test_is_an_event_about_a_singleton(self) -> None:
-        assert notified(event(RelatedObject(type="balance_settings", url="/v1/balance_settings"))) is None
+    @pytest.mark.parametrize("name", ["v1.balance_settings.updated", "v1.account.application.authorized"])
+    def test_is_an_event_that_is_ignored_by_its_resource(self, name: str) -> None:
+        assert name.rpartition(".")[0] in catalog.IGNORED
+        related = RelatedObject(type="balance_settings", url="/v1/balance_settings")
+        assert notified(event(related, name=name)) is None
 
-    @pytest.mark.parametrize("name", sorted(catalog.IGNORED_EVENTS))
+    @pytest.mark.parametrize("name", sorted(catalog.IGNORED))
     def test_is_an_event_that_is_ignored(self, name: str) -> None:
         related = RelatedObject(id="ed_1", type="v2.core.event_destination", url="/v2/core/event_destinations/ed_1")
         assert notified(event(related, name=name)) is None
+        assert notified(event(related, name=f"{name}.ping")) is None
         assert notified(event(related)) is not None
+
+    def test_is_an_ignored_event_even_with_something_hostile_in_it(self) -> None:
+        related = RelatedObject(id="..", type="v2.core.event_destination", url="//evil.example/..")
+        assert notified(event(related, name="v2.core.event_destination.ping", context="nobody")) is None
+
+
+class TestIdsThatPeopleChoose:
+    def test_of_two_types_do_not_meet(self) -> None:
+        rows = [row for row in catalog.TYPES.values() if row.chosen_ids]
+        keys = {named(LIVE, row.name, "gold").key for row in rows}
+        assert keys == {f"live#{row.name}/gold" for row in rows}
+        assert len(keys) == len(rows)
+
+    @given(IDS, IDS)
+    def test_never_meet_one_of_stripes_own(self, chosen: str, other: str) -> None:
+        assert named(LIVE, "plan", chosen).key != named(LIVE, CADENCE, other).key
+
+    def test_are_not_asked_of_a_type_that_nobody_knows(self) -> None:
+        assert key("live", None, "x_1") == "live#x_1" == key("live", catalog.TYPES[CADENCE], "x_1")
 
 
 class TestNeighbours:
@@ -354,5 +583,8 @@ class TestFilling:
 
     def test_needs_a_parent_only_where_one_is_asked_for(self) -> None:
         assert fill("{id}", id="i", parent=None) == "i"
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match="the parent of i is not known"):
             fill("/p/{parent}", id="i", parent=None)
+
+    def test_leaves_a_plain_text_as_it_is(self) -> None:
+        assert fill("all", id="i", parent=None, customer=None) == "all"

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from billing_mirror.core import times
+from billing_mirror.core.body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import event, rate, rate_card, version
 
@@ -11,6 +15,8 @@ RATE = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
 VERSION = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
 CARD = "/v2/billing/rate_cards/rcd_1"
 RATES = "/v2/billing/rate_cards/rcd_1/rates"
+OVERAGE = "v2.billing.rate_card_custom_pricing_unit_overage_rate"
+OVERAGES = "/v2/billing/rate_cards/rcd_1/custom_pricing_unit_overage_rates"
 
 
 async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(house: House) -> None:
@@ -152,6 +158,48 @@ async def test_suspicions_survive_a_write_that_failed(house: House) -> None:
 
 
 async def test_a_list_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
-    house.stripe.objects |= {CARD: rate_card(), VERSION: version()}
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    new = version(created=times.iso(house.clock.now() - 5))
+    house.stripe.objects |= {CARD: rate_card(), VERSION: new}
+    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", new, url=VERSION))
     assert (ended.outcome, ended.trace) == (Outcome.POSTPONED, "")
+    assert "test#rcdv_1" not in house.mirror.objects
+
+
+@pytest.mark.parametrize("seconds", [-100, 100], ids=["old", "made by a test clock in the future"])
+async def test_a_list_that_an_account_does_not_have_keeps_nothing_else_out(house: House, seconds: int) -> None:
+    """Not every account has overage rates."""
+    old = version(created=times.iso(house.clock.now() + seconds))
+    house.stripe.objects |= {CARD: rate_card(), VERSION: old, RATE: rate()}
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
+    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", old, url=VERSION))
+    assert ended.outcome is Outcome.STORED
+    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+
+
+async def test_every_list_of_a_version_is_kept_by_its_type(house: House) -> None:
+    await _with_two_rates(house)
+    overage: JsonObject = {**rate("cpuor_1"), "object": OVERAGE, "custom_pricing_unit": "cpu_1"}
+    house.stripe.lists[f"{OVERAGES}?rate_card_version=rcdv_1"] = [overage]
+    house.stripe.objects[f"{OVERAGES}/cpuor_1"] = overage
+    house.clock.advance(100)
+    await house.work()
+    await house.work()
+    assert house.item("rcdv_1")["members"] == {
+        "v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"],
+        OVERAGE: ["cpuor_1"],
+    }
+    assert house.item("cpuor_1")["parent"] == "rcd_1"
+
+
+async def test_the_components_of_a_pricing_plan_version_come_with_it(house: House) -> None:
+    plan = "/v2/billing/pricing_plans/bpp_1"
+    made: JsonObject = {**version("bppv_1"), "object": "v2.billing.pricing_plan_version", "pricing_plan": "bpp_1"}
+    part: JsonObject = {**version("bppc_1"), "object": "v2.billing.pricing_plan_component", "pricing_plan": "bpp_1"}
+    house.stripe.objects |= {f"{plan}/versions/bppv_1": made, f"{plan}/components/bppc_1": part}
+    house.stripe.objects[plan] = {**rate_card("bpp_1"), "object": "v2.billing.pricing_plan"}
+    house.stripe.lists[f"{plan}/components?pricing_plan_version=bppv_1"] = [part]
+    url = f"{plan}/versions/bppv_1"
+    await house.deliver(event("v2.billing.pricing_plan_version.created", made, url=url))
+    await house.work()
+    assert house.item("bppv_1")["members"] == {"v2.billing.pricing_plan_component": ["bppc_1"]}
+    assert house.item("bppc_1")["parent"] == house.item("bpp_1")["id"] == "bpp_1"

@@ -1,14 +1,21 @@
-"""How a list is walked."""
+"""How a list is walked, and an object looked at together with the lists that belong to it."""
 
 import pytest
 
+from billing_mirror.core import body as bodies
+from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Refused
-from billing_mirror.flows.observe import walk
+from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.items import Observation
+from billing_mirror.core.subject import Scope, named
+from billing_mirror.flows.observe import observe, walk
+from tests.doubles.clock import ManualClock
+from tests.doubles.samples import sample, version
 from tests.doubles.stripe import MemoryStripe
 
 LIST = "/v2/billing/rate_cards"
+OVERAGE = "v2.billing.rate_card_custom_pricing_unit_overage_rate"
 
 
 def page(*ids: str, then: str | None) -> JsonObject:
@@ -45,3 +52,139 @@ async def test_a_page_elsewhere_is_not_asked_for() -> None:
     with pytest.raises(Refused):
         await walked(stripe)
     assert len(stripe.asked) == 1
+
+
+SUBSCRIPTION = "/v1/subscriptions/sub_1"
+ITEMS = "/v1/subscription_items"
+
+
+def subscription_with(*shown: JsonObject, more: bool) -> JsonObject:
+    items: JsonObject = {"object": "list", "data": [*shown], "has_more": more, "url": f"{ITEMS}?subscription=sub_1"}
+    return {"id": "sub_1", "object": "subscription", "created": 1_600_000_000, "livemode": False, "items": items}
+
+
+def numbered(count: int) -> list[JsonObject]:
+    return [{"id": f"si_{number}", "object": "subscription_item"} for number in range(count)]
+
+
+async def look(stripe: MemoryStripe, type_name: str = "subscription", identifier: str = "sub_1") -> Observation:
+    subject = named(Scope(livemode=False, context="acct_1"), type_name, identifier, "cus_1")
+    return await observe(subject, stripe, ManualClock(1_700_000_000))
+
+
+class TestAListThatStripeCutsShort:
+    async def test_is_read_from_its_start_to_its_end(self) -> None:
+        everything = numbered(25)
+        stripe = MemoryStripe(page_size=10)
+        stripe.objects[SUBSCRIPTION] = subscription_with(*everything[:10], more=True)
+        stripe.lists[f"{ITEMS}?subscription=sub_1"] = everything
+        seen = await look(stripe)
+        assert bodies.at(seen.body, "items") == {
+            "object": "list",
+            "data": everything,
+            "has_more": False,
+            "url": f"{ITEMS}?subscription=sub_1",
+        }
+        assert [asked.place for asked in stripe.asked] == [SUBSCRIPTION, ITEMS, ITEMS, ITEMS]
+        assert [asked.query.get("starting_after") for asked in stripe.asked[1:]] == [None, "si_9", "si_19"]
+        assert {asked.query["subscription"] for asked in stripe.asked[1:]} == {"sub_1"}
+
+    async def test_is_asked_for_in_the_account_of_its_object_and_with_its_version(self) -> None:
+        stripe = MemoryStripe()
+        stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
+        stripe.lists[f"{ITEMS}?subscription=sub_1"] = numbered(1)
+        await look(stripe)
+        assert {(asked.context, asked.api) for asked in stripe.asked} == {("acct_1", ApiLine.GA)}
+
+    async def test_does_not_change_what_the_body_is_compared_by(self) -> None:
+        """A list of subscriptions cuts it short as well: digests must be of the same."""
+        stripe = MemoryStripe()
+        sent = subscription_with(*numbered(1), more=True)
+        stripe.objects[SUBSCRIPTION] = sent
+        stripe.lists[f"{ITEMS}?subscription=sub_1"] = numbered(3)
+        assert (await look(stripe)).digest == bodies.digest(sent)
+
+    async def test_is_not_asked_for_when_it_is_whole(self) -> None:
+        stripe = MemoryStripe()
+        stripe.objects[SUBSCRIPTION] = subscription_with(*numbered(3), more=False)
+        seen = await look(stripe)
+        assert seen.body == subscription_with(*numbered(3), more=False)
+        assert stripe.paths == [SUBSCRIPTION]
+
+    async def test_is_not_asked_for_where_there_is_none(self) -> None:
+        stripe = MemoryStripe()
+        stripe.objects[SUBSCRIPTION] = {"id": "sub_1", "items": None}
+        assert (await look(stripe)).body == {"id": "sub_1", "items": None}
+
+    async def test_is_read_again_later_when_what_the_next_page_starts_after_was_removed(self) -> None:
+        stripe = MemoryStripe(page_size=1)
+        stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
+        stripe.lists[f"{ITEMS}?subscription=sub_1"] = numbered(3)
+
+        async def remove(path: str) -> None:
+            if "starting_after" not in path and path != SUBSCRIPTION:
+                del stripe.lists[f"{ITEMS}?subscription=sub_1"][0]
+
+        stripe.before_answer = remove
+        with pytest.raises(Retryable):
+            await look(stripe)
+
+    async def test_that_stripe_does_not_show_is_waited_for_however_old_the_object_is(self) -> None:
+        stripe = MemoryStripe()
+        stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
+        with pytest.raises(Retryable):
+            await look(stripe)
+
+    async def test_may_lie_deep_in_the_body_and_there_may_be_two(self) -> None:
+        quote = sample("quote")
+        identifier = str(quote["id"])
+        computed = bodies.at(quote, "computed.upfront")
+        assert isinstance(computed, dict)
+        cut: JsonObject = {"object": "list", "data": [], "has_more": True}
+        quote = bodies.with_value({**quote, "line_items": cut}, "computed.upfront", {**computed, "line_items": cut})
+        stripe = MemoryStripe()
+        stripe.objects[f"/v1/quotes/{identifier}"] = quote
+        stripe.lists = {
+            f"/v1/quotes/{identifier}/line_items": [{"id": "li_1"}],
+            f"/v1/quotes/{identifier}/computed_upfront_line_items": [{"id": "li_2"}],
+        }
+        seen = (await look(stripe, "quote", identifier)).body
+        assert bodies.texts_at(seen, "line_items.data.id") == {"li_1"}
+        assert bodies.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
+        assert bodies.at(seen, "computed.recurring") == bodies.at(quote, "computed.recurring")
+        assert stripe.asked[0].include == ("line_items", "computed.upfront.line_items")
+
+    async def test_may_be_the_whole_of_a_singleton(self) -> None:
+        path = "/v1/entitlements/active_entitlements?customer=cus_1"
+        active: list[JsonObject] = [{"id": f"ent_{number}"} for number in range(150)]
+        stripe = MemoryStripe()
+        stripe.objects[path] = {"object": "list", "data": [*active[:10]], "has_more": True, "url": "/v1/x"}
+        stripe.lists[path] = active
+        seen = await look(stripe, "entitlements.active_entitlement_summary", "")
+        assert seen.body == {"object": "list", "data": active, "has_more": False, "url": "/v1/x"}
+        assert seen.digest == bodies.digest(stripe.objects[path])
+
+
+class TestMembers:
+    VERSION = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
+
+    async def seen(self, created: float, *lists: str) -> Observation:
+        stripe = MemoryStripe()
+        stripe.objects[self.VERSION] = version(created=times.iso(created))
+        stripe.lists = {f"/v2/billing/rate_cards/rcd_1/{name}?rate_card_version=rcdv_1": [] for name in lists}
+        subject = named(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+        return await observe(subject, stripe, ManualClock(1_700_000_000))
+
+    async def test_are_all_listed(self) -> None:
+        seen = await self.seen(1_700_000_000, "rates", "custom_pricing_unit_overage_rates")
+        assert seen.listed == {"v2.billing.rate_card_rate": (), OVERAGE: ()}
+
+    @pytest.mark.parametrize("age", [61, 86400, -61, -86400])
+    async def test_of_an_old_object_may_have_no_list_at_all(self, age: int) -> None:
+        seen = await self.seen(1_700_000_000 - age, "rates")
+        assert seen.listed == {"v2.billing.rate_card_rate": ()}
+
+    @pytest.mark.parametrize("age", [-30, 0, 30])
+    async def test_of_a_new_object_are_waited_for(self, age: int) -> None:
+        with pytest.raises(Retryable, match="does not show the list"):
+            await self.seen(1_700_000_000 - age, "rates")

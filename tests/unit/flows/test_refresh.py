@@ -191,15 +191,15 @@ async def test_a_new_object_that_never_appears_ends_as_a_tombstone(house: House)
 
 
 async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(house: House) -> None:
-    meter: JsonObject = {"id": "mtr_1", "object": "billing.meter", "created": 1700000000, "livemode": False}
-    house.stripe.objects["/v1/billing/meters/mtr_1"] = meter
-    [ended] = await house.deliver(event("v1.billing.meter.created", meter, url="/v1/billing/meters/mtr_1"))
+    thing: JsonObject = {"id": "th_1", "object": "money.thing", "created": 1700000000, "livemode": False}
+    house.stripe.objects["/v1/money/things/th_1"] = thing
+    [ended] = await house.deliver(event("v1.money.thing.created", thing, url="/v1/money/things/th_1"))
     assert ended.outcome is Outcome.STORED
-    assert house.item("mtr_1")["created"] == "2023-11-14T22:13:20.000Z"
+    assert house.item("th_1")["created"] == "2023-11-14T22:13:20.000Z"
     assert house.stripe.asked[0].api == "ga"
 
 
-@pytest.mark.parametrize("type_name", ["v2.core.event_destination.ping", "v1.billing.meter.no_meter_found"])
+@pytest.mark.parametrize("type_name", ["v2.core.event_destination.ping", "v2.money.thing.happened"])
 async def test_an_event_about_nothing_that_can_be_mirrored_is_done(house: House, type_name: str) -> None:
     text = json.loads(subscription_event()) | {"type": type_name}
     if "ping" not in type_name:

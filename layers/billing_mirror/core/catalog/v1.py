@@ -73,6 +73,7 @@ PROMOTION_CODE = ObjectType(
     listings=(Listing(url="/v1/promotion_codes"),),
     parent="promotion.coupon",
     customer="customer",
+    include=("restrictions.currency_options",),
 )
 
 TAX_RATE = ObjectType(
@@ -112,6 +113,7 @@ CUSTOMER = ObjectType(
         Listing(url="/v1/customers", query=_OF_TEST_CLOCK, per=TEST_CLOCK.name),
     ),
     customer="id",
+    include=("invoice_credit_balance", "tax"),
 )
 
 TAX_ID = ObjectType(

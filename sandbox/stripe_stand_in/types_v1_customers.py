@@ -1,0 +1,138 @@
+"""Which v1 types say who a customer is, and what they may use? (docs.stripe.com/api)"""
+
+from .object_types import Entering, Filter, ObjectType
+
+SUMMARY = ObjectType(
+    name="entitlements.active_entitlement_summary",
+    path="/v1/entitlements/active_entitlements?customer={customer}",
+    nested_in="customer",
+    events=frozenset({"updated", "entitlement_added", "entitlement_removed"}),
+    related=False,
+    created="",
+)
+"""What a customer is entitled to; its body is the whole list."""
+
+DISCOUNT = ObjectType(
+    name="discount",
+    path="/v1/customers/{customer}/discount",
+    nested_in="customer",
+    event_stem="customer.discount",
+    events=frozenset({"created", "updated", "deleted"}),
+)
+"""A customer's; it has events of its own but is read with the customer."""
+
+CUSTOMER_TYPES = (
+    ObjectType(
+        name="customer",
+        prefix="cus",
+        path="/v1/customers/{id}",
+        defaults={
+            "address": None,
+            "balance": 0,
+            "business_name": None,
+            "currency": None,
+            "customer_account": None,
+            "default_source": None,
+            "delinquent": False,
+            "description": None,
+            "discount": None,
+            "email": None,
+            "individual_name": None,
+            "invoice_prefix": None,
+            "invoice_settings": {
+                "custom_fields": None,
+                "default_payment_method": None,
+                "footer": None,
+                "rendering_options": None,
+            },
+            "metadata": {},
+            "name": None,
+            "next_invoice_sequence": 1,
+            "phone": None,
+            "preferred_locales": [],
+            "shipping": None,
+            "tax_exempt": "none",
+            "test_clock": None,
+        },
+        references={"test_clock": "test_helpers.test_clock"},
+        events=frozenset({"created", "updated", "deleted"}),
+        filters=(Filter("email"), Filter("test_clock")),
+        clocks_listed_by=("test_clock",),
+        expandable=("cash_balance", "invoice_credit_balance", "sources", "subscriptions", "tax", "tax_ids"),
+        test_infix=False,
+        stays_when_deleted=True,
+    ),
+    ObjectType(
+        name="tax_id",
+        prefix="txi",
+        path="/v1/tax_ids/{id}",
+        also_at="/v1/customers/{customer}/tax_ids/{id}",
+        also_under="customer",
+        required=("type", "value"),
+        defaults={
+            "country": None,
+            "customer": None,
+            "customer_account": None,
+            "owner": {"type": "self"},
+            "verification": None,
+        },
+        references={"customer": "customer"},
+        event_stem="customer.tax_id",
+        events=frozenset({"created", "updated", "deleted"}),
+        filters=(Filter("owner", kind="object"),),
+        listed_only=("owner.type", "self"),
+        listed_by_creation=False,
+        test_infix=False,
+    ),
+    ObjectType(
+        name="cash_balance",
+        path="/v1/customers/{customer}/cash_balance",
+        defaults={
+            "available": None,
+            "customer_account": None,
+            "settings": {"reconciliation_mode": "automatic", "using_merchant_default": True},
+        },
+        references={"customer": "customer"},
+        parent="customer",
+        events=frozenset({"funds_available"}),
+        told_apart={"available": "funds_available"},
+        created="",
+    ),
+    ObjectType(
+        name="tax.settings",
+        path="/v1/tax/settings",
+        defaults={
+            "defaults": {"provider": "stripe", "tax_behavior": None, "tax_code": None},
+            "head_office": None,
+            "status": "pending",
+            "status_details": {"pending": {"missing_fields": ["head_office"]}},
+        },
+        statuses={"status": {"pending": Entering(), "active": Entering()}},
+        events=frozenset({"updated"}),
+        created="",
+    ),
+    ObjectType(
+        name="entitlements.feature",
+        prefix="feat",
+        path="/v1/entitlements/features/{id}",
+        required=("lookup_key", "name"),
+        defaults={"active": True, "metadata": {}},
+        statuses={"active": {True: Entering(), False: Entering()}},
+        filters=(
+            Filter("lookup_key"),
+            Filter("archived", "active", groups={"true": ("false",), "false": ("true",)}),
+        ),
+        created="",
+    ),
+    ObjectType(
+        name="entitlements.active_entitlement",
+        prefix="ent",
+        path="/v1/entitlements/active_entitlements/{id}",
+        required=("feature",),
+        references={"feature": "entitlements.feature"},
+        nested_in="customer",
+        list_needs_parent="customer",
+        created="",
+    ),
+    SUMMARY,
+)

@@ -1,0 +1,157 @@
+"""A message's whole way: signed, accepted, queued, refreshed from the stand-in, written, and read again."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.signature import verify
+from billing_mirror.adapters.stripe_api import StripeApi
+from billing_mirror.adapters.tally import Tally
+from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.notification import Suspicion, write_message
+from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.pace import Pace
+from billing_mirror.core.run import Run
+from billing_mirror.flows.accept import Accepted, Door, accept
+from billing_mirror.flows.batch import Desk, Ended
+from billing_mirror.flows.one_subject import World
+from billing_mirror.flows.ports import Stripe
+from billing_mirror.flows.reconcile import reconcile
+from billing_mirror.flows.refresh import refresh
+from billing_mirror.reader import Reader
+from sandbox.stripe_stand_in.backend import Backend
+from sandbox.stripe_stand_in.client import StandIn
+from sandbox.stripe_stand_in.events import as_sent
+from sandbox.stripe_stand_in.protocol import Request
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
+
+KEY = "sk_test_standin"
+SECRET = "whsec_journey"
+PREVIEW = "2026-10-14.preview"
+DONE = frozenset(Outcome) - {Outcome.POSTPONED, Outcome.QUARANTINED}
+
+
+class FixedText:
+    """Implements ``adapters.stripe_api.StripeKey``."""
+
+    def current(self) -> str:
+        return KEY
+
+    def refreshed(self) -> str:
+        return KEY
+
+
+class Secrets:
+    """Implements ``flows.ports.SigningSecrets``."""
+
+    async def current(self) -> Sequence[str]:
+        return [SECRET]
+
+    async def refreshed(self) -> Sequence[str]:
+        return [SECRET]
+
+
+def signature(text: str, at: float) -> str:
+    """The header that Stripe would send with a body."""
+    signed = hmac.new(SECRET.encode(), f"{int(at)}.{text}".encode(), hashlib.sha256).hexdigest()
+    return f"t={int(at)},v1={signed}"
+
+
+@dataclass
+class Office:
+    """The flows at work on a Stripe, a table, and a queue."""
+
+    clock: ManualClock
+    stripe: Stripe
+    mirror: DynamoMirror
+    queue: MemoryQueue = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = MemoryQueue(self.clock)
+
+    @property
+    def world(self) -> World:
+        return World(self.clock, self.mirror, self.stripe, self.queue)
+
+    async def accept(self, event: str | dict[str, Any]) -> Accepted:
+        """What the webhook answers to an event that Stripe has signed."""
+        text = event if isinstance(event, str) else json.dumps(event)
+        door = Door(self.clock, self.queue, Secrets(), verify)
+        return await accept(text.encode(), signature(text, self.clock.now()), door)
+
+    async def work(self) -> list[Ended]:
+        """Refreshes until the queue is empty; what is to be received later is received at once."""
+        ended: list[Ended] = []
+        while self.queue.waiting:
+            batch = self.queue.receive()
+            if not batch:
+                self.clock.advance(max(1.0, min(one.visible_at for one in self.queue.waiting) - self.clock.now()))
+                continue
+            done = await refresh(batch, Desk(self.world, absorb_margin=5.0), deadline=self.clock.now() + 60)
+            for one in done:
+                if one.later:
+                    raise AssertionError(f"not done: {one.reason} {one.trace}")
+                self.queue.delete(one.task.received.receipt)
+            ended += done
+        return ended
+
+    async def suspect(self, type_name: str, object_id: str, parent: str | None = None) -> None:
+        """Has one object looked at, as a list that differs would."""
+        await self.queue.send(
+            write_message(Suspicion(livemode=False, type=type_name, id=object_id, parent=parent)), group="test"
+        )
+
+    async def reconcile(self, row: ObjectType) -> Run:
+        return await reconcile(row, self.world, deadline=self.clock.now() + 60)
+
+
+@dataclass
+class Journey:
+    """A stand-in for Stripe, and the mirror of it."""
+
+    backend: Backend
+    stand_in: StandIn
+    client: DynamoDBClient
+    table: str
+    asked: list[Request]
+    """Requests that the stand-in was sent."""
+    office: Office = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = ManualClock()
+        api = StripeApi(
+            FixedText(),
+            api_base=self.stand_in.api_base,
+            preview_version=PREVIEW,
+            pace=Pace(1_000_000.0),
+            clock=self.clock,
+            tally=Tally(),
+        )
+        self.stripe = api
+        self.office = Office(self.clock, api, DynamoMirror(self.client, self.table))
+
+    def reader(self, scope: str = "test") -> Reader:
+        return Reader(self.table, scope=scope, client=self.client)
+
+    def told(self, context: str = "") -> list[dict[str, Any]]:
+        """Every event that Stripe has of an account, as it sends it."""
+        account = self.backend.account(context, livemode=False)
+        return [as_sent(event, self.backend.faults.settings) for event in account.events.values()]
+
+    async def deliver(self, *event_ids: str, context: str = "") -> list[Ended]:
+        """Has some events go their whole way, and all that follows from them."""
+        for event in self.told(context):
+            if event["id"] in event_ids:
+                accepted = await self.office.accept(event)
+                assert accepted.status == 200, accepted.reason
+        ended = await self.office.work()
+        assert self.office.queue.quarantined == []
+        assert {one.outcome for one in ended} <= DONE
+        return ended

@@ -1,0 +1,221 @@
+"""Every row of the catalog, the whole way: from Stripe's event, or a suspicion, to what a reader is given."""
+
+import asyncio
+import re
+
+import pytest
+
+from billing_mirror.core import catalog
+from billing_mirror.core.body import canonical
+from billing_mirror.core.catalog import ApiLine, ObjectType
+from billing_mirror.core.run import Resolution
+from billing_mirror.reader import MirroredObject, Reader
+from sandbox.stripe_stand_in.protocol import Request
+
+from . import sampled
+from .journey import PREVIEW, Journey
+from .sampled import ENTITLEMENT, EVENT, ROWS, SAMPLES, SUMMARY, TESTS, Sample
+
+DYNAMODB = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True)
+SPEAKING = [row for row in ROWS if not row.silent]
+LISTED = [row for row in ROWS if row.listings]
+DELETABLE = [row for row in ROWS if not row.singleton and row.name != EVENT]
+
+PUBLISHED = {
+    re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): line.split("+")
+    for path, _, line in (
+        one.partition(" ")
+        for one in (TESTS / "published_paths.txt").read_text(encoding="utf-8").splitlines()
+        if one.startswith("/")
+    )
+}
+EVENT_TYPES = {
+    one.partition(" ")[0] for one in (TESTS / "published_event_types.txt").read_text(encoding="utf-8").splitlines()
+}
+
+
+def of(rows: list[ObjectType]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("sample", [Sample(row) for row in rows], ids=lambda one: str(one.row.name))
+
+
+async def told(journey: Journey, sample: Sample) -> None:
+    """Stripe has all samples, and an event tells of one of them."""
+    sampled.load(journey.backend, sample.row)
+    if sample.row.name == EVENT:
+        event_id = sample.subject.id
+    else:
+        event_id = await asyncio.to_thread(journey.stand_in.announce, sample.subject.id)
+    [event_type] = [one["type"] for one in journey.told() if one["id"] == event_id]
+    assert event_type in EVENT_TYPES
+    await journey.deliver(event_id)
+
+
+async def suspected(journey: Journey, sample: Sample) -> None:
+    """Stripe has all samples, and one of them is looked at without any event."""
+    sampled.load(journey.backend, sample.row)
+    await journey.office.suspect(sample.row.name, sample.subject.id, sample.owner)
+    await journey.deliver()
+
+
+def require_found(reader: Reader, sample: Sample) -> None:
+    """By its id and by every index key that its row names, with the body that Stripe shows."""
+    row, identifier = sample.row, sample.subject.id
+    found = reader.get(identifier, row.name)
+    assert found is not None
+    assert (found.id, found.type, found.deleted) == (identifier, row.name, False)
+    assert canonical(found.body) == canonical(sample.body)
+    for listed in lists(reader, sample):
+        assert [canonical(one.body) for one in listed if one.id == identifier] == [canonical(sample.body)]
+    assert [one.id for one in reader.by_type(row.name)] == [identifier]
+    assert identifier in of_its_nature(reader, row)
+
+
+def lists(reader: Reader, sample: Sample) -> list[list[MirroredObject]]:
+    """Every list that it belongs to."""
+    row, body = sample.row, sample.body
+    pages = [reader.by_type(row.name)]
+    if row.customer or row.of_customer:
+        assert sample.customer
+        pages += [reader.by_customer(sample.customer), reader.by_customer(sample.customer, row.name)]
+    if row.parent or row.nested:
+        assert sample.parent
+        pages += [reader.children(sample.parent), reader.children(sample.parent, row.name)]
+    if row.status:
+        pages.append(reader.by_status(row.name, sampled.bodies.text_at(body, row.status) or ""))
+    if row.collection_status:
+        status = sampled.bodies.text_at(body, row.collection_status) or ""
+        pages.append(reader.by_collection_status(row.name, status))
+    assert all(page.cursor is None for page in pages)
+    return [page.items for page in pages]
+
+
+def of_its_nature(reader: Reader, row: ObjectType) -> set[str]:
+    page = reader.by_nature(row.nature)
+    found = {one.id for one in page}
+    while page.cursor is not None:
+        page = reader.by_nature(row.nature, cursor=page.cursor)
+        found |= {one.id for one in page}
+    return found
+
+
+def require_published(asked: list[Request]) -> None:
+    """Each request goes to a path that Stripe publishes, under a version that knows it."""
+    for request in asked:
+        lines = next(lines for path, lines in PUBLISHED.items() if path.fullmatch(request.path))
+        version = request.headers["stripe-version"]
+        assert ("preview" if version == PREVIEW else "ga") in lines
+        assert (version == PREVIEW) >= request.path.startswith("/v2/billing/")
+
+
+def wanted_fields(request: Request) -> list[str]:
+    lists = request.params.lists
+    return [*lists.get("include", []), *lists.get("expand", [])]
+
+
+class TestOfEveryRow:
+    def test_there_is_a_sample(self) -> None:
+        assert {row.name for row in ROWS} - {SUMMARY} == SAMPLES.keys() - {ENTITLEMENT}
+
+    @of(list(ROWS))
+    def test_the_sample_has_all_that_the_row_speaks_of(self, sample: Sample) -> None:
+        row, body = sample.row, sample.body
+        for path in (row.status, row.collection_status, row.parent, row.customer):
+            assert not isinstance(path, str) or sampled.bodies.text_at(body, path), path
+        for path in (*row.include, *(sublist.path for sublist in row.sublists)):
+            assert sampled.bodies.at(body, path) is not None, path
+
+
+@DYNAMODB
+@of(SPEAKING)
+async def test_an_event_brings_an_object_into_the_mirror_and_all_its_lists(journey: Journey, sample: Sample) -> None:
+    await told(journey, sample)
+    require_found(journey.reader(), sample)
+
+
+@DYNAMODB
+@of(list(ROWS))
+async def test_a_suspicion_brings_an_object_into_the_mirror_and_all_its_lists(
+    journey: Journey, sample: Sample
+) -> None:
+    await suspected(journey, sample)
+    require_found(journey.reader(), sample)
+
+
+@pytest.mark.parametrize("engine", ["moto"], indirect=True)
+@of(list(ROWS))
+async def test_requests_go_to_published_paths_under_the_right_version(journey: Journey, sample: Sample) -> None:
+    await (suspected if sample.row.silent else told)(journey, sample)
+    require_published(journey.asked)
+    path = sample.at.partition("?")[0]
+    own = [one for one in journey.asked if one.path == path and "limit" not in one.params.names]
+    assert own
+    for request in own:
+        assert wanted_fields(request) == [*sample.row.include]
+        assert request.headers["stripe-version"] == journey.stripe.version(sample.row.api)
+        assert (sample.row.api is ApiLine.PREVIEW) is path.startswith("/v2/billing/")
+
+
+@pytest.mark.parametrize("engine", ["moto"], indirect=True)
+@of([row for row in ROWS if row.sublists and row.name != SUMMARY])
+async def test_lists_that_stripe_cuts_short_are_complete(journey: Journey, sample: Sample) -> None:
+    journey.backend.faults.set({"sublist_size": 0})
+    await told(journey, sample)
+    require_found(journey.reader(), sample)
+    urls = {sublist.url.format(id=sample.subject.id) for sublist in sample.row.sublists}
+    assert urls <= {request.path for request in journey.asked}
+
+
+@pytest.mark.parametrize("engine", ["moto"], indirect=True)
+@of([row for row in SPEAKING if row.nested])
+async def test_an_event_that_names_the_parent_needs_no_look_at_the_event(journey: Journey, sample: Sample) -> None:
+    journey.backend.faults.set({"placeholder_urls": False})
+    await told(journey, sample)
+    require_found(journey.reader(), sample)
+    fetched = [request.path for request in journey.asked if request.path.startswith("/v2/core/events/")]
+    assert bool(fetched) is (sample.row.name == SUMMARY)
+
+
+@DYNAMODB
+@of(LISTED)
+async def test_reconcile_finds_an_object_and_then_nothing_more(journey: Journey, sample: Sample) -> None:
+    sampled.load(journey.backend, sample.row)
+    for owner in {listing.per for listing in sample.row.listings if listing.per}:
+        one = Sample(catalog.TYPES[owner]).subject
+        await journey.office.suspect(owner, one.id, one.parent)
+        await journey.deliver()
+    await forget(journey, sample)
+    first = await journey.office.reconcile(sample.row)
+    assert (first.complete, first.reason) == (True, "")
+    assert [(drift.id, drift.resolution) for drift in first.drifts] == [(sample.subject.id, Resolution.REPAIRED)]
+    await journey.deliver()
+    require_found(journey.reader(), sample)
+    second = await journey.office.reconcile(sample.row)
+    assert (second.complete, second.drifts, second.refreshed) == (True, [], 0)
+    require_published(journey.asked)
+
+
+async def forget(journey: Journey, sample: Sample) -> None:
+    """Makes the mirror one that has never seen an object."""
+    for sort_key in ("object", "claim"):
+        await asyncio.to_thread(
+            journey.client.delete_item,
+            TableName=journey.table,
+            Key={"pk": {"S": sample.subject.key}, "sk": {"S": sort_key}},
+        )
+
+
+@DYNAMODB
+@of(DELETABLE)
+async def test_what_stripe_has_removed_is_in_no_list_and_keeps_its_last_body(journey: Journey, sample: Sample) -> None:
+    await suspected(journey, sample)
+    reader, known = journey.reader(), {one["id"] for one in journey.told()}
+    await asyncio.to_thread(journey.stand_in.remove, sample.subject.id)
+    await journey.office.suspect(sample.row.name, sample.subject.id, sample.owner)
+    await journey.deliver(*({one["id"] for one in journey.told()} - known))
+    found = reader.get(sample.subject.id, sample.row.name)
+    assert found is not None
+    assert found.deleted
+    assert canonical(found.body) == canonical(sample.body)
+    for listed in lists(reader, sample):
+        assert sample.subject.id not in {one.id for one in listed}
+    assert sample.subject.id not in of_its_nature(reader, sample.row)

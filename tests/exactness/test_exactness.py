@@ -1,0 +1,155 @@
+"""What Stripe wrote is what the table gives back, to the last digit and the last character.
+
+With EXACTNESS_CASES=20000 it takes longer and finds more. A failure names EXACTNESS_SEED and EXACTNESS_CASE: set both
+to see that one case again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from decimal import Decimal
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from billing_mirror.adapters.attributes import body_in, from_attributes, to_attributes
+from billing_mirror.adapters.aws import QUICK
+from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.core import body as bodies
+from billing_mirror.core import items
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.reader import Reader
+from tests.contract.tables import create_table
+
+from . import texts, wire
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from sandbox.ministack import MiniStack
+
+CASES = int(os.environ.get("EXACTNESS_CASES", "2000"))
+THROUGH_THE_TABLE = 300
+BLOCKS = 10
+SEED = os.environ.get("EXACTNESS_SEED") or secrets.token_hex(4)
+ONLY = os.environ.get("EXACTNESS_CASE")
+
+TEST = Scope(livemode=False)
+TYPE = "v2.billing.contract"
+
+
+def cases(first: int, number: int) -> Iterator[tuple[int, str]]:
+    """Numbers of cases and their texts: each depends on its own number alone."""
+    chosen = range(first, first + number)
+    print(f"EXACTNESS_SEED={SEED}")  # pytest shows it with a failure
+    for case in [one for one in chosen if one == int(ONLY)] if ONLY else chosen:
+        yield case, texts.body(Random(f"{SEED}/{case}"))
+
+
+def subject(case: int) -> Subject:
+    return named(TEST, TYPE, f"ct_{case}")
+
+
+def item_of(case: int, text: str) -> Item:
+    body = bodies.read(text)
+    observation = Observation(1_790_000_000.0, "2026-10-14.preview", "req_1", body, bodies.digest(body))
+    return items.item(subject(case), observation, bodies.text_at(body, "customer"))
+
+
+def require_same(case: int, text: str, found: object) -> None:
+    """The body that was read back says exactly what the text says, judged without our own reading of it."""
+    wanted = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    where = difference(wanted, found)
+    again = f"EXACTNESS_SEED={SEED} EXACTNESS_CASE={case}"
+    assert where is None, f"{again}: {where}\n{text[:5000]}"
+
+
+def difference(wanted: Any, found: Any, place: str = "$") -> str | None:  # noqa: ANN401 - any JSON
+    """Where two values differ, and how."""
+    if isinstance(wanted, Decimal):
+        same = type(found) in (int, Decimal) and Decimal(found) == wanted
+    elif isinstance(wanted, dict) and isinstance(found, dict) and wanted.keys() == found.keys():
+        inner = (difference(value, found[name], f"{place}.{name!r}") for name, value in wanted.items())
+        return next((one for one in inner if one), None)
+    elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        inner = (difference(one, found[n], f"{place}[{n}]") for n, one in enumerate(wanted))
+        return next((one for one in inner if one), None)
+    else:
+        same = type(wanted) is type(found) and not isinstance(wanted, dict | list) and wanted == found
+    return None if same else f"{place}: {wanted!r:.300} has become {found!r:.300}"
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_a_body_comes_back_from_an_item_as_it_was_written(block: int) -> None:
+    kept: set[str] = set()
+    number = -(-CASES // BLOCKS)
+    for case, text in cases(block * number, number):
+        item = item_of(case, text)
+        kept |= {"data", "data_z"} & item.keys()
+        whole = {**item, "pk": subject(case).key, "sk": "object", "token": 2**53 + 1}
+        returned = from_attributes(wire.through(to_attributes(whole)))
+        found = body_in(returned)
+        require_same(case, text, found)
+        assert bodies.digest(found) == item["digest"], f"EXACTNESS_SEED={SEED} EXACTNESS_CASE={case}: the digest"
+        assert returned["token"] == 2**53 + 1
+    assert kept == {"data", "data_z"} or ONLY or number < 50
+
+
+def test_the_texts_are_as_hard_as_they_should_be() -> None:
+    made = [texts.body(Random(f"hard/{case}")) for case in range(3000)]
+    for pattern in (
+        r"[:,[]-0[,}\]]",
+        r"[1-9]\d{129,}",
+        r"\D[1-9]\d{37}\D",
+        r"\D[1-9]\d{38}\D",
+        r"\.\d{12}[,}\]]",
+        r"\de400",
+        r"1E\+5",
+        r'"":',
+        r'"\\ud800',
+        r"[\U00100000-\U0010ffff]",
+        r"[\U00030000-\U0003ffff]",
+    ):
+        assert any(re.search(pattern, text) for text in made), pattern
+    assert max(bodies.depth(json.loads(text)) for text in made if len(text) < 10_000) >= 40
+    assert max(len(text.encode("utf-8", "surrogatepass")) for text in made) >= 480_000
+
+
+@pytest.fixture
+def table(local_aws: MiniStack) -> tuple[DynamoDBClient, str]:
+    client = boto3.client("dynamodb", endpoint_url=local_aws.endpoint, config=QUICK)
+    return client, create_table(client)
+
+
+def test_a_body_comes_back_from_the_table_as_it_was_written(table: tuple[DynamoDBClient, str]) -> None:
+    chosen = list(cases(1_000_000, THROUGH_THE_TABLE))
+    asyncio.run(store(DynamoMirror(*table), chosen))
+    reader = Reader(table[1], scope="test", client=table[0])
+    for case, text in chosen:
+        found = reader.get(f"ct_{case}")
+        require_same(case, text, found.body if found else None)
+    listed = all_of_the_type(reader)
+    for case, text in chosen:
+        require_same(case, text, listed.get(f"ct_{case}"))
+
+
+def all_of_the_type(reader: Reader) -> dict[str, JsonObject]:
+    page = reader.by_type(TYPE)
+    found = {one.id: one.body for one in page}
+    while page.cursor is not None:
+        page = reader.by_type(TYPE, cursor=page.cursor)
+        found |= {one.id: one.body for one in page}
+    return found
+
+
+async def store(mirror: DynamoMirror, chosen: list[tuple[int, str]]) -> None:
+    await asyncio.gather(*(mirror.put(subject(case), 1, item_of(case, text)) for case, text in chosen))
