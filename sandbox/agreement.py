@@ -52,8 +52,10 @@ def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Agreemen
     """
     items = _objects_in(dynamodb, table)
     truth = [one for one in stand_in.objects() if one["context"] is None]
+    events = stand_in.events()
     told = (
-        {event["related_object"]["type"] for event in stand_in.events() if event.get("related_object")}
+        {event["related_object"]["type"] for event in events if event.get("related_object")}
+        | {catalog.RESOURCES.get(event["type"].rpartition(".")[0], "") for event in events}
         | {str(item["type"]) for item in items.values()}
         | {reference.type for row in catalog.TYPES.values() for reference in row.references}
     )

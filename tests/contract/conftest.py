@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import boto3
 import pytest
@@ -86,10 +87,13 @@ def _one_thread() -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
 
 
+@cache
+def _dynamodb(endpoint: str | None) -> DynamoDBClient:
+    return boto3.client("dynamodb", endpoint_url=endpoint, config=QUICK)
+
+
 @pytest.fixture
-async def journey(
-    engine: str | None, table: tuple[DynamoDBClient, str], monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Journey]:
+async def journey(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Journey]:
     """A stand-in for Stripe, the flows, and a table: for engines that are DynamoDB."""
     if engine is None:
         _one_thread()
@@ -100,9 +104,9 @@ async def journey(
         return respond(backend, request)
 
     monkeypatch.setattr(server, "respond", noting)
-    backend = Backend([KEY])
+    backend, client = Backend([KEY]), _dynamodb(engine)
     with server.running(backend) as listening:
-        yield Journey(backend, StandIn(listening.api_base), *table, asked)
+        yield Journey(backend, StandIn(listening.api_base), client, create_table(client), asked)
 
 
 @pytest.fixture

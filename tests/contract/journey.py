@@ -21,7 +21,7 @@ from billing_mirror.core.run import Run
 from billing_mirror.flows.accept import Accepted, Door, accept
 from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.ports import Stripe
+from billing_mirror.flows.ports import Mirror, Stripe
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.refresh import refresh
 from billing_mirror.reader import Reader
@@ -70,7 +70,7 @@ class Office:
 
     clock: ManualClock
     stripe: Stripe
-    mirror: DynamoMirror
+    mirror: Mirror
     queue: MemoryQueue = field(init=False)
 
     def __post_init__(self) -> None:

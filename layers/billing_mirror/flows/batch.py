@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.notification import Message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Subject, Untold
@@ -34,7 +33,7 @@ class Task:
     message: Message | None = None
     subject: Subject | None = None
     untold: Untold | None = None
-    problem: Refused | Retryable | None = None
+    problem: Exception | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ async def name(task: Task, world: World) -> Task:
     try:
         owner = await _in_event(event, untold.scope, untold.row.api, untold.owner, world)
         return replace(task, subject=untold.owned_by(owner) if owner else None)
-    except (Retryable, Refused) as error:
+    except Exception as error:  # noqa: BLE001 - one event's failure must not take its neighbours along
         return replace(task, problem=error)
 
 

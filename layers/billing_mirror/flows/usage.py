@@ -58,8 +58,14 @@ async def sweep_usage(world: World, *, deadline: float) -> Run:
         run.reason = "the function ran out of time"
     except (Retryable, Refused) as error:
         run.reason = str(error)
+    except Exception as error:  # noqa: BLE001 - a failure of the sweep must not keep the types from their pass
+        run.reason = f"unforeseen {type(error).__name__}"
     run.finished_at = world.clock.now()
-    await world.mirror.record(scope, f"run:{USAGE.name}", run.started_at, run.entry())
+    try:
+        await world.mirror.record(scope, f"run:{USAGE.name}", run.started_at, run.entry())
+    except Retryable as error:
+        run.complete = False
+        run.reason = run.reason or f"the record could not be kept: {error}"
     return run
 
 

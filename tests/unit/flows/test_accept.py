@@ -14,7 +14,7 @@ from billing_mirror.core.notification import read_message
 from billing_mirror.flows.accept import LARGEST_BODY, Accepted, Door, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.samples import subscription_event
+from tests.doubles.samples import snapshot, subscription_event
 
 SECRET = "whsec_current"
 OLD_SECRET = "whsec_previous"
@@ -77,6 +77,24 @@ async def test_only_what_is_needed_of_the_event_is_queued(front: Front) -> None:
     secret_of_a_customer = json.loads(subscription_event()) | {"data": {"email": "ann@example.com"}}
     await front.post(json.dumps(secret_of_a_customer))
     assert "ann@example.com" not in front.queue.waiting[0].body
+
+
+async def test_a_snapshot_is_queued_as_the_thin_event_that_tells_the_same(front: Front) -> None:
+    body = snapshot("customer.updated", {"id": "cus_1", "object": "customer", "email": "ann@example.com"})
+    accepted = await front.post(body)
+    assert (accepted.status, accepted.metric) == (200, Metric.ACCEPTED)
+    [waiting] = front.queue.waiting
+    assert read_message(waiting.body) == read_message(body) == accepted.notification
+    assert "ann@example.com" not in waiting.body
+
+
+async def test_events_of_each_account_share_the_queue_fairly(front: Front) -> None:
+    told = {"id": "cus_1", "object": "customer"}
+    await front.post(snapshot("customer.updated", {**told}, account="acct_1"))
+    await front.post(subscription_event(context="acct_1/acct_2"))
+    await front.post(subscription_event())
+    groups = [waiting.group for waiting in front.queue.waiting]
+    assert groups == ["test/acct_1:webhook", "test/acct_1/acct_2:webhook", "test:webhook"]
 
 
 @pytest.mark.parametrize("seconds", [-299, 0, 299])
@@ -150,7 +168,18 @@ async def test_a_body_that_is_not_utf8_is_refused(front: Front) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["", "null", "[]", '{"object": "event"}', "{", subscription_event(context="somebody"), "[" * 100_000],
+    [
+        "",
+        "null",
+        "[]",
+        '{"object": "event"}',
+        "{",
+        subscription_event(context="somebody"),
+        snapshot("customer.updated", {"object": "customer"}, account="somebody"),
+        subscription_event(related_object={"id": "rcds_1", "type": "v2.billing.rate_card_subscription"}),
+        json.dumps({"source": "aws.partner/stripe.com/ed_1", "detail": json.loads(subscription_event())}),
+        "[" * 100_000,
+    ],
 )
 async def test_a_signed_body_that_is_no_event_is_kept_with_its_reason(front: Front, body: str) -> None:
     accepted = await front.post(body)

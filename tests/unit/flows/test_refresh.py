@@ -6,11 +6,11 @@ import json
 import pytest
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Scope, named
-from tests.doubles.samples import cadence, event, subscription, subscription_event
+from tests.doubles.samples import cadence, event, rate, sample, snapshot, subscription, subscription_event
 
 from .conftest import House
 
@@ -381,3 +381,172 @@ async def test_a_cadence_that_stripe_refuses_does_not_keep_the_subscription_out(
     [ended] = await stocked.deliver(subscription_event())
     assert ended.outcome is Outcome.STORED
     assert "customer" not in stocked.item("rcds_1")
+
+
+CUSTOMER = "/v1/customers/cus_1"
+REPORTED = "v1.billing.meter.error_report_triggered"
+
+
+def customer(**fields: Json) -> JsonObject:
+    return {"id": "cus_1", "object": "customer", "created": 1_600_000_000, "livemode": False, **fields}
+
+
+class TestASnapshot:
+    async def test_is_a_signal_and_its_payload_is_never_stored(self, house: House) -> None:
+        house.stripe.objects[CUSTOMER] = customer(name="now")
+        [ended] = await house.deliver(snapshot("customer.updated", customer(name="as it was")))
+        assert ended.outcome is Outcome.STORED
+        assert house.item("cus_1")["data"] == customer(name="now")
+        assert "as it was" not in repr(house.mirror.objects)
+
+    @pytest.mark.parametrize("first", ["thin", "snapshot"])
+    async def test_and_its_thin_twin_cost_one_fetch(self, house: House, first: str) -> None:
+        house.stripe.objects[CUSTOMER] = customer()
+        twins = [event("v1.customer.updated", customer(), url=CUSTOMER), snapshot("customer.updated", customer())]
+        results = await house.deliver(*(twins if first == "thin" else reversed(twins)))
+        assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
+        assert house.stripe.paths == [CUSTOMER]
+
+    async def test_that_comes_later_than_its_twin_is_absorbed(self, house: House) -> None:
+        house.stripe.objects[CUSTOMER] = customer()
+        await house.queue.send(snapshot("customer.updated", customer()), group="test")
+        house.clock.advance(30)
+        house.queue.waiting[0].visible_at = house.clock.now() + 10
+        await house.deliver(event("v1.customer.updated", customer(), url=CUSTOMER))
+        house.clock.advance(10)
+        [ended] = await house.work()
+        assert (ended.outcome, house.stripe.paths) == (Outcome.ABSORBED, [CUSTOMER])
+
+    async def test_of_something_outside_the_catalog_is_ignored(self, house: House) -> None:
+        [ended] = await house.deliver(snapshot("charge.succeeded", {"id": "ch_1", "object": "charge"}))
+        assert (ended.outcome, house.stripe.asked) == (Outcome.IGNORED, [])
+
+    async def test_of_an_account_is_asked_for_and_kept_in_it(self, house: House) -> None:
+        house.stripe.objects[CUSTOMER] = customer()
+        await house.deliver(snapshot("customer.updated", customer(), account="acct_1"))
+        assert [asked.context for asked in house.stripe.asked] == ["acct_1"]
+        assert list(house.mirror.objects) == ["test/acct_1#cus_1"]
+
+    async def test_of_a_deletion_that_stripe_confirms_is_a_tombstone(self, house: House) -> None:
+        house.stripe.objects[CUSTOMER] = {"id": "cus_1", "object": "customer", "deleted": True}
+        [ended] = await house.deliver(snapshot("customer.deleted", customer()))
+        assert (ended.outcome, house.item("cus_1")["deleted"]) == (Outcome.REMOVED, True)
+
+    async def test_in_eventbridges_envelope_is_read_from_the_queue_as_it_is(self, house: House) -> None:
+        house.stripe.objects[CUSTOMER] = customer()
+        detail = json.loads(snapshot("customer.updated", customer()))
+        wrapped = {"version": "0", "id": "x", "source": "aws.partner/stripe.com/ed_1", "detail": detail}
+        [ended] = await house.deliver(json.dumps(wrapped))
+        assert ended.outcome is Outcome.STORED
+
+    async def test_of_a_customers_cash_balance_ends_under_its_path(self, house: House) -> None:
+        path = f"{CUSTOMER}/cash_balance"
+        body: JsonObject = {"object": "cash_balance", "customer": "cus_1", "available": {"usd": 1}, "livemode": False}
+        house.stripe.objects[path] = body
+        [ended] = await house.deliver(snapshot("cash_balance.funds_available", body))
+        assert ended.outcome is Outcome.STORED
+        item = house.item(path)
+        assert (item["id"], item["customer"], item["data"]) == (path, "cus_1", body)
+
+
+class TestAMetersErrorReport:
+    """It is in no other object than its event."""
+
+    def report(self) -> str:
+        meter: JsonObject = {"id": "mtr_1", "object": "billing.meter", "livemode": False}
+        return event(REPORTED, meter, url="/v1/billing/meters/mtr_1", identifier="evt_1")
+
+    def stock(self, house: House) -> JsonObject:
+        body = sample("v2.core.event", id="evt_1")
+        house.stripe.objects["/v2/core/events/evt_1"] = body
+        return body
+
+    async def test_is_kept_as_an_object_under_the_events_id(self, house: House) -> None:
+        body = self.stock(house)
+        [ended] = await house.deliver(self.report())
+        assert (ended.outcome, house.stripe.paths) == (Outcome.STORED, ["/v2/core/events/evt_1"])
+        item = house.item("evt_1")
+        assert (item["type"], item["status"], item["data"]) == ("v2.core.event", REPORTED, body)
+        related = body["related_object"]
+        assert isinstance(related, dict)
+        assert item["parent"] == related["id"]
+
+    async def test_of_no_meter_at_all_is_kept_too(self, house: House) -> None:
+        self.stock(house)
+        report = json.loads(self.report()) | {"type": "v1.billing.meter.no_meter_found"}
+        del report["related_object"]
+        [ended] = await house.deliver(json.dumps(report))
+        assert (ended.outcome, house.item("evt_1")["type"]) == (Outcome.STORED, "v2.core.event")
+
+    async def test_that_is_not_shown_yet_is_waited_for(self, house: House) -> None:
+        [ended] = await house.deliver(self.report())
+        assert ended.outcome is Outcome.POSTPONED
+
+    async def test_leaves_the_meter_alone(self, house: House) -> None:
+        self.stock(house)
+        await house.deliver(self.report())
+        assert list(house.mirror.objects) == ["test#evt_1"]
+
+
+def _about(type_name: str, identifier: str, url: str, name: str = "v2.some.event") -> str:
+    body: JsonObject = {"id": identifier, "object": type_name, "livemode": False}
+    return event(name, body, url=url, at=1_600_000_000)
+
+
+BAD = {
+    "a path upwards": _about("customer", "cus_1", "/v1/customers/../customers/cus_1"),
+    "an escaped path upwards": _about("customer", "cus_1", "/v1/%2e%2e/customers/cus_1"),
+    "another host": _about("customer", "cus_1", "//evil.example/v1/customers/cus_1"),
+    "a user before a host": _about("customer", "cus_1", "@evil.example/v1/customers/cus_1"),
+    "a scheme": _about("customer", "cus_1", "https://api.stripe.com/v1/customers/cus_1"),
+    "a query": _about("customer", "cus_1", "/v1/customers/cus_1?expand[]=sources"),
+    "another id": _about("customer", "cus_1", "/v1/customers/cus_2"),
+    "a hostile id": _about("customer", "../charges", "/v1/customers/../charges"),
+    "a hostile owner": _about("tax_id", "txi_1", "/v1/customers/%2e%2e/tax_ids/txi_1"),
+    "a hostile part's owner": _about("discount", "di_1", "/v1/customers/../discount"),
+    "a hostile singleton's owner": _about("cash_balance", "", "/v1/customers/a@b/cash_balance"),
+    "a query of a singleton": _about(
+        "entitlements.active_entitlement_summary",
+        "",
+        "/v1/entitlements/active_entitlements?customer=cus_1&expand[]=data.feature",
+    ),
+    "another type": _about("invoice", "in_1", "/v1/invoices/in_1", "v1.customer.updated"),
+    "an unknown type": _about("money.thing", "th_1", "/v1/money/things/th_1", "v1.customer.updated"),
+    "an unknown type elsewhere": _about("money.thing", "th_1", "/v1/money/../things/th_1"),
+    "a hostile account": event("v1.customer.updated", customer(), url=CUSTOMER, context="acct_1/../acct_2"),
+    "a snapshot without an id": snapshot("customer.updated", {"object": "customer", "id": None}),
+    "a snapshot with a hostile id": snapshot("customer.updated", {"object": "customer", "id": "../charges"}),
+    "a snapshot of another type": snapshot("customer.updated", {"object": "invoice", "id": "in_1"}),
+    "a snapshot of nobody's balance": snapshot("cash_balance.funds_available", {"object": "cash_balance"}),
+    "a snapshot of a hostile owner": snapshot("x.y", {"object": "discount", "id": "di_1", "customer": "a/../b"}),
+    "an envelope of somebody else": json.dumps({"source": "aws.s3", "detail": json.loads(subscription_event())}),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_bad_input_is_kept_with_its_reason_and_nothing_is_asked(house: House, name: str) -> None:
+    [ended] = await house.deliver(BAD[name])
+    assert (ended.outcome, house.stripe.asked) == (Outcome.QUARANTINED, [])
+    [(body, reason)] = house.queue.quarantined
+    assert (body, reason) == (BAD[name], ended.reason)
+    assert reason
+    assert house.mirror.objects == house.mirror.counters == {}
+
+
+async def test_a_plan_a_product_and_a_coupon_of_the_same_id_never_meet(house: House) -> None:
+    for name, home in (("plan", "plans"), ("product", "products"), ("coupon", "coupons")):
+        body: JsonObject = {"id": "gold", "object": name, "livemode": False}
+        house.stripe.objects[f"/v1/{home}/gold"] = body
+        await house.deliver(event(f"v1.{name}.updated", body, url=f"/v1/{home}/gold"))
+    assert {key: item["type"] for key, item in house.mirror.objects.items()} == {
+        f"test#{name}/gold": name for name in ("plan", "product", "coupon")
+    }
+
+
+async def test_an_object_goes_by_its_present_name_whatever_the_event_calls_it(house: House) -> None:
+    home = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+    house.stripe.objects[home] = rate()
+    old = rate(object="v2.billing.rate_card.rate")
+    [ended] = await house.deliver(event("v2.billing.rate_card.rate.created", old, url=home))
+    assert ended.outcome is Outcome.STORED
+    assert house.item("rcdr_1")["type"] == "v2.billing.rate_card_rate"

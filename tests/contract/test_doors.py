@@ -1,0 +1,180 @@
+"""The ways in: thin events, snapshots, EventBridge's envelopes; and whose objects they are about."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from billing_mirror.core import catalog
+from billing_mirror.core.body import canonical
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.outcome import Outcome
+
+from . import sampled
+from .journey import Journey
+from .sampled import Sample
+
+pytestmark = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True)
+
+CUSTOMER = Sample(catalog.TYPES["customer"])
+SNAPSHOTS = [row for row in sampled.ROWS if row.retrieve.startswith("/v1/") and not row.silent]
+
+
+async def told(journey: Journey, identifier: str, context: str = "") -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Both ways in which Stripe tells the same news: thin, and with the object as it was."""
+    event_id = await asyncio.to_thread(journey.stand_in.announce, identifier, context=context or None)
+    [thin] = [one for one in journey.told(context) if one["id"] == event_id]
+    return thin, journey.backend.account(context, livemode=False).events[event_id].snapshot
+
+
+async def loaded(journey: Journey) -> tuple[dict[str, Any], dict[str, Any]]:
+    sampled.load(journey.backend, CUSTOMER.row)
+    thin, snapshot = await told(journey, CUSTOMER.subject.id)
+    assert snapshot is not None
+    return thin, snapshot
+
+
+def fetched(journey: Journey) -> int:
+    return sum(request.path == CUSTOMER.at for request in journey.asked)
+
+
+async def test_nothing_of_a_snapshot_is_kept_but_which_object_it_is_about(journey: Journey) -> None:
+    _, snapshot = await loaded(journey)
+    snapshot["data"]["object"] |= {"email": "old@snapshot.example", "metadata": {"secret": "sesame"}}
+    accepted = await journey.office.accept(snapshot)
+    assert (accepted.status, accepted.metric) == (200, Metric.ACCEPTED)
+    [message] = journey.office.queue.waiting
+    assert "old@snapshot.example" not in message.body
+    assert "sesame" not in message.body
+    assert json.loads(message.body)["related_object"] == {"id": CUSTOMER.subject.id, "type": "customer"}
+    await journey.deliver()
+    found = journey.reader().get(CUSTOMER.subject.id)
+    assert found is not None
+    assert canonical(found.body) == canonical(CUSTOMER.body)
+    assert fetched(journey) == 1
+
+
+@pytest.mark.parametrize("sample", [Sample(row) for row in SNAPSHOTS], ids=lambda one: str(one.row.name))
+async def test_a_snapshot_of_every_type_of_v1_leads_to_the_object(journey: Journey, sample: Sample) -> None:
+    if sample.row.name == sampled.EVENT:
+        pytest.skip("no object: the news itself")
+    sampled.load(journey.backend, sample.row)
+    _, snapshot = await told(journey, sample.subject.id)
+    assert snapshot is not None
+    await journey.office.accept(snapshot)
+    await journey.deliver()
+    found = journey.reader().get(sample.subject.id, sample.row.name)
+    assert found is not None
+    assert canonical(found.body) == canonical(sample.body)
+
+
+async def test_a_snapshot_and_its_thin_twin_cost_one_fetch(journey: Journey) -> None:
+    for event in await loaded(journey):
+        await journey.office.accept(event)
+    outcomes = {one.outcome for one in await journey.deliver()}
+    assert outcomes <= {Outcome.STORED, Outcome.UNCHANGED}
+    assert fetched(journey) == 1
+
+
+async def test_a_twin_that_is_received_later_is_absorbed(journey: Journey) -> None:
+    thin, snapshot = await loaded(journey)
+    await journey.office.accept(thin)
+    await journey.office.accept(snapshot)
+    twin = journey.office.queue.waiting.pop()
+    journey.clock.advance(10)
+    await journey.deliver()
+    journey.office.queue.waiting.append(twin)
+    assert [one.outcome for one in await journey.deliver()] == [Outcome.ABSORBED]
+    assert fetched(journey) == 1
+
+
+@pytest.mark.parametrize("kind", ["thin", "snapshot"])
+async def test_an_event_in_an_envelope_of_eventbridge_is_read_from_the_queue(journey: Journey, kind: str) -> None:
+    thin, snapshot = await loaded(journey)
+    envelope = {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "source": "aws.partner/stripe.com/ed_test_61",
+        "detail-type": thin["type"],
+        "account": "123456789012",
+        "time": "2026-11-01T08:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": thin if kind == "thin" else snapshot,
+    }
+    await journey.office.queue.send(json.dumps(envelope, default=float), group="bus")
+    assert [one.outcome for one in await journey.deliver()] == [Outcome.STORED]
+    found = journey.reader().get(CUSTOMER.subject.id)
+    assert found is not None
+    assert canonical(found.body) == canonical(CUSTOMER.body)
+
+
+async def test_one_id_in_two_accounts_and_the_platform_is_three_objects(journey: Journey) -> None:
+    contexts = ["", "acct_1", "acct_2", "acct_1/acct_2"]
+    for context in contexts:
+        body = {"id": "gold", "object": "product", "name": f"of {context}", "livemode": False, "created": 1_790_000_000}
+        await asyncio.to_thread(journey.stand_in.put, "product", body, context=context or None)
+        thin, _ = await told(journey, "gold", context)
+        assert thin["context"] == (context or None)
+        await journey.office.accept(thin)
+    await journey.deliver()
+    assert sorted(request.headers.get("stripe-context", "") for request in journey.asked) == sorted(contexts)
+    for context in contexts:
+        reader = journey.reader(f"test/{context}" if context else "test")
+        assert [one.body["name"] for one in reader.by_type("product")] == [f"of {context}"]
+        found = reader.get("gold", "product")
+        assert found is not None
+        assert (found.id, found.body["name"]) == ("gold", f"of {context}")
+    assert journey.reader("live").get("gold") is None
+
+
+async def test_what_one_account_removes_the_others_keep(journey: Journey) -> None:
+    for context in ("", "acct_1"):
+        body = {"id": "cus_1", "object": "customer", "livemode": False, "created": 1_790_000_000}
+        await asyncio.to_thread(journey.stand_in.put, "customer", body, context=context or None)
+        thin, _ = await told(journey, "cus_1", context)
+        await journey.office.accept(thin)
+    await journey.deliver()
+    await asyncio.to_thread(journey.stand_in.remove, "cus_1", context="acct_1")
+    await journey.office.accept(journey.told("acct_1")[-1])
+    await journey.deliver()
+    found = [journey.reader(scope).get("cus_1") for scope in ("test", "test/acct_1")]
+    assert [one.deleted for one in found if one] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        "acct_1/",
+        "/acct_1",
+        "acct_1//acct_2",
+        "acct_1/../acct_2",
+        "..",
+        "org_1",
+        "ACCT_1",
+        "acct_",
+        "acct_1 ",
+        "acct_1\r\nX-Header: 1",
+        "acct_1\n",
+        "acct_1?a=b",
+        "acct_1%2facct_2",
+        "acct_１",
+        "acct_1#claim",
+    ],
+)
+async def test_a_context_that_is_no_path_of_accounts_is_quarantined(journey: Journey, context: str) -> None:
+    thin, snapshot = await loaded(journey)
+    for event in (thin | {"context": context}, snapshot | {"context": context}, snapshot | {"account": context}):
+        accepted = await journey.office.accept(event)
+        assert (accepted.status, accepted.metric) == (200, Metric.QUARANTINED)
+        [(_, reason)] = journey.office.queue.quarantined
+        assert "context" in reason
+        assert context.strip() not in reason
+        journey.office.queue.quarantined.clear()
+    assert journey.office.queue.waiting == []
+    await journey.office.queue.send(json.dumps(thin | {"context": context}), group="bus")
+    await journey.office.work()
+    [(_, reason)] = journey.office.queue.quarantined
+    assert "context" in reason
+    assert journey.asked == []

@@ -1,0 +1,179 @@
+"""The deployed bundle and the kinds of objects that need more than one fetch of one id."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import EVENTS, USAGE
+from billing_mirror.core.items import OBJECT
+from billing_mirror.reader import Reader
+
+from .conftest import Bundle, Shop, eventually
+
+INVOICE = "invoice"
+HOUR = 3600
+
+
+@pytest.fixture
+def customer(bundle: Bundle) -> str:
+    return str(bundle.stripe.create("customer", {"name": "Ivo", "email": "ivo@example.com"})["id"])
+
+
+@pytest.fixture
+def both_payloads(bundle: Bundle) -> Iterator[None]:
+    """Stripe sends thin and snapshot events of the same changes."""
+    door = bundle.endpoints
+    bundle.stripe.destination(door.webhook_url, [door.signing_secret], payload="both")
+    yield
+    bundle.stripe.destination(door.webhook_url, [door.signing_secret])
+
+
+def body_of(bundle: Bundle, identifier: str) -> JsonObject:
+    found = bundle.reader.get(identifier)
+    assert found is not None, f"{identifier} is not in the table"
+    return found.body
+
+
+def require_equal(bundle: Bundle) -> None:
+    assert bundle.wait_until_equal().differences == []
+
+
+def test_an_invoice_has_all_its_lines(bundle: Bundle, customer: str) -> None:
+    lines: list[JsonObject] = [{"amount": number, "description": f"Line {number}"} for number in range(230)]
+    invoice = bundle.stripe.create(INVOICE, {"customer": customer, "lines": lines})["id"]
+    require_equal(bundle)
+    held = body_of(bundle, invoice)["lines"]
+    assert isinstance(held, dict)
+    assert isinstance(held["data"], list)
+    assert [line["amount"] for line in held["data"] if isinstance(line, dict)] == list(range(230))
+    assert [one.id for one in bundle.reader.by_customer(customer, INVOICE)] == [invoice]
+
+
+def test_a_canceled_subscription_of_v1_stays_as_canceled(bundle: Bundle, customer: str) -> None:
+    price = bundle.stripe.create("price", {"product": bundle.stripe.create("product", {"name": "Seats"})["id"]})
+    subscription = bundle.stripe.create("subscription", {"customer": customer, "items": [{"price": price}] * 12})["id"]
+    bundle.stripe.transition(subscription, "canceled")
+    require_equal(bundle)
+    assert body_of(bundle, subscription)["status"] == "canceled"
+    assert subscription in [one.id for one in bundle.reader.by_status("subscription", "canceled")]
+
+
+def test_a_deleted_customer_keeps_the_last_known_body(bundle: Bundle, customer: str) -> None:
+    require_equal(bundle)
+    bundle.stripe.remove(customer)
+    require_equal(bundle)
+    found = bundle.reader.get(customer)
+    assert found is not None
+    assert (found.deleted, found.body["name"]) == (True, "Ivo")
+    assert list(bundle.reader.by_customer(customer)) == []
+
+
+def test_a_discount_is_news_of_its_customer(bundle: Bundle, customer: str) -> None:
+    require_equal(bundle)
+    bundle.stripe.update(customer, {"discount": {"id": "di_1", "object": "discount", "customer": customer}})
+    require_equal(bundle)
+    assert body_of(bundle, customer)["discount"]
+
+
+def test_what_has_no_id_is_found_by_its_path(bundle: Bundle, customer: str) -> None:
+    path = f"/v1/customers/{customer}/cash_balance"
+    bundle.stripe.create("cash_balance", {"available": {"eur": 1000}}, parent=customer)
+    bundle.stripe.announce(path)
+    feature = bundle.stripe.create("entitlements.feature", {"name": "Reports", "lookup_key": f"reports-{customer}"})
+    entitlement = {"feature": feature["id"], "lookup_key": feature["lookup_key"]}
+    bundle.stripe.create("entitlements.active_entitlement", entitlement, parent=customer)
+    require_equal(bundle)
+    assert body_of(bundle, path)["available"] == {"eur": 1000}
+    summary = f"/v1/entitlements/active_entitlements?customer={customer}"
+    data = body_of(bundle, summary)["data"]
+    assert isinstance(data, list)
+    assert len(data) == 1
+    assert {one.id for one in bundle.reader.by_customer(customer)} == {customer, path, summary}
+
+
+def test_what_a_plan_names_is_fetched_although_no_event_tells_of_it(bundle: Bundle) -> None:
+    credit = bundle.stripe.create("v2.billing.service_action", {"type": "credit_grant"})["id"]
+    component = {"type": "service_action", "service_action": {"id": credit}}
+    bundle.stripe.create("v2.billing.pricing_plan", {"display_name": "Team", "components": [component]})
+    require_equal(bundle)
+    assert body_of(bundle, credit)["type"] == "credit_grant"
+
+
+def test_usage_that_stripe_rejected_is_kept_with_the_reason(bundle: Bundle) -> None:
+    meter = bundle.stripe.create("billing.meter", {"display_name": "Calls", "event_name": "calls"})["id"]
+    reports = [bundle.stripe.meter_error(meter), bundle.stripe.meter_error()]
+    [row] = {row.name for row in EVENTS.values()}
+    for report in reports:
+        found = eventually(lambda report=report: bundle.reader.get(report))
+        assert found is not None
+        assert found.type == row
+        assert "reason" in str(found.body["data"])
+    assert [one.id for one in bundle.reader.children(meter, row)] == reports[:1]
+
+
+@pytest.mark.usefixtures("both_payloads")
+def test_thin_and_snapshot_events_of_one_change_lead_to_one_state(bundle: Bundle, customer: str) -> None:
+    for name in ("Ivo", "Iva", "Ivan"):
+        bundle.stripe.update(customer, {"name": f"{name} {customer}"})
+    require_equal(bundle)
+    told = [event for event in bundle.stripe.events() if (event.get("related_object") or {}).get("id") == customer]
+    twins = [outcome for event in told for outcome in bundle.outcomes(event["snapshot_event"])]
+    assert twins
+    assert set(twins) <= {"stored", "unchanged", "superseded", "absorbed"}
+    assert bundle.take_quarantined() == []
+
+
+def test_two_accounts_may_have_objects_of_the_same_id(bundle: Bundle) -> None:
+    identifier = f"cus_{time.time_ns()}"
+    contexts = (None, "acct_1", "acct_1/acct_2")
+    bundle.stripe.accounts([context for context in contexts if context])
+    for context in contexts:
+        body: JsonObject = {"id": identifier, "object": "customer", "livemode": False, "name": f"of {context}"}
+        bundle.stripe.put("customer", body, context=context)
+        bundle.stripe.announce(identifier, "updated", context=context)
+    for context in contexts:
+        scope = f"test/{context}" if context else "test"
+        reader = Reader(bundle.endpoints.table, scope=scope, client=bundle.dynamodb)
+        found = eventually(lambda reader=reader: reader.get(identifier))
+        assert found is not None
+        assert found.body["name"] == f"of {context}"
+
+
+def test_another_stripe_version_is_no_drift(bundle: Bundle, shop: Shop) -> None:
+    require_equal(bundle)
+    old, type_name = "2024-01-01.preview", "v2.billing.rate_card"
+    bundle.reconcile(type_name)
+    bundle.dynamodb.update_item(
+        TableName=bundle.endpoints.table,
+        Key={"pk": {"S": f"test#{shop.card}"}, "sk": {"S": OBJECT}},
+        UpdateExpression="SET stripe_version = :old, digest = :other",
+        ExpressionAttributeValues={":old": {"S": old}, ":other": {"S": "of another shape"}},
+    )
+    run = bundle.reconcile(type_name)
+    assert (run["found"], run["refreshed"], run["complete"]) == (0, 1, True)
+    refreshed = bundle.reader.get(shop.card)
+    assert refreshed is not None
+    assert refreshed.stripe_version != old
+
+
+def test_the_usage_sweep_keeps_the_hours_of_who_is_billed_by_usage(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    [held] = [one for one in bundle.stripe.objects("v2.billing.rate_card_subscription") if one["id"] == subscription]
+    cadence = body_of(bundle, held["body"]["billing_cadence"])
+    assert isinstance(cadence["payer"], dict)
+    customer = str(cadence["payer"]["customer"])
+    meter = str(body_of(bundle, shop.item)["meter"])
+    this_hour = int(time.time()) // HOUR * HOUR
+    for hours_ago, value in ((1, 5), (1, 7), (30, "2.5")):
+        bundle.stripe.usage(meter, customer, value, timestamp=this_hour - hours_ago * HOUR + 60)
+    run = bundle.reconcile(USAGE.name)
+    assert (run["complete"], run["written"]) == (True, 2)
+    hours = bundle.reader.by_customer(customer, USAGE.name).items
+    assert [str(one.body["aggregated_value"]) for one in hours] == ["12", "2.5"]
+    bundle.stripe.usage(meter, customer, 1, timestamp=this_hour - 30 * HOUR + 120)
+    assert bundle.reconcile(USAGE.name)["written"] == 1
+    [_, older] = bundle.reader.by_customer(customer, USAGE.name).items
+    assert str(older.body["aggregated_value"]) == "3.5"

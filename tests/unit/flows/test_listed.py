@@ -1,0 +1,302 @@
+"""Reconcile over every kind of list: plain, hidden, doubtful, one for each owner, and none at all."""
+
+import pytest
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.drift import Difference
+from billing_mirror.core.errors import Refused, Unauthorized
+from billing_mirror.core.items import Observation, item
+from billing_mirror.core.run import Drift, Resolution, Run
+from billing_mirror.core.subject import Scope, named
+from billing_mirror.flows.reconcile import reconcile
+from tests.doubles.samples import rate, version
+
+from .conftest import House
+
+SCOPE = Scope(livemode=False)
+VERSION_OF = {"v1": "2026-01-01.ga", "v2": "2026-01-01.preview"}
+
+
+def thing(type_name: str, identifier: str, **fields: bodies.Json) -> JsonObject:
+    return {"id": identifier, "object": type_name, "created": 1_600_000_000, "livemode": False, **fields}
+
+
+async def mirror(house: House, body: JsonObject, *, parent: str | None = None, **about: str) -> None:
+    """Has the mirror hold an object as Stripe shows it."""
+    subject = named(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
+    house.stripe.objects.setdefault(subject.path, body)
+    api = VERSION_OF["v2" if subject.type.startswith("v2.billing") else "v1"]
+    seen = Observation(house.clock.now(), about.get("stripe_version", api), "req_1", body, bodies.digest(body))
+    token = await house.mirror.claim(subject, 0.0)
+    await house.mirror.put(subject, token, item(subject, seen, about.get("customer")))
+
+
+async def passed(house: House, type_name: str) -> Run:
+    house.clock.advance(10)
+    house.stripe.asked.clear()
+    return await reconcile(TYPES[type_name], house.world, deadline=house.clock.now() + 100)
+
+
+class TestAListForEachOwner:
+    RATES = "/v2/billing/rate_cards/rcd_1/rates"
+
+    async def test_is_asked_for_with_the_owner_and_the_parent_of_the_owner(self, house: House) -> None:
+        await mirror(house, version("rcdv_1"), parent="rcd_1")
+        await mirror(house, version("rcdv_2", rate_card_id="rcd_2"), parent="rcd_2")
+        house.stripe.objects[f"{self.RATES}/rcdr_1"] = rate()
+        house.stripe.lists = {
+            f"{self.RATES}?rate_card_version=rcdv_1": [rate()],
+            "/v2/billing/rate_cards/rcd_2/rates?rate_card_version=rcdv_2": [],
+        }
+        run = await passed(house, "v2.billing.rate_card_rate")
+        assert (run.complete, run.pages, run.compared) == (True, 2, 1)
+        assert run.drifts == [Drift("rcdr_1", Difference.MISSING, Resolution.REPAIRED)]
+        assert house.item("rcdr_1")["parent"] == "rcd_1"
+        assert house.stripe.paths[-1] == f"{self.RATES}/rcdr_1"
+
+    async def test_of_more_owners_than_are_looked_up_at_once(self, house: House) -> None:
+        for number in range(130):
+            await mirror(house, version(f"rcdv_{number}"), parent="rcd_1")
+            house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_{number}"] = []
+        assert (await passed(house, "v2.billing.rate_card_rate")).pages == 130
+
+    async def test_of_an_owner_that_was_removed_meanwhile_is_left_out(self, house: House) -> None:
+        for name in ("rcdv_1", "rcdv_2"):
+            await mirror(house, version(name), parent="rcd_1")
+        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
+        run = await passed(house, "v2.billing.rate_card_rate")
+        assert (run.complete, run.pages) == (True, 1)
+
+    async def test_that_does_not_show_an_object_has_it_looked_at_under_its_parent(self, house: House) -> None:
+        await mirror(house, version(), parent="rcd_1")
+        await mirror(house, rate(), parent="rcd_1")
+        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = []
+        run = await passed(house, "v2.billing.rate_card_rate")
+        assert run.drifts == [Drift("rcdr_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
+        assert house.stripe.paths[-1] == f"{self.RATES}/rcdr_1"
+
+    async def test_may_need_the_customer_of_the_owner(self, house: House) -> None:
+        await mirror(house, thing("billing.credit_grant", "credgr_1", customer="cus_1"), customer="cus_1")
+        await mirror(house, thing("billing.credit_grant", "credgr_2"))
+        path = "/v1/billing/credit_balance_transactions"
+        moved = thing("billing.credit_balance_transaction", "cbtxn_1", credit_grant="credgr_1")
+        house.stripe.objects[f"{path}/cbtxn_1"] = moved
+        house.stripe.lists[f"{path}?customer=cus_1&credit_grant=credgr_1"] = [moved]
+        run = await passed(house, "billing.credit_balance_transaction")
+        assert (run.complete, run.pages) == (True, 1), "an owner without a customer has no such list"
+        item = house.item("cbtxn_1")
+        assert (item["customer"], item["parent"]) == ("cus_1", "credgr_1")
+
+    async def test_stands_beside_the_list_of_all(self, house: House) -> None:
+        """Customers of a test clock are in no other list."""
+        await mirror(house, thing("test_helpers.test_clock", "clock_1", status="ready"))
+        for name in ("cus_1", "cus_2"):
+            house.stripe.objects[f"/v1/customers/{name}"] = thing("customer", name)
+        house.stripe.lists = {
+            "/v1/customers": [thing("customer", "cus_1")],
+            "/v1/customers?test_clock=clock_1": [thing("customer", "cus_2")],
+        }
+        run = await passed(house, "customer")
+        assert {drift.id: drift.resolution for drift in run.drifts} == dict.fromkeys(
+            ("cus_1", "cus_2"), Resolution.REPAIRED
+        )
+
+    async def test_that_is_refused_ends_the_pass(self, house: House) -> None:
+        await mirror(house, version(), parent="rcd_1")
+        house.stripe.failures = [Refused("Stripe answered 400")]
+        run = await passed(house, "v2.billing.rate_card_rate")
+        assert (run.complete, run.reason) == (False, "Stripe answered 400")
+
+
+class TestAPlainList:
+    async def test_of_v1_is_read_page_by_page(self, house: House) -> None:
+        house.stripe.page_size = 2
+        meters = [thing("billing.meter", f"mtr_{number}", status="active") for number in range(5)]
+        for body in meters:
+            await mirror(house, body)
+        house.stripe.lists["/v1/billing/meters"] = meters
+        run = await passed(house, "billing.meter")
+        assert (run.complete, run.pages, run.compared, run.drifts) == (True, 3, 5, [])
+        assert [asked.query.get("starting_after") for asked in house.stripe.asked] == [None, "mtr_1", "mtr_3"]
+
+    async def test_shows_fields_on_request_below_its_data(self, house: House) -> None:
+        house.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
+        assert (await passed(house, "coupon")).complete
+
+    async def test_asks_for_all_where_stripe_would_show_only_some(self, house: House) -> None:
+        house.stripe.lists["/v1/subscriptions?status=all&expand%5B0%5D=data.discounts"] = []
+        assert (await passed(house, "subscription")).complete
+
+    async def test_is_compared_by_bodies_as_they_were_sent(self, house: House) -> None:
+        """The mirror's body has the whole of a list that both answers cut short."""
+        cut: JsonObject = {"object": "list", "data": [{"id": "il_1"}], "has_more": True}
+        sent = thing("credit_note", "cn_1", lines=cut)
+        house.stripe.objects["/v1/credit_notes/cn_1"] = sent
+        house.stripe.lists = {
+            "/v1/credit_notes": [sent],
+            "/v1/credit_notes/cn_1/lines": [{"id": "il_1"}, {"id": "il_2"}],
+        }
+        assert [drift.id for drift in (await passed(house, "credit_note")).drifts] == ["cn_1"]
+        assert bodies.texts_at(house.item("cn_1")["data"], "lines.data.id") == {"il_1", "il_2"}  # type: ignore[arg-type]
+        run = await passed(house, "credit_note")
+        assert (run.drifts, house.stripe.paths) == ([], ["/v1/credit_notes?limit=100"])
+
+    async def test_with_a_deleted_object_agrees_with_its_tombstone(self, house: House) -> None:
+        gone: JsonObject = {"id": "cus_1", "object": "customer", "deleted": True}
+        await mirror(house, thing("customer", "cus_1"))
+        house.stripe.objects["/v1/customers/cus_1"] = gone
+        house.stripe.lists["/v1/customers"] = [gone]
+        assert [drift.resolution for drift in (await passed(house, "customer")).drifts] == [Resolution.REPAIRED]
+        assert (await passed(house, "customer")).drifts == []
+
+
+class TestAHiddenList:
+    PRICES = "/v1/prices"
+    SHOWN = "expand%5B0%5D=data.tiers&expand%5B1%5D=data.currency_options"
+
+    async def test_is_asked_for_where_the_plain_one_shows_nothing_of_it(self, house: House) -> None:
+        active, hidden = thing("price", "price_1", active=True), thing("price", "price_2", active=False)
+        house.stripe.objects |= {"/v1/prices/price_1": active, "/v1/prices/price_2": hidden}
+        house.stripe.lists = {
+            f"{self.PRICES}?{self.SHOWN}": [active],
+            f"{self.PRICES}?{self.SHOWN}&active=false": [hidden],
+        }
+        run = await passed(house, "price")
+        assert (run.complete, run.pages, len(run.drifts)) == (True, 2, 2)
+
+    async def test_is_not_asked_for_where_the_plain_one_shows_all(self, house: House) -> None:
+        both = [thing("price", "price_1", active=True), thing("price", "price_2", active=False)]
+        house.stripe.objects |= {f"/v1/prices/{body['id']}": body for body in both}
+        house.stripe.lists[f"{self.PRICES}?{self.SHOWN}"] = both
+        run = await passed(house, "price")
+        assert (run.complete, run.pages, len(run.drifts)) == (True, 1, 2)
+
+
+class TestADoubtfulList:
+    LIST = "/v2/billing/profiles"
+    NAME = "v2.billing.profile"
+
+    async def refused(self, house: House, error: Exception) -> None:
+        async def refuse(path: str) -> None:
+            if path.startswith(f"{self.LIST}?"):
+                raise error
+
+        house.stripe.lists.setdefault(self.LIST, [])
+        house.stripe.before_answer = refuse
+
+    async def test_is_used_where_stripe_answers(self, house: House) -> None:
+        house.stripe.objects[f"{self.LIST}/bilp_1"] = thing(self.NAME, "bilp_1")
+        house.stripe.lists[self.LIST] = [thing(self.NAME, "bilp_1")]
+        run = await passed(house, self.NAME)
+        assert run.drifts == [Drift("bilp_1", Difference.MISSING, Resolution.REPAIRED)]
+
+    async def test_that_is_refused_has_each_known_object_looked_at(self, house: House) -> None:
+        for name in ("bilp_1", "bilp_2"):
+            await mirror(house, thing(self.NAME, name))
+        house.stripe.objects[f"{self.LIST}/bilp_2"] = thing(self.NAME, "bilp_2", status="inactive")
+        await self.refused(house, Refused("Stripe answered 400"))
+        run = await passed(house, self.NAME)
+        assert (run.complete, run.refreshed) == (True, 1)
+        assert [(drift.id, drift.difference, drift.fields) for drift in run.drifts] == [
+            ("bilp_2", Difference.NO_LIST, ("status",))
+        ]
+
+    async def test_that_our_key_may_not_read_ends_the_pass(self, house: House) -> None:
+        await mirror(house, thing(self.NAME, "bilp_1"))
+        await self.refused(house, Unauthorized("Stripe answered 403"))
+        run = await passed(house, self.NAME)
+        assert (run.complete, run.reason) == (False, "Stripe answered 403")
+
+
+class TestATypeWithoutAList:
+    ACTION = "v2.billing.service_action"
+
+    async def test_has_each_known_object_looked_at(self, house: House) -> None:
+        for number in range(130):
+            await mirror(house, thing(self.ACTION, f"svca_{number}"))
+        run = await passed(house, self.ACTION)
+        assert (run.complete, run.pages, run.refreshed, run.drifts) == (True, 0, 130, [])
+        assert len(set(house.stripe.paths)) == 130
+
+    async def test_has_what_changed_or_went_repaired_and_told(self, house: House) -> None:
+        for name in ("svca_1", "svca_2", "svca_3"):
+            await mirror(house, thing(self.ACTION, name))
+        house.stripe.objects["/v2/billing/service_actions/svca_1"] = thing(self.ACTION, "svca_1", lookup_key="x")
+        del house.stripe.objects["/v2/billing/service_actions/svca_2"]
+        run = await passed(house, self.ACTION)
+        assert sorted((drift.id, drift.difference, drift.resolution) for drift in run.drifts) == [
+            ("svca_1", Difference.NO_LIST, Resolution.REPAIRED),
+            ("svca_2", Difference.NO_LIST, Resolution.REPAIRED),
+        ]
+        assert (run.refreshed, house.item("svca_2")["deleted"]) == (1, True)
+
+    async def test_has_what_could_not_be_looked_at_told(self, house: House) -> None:
+        await mirror(house, thing(self.ACTION, "svca_1"))
+        house.stripe.failures = [Refused("Stripe answered 400")]
+        run = await passed(house, self.ACTION)
+        assert [(drift.resolution, drift.reason) for drift in run.drifts] == [
+            (Resolution.UNRESOLVED, "Stripe answered 400")
+        ]
+        assert run.refreshed == 0
+
+    @pytest.mark.parametrize(
+        ("name", "path"),
+        [
+            ("cash_balance", "/v1/customers/cus_1/cash_balance"),
+            (
+                "entitlements.active_entitlement_summary",
+                "/v1/entitlements/active_entitlements?customer=cus_1",
+            ),
+        ],
+    )
+    async def test_may_be_that_of_a_singleton(self, house: House, name: str, path: str) -> None:
+        await mirror(house, {"object": name, "livemode": False}, parent="cus_1", customer="cus_1")
+        house.stripe.objects[path] = {"object": name, "livemode": False, "changed": True}
+        run = await passed(house, name)
+        assert house.stripe.paths == [path]
+        assert [(drift.id, drift.fields) for drift in run.drifts] == [(path, ("changed",))]
+        assert house.item(path)["customer"] == "cus_1"
+
+
+class TestAnObjectOfAnotherVersion:
+    METERS = "/v1/billing/meters"
+
+    async def outdated(self, house: House, *names: str) -> None:
+        for name in names:
+            await mirror(house, thing("billing.meter", name, status="active"), stripe_version="2020-01-01.ga")
+        house.stripe.lists[self.METERS] = [thing("billing.meter", name, status="active") for name in names]
+
+    async def test_is_fetched_again_and_is_no_drift(self, house: House) -> None:
+        await self.outdated(house, "mtr_1", "mtr_2")
+        run = await passed(house, "billing.meter")
+        assert (run.complete, run.refreshed, run.drifts) == (True, 2, [])
+        assert house.item("mtr_1")["stripe_version"] == "2026-01-01.ga"
+
+    async def test_is_no_drift_even_if_its_shape_is_another_now(self, house: House) -> None:
+        await self.outdated(house, "mtr_1")
+        shaped = thing("billing.meter", "mtr_1", status="active", new_member="x")
+        house.stripe.objects[f"{self.METERS}/mtr_1"] = shaped
+        house.stripe.lists[self.METERS] = [shaped]
+        run = await passed(house, "billing.meter")
+        assert (run.refreshed, run.drifts, house.item("mtr_1")["data"]) == (1, [], shaped)
+
+    async def test_is_fetched_once(self, house: House) -> None:
+        await self.outdated(house, "mtr_1")
+        await passed(house, "billing.meter")
+        run = await passed(house, "billing.meter")
+        assert (run.refreshed, len(house.stripe.asked)) == (0, 1)
+
+    async def test_that_cannot_be_fetched_is_told(self, house: House) -> None:
+        await self.outdated(house, "mtr_1")
+
+        async def refuse(path: str) -> None:
+            if path.endswith("/mtr_1"):
+                raise Refused("Stripe answered 400")
+
+        house.stripe.before_answer = refuse
+        run = await passed(house, "billing.meter")
+        assert [(drift.difference, drift.resolution) for drift in run.drifts] == [
+            (Difference.OUTDATED, Resolution.UNRESOLVED)
+        ]

@@ -1,0 +1,307 @@
+"""The usage sweep: hourly sums of what customers have used of the meters that they are billed by."""
+
+import asyncio
+
+import pytest
+
+from billing_mirror.core import times
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import USAGE
+from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.items import Item
+from billing_mirror.core.run import Run
+from billing_mirror.core.subject import Scope
+from billing_mirror.flows.usage import STILL_CHANGING, sweep_usage
+from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
+
+from .conftest import House
+
+HOUR = 3600
+NOW = 1_700_000_000
+THIS_HOUR = NOW // HOUR * HOUR
+SCOPE = Scope(livemode=False)
+
+
+def v1_subscription(customer: str, *meters: str, status: str = "active") -> JsonObject:
+    return {
+        "id": f"sub_{customer}",
+        "object": "subscription",
+        "customer": customer,
+        "status": status,
+        "created": NOW - 10 * 24 * HOUR,
+        "livemode": False,
+        "items": {
+            "object": "list",
+            "data": [{"id": f"si_{meter}", "price": {"recurring": {"meter": meter}}} for meter in meters],
+            "has_more": False,
+        },
+    }
+
+
+async def subscribe(house: House, body: JsonObject) -> None:
+    url = f"/v1/subscriptions/{body['id']}"
+    house.stripe.objects[url] = body
+    await house.deliver(event("v1.customer.subscription.updated", body, url=url))
+
+
+def hour(before: int, value: int = 1) -> JsonObject:
+    """The sum of an hour, so many hours before this one."""
+    start = THIS_HOUR - before * HOUR
+    return {
+        "id": f"mtrusg_{value}",
+        "object": "billing.meter_event_summary",
+        "start_time": start,
+        "end_time": start + HOUR,
+        "aggregated_value": value,
+        "livemode": False,
+        "meter": "mtr_1",
+    }
+
+
+def summaries(meter: str, customer: str, this_hour: int = THIS_HOUR) -> str:
+    """Where the sums are listed."""
+    return (
+        f"/v1/billing/meters/{meter}/event_summaries?customer={customer}&start_time={this_hour - STILL_CHANGING}"
+        f"&end_time={this_hour}&value_grouping_window=hour"
+    )
+
+
+def used(house: House, meter: str, customer: str, *hours: JsonObject) -> None:
+    this_hour = int(house.clock.now()) // HOUR * HOUR
+    house.stripe.lists[summaries(meter, customer, this_hour)] = [*hours]
+
+
+async def swept(house: House, *, seconds: float = 100.0) -> Run:
+    return await sweep_usage(house.world, deadline=house.clock.now() + seconds)
+
+
+def at(meter: str, customer: str, before: int) -> str:
+    return f"{meter}/{customer}/{times.iso(THIS_HOUR - before * HOUR)}"
+
+
+def hours(house: House) -> dict[str, Item]:
+    return {str(item["id"]): item for item in house.mirror.objects.values() if item["type"] == USAGE.name}
+
+
+@pytest.fixture
+async def stocked(house: House) -> House:
+    """One customer who is billed by one meter, and has used it twice."""
+    await subscribe(house, v1_subscription("cus_1", "mtr_1"))
+    used(house, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
+    house.stripe.asked.clear()
+    return house
+
+
+async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked: House) -> None:
+    run = await swept(stocked)
+    assert (run.complete, run.compared, run.written) == (True, 2, 2)
+    assert hours(stocked).keys() == {at("mtr_1", "cus_1", 1), at("mtr_1", "cus_1", 2)}
+    item = stocked.item(at("mtr_1", "cus_1", 1))
+    assert item["data"] == hour(1, 5)
+    assert (item["customer"], item["parent"], item["scope"]) == ("cus_1", "mtr_1/cus_1", "test")
+    assert item["created"] == times.iso(THIS_HOUR - HOUR)
+
+
+async def test_only_hours_that_are_over_and_can_still_change_are_asked_for(stocked: House) -> None:
+    await swept(stocked)
+    [asked] = stocked.stripe.asked
+    assert asked.query == {
+        "limit": "100",
+        "customer": "cus_1",
+        "start_time": str(THIS_HOUR - 35 * 24 * HOUR),
+        "end_time": str(THIS_HOUR),
+        "value_grouping_window": "hour",
+    }
+
+
+async def test_all_pages_are_read(stocked: House) -> None:
+    stocked.stripe.page_size = 100
+    used(stocked, "mtr_1", "cus_1", *({**hour(number), "id": f"mtrusg_{number}"} for number in range(1, 251)))
+    run = await swept(stocked)
+    assert (run.pages, run.written, len(hours(stocked))) == (3, 250, 250)
+
+
+async def test_an_hour_that_is_as_it_was_is_not_written_again(stocked: House) -> None:
+    await swept(stocked)
+    before = {identifier: dict(item) for identifier, item in hours(stocked).items()}
+    run = await swept(stocked)
+    assert (run.compared, run.written) == (2, 0)
+    assert hours(stocked) == before
+
+
+async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(stocked: House) -> None:
+    await swept(stocked)
+    used(stocked, "mtr_1", "cus_1", hour(1, 6), hour(2, 7))
+    assert (await swept(stocked)).written == 1
+    changed, same = stocked.item(at("mtr_1", "cus_1", 1)), stocked.item(at("mtr_1", "cus_1", 2))
+    assert (changed["data"], changed["token"], same["token"]) == (hour(1, 6), 2, 1)
+
+
+async def test_an_hour_that_vanished_becomes_a_tombstone_and_may_come_back(stocked: House) -> None:
+    await swept(stocked)
+    used(stocked, "mtr_1", "cus_1", hour(2, 7))
+    await swept(stocked)
+    vanished = stocked.item(at("mtr_1", "cus_1", 1))
+    assert (vanished["deleted"], vanished["data"]) == (True, hour(1, 5))
+    assert "created" not in vanished
+    used(stocked, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
+    assert (await swept(stocked)).written == 1
+    assert "deleted" not in stocked.item(at("mtr_1", "cus_1", 1))
+
+
+async def test_hours_too_old_to_change_stay_although_nobody_asks_for_them_any_more(stocked: House) -> None:
+    used(stocked, "mtr_1", "cus_1", hour(35 * 24, 9), hour(35 * 24 - 1, 8))
+    await swept(stocked)
+    stocked.clock.advance(HOUR)
+    used(stocked, "mtr_1", "cus_1")
+    await swept(stocked)
+    kept = {identifier: item.get("deleted", False) for identifier, item in hours(stocked).items()}
+    assert kept == {at("mtr_1", "cus_1", 35 * 24): False, at("mtr_1", "cus_1", 35 * 24 - 1): True}
+
+
+async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocked: House) -> None:
+    """While the first sweep has read the old sum and not written yet, a second one runs from start to end."""
+
+    async def overtake(_: str) -> None:
+        stocked.stripe.before_answer = None
+        used(stocked, "mtr_1", "cus_1", hour(1, 6))
+        await swept(stocked)
+
+    stocked.stripe.before_answer = overtake
+    await swept(stocked)
+    assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 6)
+
+
+@pytest.mark.parametrize("status", ["active", "trialing", "past_due", "unpaid"])
+async def test_every_customer_who_may_be_billed_is_asked_about(house: House, status: str) -> None:
+    await subscribe(house, v1_subscription("cus_1", "mtr_1", status=status))
+    used(house, "mtr_1", "cus_1", hour(1))
+    assert (await swept(house)).written == 1
+
+
+@pytest.mark.parametrize("status", ["canceled", "incomplete", "incomplete_expired", "paused"])
+async def test_a_subscription_that_bills_nobody_is_not_asked_about(house: House, status: str) -> None:
+    await subscribe(house, v1_subscription("cus_1", "mtr_1", status=status))
+    house.stripe.asked.clear()
+    assert (await swept(house)).complete
+    assert house.stripe.asked == []
+
+
+async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscriptions_name_them(house: House) -> None:
+    first = v1_subscription("cus_1", "mtr_1", "mtr_2", "mtr_1")
+    await subscribe(house, first)
+    await subscribe(house, {**first, "id": "sub_second"})
+    for meter in ("mtr_1", "mtr_2"):
+        used(house, meter, "cus_1", hour(1))
+    house.stripe.asked.clear()
+    await swept(house)
+    assert [asked.place.split("/")[4] for asked in house.stripe.asked] == ["mtr_1", "mtr_2"]
+
+
+async def test_the_meters_of_a_rate_card_are_those_of_its_rates(house: House) -> None:
+    rates = [rate("rcdr_1", metered_item={"id": "mi_1", "meter": "mtr_1"}), rate("rcdr_2", metered_item=None)]
+    house.stripe.objects |= {
+        "/v2/billing/rate_card_subscriptions/rcds_1": subscription(),
+        "/v2/billing/cadences/bc_1": cadence(),
+        **{f"/v2/billing/rate_cards/rcd_1/rates/{one['id']}": one for one in rates},
+    }
+    urls = [f"/v2/billing/rate_cards/rcd_1/rates/{one['id']}" for one in rates]
+    told = [event("v2.billing.rate_card_rate.created", one, url=url) for one, url in zip(rates, urls, strict=True)]
+    await house.deliver(subscription_event(), *told)
+    used(house, "mtr_1", "cus_1", hour(1))
+    assert (await swept(house)).written == 1
+    assert list(hours(house)) == [at("mtr_1", "cus_1", 1)]
+
+
+async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_cards(house: House) -> None:
+    body: JsonObject = {
+        **subscription("bpps_1"),
+        "object": "v2.billing.pricing_plan_subscription",
+        "pricing_plan": "bpp_1",
+        "pricing_plan_component_details": [
+            {"type": "license_fee_details", "license_fee_details": {"license_fee": "licf_1"}},
+            {"type": "rate_card_details", "rate_card_details": {"rate_card": "rcd_1"}},
+        ],
+    }
+    one, url = rate(metered_item={"id": "mi_1", "meter": "mtr_1"}), "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+    home = "/v2/billing/pricing_plan_subscriptions/bpps_1"
+    house.stripe.objects |= {home: body, url: one, "/v2/billing/cadences/bc_1": cadence()}
+    told = event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home)
+    await house.deliver(told, event("v2.billing.rate_card_rate.created", one, url=url))
+    used(house, "mtr_1", "cus_1", hour(1))
+    assert (await swept(house)).written == 1
+
+
+@pytest.mark.parametrize("error", [Gone("no such meter"), Refused("Stripe answered 400")])
+async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(house: House, error: Exception) -> None:
+    await subscribe(house, v1_subscription("cus_1", "mtr_1", "mtr_2"))
+    for meter in ("mtr_1", "mtr_2"):
+        used(house, meter, "cus_1", hour(1))
+    await swept(house)
+
+    async def refuse(path: str) -> None:
+        if "mtr_1" in path:
+            raise error
+
+    house.stripe.before_answer = refuse
+    used(house, "mtr_2", "cus_1", hour(1), hour(2))
+    run = await swept(house)
+    assert (run.complete, run.written) == (True, 1)
+    assert "deleted" not in house.item(at("mtr_1", "cus_1", 1))
+
+
+@pytest.mark.parametrize("error", [Unauthorized("Stripe answered 403"), Retryable("Stripe answered 503")])
+async def test_a_sweep_that_cannot_go_on_says_why(stocked: House, error: Exception) -> None:
+    async def fail(_: str) -> None:
+        raise error
+
+    stocked.stripe.before_answer = fail
+    run = await swept(stocked)
+    assert (run.complete, run.reason, run.next) == (False, str(error), "mtr_1/cus_1")
+    assert hours(stocked) == {}
+
+
+async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(house: House) -> None:
+    for number in (1, 2, 3):
+        await subscribe(house, v1_subscription(f"cus_{number}", "mtr_1"))
+        used(house, "mtr_1", f"cus_{number}", hour(1))
+
+    async def dawdle(path: str) -> None:
+        if "cus_2" in path:
+            await asyncio.sleep(60)
+
+    house.stripe.before_answer = dawdle
+    run = await swept(house, seconds=0.05)
+    assert (run.complete, run.reason) == (False, "the function ran out of time")
+    assert (run.next, run.written) == ("mtr_1/cus_2", 1)
+    house.stripe.before_answer = None
+    house.stripe.asked.clear()
+    house.clock.advance(10)
+    run = await swept(house)
+    assert (run.complete, run.next, run.written) == (True, "", 2)
+    assert [asked.query["customer"] for asked in house.stripe.asked] == ["cus_2", "cus_3", "cus_1"]
+
+
+async def test_every_sweep_leaves_a_record(stocked: House) -> None:
+    await swept(stocked)
+    record = await stocked.mirror.latest(SCOPE, f"run:{USAGE.name}")
+    assert record is not None
+    assert {name: record[name] for name in ("complete", "pages", "compared", "written", "next")} == {
+        "complete": True,
+        "pages": 1,
+        "compared": 2,
+        "written": 2,
+        "next": "",
+    }
+
+
+async def test_an_unforeseen_error_ends_the_sweep_and_not_the_function(stocked: House) -> None:
+    stocked.stripe.failures = [ValueError("a customer's secret")]
+    run = await swept(stocked)
+    assert (run.complete, run.reason) == (False, "unforeseen ValueError")
+
+
+async def test_a_sweep_whose_record_is_not_taken_is_not_complete(stocked: House) -> None:
+    stocked.mirror.records_fail = True
+    run = await swept(stocked)
+    assert (run.complete, run.reason) == (False, "the record could not be kept: the table takes no records")
