@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +26,7 @@ from billing_mirror.flows.refresh import refresh
 from billing_mirror.reader import Reader
 from sandbox.stripe_stand_in.backend import Backend
 from sandbox.stripe_stand_in.client import StandIn
+from sandbox.stripe_stand_in.encoding import dumps
 from sandbox.stripe_stand_in.events import as_sent
 from sandbox.stripe_stand_in.protocol import Request
 from tests.doubles.clock import ManualClock
@@ -82,7 +82,7 @@ class Office:
 
     async def accept(self, event: str | dict[str, Any]) -> Accepted:
         """What the webhook answers to an event that Stripe has signed."""
-        text = event if isinstance(event, str) else json.dumps(event)
+        text = event if isinstance(event, str) else dumps(event)
         door = Door(self.clock, self.queue, Secrets(), verify)
         return await accept(text.encode(), signature(text, self.clock.now()), door)
 

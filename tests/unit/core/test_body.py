@@ -297,7 +297,6 @@ class TestFinding:
     def test_what_is_no_text_is_no_text(self, path: str) -> None:
         assert body.text_at(self.BODY, path) is None
 
-
     def test_no_path_is_the_whole(self) -> None:
         assert body.at(self.BODY, "") is self.BODY
 

@@ -43,7 +43,8 @@ ROWS = pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: ro
 
 
 def urls(row: ObjectType) -> list[str]:
-    return [row.retrieve, *row.also_at, *(one.url for one in (*row.listings, *row.sublists))]
+    listed = [listing.url for listing in row.listings]
+    return [row.retrieve, *row.also_at, *listed, *(sublist.url for sublist in row.sublists)]
 
 
 def placeholders(*texts: str) -> set[str]:
@@ -292,9 +293,9 @@ class TestTheWhole:
 
 class TestListing:
     def test_a_hidden_filter_is_one_that_the_body_can_answer(self) -> None:
-        for row, listing in [(row, one) for row in catalog.TYPES.values() for one in row.listings]:
-            for name in listing.hidden:
-                assert name in sample(row.name)
+        for row in catalog.TYPES.values():
+            for listing in row.listings:
+                assert not listing.hidden or listing.hidden.keys() <= sample(row.name).keys()
 
     def test_lists_that_are_told_apart_by_a_filter_share_a_url(self) -> None:
         one: Listing = catalog.TYPES["v2.billing.rate_card_rate"].listing_per("v2.billing.rate_card_version")

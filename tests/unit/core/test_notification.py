@@ -302,7 +302,7 @@ class TestASnapshot:
             (snapshot(created="2025-01-01T00:00:00Z"), "created"),
             (snapshot(created=-1), "created"),
             (snapshot(created=10**12), "created"),
-            (snapshot(created=1.5), "created"),
+            (snapshot(created=7).replace(": 7,", ": 7.5,"), "created"),
             (snapshot(created=True), "created"),
             (snapshot(livemode=None), "livemode"),
             (snapshot(account="a" * 1001), "account"),
@@ -339,9 +339,9 @@ class TestASnapshot:
         assert unreadable.value.__cause__ is None
 
     def test_is_what_a_thin_event_cannot_be_taken_for(self) -> None:
-        with pytest.raises(Unreadable, match="^not an event: created: "):
+        with pytest.raises(Unreadable, match=r"^not an event: created: "):
             read_notification(pushed(object="event"))
-        with pytest.raises(Unreadable, match="^not an event: created: "):
+        with pytest.raises(Unreadable, match=r"^not an event: created: "):
             read_notification(snapshot(object="v2.core.event"))
 
 
@@ -368,14 +368,20 @@ class TestAnEnvelope:
 
     @pytest.mark.parametrize(
         "source",
-        ["aws.s3", "aws.partner/stripe.com", "aws.partner/evil.example/stripe.com/x", "x aws.partner/stripe.com/", None],
+        [
+            "aws.s3",
+            "aws.partner/stripe.com",
+            "aws.partner/evil.example/stripe.com/x",
+            "x aws.partner/stripe.com/",
+            None,
+        ],
     )
     def test_of_another_source_is_refused(self, source: Json) -> None:
-        with pytest.raises(Unreadable, match="^not an event: source: "):
+        with pytest.raises(Unreadable, match=r"^not an event: source: "):
             read_message(enveloped(pushed(), source=source))
 
     def test_is_nothing_that_ingest_takes(self) -> None:
-        with pytest.raises(Unreadable, match="^not an event: object: none that is known"):
+        with pytest.raises(Unreadable, match=r"^not an event: object: none that is known"):
             read_notification(enveloped(pushed()))
 
     def test_brings_no_suspicion_in(self) -> None:
@@ -389,7 +395,7 @@ class TestAnEnvelope:
 
     @pytest.mark.parametrize("detail", [None, [], "x", {}, {"object": SECRET}])
     def test_of_something_else_is_refused(self, detail: Json) -> None:
-        with pytest.raises(Unreadable, match="^not an event") as unreadable:
+        with pytest.raises(Unreadable, match=r"^not an event") as unreadable:
             read_message(enveloped(json.dumps(detail)))
         assert SECRET not in str(unreadable.value)
 
@@ -411,7 +417,7 @@ class TestAnEnvelope:
         assert unreadable.value.__cause__ is None
 
     def test_that_says_what_it_is_of_itself_is_judged_by_that(self) -> None:
-        with pytest.raises(Unreadable, match="^not an event: "):
+        with pytest.raises(Unreadable, match=r"^not an event: "):
             read_message(enveloped(pushed(), object="v2.core.event"))
 
 

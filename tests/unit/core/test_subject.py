@@ -390,7 +390,6 @@ class TestAnUnknownType:
         with pytest.raises(Refused, match="is not in the catalog"):
             suspected(Suspicion(livemode=True, type=UNKNOWN, id="th_1"))
 
-
     @pytest.mark.parametrize("url", ["/v1/settings", "/v2/money/the-settings", "/v1/customers/cus_1/settings"])
     def test_without_an_id_is_a_singleton_that_goes_by_its_path(self, url: str) -> None:
         thing = told(RelatedObject(type=UNKNOWN, url=url))

@@ -4,6 +4,7 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED, TYPES, Nature, ObjectType
+from billing_mirror.core.items import Item
 from billing_mirror.core.subject import Scope
 from billing_mirror.flows.due import due
 
@@ -15,8 +16,8 @@ HOURLY, DAILY, WEEKLY = TYPES["v2.billing.rate_card_subscription"], TYPES["custo
 
 async def was_passed(house: House, row: ObjectType, ago: float, *, complete: bool = True) -> None:
     started = house.clock.now() - ago
-    entry = {"started_at": times.iso(started), "complete": complete}
-    await house.mirror.record(Scope(livemode=False), f"run:{row.name}", started, {**entry})
+    entry: Item = {"started_at": times.iso(started), "complete": complete}
+    await house.mirror.record(Scope(livemode=False), f"run:{row.name}", started, entry)
 
 
 async def names(house: House, *rows: ObjectType) -> list[str]:
