@@ -39,7 +39,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     """A pass over every type that is due, or over those that ``{"types": [...]}`` names; answers with the counts."""
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     counts: dict[str, object] = {}
-    for row in _asked(event) or loop.run(due(_all_types(), ports)):
+    for row in _asked(event) or _due():
         if time.time() < deadline:
             counts[row.name] = _report(loop.run(_pass(row, deadline)))
     for metric, count in tally.drain().items():
@@ -55,8 +55,8 @@ def _asked(event: dict[str, Any]) -> list[ObjectType]:
     return [rows[name] for name in event.get("types", [])]
 
 
-def _all_types() -> list[ObjectType]:
-    return [*RECONCILED, *([USAGE] if settings.usage_sweep == "on" else [])]
+def _due() -> list[ObjectType]:
+    return loop.run(due([*RECONCILED, *([USAGE] if settings.usage_sweep == "on" else [])], ports))
 
 
 def _pass(row: ObjectType, deadline: float) -> Coroutine[Any, Any, Run]:

@@ -84,17 +84,13 @@ class Reader:
     def get(self, object_id: str, type_name: str | None = None) -> MirroredObject | None:
         """The object with this id, removed or not; None when the mirror has never seen it.
 
-        Something without an id, such as a customer's cash balance, is asked for by its path. The ids of
-        products, plans and coupons can be chosen in Stripe, and one may be that of another object too: then
+        Something without an id, such as a customer's cash balance, is asked for by its path. Ids of customers,
+        products, prices, plans and coupons could or can be chosen, so that two objects may have the same: then
         ``type_name`` says which one is meant.
         """
         rows = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
-        for row in rows:
-            key = _object_key(keys.key(self._scope, row, object_id))
-            answer = self._client.get_item(TableName=self._table, Key=key)
-            if "Item" in answer:
-                return _mirrored(from_attributes(answer["Item"]))
-        return None
+        found = self._objects([keys.key(self._scope, row, object_id) for row in rows])
+        return found[0] if found else None
 
     def by_nature(self, nature: Nature, *, limit: int = PAGE, cursor: str | None = None) -> Page:
         """All objects of either nature, type by type: what customers do, or what is set up ahead."""

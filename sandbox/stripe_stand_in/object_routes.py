@@ -12,7 +12,7 @@ from .protocol import ApiError, Request, not_found
 from .reads import matching, of_other_parent, retrieve, show
 from .rendering import asked
 from .state import Account, View
-from .sublists import entries
+from .sublists import entries, with_ids_only
 from .types_v1_customers import SUMMARY
 from .usage import METER, summaries
 
@@ -161,7 +161,12 @@ def _list_by_query(row: ObjectType, sublist: Sublist, name: str) -> Handler:
 
 def _page_of(call: Call, found: list[Body]) -> Body:
     """In the order they have; Stripe's newest first holds for objects."""
-    return page_v1(call.request, list(zip(count(), found, strict=False)), lambda body: body)
+    expanded = "data.discounts" in call.request.params.lists.get("expand", [])
+
+    def shown(body: Body) -> Body:
+        return body if expanded else with_ids_only(body, "discounts")
+
+    return page_v1(call.request, list(zip(count(), found, strict=False)), shown)
 
 
 def _get_entry(row: ObjectType, sublist: Sublist) -> Handler:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .object_types import Body, ObjectType
 from .protocol import ApiError, Params
-from .sublists import cut, without
+from .sublists import cut, with_ids_only, without
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,7 @@ def unasked(row: ObjectType, body: Body, sublist_size: int) -> Body:
 def _hidden(row: ObjectType, body: Body, path: str) -> Body:
     """The body without what is there on request only; each API has its own way of not showing it."""
     if path in row.spelled_out:
-        entries = body.get(path)
-        if not entries:
-            return body
-        return body | {path: [each["id"] if isinstance(each, dict) else each for each in entries]}
+        return with_ids_only(body, path)
     return without(body, path) if row.is_v1 else body | {path: None}
 
 

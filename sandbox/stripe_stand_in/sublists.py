@@ -28,6 +28,19 @@ def without(body: Body, path: str) -> Body:
     return {key: value for key, value in body.items() if key != name}
 
 
+def with_ids_only(body: Body, path: str) -> Body:
+    """The body with ids where whole objects are, in the list at a path that may lead through other lists."""
+    name, _, rest = path.partition(".")
+    value = body.get(name)
+    if not value:
+        return body
+    if not rest:
+        return body | {name: [each["id"] if isinstance(each, dict) else each for each in value]}
+    if isinstance(value, list):
+        return body | {name: [with_ids_only(each, rest) for each in value]}
+    return body | {name: with_ids_only(value, rest)}
+
+
 def complete(row: ObjectType, identifier: str, body: Body) -> Body:
     """The body with every list in it as Stripe writes it, whole; entries get what they lack of their ids."""
     for each in row.sublists:
@@ -35,7 +48,7 @@ def complete(row: ObjectType, identifier: str, body: Body) -> Body:
         if given is not None:
             body = with_value(body, each.field, _whole(each, identifier, given))
     for name in row.spelled_out:
-        if body.get(name):
+        if "." not in name and body.get(name):
             body = body | {name: [_discount(each) for each in body[name]]}
     return body
 

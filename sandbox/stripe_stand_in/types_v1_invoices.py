@@ -143,7 +143,7 @@ INVOICE_TYPES = (
         ),
         times_at_birth=("period_end", "period_start"),
         expandable=("confirmation_secret", "payments"),
-        spelled_out=("discounts",),
+        spelled_out=("discounts", "lines.data.discounts"),
         sublists=(Sublist("lines", "line_item", "il", "/v1/invoices/{id}/lines", names_owner="invoice"),),
         test_infix=False,
     ),

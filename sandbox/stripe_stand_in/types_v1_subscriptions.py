@@ -137,7 +137,7 @@ SUBSCRIPTION_TYPES = (
         times_at_birth=("billing_cycle_anchor", "start_date"),
         unlisted=("status", "canceled"),
         clocks_listed_by=("test_clock", "customer"),
-        spelled_out=("discounts",),
+        spelled_out=("discounts", "items.data.discounts"),
         sublists=(
             Sublist(
                 "items",

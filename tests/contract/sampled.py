@@ -30,6 +30,7 @@ OWNERS = {
     "v2.billing.collection_setting_version": "v2.billing.collection_setting",
     "v2.billing.intent_action": "v2.billing.intent",
     SUMMARY: "customer",
+    "cash_balance": "customer",
 }
 """Whose the objects are that do not name their owner: the sample of this type."""
 
@@ -64,7 +65,7 @@ class Sample:
             return bodies.text_at(body(catalog.TYPES[OWNERS[self.row.name]]), "id")
         if not self.row.nested:
             return None
-        return bodies.text_at(self.body, self.row.parent or str(self.row.customer))
+        return bodies.text_at(self.body, self.row.parent or "")
 
     @property
     def subject(self) -> Subject:

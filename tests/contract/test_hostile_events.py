@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -46,6 +47,8 @@ class Kind:
     url: str
     id: str | None = "x_1"
     parent: str = ""
+    chosen: bool = False
+    """Whether people could choose the id: then it may be nearly any text."""
 
     @property
     def related(self) -> dict[str, Any]:
@@ -61,7 +64,8 @@ class Kind:
 KINDS = {
     "plain": Kind("v2.billing.rate_card.updated", "v2.billing.rate_card", "/v2/billing/rate_cards/{x}"),
     "plain v1": Kind("v1.invoice.paid", "invoice", "/v1/invoices/{x}"),
-    "chosen id": Kind("v1.coupon.updated", "coupon", "/v1/coupons/{x}"),
+    "chosen id": Kind("v1.coupon.updated", "coupon", "/v1/coupons/{x}", chosen=True),
+    "chosen by whoever made the customer": Kind("v1.customer.updated", "customer", "/v1/customers/{x}", chosen=True),
     "nested": Kind(
         "v2.billing.rate_card_rate.created",
         "v2.billing.rate_card_rate",
@@ -88,6 +92,16 @@ NO_IDS = (
     "a\tb", "x_1\n", "a\r\nb", "a\x00b", "a\x7fb", "\x1b[31m", "é", "x_\uff11", "x_\u0661", "\u202ex", "\u2024\u2024",
     "a" * 256, "a" * 5000, "a?b", "a#b", "a\\b", "..\\x", "a:b", "a@b", "{id}", "{parent}", "a&b=c", "a=b", "a;b",
     "a'b", 'a"b', "$(x)", "*", ":x", "test#x", "live#x#object",
+)  # fmt: skip
+
+NO_CHOSEN_IDS = (
+    "", ".", "..", "...", "/", "/x", "../x", "x/..", "x/../y", "a//b", "%2e%2e", "%2E", "a%2Fb", "a%2fb", "a%00b",
+    "a%5cb", "a\tb", "x_1\n", "a\r\nb", "a\x00b", "a\x7fb", "\x1b[31m", "a\x85b", "a" * 256, "a" * 5000, "a\\b", "..\\x",
+)  # fmt: skip
+
+CHOSEN_IDS = (
+    "25% OFF", "Pro plan $699/month", "a b", "é漢😀", "x_\uff11", "a?b=c&d", "a#b", "a:b@c", "{id}", "{parent}", "*",
+    ":x", "test#x", "v1/accounts", "%252e", "~", "a.b", "é" * 255,
 )  # fmt: skip
 
 WAYS_OUT = (
@@ -121,8 +135,9 @@ def hostile(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _by_id(kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
-    for text in NO_IDS:
+    for text in NO_CHOSEN_IDS if kind.chosen else NO_IDS:
         yield f"id {text!r:.20}", {**kind.related, "id": text, "url": kind.at(text)}
+    for text in NO_IDS:
         yield f"id, not in the url {text!r:.20}", {**kind.related, "id": text}
         yield f"id, only in the url {text!r:.20}", {**kind.related, "url": kind.at(text)}
     yield "another id in the url", {**kind.related, "url": kind.at("x_2")}
@@ -131,8 +146,8 @@ def _by_id(kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _no_parents(kind: Kind) -> list[str]:
-    """Stripe's own placeholder begins with a colon."""
-    return [text for text in NO_IDS if kind.id is None or text != ":x"]
+    """Stripe's own placeholder begins with a colon; a customer's id could have a slash, which is then quoted."""
+    return [text for text in NO_IDS if text != (":x" if kind.id else "a%2Fb")]
 
 
 def thin(kind: Kind, related: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -182,12 +197,23 @@ async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, t
     for part in quoted:
         assert len(part) < 3 or part not in reason
     assert isinstance(desk.mirror, MemoryMirror)
-    assert desk.mirror.objects == desk.mirror.counters == {}
+    assert not desk.mirror.objects
+    assert not desk.mirror.counters
 
 
 def texts(related: dict[str, Any], kind: Kind) -> list[str]:
     """What is hostile about a related object."""
     return [str(related[name]) for name in ("id", "url") if related.get(name) not in (None, *kind.related.values())]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+async def test_a_related_object_as_stripe_names_it_is_asked_for(kind: Kind) -> None:
+    stripe = MemoryStripe()
+    desk = office(stripe)
+    await desk.accept(thin(kind, kind.related))
+    desk.clock.advance(120)
+    assert [one.outcome for one in await desk.work()] == [Outcome.REMOVED]
+    assert len(stripe.paths) == 1
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -231,7 +257,6 @@ async def test_what_is_no_text_is_quarantined(member: str, odd: object) -> None:
     ("event_type", "shown"),
     [
         ("invoice.paid", {"object": "invoice"}),
-        ("coupon.updated", {"object": "coupon"}),
         ("customer.tax_id.updated", {"object": "tax_id", "customer": "cus_1"}),
         ("customer.subscription.updated", {"object": "subscription"}),
     ],
@@ -240,7 +265,30 @@ async def test_a_snapshot_of_such_an_id_is_quarantined(event_type: str, shown: d
     await require_quarantined(snapshot(event_type, {**shown, "id": text}), [text])
 
 
-@pytest.mark.parametrize("text", [text for text in NO_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("text", [text for text in NO_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("type_name", ["coupon", "customer", "plan", "price", "product"])
+async def test_a_snapshot_of_an_id_that_nobody_can_choose_is_quarantined(type_name: str, text: str) -> None:
+    await require_quarantined(snapshot(f"{type_name}.updated", {"object": type_name, "id": text}), [text])
+
+
+@pytest.mark.parametrize("text", CHOSEN_IDS, ids=lambda text: f"{text!r:.20}")
+async def test_an_id_that_people_chose_leads_to_its_own_url_and_nowhere_else(text: str) -> None:
+    quoted = quote(text, safe="")
+    coupon = KINDS["chosen id"]
+    for event in (
+        thin(coupon, {**coupon.related, "id": text, "url": f"/v1/coupons/{quoted}"}),
+        snapshot("coupon.updated", {"object": "coupon", "id": text}),
+    ):
+        stripe = MemoryStripe(objects={f"/v1/coupons/{quoted}": {"id": text, "object": "coupon", "created": 1}})
+        desk = office(stripe)
+        await desk.accept(event)
+        assert [one.outcome for one in await desk.work()] == [Outcome.STORED]
+        assert stripe.paths == [f"/v1/coupons/{quoted}"]
+        assert isinstance(desk.mirror, MemoryMirror)
+        assert list(desk.mirror.objects) == [f"test#coupon/{text}"]
+
+
+@pytest.mark.parametrize("text", [text for text in NO_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
 @pytest.mark.parametrize(
     ("event_type", "shown"),
     [("cash_balance.funds_available", "cash_balance"), ("customer.discount.created", "discount")],
@@ -257,7 +305,7 @@ async def test_an_event_whose_own_id_is_none_is_quarantined(text: str) -> None:
     await require_quarantined(thin(error, None, id=text), [text])
 
 
-@pytest.mark.parametrize("text", [text for text in NO_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("text", [text for text in NO_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
 @pytest.mark.parametrize(
     "event_type", ["v1.entitlements.active_entitlement_summary.updated", "v1.customer.discount.source_changed"]
 )

@@ -14,6 +14,7 @@ from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import BadSetting, Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.pace import Pace
+from billing_mirror.core.paging import PAGE_SIZE, first_page
 from billing_mirror.flows.observe import walk
 from billing_mirror.flows.ports import Answer, Stripe
 from sandbox.stripe_stand_in.backend import Backend
@@ -25,15 +26,17 @@ from tests.doubles.stripe import MemoryStripe
 KEY = "sk_test_standin"
 PREVIEW = "2026-10-14.preview"
 SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"
+LISTS = {"v2.billing.rate_card": "/v2/billing/rate_cards", "customer": "/v1/customers"}
+NAMES = {"v2.billing.rate_card": "display_name", "customer": "name"}
 
 
 @dataclass(frozen=True)
 class Account:
-    """A Stripe under test, and how to put a customer and some rate cards into it."""
+    """A Stripe under test, and how to put a customer, and some objects of a type, into it."""
 
     stripe: Stripe
     customer: Callable[[str], str]
-    rate_cards: Callable[[int], list[str]]
+    many: Callable[[str, int], list[str]]
 
 
 @dataclass
@@ -89,8 +92,8 @@ def account(request: pytest.FixtureRequest) -> Account:
     return Account(
         adapter.api(),
         lambda name: str(stand_in.create("customer", {"name": name})["id"]),
-        lambda count: [
-            str(stand_in.create("v2.billing.rate_card", {"display_name": f"Card {n}"})["id"]) for n in range(count)
+        lambda type_name, count: [
+            str(stand_in.create(type_name, {NAMES[type_name]: f"Number {n}"})["id"]) for n in range(count)
         ],
     )
 
@@ -102,12 +105,12 @@ def _memory() -> Account:
         double.objects["/v1/customers/cus_1"] = {"id": "cus_1", "object": "customer", "name": name}
         return "cus_1"
 
-    def rate_cards(count: int) -> list[str]:
-        cards: list[JsonObject] = [{"id": f"rcd_{n}", "object": "v2.billing.rate_card"} for n in range(count)]
-        double.lists["/v2/billing/rate_cards"] = cards
-        return [str(card["id"]) for card in cards]
+    def many(type_name: str, count: int) -> list[str]:
+        made: list[JsonObject] = [{"id": f"x_{n}", "object": type_name} for n in range(count)]
+        double.lists[LISTS[type_name]] = made
+        return [str(one["id"]) for one in made]
 
-    return Account(double, customer, rate_cards)
+    return Account(double, customer, many)
 
 
 async def test_an_object_is_answered_as_it_is(account: Account) -> None:
@@ -123,11 +126,20 @@ async def test_what_does_not_exist_is_gone(account: Account) -> None:
         await account.stripe.get("/v2/billing/rate_cards/rcd_0", api=ApiLine.PREVIEW, context=None)
 
 
-async def test_a_list_is_walked_to_its_end(account: Account) -> None:
-    made = account.rate_cards(130)
-    url = "/v2/billing/rate_cards"
-    pages = [page async for page in walk(url, {}, account.stripe, api=ApiLine.PREVIEW, context=None)]
-    assert sorted(str(card["id"]) for page in pages for card in page) == sorted(made)
+@pytest.mark.parametrize("type_name", ["v2.billing.rate_card", "customer"])
+@pytest.mark.parametrize("count", [0, 1, 100, 230])
+async def test_a_list_is_walked_to_its_end(account: Account, type_name: str, count: int) -> None:
+    made = account.many(type_name, count)
+    api = catalog.TYPES[type_name].api
+    pages = [page async for page in walk(LISTS[type_name], {}, account.stripe, api=api, context=None)]
+    assert sorted(str(one["id"]) for page in pages for one in page) == sorted(made)
+    assert max(len(page) for page in pages) <= PAGE_SIZE
+
+
+async def test_a_list_that_goes_on_after_what_was_removed_is_gone(account: Account) -> None:
+    account.many("customer", 1)
+    with pytest.raises(Gone):
+        await account.stripe.get(first_page("/v1/customers", {"starting_after": "cus_0"}), api=ApiLine.GA, context=None)
 
 
 def test_the_double_is_told_which_mode_it_has(account: Account) -> None:

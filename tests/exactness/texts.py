@@ -3,6 +3,8 @@
 import json
 from random import Random
 
+LONG = 0.004
+"""Share of the bodies with a name or a number of thousands of characters."""
 LARGE = 0.005
 """Share of the bodies that are hundreds of kilobytes long."""
 DEEP = 0.03
@@ -29,13 +31,22 @@ STARTS = tuple(plane * 0x10000 for plane in range(17))
 def body(rng: Random) -> str:
     """The text of an object with about 30 values, sometimes with far more or far deeper."""
     members = [_member(rng, 0) for _ in range(rng.randrange(1, 16))]
-    members += [f'"{name}":{_value(rng, 4)}' for name in COLUMNS if rng.random() < 0.3]
+    members += [f'"{name}":{_column(rng)}' for name in COLUMNS if rng.random() < 0.3]
+    if rng.random() < LONG:
+        members.append(rng.choice((f'"{"k" * 70_000}":0', f'"digits":{_digits(rng, 2500) * 2}')))
     if rng.random() < DEEP:
         members.append(_deep(rng))
     if rng.random() < LARGE:
         members.append(_large(rng))
     rng.shuffle(members)
     return "{" + ",".join(members) + "}"
+
+
+def _column(rng: Random) -> str:
+    """Mostly of no use as the key of an index, which takes 1 to 1024 bytes."""
+    if rng.random() < 0.9:
+        return _value(rng, 4)
+    return '"' + rng.choice("kü漢😀") * rng.randrange(250, 1030) + '"'
 
 
 def _member(rng: Random, level: int) -> str:
@@ -123,14 +134,12 @@ def _deep(rng: Random) -> str:
 
 def _large(rng: Random) -> str:
     """Up to 500 KB, often close to the 400 KB that an item holds."""
-    size = rng.choice((390_000, 404_000, 407_000, 409_600, 420_000, 500_000, 500_000)) + rng.randrange(-3000, 0)
+    size = rng.choice((500_000, rng.randrange(405_000, 415_000), rng.randrange(200_000, 500_000)))
     kind = rng.random()
     if kind < 0.4:
         return f'"note":"{rng.randbytes(size // 2).hex()}"'
     if kind < 0.6:
         return f'"note":"{"é😀" * (size // 6)}"'
-    if kind < 0.7:
-        return f'"{"k" * 70_000}":"a name that is longer than a table takes"'
     pieces: list[str] = []
     while size > 0:
         pieces.append(_value(rng, 1))

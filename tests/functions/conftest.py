@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -13,12 +14,27 @@ from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
-from tests.template_file import ROOT
+from sandbox.stripe_stand_in.backend import Backend
+from sandbox.stripe_stand_in.client import StandIn
+from sandbox.stripe_stand_in.server import running
+from tests.template_file import ROOT, resource_properties
 
 SECRET = "whsec_current"
+KEY = "sk_test_standin"
 _numbers = itertools.count()
 
 Load = Callable[[str], ModuleType]
+
+
+@dataclass
+class Context:
+    """What of Lambda's context is read."""
+
+    aws_request_id: str = "a-request"
+    seconds: float = 60
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
 
 
 class Cloud:
@@ -59,6 +75,27 @@ class Cloud:
 def cloud() -> Iterator[Cloud]:
     with mock_aws():
         yield Cloud()
+
+
+@pytest.fixture
+def at_stripe(cloud: Cloud) -> Iterator[StandIn]:
+    """A Stripe and a table for the functions."""
+    properties = resource_properties("Table")
+    boto3.client("dynamodb").create_table(
+        TableName="a-table",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=properties["KeySchema"],
+        AttributeDefinitions=properties["AttributeDefinitions"],
+        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
+    )
+    with running(Backend([KEY])) as server:
+        cloud.environment |= {
+            "STRIPE_API_BASE": server.api_base,
+            "STRIPE_KEY_ARN": cloud.secret("stripe", KEY),
+            "STRIPE_REQUESTS_PER_SECOND": "1000",
+            "MAX_CONCURRENCY": "1",
+        }
+        yield StandIn(server.api_base)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import base64
 import json
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,14 +11,7 @@ import stripe
 from billing_mirror.core.notification import read_message
 from tests.doubles.samples import subscription_event
 
-from .conftest import SECRET, Cloud, Load
-
-
-@dataclass
-class Context:
-    """What of Lambda's context is read."""
-
-    aws_request_id: str = "a-request"
+from .conftest import SECRET, Cloud, Context, Load
 
 
 def sign(body: str) -> str:

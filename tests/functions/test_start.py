@@ -1,14 +1,13 @@
 """A function whose settings are wrong does not start, and says which setting it is."""
 
 import json
-from dataclasses import dataclass
 
 import pytest
 
 from billing_mirror.core.errors import BadSetting
 from tests.doubles.samples import subscription_event
 
-from .conftest import Cloud, Load
+from .conftest import Cloud, Context, Load
 
 
 @pytest.mark.parametrize("name", ["ingest", "process", "reconcile"])
@@ -47,16 +46,6 @@ def test_a_key_of_no_known_mode_stops_the_function(cloud: Cloud, load: Load, nam
     with pytest.raises(BadSetting, match="STRIPE_KEY_ARN") as raised:
         load(name)
     assert text not in str(raised.value)
-
-
-@dataclass
-class Context:
-    """What of Lambda's context is read."""
-
-    seconds: float = 60
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self.seconds * 1000)
 
 
 def record(body: str) -> dict[str, object]:

@@ -50,6 +50,18 @@ class TestDiscounts:
         assert wire.get(truth["path"]).body["discounts"] == [first["id"], "di_2"]
         assert wire.get(f"{truth['path']}?expand[0]=discounts").body["discounts"] == [first, "di_2"]
 
+    def test_those_of_an_entry_are_ids_unless_asked_for(self, stand_in: StandIn, wire: Wire) -> None:
+        discount = {"id": "di_1", "object": "discount"}
+        invoice = make(stand_in, "invoice")["id"]
+        stand_in.update(invoice, {"lines": [{"amount": 1, "discounts": [discount]}]})
+        path = f"/v1/invoices/{invoice}"
+        for plain, expanded in (
+            (wire.get(path).body["lines"], wire.get(f"{path}?expand[0]=lines.data.discounts").body["lines"]),
+            (wire.get(f"{path}/lines").body, wire.get(f"{path}/lines?expand[0]=data.discounts").body),
+        ):
+            assert plain["data"][0]["discounts"] == ["di_1"]
+            assert expanded["data"][0]["discounts"] == [discount]
+
 
 SUBLISTS = [
     ("invoice", "lines", "/v1/invoices/{id}/lines", "line_item"),

@@ -251,10 +251,9 @@ def test_every_exception_is_caught_only_where_one_object_must_not_harm_others() 
     ]
     assert sorted(caught) == [
         "billing_mirror.flows.parent",
-        "billing_mirror.flows.reconcile",  # one object's, and one type's
-        "billing_mirror.flows.reconcile",
+        "billing_mirror.flows.reconcile",  # one object's
+        "billing_mirror.flows.recorded",  # one type's
         "billing_mirror.flows.refresh",
-        "billing_mirror.flows.usage",
     ]
 
 

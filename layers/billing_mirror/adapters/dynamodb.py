@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Retryable
-from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item
+from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
 from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.subject import Scope, Subject
 
@@ -27,7 +27,7 @@ MOST_KEYS = 100
 """Keys that one BatchGetItem takes."""
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try of a batch."""
-HEAD_COLUMNS = ("token", "fetched_at", "digest", "deleted", "customer", "parent", "stripe_version")
+HEAD_COLUMNS = ("token", "fetched_at", "digest", "deleted", "customer", "parent", "stripe_version", "members")
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
@@ -97,9 +97,12 @@ class DynamoMirror:
         async for identifier in self._indexed("by-parent", scope=str(scope), parent=parent, type=type_name):
             yield identifier
 
-    async def ids(self, scope: Scope, type_name: str, status: str | None = None) -> AsyncIterator[str]:
+    async def ids(
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: float | None = None
+    ) -> AsyncIterator[str]:
         index, columns = ("by-status", {"status": status}) if status else ("by-type", {})
-        async for identifier in self._indexed(index, scope=str(scope), type=type_name, **columns):
+        created = times.iso(since) if since is not None else None
+        async for identifier in self._indexed(index, created, scope=str(scope), type=type_name, **columns):
             yield identifier
 
     async def body(self, subject: Subject) -> JsonObject | None:
@@ -176,8 +179,8 @@ class DynamoMirror:
             keys = [dict(key) for key in unprocessed["Keys"]]
         raise Retryable(f"{SERVICE} left keys of a batch unprocessed")
 
-    async def _indexed(self, index: str, **values: str) -> AsyncIterator[str]:
-        request = query(self._table, index, **values)
+    async def _indexed(self, index: str, since: str | None = None, **values: str) -> AsyncIterator[str]:
+        request = query(self._table, index, since=since, **values)
         while True:
             with passing_failures(SERVICE):
                 answer = await asyncio.to_thread(lambda: self._client.query(**request))
@@ -197,6 +200,7 @@ def _head(item: Item) -> Head:
         customer=_text(item, "customer"),
         parent=_text(item, "parent"),
         stripe_version=_text(item, "stripe_version") or "",
+        members=members_in(item),
     )
 
 

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 
-def query(table: str, index: str, **columns: str) -> QueryInputTypeDef:
-    """The request for all items of an index whose columns have these values."""
+def query(table: str, index: str, *, since: str | None = None, **columns: str) -> QueryInputTypeDef:
+    """The request for all items of an index whose columns have these values, created ``since`` then (ISO 8601)."""
+    conditions = [f"#{name} = :{name}" for name in columns]
+    values = dict(columns)
+    if since is not None:
+        conditions.append("#created >= :created")
+        values["created"] = since
     return {
         "TableName": table,
         "IndexName": index,
-        "KeyConditionExpression": " AND ".join(f"#{name} = :{name}" for name in columns),
-        "ExpressionAttributeNames": {f"#{name}": name for name in columns},
-        "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in columns.items()}),
+        "KeyConditionExpression": " AND ".join(conditions),
+        "ExpressionAttributeNames": {f"#{name}": name for name in values},
+        "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in values.items()}),
     }

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from . import body as bodies
 from .body import JsonObject
+from .catalog import ObjectType
 from .known import Head
 
 
@@ -27,10 +28,15 @@ CAUSELESS = frozenset({Difference.OUTDATED, Difference.NO_LIST})
 """Reasons to look at an object although nothing says that it differs."""
 
 
+def digest(row: ObjectType, body: JsonObject) -> str:
+    """Equal for two answers that show the same state of an object of a type."""
+    return bodies.digest({name: value for name, value in body.items() if name not in row.volatile})
+
+
 def compare(
-    listed: Iterable[JsonObject], heads: Mapping[str, Head], stripe_version: str | None = None
+    row: ObjectType, listed: Iterable[JsonObject], heads: Mapping[str, Head], stripe_version: str | None = None
 ) -> dict[str, Difference]:
-    """The differences of one page, by id.
+    """The differences of one page of objects of a type, by id.
 
     With ``stripe_version`` objects that were fetched under another one are among them.
     """
@@ -46,6 +52,6 @@ def compare(
             found[identifier] = Difference.MISSING
         elif stripe_version is not None and head.stripe_version != stripe_version:
             found[identifier] = Difference.OUTDATED
-        elif head.digest != bodies.digest(entry):
+        elif head.digest != digest(row, entry):
             found[identifier] = Difference.DIFFERENT
     return found

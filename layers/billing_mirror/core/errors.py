@@ -52,6 +52,10 @@ class Refused(MirrorError):
     """A message that can never be processed as it is."""
 
 
+class NotShown(Refused):
+    """Stripe does not show a list to this account at all."""
+
+
 class Unauthorized(Refused):
     """Stripe answered 401 or 403: the key is wrong, revoked, or may not read this."""
 

@@ -109,6 +109,16 @@ def _about_fetch(observation: Observation) -> Item:
     }
 
 
+def members_in(item: Item) -> dict[str, frozenset[str]]:
+    """What :func:`item` has stored of an object's lists."""
+    members = item.get("members")
+    return {
+        name: frozenset(identifier for identifier in identifiers if isinstance(identifier, str))
+        for name, identifiers in (members if isinstance(members, dict) else {}).items()
+        if isinstance(identifiers, list)
+    }
+
+
 def _members(observation: Observation) -> Json:
     if not observation.listed:
         return None

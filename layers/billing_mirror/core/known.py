@@ -1,6 +1,7 @@
 """What the table already knows of a subject, without its body: enough to decide whether to fetch."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 READ_LAG = 60.0
 """Seconds for which Stripe may not yet show an object that it has told of."""
@@ -19,6 +20,8 @@ class Head:
     customer: str | None = None
     parent: str | None = None
     stripe_version: str = ""
+    members: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By type, the ids of the lists that belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Claim:
 
 
 def covers(head: Head | None, *, sent_at: float, margin: float) -> bool:
-    """Whether the mirrored fetch started late enough to show what a message tells.
+    """Whether the mirrored fetch started late enough to show what a message tells that was sent then.
 
     ``margin`` is in seconds: the most by which two clocks may differ. 0 switches this off.
     """

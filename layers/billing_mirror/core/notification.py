@@ -65,6 +65,8 @@ class Suspicion(_Message):
     type: Name
     id: Annotated[str, Field(max_length=1000)]
     parent: Id | None = None
+    not_before: float = 0.0
+    """Seconds since 1970: what was fetched before then does not answer it."""
 
 
 Message = Notification | Suspicion

@@ -55,8 +55,12 @@ class Run:
     """Objects that were fetched although nothing said that they differ, and did not."""
     written: int = 0
     """Hours of usage that were new or had changed."""
+    refused: bool = False
+    """Whether it ended early because Stripe does not show the type to this account."""
     next: str = ""
     """Where the next pass goes on, when this one could not come to the end."""
+    looked_at: set[str] = field(default_factory=set)
+    """Keys of the objects that were fetched: however many lists show one, once is enough."""
     drifts: list[Drift] = field(default_factory=list)
 
     @property
@@ -84,6 +88,7 @@ class Run:
             "in_flight": self.in_flight,
             "refreshed": self.refreshed,
             "written": self.written,
+            "refused": self.refused,
             "next": self.next,
             "found": len(self.upheld),
             "repaired": len(self.ended(Resolution.REPAIRED)),

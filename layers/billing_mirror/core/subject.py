@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from . import catalog
 from .catalog import ObjectType
@@ -10,10 +10,17 @@ from .errors import Refused
 from .notification import Notification, RelatedObject, Suspicion
 
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
+# Such as "25% OFF" or "Pro plan $699/month": https://docs.stripe.com/upgrades#2018-05-21 ended that for new ones.
+_CHOSEN_ID = re.compile(
+    r"(?!\.$|/|.*(?:\.\.|//|\\|%(?:00|2e|2f|5c)))[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}", re.IGNORECASE
+)
 _ACCOUNTS = re.compile(r"acct_[A-Za-z0-9_]+(/acct_[A-Za-z0-9_]+)*", re.ASCII)
 _PLAIN_URL = re.compile(r"/v[12](/[A-Za-z0-9_-]+)*/(?P<id>[^/]+)", re.ASCII)
 _PLAIN_SINGLETON = re.compile(r"/v[12](/[A-Za-z0-9_-]+)+", re.ASCII)
 _PLACEHOLDER = re.compile(r":[a-z_]+", re.ASCII)
+
+LONGEST_PATH = 900
+"""Characters of a path that is taken for an id: it has to fit into keys of the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +114,18 @@ def named(scope: Scope, type_name: str, object_id: str, parent: str | None = Non
     row = catalog.named(type_name)
     if row is None:
         raise Refused(f"{type_name} is not in the catalog")
-    owner = checked_id(parent) if parent else None
+    owner = checked_id(parent, catalog.CUSTOMER if row.of_customer else None) if parent else None
     if row.singleton:
         return Subject(scope, row, fill(row.retrieve, parent=owner), owner)
-    return Subject(scope, row, checked_id(object_id), owner)
+    return Subject(scope, row, checked_id(object_id, row), owner)
 
 
-def checked_id(text: str) -> str:
-    """``text``, when it can be an id of Stripe's. Raises :class:`Refused`.
+def checked_id(text: str, row: ObjectType | None = None) -> str:
+    """``text``, when it can be an id of Stripe's, or one that people have chosen. Raises :class:`Refused`.
 
     Strict, because it becomes a segment of a URL and a part of a key.
     """
-    if not _ID.fullmatch(text):
+    if not (_CHOSEN_ID if row and row.chosen_ids else _ID).fullmatch(text):
         raise Refused("an id has characters that no Stripe id has")
     return text
 
@@ -140,6 +147,8 @@ def notified(notification: Notification) -> Subject | Untold | None:
         return None
     scope = scope_of(livemode=notification.livemode, context=notification.context)
     if notification.type in catalog.EVENTS:
+        if notification.related_object is not None:
+            _related(scope, notification.resource, notification.related_object)
         return Subject(scope, catalog.EVENTS[notification.type], notification.id)
     if notification.related_object is None:
         return _unrelated(scope, catalog.RESOURCES.get(notification.resource, ""))
@@ -150,7 +159,11 @@ def _unrelated(scope: Scope, type_name: str) -> Untold | None:
     part, row = catalog.PARTS.get(type_name), catalog.TYPES.get(type_name)
     if part:
         return Untold(scope, catalog.TYPES[part.of], part.owner)
-    return Untold(scope, row, row.owner_in_event) if row and row.singleton and row.owner_in_event else None
+    if row is None:
+        return None
+    if row.singleton and row.owner_in_event:
+        return Untold(scope, row, row.owner_in_event)
+    raise Refused("the event does not say which object it is about")
 
 
 def _related(scope: Scope, resource: str, related: RelatedObject) -> Subject | None:
@@ -161,11 +174,12 @@ def _related(scope: Scope, resource: str, related: RelatedObject) -> Subject | N
     if catalog.RESOURCES.get(resource, told) != told:
         raise Refused("the related object is of another type than the event says")
     if part:
-        return named(scope, part.of, _owner(related, (part.url,), "id"))
+        shape, owner = _owner(related, tuple(part.urls), "id")
+        return named(scope, part.urls.get(shape, part.of), owner)
     if row is None:
         return _generic(scope, related)
     if row.singleton:
-        return named(scope, row.name, "", _owner(related, (row.retrieve,), "parent"))
+        return named(scope, row.name, "", _owner(related, (row.retrieve,), "parent")[1])
     if related.id is None:
         raise Refused("the related object has no id")
     return named(scope, row.name, related.id, _parent_in_url(row, related))
@@ -174,6 +188,8 @@ def _related(scope: Scope, resource: str, related: RelatedObject) -> Subject | N
 def _generic(scope: Scope, related: RelatedObject) -> Subject:
     """An object of a type outside the catalog, at the URL that the event names."""
     url = related.url or ""
+    if len(url) > LONGEST_PATH:
+        raise Refused("the related object's URL is too long")
     if related.id is None and _PLAIN_SINGLETON.fullmatch(url):
         return Subject(scope, catalog.generic(related.type, url), url)
     plain = _PLAIN_URL.fullmatch(url)
@@ -182,21 +198,25 @@ def _generic(scope: Scope, related: RelatedObject) -> Subject:
     return Subject(scope, catalog.generic(related.type, url.removesuffix(related.id) + "{id}"), related.id)
 
 
-def _owner(related: RelatedObject, urls: tuple[str, ...], placeholder: str) -> str:
-    """Whose part or singleton it is: the URL says so, or the snapshot did."""
+def _owner(related: RelatedObject, shapes: tuple[str, ...], placeholder: str) -> tuple[str, str]:
+    """Whose part or singleton it is, and in which shape the URL says so; a snapshot says it without one."""
     if related.url is None:
         if related.customer is None:
             raise Refused("the event does not say whose object it is about")
-        return related.customer
-    return _matched(related.url, urls)[placeholder]
+        return "", related.customer
+    shape, found = _matched(related.url, shapes)
+    owner = unquote(found[placeholder])
+    if quote(owner, safe="") != found[placeholder]:  # nothing else vouches for the id
+        raise Refused("the related object's URL is not the URL of its type and id")
+    return shape, owner
 
 
 def _parent_in_url(row: ObjectType, related: RelatedObject) -> str | None:
     """The parent's id in the URL of a known type; None where the URL has none, or Stripe's placeholder."""
     if related.url is None:
         return None
-    found = _matched(related.url, (row.retrieve, *row.also_at))
-    if found["id"] != related.id:
+    _, found = _matched(related.url, (row.retrieve, *row.also_at))
+    if found["id"] not in (related.id, quote(related.id or "", safe="")):
         raise Refused("the related object's URL is not the URL of its type and id")
     parent = found.get("parent")
     if parent is None or _PLACEHOLDER.fullmatch(parent):
@@ -205,11 +225,12 @@ def _parent_in_url(row: ObjectType, related: RelatedObject) -> str | None:
     return parent if row.nested else None
 
 
-def _matched(url: str, shapes: tuple[str, ...]) -> dict[str, str]:
+def _matched(url: str, shapes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """The shape that a URL has, and what is in its places."""
     for shape in shapes:
         pattern = re.escape(shape)
         for name in ("id", "parent"):
             pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>[^/]+)")
         if found := re.fullmatch(pattern, url):
-            return found.groupdict()
+            return shape, found.groupdict()
     raise Refused("the related object's URL is not the URL of its type and id")

@@ -1,14 +1,14 @@
 """Every object of a type that Stripe lists, page by page, over all the lists that the type has."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES, ApiLine, Listing, ObjectType
-from billing_mirror.core.errors import Gone, Refused, Unauthorized
+from billing_mirror.core.errors import Gone, NotShown, Refused, Unauthorized
 from billing_mirror.core.known import Head
-from billing_mirror.core.subject import Scope, Subject, fill, named
+from billing_mirror.core.subject import Scope, Subject, fill
 
 from .observe import walk
 from .one_subject import World
@@ -19,14 +19,20 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some objects of a list, with the parent that their URLs need."""
+    """Some objects of a list, with the parent that their URLs need.
+
+    ``problem`` says why the list of ``owner`` could not be had; without it, ``owner`` is one whose own record of its
+    list differs from what was shown.
+    """
 
     entries: list[JsonObject]
     parent: str | None = None
+    owner: Subject | None = None
+    problem: str = ""
 
 
 async def pages(row: ObjectType, scope: Scope, world: World) -> AsyncIterator[Page]:
-    """Raises ``Retryable`` or ``Refused`` where a list cannot be had, except where that was to be expected."""
+    """Raises ``NotShown`` where Stripe has no such list for this account, except where that was to be expected."""
     for listing in row.listings:
         try:
             if listing.per is None:
@@ -35,23 +41,26 @@ async def pages(row: ObjectType, scope: Scope, world: World) -> AsyncIterator[Pa
             else:
                 async for page in _of_each_owner(row, listing, TYPES[listing.per], scope, world):
                     yield page
-        except Unauthorized:
-            raise
-        except Refused:
+        except NotShown:
             if not listing.doubtful:
                 raise
 
 
 async def _plain_and_hidden(row: ObjectType, listing: Listing, world: World) -> AsyncIterator[list[JsonObject]]:
     """The plain list, then what it may hide and did not show."""
-    hidden = dict(listing.hidden)
+    first = True
+    hidden = [(name, value) for name, values in listing.hidden.items() for value in values]
     asked = {**listing.query, **_on_request(row)}
-    async for entries in walk(listing.url, asked, world.stripe, api=row.api, context=None):
-        for name, value in listing.hidden.items():
-            if any(_as_filter(entry.get(name)) == value for entry in entries):
-                hidden.pop(name, None)
-        yield entries
-    for name, value in hidden.items():
+    try:
+        async for entries in walk(listing.url, asked, world.stripe, api=row.api, context=None):
+            first = False
+            hidden = [one for one in hidden if not any(_as_filter(entry.get(one[0])) == one[1] for entry in entries)]
+            yield entries
+    except (Refused, Gone) as error:
+        if first:
+            raise NotShown(str(error)) from error
+        raise
+    for name, value in hidden:
         async for entries in walk(listing.url, {**asked, name: value}, world.stripe, api=row.api, context=None):
             yield entries
 
@@ -60,23 +69,37 @@ async def _of_each_owner(
     row: ObjectType, listing: Listing, owner_row: ObjectType, scope: Scope, world: World
 ) -> AsyncIterator[Page]:
     async for owner, head in _owners(owner_row, scope, world):
-        ids = {"id": owner.id, "parent": head.parent, "customer": head.customer}
+        shown: set[str] = set()
         try:
-            url = fill(listing.url, **ids)
-            query = {name: fill(value, **ids) for name, value in listing.query.items()}
-        except Refused:
-            continue  # an owner without a customer has no such list
-        try:
-            async for entries in walk(url, {**query, **_on_request(row)}, world.stripe, api=row.api, context=None):
-                yield Page(entries, (head.parent if "{parent}" in listing.url else owner.id) if row.nested else None)
+            async for page in _of_owner(row, listing, owner, head, world):
+                shown.update(identifier for entry in page.entries if (identifier := bodies.text_at(entry, "id")))
+                yield page
+        except Unauthorized:
+            raise
+        except Refused as error:
+            yield Page([], owner=owner, problem=str(error))
+            continue
         except Gone:
             continue  # the owner was removed meanwhile
+        if row.name in owner_row.members and head.members.get(row.name, frozenset()) != shown:
+            yield Page([], owner=replace(owner, parent=head.parent if owner_row.nested else None))
+
+
+async def _of_owner(row: ObjectType, listing: Listing, owner: Subject, head: Head, world: World) -> AsyncIterator[Page]:
+    if head.customer is None and "{customer}" in listing.query.values():
+        return  # whose it is, is not known: there is no such list
+    ids = {"id": owner.id, "parent": head.parent, "customer": head.customer}
+    query = {name: fill(value, **ids) for name, value in listing.query.items()}
+    url = fill(listing.url, **ids)
+    parent = (head.parent if "{parent}" in listing.url else owner.id) if row.nested else None
+    async for entries in walk(url, {**query, **_on_request(row)}, world.stripe, api=row.api, context=None):
+        yield Page(entries, parent)
 
 
 async def _owners(row: ObjectType, scope: Scope, world: World) -> AsyncIterator[tuple[Subject, Head]]:
     batch: list[Subject] = []
     async for identifier in world.mirror.ids(scope, row.name):
-        batch.append(named(scope, row.name, identifier))
+        batch.append(Subject(scope, row, identifier))
         if len(batch) == BATCH:
             for found in await _with_heads(batch, world):
                 yield found

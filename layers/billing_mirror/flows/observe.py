@@ -7,7 +7,8 @@ from billing_mirror.core import body as bodies
 from billing_mirror.core import catalog, paging, times
 from billing_mirror.core.body import JsonObject, text_at
 from billing_mirror.core.catalog import ApiLine, Sublist
-from billing_mirror.core.errors import Gone, Refused, Retryable
+from billing_mirror.core.drift import digest
+from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.known import READ_LAG
 from billing_mirror.core.subject import Subject, fill
@@ -36,18 +37,26 @@ async def observe(subject: Subject, stripe: Stripe, clock: Clock, *, event: str 
         members = await _members(subject, name, stripe, age=started - _created(answer.body))
         if members is not None:
             listed[name] = members
-    return Observation(started, answer.stripe_version, answer.request_id, body, bodies.digest(answer.body), listed)
+    # A list of such objects cuts their lists short, too; where there is none, all of the body can be compared.
+    compared = answer.body if row.listings else body
+    return Observation(started, answer.stripe_version, answer.request_id, body, digest(row, compared), listed)
 
 
 async def walk(path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiLine, context: str | None) -> Pages:
-    """The objects of a list, page by page."""
+    """The objects of a list, page by page. Raises ``Gone`` only where the list as a whole is."""
     url: str | None = paging.first_page(path, query)
     seen: set[str] = set()
     while url is not None:
         if url in seen:
             raise Refused(f"the list at {path} leads back to a page that was already read")
+        try:
+            page = (await stripe.get(url, api=api, context=context)).body
+        except Gone:
+            if not seen:
+                raise
+            # There is such a list: what the page starts after was removed meanwhile.
+            raise Retryable(f"the list at {path} changed between two pages") from None
         seen.add(url)
-        page = (await stripe.get(url, api=api, context=context)).body
         yield paging.entries(page)
         url = paging.next_page(page, path=path, query=query)
 
@@ -62,10 +71,17 @@ async def _completed(subject: Subject, body: JsonObject, sublist: Sublist, strip
 
 
 async def _members(subject: Subject, type_name: str, stripe: Stripe, *, age: float) -> tuple[JsonObject, ...] | None:
-    """The list of an object that is ``age`` seconds old; None where the account has no such lists."""
+    """The list of an object that is ``age`` seconds old; None where the account has no such lists.
+
+    What was just shown is stored all the same; that Stripe refuses the list, reconcile reports.
+    """
     listing = catalog.TYPES[type_name].listing_per(subject.type)
     try:
         return await _whole(subject, listing.url, listing.query, stripe)
+    except Unauthorized:
+        raise
+    except Refused:
+        return None
     except Retryable as error:
         # A test clock may have made it in the future: https://docs.stripe.com/billing/testing/test-clocks
         if isinstance(error.__cause__, Gone) and abs(age) > READ_LAG:
@@ -91,5 +107,6 @@ def _created(body: JsonObject) -> float:
 def _require_the_object(subject: Subject, answer: Answer) -> None:
     if not subject.row.singleton and text_at(answer.body, "id") != subject.id:
         raise Retryable(f"Stripe answered with another object than {subject.id}")
-    if answer.body.get("livemode", subject.scope.livemode) is not subject.scope.livemode:
+    livemode = answer.body.get("livemode")
+    if isinstance(livemode, bool) and livemode is not subject.scope.livemode:
         raise Retryable(f"Stripe answered with {subject.id} of the other mode")

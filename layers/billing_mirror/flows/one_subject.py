@@ -11,7 +11,7 @@ from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject, text_at
 from billing_mirror.core.catalog import Via
 from billing_mirror.core.errors import Refused, Retryable, Unauthorized
-from billing_mirror.core.items import Observation
+from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Subject
@@ -45,18 +45,23 @@ async def claim_and_observe(
 
 async def apply(world: World, subject: Subject, token: int, observation: Observation, head: Head | None) -> Outcome:
     """The third step: one conditional write. ``head``, what the mirror held before, names the outcome."""
-    # Before the write: once the object is stored, a redelivered message counts as covered.
-    await send_suspicions(subject, observation, head, world.mirror, world.queue)
     body = observation.live
     if body is None:
         buried = await world.mirror.bury(subject, token, items.tombstone(observation, subject))
         return Outcome.REMOVED if buried else Outcome.SUPERSEDED
     customer = await _customer(world, subject, body)
     item = items.item(subject, observation, customer)
+    # Before the write: once the object is stored, a redelivered message counts as covered.
+    await send_suspicions(subject, observation, head, world.mirror, world.queue)
     if not await world.mirror.put(subject, token, item):
         return Outcome.SUPERSEDED
-    same = head is not None and (head.deleted, head.digest, head.customer) == (False, item["digest"], customer)
-    return Outcome.UNCHANGED if same else Outcome.STORED
+    return Outcome.UNCHANGED if head is not None and _shows(head, item) else Outcome.STORED
+
+
+def _shows(head: Head, item: Item) -> bool:
+    """Whether the mirror held just this already."""
+    held = (head.deleted, head.digest, head.customer, head.members)
+    return held == (False, item["digest"], item.get("customer"), items.members_in(item))
 
 
 async def _customer(world: World, subject: Subject, body: JsonObject) -> str | None:

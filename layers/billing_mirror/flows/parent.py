@@ -54,7 +54,7 @@ async def _in_event(event: Notification, scope: Scope, api: ApiLine, path: str, 
     try:
         fetched = await world.stripe.get(f"/v2/core/events/{event.id}", api=api, context=scope.context, event=event.id)
     except Gone as error:
-        if world.clock.now() - event.created.timestamp() < READ_LAG:
+        if abs(world.clock.now() - event.created.timestamp()) < READ_LAG:
             raise Retryable(f"Stripe does not show the event {event.id} yet") from error
         return None
     return body.text_at(fetched.body, f"data.{path}")

@@ -103,8 +103,10 @@ class Mirror(Protocol):
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         """The ids of a parent's live children of one type."""
 
-    def ids(self, scope: Scope, type_name: str, status: str | None = None) -> AsyncIterator[str]:
-        """The ids of all live objects of a type, or of those with a status."""
+    def ids(
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: float | None = None
+    ) -> AsyncIterator[str]:
+        """The ids of all live objects of a type; of those with a status, or created since then (seconds since 1970)."""
 
     async def body(self, subject: Subject) -> JsonObject | None:
         """The last known body, or None where the object was never seen."""

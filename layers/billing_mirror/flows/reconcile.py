@@ -6,15 +6,16 @@ https://docs.stripe.com/api-v2-overview
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core import known
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ObjectType, Via
 from billing_mirror.core.drift import CAUSELESS, Difference, compare
-from billing_mirror.core.errors import Gone, Refused, Retryable
+from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.known import Head
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Resolution, Run
@@ -22,7 +23,7 @@ from billing_mirror.core.subject import Scope, Subject, named
 
 from .listed import BATCH, Page, pages
 from .one_subject import World, apply, claim_and_observe
-from .patient import PatientStripe
+from .recorded import recorded
 
 
 async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
@@ -30,70 +31,74 @@ async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
 
     Ends by ``deadline`` (seconds since 1970), complete or not.
     """
-    world = replace(world, stripe=PatientStripe(world.stripe, world.clock))
-    scope = Scope(world.stripe.livemode)
-    run = Run(row.name, started_at=world.clock.now())
-    try:
-        async with asyncio.timeout(deadline - world.clock.now()):
-            await _pass(row, scope, world, run)
-        run.complete = True
-    except TimeoutError:
-        run.reason = "the function ran out of time"
-    except (Retryable, Refused, Gone) as error:
-        run.reason = str(error)
-    except Exception as error:  # noqa: BLE001 - one type's failure must not keep the others from their pass
-        run.reason = f"unforeseen {type(error).__name__}"
-    run.finished_at = world.clock.now()
-    try:
-        await world.mirror.record(scope, f"run:{row.name}", run.started_at, run.entry())
-    except Retryable as error:
-        run.complete = False
-        run.reason = run.reason or f"the record could not be kept: {error}"
-    return run
+    return await recorded(row.name, partial(_pass, row), world, deadline=deadline)
 
 
 async def _pass(row: ObjectType, scope: Scope, world: World, run: Run) -> None:
     listed: set[str] = set()
+    unread = False
     async for page in pages(row, scope, world):
         run.pages += 1
         listed.update(identifier for entry in page.entries if (identifier := bodies.text_at(entry, "id")))
         await _compare(row, scope, page, world, run)
+        if page.owner is not None and page.problem:
+            unread = True
+            run.drifts.append(Drift(page.owner.id, Difference.NO_LIST, Resolution.UNRESOLVED, reason=page.problem))
+        elif page.owner is not None:
+            await _look_at({page.owner: Difference.DIFFERENT}, world, run)
+    if not unread:
+        await _look_at_unlisted(row, scope, listed, world, run)
+
+
+async def _look_at_unlisted(row: ObjectType, scope: Scope, listed: Collection[str], world: World, run: Run) -> None:
+    """Looks at mirrored objects that no list has shown."""
     # What a doubtful list does not show, it may have been refused to show.
     has_lists = any(not listing.doubtful for listing in row.listings)
-    unlisted = Difference.NOT_LISTED if has_lists else Difference.NO_LIST
-    batch: list[str] = []
+    difference = Difference.NOT_LISTED if has_lists else Difference.NO_LIST
+    batch: list[Subject] = []
     async for identifier in world.mirror.ids(scope, row.name):
         if identifier not in listed:
-            batch.append(identifier)
+            batch.append(Subject(scope, row, identifier))
         if len(batch) == BATCH:
-            await _look_at_known(row, scope, batch, unlisted, world, run)
+            await _look_at(dict.fromkeys(await _long_known(batch, world, run), difference), world, run)
             batch.clear()
-    await _look_at_known(row, scope, batch, unlisted, world, run)
+    await _look_at(dict.fromkeys(await _long_known(batch, world, run), difference), world, run)
 
 
-async def _look_at_known(
-    row: ObjectType, scope: Scope, ids: list[str], difference: Difference, world: World, run: Run
-) -> None:
-    """Looks at mirrored objects, with the parents that their URLs need."""
-    known = {subject.key: subject.id for subject in (Subject(scope, row, identifier) for identifier in ids)}
-    heads = await world.mirror.heads([Subject(scope, row, identifier) for identifier in ids])
-    subjects = [named(scope, row.name, known[key], head.parent) for key, head in heads.items() if not head.deleted]
-    await _look_at(dict.fromkeys(subjects, difference), world, run)
+async def _long_known(subjects: Sequence[Subject], world: World, run: Run) -> list[Subject]:
+    """Those that were not fetched during the pass anyway, with the parents that their URLs need."""
+    heads = await world.mirror.heads(subjects)
+    return [
+        replace(subject, parent=head.parent if subject.row.nested else None)
+        for subject in subjects
+        if (head := heads.get(subject.key)) and not head.deleted and head.fetched_at < run.started_at
+    ]
 
 
 async def _compare(row: ObjectType, scope: Scope, page: Page, world: World, run: Run) -> None:
-    subjects = {
-        identifier: named(scope, row.name, identifier, page.parent)
-        for entry in page.entries
-        if (identifier := bodies.text_at(entry, "id"))
-    }
+    subjects = _subjects(row, scope, page, run)
     heads = await world.mirror.heads(subjects.values())
     by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
     run.compared += len(page.entries)
-    differences = compare(page.entries, by_id, world.stripe.version(row.api))
+    differences = compare(row, page.entries, by_id, world.stripe.version(row.api))
     for identifier in await _findable_customers(row, page.entries, by_id, subjects, world):
         differences.setdefault(identifier, Difference.DIFFERENT)
-    await _look_at({subjects[identifier]: kind for identifier, kind in differences.items()}, world, run)
+    suspects = {subjects[identifier]: kind for identifier, kind in differences.items() if identifier in subjects}
+    await _look_at(suspects, world, run)
+
+
+def _subjects(row: ObjectType, scope: Scope, page: Page, run: Run) -> dict[str, Subject]:
+    """The objects of a page, by id. One whose id cannot be asked for must not end the pass of all others."""
+    subjects = {}
+    for entry in page.entries:
+        identifier = bodies.text_at(entry, "id")
+        if identifier is None:
+            continue
+        try:
+            subjects[identifier] = named(scope, row.name, identifier, page.parent)
+        except Refused as error:
+            run.drifts.append(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+    return subjects
 
 
 async def _findable_customers(
@@ -121,6 +126,7 @@ async def _findable_customers(
 
 async def _look_at(suspects: Mapping[Subject, Difference], world: World, run: Run) -> None:
     """Lets a fetch decide each suspicion, except where somebody else's fetch is about to."""
+    suspects = {subject: kind for subject, kind in suspects.items() if subject.key not in run.looked_at}
     heads = await world.mirror.heads(suspects)
     claims = await world.mirror.claims(suspects)
     now = world.clock.now()
@@ -130,6 +136,7 @@ async def _look_at(suspects: Mapping[Subject, Difference], world: World, run: Ru
         if not known.in_flight(heads.get(subject.key), claims.get(subject.key), now=now)
     }
     run.in_flight += len(suspects) - len(idle)
+    run.looked_at.update(subject.key for subject in idle)
     await asyncio.gather(*(_note(subject, difference, world, run) for subject, difference in idle.items()))
 
 

@@ -18,16 +18,17 @@ async def send_suspicions(
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
     suspects = [*_changed_with(subject, observation, head), *await _not_yet_mirrored(subject, observation, mirror)]
-    async for member in _differing_members(subject, observation, mirror):
+    async for member in _differing_members(subject, observation, head, mirror):
         suspects.append(member)
-    await asyncio.gather(*(_send(suspect, queue) for suspect in suspects))
+    await asyncio.gather(*(_send(_suspicion(suspect), suspect, queue) for suspect in suspects))
     if observation.listed and head is None:
         # The lists of a new object may still lack what belongs to it: they are read once more.
-        await _send(subject, queue, delay=int(READ_LAG))
+        later = _suspicion(subject, not_before=observation.fetched_at + READ_LAG)
+        await _send(later, subject, queue, delay=int(READ_LAG))
 
 
-async def _send(suspect: Subject, queue: Queue, *, delay: int = 0) -> None:
-    await queue.send(write_message(_suspicion(suspect)), group=f"{suspect.scope}:repair", delay=delay)
+async def _send(suspicion: Suspicion, suspect: Subject, queue: Queue, *, delay: int = 0) -> None:
+    await queue.send(write_message(suspicion), group=f"{suspect.scope}:repair", delay=delay)
 
 
 def _changed_with(subject: Subject, observation: Observation, head: Head | None) -> list[Subject]:
@@ -47,10 +48,12 @@ async def _not_yet_mirrored(subject: Subject, observation: Observation, mirror: 
         if (identifier := body.text_at(observation.live, reference.path))
     ]
     known = await mirror.heads(named) if named else {}
-    return [one for one in named if one.key not in known]
+    return [one for one in named if one.key not in known or known[one.key].deleted]
 
 
-async def _differing_members(subject: Subject, observation: Observation, mirror: Mirror) -> AsyncIterator[Subject]:
+async def _differing_members(
+    subject: Subject, observation: Observation, head: Head | None, mirror: Mirror
+) -> AsyncIterator[Subject]:
     """The objects that the subject's lists show otherwise than the mirror does."""
     for type_name, listed in observation.listed.items():
         listing = catalog.TYPES[type_name].listing_per(subject.type)
@@ -62,19 +65,22 @@ async def _differing_members(subject: Subject, observation: Observation, mirror:
         }
         heads = await mirror.heads(members.values())
         by_id = {identifier: heads[member.key] for identifier, member in members.items() if member.key in heads}
-        for identifier in compare(listed, by_id):
+        for identifier in compare(catalog.TYPES[type_name], listed, by_id):
             yield members[identifier]
-        if parent is not None:
+        # What a list has lacked before, it need not lack again: of many versions each has its own rates.
+        lacks_more = head is None or head.members.get(type_name) != members.keys()
+        if parent is not None and lacks_more:
             async for identifier in mirror.children(subject.scope, parent, type_name):
                 if identifier not in members:
                     yield subject.beside(type_name, identifier, parent)
 
 
-def _suspicion(suspect: Subject) -> Suspicion:
+def _suspicion(suspect: Subject, *, not_before: float = 0.0) -> Suspicion:
     return Suspicion(
         livemode=suspect.scope.livemode,
         context=suspect.scope.context,
         type=suspect.type,
         id=suspect.id,
         parent=suspect.parent,
+        not_before=not_before,
     )

@@ -4,26 +4,27 @@ Stripe tells of usage by no event and shows it by no object, only summed up, for
 https://docs.stripe.com/api/billing/meter-event-summary/list
 """
 
-import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.catalog import USAGE, USED, ObjectType
-from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.catalog import BILLED_BY_USAGE, USAGE, ObjectType
+from billing_mirror.core.drift import Difference
+from billing_mirror.core.errors import Gone, Refused, Unauthorized
 from billing_mirror.core.items import Observation
-from billing_mirror.core.run import Run
+from billing_mirror.core.run import Drift, Resolution, Run
 from billing_mirror.core.subject import Scope, Subject, fill, named
 
 from .observe import walk
 from .one_subject import World
-from .patient import PatientStripe
+from .recorded import recorded
 
 HOUR = 3600
-STILL_CHANGING = 35 * 24 * HOUR
-"""Seconds into the past for which Stripe takes meter events.
+STILL_CHANGING = (35 * 24 + 2) * HOUR
+"""Seconds into the past for which Stripe takes meter events, and some for adding them up.
 
 https://docs.stripe.com/api/billing/meter-event/create
 """
@@ -36,10 +37,13 @@ class Pair:
     meter: str
     customer: str
 
+    @property
+    def name(self) -> str:
+        return f"{self.meter}/{self.customer}"
+
     def subject(self, scope: Scope) -> Subject:
         """What is claimed before the pair's usage is fetched; its hours are stored below it."""
-        name = f"{self.meter}/{self.customer}"
-        return Subject(scope, USAGE, name, name)
+        return Subject(scope, USAGE, self.name, self.name)
 
 
 async def sweep_usage(world: World, *, deadline: float) -> Run:
@@ -47,40 +51,18 @@ async def sweep_usage(world: World, *, deadline: float) -> Run:
 
     Ends by ``deadline`` (seconds since 1970); the next pass goes on where this one had to stop.
     """
-    world = replace(world, stripe=PatientStripe(world.stripe, world.clock))
-    scope = Scope(world.stripe.livemode)
-    run = Run(USAGE.name, started_at=world.clock.now())
-    try:
-        async with asyncio.timeout(deadline - world.clock.now()):
-            await _pass(scope, world, run)
-        run.complete = True
-    except TimeoutError:
-        run.reason = "the function ran out of time"
-    except (Retryable, Refused) as error:
-        run.reason = str(error)
-    except Exception as error:  # noqa: BLE001 - a failure of the sweep must not keep the types from their pass
-        run.reason = f"unforeseen {type(error).__name__}"
-    run.finished_at = world.clock.now()
-    try:
-        await world.mirror.record(scope, f"run:{USAGE.name}", run.started_at, run.entry())
-    except Retryable as error:
-        run.complete = False
-        run.reason = run.reason or f"the record could not be kept: {error}"
-    return run
+    return await recorded(USAGE.name, _pass, world, deadline=deadline)
 
 
 async def _pass(scope: Scope, world: World, run: Run) -> None:
     last = await world.mirror.latest(scope, f"run:{USAGE.name}")
-    first = str(last["next"]) if last and last.get("next") else ""
+    run.next = str(last["next"]) if last and last.get("next") else ""
     pairs = sorted({pair async for pair in _pairs(scope, world)})
-    for pair in [*(one for one in pairs if _name(one) >= first), *(one for one in pairs if _name(one) < first)]:
-        run.next = _name(pair)
+    place = bisect_left(pairs, run.next, key=lambda pair: pair.name)
+    for pair in [*pairs[place:], *pairs[:place]]:
+        run.next = pair.name
         await _sweep(pair, scope, world, run)
     run.next = ""
-
-
-def _name(pair: Pair) -> str:
-    return f"{pair.meter}/{pair.customer}"
 
 
 async def _sweep(pair: Pair, scope: Scope, world: World, run: Run) -> None:
@@ -101,10 +83,13 @@ async def _sweep(pair: Pair, scope: Scope, world: World, run: Run) -> None:
         async for entries in walk(path, query, world.stripe, api=USAGE.api, context=None):
             run.pages += 1
             listed.update({_hour(subject, entry): entry for entry in entries})
+    except Gone:
+        return  # the meter or the customer is no more: nothing of it can change
     except Unauthorized:
         raise
-    except (Gone, Refused):
-        return  # the meter or the customer is no more: nothing of it can change
+    except Refused as error:
+        run.drifts.append(Drift(pair.name, Difference.NO_LIST, Resolution.UNRESOLVED, reason=str(error)))
+        return
     run.compared += len(listed)
     version = world.stripe.version(USAGE.api)
     await _store(subject, token, Observation(fetched_at, version, request_id=""), listed, pair, world, run)
@@ -128,7 +113,8 @@ async def _store(
     heads = await world.mirror.heads(subjects.values())
     for identifier, entry in listed.items():
         head, digest = heads.get(subjects[identifier].key), bodies.digest(entry)
-        if head is None or head.deleted or head.digest != digest:
+        # An hour that did not change need not be written, unless somebody else may still write what it was before.
+        if head is None or head.deleted or head.digest != digest or head.token < token - 1:
             hour = replace(seen, body=entry, digest=digest)
             await world.mirror.put(subjects[identifier], token, items.item(subjects[identifier], hour, pair.customer))
             run.written += 1
@@ -147,10 +133,14 @@ async def _bury_vanished(
 
 
 async def _pairs(scope: Scope, world: World) -> AsyncIterator[Pair]:
+    """Who is billed by usage now, and whose usage is known and can still change: a last hour comes after the end."""
+    async for identifier in world.mirror.ids(scope, USAGE.name, since=world.clock.now() - STILL_CHANGING):
+        meter, customer, _ = identifier.split("/", 2)
+        yield Pair(meter, customer)
     known = _Meters(scope, world)
-    for row in USED:
+    for row in BILLED_BY_USAGE:
         for status in row.usage.statuses if row.usage else ():
-            async for identifier in world.mirror.ids(scope, row.name, status):
+            async for identifier in world.mirror.ids(scope, row.name, status=status):
                 subject = named(scope, row.name, identifier)
                 head = (await world.mirror.heads([subject])).get(subject.key)
                 body = await world.mirror.body(subject)

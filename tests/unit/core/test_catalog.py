@@ -63,7 +63,7 @@ def paths(row: ObjectType) -> Iterator[str]:
     yield from (path for path in named if path)
     yield from (via.path for via in vias(row))
     yield from (sublist.path for sublist in row.sublists if sublist.path)
-    yield from (name for name in row.include if not name.startswith("discounts"))
+    yield from (name for name in row.include if ".data." not in name)
     if isinstance(row.customer, str):
         yield row.customer
 
@@ -160,6 +160,10 @@ class TestEveryRow:
         by_reference = any(via.type == row.name for other in catalog.TYPES.values() for via in other.references)
         assert by_event or row.listings or by_reference or row is catalog.USAGE
 
+    def test_is_silent_exactly_where_stripe_publishes_no_event_of_it(self, row: ObjectType) -> None:
+        spoken_of = any(told_by(name) is row for name in EVENT_TYPES)
+        assert row.silent is not spoken_of
+
     def test_looks_only_where_stripe_shows_something(self, row: ObjectType) -> None:
         """Judged by a sample of the type; ``null`` is something too."""
         if not (SAMPLES / f"{row.name}.json").exists():
@@ -182,7 +186,7 @@ def related_object(name: str, type_name: str) -> RelatedObject | None:
     if type_name == "-":
         return None
     part, row = catalog.PARTS.get(type_name), catalog.named(type_name)
-    url = part.url if part else row.retrieve if row else ""
+    url = next(iter(part.urls)) if part else row.retrieve if row else ""
     parent = "" if part or not row or not row.nested else "parent_1"
     has_id = not row or not row.singleton
     assert url, f"{name} is about {type_name}, which no row or part has"
@@ -225,6 +229,13 @@ class TestEveryPublishedEvent:
     @pytest.mark.parametrize("name", [name for name, type_name in EVENT_TYPES.items() if type_name == "-"])
     def test_without_a_related_object_has_a_rule(self, name: str) -> None:
         assert {name, name.rpartition(".")[0]} & {*catalog.EVENTS, *catalog.IGNORED, *catalog.RESOURCES}
+
+    @pytest.mark.parametrize("name", EVENT_TYPES)
+    def test_is_of_a_resource_that_is_known_so_that_a_wrong_object_is_noticed(self, name: str) -> None:
+        resource = name.rpartition(".")[0]
+        assert {name, resource} & {*catalog.RESOURCES, *catalog.IGNORED, *catalog.EVENTS}
+        if resource in catalog.RESOURCES and EVENT_TYPES[name] != "-":
+            assert catalog.RESOURCES[resource] == EVENT_TYPES[name]
 
     def test_that_is_an_object_itself_is_published(self) -> None:
         assert catalog.EVENTS.keys() <= EVENT_TYPES.keys()
@@ -271,10 +282,12 @@ class TestTheWhole:
 
     def test_every_part_is_of_a_row_under_whose_url_it_is(self) -> None:
         for part in catalog.PARTS.values():
-            assert part.url.startswith(f"{catalog.TYPES[part.of].retrieve}/")
+            assert part.of in part.urls.values()
             assert part.name not in catalog.TYPES
+            for url, owner in part.urls.items():
+                assert url.startswith(f"{catalog.TYPES[owner].retrieve}/")
 
-    @pytest.mark.parametrize("row", catalog.USED, ids=lambda row: row.name)
+    @pytest.mark.parametrize("row", catalog.BILLED_BY_USAGE, ids=lambda row: row.name)
     def test_usage_is_told_by_objects_with_a_customer_and_a_status(self, row: ObjectType) -> None:
         assert row.usage is not None
         assert row.usage.statuses
@@ -285,7 +298,13 @@ class TestTheWhole:
             assert catalog.TYPES[row.usage.children].parent, "they are looked up by their parent"
 
     def test_people_may_choose_the_ids_of_these(self) -> None:
-        assert {row.name for row in catalog.TYPES.values() if row.chosen_ids} == {"product", "plan", "coupon"}
+        assert {row.name for row in catalog.TYPES.values() if row.chosen_ids} == {
+            "customer",
+            "product",
+            "price",
+            "plan",
+            "coupon",
+        }
 
     def test_the_events_of_destinations_are_ignored(self) -> None:
         assert "v2.core.event_destination" in catalog.IGNORED

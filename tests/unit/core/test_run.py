@@ -21,6 +21,7 @@ def run(*drifts: Drift) -> Run:
         in_flight=1,
         refreshed=4,
         written=5,
+        refused=True,
         next="mtr_1/cus_1",
         drifts=[*drifts],
     )
@@ -61,6 +62,7 @@ def test_a_record_tells_when_how_much_and_what() -> None:
         "in_flight": 1,
         "refreshed": 4,
         "written": 5,
+        "refused": True,
         "next": "mtr_1/cus_1",
         "found": 3,
         "repaired": 2,

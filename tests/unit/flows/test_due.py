@@ -14,9 +14,11 @@ HOUR = 3600.0
 HOURLY, DAILY, WEEKLY = TYPES["v2.billing.rate_card_subscription"], TYPES["customer"], TYPES["product"]
 
 
-async def was_passed(house: House, row: ObjectType, ago: float, *, complete: bool = True) -> None:
+async def was_passed(
+    house: House, row: ObjectType, ago: float, *, complete: bool = True, refused: bool = False
+) -> None:
     started = house.clock.now() - ago
-    entry: Item = {"started_at": times.iso(started), "complete": complete}
+    entry: Item = {"started_at": times.iso(started), "complete": complete, "refused": refused}
     await house.mirror.record(Scope(livemode=False), f"run:{row.name}", started, entry)
 
 
@@ -49,6 +51,20 @@ async def test_a_tick_that_comes_a_little_early_counts(house: House) -> None:
 async def test_a_pass_that_did_not_end_is_made_again_at_once(house: House) -> None:
     await was_passed(house, WEEKLY, 1200, complete=False)
     assert await names(house, WEEKLY) == [WEEKLY.name]
+
+
+async def test_a_type_that_stripe_refuses_is_not_asked_for_at_each_tick(house: House) -> None:
+    await was_passed(house, DAILY, 1200, complete=False, refused=True)
+    assert await names(house, DAILY) == []
+    house.clock.advance(24 * HOUR)
+    assert await names(house, DAILY) == [DAILY.name]
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+async def test_what_is_only_in_test_mode_is_only_asked_for_there(house: House, livemode: bool) -> None:
+    house.stripe.livemode = livemode
+    clock = TYPES["test_helpers.test_clock"]
+    assert await names(house, clock, DAILY) == [*([] if livemode else [clock.name]), DAILY.name]
 
 
 async def test_only_the_last_pass_counts(house: House) -> None:

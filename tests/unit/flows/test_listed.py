@@ -108,7 +108,7 @@ class TestAListForEachOwner:
         await mirror(house, version(), parent="rcd_1")
         house.stripe.failures = [Refused("Stripe answered 400")]
         run = await passed(house, "v2.billing.rate_card_rate")
-        assert (run.complete, run.reason) == (False, "Stripe answered 400")
+        assert (run.complete, run.refused, run.reason) == (False, True, "Stripe answered 400")
 
 
 class TestAPlainList:
@@ -126,8 +126,32 @@ class TestAPlainList:
         house.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
         assert (await passed(house, "coupon")).complete
 
+    @pytest.mark.parametrize("odd", ["Pro plan $699/month", "735*%24", "..", "a?b=c"])
+    async def test_with_an_id_that_cannot_be_asked_for_tells_so_and_goes_on(self, house: House, odd: str) -> None:
+        """People could once choose any text: https://github.com/stripe/stripe-java/issues/736"""
+        plain = thing("tax_rate", "txr_1")
+        house.stripe.objects["/v1/tax_rates/txr_1"] = plain
+        house.stripe.lists["/v1/tax_rates"] = [thing("tax_rate", odd), plain]
+        run = await passed(house, "tax_rate")
+        assert (run.complete, run.compared) == (True, 2)
+        assert {(drift.id, drift.resolution, drift.reason) for drift in run.drifts} == {
+            (odd, Resolution.UNRESOLVED, "an id has characters that no Stripe id has"),
+            ("txr_1", Resolution.REPAIRED, ""),
+        }
+        assert house.stripe.paths == ["/v1/tax_rates?limit=100", "/v1/tax_rates/txr_1"]
+
+    async def test_may_have_an_id_that_people_have_chosen(self, house: House) -> None:
+        plan = thing("plan", "Pro plan $699/month")
+        house.stripe.objects["/v1/plans/Pro%20plan%20%24699%2Fmonth"] = plan
+        house.stripe.lists["/v1/plans?expand%5B0%5D=data.tiers"] = [plan]
+        run = await passed(house, "plan")
+        assert [(drift.id, drift.resolution) for drift in run.drifts] == [("Pro plan $699/month", Resolution.REPAIRED)]
+        assert house.item("plan/Pro plan $699/month")["data"] == plan
+        assert (await passed(house, "plan")).drifts == []
+
     async def test_asks_for_all_where_stripe_would_show_only_some(self, house: House) -> None:
-        house.stripe.lists["/v1/subscriptions?status=all&expand%5B0%5D=data.discounts"] = []
+        shown = "expand%5B0%5D=data.discounts&expand%5B1%5D=data.items.data.discounts"
+        house.stripe.lists[f"/v1/subscriptions?status=all&{shown}"] = []
         assert (await passed(house, "subscription")).complete
 
     async def test_is_compared_by_bodies_as_they_were_sent(self, house: House) -> None:
@@ -173,6 +197,20 @@ class TestAHiddenList:
         house.stripe.lists[f"{self.PRICES}?{self.SHOWN}"] = both
         run = await passed(house, "price")
         assert (run.complete, run.pages, len(run.drifts)) == (True, 1, 2)
+
+    async def test_may_be_one_of_several(self, house: House) -> None:
+        home, name = "/v2/billing/rate_card_subscriptions", "v2.billing.rate_card_subscription"
+        bodies = {
+            status: thing(name, f"rcds_{status}", servicing_status=status)
+            for status in ("active", "canceled", "paused", "pending")
+        }
+        house.stripe.objects |= {f"{home}/{body['id']}": body for body in bodies.values()}
+        house.stripe.lists = {f"{home}?servicing_status={status}": [body] for status, body in bodies.items()}
+        house.stripe.lists[home] = [bodies["active"], bodies["paused"]]
+        run = await passed(house, name)
+        assert {drift.id for drift in run.drifts} == {body["id"] for body in bodies.values()}
+        asked = [asked.query.get("servicing_status") for asked in house.stripe.asked if asked.place == home]
+        assert asked == [None, "canceled", "pending"], "what the plain list shows is not asked for again"
 
 
 class TestADoubtfulList:

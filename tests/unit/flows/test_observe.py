@@ -6,7 +6,7 @@ from billing_mirror.core import body as bodies
 from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.errors import Gone, Refused, Retryable
 from billing_mirror.core.items import Observation
 from billing_mirror.core.subject import Scope, named
 from billing_mirror.flows.observe import observe, walk
@@ -56,6 +56,7 @@ async def test_a_page_elsewhere_is_not_asked_for() -> None:
 
 SUBSCRIPTION = "/v1/subscriptions/sub_1"
 ITEMS = "/v1/subscription_items"
+WHOLE = f"{ITEMS}?subscription=sub_1&expand%5B0%5D=data.discounts"
 
 
 def subscription_with(*shown: JsonObject, more: bool) -> JsonObject:
@@ -77,7 +78,7 @@ class TestAListThatStripeCutsShort:
         everything = numbered(25)
         stripe = MemoryStripe(page_size=10)
         stripe.objects[SUBSCRIPTION] = subscription_with(*everything[:10], more=True)
-        stripe.lists[f"{ITEMS}?subscription=sub_1"] = everything
+        stripe.lists[WHOLE] = everything
         seen = await look(stripe)
         assert bodies.at(seen.body, "items") == {
             "object": "list",
@@ -88,11 +89,12 @@ class TestAListThatStripeCutsShort:
         assert [asked.place for asked in stripe.asked] == [SUBSCRIPTION, ITEMS, ITEMS, ITEMS]
         assert [asked.query.get("starting_after") for asked in stripe.asked[1:]] == [None, "si_9", "si_19"]
         assert {asked.query["subscription"] for asked in stripe.asked[1:]} == {"sub_1"}
+        assert {asked.query["expand[0]"] for asked in stripe.asked[1:]} == {"data.discounts"}, "as in the body itself"
 
     async def test_is_asked_for_in_the_account_of_its_object_and_with_its_version(self) -> None:
         stripe = MemoryStripe()
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
-        stripe.lists[f"{ITEMS}?subscription=sub_1"] = numbered(1)
+        stripe.lists[WHOLE] = numbered(1)
         await look(stripe)
         assert {(asked.context, asked.api) for asked in stripe.asked} == {("acct_1", ApiLine.GA)}
 
@@ -101,7 +103,7 @@ class TestAListThatStripeCutsShort:
         stripe = MemoryStripe()
         sent = subscription_with(*numbered(1), more=True)
         stripe.objects[SUBSCRIPTION] = sent
-        stripe.lists[f"{ITEMS}?subscription=sub_1"] = numbered(3)
+        stripe.lists[WHOLE] = numbered(3)
         assert (await look(stripe)).digest == bodies.digest(sent)
 
     async def test_is_not_asked_for_when_it_is_whole(self) -> None:
@@ -119,11 +121,11 @@ class TestAListThatStripeCutsShort:
     async def test_is_read_again_later_when_what_the_next_page_starts_after_was_removed(self) -> None:
         stripe = MemoryStripe(page_size=1)
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
-        stripe.lists[f"{ITEMS}?subscription=sub_1"] = numbered(3)
+        stripe.lists[WHOLE] = numbered(3)
 
         async def remove(path: str) -> None:
             if "starting_after" not in path and path != SUBSCRIPTION:
-                del stripe.lists[f"{ITEMS}?subscription=sub_1"][0]
+                del stripe.lists[WHOLE][0]
 
         stripe.before_answer = remove
         with pytest.raises(Retryable):
@@ -152,7 +154,7 @@ class TestAListThatStripeCutsShort:
         assert bodies.texts_at(seen, "line_items.data.id") == {"li_1"}
         assert bodies.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
         assert bodies.at(seen, "computed.recurring") == bodies.at(quote, "computed.recurring")
-        assert stripe.asked[0].include == ("line_items", "computed.upfront.line_items")
+        assert stripe.asked[0].include == ("discounts", "line_items", "computed.upfront.line_items")
 
     async def test_may_be_the_whole_of_a_singleton(self) -> None:
         path = "/v1/entitlements/active_entitlements?customer=cus_1"
@@ -163,6 +165,25 @@ class TestAListThatStripeCutsShort:
         seen = await look(stripe, "entitlements.active_entitlement_summary", "")
         assert seen.body == {"object": "list", "data": active, "has_more": False, "url": "/v1/x"}
         assert seen.digest == bodies.digest(stripe.objects[path])
+
+
+async def test_a_list_that_changes_while_it_is_read_is_read_again_later() -> None:
+    """v1 answers then as for a list that does not exist, and no list may be taken for gone by that."""
+    stripe = MemoryStripe(page_size=1)
+    stripe.lists["/v1/tax_rates"] = [{"id": "txr_1"}, {"id": "txr_2"}]
+
+    async def remove(_: str) -> None:
+        stripe.lists["/v1/tax_rates"] = stripe.lists["/v1/tax_rates"][1:]
+
+    stripe.before_answer = remove
+    with pytest.raises(Retryable, match="changed between two pages"):
+        async for _ in walk("/v1/tax_rates", {}, stripe, api=ApiLine.GA, context=None):
+            pass
+
+
+async def test_a_list_that_there_is_not_is_gone() -> None:
+    with pytest.raises(Gone):
+        await walked(MemoryStripe())
 
 
 class TestMembers:
@@ -188,3 +209,18 @@ class TestMembers:
     async def test_of_a_new_object_are_waited_for(self, age: int) -> None:
         with pytest.raises(Retryable, match="does not show the list"):
             await self.seen(1_700_000_000 - age, "rates")
+
+    async def test_whose_list_is_refused_do_not_keep_the_object_out(self) -> None:
+        stripe = MemoryStripe()
+        stripe.objects[self.VERSION] = version(created=times.iso(1_700_000_000))
+
+        async def refuse(path: str) -> None:
+            if path != self.VERSION:
+                raise Refused("Stripe answered 400")
+
+        for name in ("rates", "custom_pricing_unit_overage_rates"):
+            stripe.lists[f"/v2/billing/rate_cards/rcd_1/{name}?rate_card_version=rcdv_1"] = []
+        stripe.before_answer = refuse
+        subject = named(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+        seen = await observe(subject, stripe, ManualClock(1_700_000_000))
+        assert (seen.body, seen.listed) == (stripe.objects[self.VERSION], {})

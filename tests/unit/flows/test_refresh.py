@@ -159,7 +159,7 @@ async def test_a_notice_of_deletion_is_a_tombstone_too(house: House) -> None:
     deleted: JsonObject = {"id": "cus_1", "object": "customer", "deleted": True, "livemode": False}
     house.stripe.objects["/v1/customers/cus_1"] = deleted
     [ended] = await house.deliver(event("v1.customer.deleted", deleted, url="/v1/customers/cus_1"))
-    assert (ended.outcome, house.item("cus_1")["deleted"]) == (Outcome.REMOVED, True)
+    assert (ended.outcome, house.item("customer/cus_1")["deleted"]) == (Outcome.REMOVED, True)
 
 
 async def test_a_tombstone_is_revived_by_a_later_look(stocked: House) -> None:
@@ -396,7 +396,7 @@ class TestASnapshot:
         house.stripe.objects[CUSTOMER] = customer(name="now")
         [ended] = await house.deliver(snapshot("customer.updated", customer(name="as it was")))
         assert ended.outcome is Outcome.STORED
-        assert house.item("cus_1")["data"] == customer(name="now")
+        assert house.item("customer/cus_1")["data"] == customer(name="now")
         assert "as it was" not in repr(house.mirror.objects)
 
     @pytest.mark.parametrize("first", ["thin", "snapshot"])
@@ -425,12 +425,12 @@ class TestASnapshot:
         house.stripe.objects[CUSTOMER] = customer()
         await house.deliver(snapshot("customer.updated", customer(), account="acct_1"))
         assert [asked.context for asked in house.stripe.asked] == ["acct_1"]
-        assert list(house.mirror.objects) == ["test/acct_1#cus_1"]
+        assert list(house.mirror.objects) == ["test/acct_1#customer/cus_1"]
 
     async def test_of_a_deletion_that_stripe_confirms_is_a_tombstone(self, house: House) -> None:
         house.stripe.objects[CUSTOMER] = {"id": "cus_1", "object": "customer", "deleted": True}
         [ended] = await house.deliver(snapshot("customer.deleted", customer()))
-        assert (ended.outcome, house.item("cus_1")["deleted"]) == (Outcome.REMOVED, True)
+        assert (ended.outcome, house.item("customer/cus_1")["deleted"]) == (Outcome.REMOVED, True)
 
     async def test_in_eventbridges_envelope_is_read_from_the_queue_as_it_is(self, house: House) -> None:
         house.stripe.objects[CUSTOMER] = customer()

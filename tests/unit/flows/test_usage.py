@@ -9,7 +9,7 @@ from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.items import Item
-from billing_mirror.core.run import Run
+from billing_mirror.core.run import Resolution, Run
 from billing_mirror.core.subject import Scope
 from billing_mirror.flows.usage import STILL_CHANGING, sweep_usage
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
@@ -19,6 +19,7 @@ from .conftest import House
 HOUR = 3600
 NOW = 1_700_000_000
 THIS_HOUR = NOW // HOUR * HOUR
+OLDEST = STILL_CHANGING // HOUR
 SCOPE = Scope(livemode=False)
 
 
@@ -108,10 +109,11 @@ async def test_only_hours_that_are_over_and_can_still_change_are_asked_for(stock
     assert asked.query == {
         "limit": "100",
         "customer": "cus_1",
-        "start_time": str(THIS_HOUR - 35 * 24 * HOUR),
+        "start_time": str(THIS_HOUR - STILL_CHANGING),
         "end_time": str(THIS_HOUR),
         "value_grouping_window": "hour",
     }
+    assert 35 * 24 <= STILL_CHANGING / HOUR < 36 * 24, "Stripe takes usage of the last 35 days"
 
 
 async def test_all_pages_are_read(stocked: House) -> None:
@@ -150,13 +152,13 @@ async def test_an_hour_that_vanished_becomes_a_tombstone_and_may_come_back(stock
 
 
 async def test_hours_too_old_to_change_stay_although_nobody_asks_for_them_any_more(stocked: House) -> None:
-    used(stocked, "mtr_1", "cus_1", hour(35 * 24, 9), hour(35 * 24 - 1, 8))
+    used(stocked, "mtr_1", "cus_1", hour(OLDEST, 9), hour(OLDEST - 1, 8))
     await swept(stocked)
     stocked.clock.advance(HOUR)
     used(stocked, "mtr_1", "cus_1")
     await swept(stocked)
     kept = {identifier: item.get("deleted", False) for identifier, item in hours(stocked).items()}
-    assert kept == {at("mtr_1", "cus_1", 35 * 24): False, at("mtr_1", "cus_1", 35 * 24 - 1): True}
+    assert kept == {at("mtr_1", "cus_1", OLDEST): False, at("mtr_1", "cus_1", OLDEST - 1): True}
 
 
 async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocked: House) -> None:
@@ -232,8 +234,12 @@ async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_car
     assert (await swept(house)).written == 1
 
 
-@pytest.mark.parametrize("error", [Gone("no such meter"), Refused("Stripe answered 400")])
-async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(house: House, error: Exception) -> None:
+@pytest.mark.parametrize(
+    ("error", "unresolved"), [(Gone("no such meter"), []), (Refused("Stripe answered 400"), ["mtr_1/cus_1"])]
+)
+async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(
+    house: House, error: Exception, unresolved: list[str]
+) -> None:
     await subscribe(house, v1_subscription("cus_1", "mtr_1", "mtr_2"))
     for meter in ("mtr_1", "mtr_2"):
         used(house, meter, "cus_1", hour(1))
@@ -247,6 +253,7 @@ async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(ho
     used(house, "mtr_2", "cus_1", hour(1), hour(2))
     run = await swept(house)
     assert (run.complete, run.written) == (True, 1)
+    assert [drift.id for drift in run.ended(Resolution.UNRESOLVED)] == unresolved
     assert "deleted" not in house.item(at("mtr_1", "cus_1", 1))
 
 

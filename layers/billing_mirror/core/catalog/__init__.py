@@ -12,6 +12,8 @@ from . import v1, v2
 from .object_type import ApiLine, Listing, Nature, ObjectType, Part, Sublist, Usage, Via
 
 __all__ = [
+    "BILLED_BY_USAGE",
+    "CUSTOMER",
     "EVENTS",
     "IGNORED",
     "PARTS",
@@ -19,7 +21,6 @@ __all__ = [
     "RESOURCES",
     "TYPES",
     "USAGE",
-    "USED",
     "ApiLine",
     "Listing",
     "Nature",
@@ -35,10 +36,12 @@ __all__ = [
 TYPES: Mapping[str, ObjectType] = MappingProxyType({row.name: row for row in (*v1.ROWS, *v2.ROWS)})
 """Every row, by name; a list's owner comes before what is listed."""
 
+CUSTOMER = v1.CUSTOMER
+
 USAGE = v1.USAGE
 """What a customer has used of a meter in an hour: summed up by Stripe, found by the usage sweep alone."""
 
-USED: tuple[ObjectType, ...] = tuple(row for row in TYPES.values() if row.usage)
+BILLED_BY_USAGE: tuple[ObjectType, ...] = tuple(row for row in TYPES.values() if row.usage)
 """Types whose objects tell which meters a customer is billed by."""
 
 PARTS: Mapping[str, Part] = MappingProxyType({v1.DISCOUNT.name: v1.DISCOUNT})

@@ -54,7 +54,7 @@ class Listing:
     url: str
     query: Mapping[str, str] = field(default_factory=_nothing)
     per: str | None = None
-    hidden: Mapping[str, str] = field(default_factory=_nothing)
+    hidden: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     doubtful: bool = False
 
 
@@ -74,12 +74,13 @@ class Sublist:
 class Part:
     """Something without an id of its own that a bigger object contains: news of it is news of its owner.
 
-    ``owner`` is where its body, or a fetched event's data, has the id of the owner, an object of type ``of``.
+    ``urls`` are those under which an event may name it, each with the type of the owner whose ``{id}`` is in it.
+    Where there is no URL, its body or the fetched event's data names the owner of type ``of`` at ``owner``.
     """
 
     name: str
     resource: str
-    url: str
+    urls: Mapping[str, str]
     of: str
     owner: str
 
@@ -110,13 +111,14 @@ class ObjectType:
     prefix: str = ""
     """How ids begin, for people; code never asks."""
     chosen_ids: bool = False
-    """Whether people may choose the ids: then one of another type can be the same."""
+    """Whether people may choose the ids, or could once: then they are any text, and may be those of other types."""
     aliases: tuple[str, ...] = ()
     """Other names that Stripe's documentation has for the same type."""
     resource: str = ""
     """What comes before the last word of its event types; by default its name, after ``v1.`` for v1."""
     silent: bool = False
     """Whether Stripe sends no events of it."""
+    test_mode_only: bool = False
     also_at: tuple[str, ...] = ()
     """Other URLs under which an event may name it."""
     listings: tuple[Listing, ...] = ()
@@ -134,6 +136,8 @@ class ObjectType:
     collection_status: str | None = None
     include: tuple[str, ...] = ()
     """Fields that Stripe shows on request only: v2's ``include``, v1's ``expand``."""
+    volatile: tuple[str, ...] = ()
+    """Members that may differ from one answer to the next although nothing has changed: links that expire."""
     sublists: tuple[Sublist, ...] = ()
     members: tuple[str, ...] = ()
     """Types with a list ``per`` object of this one that is read whenever the object is."""

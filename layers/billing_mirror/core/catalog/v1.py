@@ -6,10 +6,13 @@ from .object_type import Listing, Nature, ObjectType, Part, Sublist, Usage, Via
 
 _OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}"})
 _ALL_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}", "status": "all"})
+# A discount cannot be fetched by its id: https://docs.stripe.com/api/discounts
+_WITH_DISCOUNTS = MappingProxyType({"expand[0]": "data.discounts"})
 _ALL = MappingProxyType({"status": "all"})
 
 TEST_CLOCK = ObjectType(
     name="test_helpers.test_clock",
+    test_mode_only=True,
     nature=Nature.ACTIVITY,
     prefix="clock_",
     retrieve="/v1/test_helpers/test_clocks/{id}",
@@ -37,10 +40,11 @@ METER = ObjectType(
 
 PRICE = ObjectType(
     name="price",
+    chosen_ids=True,
     nature=Nature.PRICING,
     prefix="price_",
     retrieve="/v1/prices/{id}",
-    listings=(Listing(url="/v1/prices", hidden=MappingProxyType({"active": "false"})),),
+    listings=(Listing(url="/v1/prices", hidden=MappingProxyType({"active": ("false",)})),),
     parent="product",
     include=("tiers", "currency_options"),
 )
@@ -105,6 +109,7 @@ ALERT = ObjectType(
 
 CUSTOMER = ObjectType(
     name="customer",
+    chosen_ids=True,
     nature=Nature.ACTIVITY,
     prefix="cus_",
     retrieve="/v1/customers/{id}",
@@ -135,7 +140,6 @@ CASH_BALANCE = ObjectType(
     name="cash_balance",
     nature=Nature.ACTIVITY,
     retrieve="/v1/customers/{parent}/cash_balance",
-    customer="customer",
     of_customer=True,
 )
 
@@ -191,12 +195,12 @@ SUBSCRIPTION = ObjectType(
     ),
     customer="customer",
     status="status",
-    include=("discounts",),
+    include=("discounts", "items.data.discounts"),
     sublists=(
         Sublist(
             path="items",
             url="/v1/subscription_items",
-            query=MappingProxyType({"subscription": "{id}"}),
+            query=MappingProxyType({"subscription": "{id}", **_WITH_DISCOUNTS}),
         ),
     ),
     usage=Usage(
@@ -227,7 +231,7 @@ QUOTE = ObjectType(
     ),
     customer="customer",
     status="status",
-    include=("line_items", "computed.upfront.line_items"),
+    include=("discounts", "line_items", "computed.upfront.line_items"),
     sublists=(
         Sublist(path="line_items", url="/v1/quotes/{id}/line_items"),
         Sublist(path="computed.upfront.line_items", url="/v1/quotes/{id}/computed_upfront_line_items"),
@@ -243,8 +247,9 @@ INVOICE = ObjectType(
     parent="parent.subscription_details.subscription",
     customer="customer",
     status="status",
-    include=("discounts",),
-    sublists=(Sublist(path="lines", url="/v1/invoices/{id}/lines"),),
+    include=("discounts", "lines.data.discounts"),
+    volatile=("hosted_invoice_url", "invoice_pdf"),
+    sublists=(Sublist(path="lines", url="/v1/invoices/{id}/lines", query=_WITH_DISCOUNTS),),
 )
 
 INVOICE_PAYMENT = ObjectType(
@@ -279,6 +284,7 @@ CREDIT_NOTE = ObjectType(
     parent="invoice",
     customer="customer",
     status="status",
+    volatile=("pdf",),
     sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
 )
 
@@ -299,7 +305,6 @@ USAGE = ObjectType(
     prefix="mtrusg_",
     retrieve="/v1/billing/meters/{parent}/event_summaries",
     created="start_time",
-    hours=1,
 )
 
 ROWS = (
@@ -334,7 +339,12 @@ ROWS = (
 DISCOUNT = Part(
     name="discount",
     resource="v1.customer.discount",
-    url="/v1/customers/{id}/discount",
+    urls=MappingProxyType(
+        {
+            "/v1/customers/{id}/discount": CUSTOMER.name,
+            "/v1/subscriptions/{id}/discount": SUBSCRIPTION.name,
+        }
+    ),
     of=CUSTOMER.name,
     owner="customer",
 )

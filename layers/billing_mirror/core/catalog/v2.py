@@ -5,8 +5,8 @@ from types import MappingProxyType
 from .object_type import Listing, Nature, ObjectType, Usage, Via
 
 _TEST_CLOCK = "test_helpers.test_clock"
-_HIDES_CANCELED = MappingProxyType({"servicing_status": "canceled"})
-_HIDES_INACTIVE = MappingProxyType({"active": "false"})
+_HIDES_STATUSES = MappingProxyType({"servicing_status": ("canceled", "paused", "pending")})
+_HIDES_INACTIVE = MappingProxyType({"active": ("false",)})
 
 PROFILE = ObjectType(
     name="v2.billing.profile",
@@ -101,7 +101,14 @@ LICENSE_FEE = ObjectType(
     nature=Nature.PRICING,
     prefix="licf_",
     retrieve="/v2/billing/license_fees/{id}",
-    listings=(Listing(url="/v2/billing/license_fees", doubtful=True),),
+    # Without a filter the list may be refused.
+    listings=(
+        Listing(
+            url="/v2/billing/license_fees",
+            query=MappingProxyType({"licensed_item": "{id}"}),
+            per=LICENSED_ITEM.name,
+        ),
+    ),
     parent="licensed_item",
 )
 
@@ -256,7 +263,7 @@ RATE_CARD_SUBSCRIPTION = ObjectType(
     nature=Nature.ACTIVITY,
     prefix="rcds_",
     retrieve="/v2/billing/rate_card_subscriptions/{id}",
-    listings=(Listing(url="/v2/billing/rate_card_subscriptions", hidden=_HIDES_CANCELED),),
+    listings=(Listing(url="/v2/billing/rate_card_subscriptions", hidden=_HIDES_STATUSES),),
     parent="rate_card",
     customer=Via(path="billing_cadence", type=CADENCE.name),
     status="servicing_status",
@@ -270,7 +277,7 @@ PRICING_PLAN_SUBSCRIPTION = ObjectType(
     nature=Nature.ACTIVITY,
     prefix="bpps_",
     retrieve="/v2/billing/pricing_plan_subscriptions/{id}",
-    listings=(Listing(url="/v2/billing/pricing_plan_subscriptions", hidden=_HIDES_CANCELED),),
+    listings=(Listing(url="/v2/billing/pricing_plan_subscriptions", hidden=_HIDES_STATUSES),),
     parent="pricing_plan",
     customer=Via(path="billing_cadence", type=CADENCE.name),
     status="servicing_status",

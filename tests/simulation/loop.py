@@ -1,0 +1,133 @@
+"""An event loop without a clock and without threads: a seed decides who goes on next, and time only jumps.
+
+Whatever awaits may be overtaken by whatever else is ready. When nobody is ready, it is at once the time of whoever
+wakes next. So a day takes no longer than what is done in it, and one seed is one order of things, on any machine.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from random import Random
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+
+MOST_STEPS = 200_000
+"""Steps after which a schedule is taken to run in circles."""
+
+
+class Endless(AssertionError):
+    """The schedule did not come to an end."""
+
+
+class SimulatedLoop(asyncio.AbstractEventLoop):
+    """As much of a loop as coroutines, futures, tasks, locks and time-outs need."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._ready: list[asyncio.Handle] = []
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = 0
+        self._now = 0.0
+        self.steps = 0
+        self.failure: BaseException | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What the coroutine returns, once it and nothing else has to be waited for."""
+        asyncio._set_running_loop(self)  # noqa: SLF001 - what every loop does, and no public call
+        try:
+            task = self.create_task(coroutine)
+            while not task.done():
+                self._step()
+            return task.result()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
+
+    def _step(self) -> None:
+        if not self._ready:
+            self._jump()
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise Endless("the schedule runs in circles")
+        place = self._random.randrange(len(self._ready))
+        handle = self._ready[place]
+        self._ready[place] = self._ready[-1]
+        self._ready.pop()
+        if not handle.cancelled():
+            handle._run()  # noqa: SLF001 - what every loop does
+        if self.failure is not None:
+            raise self.failure
+
+    def _jump(self) -> None:
+        """On to the next time that somebody waits for."""
+        timers = self._timers
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        if not timers:
+            raise Endless("everybody waits for somebody else")
+        self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            self._ready.append(heapq.heappop(timers)[2])
+
+    # ---- what asyncio asks of a loop
+
+    def time(self) -> float:
+        return self._now
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: Unpack[Arguments],
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: Unpack[Arguments],
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Arguments]], object],
+        *args: Unpack[Arguments],
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._numbers += 1
+        heapq.heappush(self._timers, (when, self._numbers, timer))
+        return timer
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self, coro: Any, *, name: str | None = None, context: Context | None = None  # noqa: ANN401 - asyncio's own
+    ) -> asyncio.Task[Any]:
+        return asyncio.Task(coro, loop=self, name=name, context=context)
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Nothing to do: a cancelled timer is thrown away when its time comes."""
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """A failure that nobody waits for is a failure of the schedule."""
+        error = context.get("exception")
+        self.failure = error if isinstance(error, BaseException) else AssertionError(context.get("message"))
