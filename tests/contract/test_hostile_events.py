@@ -96,7 +96,8 @@ NO_IDS = (
 
 NO_CHOSEN_IDS = (
     "", ".", "..", "...", "/", "/x", "../x", "x/..", "x/../y", "a//b", "%2e%2e", "%2E", "a%2Fb", "a%2fb", "a%00b",
-    "a%5cb", "a\tb", "x_1\n", "a\r\nb", "a\x00b", "a\x7fb", "\x1b[31m", "a\x85b", "a" * 256, "a" * 5000, "a\\b", "..\\x",
+    "a%5cb", "a\tb", "x_1\n", "a\r\nb", "a\x00b", "a\x7fb", "\x1b[31m", "a\x85b", "a" * 256, "a" * 5000, "a\\b",
+    "..\\x",
 )  # fmt: skip
 
 CHOSEN_IDS = (

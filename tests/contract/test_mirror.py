@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from billing_mirror.core import items
+from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject, digest
 from billing_mirror.core.catalog import RECONCILED
 from billing_mirror.core.items import Item, Observation
@@ -36,8 +36,10 @@ def tombstone(one: Subject) -> Item:
     return items.tombstone(observation(), one)
 
 
-async def ids(mirror: Mirror, scope: Scope = TEST, status: str | None = None) -> set[str]:
-    return {identifier async for identifier in mirror.ids(scope, TYPE, status)}
+async def ids(
+    mirror: Mirror, scope: Scope = TEST, *, status: str | None = None, since: float | None = None
+) -> set[str]:
+    return {identifier async for identifier in mirror.ids(scope, TYPE, status=status, since=since)}
 
 
 async def children(mirror: Mirror, parent: str) -> set[str]:
@@ -147,6 +149,35 @@ async def test_ids_are_asked_for_by_status_too(mirror: Mirror) -> None:
     assert await ids(mirror, status="active") == {"rcds_1", "rcds_3"}
     assert await ids(mirror, status="paused") == {"rcds_2"}
     assert await ids(mirror, status="canceled") == set()
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        (times.seconds("2026-11-01T00:00:00.000Z"), {"rcds_1", "rcds_2", "rcds_3"}),
+        (times.seconds("2026-11-02T00:00:00.000Z"), {"rcds_2", "rcds_3"}),
+        (times.seconds("2026-11-02T00:00:00.001Z"), {"rcds_3"}),
+        (times.seconds("2026-11-03T00:00:00.001Z"), set()),
+    ],
+)
+async def test_ids_of_what_was_created_since_a_moment(mirror: Mirror, since: float, expected: set[str]) -> None:
+    for day in (1, 2, 3):
+        one = subject(f"rcds_{day}")
+        await mirror.put(one, 1, item(one, created=f"2026-11-0{day}T00:00:00.000Z"))
+    assert await ids(mirror, since=since) == expected
+    assert await ids(mirror, status="active", since=since) == expected
+    assert await ids(mirror, status="paused", since=since) == set()
+
+
+async def test_a_head_tells_the_members(mirror: Mirror) -> None:
+    card, version = named(TEST, "v2.billing.rate_card", "rcd_1"), named(TEST, "v2.billing.rate_card_version", "rcdv_1")
+    listed: dict[str, tuple[JsonObject, ...]] = {"v2.billing.rate_card_rate": ({"id": "rcdr_2"}, {"id": "rcdr_1"})}
+    seen = Observation(NOW, "v", "req_1", {"id": "rcdv_1", "rate_card_id": "rcd_1"}, "digest", listed)
+    await mirror.put(version, 1, items.item(version, seen, None))
+    await mirror.put(card, 1, items.item(card, observation({"id": "rcd_1"}), None))
+    heads = await mirror.heads([card, version])
+    assert heads[version.key].members == {"v2.billing.rate_card_rate": frozenset({"rcdr_1", "rcdr_2"})}
+    assert heads[card.key].members == {}
 
 
 async def test_an_object_leaves_its_status_with_the_next_write(mirror: Mirror) -> None:

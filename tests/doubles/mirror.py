@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Retryable
-from billing_mirror.core.items import INDEX_COLUMNS, Item
+from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
 from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.subject import Scope, Subject
 
@@ -56,9 +56,11 @@ class MemoryMirror:
         for identifier in self._indexed(scope=str(scope), parent=parent, type=type_name):
             yield identifier
 
-    async def ids(self, scope: Scope, type_name: str, status: str | None = None) -> AsyncIterator[str]:
+    async def ids(
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: float | None = None
+    ) -> AsyncIterator[str]:
         columns = {"status": status} if status else {}
-        for identifier in self._indexed(scope=str(scope), type=type_name, **columns):
+        for identifier in self._indexed(times.iso(since or 0.0), scope=str(scope), type=type_name, **columns):
             yield identifier
 
     async def body(self, subject: Subject) -> JsonObject | None:
@@ -79,11 +81,11 @@ class MemoryMirror:
         held = self.objects.get(subject.key)
         return held is None or _integer(held, "token") < token
 
-    def _indexed(self, **values: str) -> list[str]:
+    def _indexed(self, since: str = "0", **values: str) -> list[str]:
         return [
             str(item["id"])
             for item in self.objects.values()
-            if "created" in item and all(item.get(name) == value for name, value in values.items())
+            if str(item.get("created", "")) >= since and all(item.get(name) == value for name, value in values.items())
         ]
 
     def _require_up(self) -> None:
@@ -101,6 +103,7 @@ def _head(item: Item) -> Head:
         customer=customer if isinstance(customer, str) else None,
         parent=parent if isinstance(parent, str) else None,
         stripe_version=version if isinstance(version, str) else "",
+        members=members_in(item),
     )
 
 

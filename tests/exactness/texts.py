@@ -3,9 +3,11 @@
 import json
 from random import Random
 
+TAME = 0.4
+"""Share of the bodies without a single value that a table could not hold."""
 LONG = 0.004
 """Share of the bodies with a name or a number of thousands of characters."""
-LARGE = 0.005
+LARGE = 0.006
 """Share of the bodies that are hundreds of kilobytes long."""
 DEEP = 0.03
 """Share of the bodies that hold a value about 40 levels deep."""
@@ -28,120 +30,132 @@ NAMES = ("", "id", "amount", "metadata", "unit_amount_decimal", "0", "a.b", "\x0
 STARTS = tuple(plane * 0x10000 for plane in range(17))
 
 
-def body(rng: Random) -> str:
+class Dice(Random):
+    """``tame``: only values that a table holds as they are, so that size and depth alone decide."""
+
+    tame = False
+
+
+def body(seed: str) -> str:
     """The text of an object with about 30 values, sometimes with far more or far deeper."""
-    members = [_member(rng, 0) for _ in range(rng.randrange(1, 16))]
-    members += [f'"{name}":{_column(rng)}' for name in COLUMNS if rng.random() < 0.3]
-    if rng.random() < LONG:
-        members.append(rng.choice((f'"{"k" * 70_000}":0', f'"digits":{_digits(rng, 2500) * 2}')))
-    if rng.random() < DEEP:
-        members.append(_deep(rng))
-    if rng.random() < LARGE:
-        members.append(_large(rng))
-    rng.shuffle(members)
+    dice = Dice(seed)
+    dice.tame = dice.random() < TAME
+    members = [_member(dice, 0) for _ in range(dice.randrange(1, 16))]
+    members += [f'"{name}":{_column(dice)}' for name in COLUMNS if dice.random() < 0.3]
+    if dice.random() < LONG:
+        members.append(dice.choice((f'"{"k" * 70_000}":0', f'"digits":{_digits(dice, 2500) * 2}')))
+    if dice.random() < DEEP:
+        members.append(_deep(dice))
+    if dice.random() < LARGE:
+        members.append(_large(dice))
+    dice.shuffle(members)
     return "{" + ",".join(members) + "}"
 
 
-def _column(rng: Random) -> str:
+def _column(dice: Dice) -> str:
     """Mostly of no use as the key of an index, which takes 1 to 1024 bytes."""
-    if rng.random() < 0.9:
-        return _value(rng, 4)
-    return '"' + rng.choice("kü漢😀") * rng.randrange(250, 1030) + '"'
+    if dice.random() < 0.9:
+        return _value(dice, 4)
+    return '"' + dice.choice("kü漢😀") * dice.randrange(250, 1030) + '"'
 
 
-def _member(rng: Random, level: int) -> str:
-    return f"{_name(rng)}:{_value(rng, level)}"
+def _member(dice: Dice, level: int) -> str:
+    return f"{_name(dice)}:{_value(dice, level)}"
 
 
-def _name(rng: Random) -> str:
-    return _spelled(rng, rng.choice(NAMES)) if rng.random() < 0.3 else _text(rng)
+def _name(dice: Dice) -> str:
+    if dice.tame:
+        return f'"{_plain(dice)}"'
+    return _spelled(dice, dice.choice(NAMES)) if dice.random() < 0.3 else _text(dice)
 
 
-def _value(rng: Random, level: int) -> str:
-    kind = rng.random()
+def _value(dice: Dice, level: int) -> str:
+    kind = dice.random()
     if kind < 0.3:
-        return _number(rng)
+        return _number(dice)
     if kind < 0.62:
-        return _text(rng)
+        return _text(dice)
     if kind < 0.75:
-        return rng.choice(("null", "true", "false", "[]", "{}", '""', "[null]", '[""]', "[[]]", "[{}]"))
+        return dice.choice(("null", "true", "false", "[]", "{}", '""', "[null]", '[""]', "[[]]", "[{}]"))
     if level > 4:
         return "null"
     if kind < 0.88:
-        return "[" + ",".join(_value(rng, level + 1) for _ in range(rng.randrange(4))) + "]"
-    return "{" + ",".join(_member(rng, level + 1) for _ in range(rng.randrange(5))) + "}"
+        return "[" + ",".join(_value(dice, level + 1) for _ in range(dice.randrange(4))) + "]"
+    return "{" + ",".join(_member(dice, level + 1) for _ in range(dice.randrange(5))) + "}"
 
 
-def _number(rng: Random) -> str:
-    kind, sign = rng.random(), rng.choice(("", "", "-"))
+def _number(dice: Dice) -> str:
+    kind, sign = 0.2 + dice.random() * 0.4 if dice.tame else dice.random(), dice.choice(("", "", "-"))
     if kind < 0.2:
-        return rng.choice(NUMBERS)
+        return dice.choice(NUMBERS)
     if kind < 0.4:  # beyond what a float counts one by one
-        return sign + str(rng.randrange(2**53, 2 ** rng.randrange(54, 130)))
+        return sign + str(dice.randrange(2**53, 2 ** dice.randrange(54, 127)))
     if kind < 0.6:
-        return f"{sign}{rng.randrange(10**12)}.{rng.randrange(10**12):012}"
-    digits = _digits(rng, rng.choice((1, 15, 17, 37, 38, 39, 40, 129, 130, 131, rng.randrange(1, 400))))
+        return f"{sign}{dice.randrange(10**12)}.{dice.randrange(10**12):012}"
+    digits = _digits(dice, dice.choice((1, 15, 17, 37, 38, 39, 40, 129, 130, 131, dice.randrange(1, 400))))
     if kind < 0.75:
         return sign + digits
     if kind < 0.85:
-        return f"{sign}{digits[:-1] or '0'}.{digits[-1]}" if rng.random() < 0.5 else f"{sign}0.{digits}"
-    exponent = rng.choice((rng.randrange(-140, 140), rng.randrange(-500, 500), 125 - len(digits), -130, 126))
-    return f"{sign}{digits}{rng.choice(('e', 'E'))}{rng.choice(('', '+')) if exponent >= 0 else ''}{exponent}"
+        return f"{sign}{digits[:-1] or '0'}.{digits[-1]}" if dice.random() < 0.5 else f"{sign}0.{digits}"
+    exponent = dice.choice((dice.randrange(-140, 140), dice.randrange(-500, 500), 125 - len(digits), -130, 126))
+    return f"{sign}{digits}{dice.choice(('e', 'E'))}{dice.choice(('', '+')) if exponent >= 0 else ''}{exponent}"
 
 
-def _digits(rng: Random, length: int) -> str:
+def _digits(dice: Dice, length: int) -> str:
     """So many digits of which the first is no zero; the last ones often are."""
-    digits = str(rng.randrange(10 ** (length - 1), 10**length))
-    zeros = rng.randrange(length) if rng.random() < 0.2 else 0
+    digits = str(dice.randrange(10 ** (length - 1), 10**length))
+    zeros = dice.randrange(length) if dice.random() < 0.2 else 0
     return digits[: length - zeros] + "0" * zeros
 
 
-def _text(rng: Random) -> str:
+def _text(dice: Dice) -> str:
     """A string in quotation marks."""
-    kind = rng.random()
+    kind = dice.random()
     if kind < 0.25:
-        return _spelled(rng, rng.choice(TEXTS))
-    if kind < 0.3:
-        return f'"{rng.choice(HALVES)}{_plain(rng)}"'
+        return _spelled(dice, dice.choice(TEXTS))
+    if kind < 0.3 and not dice.tame:
+        return f'"{dice.choice(HALVES)}{_plain(dice)}"'
     if kind < 0.4:
-        return f'"{rng.randrange(10**9)}.{rng.randrange(10**12):012}"'
+        return f'"{dice.randrange(10**9)}.{dice.randrange(10**12):012}"'
     if kind < 0.6:
-        return f'"{_plain(rng)}"'
-    return _spelled(rng, "".join(_character(rng) for _ in range(rng.randrange(1, 8))))
+        return f'"{_plain(dice)}"'
+    return _spelled(dice, "".join(_character(dice) for _ in range(dice.randrange(1, 8))))
 
 
-def _plain(rng: Random) -> str:
-    return "".join(rng.choices("abcdefghijklmnop_0123456789", k=rng.randrange(1, 12)))
+def _plain(dice: Dice) -> str:
+    return "".join(dice.choices("abcdefghijklmnop_0123456789", k=dice.randrange(1, 12)))
 
 
-def _character(rng: Random) -> str:
+def _character(dice: Dice) -> str:
     """Any character of any plane, halves of surrogate pairs aside."""
-    point = rng.choice(STARTS) + rng.randrange(0x10000)
+    point = dice.choice(STARTS) + dice.randrange(0x10000)
     return chr(point) if not 0xD800 <= point < 0xE000 else "\ue000"
 
 
-def _spelled(rng: Random, text: str) -> str:
+def _spelled(dice: Dice, text: str) -> str:
     """The same string in one of JSON's spellings."""
-    return json.dumps(text, ensure_ascii=rng.random() < 0.5)
+    return json.dumps(text, ensure_ascii=dice.random() < 0.5)
 
 
-def _deep(rng: Random) -> str:
-    levels = rng.choice((26, 27, 28, 29, 30, 31, 40, 60))
-    opening = [rng.choice(("[", '{"":', '{"a":', "[null,")) for _ in range(levels)]
+def _deep(dice: Dice) -> str:
+    levels = dice.choice((26, 27, 28, 29, 30, 31, 40, 60))
+    opening = [dice.choice(("[", '{"a":' if dice.tame else '{"":', '{"a":', "[null,")) for _ in range(levels)]
     closing = "".join("]" if one[0] == "[" else "}" for one in reversed(opening))
-    return f"{_name(rng)}:{''.join(opening)}{_value(rng, 5)}{closing}"
+    return f"{_name(dice)}:{''.join(opening)}{_value(dice, 5)}{closing}"
 
 
-def _large(rng: Random) -> str:
+def _large(dice: Dice) -> str:
     """Up to 500 KB, often close to the 400 KB that an item holds."""
-    size = rng.choice((500_000, rng.randrange(405_000, 415_000), rng.randrange(200_000, 500_000)))
-    kind = rng.random()
+    size = dice.choice(
+        (500_000, dice.randrange(200_000, 500_000), *(dice.randrange(400_000, 414_000) for _ in range(4)))
+    )
+    kind = dice.random()
     if kind < 0.4:
-        return f'"note":"{rng.randbytes(size // 2).hex()}"'
+        return f'"note":"{dice.randbytes(size // 2).hex()}"'
     if kind < 0.6:
         return f'"note":"{"é😀" * (size // 6)}"'
     pieces: list[str] = []
     while size > 0:
-        pieces.append(_value(rng, 1))
+        pieces.append(_value(dice, 1))
         size -= len(pieces[-1]) + 1
     return f'"lines":[{",".join(pieces)}]'

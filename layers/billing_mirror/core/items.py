@@ -62,6 +62,11 @@ class Observation:
         return None if self.body is None or self.body.get("deleted") is True else self.body
 
 
+def look(observation: Observation, subject: Subject) -> Item:
+    """The columns that say when something was looked at whose parts are stored under ids of their own."""
+    return {**_about_fetch(observation), **_about_subject(subject)}
+
+
 def tombstone(observation: Observation, subject: Subject) -> Item:
     """The columns that change when an object is gone: the last known body stays, the index columns go."""
     return {**_about_fetch(observation), **_about_subject(subject), "deleted": True}

@@ -41,8 +41,8 @@ async def pages(row: ObjectType, scope: Scope, world: World) -> AsyncIterator[Pa
             else:
                 async for page in _of_each_owner(row, listing, TYPES[listing.per], scope, world):
                     yield page
-        except NotShown:
-            if not listing.doubtful:
+        except NotShown as error:
+            if not listing.doubtful or isinstance(error.__cause__, Unauthorized):
                 raise
 
 

@@ -38,7 +38,7 @@ async def _pass(row: ObjectType, scope: Scope, world: World, run: Run) -> None:
     listed: set[str] = set()
     unread = False
     async for page in pages(row, scope, world):
-        run.pages += 1
+        run.pages += page.owner is None
         listed.update(identifier for entry in page.entries if (identifier := bodies.text_at(entry, "id")))
         await _compare(row, scope, page, world, run)
         if page.owner is not None and page.problem:

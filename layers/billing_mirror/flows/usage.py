@@ -5,7 +5,7 @@ https://docs.stripe.com/api/billing/meter-event-summary/list
 """
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from billing_mirror.core import body as bodies
@@ -91,9 +91,13 @@ async def _sweep(pair: Pair, scope: Scope, world: World, run: Run) -> None:
         run.drifts.append(Drift(pair.name, Difference.NO_LIST, Resolution.UNRESOLVED, reason=str(error)))
         return
     run.compared += len(listed)
-    version = world.stripe.version(USAGE.api)
-    await _store(subject, token, Observation(fetched_at, version, request_id=""), listed, pair, world, run)
-    await _bury_vanished(subject, token, Observation(fetched_at, version, request_id=""), listed, this_hour, world)
+    seen = Observation(fetched_at, world.stripe.version(USAGE.api), request_id="")
+    last = (await world.mirror.heads([subject])).get(subject.key)
+    # Who claimed in between and never finished may still write what it saw: then no hour may be passed over.
+    undisturbed = last is not None and last.token == token - 1
+    run.written += await _store(subject, token, seen, listed, pair.customer, world, undisturbed=undisturbed)
+    await _bury_vanished(subject, token, seen, listed, this_hour, world)
+    await world.mirror.put(subject, token, items.look(seen, subject))
 
 
 def _hour(pair: Subject, entry: JsonObject) -> str:
@@ -101,23 +105,26 @@ def _hour(pair: Subject, entry: JsonObject) -> str:
 
 
 async def _store(
-    pair_subject: Subject,
+    pair: Subject,
     token: int,
     seen: Observation,
-    listed: dict[str, JsonObject],
-    pair: Pair,
+    listed: Mapping[str, JsonObject],
+    customer: str,
     world: World,
-    run: Run,
-) -> None:
-    subjects = {identifier: replace(pair_subject, id=identifier) for identifier in listed}
+    *,
+    undisturbed: bool,
+) -> int:
+    """Stores the hours that are new or have changed, or all. Answers how many."""
+    subjects = {identifier: replace(pair, id=identifier) for identifier in listed}
     heads = await world.mirror.heads(subjects.values())
-    for identifier, entry in listed.items():
-        head, digest = heads.get(subjects[identifier].key), bodies.digest(entry)
-        # An hour that did not change need not be written, unless somebody else may still write what it was before.
-        if head is None or head.deleted or head.digest != digest or head.token < token - 1:
-            hour = replace(seen, body=entry, digest=digest)
-            await world.mirror.put(subjects[identifier], token, items.item(subjects[identifier], hour, pair.customer))
-            run.written += 1
+    written = 0
+    for identifier, subject in subjects.items():
+        hour = replace(seen, body=listed[identifier], digest=bodies.digest(listed[identifier]))
+        head = heads.get(subject.key)
+        if undisturbed and head is not None and not head.deleted and head.digest == hour.digest:
+            continue
+        written += await world.mirror.put(subject, token, items.item(subject, hour, customer))
+    return written
 
 
 async def _bury_vanished(
@@ -135,8 +142,8 @@ async def _bury_vanished(
 async def _pairs(scope: Scope, world: World) -> AsyncIterator[Pair]:
     """Who is billed by usage now, and whose usage is known and can still change: a last hour comes after the end."""
     async for identifier in world.mirror.ids(scope, USAGE.name, since=world.clock.now() - STILL_CHANGING):
-        meter, customer, _ = identifier.split("/", 2)
-        yield Pair(meter, customer)
+        meter, _, rest = identifier.partition("/")  # a customer's id that people have chosen may have slashes
+        yield Pair(meter, rest.rpartition("/")[0])
     known = _Meters(scope, world)
     for row in BILLED_BY_USAGE:
         for status in row.usage.statuses if row.usage else ():

@@ -1,6 +1,7 @@
 """Where a page of Stripe's and the mirror differ."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,11 @@ from hypothesis import strategies as st
 
 from billing_mirror.core import body
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.drift import CAUSELESS, Difference, compare
+from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.drift import CAUSELESS, Difference, compare, digest
 from billing_mirror.core.known import Head
+
+ROW = TYPES["v2.billing.rate_card_subscription"]
 
 
 def entry(identifier: str, status: str = "active") -> JsonObject:
@@ -21,33 +25,33 @@ def head(mirrored: JsonObject, *, deleted: bool = False, version: str = "") -> H
 
 
 def test_a_listed_object_that_was_never_seen_is_missing() -> None:
-    assert compare([entry("a")], {}) == {"a": Difference.MISSING}
+    assert compare(ROW, [entry("a")], {}) == {"a": Difference.MISSING}
 
 
 def test_a_listed_object_that_the_mirror_holds_for_gone_is_missing() -> None:
-    assert compare([entry("a")], {"a": head(entry("a"), deleted=True)}) == {"a": Difference.MISSING}
+    assert compare(ROW, [entry("a")], {"a": head(entry("a"), deleted=True)}) == {"a": Difference.MISSING}
 
 
 def test_a_listed_object_with_another_body_is_different() -> None:
-    assert compare([entry("a", "canceled")], {"a": head(entry("a"))}) == {"a": Difference.DIFFERENT}
+    assert compare(ROW, [entry("a", "canceled")], {"a": head(entry("a"))}) == {"a": Difference.DIFFERENT}
 
 
 def test_equal_bodies_written_differently_are_no_difference() -> None:
     mirrored: JsonObject = {"id": "a", "n": 1, "m": {}}
     listed: JsonObject = {"m": {"x": None}, "gone": None, "n": Decimal("1.0"), "id": "a"}
-    assert compare([listed], {"a": head(mirrored)}) == {}
+    assert compare(ROW, [listed], {"a": head(mirrored)}) == {}
 
 
 def test_the_object_that_another_head_belongs_to_does_not_matter() -> None:
-    assert compare([entry("a")], {"b": head(entry("a"))}) == {"a": Difference.MISSING}
+    assert compare(ROW, [entry("a")], {"b": head(entry("a"))}) == {"a": Difference.MISSING}
 
 
 def test_an_entry_without_an_id_is_nothing_that_can_be_compared() -> None:
-    assert compare([{"object": "x"}, {"id": ""}, {"id": 1}], {}) == {}
+    assert compare(ROW, [{"object": "x"}, {"id": ""}, {"id": 1}], {}) == {}
 
 
 def test_heads_that_a_page_does_not_show_are_not_its_business() -> None:
-    assert compare([], {"a": head(entry("a"))}) == {}
+    assert compare(ROW, [], {"a": head(entry("a"))}) == {}
 
 
 STATUSES = st.sampled_from(["active", "paused", "canceled"])
@@ -57,13 +61,13 @@ SIDE = st.dictionaries(st.sampled_from("abcdef"), STATUSES)
 @given(SIDE, SIDE)
 def test_exactly_the_objects_that_differ_are_found(stripe: dict[str, str], mirror: dict[str, str]) -> None:
     heads = {identifier: head(entry(identifier, status)) for identifier, status in mirror.items()}
-    found = compare([entry(identifier, status) for identifier, status in stripe.items()], heads)
+    found = compare(ROW, [entry(identifier, status) for identifier, status in stripe.items()], heads)
     assert found.keys() == {name for name, status in stripe.items() if mirror.get(name) != status}
     assert {name for name, kind in found.items() if kind is Difference.MISSING} == stripe.keys() - mirror.keys()
 
 
 def test_a_notice_of_deletion_agrees_with_a_tombstone() -> None:
-    assert compare([{"id": "cus_1", "deleted": True}], {"cus_1": Head(2, 0.0, "d", deleted=True)}) == {}
+    assert compare(ROW, [{"id": "cus_1", "deleted": True}], {"cus_1": Head(2, 0.0, "d", deleted=True)}) == {}
 
 
 class TestAnotherVersion:
@@ -72,20 +76,40 @@ class TestAnotherVersion:
     @pytest.mark.parametrize("status", ["active", "canceled"])
     def test_is_outdated_whether_the_body_differs_or_not(self, status: str) -> None:
         heads = {"a": head(entry("a"), version="2025-01-01.ga")}
-        assert compare([entry("a", status)], heads, "2026-01-01.ga") == {"a": Difference.OUTDATED}
+        assert compare(ROW, [entry("a", status)], heads, "2026-01-01.ga") == {"a": Difference.OUTDATED}
 
     def test_of_the_same_name_is_compared_as_ever(self) -> None:
         heads = {name: head(entry(name), version="2026-01-01.ga") for name in ("a", "b")}
         listed = [entry("a"), entry("b", "canceled")]
-        assert compare(listed, heads, "2026-01-01.ga") == {"b": Difference.DIFFERENT}
+        assert compare(ROW, listed, heads, "2026-01-01.ga") == {"b": Difference.DIFFERENT}
 
     def test_does_not_matter_to_who_does_not_ask(self) -> None:
-        assert compare([entry("a")], {"a": head(entry("a"), version="2025-01-01.ga")}) == {}
+        assert compare(ROW, [entry("a")], {"a": head(entry("a"), version="2025-01-01.ga")}) == {}
 
     def test_of_what_is_held_for_gone_is_still_missing(self) -> None:
         heads = {"a": head(entry("a"), deleted=True, version="2025-01-01.ga")}
-        assert compare([entry("a")], heads, "2026-01-01.ga") == {"a": Difference.MISSING}
+        assert compare(ROW, [entry("a")], heads, "2026-01-01.ga") == {"a": Difference.MISSING}
 
 
 def test_only_what_nothing_speaks_against_is_looked_at_without_a_cause() -> None:
     assert {Difference.OUTDATED, Difference.NO_LIST} == CAUSELESS
+
+
+class TestVolatileMembers:
+    """Links that expire are other ones in each answer."""
+
+    INVOICE = TYPES["invoice"]
+    ONE: ClassVar[JsonObject] = {"id": "in_1", "status": "open", "invoice_pdf": "https://pay/1", "lines": {}}
+
+    def test_do_not_make_two_answers_differ(self) -> None:
+        other: JsonObject = {**self.ONE, "invoice_pdf": "https://pay/2", "hosted_invoice_url": "https://pay/3"}
+        assert digest(self.INVOICE, self.ONE) == digest(self.INVOICE, other)
+
+    def test_are_all_that_is_left_out(self) -> None:
+        assert digest(self.INVOICE, self.ONE) != digest(self.INVOICE, {**self.ONE, "status": "paid"})
+        assert digest(ROW, self.ONE) == body.digest(self.ONE) != digest(self.INVOICE, self.ONE)
+
+    def test_do_not_make_a_listed_object_different(self) -> None:
+        held = Head(1, 0.0, digest(self.INVOICE, self.ONE))
+        listed: JsonObject = {**self.ONE, "invoice_pdf": "https://pay/2"}
+        assert compare(self.INVOICE, [listed], {"in_1": held}) == {}

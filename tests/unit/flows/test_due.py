@@ -15,10 +15,10 @@ HOURLY, DAILY, WEEKLY = TYPES["v2.billing.rate_card_subscription"], TYPES["custo
 
 
 async def was_passed(
-    house: House, row: ObjectType, ago: float, *, complete: bool = True, refused: bool = False
+    house: House, row: ObjectType, ago: float, *, complete: bool = True, refused: bool = False, **counts: int
 ) -> None:
     started = house.clock.now() - ago
-    entry: Item = {"started_at": times.iso(started), "complete": complete, "refused": refused}
+    entry: Item = {"started_at": times.iso(started), "complete": complete, "refused": refused, **counts}
     await house.mirror.record(Scope(livemode=False), f"run:{row.name}", started, entry)
 
 
@@ -37,7 +37,7 @@ async def test_what_was_never_passed_is_due_in_the_order_of_the_catalog(house: H
 
 @pytest.mark.parametrize("row", [HOURLY, DAILY, WEEKLY], ids=lambda row: row.name)
 async def test_a_type_is_due_when_its_hours_are_over(house: House, row: ObjectType) -> None:
-    await was_passed(house, row, row.reconciled_after * HOUR - 600)
+    await was_passed(house, row, row.reconciled_after * HOUR - 2400)
     assert await names(house, row) == []
     house.clock.advance(600)
     assert await names(house, row) == [row.name]
@@ -86,6 +86,27 @@ async def test_what_is_due_each_hour_comes_before_all_that(house: House) -> None
     await was_passed(house, HOURLY, HOUR)
     await was_passed(house, DAILY, 50 * HOUR)
     assert await names(house, DAILY, HOURLY, WEEKLY) == [HOURLY.name, WEEKLY.name, DAILY.name]
+
+
+@pytest.mark.parametrize("count", ["unresolved", "in_flight"])
+async def test_what_was_left_open_is_looked_at_again_after_an_hour(house: House, count: str) -> None:
+    left = {"unresolved": 0, "in_flight": 0, count: 1}
+    await was_passed(house, WEEKLY, 0, unresolved=left["unresolved"], in_flight=left["in_flight"])
+    assert await names(house, WEEKLY) == []
+    house.clock.advance(HOUR)
+    assert await names(house, WEEKLY) == [WEEKLY.name]
+
+
+async def test_an_hourly_pass_that_does_not_end_keeps_no_others_from_theirs(house: House) -> None:
+    await was_passed(house, HOURLY, 1200, complete=False)
+    await was_passed(house, DAILY, 30 * HOUR)
+    assert await names(house, HOURLY, DAILY) == [DAILY.name, HOURLY.name]
+
+
+async def test_while_the_table_does_not_answer_everything_is_due(house: House) -> None:
+    await was_passed(house, DAILY, 60)
+    house.mirror.down = True
+    assert await names(house, DAILY) == [DAILY.name]
 
 
 async def test_passes_of_the_other_mode_do_not_count(house: House) -> None:

@@ -6,7 +6,7 @@ from billing_mirror.core import body as bodies
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Refused, Unauthorized
+from billing_mirror.core.errors import Gone, Refused, Unauthorized
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.run import Drift, Resolution, Run
 from billing_mirror.core.subject import Scope, named
@@ -24,12 +24,16 @@ def thing(type_name: str, identifier: str, **fields: bodies.Json) -> JsonObject:
     return {"id": identifier, "object": type_name, "created": 1_600_000_000, "livemode": False, **fields}
 
 
-async def mirror(house: House, body: JsonObject, *, parent: str | None = None, **about: str) -> None:
+async def mirror(
+    house: House, body: JsonObject, *, parent: str | None = None, members: tuple[JsonObject, ...] = (), **about: str
+) -> None:
     """Has the mirror hold an object as Stripe shows it."""
     subject = named(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
     house.stripe.objects.setdefault(subject.path, body)
     api = VERSION_OF["v2" if subject.type.startswith("v2.billing") else "v1"]
-    seen = Observation(house.clock.now(), about.get("stripe_version", api), "req_1", body, bodies.digest(body))
+    listed = {str(one["object"]): (one,) for one in members}
+    version_of = about.get("stripe_version", api)
+    seen = Observation(house.clock.now(), version_of, "req_1", body, bodies.digest(body), listed)
     token = await house.mirror.claim(subject, 0.0)
     await house.mirror.put(subject, token, item(subject, seen, about.get("customer")))
 
@@ -44,7 +48,7 @@ class TestAListForEachOwner:
     RATES = "/v2/billing/rate_cards/rcd_1/rates"
 
     async def test_is_asked_for_with_the_owner_and_the_parent_of_the_owner(self, house: House) -> None:
-        await mirror(house, version("rcdv_1"), parent="rcd_1")
+        await mirror(house, version("rcdv_1"), parent="rcd_1", members=(rate(),))
         await mirror(house, version("rcdv_2", rate_card_id="rcd_2"), parent="rcd_2")
         house.stripe.objects[f"{self.RATES}/rcdr_1"] = rate()
         house.stripe.lists = {
@@ -104,11 +108,34 @@ class TestAListForEachOwner:
             ("cus_1", "cus_2"), Resolution.REPAIRED
         )
 
-    async def test_that_is_refused_ends_the_pass(self, house: House) -> None:
+    async def test_that_is_other_than_its_owner_has_it_has_the_owner_looked_at(self, house: House) -> None:
+        """Else the members that are kept with a version would stay wrong: its body does not show them."""
         await mirror(house, version(), parent="rcd_1")
+        await mirror(house, rate(), parent="rcd_1")
+        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
+        run = await passed(house, "v2.billing.rate_card_rate")
+        assert [(drift.id, drift.resolution) for drift in run.drifts] == [("rcdv_1", Resolution.REPAIRED)]
+        assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+
+    async def test_that_is_refused_is_told_and_keeps_no_other_list_from_being_read(self, house: House) -> None:
+        for name in ("rcdv_1", "rcdv_2"):
+            await mirror(house, version(name), parent="rcd_1")
+        await mirror(house, rate("rcdr_9"), parent="rcd_1")
+        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
         house.stripe.failures = [Refused("Stripe answered 400")]
         run = await passed(house, "v2.billing.rate_card_rate")
-        assert (run.complete, run.refused, run.reason) == (False, True, "Stripe answered 400")
+        assert (run.complete, len(house.stripe.asked)) == (True, 2), "what no list shows may be in the one refused"
+        assert [(drift.id, drift.resolution, drift.reason) for drift in run.drifts] == [
+            ("rcdv_1", Resolution.UNRESOLVED, "Stripe answered 400")
+        ]
+
+    async def test_that_our_key_may_not_read_ends_the_pass_and_is_asked_for_again_at_the_next_tick(
+        self, house: House
+    ) -> None:
+        await mirror(house, version(), parent="rcd_1")
+        house.stripe.failures = [Unauthorized("Stripe answered 403")]
+        run = await passed(house, "v2.billing.rate_card_rate")
+        assert (run.complete, run.refused, run.reason) == (False, False, "Stripe answered 403")
 
 
 class TestAPlainList:
@@ -175,6 +202,21 @@ class TestAPlainList:
         house.stripe.lists[f"/v1/customers?{CUSTOMERS_SHOWN}"] = [gone]
         assert [drift.resolution for drift in (await passed(house, "customer")).drifts] == [Resolution.REPAIRED]
         assert (await passed(house, "customer")).drifts == []
+
+    @pytest.mark.parametrize("error", [Refused("Stripe answered 400"), Gone("nothing there")])
+    async def test_that_the_account_does_not_have_is_told(self, house: House, error: Exception) -> None:
+        house.stripe.failures = [error]
+        run = await passed(house, "tax_rate")
+        assert (run.complete, run.refused, run.reason) == (False, True, str(error))
+
+    async def test_that_shows_an_object_twice_has_it_looked_at_once(self, house: House) -> None:
+        house.stripe.page_size = 1
+        house.stripe.objects["/v1/tax_rates/txr_1"] = thing("tax_rate", "txr_1", active=True)
+        behind = thing("tax_rate", "txr_1", active=False)
+        house.stripe.lists["/v1/tax_rates"] = [behind, thing("tax_rate", "txr_2"), behind]
+        house.stripe.objects["/v1/tax_rates/txr_2"] = thing("tax_rate", "txr_2")
+        await passed(house, "tax_rate")
+        assert house.stripe.paths.count("/v1/tax_rates/txr_1") == 1
 
 
 class TestAHiddenList:

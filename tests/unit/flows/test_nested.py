@@ -104,6 +104,19 @@ async def test_the_rates_of_a_new_version_are_read_once_more(house: House) -> No
     assert house.queue.waiting == []
 
 
+async def test_a_look_meanwhile_does_not_save_the_rates_from_being_read_once_more(house: House) -> None:
+    """It may have come too early as well."""
+    house.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
+    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    house.clock.advance(40)
+    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
+    house.clock.advance(21)
+    await house.work()
+    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+
+
 async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> None:
     await _with_two_rates(house)
     await house.work()

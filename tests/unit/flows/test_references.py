@@ -68,15 +68,29 @@ async def test_a_component_that_names_none_asks_for_none(house: House) -> None:
     assert (house.queue.waiting, house.stripe.paths) == ([], [COMPONENT])
 
 
-async def test_one_that_is_gone_is_not_asked_for_each_time(house: House) -> None:
+async def test_one_that_stripe_does_not_show_yet_is_waited_for(house: House) -> None:
     stock(house)
-    del house.stripe.objects[ACTION]
+    action = house.stripe.objects.pop(ACTION)
     await house.deliver(created(component()))
     [ended] = await house.work()
-    assert ended.outcome is Outcome.REMOVED
+    assert ended.outcome is Outcome.POSTPONED
+    house.stripe.objects[ACTION] = action
+    house.clock.advance(10)
+    [ended] = await house.work()
+    assert ended.outcome is Outcome.STORED
+
+
+async def test_one_that_is_gone_is_looked_for_again_only_when_it_is_named_again(house: House) -> None:
+    stock(house)
+    action = house.stripe.objects.pop(ACTION)
+    await house.deliver(created(component()))
     house.clock.advance(100)
+    [ended] = await house.work()
+    assert (ended.outcome, house.queue.waiting) == (Outcome.REMOVED, [])
+    house.stripe.objects[ACTION] = action
     await house.deliver(created(component("bppc_2")))
-    assert house.stripe.paths.count(ACTION) == 1
+    await house.work()
+    assert "deleted" not in house.item("svca_1")
 
 
 async def test_what_a_cadence_names_is_fetched_even_if_the_cadence_was_only_asked_for_a_customer(house: House) -> None:
