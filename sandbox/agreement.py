@@ -12,7 +12,6 @@ from billing_mirror.core.body import JsonObject, differing
 from billing_mirror.core.items import OBJECT, Item
 from sandbox.stripe_stand_in.client import StandIn
 
-
 KEPT = frozenset({catalog.USAGE.name, *(row.name for row in catalog.EVENTS.values())})
 """Types of what Stripe has told once and shows in no object: the stand-in lists none to compare with."""
 

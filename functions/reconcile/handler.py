@@ -49,10 +49,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
 
 def _asked(event: dict[str, Any]) -> list[ObjectType]:
     rows = {row.name: row for row in (*RECONCILED, USAGE)}
-    unknown = [name for name in event.get("types", []) if name not in rows]
+    names = event.get("types") or []
+    unknown = [name for name in names if name not in rows]
     if unknown:
         raise BadSetting(f"{unknown[0]} is no type that reconcile knows; nothing was started")
-    return [rows[name] for name in event.get("types", [])]
+    return [rows[name] for name in names]
 
 
 def _due() -> list[ObjectType]:

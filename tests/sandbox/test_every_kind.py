@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_usage_that_stripe_rejected_is_kept_with_the_reason(bundle: Bundle) -> N
     reports = [bundle.stripe.meter_error(meter), bundle.stripe.meter_error()]
     [row] = {row.name for row in EVENTS.values()}
     for report in reports:
-        found = eventually(lambda report=report: bundle.reader.get(report))
+        found = eventually(partial(bundle.reader.get, report))
         assert found is not None
         assert found.type == row
         assert "reason" in str(found.body["data"])
@@ -136,7 +137,7 @@ def test_two_accounts_may_have_objects_of_the_same_id(bundle: Bundle) -> None:
     for context in contexts:
         scope = f"test/{context}" if context else "test"
         reader = Reader(bundle.endpoints.table, scope=scope, client=bundle.dynamodb)
-        found = eventually(lambda reader=reader: reader.get(identifier))
+        found = eventually(partial(reader.get, identifier))
         assert found is not None
         assert found.body["name"] == f"of {context}"
 

@@ -36,14 +36,15 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """What the coroutine returns, once it and nothing else has to be waited for."""
-        asyncio._set_running_loop(self)  # noqa: SLF001 - what every loop does, and no public call
+        asyncio._set_running_loop(self)
         try:
             task = self.create_task(coroutine)
             while not task.done():
                 self._step()
-            return task.result()
+            result: T = task.result()
+            return result
         finally:
-            asyncio._set_running_loop(None)  # noqa: SLF001
+            asyncio._set_running_loop(None)
 
     def _step(self) -> None:
         if not self._ready:
@@ -56,7 +57,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._ready[place] = self._ready[-1]
         self._ready.pop()
         if not handle.cancelled():
-            handle._run()  # noqa: SLF001 - what every loop does
+            handle._run()
         if self.failure is not None:
             raise self.failure
 
@@ -79,7 +80,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_soon(
         self,
         callback: Callable[[Unpack[Arguments]], object],
-        *args: Unpack[Arguments],
+        *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
@@ -90,7 +91,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self,
         delay: float,
         callback: Callable[[Unpack[Arguments]], object],
-        *args: Unpack[Arguments],
+        *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self._now + delay, callback, *args, context=context)
@@ -99,7 +100,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self,
         when: float,
         callback: Callable[[Unpack[Arguments]], object],
-        *args: Unpack[Arguments],
+        *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         timer = asyncio.TimerHandle(when, callback, args, self, context)
@@ -111,7 +112,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return asyncio.Future(loop=self)
 
     def create_task(
-        self, coro: Any, *, name: str | None = None, context: Context | None = None  # noqa: ANN401 - asyncio's own
+        self,
+        coro: Any,  # noqa: ANN401 - asyncio's own
+        *,
+        name: str | None = None,
+        context: Context | None = None,
     ) -> asyncio.Task[Any]:
         return asyncio.Task(coro, loop=self, name=name, context=context)
 

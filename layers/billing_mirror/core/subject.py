@@ -190,6 +190,8 @@ def _generic(scope: Scope, related: RelatedObject) -> Subject:
     url = related.url or ""
     if len(url) > LONGEST_PATH:
         raise Refused("the related object's URL is too long")
+    if any(_found(url, row.retrieve) for row in catalog.TYPES.values()):
+        raise Refused("the related object's URL is that of another type")
     if related.id is None and _PLAIN_SINGLETON.fullmatch(url):
         return Subject(scope, catalog.generic(related.type, url), url)
     plain = _PLAIN_URL.fullmatch(url)
@@ -228,9 +230,13 @@ def _parent_in_url(row: ObjectType, related: RelatedObject) -> str | None:
 def _matched(url: str, shapes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     """The shape that a URL has, and what is in its places."""
     for shape in shapes:
-        pattern = re.escape(shape)
-        for name in ("id", "parent"):
-            pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>[^/]+)")
-        if found := re.fullmatch(pattern, url):
+        if found := _found(url, shape):
             return shape, found.groupdict()
     raise Refused("the related object's URL is not the URL of its type and id")
+
+
+def _found(url: str, shape: str) -> re.Match[str] | None:
+    pattern = re.escape(shape)
+    for name in ("id", "parent"):
+        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>[^/]+)")
+    return re.fullmatch(pattern, url)

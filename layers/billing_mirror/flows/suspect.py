@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from billing_mirror.core import body, catalog
 from billing_mirror.core.drift import compare
+from billing_mirror.core.errors import Refused
 from billing_mirror.core.items import Observation
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Suspicion, write_message
@@ -42,11 +44,11 @@ def _changed_with(subject: Subject, observation: Observation, head: Head | None)
 
 async def _not_yet_mirrored(subject: Subject, observation: Observation, mirror: Mirror) -> list[Subject]:
     """The objects that this one names, of types whose births Stripe may not announce."""
-    named = [
-        subject.beside(reference.type, identifier)
-        for reference in subject.row.references
-        if (identifier := body.text_at(observation.live, reference.path))
-    ]
+    named: list[Subject] = []
+    for reference in subject.row.references:
+        if identifier := body.text_at(observation.live, reference.path):
+            with suppress(Refused):  # what was fetched is stored all the same
+                named.append(subject.beside(reference.type, identifier))
     known = await mirror.heads(named) if named else {}
     return [one for one in named if one.key not in known or known[one.key].deleted]
 

@@ -13,7 +13,7 @@ from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import BILLED_BY_USAGE, USAGE, ObjectType
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Gone, Refused, Unauthorized
+from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.run import Drift, Resolution, Run
 from billing_mirror.core.subject import Scope, Subject, fill, named
@@ -87,7 +87,7 @@ async def _sweep(pair: Pair, scope: Scope, world: World, run: Run) -> None:
         return  # the meter or the customer is no more: nothing of it can change
     except Unauthorized:
         raise
-    except Refused as error:
+    except (Refused, Retryable) as error:
         run.drifts.append(Drift(pair.name, Difference.NO_LIST, Resolution.UNRESOLVED, reason=str(error)))
         return
     run.compared += len(listed)

@@ -121,4 +121,5 @@ async def test_what_reconcile_finds_has_its_references_fetched_too(house: House)
 async def test_a_hostile_reference_is_not_followed(house: House, hostile: str) -> None:
     house.stripe.objects[COMPONENT] = component(action=hostile)
     [ended] = await house.deliver(created(component()))
-    assert (ended.outcome, house.stripe.paths) == (Outcome.QUARANTINED, [COMPONENT])
+    assert (ended.outcome, house.stripe.paths) == (Outcome.STORED, [COMPONENT])
+    assert house.queue.waiting == []

@@ -310,15 +310,25 @@ async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(
     assert "deleted" not in house.item(at("mtr_1", "cus_1", 1))
 
 
-@pytest.mark.parametrize("error", [Unauthorized("Stripe answered 403"), Retryable("Stripe answered 503")])
-async def test_a_sweep_that_cannot_go_on_says_why(stocked: House, error: Exception) -> None:
+async def failing(house: House, error: Exception) -> Run:
     async def fail(_: str) -> None:
         raise error
 
-    stocked.stripe.before_answer = fail
-    run = await swept(stocked)
-    assert (run.complete, run.reason, run.next) == (False, str(error), "mtr_1/cus_1")
-    assert hours(stocked) == {}
+    house.stripe.before_answer = fail
+    run = await swept(house)
+    assert hours(house) == {}
+    return run
+
+
+async def test_a_key_that_may_not_read_usage_ends_the_sweep(stocked: House) -> None:
+    run = await failing(stocked, Unauthorized("Stripe answered 403"))
+    assert (run.complete, run.reason, run.next) == (False, "Stripe answered 403", "mtr_1/cus_1")
+
+
+async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_others(stocked: House) -> None:
+    run = await failing(stocked, Retryable("Stripe answered 503"))
+    assert (run.complete, run.next) == (True, "")
+    assert [drift.reason for drift in run.ended(Resolution.UNRESOLVED)] == ["Stripe answered 503"]
 
 
 async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(house: House) -> None:
