@@ -12,9 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from billing_mirror.core.catalog import RECONCILED
 from sandbox import report
-from sandbox.business import Business
+from sandbox.business import SUBSCRIPTION, Business
 from sandbox.leash import end_in_order
 from sandbox.observer import Observer
 from sandbox.stack import running_sandbox
@@ -79,7 +78,7 @@ def _story(observer: Observer, console: Console, status: Status) -> bool:
     noticed = [difference.id for difference in behind.differences] == [lost]
     console.print(f"{report.mark(noticed)} an event was lost on purpose: the table {report.verdict(behind)}")
     status.update("Reconciling ...")
-    run = observer.reconcile(RECONCILED[0].name)
+    run = observer.reconcile(SUBSCRIPTION)
     final = observer.agreement()
     console.print(f"{report.mark(final.holds)} reconcile has looked: the table {report.verdict(final)}\n")
 

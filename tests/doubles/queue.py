@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 
 from billing_mirror.core.errors import Retryable
 from billing_mirror.flows.batch import Received
-
-from .clock import ManualClock
+from billing_mirror.flows.ports import Clock
 
 
 @dataclass
@@ -22,7 +21,7 @@ class Waiting:
 class MemoryQueue:
     """Implements ``flows.ports.Queue``, and what SQS does on the other side of it."""
 
-    clock: ManualClock
+    clock: Clock
     visibility: float = 400.0
     waiting: list[Waiting] = field(default_factory=list)
     quarantined: list[tuple[str, str]] = field(default_factory=list)

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from billing_mirror.core.body import canonical
-from billing_mirror.core.catalog import RECONCILED
 from tests.template_file import ROOT
 
 from .conftest import Bundle, Quarantined, Shop, dump, eventually, subscription_event
 
-SUBSCRIPTION = RECONCILED[0].name
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
 RATE = "v2.billing.rate_card_rate"
 CANARY = "canary-in-a-body"
 

@@ -67,6 +67,8 @@ class Suspicion(_Message):
     parent: Id | None = None
     not_before: float = 0.0
     """Seconds since 1970: what was fetched before then does not answer it."""
+    unlisted: bool = False
+    """Whether a list that should show the object does not: then it is probably gone."""
 
 
 Message = Notification | Suspicion

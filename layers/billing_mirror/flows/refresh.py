@@ -6,7 +6,7 @@ claim, fetch, apply. Every message ends in exactly one :class:`Outcome`.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.core import known
@@ -75,7 +75,7 @@ async def _refresh_all(groups: Sequence[list[Task]], desk: Desk, deadline: float
     places = asyncio.Semaphore(AT_ONCE)
     verdicts = await asyncio.gather(
         *(
-            _in_turn(places, _bounded(tasks, subject, heads.get(subject.key), desk, deadline))
+            _bounded(tasks, subject, heads.get(subject.key), desk, deadline, places)
             for tasks, subject in zip(groups, subjects, strict=True)
         )
     )
@@ -84,24 +84,22 @@ async def _refresh_all(groups: Sequence[list[Task]], desk: Desk, deadline: float
     }
 
 
-async def _in_turn(places: asyncio.Semaphore, work: Coroutine[None, None, Verdict]) -> Verdict:
-    async with places:
-        return await work
-
-
-async def _bounded(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk, deadline: float) -> Verdict:
+async def _bounded(
+    tasks: list[Task], subject: Subject, head: Head | None, desk: Desk, deadline: float, places: asyncio.Semaphore
+) -> Verdict:
     clock = desk.world.clock
-    left = deadline - clock.now()
-    if left <= 0:
-        return OUT_OF_TIME
-    try:
-        async with asyncio.timeout(left):
-            outcome = await _refresh_one(tasks, subject, head, desk)
-        return outcome, clock.now()
-    except TimeoutError:
-        return OUT_OF_TIME
-    except Exception as error:  # noqa: BLE001 - one subject's failure must not take its neighbours along
-        return error
+    async with places:
+        left = deadline - clock.now()
+        if left <= 0:
+            return OUT_OF_TIME
+        try:
+            async with asyncio.timeout(left):
+                outcome = await _refresh_one(tasks, subject, head, desk)
+            return outcome, clock.now()
+        except TimeoutError:
+            return OUT_OF_TIME
+        except Exception as error:  # noqa: BLE001 - one subject's failure must not take its neighbours along
+            return error
 
 
 async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk) -> Outcome:
@@ -111,8 +109,8 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     event = next((task.message.id for task in tasks if isinstance(task.message, Notification)), None)
     now = desk.world.clock.now()
     token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
-    if observation.live is None and _may_appear_yet(tasks, head, observation.fetched_at):
-        raise Retryable("Stripe does not show the new object yet")
+    if observation.live is None and _may_appear_yet(tasks, observation.fetched_at):
+        raise Retryable("Stripe does not show the object, or not yet")
     return await apply(desk.world, subject, token, observation, head)
 
 
@@ -132,16 +130,23 @@ def _told_at(task: Task) -> float:
     return max(task.received.sent_at, message.not_before) if isinstance(message, Suspicion) else task.received.sent_at
 
 
-def _may_appear_yet(tasks: list[Task], head: Head | None, now: float) -> bool:
-    """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone."""
-    return any(_is_news(task, head) and abs(now - _happened_at(task)) < READ_LAG for task in tasks)
+def _may_appear_yet(tasks: list[Task], now: float) -> bool:
+    """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone.
+
+    Having been shown before is no proof: one replica may be behind another.
+    """
+    young = [task for task in tasks if abs(now - _happened_at(task)) < READ_LAG]
+    return any(_tells_of(task, ".created") for task in young) or (
+        bool(young) and not any(_tells_of(task, ".deleted") or _is_unlisted(task) for task in tasks)
+    )
 
 
-def _is_news(task: Task, head: Head | None) -> bool:
-    """Whether a message may be the first that tells of its object."""
-    if isinstance(task.message, Notification) and task.message.type.endswith((".created", ".deleted")):
-        return task.message.type.endswith(".created")
-    return head is None
+def _tells_of(task: Task, ending: str) -> bool:
+    return isinstance(task.message, Notification) and task.message.type.endswith(ending)
+
+
+def _is_unlisted(task: Task) -> bool:
+    return isinstance(task.message, Suspicion) and task.message.unlisted
 
 
 def _happened_at(task: Task) -> float:

@@ -19,18 +19,16 @@ async def send_suspicions(
     subject: Subject, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
-    suspects = [*_changed_with(subject, observation, head), *await _not_yet_mirrored(subject, observation, mirror)]
-    async for member in _differing_members(subject, observation, head, mirror):
-        suspects.append(member)
-    await asyncio.gather(*(_send(_suspicion(suspect), suspect, queue) for suspect in suspects))
+    named = [*_changed_with(subject, observation, head), *await _not_yet_mirrored(subject, observation, mirror)]
+    suspicions = [_suspicion(suspect) for suspect in named]
+    async for suspicion in _differing_members(subject, observation, head, mirror):
+        suspicions.append(suspicion)
+    group = f"{subject.scope}:repair"
+    await asyncio.gather(*(queue.send(write_message(suspicion), group=group) for suspicion in suspicions))
     if observation.listed and head is None:
         # The lists of a new object may still lack what belongs to it: they are read once more.
         later = _suspicion(subject, not_before=observation.fetched_at + READ_LAG)
-        await _send(later, subject, queue, delay=int(READ_LAG))
-
-
-async def _send(suspicion: Suspicion, suspect: Subject, queue: Queue, *, delay: int = 0) -> None:
-    await queue.send(write_message(suspicion), group=f"{suspect.scope}:repair", delay=delay)
+        await queue.send(write_message(later), group=group, delay=int(READ_LAG))
 
 
 def _changed_with(subject: Subject, observation: Observation, head: Head | None) -> list[Subject]:
@@ -55,7 +53,7 @@ async def _not_yet_mirrored(subject: Subject, observation: Observation, mirror: 
 
 async def _differing_members(
     subject: Subject, observation: Observation, head: Head | None, mirror: Mirror
-) -> AsyncIterator[Subject]:
+) -> AsyncIterator[Suspicion]:
     """The objects that the subject's lists show otherwise than the mirror does."""
     for type_name, listed in observation.listed.items():
         listing = catalog.TYPES[type_name].listing_per(subject.type)
@@ -68,16 +66,16 @@ async def _differing_members(
         heads = await mirror.heads(members.values())
         by_id = {identifier: heads[member.key] for identifier, member in members.items() if member.key in heads}
         for identifier in compare(catalog.TYPES[type_name], listed, by_id):
-            yield members[identifier]
+            yield _suspicion(members[identifier])
         # What a list has lacked before, it need not lack again: of many versions each has its own rates.
         lacks_more = head is None or head.members.get(type_name) != members.keys()
         if parent is not None and lacks_more:
             async for identifier in mirror.children(subject.scope, parent, type_name):
                 if identifier not in members:
-                    yield subject.beside(type_name, identifier, parent)
+                    yield _suspicion(subject.beside(type_name, identifier, parent), unlisted=True)
 
 
-def _suspicion(suspect: Subject, *, not_before: float = 0.0) -> Suspicion:
+def _suspicion(suspect: Subject, *, not_before: float = 0.0, unlisted: bool = False) -> Suspicion:
     return Suspicion(
         livemode=suspect.scope.livemode,
         context=suspect.scope.context,
@@ -85,4 +83,5 @@ def _suspicion(suspect: Subject, *, not_before: float = 0.0) -> Suspicion:
         id=suspect.id,
         parent=suspect.parent,
         not_before=not_before,
+        unlisted=unlisted,
     )

@@ -11,7 +11,7 @@ from tests.doubles.samples import cadence, subscription, subscription_event
 
 from .conftest import House
 
-ROW = catalog.RECONCILED[0]
+ROW = catalog.TYPES["v2.billing.rate_card_subscription"]
 SUBJECT = named(Scope(livemode=False), ROW.name, "rcds_1")
 CADENCE = "/v2/billing/cadences/bc_1"
 LIST = "/v2/billing/rate_card_subscriptions"

@@ -58,11 +58,10 @@ RESOURCES: Mapping[str, str] = MappingProxyType(
 EVENTS: Mapping[str, ObjectType] = MappingProxyType({name: row for row in TYPES.values() for name in row.events})
 """Rows of the event types that are objects themselves."""
 
-RECONCILED: tuple[ObjectType, ...] = (
-    v2.RATE_CARD_SUBSCRIPTION,
-    *(row for row in TYPES.values() if row not in (v2.RATE_CARD_SUBSCRIPTION, v1.EVENT, v1.USAGE)),
+RECONCILED: tuple[ObjectType, ...] = tuple(
+    sorted((row for row in TYPES.values() if row not in (v1.EVENT, v1.USAGE)), key=lambda row: row.reconciled_after > 1)
 )
-"""What reconcile compares with Stripe: what customers are billed by comes first, then parents before children."""
+"""What reconcile compares with Stripe: what it looks at each hour comes first, and parents before children."""
 
 IGNORED = frozenset(
     {

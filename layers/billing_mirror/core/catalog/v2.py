@@ -245,6 +245,7 @@ CADENCE = ObjectType(
     customer="payer.customer",
     status="status",
     include=("invoice_discount_rules", "settings_data"),
+    hours=1,
     members=(SPEND_MODIFIER.name,),
     references=(
         Via(path="payer.billing_profile", type=PROFILE.name),

@@ -1,0 +1,143 @@
+"""What happens at Stripe in a schedule, and the events that tell of it."""
+
+from collections.abc import Callable
+from random import Random
+
+from billing_mirror.core import times
+from billing_mirror.core.body import Json, JsonObject
+
+from .stripe import StripeState, Thing
+
+Tell = Callable[[str, Thing], None]
+"""Is told the type of an event and what it is about."""
+
+
+class Business:
+    """Objects of one account that come, change and go."""
+
+    def __init__(
+        self, state: StripeState, context: str | None, random: Random, now: Callable[[], float], tell: Tell
+    ) -> None:
+        self._state = state
+        self._context = context
+        self._random = random
+        self._now = now
+        self._tell = tell
+        self._numbers = 0
+
+    def open(self) -> None:
+        """What there is from the beginning: told of like anything else."""
+        self._make("v1.customer", "customer", "cus_1", "/v1/customers")
+        self._make(
+            "v2.billing.cadence", "v2.billing.cadence", "bc_1", "/v2/billing/cadences", payer={"customer": "cus_1"}
+        )
+
+    def step(self) -> None:
+        """One change, of one of several kinds."""
+        kinds = (self._subscribe, self._subscribe, self._sell, self._bill, self._price, self._update_customer)
+        self._random.choice(kinds)()
+
+    def _subscribe(self) -> None:
+        name = "v2.billing.rate_card_subscription"
+        thing = self._thing("/v2/billing/rate_card_subscriptions", "rcds_1")
+        if thing is None:
+            fields: JsonObject = {"billing_cadence": "bc_1", "rate_card": "rcd_1", "servicing_status": "active"}
+            self._make(
+                name, name, "rcds_1", "/v2/billing/rate_card_subscriptions", event="servicing_activated", **fields
+            )
+            return
+        status = self._random.choice(("active", "paused", "canceled"))
+        self._change(thing, {"servicing_status": status})
+        for event in self._random.sample(
+            ("servicing_paused", "servicing_canceled", "canceled"), self._random.randint(1, 2)
+        ):
+            self._tell(f"{name}.{event}", thing)
+
+    def _sell(self) -> None:
+        """A product whose id somebody chose: it can be deleted and made again."""
+        thing = self._thing("/v1/products", "gold")
+        if thing is None or thing.now is None:
+            self._make("v1.product", "product", "gold", "/v1/products")
+        elif self._random.random() < 0.5:
+            self._change(thing, None)
+            self._tell("v1.product.deleted", thing)
+        else:
+            self._change(thing, {"name": f"Gold {self._number()}"})
+            self._tell("v1.product.updated", thing)
+
+    def _bill(self) -> None:
+        """An invoice with more lines than Stripe shows at once."""
+        thing = self._thing("/v1/invoices", "in_1")
+        lines: JsonObject = {
+            "object": "list",
+            "has_more": False,
+            "data": [{"id": f"il_{number}", "amount": self._number()} for number in range(self._random.randint(9, 13))],
+        }
+        if thing is None:
+            self._make("v1.invoice", "invoice", "in_1", "/v1/invoices", customer="cus_1", lines=lines)
+            return
+        self._change(thing, {"lines": lines, "total": self._number()})
+        for event in self._random.sample(("updated", "line_item_added", "paid"), self._random.randint(1, 3)):
+            self._tell(f"v1.invoice.{event}", thing)
+
+    def _price(self) -> None:
+        """A version of a rate card with a new rate, or without an old one: then no event tells of the rate."""
+        path = "/v2/billing/rate_cards"
+        card = self._thing(path, "rcd_1") or self._make("v2.billing.rate_card", "v2.billing.rate_card", "rcd_1", path)
+        live = str((card.now or {}).get("live_version", ""))
+        rates = list(self._state.rates.get((self._context, live), []))
+        if rates and self._random.random() < 0.4:
+            gone = self._thing(f"{path}/rcd_1/rates", rates.pop())
+            if gone is not None:
+                self._change(gone, None)
+        else:
+            rates.append(self._name("rcdr"))
+        version = self._name("rcdv")
+        self._state.rates[self._context, version] = rates
+        for rate in rates:
+            if self._thing(f"{path}/rcd_1/rates", rate) is None:
+                fields: dict[str, str] = {"rate_card": "rcd_1", "rate_card_version": version}
+                self._make(
+                    "v2.billing.rate_card_rate", "v2.billing.rate_card_rate", rate, f"{path}/rcd_1/rates", **fields
+                )
+        name = "v2.billing.rate_card_version"
+        self._make(name, name, version, f"{path}/rcd_1/versions", rate_card_id="rcd_1")
+        self._change(card, {"live_version": version})
+
+    def _update_customer(self) -> None:
+        thing = self._thing("/v1/customers", "cus_1")
+        if thing is not None:
+            self._change(thing, {"balance": self._number()})
+            self._tell("v1.customer.updated", thing)
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _name(self, prefix: str) -> str:
+        return f"{prefix}_{self._number()}"
+
+    def _thing(self, list_path: str, identifier: str) -> Thing | None:
+        return self._state.things.get((self._context, f"{list_path}/{identifier}"))
+
+    def _make(
+        self, resource: str, name: str, identifier: str, list_path: str, *, event: str = "created", **fields: Json
+    ) -> Thing:
+        path = f"{list_path}/{identifier}"
+        thing = self._state.things.setdefault((self._context, path), Thing(path, self._context, list_path))
+        body: JsonObject = {
+            "id": identifier,
+            "object": name,
+            "livemode": False,
+            "created": times.iso(self._now()),
+            "account": self._context,
+        }
+        body |= {"made": self._number(), **fields}
+        thing.states.append((self._now(), body))
+        self._tell(f"{resource}.{event}", thing)
+        return thing
+
+    def _change(self, thing: Thing, fields: JsonObject | None) -> None:
+        before = thing.now
+        after = None if fields is None else {**(before or {}), **fields, "changed": self._number()}
+        thing.states.append((self._now(), after))
