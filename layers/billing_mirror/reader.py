@@ -49,7 +49,8 @@ class MirroredObject:
     """An object as Stripe showed it at ``fetched_at`` (ISO 8601, UTC).
 
     Numbers of ``body`` are ``int`` or ``Decimal``, exact. ``token`` grows with each write of this object.
-    ``members`` holds, by type, the ids of the lists that belong to it (a rate card version's rates).
+    ``customer`` is whose it is, also where the body does not say so. ``members`` holds, by type, the ids of the
+    lists that belong to it (a rate card version's rates).
     """
 
     id: str
@@ -59,6 +60,7 @@ class MirroredObject:
     fetched_at: str
     stripe_version: str
     token: int
+    customer: str | None
     members: dict[str, list[str]]
 
 
@@ -90,16 +92,22 @@ class Reader:
         """
         rows = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
         found = self._objects([keys.key(self._scope, row, object_id) for row in rows])
-        return found[0] if found else None
+        return next((one for one in found if type_name in (None, one.type)), None)
 
     def by_nature(self, nature: Nature, *, limit: int = PAGE, cursor: str | None = None) -> Page:
-        """All objects of either nature, type by type: what customers do, or what is set up ahead."""
+        """All objects of either nature, type by type: what customers do, or what is set up ahead.
+
+        Objects of types outside the table of types have none.
+        """
         names = [row.name for row in catalog.TYPES.values() if row.nature is nature]
         type_name, _, inner = cursor.partition(" ") if cursor else (names[0], "", "")
         if type_name not in names:
             raise ValueError(_NOT_OURS)
-        page = self.by_type(type_name, limit=limit, cursor=inner or None)
         later = names[names.index(type_name) + 1 :]
+        page = self.by_type(type_name, limit=limit, cursor=inner or None)
+        while not page.items and page.cursor is None and later:
+            type_name = later.pop(0)
+            page = self.by_type(type_name, limit=limit)
         onward = f"{type_name} {page.cursor}" if page.cursor else f"{later[0]} " if later else None
         return Page(page.items, onward)
 
@@ -142,7 +150,14 @@ class Reader:
         return self._objects([keys.key(self._scope, row, identifier) for identifier in members])
 
     def runs(self, type_name: str, *, limit: int = 10) -> list[Item]:
-        """The records of the last reconcile passes over a type, newest first."""
+        """The records of the last reconcile passes over a type, newest first.
+
+        ``compared`` were on lists, ``found`` differed and were ``repaired`` or are ``unresolved``; of
+        ``false_alarms`` a fetch said that the mirror was right. ``refreshed`` were fetched for another reason: no
+        list shows them, or they were stored under another Stripe version. ``in_flight`` were left to a refresh
+        that was on its way. ``refused``: Stripe does not show the type to this account. ``written`` and ``next``
+        are the usage sweep's: hours stored, and where it goes on.
+        """
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
@@ -199,6 +214,7 @@ def _mirrored(item: Item) -> MirroredObject:
         fetched_at=str(item["fetched_at"]),
         stripe_version=str(item["stripe_version"]),
         token=token if isinstance(token, int) else 0,
+        customer=str(item["customer"]) if "customer" in item else None,
         members={
             name: [str(identifier) for identifier in identifiers]
             for name, identifiers in (members if isinstance(members, dict) else {}).items()

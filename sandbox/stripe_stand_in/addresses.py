@@ -1,6 +1,7 @@
 """At which URL is an object?"""
 
 import re
+from urllib.parse import quote
 
 from .object_types import ObjectType
 
@@ -12,7 +13,7 @@ def url_of(row: ObjectType, identifier: str, parent: str) -> str:
 
 
 def filled(path: str, identifier: str, parent: str) -> str:
-    return PLACEHOLDER.sub(lambda match: identifier if match[1] == "id" else parent, path)
+    return PLACEHOLDER.sub(lambda match: quote(identifier if match[1] == "id" else parent, safe=""), path)
 
 
 def placeholder_url(row: ObjectType, identifier: str) -> str:

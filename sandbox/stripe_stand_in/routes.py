@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 from .backend import Backend
 from .catalog import OBJECT_TYPES
@@ -86,7 +87,7 @@ def find_route(request: Request) -> tuple[Route, dict[str, str]] | None:
     for pattern, route in PATTERNS:
         match = pattern.fullmatch(request.path)
         if match and request.method == "GET":
-            return route, match.groupdict()
+            return route, {name: unquote(value) for name, value in match.groupdict().items()}
     return None
 
 

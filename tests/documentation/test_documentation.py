@@ -25,6 +25,7 @@ def rows_of(heading: str) -> list[list[str]]:
 
 def test_the_readmes_table_of_types_is_what_the_catalog_says() -> None:
     assert types_table.written(README) == README, "run `make docs`"
+    assert f"[{len(catalog.TYPES)} types](#what-is-mirrored)" in README
     assert sorted(cells[0] for cells in rows_of("type")) == sorted(f"`{name}`" for name in catalog.TYPES)
 
 

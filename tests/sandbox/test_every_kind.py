@@ -126,6 +126,14 @@ def test_thin_and_snapshot_events_of_one_change_lead_to_one_state(bundle: Bundle
     assert bundle.take_quarantined() == []
 
 
+@pytest.mark.parametrize("chosen", ["25% OFF", "Pro plan $699/month"])
+def test_an_id_may_be_any_text_that_people_have_chosen(bundle: Bundle, chosen: str) -> None:
+    identifier = f"{chosen} {time.time_ns()}"
+    bundle.stripe.create("coupon", {"id": identifier, "percent_off": "25", "duration": "once"})
+    require_equal(bundle)
+    assert body_of(bundle, identifier)["duration"] == "once"
+
+
 def test_two_accounts_may_have_objects_of_the_same_id(bundle: Bundle) -> None:
     identifier = f"cus_{time.time_ns()}"
     contexts = (None, "acct_1", "acct_1/acct_2")

@@ -200,6 +200,7 @@ ALLOWED = {
     "billing_mirror.flows.listed": {"customer"},
     "billing_mirror.flows.one_subject": {"customer"},
     "billing_mirror.flows.usage": {"customer"},
+    "billing_mirror.reader": {"customer"},
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from billing_mirror.core import body as bodies
 from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.catalog import BILLED_BY_USAGE, USAGE, ObjectType
+from billing_mirror.core.catalog import BILLED_BY_USAGE, TYPES, USAGE, ObjectType, Usage
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.items import Observation
@@ -158,28 +158,31 @@ async def _pairs(scope: Scope, world: World) -> AsyncIterator[Pair]:
 
 @dataclass
 class _Meters:
-    """The meters that an object's customer is billed by; those of a rate card are looked up once."""
+    """The meters that an object's customer is billed by; those of a rate card's version are looked up once."""
 
     scope: Scope
     world: World
-    below: dict[str, set[str]] = field(default_factory=dict)
+    of_owner: dict[str, set[str]] = field(default_factory=dict)
 
     async def of(self, row: ObjectType, body: JsonObject) -> set[str]:
         usage = row.usage
         if usage is None:
             return set()
-        if not usage.children:
+        if usage.by is None:
             return bodies.texts_at(body, usage.meters)
         found: set[str] = set()
-        for parent in bodies.texts_at(body, usage.parents):
-            if parent not in self.below:
-                self.below[parent] = await self._below(parent, usage.children, usage.meters)
-            found |= self.below[parent]
+        for owner in bodies.texts_at(body, usage.by.path):
+            if owner not in self.of_owner:
+                self.of_owner[owner] = await self._of_members(Subject(self.scope, TYPES[usage.by.type], owner), usage)
+            found |= self.of_owner[owner]
         return found
 
-    async def _below(self, parent: str, type_name: str, path: str) -> set[str]:
+    async def _of_members(self, owner: Subject, usage: Usage) -> set[str]:
+        head = (await self.world.mirror.heads([owner])).get(owner.key)
         found: set[str] = set()
-        async for identifier in self.world.mirror.children(self.scope, parent, type_name):
-            body = await self.world.mirror.body(named(self.scope, type_name, identifier, parent))
-            found |= bodies.texts_at(body, path) if body else set()
+        for type_name, members in (head.members if head else {}).items():
+            for member in members:
+                # Removed ones too: by their last known bodies.
+                body = await self.world.mirror.body(Subject(self.scope, TYPES[type_name], member))
+                found |= bodies.texts_at(body, usage.meters) if body else set()
         return found

@@ -298,9 +298,8 @@ class TestTheWhole:
         assert row.usage.statuses
         assert row.customer
         assert row.status
-        assert bool(row.usage.parents) is bool(row.usage.children)
-        if row.usage.children:
-            assert catalog.TYPES[row.usage.children].parent, "they are looked up by their parent"
+        if row.usage.by:
+            assert catalog.TYPES[row.usage.by.type].members, "the meters are those of its members"
 
     def test_people_may_choose_the_ids_of_these(self) -> None:
         assert {row.name for row in catalog.TYPES.values() if row.chosen_ids} == {

@@ -13,7 +13,7 @@ from billing_mirror.core import body as bodies
 from billing_mirror.core import items
 from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.items import Item, Observation, Value, fits_native_map, item, tombstone
+from billing_mirror.core.items import Item, Observation, Value, fits_native_map, item, look, members_in, tombstone
 from billing_mirror.core.subject import Scope, Subject, named
 
 LARGEST_ITEM = 409_600
@@ -346,6 +346,32 @@ class TestATombstone:
             "data",
             "digest",
         }
+
+
+class TestALook:
+    def test_says_when_something_was_looked_at_and_nothing_that_an_index_would_show(self) -> None:
+        assert look(seen(SUBSCRIPTION), subject()) == {
+            "id": "rcds_1",
+            "type": "v2.billing.rate_card_subscription",
+            "scope": "live",
+            "fetched_at": "2024-11-26T16:33:03.250Z",
+            "stripe_version": "2026-10-14.preview",
+            "stripe_request_id": "req_1",
+        }
+
+
+class TestMembers:
+    def test_are_read_back_as_they_were_stored(self) -> None:
+        listed: dict[str, tuple[JsonObject, ...]] = {"rate": ({"id": "rcdr_2"}, {"id": "rcdr_1"}), "overage": ()}
+        kept = item(subject("v2.billing.rate_card_version", "rcdv_1"), seen({"id": "rcdv_1"}, **listed), None)
+        assert members_in(kept) == {"rate": {"rcdr_1", "rcdr_2"}, "overage": frozenset()}
+
+    @pytest.mark.parametrize("members", [None, "rate", ["rate"], 1, {}, {"rate": "rcdr_1"}, {"rate": None}])
+    def test_of_another_shape_are_none(self, members: Json) -> None:
+        assert members_in({}) == members_in({"members": members}) == {}
+
+    def test_are_texts(self) -> None:
+        assert members_in({"members": {"rate": ["rcdr_1", 1, None, {}]}}) == {"rate": {"rcdr_1"}}
 
 
 class TestAnObservation:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import catalog, subject
+from billing_mirror.core import catalog, items, subject, times
 from billing_mirror.core.errors import Refused
 from billing_mirror.core.notification import Notification, RelatedObject, Suspicion
 from billing_mirror.core.subject import Scope, Subject, Untold, fill, key, named, notified, scope_of, suspected
@@ -420,6 +420,21 @@ class TestAnUnknownType:
     def test_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
         with pytest.raises(Refused):
             notified(event(RelatedObject(id="rcds_1", type=UNKNOWN, url=url)))
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_refused_at_the_url_of_a_known_one(self, row: catalog.ObjectType) -> None:
+        """Else it would be stored over an object of that type: the key does not tell them apart."""
+        url = row.retrieve.format(id="x_1", parent="p_1")
+        with pytest.raises(Refused, match="of another type"):
+            notified(event(RelatedObject(id=None if row.singleton else "x_1", type=UNKNOWN, url=url)))
+
+    @pytest.mark.parametrize("identifier", ["th_1", None])
+    def test_is_refused_at_a_url_that_does_not_fit_into_a_key(self, identifier: str | None) -> None:
+        longest = "/v1/" + "a" * (subject.LONGEST_PATH - 9) + "/th_1"
+        assert told(RelatedObject(id=identifier, type=UNKNOWN, url=longest)).path == longest
+        with pytest.raises(Refused, match="too long"):
+            notified(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))
+        assert len(longest) + len(times.UNKNOWN) <= items.LARGEST_KEY
 
     def test_is_refused_with_a_placeholder_in_its_url(self) -> None:
         with pytest.raises(Refused):

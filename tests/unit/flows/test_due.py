@@ -54,9 +54,9 @@ async def test_a_pass_that_did_not_end_is_made_again_at_once(house: House) -> No
 
 
 async def test_a_type_that_stripe_refuses_is_not_asked_for_at_each_tick(house: House) -> None:
-    await was_passed(house, DAILY, 1200, complete=False, refused=True)
+    await was_passed(house, DAILY, 22 * HOUR, complete=False, refused=True)
     assert await names(house, DAILY) == []
-    house.clock.advance(24 * HOUR)
+    house.clock.advance(2 * HOUR)
     assert await names(house, DAILY) == [DAILY.name]
 
 
@@ -86,6 +86,15 @@ async def test_what_is_due_each_hour_comes_before_all_that(house: House) -> None
     await was_passed(house, HOURLY, HOUR)
     await was_passed(house, DAILY, 50 * HOUR)
     assert await names(house, DAILY, HOURLY, WEEKLY) == [HOURLY.name, WEEKLY.name, DAILY.name]
+
+
+async def test_what_is_due_each_hour_comes_first_even_if_it_was_never_passed(house: House) -> None:
+    assert await names(house, DAILY, HOURLY) == [HOURLY.name, DAILY.name]
+
+
+async def test_a_record_that_does_not_say_when_its_pass_started_makes_a_type_due(house: House) -> None:
+    await house.mirror.record(Scope(livemode=False), f"run:{DAILY.name}", house.clock.now(), {"complete": True})
+    assert await names(house, DAILY) == [DAILY.name]
 
 
 @pytest.mark.parametrize("count", ["unresolved", "in_flight"])

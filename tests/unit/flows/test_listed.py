@@ -115,16 +115,29 @@ class TestAListForEachOwner:
         house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
         run = await passed(house, "v2.billing.rate_card_rate")
         assert [(drift.id, drift.resolution) for drift in run.drifts] == [("rcdv_1", Resolution.REPAIRED)]
+        assert house.stripe.paths.count("/v2/billing/rate_cards/rcd_1/versions/rcdv_1") == 1
         assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+        assert (await passed(house, "v2.billing.rate_card_rate")).drifts == []
+
+    async def test_needs_no_owner_with_an_id_of_stripes_where_the_url_of_the_object_has_none(
+        self, house: House
+    ) -> None:
+        await mirror(house, thing("customer", "25% OFF/you"))
+        tax_id = thing("tax_id", "txi_1", customer="25% OFF/you")
+        house.stripe.objects["/v1/tax_ids/txi_1"] = tax_id
+        house.stripe.lists = {"/v1/tax_ids": [], "/v1/customers/25%25%20OFF%2Fyou/tax_ids": [tax_id]}
+        run = await passed(house, "tax_id")
+        assert (run.complete, run.drifts) == (True, [Drift("txi_1", Difference.MISSING, Resolution.REPAIRED)])
 
     async def test_that_is_refused_is_told_and_keeps_no_other_list_from_being_read(self, house: House) -> None:
-        for name in ("rcdv_1", "rcdv_2"):
-            await mirror(house, version(name), parent="rcd_1")
+        await mirror(house, version("rcdv_1"), parent="rcd_1", members=(rate("rcdr_9"),))
+        await mirror(house, version("rcdv_2"), parent="rcd_1")
         await mirror(house, rate("rcdr_9"), parent="rcd_1")
         house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
         house.stripe.failures = [Refused("Stripe answered 400")]
         run = await passed(house, "v2.billing.rate_card_rate")
-        assert (run.complete, len(house.stripe.asked)) == (True, 2), "what no list shows may be in the one refused"
+        assert (run.complete, run.pages) == (True, 1)
+        assert len(house.stripe.asked) == 2, "what no list shows may be in the one refused"
         assert [(drift.id, drift.resolution, drift.reason) for drift in run.drifts] == [
             ("rcdv_1", Resolution.UNRESOLVED, "Stripe answered 400")
         ]
@@ -209,6 +222,42 @@ class TestAPlainList:
         run = await passed(house, "tax_rate")
         assert (run.complete, run.refused, run.reason) == (False, True, str(error))
 
+    async def test_that_stripe_breaks_off_is_one_that_the_account_has(self, house: House) -> None:
+        house.stripe.page_size = 1
+        house.stripe.lists["/v1/tax_rates"] = [thing("tax_rate", f"txr_{number}") for number in range(3)]
+
+        async def refuse(path: str) -> None:
+            if "starting_after" in path:
+                raise Refused("Stripe answered 400")
+
+        house.stripe.before_answer = refuse
+        run = await passed(house, "tax_rate")
+        assert (run.complete, run.refused, run.reason) == (False, False, "Stripe answered 400")
+
+    async def test_that_changes_while_it_is_read_is_read_again_at_the_next_tick(self, house: House) -> None:
+        house.stripe.page_size = 1
+        both = [thing("tax_rate", "txr_1"), thing("tax_rate", "txr_2")]
+        for body in (*both, thing("tax_rate", "txr_3")):
+            await mirror(house, body)
+        house.stripe.lists["/v1/tax_rates"] = both
+
+        async def remove(_: str) -> None:
+            house.stripe.lists["/v1/tax_rates"] = both[1:]
+
+        house.stripe.before_answer = remove
+        run = await passed(house, "tax_rate")
+        assert (run.complete, run.refused, run.drifts) == (False, False, [])
+        assert run.reason == "the list at /v1/tax_rates changed between two pages"
+
+    async def test_is_compared_without_links_that_expire(self, house: House) -> None:
+        shown = "/v1/invoices?expand%5B0%5D=data.discounts&expand%5B1%5D=data.lines.data.discounts"
+        sent = thing("invoice", "in_1", hosted_invoice_url="https://pay/1")
+        house.stripe.objects["/v1/invoices/in_1"] = sent
+        house.stripe.lists[shown] = [sent]
+        assert [drift.id for drift in (await passed(house, "invoice")).drifts] == ["in_1"]
+        house.stripe.lists[shown] = [{**sent, "hosted_invoice_url": "https://pay/2"}]
+        assert ((await passed(house, "invoice")).drifts, len(house.stripe.asked)) == ([], 1)
+
     async def test_that_shows_an_object_twice_has_it_looked_at_once(self, house: House) -> None:
         house.stripe.page_size = 1
         house.stripe.objects["/v1/tax_rates/txr_1"] = thing("tax_rate", "txr_1", active=True)
@@ -239,6 +288,22 @@ class TestAHiddenList:
         house.stripe.lists[f"{self.PRICES}?{self.SHOWN}"] = both
         run = await passed(house, "price")
         assert (run.complete, run.pages, len(run.drifts)) == (True, 1, 2)
+
+    async def test_that_is_refused_does_not_mean_that_the_account_has_none(self, house: House) -> None:
+        async def refuse(path: str) -> None:
+            if "active=false" in path:
+                raise Refused("Stripe answered 400")
+
+        house.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
+        house.stripe.before_answer = refuse
+        run = await passed(house, "price")
+        assert (run.complete, run.refused, run.reason) == (False, False, "Stripe answered 400")
+
+    async def test_may_lack_what_belongs_to_an_id_that_people_have_chosen(self, house: House) -> None:
+        await mirror(house, thing("price", "price_1", product="25% OFF/you"))
+        house.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
+        run = await passed(house, "price")
+        assert (run.complete, run.drifts) == (True, [Drift("price_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)])
 
     async def test_may_be_one_of_several(self, house: House) -> None:
         home, name = "/v2/billing/rate_card_subscriptions", "v2.billing.rate_card_subscription"
@@ -273,11 +338,12 @@ class TestADoubtfulList:
         run = await passed(house, self.NAME)
         assert run.drifts == [Drift("bilp_1", Difference.MISSING, Resolution.REPAIRED)]
 
-    async def test_that_is_refused_has_each_known_object_looked_at(self, house: House) -> None:
+    @pytest.mark.parametrize("error", [Refused("Stripe answered 400"), Gone("nothing there")])
+    async def test_that_is_refused_has_each_known_object_looked_at(self, house: House, error: Exception) -> None:
         for name in ("bilp_1", "bilp_2"):
             await mirror(house, thing(self.NAME, name))
         house.stripe.objects[f"{self.LIST}/bilp_2"] = thing(self.NAME, "bilp_2", status="inactive")
-        await self.refused(house, Refused("Stripe answered 400"))
+        await self.refused(house, error)
         run = await passed(house, self.NAME)
         assert (run.complete, run.refreshed) == (True, 1)
         assert [(drift.id, drift.difference, drift.fields) for drift in run.drifts] == [

@@ -45,9 +45,10 @@ async def test_a_parent_that_the_mirror_knows_saves_the_event(house: House) -> N
     assert [asked.path for asked in house.stripe.asked] == [RATE, RATE]
 
 
-async def test_a_parent_that_nobody_knows_ends_in_quarantine(house: House) -> None:
+@pytest.mark.parametrize("age", [100, -30 * 86400], ids=["old", "made by a test clock in the future"])
+async def test_a_parent_that_nobody_knows_ends_in_quarantine(house: House, age: float) -> None:
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    old = event("v2.billing.rate_card_rate.created", rate(), url=url, at=house.clock.now() - 100)
+    old = event("v2.billing.rate_card_rate.created", rate(), url=url, at=house.clock.now() - age)
     [ended] = await house.deliver(old)
     assert ended.outcome is Outcome.QUARANTINED
     assert house.queue.quarantined[0][1].startswith("the parent of rcdr_1 is not known")
@@ -115,6 +116,48 @@ async def test_a_look_meanwhile_does_not_save_the_rates_from_being_read_once_mor
     house.clock.advance(21)
     await house.work()
     assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+
+
+async def test_a_look_after_that_minute_saves_the_rates_from_being_read_once_more(house: House) -> None:
+    await _with_two_rates(house)
+    await house.work()
+    [second] = house.queue.waiting
+    second.visible_at = house.clock.now() + 90
+    house.clock.advance(80)
+    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
+    house.clock.advance(10)
+    house.stripe.asked.clear()
+    [ended] = await house.work()
+    assert (ended.outcome, house.stripe.asked, house.queue.waiting) == (Outcome.ABSORBED, [], [])
+
+
+async def _with_a_version_that_lacks_a_rate_of_another(house: House) -> str:
+    """Both are mirrored, and nothing is doubtful. Answers where the second one is."""
+    await _with_two_rates(house)
+    url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
+    house.stripe.objects[url] = version("rcdv_2")
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
+    await house.work()
+    await house.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
+    for _ in range(3):
+        house.clock.advance(60)
+        await house.work()
+    assert house.queue.waiting == []
+    return url
+
+
+async def test_a_look_at_a_version_whose_list_is_as_it_was_suspects_no_rate_of_another(house: House) -> None:
+    url = await _with_a_version_that_lacks_a_rate_of_another(house)
+    [ended] = await house.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
+    assert (ended.outcome, house.queue.waiting) == (Outcome.UNCHANGED, [])
+
+
+async def test_a_look_at_a_version_whose_list_has_changed_suspects_what_it_lacks(house: House) -> None:
+    url = await _with_a_version_that_lacks_a_rate_of_another(house)
+    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = []
+    [ended] = await house.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
+    assert ended.outcome is Outcome.STORED, "its body is as it was, its members are not"
+    assert sorted(json.loads(one.body)["id"] for one in house.queue.waiting) == ["rcdr_1", "rcdr_2"]
 
 
 async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> None:

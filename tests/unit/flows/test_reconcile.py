@@ -1,5 +1,7 @@
 """What a reconcile pass finds, repairs and records."""
 
+import pytest
+
 from billing_mirror.core import catalog
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.drift import Difference
@@ -91,6 +93,20 @@ async def test_an_object_that_only_the_list_lacks_is_left_alone(house: House) ->
     run = await passed(house)
     assert run.drifts == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
     assert "deleted" not in house.item("rcds_1")
+
+
+async def test_what_an_event_had_fetched_during_the_pass_is_not_called_not_listed(house: House) -> None:
+    stock(house)
+    one = subscription("rcds_1")
+    house.stripe.objects[f"{LIST}/rcds_1"] = one
+
+    async def made_meanwhile(path: str) -> None:
+        house.stripe.before_answer = None
+        await house.deliver(subscription_event())
+
+    house.stripe.before_answer = made_meanwhile
+    run = await passed(house)
+    assert (run.complete, run.drifts, house.item("rcds_1")["data"]) == (True, [], one)
 
 
 async def test_the_body_of_a_list_that_is_behind_is_never_stored(house: House) -> None:
@@ -260,6 +276,20 @@ async def test_a_pass_whose_record_is_not_taken_is_not_complete(house: House) ->
     house.mirror.records_fail = True
     run = await passed(house)
     assert (run.complete, run.reason) == (False, "the record could not be kept: the table takes no records")
+
+
+async def test_a_record_that_fails_in_an_unforeseen_way_ends_the_pass_and_not_the_function(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ValueError("a customer's secret")
+
+    stock(house)
+    monkeypatch.setattr(house.mirror, "record", fail)
+    run = await passed(house)
+    assert (run.complete, run.reason) == (False, "the record could not be kept: unforeseen ValueError")
+    house.stripe.failures = [Retryable("Stripe answered 503")] * 10
+    assert (await passed(house)).reason == "Stripe answered 503", "what came first is what is told"
 
 
 async def test_an_unforeseen_error_of_a_list_ends_the_pass_and_not_the_function(house: House) -> None:

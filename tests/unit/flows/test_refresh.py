@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 
 import pytest
 
@@ -10,7 +11,8 @@ from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Scope, named
-from tests.doubles.samples import cadence, event, rate, sample, snapshot, subscription, subscription_event
+from billing_mirror.flows.refresh import AT_ONCE
+from tests.doubles.samples import cadence, event, rate, sample, snapshot, subscription, subscription_event, version
 
 from .conftest import House
 
@@ -173,6 +175,17 @@ async def test_a_tombstone_is_revived_by_a_later_look(stocked: House) -> None:
     assert "deleted" not in stocked.item("rcds_1")
 
 
+async def test_what_comes_back_as_it_was_is_stored_and_not_unchanged(house: House) -> None:
+    home = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+    outcomes = []
+    for body in (rate(), None, rate()):
+        house.stripe.objects = {home: body} if body else {}
+        results = await house.deliver(event("v2.billing.rate_card_rate.updated", rate(), url=home))
+        outcomes += [ended.outcome for ended in results]
+        house.clock.advance(100)
+    assert outcomes == [Outcome.STORED, Outcome.REMOVED, Outcome.STORED]
+
+
 async def test_a_new_object_that_stripe_does_not_show_yet_is_tried_again(house: House) -> None:
     made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=house.clock.now() - 1)
     [ended] = await house.deliver(made)
@@ -184,8 +197,9 @@ async def test_a_new_object_that_stripe_does_not_show_yet_is_tried_again(house: 
     assert ended.outcome is Outcome.STORED
 
 
-async def test_a_new_object_that_never_appears_ends_as_a_tombstone(house: House) -> None:
-    made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=house.clock.now() - 120)
+@pytest.mark.parametrize("age", [120, -30 * 86400], ids=["old", "made by a test clock in the future"])
+async def test_a_new_object_that_never_appears_ends_as_a_tombstone(house: House, age: float) -> None:
+    made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=house.clock.now() - age)
     [ended] = await house.deliver(made)
     assert ended.outcome is Outcome.REMOVED
 
@@ -245,6 +259,16 @@ async def test_what_can_never_work_is_kept_with_its_reason(stocked: House, error
     assert stocked.queue.quarantined == [(body, str(error))]
 
 
+async def test_an_object_that_is_too_large_makes_nothing_else_doubtful(house: House) -> None:
+    home = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
+    large = version(noise=random.Random(1).randbytes(500_000).hex())
+    house.stripe.objects[home] = large
+    house.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = [rate()]
+    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
+    assert (ended.outcome, house.queue.waiting) == (Outcome.QUARANTINED, [])
+    assert "too large" in ended.reason
+
+
 async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: House) -> None:
     results = await stocked.deliver("{", subscription_event())
     assert [ended.outcome for ended in results] == [Outcome.QUARANTINED, Outcome.STORED]
@@ -282,6 +306,48 @@ async def test_an_answer_that_comes_too_late_is_not_waited_for(stocked: House) -
     await stocked.queue.send(subscription_event(), group="test")
     [ended] = await stocked.work(seconds=0.05)
     assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")
+
+
+class TestABatchOfVeryManySubjects:
+    MANY = 50
+
+    async def send(self, house: House) -> None:
+        for number in range(self.MANY):
+            one = subscription(f"rcds_{number}", billing_cadence=f"bc_{number}")
+            house.stripe.objects[f"/v2/billing/rate_card_subscriptions/rcds_{number}"] = one
+            house.stripe.objects[f"/v2/billing/cadences/bc_{number}"] = cadence(f"bc_{number}")
+            await house.queue.send(subscription_event(identifier=f"rcds_{number}"), group="test")
+
+    async def test_ends_with_some_of_them_done_when_stripe_has_time_for_one_request_each(self, house: House) -> None:
+        """Each takes two: with all of them at once, none would come to its end."""
+        await self.send(house)
+
+        async def answer_some(_: str) -> None:
+            if len(house.stripe.asked) > self.MANY:
+                await asyncio.sleep(60)
+
+        house.stripe.before_answer = answer_some
+        results = await house.work(seconds=0.5)
+        outcomes = [ended.outcome for ended in results]
+        assert set(outcomes) == {Outcome.STORED, Outcome.POSTPONED}
+        assert self.MANY // 2 - AT_ONCE <= outcomes.count(Outcome.STORED) <= self.MANY // 2
+
+    async def test_is_worked_on_by_a_few_at_once_until_all_are_done(self, house: House) -> None:
+        await self.send(house)
+        running: list[str] = []
+        most = 0
+
+        async def count(path: str) -> None:
+            nonlocal most
+            running.append(path)
+            most = max(most, len(running))
+            await asyncio.sleep(0)
+            running.remove(path)
+
+        house.stripe.before_answer = count
+        results = await house.work()
+        assert [ended.outcome for ended in results] == [Outcome.STORED] * self.MANY
+        assert 1 < most <= AT_ONCE < self.MANY
 
 
 async def test_while_the_table_is_down_nothing_is_lost(stocked: House) -> None:

@@ -14,7 +14,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.run import Resolution, Run
 from billing_mirror.core.subject import Scope
 from billing_mirror.flows.usage import STILL_CHANGING, Pair, sweep_usage
-from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
+from tests.doubles.samples import cadence, event, rate, rate_card, subscription, subscription_event, version
 
 from .conftest import House
 
@@ -156,10 +156,11 @@ async def test_the_note_of_the_last_look_is_in_no_index(stocked: House) -> None:
 async def test_the_last_hours_of_a_subscription_that_has_ended_are_still_asked_for(stocked: House) -> None:
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
-    used(stocked, "mtr_1", "cus_1", hour(1, 6), hour(2, 7))
+    stocked.clock.advance(STILL_CHANGING - 2 * HOUR)
+    used(stocked, "mtr_1", "cus_1", hour(1, 6))
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 6)
-    stocked.clock.advance(STILL_CHANGING + HOUR)
+    stocked.clock.advance(3 * HOUR)
     stocked.stripe.asked.clear()
     assert (await swept(stocked)).complete
     assert stocked.stripe.asked == [], "nothing of it can change any more"
@@ -253,16 +254,31 @@ async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscrip
     assert [asked.place.split("/")[4] for asked in house.stripe.asked] == ["mtr_1", "mtr_2"]
 
 
-async def test_the_meters_of_a_rate_card_are_those_of_its_rates(house: House) -> None:
+CARD = "/v2/billing/rate_cards/rcd_1"
+
+
+async def release(house: House, *rates: JsonObject) -> None:
+    """The version of the rate card that samples name, and these rates in it."""
+    listed = {f"{CARD}/rates?rate_card_version=rcdv_1": [*rates]}
+    house.stripe.lists |= {**listed, f"{CARD}/custom_pricing_unit_overage_rates?rate_card_version=rcdv_1": []}
+    house.stripe.objects |= {f"{CARD}/versions/rcdv_1": version(), CARD: rate_card()}
+    house.stripe.objects |= {f"{CARD}/rates/{one['id']}": one for one in rates}
+    url = f"{CARD}/versions/rcdv_1"
+    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=url))
+    await house.work()
+
+
+async def test_a_subscription_is_billed_by_the_meters_of_its_own_version_removed_rates_included(house: House) -> None:
     rates = [rate("rcdr_1", metered_item={"id": "mi_1", "meter": "mtr_1"}), rate("rcdr_2", metered_item=None)]
-    house.stripe.objects |= {
-        "/v2/billing/rate_card_subscriptions/rcds_1": subscription(),
-        "/v2/billing/cadences/bc_1": cadence(),
-        **{f"/v2/billing/rate_cards/rcd_1/rates/{one['id']}": one for one in rates},
-    }
-    urls = [f"/v2/billing/rate_cards/rcd_1/rates/{one['id']}" for one in rates]
-    told = [event("v2.billing.rate_card_rate.created", one, url=url) for one, url in zip(rates, urls, strict=True)]
-    await house.deliver(subscription_event(), *told)
+    await release(house, *rates)
+    home = "/v2/billing/rate_card_subscriptions/rcds_1"
+    house.stripe.objects |= {home: subscription(), "/v2/billing/cadences/bc_1": cadence()}
+    await house.deliver(subscription_event())
+    del house.stripe.objects[f"{CARD}/rates/rcdr_1"]
+    gone = event("v2.billing.rate_card_rate.deleted", rates[0], url=f"{CARD}/rates/rcdr_1", at=house.clock.now())
+    house.clock.advance(10)
+    await house.deliver(gone)
+    assert house.item("rcdr_1")["deleted"] is True
     used(house, "mtr_1", "cus_1", hour(1))
     assert (await swept(house)).written == 1
     assert list(hours(house)) == [at("mtr_1", "cus_1", 1)]
@@ -275,14 +291,13 @@ async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_car
         "pricing_plan": "bpp_1",
         "pricing_plan_component_details": [
             {"type": "license_fee_details", "license_fee_details": {"license_fee": "licf_1"}},
-            {"type": "rate_card_details", "rate_card_details": {"rate_card": "rcd_1"}},
+            {"type": "rate_card_details", "rate_card_details": {"rate_card": "rcd_1", "rate_card_version": "rcdv_1"}},
         ],
     }
-    one, url = rate(metered_item={"id": "mi_1", "meter": "mtr_1"}), "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+    await release(house, rate(metered_item={"id": "mi_1", "meter": "mtr_1"}))
     home = "/v2/billing/pricing_plan_subscriptions/bpps_1"
-    house.stripe.objects |= {home: body, url: one, "/v2/billing/cadences/bc_1": cadence()}
-    told = event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home)
-    await house.deliver(told, event("v2.billing.rate_card_rate.created", one, url=url))
+    house.stripe.objects |= {home: body, "/v2/billing/cadences/bc_1": cadence()}
+    await house.deliver(event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home))
     used(house, "mtr_1", "cus_1", hour(1))
     assert (await swept(house)).written == 1
 

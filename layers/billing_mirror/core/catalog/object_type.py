@@ -89,14 +89,12 @@ class Part:
 class Usage:
     """Which meters decide what the customer of an object pays, while its status is one of ``statuses``.
 
-    ``meters`` is where the object names them; with ``children`` it is where the objects of that type below the
-    ones named at ``parents`` do.
+    ``meters`` is where the object names them; with ``by``, it is where the members of the objects named there do.
     """
 
     statuses: tuple[str, ...]
     meters: str
-    parents: str = ""
-    children: str = ""
+    by: Via | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

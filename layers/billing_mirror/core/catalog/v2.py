@@ -255,8 +255,9 @@ CADENCE = ObjectType(
 )
 
 
-def _usage_by_rates(cards: str) -> Usage:
-    return Usage(statuses=("active",), meters="metered_item.meter", parents=cards, children=RATE.name)
+def _usage_by_rates(version: str) -> Usage:
+    """A subscription is billed by the rates of its own version of a rate card, also by those that later ones lack."""
+    return Usage(statuses=("active",), meters="metered_item.meter", by=Via(path=version, type=RATE_CARD_VERSION.name))
 
 
 RATE_CARD_SUBSCRIPTION = ObjectType(
@@ -269,7 +270,7 @@ RATE_CARD_SUBSCRIPTION = ObjectType(
     customer=Via(path="billing_cadence", type=CADENCE.name),
     status="servicing_status",
     collection_status="collection_status",
-    usage=_usage_by_rates("rate_card"),
+    usage=_usage_by_rates("rate_card_version"),
     hours=1,
 )
 
@@ -284,7 +285,7 @@ PRICING_PLAN_SUBSCRIPTION = ObjectType(
     status="servicing_status",
     collection_status="collection_status",
     include=("discount_details", "pricing_plan_component_details"),
-    usage=_usage_by_rates("pricing_plan_component_details.rate_card_details.rate_card"),
+    usage=_usage_by_rates("pricing_plan_component_details.rate_card_details.rate_card_version"),
 )
 
 CONTRACT = ObjectType(
