@@ -102,11 +102,12 @@ class Office:
             ended += done
         return ended
 
-    async def suspect(self, type_name: str, object_id: str, parent: str | None = None) -> None:
-        """Has one object looked at, as a list that differs would."""
-        await self.queue.send(
-            write_message(Suspicion(livemode=False, type=type_name, id=object_id, parent=parent)), group="test"
-        )
+    async def suspect(
+        self, type_name: str, object_id: str, parent: str | None = None, *, unlisted: bool = False
+    ) -> None:
+        """Has one object looked at, as a list that differs would, or that lacks it."""
+        suspicion = Suspicion(livemode=False, type=type_name, id=object_id, parent=parent, unlisted=unlisted)
+        await self.queue.send(write_message(suspicion), group="test")
 
     async def reconcile(self, row: ObjectType) -> Run:
         return await reconcile(row, self.world, deadline=self.clock.now() + 60)

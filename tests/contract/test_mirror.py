@@ -7,7 +7,6 @@ import pytest
 
 from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject, digest
-from billing_mirror.core.catalog import RECONCILED
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.known import Claim
 from billing_mirror.core.subject import Scope, Subject, named
@@ -16,7 +15,7 @@ from tests.doubles.samples import subscription
 
 TEST = Scope(livemode=False)
 LIVE = Scope(livemode=True)
-TYPE = RECONCILED[0].name
+TYPE = "v2.billing.rate_card_subscription"
 NOW = 1_700_000_000.25
 
 

@@ -100,7 +100,7 @@ async def test_what_an_event_had_fetched_during_the_pass_is_not_called_not_liste
     one = subscription("rcds_1")
     house.stripe.objects[f"{LIST}/rcds_1"] = one
 
-    async def made_meanwhile(path: str) -> None:
+    async def made_meanwhile(_: str) -> None:
         house.stripe.before_answer = None
         await house.deliver(subscription_event())
 
