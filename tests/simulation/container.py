@@ -8,6 +8,8 @@ from .faults import Dice, Fault
 
 IO: TypeAlias = Callable[[str], Awaitable[None]]
 """Said before and after whatever leaves the container, with what it is."""
+Trace: TypeAlias = Callable[[str], None]
+"""Is told what happens, where somebody wants to read it."""
 
 EPOCH = 1_700_000_000.0
 MARGIN = 5.0
@@ -20,9 +22,7 @@ class Container:
     ``kill_at`` is the number of the step at which it is killed, whatever the dice say: for enumerating them.
     """
 
-    def __init__(
-        self, dice: Dice, trace: Callable[[str], None], name: str, kill_at: frozenset[int] = frozenset()
-    ) -> None:
+    def __init__(self, dice: Dice, trace: Trace | None, name: str, kill_at: frozenset[int] = frozenset()) -> None:
         self._dice = dice
         self._trace = trace
         self._name = name
@@ -52,13 +52,15 @@ class Container:
 
     async def io(self, what: str) -> None:
         self.steps += 1
-        self._trace(f"{self._name}: {what}")
+        if self._trace:
+            self._trace(f"{self._name}: {what}")
         if self._dice.strikes(Fault.FROZEN):
             await asyncio.sleep(self._dice.seconds(LONGEST_FREEZE))
         else:
             await asyncio.sleep(0)
         if self.steps in self._kill_at or self._dice.strikes(Fault.KILLED):
-            self._trace(f"{self._name}: is killed")
+            if self._trace:
+                self._trace(f"{self._name}: is killed")
             if self._work is not None:
                 self._work.cancel()
             await asyncio.Event().wait()  # what is killed never goes on

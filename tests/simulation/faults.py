@@ -11,6 +11,7 @@ T = TypeVar("T")
 class Fault(StrEnum):
     """Each strikes at one kind of moment, with the probability that the schedule's seed gave it."""
 
+    OTHER_MODE = "event of the other mode"
     EVENT_TWICE = "event sent twice"
     EVENT_LATE = "event held up, by up to three days"
     EVENT_LOST = "event lost"

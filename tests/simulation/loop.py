@@ -52,10 +52,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Endless("the schedule runs in circles")
-        place = self._random.randrange(len(self._ready))
-        handle = self._ready[place]
-        self._ready[place] = self._ready[-1]
-        self._ready.pop()
+        ready = self._ready
+        place = int(self._random.random() * len(ready)) if len(ready) > 1 else 0
+        handle = ready[place]
+        ready[place] = ready[-1]
+        ready.pop()
         if not handle.cancelled():
             handle._run()
         if self.failure is not None:

@@ -6,7 +6,7 @@ What runs are the real flows. Around them everything is simulated; see ``loop.py
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from billing_mirror.adapters.signature import verify
 from billing_mirror.core import body as bodies
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import RECONCILED, TYPES
+from billing_mirror.core.notification import Notification
 from billing_mirror.core.subject import Scope, key
 from billing_mirror.flows.accept import Door, accept
 from billing_mirror.flows.batch import Desk, Ended
@@ -26,7 +27,7 @@ from tests.doubles.mirror import MemoryMirror
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .business import Business
-from .container import MARGIN, Container
+from .container import MARGIN, Container, Trace
 from .faults import Dice, Fault
 from .loop import Endless, SimulatedLoop
 from .stripe import SimulatedStripe, StripeState, Thing
@@ -34,8 +35,8 @@ from .stripe import SimulatedStripe, StripeState, Thing
 WORKERS = 3
 DAY = 86400.0
 SECRETS = ("whsec_old", "whsec_new")
-CONTEXTS = (None, "acct_1")
-Trace = Callable[[str], None]
+CONTEXTS: Sequence[Sequence[str | None]] = ((None,), (None,), (None, "acct_1"))
+"""Whose objects there are: mostly the key's own, and in some schedules a connected account's of the same ids."""
 
 
 @dataclass
@@ -66,16 +67,19 @@ class Secrets:
 
 
 class Schedule:
-    def __init__(self, seed: int, *, losing: bool, trace: Trace = lambda _: None) -> None:
+    def __init__(self, seed: int, *, losing: bool, trace: Trace | None = None) -> None:
         self.seed, self.losing = seed, losing
         self.dice = Dice(seed, losing=losing)
         # Nobody needs its sockets and signals.
         self.loop = SimulatedLoop(self.dice.random)  # type: ignore[abstract]
-        self._say = trace
+        self.trace: Trace | None = self._say if trace else None
+        self._told = trace
         self.state = StripeState()
         self.mirror = MemoryMirror()
         self.result = Result(seed, losing)
         self._events = 0
+        self._accepted: set[str] = set()
+        self._ended: set[str] = set()
         self._posts: set[asyncio.Task[None]] = set()
         self._secrets = Secrets()
 
@@ -88,8 +92,9 @@ class Schedule:
         self.result.steps = self.loop.steps
         return self.result
 
-    def trace(self, what: str) -> None:
-        self._say(f"{self.loop.time():12.3f} {what}")
+    def _say(self, what: str) -> None:
+        if self._told:
+            self._told(f"{self.loop.time():12.3f} {what}")
 
     # ---- the order of things
 
@@ -99,7 +104,7 @@ class Schedule:
         self.queue = WakingQueue(self.clock)
         workers = [asyncio.ensure_future(self._work(f"worker {number}")) for number in range(WORKERS)]
         passing = asyncio.ensure_future(self._pass_in_between())
-        await asyncio.gather(*(self._live(context) for context in CONTEXTS))
+        await asyncio.gather(*(self._live(context) for context in self.dice.random.choice(CONTEXTS)))
         while self._posts:
             await asyncio.gather(*self._posts)
         await asyncio.sleep(DAY)
@@ -152,7 +157,7 @@ class Schedule:
     def _tell(self, event_type: str, thing: Thing) -> None:
         self._events += 1
         event = self._event(f"evt_{self._events}", event_type, thing)
-        self.trace(f"{event_type} of {thing.path} in {thing.context}: {event['id']}")
+        self._say(f"{event_type} of {thing.path} in {thing.context}: {event['id']}")
         if self.dice.strikes(Fault.EVENT_NEVER_MADE):
             return
         body = thing.now or thing.states[-2][1] or {}
@@ -160,8 +165,11 @@ class Schedule:
         self.state.events[thing.context, str(event["id"])] = {**event, "data": data}
         if self.dice.strikes(Fault.EVENT_LOST):
             return
-        for _ in range(2 if self.dice.strikes(Fault.EVENT_TWICE) else 1):
-            post = asyncio.ensure_future(self._post(json.dumps(event)))
+        copies = [event] * (2 if self.dice.strikes(Fault.EVENT_TWICE) else 1)
+        if self.dice.strikes(Fault.OTHER_MODE):
+            copies.append({**event, "id": f"{event['id']}_live", "livemode": True})
+        for copy in copies:
+            post = asyncio.ensure_future(self._post(str(copy["id"]), json.dumps(copy)))
             self._posts.add(post)
             post.add_done_callback(self._posts.discard)
 
@@ -180,7 +188,7 @@ class Schedule:
             "related_object": {"id": body["id"], "type": body["object"], "url": path},
         }
 
-    async def _post(self, text: str) -> None:
+    async def _post(self, event_id: str, text: str) -> None:
         await asyncio.sleep(self.dice.seconds(3 * DAY if self.dice.strikes(Fault.EVENT_LATE) else 3.0))
         for attempt in range(60):
             container = Container(self.dice, self.trace, "ingest")
@@ -192,8 +200,10 @@ class Schedule:
             async def answer(door: Door = door, header: str = header, answered: list[int] = answered) -> None:
                 answered.append((await accept(text.encode(), header, door)).status)
 
-            if await container.run(answer()) and answered == [200] and not self.dice.strikes(Fault.ANSWER_LOST):
-                return
+            if await container.run(answer()) and answered == [200]:
+                self._accepted.add(event_id)
+                if not self.dice.strikes(Fault.ANSWER_LOST):
+                    return
             await asyncio.sleep(min(2.0**attempt, 3600.0))
         raise AssertionError("Stripe gave up on an event")
 
@@ -223,9 +233,11 @@ class Schedule:
             if not await container.run(work()):
                 continue
             for one in ended:
-                self.trace(f"{name}: {one.task.received.message_id} {one.outcome} {one.reason}")
+                self._say(f"{name}: {one.task.received.message_id} {one.outcome} {one.reason}")
                 self.result.outcomes[one.outcome] += 1
                 if not one.later:
+                    if isinstance(one.task.message, Notification):
+                        self._ended.add(one.task.message.id)
                     queue.delete(one.task.received.receipt)
 
     # ---- the verdict
@@ -239,8 +251,18 @@ class Schedule:
             # Of other accounts reconcile knows nothing: what is lost there is lost.
             if problem and not (self.losing and thing.context):
                 self.result.wrong.setdefault(problem, []).append(name)
-        if not self.losing and self.queue.quarantined:
-            self.result.wrong["quarantined"] = [f"{reason}: {body}" for body, reason in self.queue.quarantined]
+        self.result.wrong |= {
+            kind: names
+            for kind, names in (
+                ("crossed", [name for name in self.mirror.objects if not name.startswith("test")]),
+                ("quarantined", [] if self.losing else self._healthy_in_quarantine()),
+                ("without an outcome", sorted(self._accepted - self._ended)),
+            )
+            if names
+        }
+
+    def _healthy_in_quarantine(self) -> list[str]:
+        return [f"{reason}: {body}" for body, reason in self.queue.quarantined if "live or test" not in reason]
 
     def _problem(self, thing: Thing, name: str) -> str | None:
         item = self.mirror.objects.get(name)

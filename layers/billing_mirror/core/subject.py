@@ -19,6 +19,11 @@ _PLAIN_URL = re.compile(r"/v[12](/[A-Za-z0-9_-]+)*/(?P<id>[^/]+)", re.ASCII)
 _PLAIN_SINGLETON = re.compile(r"/v[12](/[A-Za-z0-9_-]+)+", re.ASCII)
 _PLACEHOLDER = re.compile(r":[a-z_]+", re.ASCII)
 
+_KNOWN_URLS = (
+    *(url for row in catalog.TYPES.values() for url in (row.retrieve, *row.also_at)),
+    *(url for part in catalog.PARTS.values() for url in part.urls),
+)
+
 LONGEST_PATH = 900
 """Characters of a path that is taken for an id: it has to fit into keys of the table."""
 
@@ -190,7 +195,7 @@ def _generic(scope: Scope, related: RelatedObject) -> Subject:
     url = related.url or ""
     if len(url) > LONGEST_PATH:
         raise Refused("the related object's URL is too long")
-    if any(_found(url, row.retrieve) for row in catalog.TYPES.values()):
+    if any(_found(url, known) for known in _KNOWN_URLS):
         raise Refused("the related object's URL is that of another type")
     if related.id is None and _PLAIN_SINGLETON.fullmatch(url):
         return Subject(scope, catalog.generic(related.type, url), url)

@@ -41,8 +41,8 @@ async def pages(row: ObjectType, scope: Scope, world: World) -> AsyncIterator[Pa
             else:
                 async for page in _of_each_owner(row, listing, TYPES[listing.per], scope, world):
                     yield page
-        except NotShown as error:
-            if not listing.doubtful or isinstance(error.__cause__, Unauthorized):
+        except NotShown:
+            if not listing.doubtful:
                 raise
 
 
@@ -56,6 +56,8 @@ async def _plain_and_hidden(row: ObjectType, listing: Listing, world: World) -> 
             first = False
             hidden = [one for one in hidden if not any(_as_filter(entry.get(one[0])) == one[1] for entry in entries)]
             yield entries
+    except Unauthorized:
+        raise
     except (Refused, Gone) as error:
         if first:
             raise NotShown(str(error)) from error

@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import partial
 
 from billing_mirror.core import body as bodies
-from billing_mirror.core import known
+from billing_mirror.core import known, times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ObjectType, Via
 from billing_mirror.core.drift import CAUSELESS, Difference, compare
 from billing_mirror.core.errors import Refused, Retryable
-from billing_mirror.core.known import Head
+from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Resolution, Run
 from billing_mirror.core.subject import Scope, Subject, named
@@ -24,6 +24,8 @@ from billing_mirror.core.subject import Scope, Subject, named
 from .listed import BATCH, Page, pages
 from .one_subject import World, apply, claim_and_observe
 from .recorded import recorded
+
+NOT_SHOWN = "Stripe does not show the object, although it has just listed or made it"
 
 
 async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
@@ -157,6 +159,8 @@ async def _decide(subject: Subject, difference: Difference, world: World) -> Dri
         # Read now and not before: what arrived since the list was read is no drift.
         head = (await world.mirror.heads([subject])).get(subject.key)
         before = await world.mirror.body(subject)
+        if observation.body is None and _may_be_there(difference, before, observation.fetched_at):
+            return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=NOT_SHOWN)
         outcome = await apply(world, subject, token, observation, head)
     except (Retryable, Refused) as error:
         return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=str(error))
@@ -166,6 +170,12 @@ async def _decide(subject: Subject, difference: Difference, world: World) -> Dri
         return Drift(subject.id, difference, Resolution.FALSE_ALARM)
     fields = bodies.differing(before or {}, observation.live) if before and observation.live else []
     return Drift(subject.id, difference, Resolution.REPAIRED, tuple(fields))
+
+
+def _may_be_there(difference: Difference, before: JsonObject | None, now: float) -> bool:
+    """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone."""
+    made = times.seconds(times.created(before.get("created"))) if before else 0.0
+    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG
 
 
 def _repaired(outcome: Outcome, head: Head | None) -> bool:

@@ -56,13 +56,19 @@ def _read(received: Received, desk: Desk) -> Task:
 
 async def _named(tasks: list[Task], desk: Desk, deadline: float) -> list[Task]:
     """The tasks, with the subjects that only fetched events name."""
-    untold = [task for task in tasks if task.untold is not None]
-    try:
-        async with asyncio.timeout(max(0.0, deadline - desk.world.clock.now()) if untold else None):
-            told = await asyncio.gather(*(name(task, desk.world) for task in untold))
-    except TimeoutError:
-        told = [replace(task, problem=OUT_OF_TIME) for task in untold]
-    return [*(task for task in tasks if task.untold is None), *told]
+    places = asyncio.Semaphore(AT_ONCE)
+    return list(await asyncio.gather(*(_named_in_time(task, desk, deadline, places) for task in tasks)))
+
+
+async def _named_in_time(task: Task, desk: Desk, deadline: float, places: asyncio.Semaphore) -> Task:
+    if task.untold is None:
+        return task
+    async with places:
+        try:
+            async with asyncio.timeout(max(0.0, deadline - desk.world.clock.now())):
+                return await name(task, desk.world)
+        except TimeoutError:
+            return replace(task, problem=OUT_OF_TIME)
 
 
 async def _refresh_all(groups: Sequence[list[Task]], desk: Desk, deadline: float) -> dict[str, Verdict]:
@@ -116,6 +122,8 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
 
 async def _covered(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk) -> bool:
     """Whether the mirror shows what the messages tell, and will go on doing so."""
+    if head is not None and head.deleted and not all(_tells_of_the_end(task) for task in tasks):
+        return False  # that Stripe has not shown it once is no answer to news of it
     sent_at = max(_told_at(task) for task in tasks)
     if head is None or not known.covers(head, sent_at=sent_at, margin=desk.absorb_margin):
         return False
@@ -136,17 +144,14 @@ def _may_appear_yet(tasks: list[Task], now: float) -> bool:
     Having been shown before is no proof: one replica may be behind another.
     """
     young = [task for task in tasks if abs(now - _happened_at(task)) < READ_LAG]
-    return any(_tells_of(task, ".created") for task in young) or (
-        bool(young) and not any(_tells_of(task, ".deleted") or _is_unlisted(task) for task in tasks)
-    )
+    made = any(isinstance(one.message, Notification) and one.message.type.endswith(".created") for one in young)
+    return made or (bool(young) and not any(_tells_of_the_end(task) for task in tasks))
 
 
-def _tells_of(task: Task, ending: str) -> bool:
-    return isinstance(task.message, Notification) and task.message.type.endswith(ending)
-
-
-def _is_unlisted(task: Task) -> bool:
-    return isinstance(task.message, Suspicion) and task.message.unlisted
+def _tells_of_the_end(task: Task) -> bool:
+    if isinstance(task.message, Suspicion):
+        return task.message.unlisted
+    return isinstance(task.message, Notification) and task.message.type.endswith(".deleted")
 
 
 def _happened_at(task: Task) -> float:

@@ -428,6 +428,20 @@ class TestAnUnknownType:
         with pytest.raises(Refused, match="of another type"):
             notified(event(RelatedObject(id=None if row.singleton else "x_1", type=UNKNOWN, url=url)))
 
+    @pytest.mark.parametrize(
+        "url",
+        [
+            *(url for row in catalog.TYPES.values() for url in row.also_at),
+            *(url for part in catalog.PARTS.values() for url in part.urls),
+        ],
+    )
+    def test_is_refused_at_any_other_url_of_a_known_one(self, url: str) -> None:
+        related = RelatedObject(
+            id="x_1" if url.endswith("{id}") else None, type=UNKNOWN, url=url.format(id="x_1", parent="p_1")
+        )
+        with pytest.raises(Refused, match="of another type"):
+            notified(event(related))
+
     @pytest.mark.parametrize("identifier", ["th_1", None])
     def test_is_refused_at_a_url_that_does_not_fit_into_a_key(self, identifier: str | None) -> None:
         longest = "/v1/" + "a" * (subject.LONGEST_PATH - 9) + "/th_1"

@@ -92,8 +92,11 @@ async def test_what_is_due_each_hour_comes_first_even_if_it_was_never_passed(hou
     assert await names(house, DAILY, HOURLY) == [HOURLY.name, DAILY.name]
 
 
-async def test_a_record_that_does_not_say_when_its_pass_started_makes_a_type_due(house: House) -> None:
-    await house.mirror.record(Scope(livemode=False), f"run:{DAILY.name}", house.clock.now(), {"complete": True})
+@pytest.mark.parametrize("entry", [{}, {"complete": True}, {"started_at": times.iso(1_700_000_000)}])
+async def test_a_record_that_does_not_say_when_its_pass_started_or_how_it_ended_makes_a_type_due(
+    house: House, entry: Item
+) -> None:
+    await house.mirror.record(Scope(livemode=False), f"run:{DAILY.name}", house.clock.now(), entry)
     assert await names(house, DAILY) == [DAILY.name]
 
 

@@ -176,6 +176,17 @@ async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> 
     assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
 
+async def test_a_rate_that_the_list_shows_and_stripe_does_not_show_yet_is_waited_for(house: House) -> None:
+    await _with_two_rates(house)
+    late = house.stripe.objects.pop(RATE)
+    assert Outcome.POSTPONED in [ended.outcome for ended in await house.work()]
+    assert "test#rcdr_1" not in house.mirror.objects
+    house.stripe.objects[RATE] = late
+    house.clock.advance(10)
+    await house.work()
+    assert house.item("rcdr_1")["data"] == late
+
+
 async def test_a_removed_rate_that_stripe_still_shows_is_told_by_the_versions(house: House) -> None:
     await _with_two_rates(house)
     await house.work()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_mirror.core import catalog
+from billing_mirror.core import catalog, times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Retryable
@@ -85,6 +85,23 @@ async def test_an_object_that_is_gone_is_buried(house: House) -> None:
     run = await passed(house)
     assert run.drifts == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
     assert house.item("rcds_1")["deleted"] is True
+
+
+async def test_an_object_that_is_listed_is_not_buried_because_one_answer_lacks_it(house: House) -> None:
+    """Else an event about it would find a tombstone that is newer than it, and be absorbed."""
+    stock(house, subscription("rcds_1"))
+    del house.stripe.objects[f"{LIST}/rcds_1"]
+    run = await passed(house)
+    assert [(one.id, one.resolution) for one in run.drifts] == [("rcds_1", Resolution.UNRESOLVED)]
+    assert "test#rcds_1" not in house.mirror.objects
+
+
+async def test_an_object_that_was_just_made_is_not_buried_because_nothing_shows_it_yet(house: House) -> None:
+    await mirrored(house, subscription("rcds_1", created=times.iso(house.clock.now() + 30)))
+    stock(house)
+    run = await passed(house)
+    assert [(one.id, one.resolution) for one in run.drifts] == [("rcds_1", Resolution.UNRESOLVED)]
+    assert "deleted" not in house.item("rcds_1")
 
 
 async def test_an_object_that_only_the_list_lacks_is_left_alone(house: House) -> None:

@@ -75,6 +75,20 @@ async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked:
     assert (ended.outcome, len(stocked.stripe.asked)) == (Outcome.ABSORBED, asked)
 
 
+async def test_a_message_is_not_absorbed_by_a_tombstone_unless_it_tells_of_the_end(stocked: House) -> None:
+    await stocked.deliver(subscription_event())
+    del stocked.stripe.objects[SUBSCRIPTION]
+    stocked.clock.advance(120)
+    await stocked.deliver(subscription_event("servicing_canceled"))
+    assert stocked.item("rcds_1")["deleted"] is True
+    stocked.stripe.objects[SUBSCRIPTION] = subscription()
+    for name, outcome in (("deleted", Outcome.ABSORBED), ("servicing_paused", Outcome.STORED)):
+        await stocked.queue.send(subscription_event(name), group="test")
+        stocked.queue.waiting[0].sent_at -= 30
+        [ended] = await stocked.work()
+        assert ended.outcome is outcome
+
+
 async def test_a_message_within_the_margin_is_not_absorbed(stocked: House) -> None:
     await stocked.deliver(subscription_event())
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
@@ -202,6 +216,35 @@ async def test_a_new_object_that_never_appears_ends_as_a_tombstone(house: House,
     made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=house.clock.now() - age)
     [ended] = await house.deliver(made)
     assert ended.outcome is Outcome.REMOVED
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome"),
+    [
+        ({"updated": 1}, Outcome.POSTPONED),
+        ({"updated": 1, "paused": 100}, Outcome.POSTPONED),
+        ({"created": 1, "deleted": 1}, Outcome.POSTPONED),
+        ({"updated": 100}, Outcome.REMOVED),
+        ({"deleted": 1}, Outcome.REMOVED),
+        ({"updated": 1, "deleted": 100}, Outcome.REMOVED),
+        ({"created": 100, "deleted": 1}, Outcome.REMOVED),
+    ],
+    ids=str,
+)
+async def test_a_mirrored_object_that_an_answer_lacks_is_gone_once_news_are_old_or_say_so(
+    house: House, told: dict[str, float], outcome: Outcome
+) -> None:
+    """The replica that answered may be behind. The numbers are the ages of events, in seconds."""
+    house.stripe.objects[CADENCE] = cadence()
+    await house.deliver(event("v2.billing.cadence.created", cadence(), url=CADENCE))
+    house.clock.advance(200)
+    del house.stripe.objects[CADENCE]
+    now = house.clock.now()
+    texts = [event(f"v2.billing.cadence.{word}", cadence(), url=CADENCE, at=now - age) for word, age in told.items()]
+    assert {ended.outcome for ended in await house.deliver(*texts)} == {outcome}
+    house.clock.advance(60)
+    await house.work()
+    assert house.item("bc_1")["deleted"] is True
 
 
 async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(house: House) -> None:
