@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where bytecode may not be kept, every start of every tool is a slow one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
+.PHONY: help demo test simulate simulate-defects check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ SEEDS ?= 2000
 FROM ?= 0
 simulate: tools-dev  ## run many seeded schedules of the real flows under every fault: SEEDS=20000 FROM=0
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation $(SEEDS) $(FROM)
+
+simulate-defects: tools-dev  ## plant defects into copies of the code, and show which ones the simulation catches
+	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.planted
 
 check: tools-dev  ## look for faults without running anything: format, lint, types, templates
 	@$(DEV)/ruff format --check --quiet .

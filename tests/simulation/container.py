@@ -52,13 +52,14 @@ class Container:
 
     async def io(self, what: str) -> None:
         self.steps += 1
+        step = self.steps  # others go on meanwhile
         if self._trace:
             self._trace(f"{self._name}: {what}")
         if self._dice.strikes(Fault.FROZEN):
             await asyncio.sleep(self._dice.seconds(LONGEST_FREEZE))
         else:
             await asyncio.sleep(0)
-        if self.steps in self._kill_at or self._dice.strikes(Fault.KILLED):
+        if step in self._kill_at or self._dice.strikes(Fault.KILLED):
             if self._trace:
                 self._trace(f"{self._name}: is killed")
             if self._work is not None:

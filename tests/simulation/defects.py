@@ -1,0 +1,389 @@
+"""Planted defects: what the code must not do, each as a small change of its text.
+
+A defect is made in a copy of the source, and schedules are run on that copy in a process of their own, until one of
+them ends wrong. The shipped code knows nothing of it. Where the table itself is to blame, the double is changed that
+the contract suite holds equal to the real one.
+"""
+
+from dataclasses import dataclass
+
+ONE = "billing_mirror/flows/one_subject.py"
+REFRESH = "billing_mirror/flows/refresh.py"
+RECONCILE = "billing_mirror/flows/reconcile.py"
+OBSERVE = "billing_mirror/flows/observe.py"
+SUSPECT = "billing_mirror/flows/suspect.py"
+SETTLE = "billing_mirror/flows/settle.py"
+ACCEPT = "billing_mirror/flows/accept.py"
+BATCH = "billing_mirror/flows/batch.py"
+KNOWN = "billing_mirror/core/known.py"
+SUBJECT = "billing_mirror/core/subject.py"
+DRIFT = "billing_mirror/core/drift.py"
+TABLE = "tests/doubles/mirror.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """``old``, which must be in the file just once, becomes ``new``."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """``what`` is done wrong, by which changes. A ``quick`` one is caught within a few seeds."""
+
+    what: str
+    edits: tuple[Edit, ...]
+    quick: bool = False
+
+
+def defect(what: str, file: str, old: str, new: str, *more: Edit, quick: bool = False) -> Defect:
+    return Defect(what, (Edit(file, old, new), *more), quick)
+
+
+CLAIM = """    token = await world.mirror.claim(subject, claimed_at)
+    return token, await observe(subject, world.stripe, world.clock, event=event)
+"""
+TIMED = """    await world.mirror.claim(subject, claimed_at)
+{}    token = int(world.clock.now() * 1000)
+{}    return token, observation
+"""
+LOOK = "    observation = await observe(subject, world.stripe, world.clock, event=event)\n"
+
+ORDER = (
+    defect(
+        "the claim is taken after the fetch",
+        ONE,
+        CLAIM,
+        f"{LOOK}    return await world.mirror.claim(subject, claimed_at), observation\n",
+    ),
+    defect("the version is a local clock's time before the fetch", ONE, CLAIM, TIMED.format("", LOOK)),
+    defect("the version is a local clock's time after the fetch", ONE, CLAIM, TIMED.format(LOOK, "")),
+    defect(
+        "the version is the event's time, in seconds",
+        REFRESH,
+        "    if observation.live is None and _may_appear_yet(",
+        "    token = int(max(_happened_at(task) for task in tasks))\n"
+        "    if observation.live is None and _may_appear_yet(",
+    ),
+    defect(
+        "a claim that is on its way is used by a second fetch",
+        TABLE,
+        "        claim = Claim((before.claimed if before else 0) + 1, now)",
+        "        last, shown = before.claimed if before else 0, self.objects.get(subject.key, {}).get('token', 0)\n"
+        "        claim = Claim(last if isinstance(shown, int) and last > shown else last + 1, now)",
+    ),
+)
+
+WRITE = (
+    defect(
+        "the write has no condition", TABLE, 'return held is None or _integer(held, "token") < token', "return True"
+    ),
+    defect(
+        "a tombstone is written without a condition",
+        TABLE,
+        "            return False\n        kept =",
+        "            pass\n        kept =",
+    ),
+    defect("a 404 leaves no tombstone", ONE, "buried = await world.mirror.bury(", "buried = True or ("),
+    defect(
+        "what is gone is deleted from the table, and its token with it",
+        TABLE,
+        '        self.objects[subject.key] = {**kept, **tombstone, "token": token}',
+        "        self.objects.pop(subject.key, kept)",
+    ),
+    defect(
+        "what is gone is never revived",
+        TABLE,
+        "        self._require_up()\n        if self.writes_fail:",
+        '        self._require_up()\n        if self.objects.get(subject.key, {}).get("deleted"):\n'
+        "            return False\n        if self.writes_fail:",
+    ),
+    defect(
+        "what is unchanged is not written",
+        ONE,
+        "    if not await world.mirror.put(",
+        "    if head is not None and _shows(head, item):\n        return Outcome.UNCHANGED\n"
+        "    if not await world.mirror.put(",
+    ),
+    defect(
+        "a table that is busy is taken to have written",
+        ONE,
+        "    if not await world.mirror.put(subject, token, item):\n        return Outcome.SUPERSEDED\n",
+        "    try:\n        if not await world.mirror.put(subject, token, item):\n"
+        "            return Outcome.SUPERSEDED\n"
+        "    except Retryable:\n        return Outcome.STORED\n",
+    ),
+)
+
+NOT_SHOWN = (
+    defect(
+        "any 404 is a deletion at once",
+        REFRESH,
+        "    if observation.live is None and _may_appear_yet(",
+        "    if False and _may_appear_yet(",
+    ),
+    defect(
+        "only a creation is waited for",
+        REFRESH,
+        "    return made or (bool(young) and not any(_tells_of_the_end(task) for task in tasks))",
+        "    return made",
+    ),
+    defect(
+        "a tombstone absorbs news of any kind",
+        REFRESH,
+        "    if head is not None and head.deleted and not all(",
+        "    if False and not all(",
+    ),
+    defect(
+        "reconcile buries what it has just seen on a list",
+        RECONCILE,
+        "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG",
+        "    return abs(now - made) < READ_LAG",
+    ),
+    defect(
+        "reconcile buries what was just made",
+        RECONCILE,
+        "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG",
+        "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST)",
+    ),
+    defect(
+        "a 5xx is taken for a deletion",
+        OBSERVE,
+        "    except Gone:\n        return",
+        "    except (Gone, Retryable):\n        return",
+    ),
+    defect(
+        "the lists of a new version are not read again",
+        SUSPECT,
+        "    if observation.listed and head is None:",
+        "    if False:",
+    ),
+)
+
+ABSORB = (
+    defect("absorbed without a margin", KNOWN, "head.fetched_at > sent_at + margin", "head.fetched_at > sent_at"),
+    defect(
+        "absorbed although somebody has claimed since",
+        REFRESH,
+        "return claim is not None and claim.claimed == head.token",
+        "return claim is not None",
+    ),
+    defect(
+        "absorbed by when the mirrored fetch ended",
+        OBSERVE,
+        "    return Observation(started, answer.stripe_version,",
+        "    return Observation(clock.now(), answer.stripe_version,",
+    ),
+    defect(
+        "a group is absorbed by its first message",
+        REFRESH,
+        "sent_at = max(_told_at(task) for task in tasks)",
+        "sent_at = min(_told_at(task) for task in tasks)",
+    ),
+)
+
+MESSAGES = (
+    defect(
+        "of a batch only the first subject is fetched",
+        REFRESH,
+        "    verdicts = await _refresh_all(list(groups.values()), desk, deadline)",
+        "    verdicts = await _refresh_all(list(groups.values())[:1], desk, deadline)",
+        Edit(
+            SETTLE,
+            "    verdict = verdicts[task.received.message_id]",
+            "    verdict = verdicts.get(task.received.message_id, (Outcome.STORED, 0.0))",
+        ),
+        quick=True,
+    ),
+    defect(
+        "messages are grouped by id, whatever the account",
+        REFRESH,
+        "groups[task.subject.key, task.subject.type]",
+        "groups[task.subject.id, task.subject.type]",
+    ),
+    defect(
+        "a batch of which one message is done is acknowledged as a whole",
+        REFRESH,
+        "    return list(await asyncio.gather(*(settle(task, verdicts, desk) for task in tasks)))",
+        "    ended = list(await asyncio.gather(*(settle(task, verdicts, desk) for task in tasks)))\n"
+        "    done = any(not one.later for one in ended)\n"
+        "    return [replace(one, outcome=Outcome.STORED) if done else one for one in ended]",
+    ),
+    defect(
+        "a postponed message is acknowledged",
+        BATCH,
+        "        return self.outcome is Outcome.POSTPONED",
+        "        return False",
+        quick=True,
+    ),
+    defect(
+        "an event is marked as seen before it is worked on",
+        REFRESH,
+        "    now = desk.world.clock.now()\n    token, observation",
+        "    now = desk.world.clock.now()\n"
+        "    if event and await desk.world.mirror.latest(subject.scope, event):\n"
+        "        return Outcome.ABSORBED\n"
+        "    if event:\n"
+        '        await desk.world.mirror.record(subject.scope, event, now, {"seen": True})\n'
+        "    token, observation",
+    ),
+    defect(
+        "a message that comes again is taken for done",
+        REFRESH,
+        "    if await _covered(tasks, subject, head, desk):",
+        "    if any(task.received.receive_count > 1 for task in tasks):",
+    ),
+    defect(
+        "what is not done in time is acknowledged",
+        REFRESH,
+        "        except TimeoutError:\n            return OUT_OF_TIME",
+        "        except TimeoutError:\n            return Outcome.ABSORBED, clock.now()",
+    ),
+    defect(
+        "a 429 is counted as poison",
+        SETTLE,
+        "    never = isinstance(error, Refused) or (",
+        "    never = isinstance(error, Refused) or (isinstance(error, Retryable) and error.throttled) or (",
+        quick=True,
+    ),
+    defect(
+        "what Stripe's bad hour holds up for long is given up",
+        SETTLE,
+        "(not foreseen and received.receive_count >= UNFORESEEN_TRIES)",
+        "received.receive_count >= UNFORESEEN_TRIES",
+    ),
+    defect(
+        "Stripe gets its 200 although the queue did not take the message",
+        ACCEPT,
+        "return Accepted(503, Metric.UNAVAILABLE",
+        "return Accepted(200, Metric.UNAVAILABLE",
+    ),
+    defect(
+        "the cache of signing secrets is never refreshed",
+        ACCEPT,
+        "(door.secrets.current, door.secrets.refreshed)",
+        "(door.secrets.current, door.secrets.current)",
+    ),
+)
+
+WHOSE = (
+    defect(
+        "the account is left out of the key",
+        SUBJECT,
+        "        return key(str(self.scope), self.row, self.id)",
+        '        return key("live" if self.scope.livemode else "test", self.row, self.id)',
+        quick=True,
+    ),
+    defect(
+        "Stripe is not told whose object is asked for",
+        OBSERVE,
+        "            subject.path, api=row.api, context=subject.scope.context,",
+        "            subject.path, api=row.api, context=None,",
+    ),
+    defect(
+        "the event's mode is not looked at",
+        REFRESH,
+        "    if message.livemode != desk.world.stripe.livemode:",
+        "    if False:",
+    ),
+    defect(
+        "the placeholder in a URL is taken for the parent",
+        SUBJECT,
+        "    if parent is None or _PLACEHOLDER.fullmatch(parent):",
+        "    if parent is None:",
+        quick=True,
+    ),
+    defect("a suspicion does not name the parent", SUSPECT, "        parent=suspect.parent,\n", ""),
+    defect(
+        "the customer is only looked for in the mirror",
+        ONE,
+        "    if body is None:\n        now = world.clock.now()",
+        "    if body is None:\n        return None\n        now = world.clock.now()",
+    ),
+)
+
+BODIES = (
+    defect(
+        "a list that Stripe cuts short is stored so",
+        OBSERVE,
+        "    if not isinstance(shown, dict) or",
+        "    if True or",
+        quick=True,
+    ),
+    defect(
+        "nobody looks at the rates that a new version has lost",
+        SUSPECT,
+        "        if parent is not None and lacks_more:",
+        "        if False:",
+    ),
+    defect(
+        "suspicions are sent after the write",
+        ONE,
+        "    await send_suspicions(subject, observation, head, world.mirror, world.queue)\n"
+        "    if not await world.mirror.put(subject, token, item):\n        return Outcome.SUPERSEDED\n",
+        "    if not await world.mirror.put(subject, token, item):\n        return Outcome.SUPERSEDED\n"
+        "    await send_suspicions(subject, observation, head, world.mirror, world.queue)\n",
+    ),
+    defect(
+        "a new version does not make its rate card doubtful",
+        SUSPECT,
+        "named = [*_changed_with(subject, observation, head), ",
+        "named = [",
+    ),
+)
+
+STORE_LISTED = """    for entry in page.entries:
+        if (identifier := bodies.text_at(entry, "id")) in suspects_by_id:
+            one = suspects_by_id[identifier]
+            seen = Observation(world.clock.now(), "1", "", entry, digest(row, entry))
+            await world.mirror.put(one, await world.mirror.claim(one, 0.0), item(one, seen, None))
+    run.looked_at.update(subject.key for subject in suspects)
+"""
+BURY_UNLISTED = """    for subject in suspects if Difference.NOT_LISTED in suspects.values() else ():
+        run.looked_at.add(subject.key)
+        gone = Observation(world.clock.now(), "1", "")
+        await world.mirror.bury(subject, await world.mirror.claim(subject, 0.0), tombstone(gone, subject))
+"""
+IMPORTED = Edit(
+    RECONCILE,
+    "from .listed import BATCH",
+    "from billing_mirror.core.drift import digest\n"
+    "from billing_mirror.core.items import Observation, item, tombstone\n\nfrom .listed import BATCH",
+)
+
+RECONCILES = (
+    defect(
+        "reconcile writes what a list shows over the objects",
+        RECONCILE,
+        "    await _look_at(suspects, world, run)\n\n\ndef _subjects",
+        "    suspects_by_id = {subject.id: subject for subject in suspects}\n"
+        f"{STORE_LISTED}    await _look_at(suspects, world, run)\n\n\ndef _subjects",
+        IMPORTED,
+    ),
+    defect(
+        "reconcile takes what is not listed for gone",
+        RECONCILE,
+        "    suspects = {subject: kind for subject, kind in suspects.items() if subject.key not in run.looked_at}\n",
+        f"{BURY_UNLISTED}"
+        "    suspects = {subject: kind for subject, kind in suspects.items() if subject.key not in run.looked_at}\n",
+        IMPORTED,
+    ),
+    defect("reconcile does not look at what is not listed", RECONCILE, "    if not unread:\n", "    if False:\n"),
+    defect(
+        "reconcile finds only what is missing",
+        DRIFT,
+        "        elif head.digest != digest(row, entry):",
+        "        elif False:",
+    ),
+    defect(
+        "a claim whose worker has died keeps reconcile away for good",
+        KNOWN,
+        "CLAIM_DIES_AFTER = 3600.0",
+        "CLAIM_DIES_AFTER = 1e12",
+    ),
+)
+
+DEFECTS = (*ORDER, *WRITE, *NOT_SHOWN, *ABSORB, *MESSAGES, *WHOSE, *BODIES, *RECONCILES)
