@@ -1,0 +1,18 @@
+"""The gate of ingest, and the handlers as their own tier loads them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functions.conftest import at_stripe as at_stripe
+from tests.functions.conftest import cloud as cloud
+from tests.functions.conftest import load as load
+
+from .gate import Gate
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.close()

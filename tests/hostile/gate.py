@@ -1,0 +1,155 @@
+"""The real handler of ingest, between requests that are made up and a queue that notes what it is sent."""
+
+import hashlib
+import hmac
+import importlib.util
+import io
+import itertools
+import json
+import os
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, TypeAlias
+from unittest import mock
+
+from billing_mirror import wiring
+from billing_mirror.adapters.signature import verify
+from billing_mirror.flows.accept import Door
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
+from tests.template_file import ROOT
+
+Event: TypeAlias = dict[str, Any]
+"""What API Gateway hands to a function: payload format 2.0."""
+
+NOW = 1_700_000_000
+CANARY = "canary7Q4x"
+"""In whatever a request says; in nothing that is answered or logged."""
+SECRET = f"whsec_{CANARY}_current"
+OLD_SECRET = f"whsec_{CANARY}_previous"
+
+_numbers = itertools.count()
+
+
+@dataclass
+class Secrets:
+    """Implements ``flows.ports.SigningSecrets``: what is known, and what is found by looking again."""
+
+    known: tuple[str, ...] = (SECRET, OLD_SECRET)
+    stored: tuple[str, ...] = (SECRET, OLD_SECRET)
+
+    async def current(self) -> Sequence[str]:
+        return self.known
+
+    async def refreshed(self) -> Sequence[str]:
+        self.known = self.stored
+        return self.known
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a request ended: the answer, what was sent on, and what was logged."""
+
+    status: int
+    reason: str
+    queued: tuple[str, ...]
+    kept: tuple[str, ...]
+    log: str
+    cpu: float
+    """Seconds."""
+
+
+@dataclass
+class Context:
+    """What of Lambda's context is read."""
+
+    aws_request_id: str = "a-request"
+
+
+@dataclass
+class Gate:
+    """Requests go in by ``post``. The queue is empty again before each."""
+
+    clock: ManualClock = field(default_factory=lambda: ManualClock(float(NOW)))
+    secrets: Secrets = field(default_factory=Secrets)
+
+    def __post_init__(self) -> None:
+        self.queue = MemoryQueue(self.clock)
+        self._log = io.StringIO()
+        door = Door(self.clock, self.queue, self.secrets, verify)
+        with redirect_stdout(self._log), mock.patch.object(wiring, "door", return_value=door):
+            self.handler = _loaded()
+
+    def post(self, event: Event) -> Ended:
+        self.queue.waiting.clear()
+        self.queue.quarantined.clear()
+        self._log.seek(0)
+        self._log.truncate()
+        with redirect_stdout(self._log):
+            started = time.process_time()
+            answer = self.handler.lambda_handler(event, Context())
+            cpu = time.process_time() - started
+        assert set(answer) == {"statusCode", "headers", "body"}
+        return Ended(
+            answer["statusCode"],
+            json.loads(answer["body"])["reason"],
+            tuple(one.body for one in self.queue.waiting),
+            tuple(body for body, _ in self.queue.quarantined),
+            self._log.getvalue(),
+            cpu,
+        )
+
+    def close(self) -> None:
+        self.handler.loop.close()
+
+
+def _loaded() -> ModuleType:
+    environment = {
+        "STACK_NAME": "a-stack",
+        "QUEUE_URL": "http://127.0.0.1:9/queue",
+        "QUARANTINE_URL": "http://127.0.0.1:9/quarantine",
+        "SIGNING_SECRET_ARN": "an-arn",
+        "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
+        # Powertools keeps one logger for each name, and with it where the one before wrote to.
+        "POWERTOOLS_SERVICE_NAME": f"hostile-{next(_numbers)}",
+    }
+    spec = importlib.util.spec_from_file_location("hostile_ingest", ROOT / "functions" / "ingest" / "handler.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with mock.patch.dict(os.environ, environment):
+        spec.loader.exec_module(module)
+    return module
+
+
+def bytes_of(body: str | bytes) -> bytes:
+    return body.encode("utf-8", errors="surrogatepass") if isinstance(body, str) else body
+
+
+def mac(body: str | bytes, secret: str = SECRET, at: int | str = NOW) -> str:
+    """Stripe's signature, by Stripe's description of it and not by its library."""
+    return hmac.new(secret.encode(), f"{at}.".encode() + bytes_of(body), hashlib.sha256).hexdigest()
+
+
+def signed(body: str | bytes, secret: str = SECRET, at: int = NOW) -> str:
+    """The header that goes with a body."""
+    return f"t={at},v1={mac(body, secret, at)}"
+
+
+def request(body: object, header: object = None, **fields: Any) -> Event:  # noqa: ANN401 - any JSON
+    """A request as API Gateway would hand it over, with fields that replace its own."""
+    return {
+        "version": "2.0",
+        "routeKey": "POST /stripe/webhook",
+        "rawPath": "/stripe/webhook",
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", "user-agent": "Stripe/1.0"}
+        | ({"stripe-signature": header} if header is not None else {}),
+        "requestContext": {"http": {"method": "POST", "path": "/stripe/webhook", "sourceIp": "198.51.100.7"}},
+        "body": body,
+        "isBase64Encoded": False,
+        **fields,
+    }

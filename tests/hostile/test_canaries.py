@@ -1,0 +1,268 @@
+"""What is secret or a person's is in no line that ingest or process writes, whatever goes wrong."""
+
+import base64
+import io
+import json
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from types import ModuleType
+from typing import Any
+
+import pytest
+import stripe
+
+from billing_mirror.core.body import Json
+from billing_mirror.core.errors import Retryable
+from sandbox.stripe_stand_in.client import StandIn
+from tests.doubles.samples import snapshot, subscription_event
+from tests.functions.conftest import Cloud, Context, Load
+
+from .gate import CANARY, Event, request
+
+SECRET = f"whsec_{CANARY}"
+PERSON: dict[str, Json] = {"name": f"Ann {CANARY}", "email": f"ann.{CANARY}@example.com", "description": CANARY}
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
+TOLD = subscription_event(note=CANARY, data=PERSON)
+SHOWN = snapshot("customer.updated", {"id": "cus_1", "object": "customer", **PERSON})
+
+
+class Lines:
+    """All that was written since the last time, on whichever way."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._output = io.StringIO()
+        self._caplog = caplog
+
+    def load(self, load: Load, name: str) -> ModuleType:
+        """A function: it keeps to the output that it began with."""
+        with redirect_stdout(self._output), redirect_stderr(self._output):
+            return load(name)
+
+    def call(self, function: ModuleType, event: Event) -> dict[str, Any]:
+        with redirect_stdout(self._output), redirect_stderr(self._output):
+            answer: dict[str, Any] = function.lambda_handler(event, Context())
+            return answer
+
+    def require_discreet(self, word: str) -> None:
+        """``word`` proves that what was to be looked at has happened."""
+        written = self._output.getvalue()
+        said = written + self._caplog.text
+        self._output.seek(0)
+        self._output.truncate()
+        self._caplog.clear()
+        lines = [json.loads(line) for line in written.splitlines()]
+        assert [line for line in lines if "message" in line], "the function's own line is among them"
+        assert word in said
+        assert CANARY not in said
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Lines:
+    return Lines(caplog)
+
+
+@pytest.fixture
+def ingest(lines: Lines, cloud: Cloud, load: Load) -> ModuleType:
+    cloud.environment["SIGNING_SECRET_ARN"] = cloud.secret("canaries", f"{SECRET} whsec_{CANARY}_previous")
+    return lines.load(load, "ingest")
+
+
+def sign(body: str, secret: str = SECRET, at: float = 0) -> str:
+    return str(stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time() + at)))
+
+
+def in_base64(raw: bytes) -> Event:
+    return request(base64.b64encode(raw).decode(), sign(TOLD), isBase64Encoded=True)
+
+
+def without_object(text: str) -> str:
+    return json.dumps({name: value for name, value in json.loads(text).items() if name != "object"})
+
+
+REFUSALS: dict[str, Callable[[], tuple[Event, str]]] = {
+    "no header": lambda: (request(TOLD), "header is missing"),
+    "a header that is none": lambda: (request(TOLD, f"{CANARY}é"), "malformed"),
+    "a header without time": lambda: (request(TOLD, f"v1={CANARY}"), "does not have one time"),
+    "stale": lambda: (request(TOLD, sign(TOLD, at=-999)), "too far from now"),
+    "another secret": lambda: (request(TOLD, sign(TOLD, f"whsec_other_{CANARY}")), "no signature"),
+    "no base64": lambda: (request(TOLD, sign(TOLD), isBase64Encoded=True), "not base64"),
+    "not UTF-8": lambda: (in_base64(TOLD.encode() + b"\xff"), "not UTF-8"),
+    "too large": lambda: (request(TOLD * 1000, sign(TOLD)), "larger than"),
+    "no JSON": lambda: (request(TOLD[:-1], sign(TOLD[:-1])), "Invalid JSON"),
+    "no event": lambda: (request(without_object(TOLD), sign(without_object(TOLD))), "none that is known"),
+    "another kind": lambda: signed_event(object=CANARY, word="none that is known"),
+    "an id that is none": lambda: signed_event(id=f"{CANARY}@x", word="pattern"),
+    "a type that is none": lambda: signed_event(type=f"{CANARY}@x", word="pattern"),
+    "a time that is none": lambda: signed_event(created=CANARY, word="valid datetime"),
+    "a mode that is none": lambda: signed_event(livemode=CANARY, word="valid boolean"),
+    "a context that is none": lambda: signed_event(context=CANARY, word="path of account ids"),
+    "an object that is none": lambda: signed_event(related_object=[CANARY], word="related_object"),
+    "a snapshot of nothing": lambda: signed_event(object="event", data=PERSON, word="not an event"),
+}
+
+
+def signed_event(word: str, **fields: Any) -> tuple[Event, str]:  # noqa: ANN401 - any JSON
+    body = json.dumps(json.loads(TOLD) | fields)
+    return request(body, sign(body)), word
+
+
+def test_a_refusal_tells_nobodys_secrets(ingest: ModuleType, lines: Lines) -> None:
+    for refusal in REFUSALS.values():
+        event, word = refusal()
+        answer = lines.call(ingest, event)
+        assert CANARY not in answer["body"]
+        lines.require_discreet(word)
+
+
+@pytest.mark.parametrize("body", [TOLD, SHOWN], ids=["thin", "snapshot"])
+def test_an_event_that_is_accepted_leaves_nothing_of_it_in_the_log(
+    ingest: ModuleType, lines: Lines, cloud: Cloud, body: str
+) -> None:
+    assert lines.call(ingest, request(body, sign(body)))["statusCode"] == 200
+    lines.require_discreet("accepted")
+    [queued] = cloud.waiting(cloud.queue_url)
+    assert CANARY not in queued
+
+
+@pytest.mark.parametrize("body", [TOLD, TOLD[:-1]], ids=["to the queue", "to quarantine"])
+def test_an_outage_tells_nobodys_secrets(
+    ingest: ModuleType, lines: Lines, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    async def down(*_: object, **__: object) -> None:
+        raise Retryable("the queue is down")
+
+    monkeypatch.setattr(type(ingest.ports.queue), "send", down)
+    monkeypatch.setattr(type(ingest.ports.queue), "quarantine", down)
+    assert lines.call(ingest, request(body, sign(body)))["statusCode"] == 503
+    lines.require_discreet("the queue is down")
+
+
+class Processed:
+    """Process at work on messages that are made up."""
+
+    def __init__(self, lines: Lines, load: Load) -> None:
+        self.module = lines.load(load, "process")
+        self._lines = lines
+
+    def __call__(self, body: str, *, receives: int = 1) -> bool:
+        """Whether the message is done with."""
+        attributes = {
+            "SentTimestamp": str(int(time.time() * 1000)),
+            "ApproximateReceiveCount": str(receives),
+        }
+        record = {"messageId": "m", "receiptHandle": CANARY, "body": body, "attributes": attributes}
+        return not self._lines.call(self.module, {"Records": [record]})["batchItemFailures"]
+
+
+@pytest.fixture
+def process(lines: Lines, cloud: Cloud, at_stripe: StandIn, load: Load) -> Processed:
+    assert at_stripe.api_base == cloud.environment["STRIPE_API_BASE"]
+    return Processed(lines, load)
+
+
+def about_customer(identifier: str) -> str:
+    return snapshot("customer.updated", {"id": identifier, "object": "customer", **PERSON})
+
+
+UNREADABLE = {
+    "no JSON": (TOLD[:-1], "Invalid JSON"),
+    "no event": (without_object(TOLD), "not an event"),
+    "another kind": (json.dumps(json.loads(TOLD) | {"object": CANARY}), "none that is known"),
+    "an id that is none": (subscription_event(id=f"{CANARY}@"), "pattern"),
+    "a context that is none": (subscription_event(context=CANARY), "path of account ids"),
+    "an object of another type": (
+        subscription_event(related_object={"id": "cus_1", "type": "customer", "url": f"/v1/{CANARY}"}), "another type",
+    ),
+    "a URL that is none": (
+        subscription_event(related_object={"id": "rcds_1", "type": SUBSCRIPTION, "url": f"/v1/{CANARY}/../x"}), "URL",
+    ),
+    "an id with spaces": (
+        snapshot("invoice.paid", {"object": "invoice", "id": f"{CANARY} x", **PERSON}), "no Stripe id has",
+    ),
+    "the other mode": (subscription_event(livemode=True, note=CANARY), "mode"),
+    "an envelope around nothing": (
+        json.dumps({"source": "aws.partner/stripe.com/x", "detail": PERSON}), "none that is known",
+    ),
+    "an envelope of somebody's": (json.dumps({"source": CANARY, "detail": json.loads(TOLD)}), "not an event"),
+}  # fmt: skip
+
+
+def test_a_message_that_cannot_be_worked_on_leaves_nothing_of_it_in_the_log(process: Processed, lines: Lines) -> None:
+    for body, word in UNREADABLE.values():
+        assert process(body)
+        lines.require_discreet(word)
+
+
+FAULTS: tuple[Event, ...] = (
+    *({"status": status} for status in (400, 401, 403, 404, 409, 429, 500, "503html")),
+    *({"body": kind} for kind in ("truncated", "cut_json", "garbled", "foreign", "reset")),
+)
+
+
+def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
+    process: Processed, lines: Lines, at_stripe: StandIn
+) -> None:
+    made = at_stripe.create("customer", PERSON)["id"]
+    for fault in FAULTS:
+        at_stripe.faults(api=[fault])
+        process(about_customer(made))
+        lines.require_discreet('"outcome":')
+
+
+def test_a_customer_that_is_stored_and_gone_again_is_named_nowhere(
+    process: Processed, lines: Lines, at_stripe: StandIn
+) -> None:
+    made = at_stripe.create("customer", PERSON)["id"]
+    assert process(about_customer(made))
+    at_stripe.remove(made)
+    assert process(about_customer(made), receives=2)
+    lines.require_discreet("removed")
+
+
+@pytest.mark.parametrize("receives", [1, 8])
+@pytest.mark.parametrize("port", ["stripe", "mirror"])
+def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
+    process: Processed, lines: Lines, monkeypatch: pytest.MonkeyPatch, at_stripe: StandIn, port: str, receives: int
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError(f"{CANARY} {PERSON}")
+
+    made = at_stripe.create("customer", PERSON)["id"]
+    adapter = getattr(process.module.ports.world, port)
+    monkeypatch.setattr(type(adapter), {"stripe": "get", "mirror": "claim"}[port], fails)
+    assert process(about_customer(made), receives=receives) is (receives == 8)
+    lines.require_discreet("unforeseen RuntimeError")
+
+
+def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
+    process: Processed, lines: Lines, monkeypatch: pytest.MonkeyPatch, at_stripe: StandIn
+) -> None:
+    made = at_stripe.create("customer", PERSON)["id"]
+    monkeypatch.setattr(process.module.ports.world.mirror, "_table", f"no-{CANARY}", raising=False)
+    process(about_customer(made))
+    lines.require_discreet('"outcome":')
+
+
+def test_a_key_that_is_not_one_is_never_quoted(cloud: Cloud, at_stripe: StandIn, load: Load) -> None:
+    assert at_stripe.api_base
+    cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("no-key", f"{CANARY} no key")
+    with pytest.raises(Exception, match="does not hold a Stripe API key") as failed:
+        load("process")
+    assert CANARY not in str(failed.value)
+
+
+def test_a_key_that_stripe_does_not_know_is_never_quoted(
+    lines: Lines, cloud: Cloud, at_stripe: StandIn, load: Load
+) -> None:
+    assert at_stripe.api_base
+    cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("unknown-key", f"rk_test_{CANARY}")
+    Processed(lines, load)(about_customer("cus_1"))
+    lines.require_discreet("401")
+
+
+def test_a_signing_secret_that_is_none_is_never_quoted(cloud: Cloud, load: Load) -> None:
+    cloud.environment["SIGNING_SECRET_ARN"] = cloud.secret("no-secret", CANARY)
+    with pytest.raises(Exception, match="holds no signing secret") as failed:
+        load("ingest")
+    assert CANARY not in str(failed.value)

@@ -1,0 +1,142 @@
+"""The generated requests notice when the gate is wrong: each defect here is a small change to what it does."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import stripe
+
+from billing_mirror.adapters.signature import verify
+from billing_mirror.core import notification, signature
+from billing_mirror.core.errors import Unsigned
+from billing_mirror.flows import accept
+from billing_mirror.flows.ports import Verifier
+
+from .check import require_right
+from .gate import Gate
+from .mutations import generated
+
+WITHIN = 3000
+"""Generated requests among which one has to show the defect."""
+
+Patch = Callable[[pytest.MonkeyPatch, Gate], None]
+
+
+def _judged_by(check: Verifier) -> Patch:
+    def patch(_: pytest.MonkeyPatch, gate: Gate) -> None:
+        handler: Any = gate.handler
+        handler.ports = accept.Door(gate.clock, gate.queue, gate.secrets, check)
+
+    return patch
+
+
+def _by_header(check: Callable[[str | None, float], str]) -> Patch:
+    return lambda monkeypatch, _: monkeypatch.setattr(signature, "require_fresh", check)
+
+
+def _without_a_time_limit(header: str | None, _: float) -> str:
+    return _first_time(header, lambda _: True)
+
+
+def _only_the_past(header: str | None, now: float) -> str:
+    return _first_time(header, lambda at: now - at <= 300)
+
+
+def _up_to_299(header: str | None, now: float) -> str:
+    return _first_time(header, lambda at: abs(now - at) < 300)
+
+
+def _first_time(header: str | None, is_fresh: Callable[[int], bool]) -> str:
+    found = re.search("t=([0-9]{1,12})", header or "")
+    if not header or not found or not header.isascii() or not is_fresh(int(found[1])):
+        raise Unsigned("no")
+    return header
+
+
+def _whatever_it_says(text: str, header: str, secret: str) -> bool:
+    return "v1=" in header and bool(text or secret)
+
+
+def _without_regard_to_case(text: str, header: str, secret: str) -> bool:
+    return verify(text, header.lower(), secret)
+
+
+def _without_white_space(text: str, header: str, secret: str) -> bool:
+    return verify(text, header, secret) or verify(text.strip(), header, secret)
+
+
+def _by_the_start(text: str, header: str, secret: str) -> bool:
+    good = stripe.WebhookSignature.generate_signature_header(text, secret, int(header.partition(",")[0][2:] or 0))
+    return verify(text, header, secret) or (header[:40] == good[:40] and len(header) > 40)
+
+
+def _test_scheme_too(text: str, header: str, secret: str) -> bool:
+    return verify(text, header, secret) or verify(text, header.replace("v0=", "v1="), secret)
+
+
+def _fails(text: str, header: str, secret: str) -> bool:
+    return bool(stripe.WebhookSignature.verify_header(text, header, secret))
+
+
+def _one_secret_only(text: str, header: str, secret: str) -> bool:
+    return "previous" not in secret and verify(text, header, secret)
+
+
+def _without_a_limit(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
+    monkeypatch.setattr(accept, "LARGEST_BODY", 10**9)
+
+
+def _forgiving_base64(_: pytest.MonkeyPatch, gate: Gate) -> None:
+    handler: Any = gate.handler
+    handler.base64 = SimpleNamespace(b64decode=lambda text, **_: base64.b64decode(text))
+
+
+def _reads_anything(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
+    monkeypatch.setattr(accept, "scope_of", lambda **_: "test")
+
+
+def _lax(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
+    def read(text: str) -> notification.Notification:
+        value = json.loads(text)
+        if value.get("object") == "event":
+            return notification.read_notification(text)
+        return notification.Notification.model_validate(value, strict=False)
+
+    monkeypatch.setattr(accept, "read_notification", read)
+
+
+DEFECTS: dict[str, Patch] = {
+    "no time limit": _by_header(_without_a_time_limit),
+    "times in the future": _by_header(_only_the_past),
+    "the last second": _by_header(_up_to_299),
+    "any signature will do": _judged_by(_whatever_it_says),
+    "capitals will do": _judged_by(_without_regard_to_case),
+    "white space is not signed": _judged_by(_without_white_space),
+    "the first digits will do": _judged_by(_by_the_start),
+    "the test scheme will do": _judged_by(_test_scheme_too),
+    "the library's error is not caught": _judged_by(_fails),
+    "the secret before is not tried": _judged_by(_one_secret_only),
+    "no limit for a body": _without_a_limit,
+    "base64 with anything in it": _forgiving_base64,
+    "any context": _reads_anything,
+    "lax reading": _lax,
+}
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_is_noticed(gate: Gate, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    DEFECTS[name](monkeypatch, gate)
+    assert any(_is_noticed(gate, number) for number in range(WITHIN))
+
+
+def _is_noticed(gate: Gate, number: int) -> bool:
+    try:
+        require_right(gate, generated(number))
+    except Exception:  # noqa: BLE001 - an error that nobody caught is one way to notice
+        return True
+    return False
