@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SERVICE = "SQS"
 LONGEST_GROUP = 128
+LARGEST_MESSAGE = 1024 * 1024 - 4096
+"""Bytes that a message may have, less some for its attributes."""
 LONGEST_REASON = 1000
 """Characters of a reason that are kept as a message attribute."""
 
@@ -46,7 +49,7 @@ class SqsQueue:
                 await asyncio.to_thread(
                     self._client.send_message,
                     QueueUrl=self._quarantine_url,
-                    MessageBody=_allowed(body) or "(empty)",
+                    MessageBody=_kept(body) or "(empty)",
                     MessageAttributes={
                         "reason": {
                             "DataType": "String",
@@ -70,6 +73,14 @@ class SqsQueue:
             except ClientError as error:
                 # The receipt is too old: the message is visible again, or somebody else has it.
                 raise Retryable("SQS does not let the message be postponed any more") from error
+
+
+def _kept(body: str) -> str:
+    """``body`` as SQS takes it: its odd characters as escapes, or as base64 where so many would be too long."""
+    spelled_out = _allowed(body)
+    if len(spelled_out.encode("utf-8")) <= LARGEST_MESSAGE:
+        return spelled_out
+    return "base64:" + b64encode(body.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 def _allowed(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeAlias
 
-from billing_mirror.core.errors import NotShown, Refused, Retryable
+from billing_mirror.core.errors import Gone, NotShown, Refused, Retryable
 from billing_mirror.core.run import Run
 from billing_mirror.core.subject import Scope
 
@@ -28,7 +28,7 @@ async def recorded(type_name: str, one_pass: Pass, world: World, *, deadline: fl
         run.reason = "the function ran out of time"
     except NotShown as error:
         run.reason, run.refused = str(error), True
-    except (Refused, Retryable) as error:
+    except (Refused, Retryable, Gone) as error:
         run.reason = str(error)
     except Exception as error:  # noqa: BLE001 - one type's failure must not keep the others from their pass
         run.reason = f"unforeseen {type(error).__name__}"
