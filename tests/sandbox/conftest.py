@@ -100,7 +100,8 @@ def bundle(deployed: Bundle) -> Iterator[Bundle]:
     yield deployed
     deployed.stripe.clear_faults()
     deployed.stripe.settle()
-    assert eventually(deployed.queue_is_empty), "messages of this test are still in the queue"
+    # A minute and more: what Stripe does not show is waited for.
+    assert eventually(deployed.queue_is_empty, 2 * PATIENCE + 40), "messages of this test are still in the queue"
     deployed.take_quarantined()
 
 

@@ -65,8 +65,11 @@ async def _differing_members(
         }
         heads = await mirror.heads(members.values())
         by_id = {identifier: heads[member.key] for identifier, member in members.items() if member.key in heads}
+        before = head.members.get(type_name, frozenset()) if head else frozenset()
         for identifier in compare(catalog.TYPES[type_name], listed, by_id):
-            yield _suspicion(members[identifier])
+            # That an old list still names what is gone is no news.
+            if not (identifier in before and identifier in by_id and by_id[identifier].deleted):
+                yield _suspicion(members[identifier])
         # What a list has lacked before, it need not lack again: of many versions each has its own rates.
         lacks_more = head is None or head.members.get(type_name) != members.keys()
         if parent is not None and lacks_more:

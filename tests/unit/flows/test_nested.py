@@ -176,6 +176,21 @@ async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> 
     assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
 
+async def test_that_an_old_version_still_lists_what_is_gone_is_no_news(house: House) -> None:
+    await _with_two_rates(house)
+    await house.work()
+    house.clock.advance(100)
+    await house.work()
+    del house.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
+    gone = event("v2.billing.rate_card_rate.deleted", rate("rcdr_2"), url=f"{RATES}/rcdr_2", identifier="evt_2")
+    await house.deliver(gone)
+    assert house.item("rcdr_2")["deleted"] is True
+    url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
+    told = event("v2.billing.rate_card_version.updated", version(), url=url, at=house.clock.now(), identifier="evt_3")
+    [ended] = await house.deliver(told)
+    assert (ended.outcome, house.queue.waiting) == (Outcome.UNCHANGED, [])
+
+
 async def test_a_rate_that_the_list_shows_and_stripe_does_not_show_yet_is_waited_for(house: House) -> None:
     await _with_two_rates(house)
     late = house.stripe.objects.pop(RATE)
