@@ -1,29 +1,28 @@
-"""Schedule tick -> reconcile -> counts."""
+"""Schedule tick, or somebody's wish -> reconcile -> counts."""
 
 import os
 import time
-from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.adapters.tally import Tally
-from billing_mirror.core.catalog import RECONCILED, USAGE, ObjectType
+from billing_mirror.core import times
 from billing_mirror.core.errors import BadSetting
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Resolution, Run
-from billing_mirror.flows.due import due
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.usage import sweep_usage
+from billing_mirror.core.run import Counts, Run, Status
+from billing_mirror.core.schedule import EVENTS
+from billing_mirror.core.wish import Wish, read_wish
+from billing_mirror.flows.dry import dry
+from billing_mirror.flows.tick import Report, Worked, asked, tick
 from billing_mirror.settings import ReconcileSettings
-from billing_mirror.wiring import runner, world
+from billing_mirror.wiring import runner, watch
 
-MOST_NAMED = 50
-"""Ids in one log line; the record has more."""
-SPARE_SECONDS = 30.0
-"""Kept free for writing the records and the metrics."""
+SPARE_SECONDS = 60.0
+"""Kept free for coming to an end: places, records and metrics."""
 
 settings = ReconcileSettings.from_environment(os.environ)
 logger = Logger()
@@ -31,56 +30,89 @@ metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
 tally = Tally()
 loop = runner()
-ports = world(settings, tally)
+ports = watch(settings, tally)
 
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
-    """A pass over every type that is due, or over those that ``{"types": [...]}`` names; answers with the counts."""
+    """Works on what is due, or on what the event asks for; answers with what each run has counted so far."""
+    try:
+        wish = read_wish(event)
+    except BadSetting as error:
+        logger.warning(str(error))
+        return {"refused": str(error)}
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
-    counts: dict[str, object] = {}
-    for row in _asked(event) or _due():
-        if time.time() < deadline:
-            counts[row.name] = _report(loop.run(_pass(row, deadline)))
+    report = _work(wish, context.aws_request_id, deadline)
     for metric, count in tally.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
-    return counts
+    if not report.leased:
+        said = "another invocation is at work; what was asked for is begun by one of the next ticks"
+        logger.info(said)
+        return {"busy": said}
+    for worked in report.worked:
+        _measure(worked, dry_run=wish is not None and wish.dry_run)
+    for run in report.last.values():
+        _age(run)
+    return {worked.run.type: _counts(worked) for worked in report.worked}
 
 
-def _asked(event: dict[str, Any]) -> list[ObjectType]:
-    rows = {row.name: row for row in (*RECONCILED, USAGE)}
-    names = event.get("types") or []
-    unknown = [name for name in names if name not in rows]
-    if unknown:
-        raise BadSetting(f"{unknown[0]} is no type that reconcile knows; nothing was started")
-    return [rows[name] for name in names]
+def _work(wish: Wish | None, owner: str, deadline: float) -> Report:
+    mine = replace(ports, owner=owner)
+    if wish is None:
+        return loop.run(tick(mine, deadline=deadline))
+    return loop.run(asked(wish.jobs, dry(mine) if wish.dry_run else mine, deadline=deadline))
 
 
-def _due() -> list[ObjectType]:
-    return loop.run(due([*RECONCILED, *([USAGE] if settings.usage_sweep == "on" else [])], ports))
+def _counts(worked: Worked) -> dict[str, object]:
+    return {name: value for name, value in worked.run.entry().items() if name not in ("expires_at", "type")}
 
 
-def _pass(row: ObjectType, deadline: float) -> Coroutine[Any, Any, Run]:
-    return sweep_usage(ports, deadline=deadline) if row is USAGE else reconcile(row, ports, deadline=deadline)
-
-
-def _report(run: Run) -> dict[str, object]:
+def _measure(worked: Worked, *, dry_run: bool) -> None:
+    run = worked.run
+    log = logger.info if run.status in (Status.COMPLETE, Status.RUNNING) and not run.failures else logger.error
+    log(run.reason or "reconciled", extra={"type": run.type, "dry_run": dry_run, **_counts(worked)})
+    if dry_run:
+        return
+    for metric, count in _metrics(worked.counts).items():
+        metrics.add_metric(metric, MetricUnit.Count, count)
     if run.complete:
-        # Only then: the alarm that watches for passes must not be calmed by one that stopped half-way.
-        metrics.add_metric(Metric.RECONCILE_SECONDS, MetricUnit.Seconds, run.seconds)
-    metrics.add_metric(Metric.OBJECTS_COMPARED, MetricUnit.Count, run.compared)
-    metrics.add_metric(Metric.DRIFT_FOUND, MetricUnit.Count, len(run.upheld))
-    metrics.add_metric(Metric.DRIFT_REPAIRED, MetricUnit.Count, len(run.ended(Resolution.REPAIRED)))
-    unresolved = len(run.ended(Resolution.UNRESOLVED))
+        # Only then: the alarm that watches for runs must not be calmed by one that stopped half-way ...
+        metrics.add_metric(Metric.RECONCILE_SECONDS, MetricUnit.Seconds, run.counts.milliseconds / 1000)
+    unresolved = run.counts.unresolved if run.complete else worked.counts.unresolved
     if run.complete or unresolved:
-        # A pass that stopped half-way knows of trouble, but not that there is none.
+        # ... nor the one that watches for drift: it knows of trouble, but not that there is none.
         metrics.add_metric(Metric.DRIFT_UNRESOLVED, MetricUnit.Count, unresolved)
-    metrics.add_metric(Metric.FALSE_ALARMS, MetricUnit.Count, len(run.ended(Resolution.FALSE_ALARM)))
-    counts: dict[str, object] = {
-        name: value for name, value in run.entry().items() if name not in ("drifts", "expires_at")
+
+
+def _metrics(counts: Counts) -> dict[Metric, int]:
+    return {
+        Metric.PAGES_READ: counts.pages,
+        Metric.OBJECTS_COMPARED: counts.compared,
+        Metric.OBJECTS_EQUAL: counts.equal,
+        Metric.OBJECTS_INSERTED: counts.inserted,
+        Metric.MESSAGES_QUEUED: counts.queued,
+        Metric.DRIFT_FOUND: counts.found,
+        Metric.DRIFT_MISSING: counts.missing,
+        Metric.DRIFT_DIFFERENT: counts.different,
+        Metric.DRIFT_NOT_LISTED: counts.not_listed,
+        Metric.DRIFT_NO_LIST: counts.no_list,
+        Metric.DRIFT_REPAIRED: counts.repaired,
+        Metric.FALSE_ALARMS: counts.false_alarms,
     }
-    if unresolved:
-        counts["unresolved_ids"] = [drift.id for drift in run.ended(Resolution.UNRESOLVED)][:MOST_NAMED]
-    log = logger.info if run.complete else logger.error
-    log(run.reason or "reconciled", extra={"type": run.type, **counts})
-    return counts
+
+
+def _age(run: Run) -> None:
+    """How long ago a type was last known to be right, and how far the events are read."""
+    now = time.time()
+    if run.type == EVENTS:
+        if run.watermark:
+            metrics.add_metric(Metric.EVENTS_UNREAD_SINCE, MetricUnit.Seconds, now - times.seconds(run.watermark))
+    elif run.status not in (Status.NOT_SHOWN, Status.UNAUTHORIZED):
+        since = run.completed_at or run.started_at
+        with single_metric(
+            name=Metric.RUN_AGE,
+            unit=MetricUnit.Seconds,
+            value=max(0.0, now - since),
+            default_dimensions={"stack": settings.stack_name, "type": run.type},
+        ):
+            pass

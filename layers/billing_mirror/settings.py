@@ -63,4 +63,10 @@ class ProcessSettings(StripeSettings):
 
 
 class ReconcileSettings(StripeSettings):
+    """How long after a complete run the next one begins, and whether usage is swept."""
+
+    events_minutes: Annotated[int, Field(ge=1, le=1440)]
+    subscription_hours: Annotated[int, Field(ge=1, le=8760)]
+    activity_hours: Annotated[int, Field(ge=1, le=8760)]
+    pricing_hours: Annotated[int, Field(ge=1, le=8760)]
     usage_sweep: Literal["on", "off"]

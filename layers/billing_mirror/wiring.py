@@ -9,15 +9,18 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from .adapters.aws import QUICK, THREADS
 from .adapters.clock import SystemClock
 from .adapters.dynamodb import DynamoMirror
+from .adapters.journal import DynamoJournal
 from .adapters.secrets import StoredSigningSecrets, StoredText
 from .adapters.signature import verify
 from .adapters.sqs import SqsQueue
 from .adapters.stripe_api import StripeApi
 from .adapters.tally import Tally
 from .core.pace import Pace
+from .core.schedule import HOUR, MINUTE, Schedule
 from .flows.accept import Door
 from .flows.batch import Desk
 from .flows.one_subject import World
+from .flows.round import Watch
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
 
@@ -43,9 +46,18 @@ def desk(settings: ProcessSettings, tally: Tally) -> Desk:
     return Desk(_world(settings, Pace(share), tally), settings.absorb_margin_seconds)
 
 
-def world(settings: ReconcileSettings, tally: Tally) -> World:
+def watch(settings: ReconcileSettings, tally: Tally) -> Watch:
     """What reconcile needs. Raises ``BadSetting``."""
-    return _world(settings, Pace(settings.stripe_requests_per_second), tally)
+    world = _world(settings, Pace(settings.stripe_requests_per_second), tally)
+    journal = DynamoJournal(boto3.client("dynamodb", config=QUICK), settings.table_name)
+    schedule = Schedule(
+        events=settings.events_minutes * MINUTE,
+        subscriptions=settings.subscription_hours * HOUR,
+        activity=settings.activity_hours * HOUR,
+        pricing=settings.pricing_hours * HOUR,
+        usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
+    )
+    return Watch(world, journal, schedule)
 
 
 def _world(settings: StripeSettings, pace: Pace, tally: Tally) -> World:

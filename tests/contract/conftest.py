@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import boto3
 import pytest
@@ -16,8 +17,9 @@ from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.journal import DynamoJournal
 from billing_mirror.adapters.sqs import SqsQueue
-from billing_mirror.flows.ports import Mirror, Queue
+from billing_mirror.flows.ports import Journal, Mirror, Queue
 from sandbox.ministack import MiniStack
 from sandbox.stripe_stand_in import server
 from sandbox.stripe_stand_in.backend import Backend
@@ -26,6 +28,7 @@ from sandbox.stripe_stand_in.faults import ApiFault
 from sandbox.stripe_stand_in.protocol import Answer, Request
 from sandbox.stripe_stand_in.routes import respond
 from tests.doubles.clock import ManualClock
+from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 
@@ -80,6 +83,28 @@ async def mirror(engine: str | None, request: pytest.FixtureRequest) -> Mirror:
     if engine is None:
         _one_thread()
     return DynamoMirror(*request.getfixturevalue("table"))
+
+
+@pytest.fixture
+async def journal(engine: str | None, request: pytest.FixtureRequest) -> Journal:
+    """In the same table as ``mirror``."""
+    if engine == "memory":
+        return MemoryJournal()
+    if engine is None:
+        _one_thread()
+    return DynamoJournal(*request.getfixturevalue("table"))
+
+
+@pytest.fixture
+def short_pages(engine: str | None, request: pytest.FixtureRequest) -> None:
+    """The table answers a query with two items at most, as it does where more would be over 1 MB."""
+    if engine != "memory":
+        client, _ = request.getfixturevalue("table")
+        client.meta.events.register("provide-client-params.dynamodb.Query", _two_at_most)
+
+
+def _two_at_most(params: dict[str, Any], **_: object) -> dict[str, Any]:
+    return {"Limit": 2, **params}
 
 
 def _one_thread() -> None:

@@ -5,12 +5,12 @@ import random
 
 import pytest
 
-from billing_mirror.core import items, times
+from billing_mirror.core import items
 from billing_mirror.core.body import JsonObject, digest
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.known import Claim
 from billing_mirror.core.subject import Scope, Subject, named
-from billing_mirror.flows.ports import Mirror
+from billing_mirror.flows.ports import Listed, Mirror
 from tests.doubles.samples import subscription
 
 TEST = Scope(livemode=False)
@@ -35,10 +35,14 @@ def tombstone(one: Subject) -> Item:
     return items.tombstone(observation(), one)
 
 
-async def ids(
-    mirror: Mirror, scope: Scope = TEST, *, status: str | None = None, since: float | None = None
-) -> set[str]:
-    return {identifier async for identifier in mirror.ids(scope, TYPE, status=status, since=since)}
+async def listed(
+    mirror: Mirror, scope: Scope = TEST, *, status: str | None = None, since: str | None = None
+) -> list[Listed]:
+    return [one async for one in mirror.ids(scope, TYPE, status=status, since=since)]
+
+
+async def ids(mirror: Mirror, scope: Scope = TEST, *, status: str | None = None, since: str | None = None) -> set[str]:
+    return {one.id for one in await listed(mirror, scope, status=status, since=since)}
 
 
 async def children(mirror: Mirror, parent: str) -> set[str]:
@@ -153,19 +157,60 @@ async def test_ids_are_asked_for_by_status_too(mirror: Mirror) -> None:
 @pytest.mark.parametrize(
     ("since", "expected"),
     [
-        (times.seconds("2026-11-01T00:00:00.000Z"), {"rcds_1", "rcds_2", "rcds_3"}),
-        (times.seconds("2026-11-02T00:00:00.000Z"), {"rcds_2", "rcds_3"}),
-        (times.seconds("2026-11-02T00:00:00.001Z"), {"rcds_3"}),
-        (times.seconds("2026-11-03T00:00:00.001Z"), set()),
+        ("2026-11-01T00:00:00.000Z", {"rcds_1", "rcds_2", "rcds_3"}),
+        ("2026-11-02T00:00:00.000Z", {"rcds_2", "rcds_3"}),
+        ("2026-11-02T00:00:00.001Z", {"rcds_3"}),
+        ("2026-11-03T00:00:00.001Z", set()),
     ],
 )
-async def test_ids_of_what_was_created_since_a_moment(mirror: Mirror, since: float, expected: set[str]) -> None:
+async def test_ids_of_what_was_created_since_a_moment(mirror: Mirror, since: str, expected: set[str]) -> None:
     for day in (1, 2, 3):
         one = subject(f"rcds_{day}")
         await mirror.put(one, 1, item(one, created=f"2026-11-0{day}T00:00:00.000Z"))
     assert await ids(mirror, since=since) == expected
     assert await ids(mirror, status="active", since=since) == expected
     assert await ids(mirror, status="paused", since=since) == set()
+
+
+async def test_ids_come_oldest_first_and_of_the_same_moment_by_id(mirror: Mirror) -> None:
+    expected = [
+        Listed("1970-01-01T00:00:00.000Z", "rcds_7"),
+        Listed("2026-11-01T00:00:00.000Z", "rcds_9"),
+        Listed("2026-11-02T00:00:00.000Z", "rcds_1"),
+        Listed("2026-11-02T00:00:00.000Z", "rcds_10"),
+        Listed("2026-11-02T00:00:00.000Z", "rcds_2"),
+        Listed("2026-11-02T00:00:00.000Z", "rcds_A"),
+        Listed("2026-11-02T00:00:00.000Z", "rcds_a"),
+        Listed("2026-11-02T00:00:00.001Z", "rcds_0"),
+    ]
+    for created, identifier in random.Random(7).sample(expected, len(expected)):
+        one = subject(identifier)
+        await mirror.put(one, 1, item(one, created=created))
+    assert await listed(mirror) == sorted(expected) == expected
+    assert await listed(mirror, status="active") == expected
+    assert await listed(mirror, since="2026-11-02T00:00:00.000Z") == expected[2:]
+    assert await listed(mirror, status="active", since="2026-11-02T00:00:00.000Z") == expected[2:]
+
+
+@pytest.mark.usefixtures("short_pages")
+async def test_ids_keep_their_order_over_many_pages(mirror: Mirror) -> None:
+    expected = [Listed(f"2026-11-01T00:00:00.00{number // 3}Z", f"rcds_{number}") for number in range(9)]
+    for created, identifier in random.Random(7).sample(expected, len(expected)):
+        one = subject(identifier)
+        await mirror.put(one, 1, item(one, created=created))
+    assert await listed(mirror) == expected
+    assert await listed(mirror, status="active", since="2026-11-01T00:00:00.001Z") == expected[3:]
+    assert await children(mirror, "rcd_1") == {one.id for one in expected}
+
+
+async def test_an_object_moves_to_where_it_was_created(mirror: Mirror) -> None:
+    for identifier in ("rcds_1", "rcds_2"):
+        await mirror.put(subject(identifier), 1, item(subject(identifier), created="2026-11-01T00:00:00.000Z"))
+    await mirror.put(subject("rcds_1"), 2, item(subject("rcds_1"), created="2026-11-02T00:00:00.000Z"))
+    assert await listed(mirror) == [
+        Listed("2026-11-01T00:00:00.000Z", "rcds_2"),
+        Listed("2026-11-02T00:00:00.000Z", "rcds_1"),
+    ]
 
 
 async def test_a_head_tells_the_members(mirror: Mirror) -> None:
@@ -198,26 +243,6 @@ async def test_objects_of_two_types_whose_ids_people_chose_alike_are_two(mirror:
         "product",
         "plan",
     ]
-
-
-async def test_a_record_is_no_object(mirror: Mirror) -> None:
-    await mirror.record(TEST, "run:type", NOW, {"compared": 3, "drifts": [{"id": "rcds_1"}]})
-    assert await ids(mirror) == set()
-
-
-async def test_the_latest_record_is_that_of_the_last_start(mirror: Mirror) -> None:
-    for seconds in (10, 20, 0):
-        await mirror.record(TEST, "run:type", NOW + seconds, {"compared": seconds, "complete": True})
-    latest = await mirror.latest(TEST, "run:type")
-    assert latest is not None
-    assert (latest["compared"], latest["complete"]) == (20, True)
-
-
-async def test_what_never_ran_has_no_latest_record(mirror: Mirror) -> None:
-    await mirror.record(TEST, "run:type", NOW, {"compared": 3})
-    assert await mirror.latest(TEST, "run:typ") is None
-    assert await mirror.latest(TEST, "run:type.of.another") is None
-    assert await mirror.latest(LIVE, "run:type") is None
 
 
 async def test_many_and_large_objects_are_all_found(mirror: Mirror) -> None:

@@ -8,6 +8,7 @@ from billing_mirror.core.errors import Retryable
 from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
 from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.subject import Scope, Subject
+from billing_mirror.flows.ports import Listed
 
 
 class MemoryMirror:
@@ -16,10 +17,8 @@ class MemoryMirror:
     def __init__(self) -> None:
         self.objects: dict[str, Item] = {}
         self.counters: dict[str, Claim] = {}
-        self.records: dict[tuple[str, str], Item] = {}
         self.down = False
         self.writes_fail = False
-        self.records_fail = False
 
     async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
         self._require_up()
@@ -53,40 +52,32 @@ class MemoryMirror:
         return True
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
-        for identifier in self._indexed(scope=str(scope), parent=parent, type=type_name):
-            yield identifier
+        for one in self._indexed(scope=str(scope), parent=parent, type=type_name):
+            yield one.id
 
     async def ids(
-        self, scope: Scope, type_name: str, *, status: str | None = None, since: float | None = None
-    ) -> AsyncIterator[str]:
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
+    ) -> AsyncIterator[Listed]:
         columns = {"status": status} if status else {}
-        for identifier in self._indexed(times.iso(since or 0.0), scope=str(scope), type=type_name, **columns):
-            yield identifier
+        for one in self._indexed(since, scope=str(scope), type=type_name, **columns):
+            yield one
 
     async def body(self, subject: Subject) -> JsonObject | None:
         data = self.objects.get(subject.key, {}).get("data")
         return data if isinstance(data, dict) else None
 
-    async def latest(self, scope: Scope, name: str) -> Item | None:
-        self._require_up()
-        found = [at for key, at in self.records if key == f"{scope}#{name}"]
-        return self.records[f"{scope}#{name}", max(found)] if found else None
-
-    async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
-        if self.records_fail:
-            raise Retryable("the table takes no records")
-        self.records[f"{scope}#{name}", times.iso(at)] = entry
-
     def _newer(self, subject: Subject, token: int) -> bool:
         held = self.objects.get(subject.key)
         return held is None or _integer(held, "token") < token
 
-    def _indexed(self, since: str = "0", **values: str) -> list[str]:
-        return [
-            str(item["id"])
+    def _indexed(self, since: str | None = None, **values: str) -> list[Listed]:
+        return sorted(
+            Listed(str(item["created"]), str(item["id"]))
             for item in self.objects.values()
-            if str(item.get("created", "")) >= since and all(item.get(name) == value for name, value in values.items())
-        ]
+            if "created" in item
+            and str(item["created"]) >= (since or "")
+            and all(item.get(name) == value for name, value in values.items())
+        )
 
     def _require_up(self) -> None:
         if self.down:

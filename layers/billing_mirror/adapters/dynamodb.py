@@ -14,6 +14,7 @@ from billing_mirror.core.errors import Retryable
 from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
 from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.subject import Scope, Subject
+from billing_mirror.flows.ports import Listed
 
 from .attributes import Attributes, body_in, from_attributes, to_attributes
 from .aws import is_refused_condition, passing_failures
@@ -21,6 +22,7 @@ from .indexes import query
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 SERVICE = "DynamoDB"
 MOST_KEYS = 100
@@ -63,7 +65,7 @@ class DynamoMirror:
         return _integer(from_attributes(answer["Attributes"]), "claimed")
 
     async def put(self, subject: Subject, token: int, item: Item) -> bool:
-        return await self._unless_newer(
+        return await unless_refused(
             lambda: self._client.put_item(
                 TableName=self._table,
                 Item=to_attributes({**item, "pk": subject.key, "sk": OBJECT, "token": token}),
@@ -77,7 +79,7 @@ class DynamoMirror:
         # An update and not a put: the body that is there when the write lands is the last known one.
         columns = {**tombstone, "token": token}
         removed = [name for name in INDEX_COLUMNS if name not in columns]
-        return await self._unless_newer(
+        return await unless_refused(
             lambda: self._client.update_item(
                 TableName=self._table,
                 Key=to_attributes({"pk": subject.key, "sk": OBJECT}),
@@ -94,16 +96,17 @@ class DynamoMirror:
         )
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
-        async for identifier in self._indexed("by-parent", scope=str(scope), parent=parent, type=type_name):
-            yield identifier
+        request = query(self._table, "by-parent", scope=str(scope), parent=parent, type=type_name)
+        async for item in all_pages(self._client, request):
+            yield str(item["id"])
 
     async def ids(
-        self, scope: Scope, type_name: str, *, status: str | None = None, since: float | None = None
-    ) -> AsyncIterator[str]:
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
+    ) -> AsyncIterator[Listed]:
         index, columns = ("by-status", {"status": status}) if status else ("by-type", {})
-        created = times.iso(since) if since is not None else None
-        async for identifier in self._indexed(index, created, scope=str(scope), type=type_name, **columns):
-            yield identifier
+        request = query(self._table, index, since=since, scope=str(scope), type=type_name, **columns)
+        async for item in all_pages(self._client, request):
+            yield Listed(str(item["created"]), str(item["id"]))
 
     async def body(self, subject: Subject) -> JsonObject | None:
         with passing_failures(SERVICE):
@@ -114,36 +117,6 @@ class DynamoMirror:
                 ConsistentRead=True,
             )
         return body_in(from_attributes(answer.get("Item", {})))
-
-    async def latest(self, scope: Scope, name: str) -> Item | None:
-        with passing_failures(SERVICE):
-            answer = await asyncio.to_thread(
-                self._client.query,
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues=to_attributes({":pk": f"{scope}#{name}"}),
-                ScanIndexForward=False,
-                Limit=1,
-            )
-        return from_attributes(answer["Items"][0]) if answer["Items"] else None
-
-    async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
-        with passing_failures(SERVICE):
-            await asyncio.to_thread(
-                self._client.put_item,
-                TableName=self._table,
-                Item=to_attributes({**entry, "pk": f"{scope}#{name}", "sk": times.iso(at)}),
-            )
-
-    async def _unless_newer(self, write: Callable[[], object]) -> bool:
-        with passing_failures(SERVICE):
-            try:
-                await asyncio.to_thread(write)
-            except ClientError as error:
-                if is_refused_condition(error):
-                    return False
-                raise
-        return True
 
     async def _items(self, subjects: Iterable[Subject], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
         keys = sorted({subject.key for subject in subjects})
@@ -179,16 +152,30 @@ class DynamoMirror:
             keys = [dict(key) for key in unprocessed["Keys"]]
         raise Retryable(f"{SERVICE} left keys of a batch unprocessed")
 
-    async def _indexed(self, index: str, since: str | None = None, **values: str) -> AsyncIterator[str]:
-        request = query(self._table, index, since=since, **values)
-        while True:
-            with passing_failures(SERVICE):
-                answer = await asyncio.to_thread(lambda: self._client.query(**request))
-            for item in answer["Items"]:
-                yield str(from_attributes(item)["id"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+async def unless_refused(write: Callable[[], object]) -> bool:
+    """Makes a conditional write; False when its condition does not hold."""
+    with passing_failures(SERVICE):
+        try:
+            await asyncio.to_thread(write)
+        except ClientError as error:
+            if is_refused_condition(error):
+                return False
+            raise
+    return True
+
+
+async def all_pages(client: DynamoDBClient, request: QueryInputTypeDef) -> AsyncIterator[Item]:
+    """The items that a query finds, on all its pages, in the order of the table's or the index's range key."""
+    page = request.copy()
+    while True:
+        with passing_failures(SERVICE):
+            answer = await asyncio.to_thread(lambda: client.query(**page))
+        for item in answer["Items"]:
+            yield from_attributes(item)
+        if "LastEvaluatedKey" not in answer:
+            return
+        page["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
 def _head(item: Item) -> Head:

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def query(table: str, index: str, *, since: str | None = None, **columns: str) -> QueryInputTypeDef:
-    """The request for all items of an index whose columns have these values, created ``since`` then (ISO 8601)."""
+    """The request for all items of an index whose columns have these values, created ``since`` then (ISO 8601).
+
+    Of one type they come in the order of ``created`` and ``id``, unless the request is told otherwise.
+    """
     conditions = [f"#{name} = :{name}" for name in columns]
     values = dict(columns)
     if since is not None:

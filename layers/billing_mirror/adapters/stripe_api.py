@@ -10,7 +10,7 @@ import stripe
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import BadSetting, Gone, MirrorError, Refused, Retryable, Unauthorized
+from billing_mirror.core.errors import BadSetting, Gone, MirrorError, NotPermitted, Refused, Retryable, Unauthorized
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.pace import Pace
 from billing_mirror.flows.ports import Answer, Clock
@@ -98,6 +98,9 @@ class StripeApi:
             if error.throttled:
                 self._pace.slow_down(self._clock.now())
             raise
+        except NotPermitted:
+            self._tally.add(Metric.STRIPE_PERMISSION_FAILURES)
+            raise
         except Unauthorized:
             self._tally.add(Metric.STRIPE_AUTH_FAILURES)
             raise
@@ -166,8 +169,10 @@ def _judged(error: stripe.StripeError) -> MirrorError:
     said = f"Stripe answered {status}" + (f" {code}" if code else "") + _request_id(error)
     if not is_stripes or status in (409, 429) or status >= 500 or status < 400:
         return Retryable(said, retry_after=_retry_after(error), throttled=status == 429)
-    if status in (401, 403):
-        return Unauthorized(f"{said}: the key is wrong or lacks a permission")
+    if status == 401:
+        return Unauthorized(f"{said}: the key is wrong")
+    if status == 403:
+        return NotPermitted(f"{said}: the key lacks {_permission(error)}")
     # A v1 list answers 400 when what it is filtered by, or goes on after, is missing.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return Gone(said)
@@ -182,6 +187,15 @@ def _code(error: stripe.StripeError) -> tuple[str, bool]:
         return "", False
     code = inner.get("code")
     return (code if isinstance(code, str) and re.fullmatch(r"\w{1,100}", code) else ""), True
+
+
+def _permission(error: stripe.StripeError) -> str:
+    """The permission that Stripe's text names, and nothing else of that text.
+
+    https://docs.stripe.com/keys/restricted-api-keys
+    """
+    found = re.search(r"\brak_[a-z_]{1,80}\b", str(error.user_message or ""))
+    return f"the permission {found[0]}" if found else "a permission, or the account lacks the feature"
 
 
 def _request_id(error: stripe.StripeError) -> str:

@@ -6,7 +6,9 @@
     ├── Retryable   later: the message goes back to the queue and is tried again
     ├── Refused     never: the message goes to quarantine with this reason
     │   └── Unauthorized   Stripe does not accept our key: quarantine, and an alarm
+    │       └── NotPermitted   ... or the key lacks a permission
     ├── Gone        Stripe says that there is no such object
+    ├── Overtaken   somebody else goes on with the run
     └── BadSetting  the deployment is wrong: the function does not start
 
 A write that lost against a newer one is not here: *superseded* is an outcome, not an error.
@@ -60,8 +62,16 @@ class Unauthorized(Refused):
     """Stripe answered 401 or 403: the key is wrong, revoked, or may not read this."""
 
 
+class NotPermitted(Unauthorized):
+    """Stripe answered 403: the key is a good one, but may not read this."""
+
+
 class Gone(MirrorError):
     """Stripe answered 404 in its own words: the object does not exist (any more)."""
+
+
+class Overtaken(MirrorError):
+    """Another tick has kept a later place of the same run: whoever notices stops."""
 
 
 class BadSetting(MirrorError):

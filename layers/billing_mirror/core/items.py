@@ -55,6 +55,8 @@ class Observation:
     body: JsonObject | None = None
     digest: str = ""
     listed: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
+    told_at: float = 0.0
+    """When the newest event was made that had been received before the fetch, by Stripe's clock; 0 without one."""
 
     @property
     def live(self) -> JsonObject | None:
@@ -111,6 +113,7 @@ def _about_fetch(observation: Observation) -> Item:
         "fetched_at": times.iso(observation.fetched_at),
         "stripe_version": observation.stripe_version,
         "stripe_request_id": observation.request_id,
+        **({"told_at": times.iso(observation.told_at)} if observation.told_at else {}),
     }
 
 

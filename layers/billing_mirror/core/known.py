@@ -22,6 +22,8 @@ class Head:
     stripe_version: str = ""
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By type, the ids of the lists that belong to it."""
+    told_at: float = 0.0
+    """When the newest event was made that had been received before the fetch, by Stripe's clock; 0 without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,15 @@ def covers(head: Head | None, *, sent_at: float, margin: float) -> bool:
     ``margin`` is in seconds: the most by which two clocks may differ. 0 switches this off.
     """
     return head is not None and margin > 0 and head.fetched_at > sent_at + margin
+
+
+def knows_of(head: Head | None, made_at: float) -> bool:
+    """Whether the mirrored fetch shows what an event tells that Stripe made then (seconds since 1970).
+
+    It does when an event that was made no earlier had been received before it, whatever any clock says; or when it
+    started so much later that no clock and no replica of Stripe's can have been so far behind.
+    """
+    return head is not None and (head.told_at >= made_at or head.fetched_at > made_at + READ_LAG)
 
 
 def in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:

@@ -5,7 +5,7 @@ has a higher number than all that was claimed before: in the end, a look that sa
 clock takes part. See docs/architecture.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject, text_at
@@ -45,6 +45,9 @@ async def claim_and_observe(
 
 async def apply(world: World, subject: Subject, token: int, observation: Observation, head: Head | None) -> Outcome:
     """The third step: one conditional write. ``head``, what the mirror held before, names the outcome."""
+    # Who claimed later has fetched after whatever was received before the earlier claim.
+    told_at = max(observation.told_at, head.told_at if head else 0.0)
+    observation = replace(observation, told_at=told_at)
     body = observation.live
     if body is None:
         buried = await world.mirror.bury(subject, token, items.tombstone(observation, subject))

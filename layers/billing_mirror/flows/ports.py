@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
@@ -82,6 +82,16 @@ class Stripe(Protocol):
         """
 
 
+class Listed(NamedTuple):
+    """An object as an index of the mirror shows it; the order of these is the order of the index.
+
+    ``created`` is in ISO 8601, UTC.
+    """
+
+    created: str
+    id: str
+
+
 class Mirror(Protocol):
     """The table. Every method raises ``Retryable`` when DynamoDB is busy or down."""
 
@@ -104,15 +114,35 @@ class Mirror(Protocol):
         """The ids of a parent's live children of one type."""
 
     def ids(
-        self, scope: Scope, type_name: str, *, status: str | None = None, since: float | None = None
-    ) -> AsyncIterator[str]:
-        """The ids of all live objects of a type; of those with a status, or created since then (seconds since 1970)."""
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
+    ) -> AsyncIterator[Listed]:
+        """All live objects of a type, oldest first; those with a status, or created since then (ISO 8601, UTC)."""
 
     async def body(self, subject: Subject) -> JsonObject | None:
         """The last known body, or None where the object was never seen."""
 
-    async def latest(self, scope: Scope, name: str) -> Item | None:
-        """The record that was kept last under a name."""
 
-    async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
-        """Keeps what a run found, under its name and start."""
+class Journal(Protocol):
+    """What reconcile keeps for itself, in the table beside the mirror: books of entries, and a lease.
+
+    Entries of a book are in the order of their places, which are texts. Every method raises ``Retryable`` when
+    DynamoDB is busy or down.
+    """
+
+    async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
+        """Takes the lease of a scope until then, or prolongs it; False while somebody else holds it.
+
+        Times are in seconds since 1970; one that has run out by ``now`` is free.
+        """
+
+    async def release(self, scope: Scope, owner: str) -> None:
+        """Gives the lease back, where it is still the owner's."""
+
+    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
+        """Keeps an entry at its place, instead of what is there; with ``new`` only where nothing is, or False."""
+
+    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
+        """The last entry of a book of those whose places begin so."""
+
+    def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
+        """The entries of a book whose places begin so, in order."""

@@ -1,111 +1,147 @@
-"""Reconcile: walk a type's list at Stripe beside the mirror, and let a fetch decide every difference.
+"""Reconcile: walk a type's lists at Stripe beside the mirror, and let a fetch decide every difference.
 
 A list is a hint and no more: v2 lists are eventually consistent, so a body from a page is never written
 over an object, and an object that no page shows is not thereby gone.
 https://docs.stripe.com/api-v2-overview
 """
 
-import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from billing_mirror.core import body as bodies
-from billing_mirror.core import known, times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ObjectType, Via
-from billing_mirror.core.drift import CAUSELESS, Difference, compare
-from billing_mirror.core.errors import Refused, Retryable
-from billing_mirror.core.known import READ_LAG, Head
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Drift, Resolution, Run
-from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.core.drift import Difference, compare
+from billing_mirror.core.errors import Refused
+from billing_mirror.core.known import Head
+from billing_mirror.core.place import Place
+from billing_mirror.core.run import Drift, Job, Resolution, Run
+from billing_mirror.core.subject import Subject, named
 
+from .decide import look_at, settle_stopped
+from .fill import take
 from .listed import BATCH, Page, pages
-from .one_subject import World, apply, claim_and_observe
+from .one_subject import World
 from .recorded import recorded
+from .round import Round, Watch
 
-NOT_SHOWN = "Stripe does not show the object, although it has just listed or made it"
-
-
-async def reconcile(row: ObjectType, world: World, *, deadline: float) -> Run:
-    """One pass over all objects of a type in the key's own account; leaves a record.
-
-    Ends by ``deadline`` (seconds since 1970), complete or not.
-    """
-    return await recorded(row.name, partial(_pass, row), world, deadline=deadline)
+COUNTED = Place(counted=True)
+"""The place after all lists."""
+MOST_RESTARTS = 10
+"""Times that lists of a run are read from their beginning again."""
+MOST_PAGES = 1_000_000
+"""Pages of a run: a list with more does not end."""
 
 
-async def _pass(row: ObjectType, scope: Scope, world: World, run: Run) -> None:
-    listed: set[str] = set()
-    unread = False
-    async for page in pages(row, scope, world):
-        run.pages += page.owner is None
-        listed.update(identifier for entry in page.entries if (identifier := bodies.text_at(entry, "id")))
-        await _compare(row, scope, page, world, run)
+async def reconcile(row: ObjectType, run: Run, watch: Watch, *, until: float) -> Run:
+    """Goes on with a run over all objects of a type in the key's own account, until then (seconds since 1970)."""
+    return await recorded(run, partial(_walk, row), watch, until=until)
+
+
+async def _walk(row: ObjectType, round_: Round) -> None:
+    if not round_.place.counted:
+        await _walk_lists(row, round_)
+        await round_.save(COUNTED)
+    if not round_.run.counts.unread:
+        await _look_at_unlisted(row, round_)
+    await settle_stopped(round_)
+
+
+async def _walk_lists(row: ObjectType, round_: Round) -> None:
+    counts = round_.run.counts
+    shown: list[str] = []
+    async for page in pages(row, round_.scope, round_.world, round_.place):
+        counts.pages += bool(page.asked_at)
+        counts.restarts += page.restarted
+        if counts.restarts > MOST_RESTARTS or counts.pages > MOST_PAGES:
+            raise Refused(f"the lists of {row.name} do not come to an end")
+        shown += page.ids
+        await _compare(row, page, round_)
         if page.owner is not None and page.problem:
-            unread = True
-            run.drifts.append(Drift(page.owner.id, Difference.NO_LIST, Resolution.UNRESOLVED, reason=page.problem))
+            await round_.unreadable(page.owner.id, page.problem)
         elif page.owner is not None:
-            await _look_at({page.owner: Difference.DIFFERENT}, world, run)
-    if not unread:
-        await _look_at_unlisted(row, scope, listed, world, run)
+            await look_at({page.owner: Difference.DIFFERENT}, round_)
+        if page.next is not None:
+            await round_.save(page.next, shown)
+            shown.clear()
 
 
-async def _look_at_unlisted(row: ObjectType, scope: Scope, listed: Collection[str], world: World, run: Run) -> None:
-    """Looks at mirrored objects that no list has shown."""
+async def _compare(row: ObjectType, page: Page, round_: Round) -> None:
+    if not page.entries:
+        return
+    mirror, stripe = round_.world.mirror, round_.world.stripe
+    subjects = await _subjects(row, page, round_)
+    heads = await mirror.heads(subjects.values())
+    by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
+    suspects = compare(row, page.entries, by_id, stripe.version(row.api))
+    for identifier in await _findable_customers(row, page.entries, by_id, subjects, round_.world):
+        suspects.setdefault(identifier, Difference.DIFFERENT)
+    round_.run.counts.compared += len(page.entries)
+    round_.run.counts.equal += len(page.entries) - len(suspects)
+    new = _never_seen(page.entries, subjects, by_id) if round_.run.job is Job.BACKFILL else {}
+    if new:
+        await take(new, page, round_)
+    await look_at(
+        {subjects[name]: kind for name, kind in suspects.items() if name in subjects and subjects[name] not in new},
+        round_,
+    )
+
+
+async def _subjects(row: ObjectType, page: Page, round_: Round) -> dict[str, Subject]:
+    """The objects of a page, by id. One whose id cannot be asked for must not end the run of all others."""
+    subjects = {}
+    for identifier in page.ids:
+        try:
+            subjects[identifier] = named(round_.scope, row.name, identifier, page.parent)
+        except Refused as error:
+            await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+    return subjects
+
+
+def _never_seen(
+    entries: Sequence[JsonObject], subjects: Mapping[str, Subject], heads: Mapping[str, Head]
+) -> dict[Subject, JsonObject]:
+    return {
+        subjects[identifier]: entry
+        for entry in entries
+        if (identifier := bodies.text_at(entry, "id"))
+        and identifier in subjects
+        and identifier not in heads
+        and entry.get("deleted") is not True
+    }
+
+
+async def _look_at_unlisted(row: ObjectType, round_: Round) -> None:
+    """Looks at mirrored objects that no list has shown in the whole run."""
     # What a doubtful list does not show, it may have been refused to show.
     has_lists = any(not listing.doubtful for listing in row.listings)
     difference = Difference.NOT_LISTED if has_lists else Difference.NO_LIST
+    shown = await round_.shown()
     batch: list[Subject] = []
-    async for identifier in world.mirror.ids(scope, row.name):
-        if identifier not in listed:
-            batch.append(Subject(scope, row, identifier))
+    async for listed in round_.world.mirror.ids(round_.scope, row.name):
+        if listed.id not in shown:
+            batch.append(Subject(round_.scope, row, listed.id))
         if len(batch) == BATCH:
-            await _look_at(dict.fromkeys(await _long_known(batch, world, run), difference), world, run)
+            await look_at(dict.fromkeys(await _long_known(batch, round_), difference), round_)
+            await round_.save(COUNTED)  # whoever goes on from here passes over what was fetched since
             batch.clear()
-    await _look_at(dict.fromkeys(await _long_known(batch, world, run), difference), world, run)
+    await look_at(dict.fromkeys(await _long_known(batch, round_), difference), round_)
 
 
-async def _long_known(subjects: Sequence[Subject], world: World, run: Run) -> list[Subject]:
-    """Those that were not fetched during the pass anyway, with the parents that their URLs need."""
-    heads = await world.mirror.heads(subjects)
+async def _long_known(subjects: Sequence[Subject], round_: Round) -> list[Subject]:
+    """Those that were not fetched during the run anyway, with the parents that their URLs need."""
+    heads = await round_.world.mirror.heads(subjects)
     return [
         replace(subject, parent=head.parent if subject.row.nested else None)
         for subject in subjects
-        if (head := heads.get(subject.key)) and not head.deleted and head.fetched_at < run.started_at
+        if (head := heads.get(subject.key)) and not head.deleted and head.fetched_at < round_.run.started_at
     ]
-
-
-async def _compare(row: ObjectType, scope: Scope, page: Page, world: World, run: Run) -> None:
-    subjects = _subjects(row, scope, page, run)
-    heads = await world.mirror.heads(subjects.values())
-    by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
-    run.compared += len(page.entries)
-    differences = compare(row, page.entries, by_id, world.stripe.version(row.api))
-    for identifier in await _findable_customers(row, page.entries, by_id, subjects, world):
-        differences.setdefault(identifier, Difference.DIFFERENT)
-    suspects = {subjects[identifier]: kind for identifier, kind in differences.items() if identifier in subjects}
-    await _look_at(suspects, world, run)
-
-
-def _subjects(row: ObjectType, scope: Scope, page: Page, run: Run) -> dict[str, Subject]:
-    """The objects of a page, by id. One whose id cannot be asked for must not end the pass of all others."""
-    subjects = {}
-    for entry in page.entries:
-        identifier = bodies.text_at(entry, "id")
-        if identifier is None:
-            continue
-        try:
-            subjects[identifier] = named(scope, row.name, identifier, page.parent)
-        except Refused as error:
-            run.drifts.append(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
-    return subjects
 
 
 async def _findable_customers(
     row: ObjectType,
-    page: list[JsonObject],
+    page: Sequence[JsonObject],
     heads: Mapping[str, Head],
     subjects: Mapping[str, Subject],
     world: World,
@@ -122,63 +158,5 @@ async def _findable_customers(
         head = heads.get(identifier or "")
         if identifier and owner and head and not head.deleted and head.customer is None:
             pointing[identifier] = subjects[identifier].beside(row.customer.type, owner)
-    owners = await world.mirror.heads(pointing.values())
+    owners = await world.mirror.heads(pointing.values()) if pointing else {}
     return [identifier for identifier, owner in pointing.items() if owner.key in owners and owners[owner.key].customer]
-
-
-async def _look_at(suspects: Mapping[Subject, Difference], world: World, run: Run) -> None:
-    """Lets a fetch decide each suspicion, except where somebody else's fetch is about to."""
-    suspects = {subject: kind for subject, kind in suspects.items() if subject.key not in run.looked_at}
-    heads = await world.mirror.heads(suspects)
-    claims = await world.mirror.claims(suspects)
-    now = world.clock.now()
-    idle = {
-        subject: difference
-        for subject, difference in suspects.items()
-        if not known.in_flight(heads.get(subject.key), claims.get(subject.key), now=now)
-    }
-    run.in_flight += len(suspects) - len(idle)
-    run.looked_at.update(subject.key for subject in idle)
-    await asyncio.gather(*(_note(subject, difference, world, run) for subject, difference in idle.items()))
-
-
-async def _note(subject: Subject, difference: Difference, world: World, run: Run) -> None:
-    # At once, and not when all are decided: a pass that runs out of time must still tell what it did.
-    drift = await _decide(subject, difference, world)
-    harmless = difference is Difference.OUTDATED or drift.resolution is Resolution.FALSE_ALARM
-    if difference in CAUSELESS and harmless and drift.resolution is not Resolution.UNRESOLVED:
-        run.refreshed += 1
-    else:
-        run.drifts.append(drift)
-
-
-async def _decide(subject: Subject, difference: Difference, world: World) -> Drift:
-    try:
-        # Time 0: no queue retries this, so the next pass must not wait for it.
-        token, observation = await claim_and_observe(world, subject, claimed_at=0.0)
-        # Read now and not before: what arrived since the list was read is no drift.
-        head = (await world.mirror.heads([subject])).get(subject.key)
-        before = await world.mirror.body(subject)
-        if observation.body is None and _may_be_there(difference, before, observation.fetched_at):
-            return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=NOT_SHOWN)
-        outcome = await apply(world, subject, token, observation, head)
-    except (Retryable, Refused) as error:
-        return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=str(error))
-    except Exception as error:  # noqa: BLE001 - one object's failure must not end the pass of all others
-        return Drift(subject.id, difference, Resolution.UNRESOLVED, reason=f"unforeseen {type(error).__name__}")
-    if not _repaired(outcome, head):
-        return Drift(subject.id, difference, Resolution.FALSE_ALARM)
-    fields = bodies.differing(before or {}, observation.live) if before and observation.live else []
-    return Drift(subject.id, difference, Resolution.REPAIRED, tuple(fields))
-
-
-def _may_be_there(difference: Difference, before: JsonObject | None, now: float) -> bool:
-    """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone."""
-    made = times.seconds(times.created(before.get("created"))) if before else 0.0
-    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG
-
-
-def _repaired(outcome: Outcome, head: Head | None) -> bool:
-    """Whether the write changed what the mirror held."""
-    alive = head is not None and not head.deleted
-    return outcome is Outcome.STORED or (outcome is Outcome.REMOVED and alive)

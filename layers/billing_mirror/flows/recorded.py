@@ -1,42 +1,82 @@
-"""A pass of reconcile that ends in time, and leaves a record of what it found."""
+"""Some time of work on a run, which ends by the clock and leaves a record."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeAlias
 
-from billing_mirror.core.errors import Gone, NotShown, Refused, Retryable
-from billing_mirror.core.run import Run
-from billing_mirror.core.subject import Scope
+from billing_mirror.core.errors import Gone, NotShown, Overtaken, Refused, Retryable, Unauthorized
+from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.run import run as read_run
 
-from .one_subject import World
-from .patient import PatientStripe
+from .round import Round, Watch
 
-Pass: TypeAlias = Callable[[Scope, World, Run], Awaitable[None]]
+Work: TypeAlias = Callable[[Round], Awaitable[None]]
+OUT_OF_TIME = "it goes on at the next tick"
 
 
-async def recorded(type_name: str, one_pass: Pass, world: World, *, deadline: float) -> Run:
-    """Makes a pass over the key's own account. Ends by ``deadline`` (seconds since 1970), complete or not."""
-    world = replace(world, stripe=PatientStripe(world.stripe, world.clock))
-    scope = Scope(world.stripe.livemode)
-    run = Run(type_name, started_at=world.clock.now())
+async def last_run(name: str, watch: Watch) -> Run | None:
+    """The last run of a name."""
+    entry = await watch.journal.last(watch.scope, f"run:{name}")
+    return read_run(entry) if entry is not None else None
+
+
+async def begun(name: str, job: Job, last: Run | None, watch: Watch) -> Run:
+    """A new run after the last one, recorded: from now on ticks go on with it until it has ended."""
+    now = watch.world.clock.now()
+    run = Run(
+        name,
+        job,
+        started_at=now,
+        worked_at=now,
+        watermark=last.watermark if last else "",
+        completed_before=last.completed_at if last else 0.0,
+    )
+    await watch.journal.write(watch.scope, f"run:{name}", run.name, run.entry())
+    return run
+
+
+async def recorded(run: Run, work: Work, watch: Watch, *, until: float) -> Run:
+    """Works on a run. Ends by ``until`` (seconds since 1970), with the run at its end or not."""
+    now = watch.world.clock.now()
+    round_ = Round(run, watch)
+    run.reason = ""
     try:
-        async with asyncio.timeout(deadline - world.clock.now()):
-            await one_pass(scope, world, run)
-        run.complete = True
+        async with asyncio.timeout(max(0.0, until - now)):
+            await round_.go_on()
+            await work(round_)
+            await round_.recount()
+        run.status = Status.COMPLETE
     except TimeoutError:
-        run.reason = "the function ran out of time"
-    except NotShown as error:
-        run.reason, run.refused = str(error), True
-    except (Refused, Retryable, Gone) as error:
+        round_.cut_off()
+        run.reason = OUT_OF_TIME
+    except Overtaken as error:
         run.reason = str(error)
-    except Exception as error:  # noqa: BLE001 - one type's failure must not keep the others from their pass
-        run.reason = f"unforeseen {type(error).__name__}"
-    run.finished_at = world.clock.now()
+        return run
+    except Exception as error:  # noqa: BLE001 - one type's failure must not keep the others from their runs
+        run.status, run.reason = _judged(error)
+        if run.status is Status.RUNNING:
+            round_.cut_off()
+    run.failures = run.failures + 1 if run.reason and run.reason != OUT_OF_TIME else 0
+    run.finished_at = watch.world.clock.now() if run.status is not Status.RUNNING else 0.0
     try:
-        await world.mirror.record(scope, f"run:{type_name}", run.started_at, run.entry())
+        await round_.record()
     except Exception as error:  # noqa: BLE001 - and neither must a record that the table does not take
-        run.complete = False
+        run.status = Status.RUNNING
         said = str(error) if isinstance(error, Retryable) else f"unforeseen {type(error).__name__}"
         run.reason = run.reason or f"the record could not be kept: {said}"
     return run
+
+
+def _judged(error: Exception) -> tuple[Status, str]:
+    """What becomes of a run that has met an error, and why."""
+    match error:
+        case Retryable() | Gone():
+            return Status.RUNNING, str(error)
+        case NotShown():
+            return Status.NOT_SHOWN, str(error)
+        case Unauthorized():
+            return Status.UNAUTHORIZED, str(error)
+        case Refused():
+            return Status.FAILED, str(error)
+        case _:
+            return Status.FAILED, f"unforeseen {type(error).__name__}"

@@ -112,9 +112,11 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     if await _covered(tasks, subject, head, desk):
         return Outcome.ABSORBED
     subject = await with_parent(subject, tasks, head, desk.world)
-    event = next((task.message.id for task in tasks if isinstance(task.message, Notification)), None)
+    events = [task.message for task in tasks if isinstance(task.message, Notification)]
+    event = events[0].id if events else None
     now = desk.world.clock.now()
     token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
+    observation = replace(observation, told_at=max((one.created.timestamp() for one in events), default=0.0))
     if observation.live is None and _may_appear_yet(tasks, observation.fetched_at):
         raise Retryable("Stripe does not show the object, or not yet")
     return await apply(desk.world, subject, token, observation, head)

@@ -4,7 +4,7 @@ Stripe tells of usage by no event and shows it by no object, only summed up, for
 https://docs.stripe.com/api/billing/meter-event-summary/list
 """
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,12 +15,14 @@ from billing_mirror.core.catalog import BILLED_BY_USAGE, TYPES, USAGE, ObjectTyp
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.items import Observation
+from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Resolution, Run
 from billing_mirror.core.subject import Scope, Subject, fill, named
 
 from .observe import walk
 from .one_subject import World
 from .recorded import recorded
+from .round import Round, Watch
 
 HOUR = 3600
 STILL_CHANGING = (35 * 24 + 2) * HOUR
@@ -30,7 +32,7 @@ https://docs.stripe.com/api/billing/meter-event/create
 """
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """A customer and a meter that the customer is billed by."""
 
@@ -46,26 +48,22 @@ class Pair:
         return Subject(scope, USAGE, self.name, self.name)
 
 
-async def sweep_usage(world: World, *, deadline: float) -> Run:
-    """One pass over all pairs, for the hours that are over and can still change; leaves a record.
-
-    Ends by ``deadline`` (seconds since 1970); the next pass goes on where this one had to stop.
-    """
-    return await recorded(USAGE.name, _pass, world, deadline=deadline)
+async def sweep_usage(run: Run, watch: Watch, *, until: float) -> Run:
+    """Goes on with a run over all pairs, for the hours that are over and can still change, until then."""
+    return await recorded(run, _sweep_all, watch, until=until)
 
 
-async def _pass(scope: Scope, world: World, run: Run) -> None:
-    last = await world.mirror.latest(scope, f"run:{USAGE.name}")
-    run.next = str(last["next"]) if last and last.get("next") else ""
-    pairs = sorted({pair async for pair in _pairs(scope, world)})
-    place = bisect_left(pairs, run.next, key=lambda pair: pair.name)
-    for pair in [*pairs[place:], *pairs[:place]]:
-        run.next = pair.name
-        await _sweep(pair, scope, world, run)
-    run.next = ""
+async def _sweep_all(round_: Round) -> None:
+    found = {pair async for pair in _pairs(round_.scope, round_.world)}
+    pairs = sorted(found, key=lambda pair: pair.name)
+    # Who was done when the run was left, stays done.
+    for pair in pairs[bisect_right(pairs, round_.place.owner, key=lambda pair: pair.name) :]:
+        await _sweep(pair, round_)
+        await round_.save(Place(owner=pair.name))
 
 
-async def _sweep(pair: Pair, scope: Scope, world: World, run: Run) -> None:
+async def _sweep(pair: Pair, round_: Round) -> None:
+    scope, world, counts = round_.scope, round_.world, round_.run.counts
     subject = pair.subject(scope)
     # One claim for all hours: they are fetched together. Time 0: no queue retries this.
     token = await world.mirror.claim(subject, 0.0)
@@ -81,21 +79,21 @@ async def _sweep(pair: Pair, scope: Scope, world: World, run: Run) -> None:
     listed: dict[str, JsonObject] = {}
     try:
         async for entries in walk(path, query, world.stripe, api=USAGE.api, context=None):
-            run.pages += 1
+            counts.pages += 1
             listed.update({_hour(subject, entry): entry for entry in entries})
     except Gone:
         return  # the meter or the customer is no more: nothing of it can change
     except Unauthorized:
         raise
     except (Refused, Retryable) as error:
-        run.drifts.append(Drift(pair.name, Difference.NO_LIST, Resolution.UNRESOLVED, reason=str(error)))
+        await round_.decided(Drift(pair.name, Difference.NO_LIST, Resolution.UNRESOLVED, reason=str(error)))
         return
-    run.compared += len(listed)
+    counts.compared += len(listed)
     seen = Observation(fetched_at, world.stripe.version(USAGE.api), request_id="")
     last = (await world.mirror.heads([subject])).get(subject.key)
     # Who claimed in between and never finished may still write what it saw: then no hour may be passed over.
     undisturbed = last is not None and last.token == token - 1
-    run.written += await _store(subject, token, seen, listed, pair.customer, world, undisturbed=undisturbed)
+    counts.written += await _store(subject, token, seen, listed, pair.customer, world, undisturbed=undisturbed)
     await _bury_vanished(subject, token, seen, listed, this_hour, world)
     await world.mirror.put(subject, token, items.look(seen, subject))
 
@@ -141,14 +139,15 @@ async def _bury_vanished(
 
 async def _pairs(scope: Scope, world: World) -> AsyncIterator[Pair]:
     """Who is billed by usage now, and whose usage is known and can still change: a last hour comes after the end."""
-    async for identifier in world.mirror.ids(scope, USAGE.name, since=world.clock.now() - STILL_CHANGING):
-        meter, _, rest = identifier.partition("/")  # a customer's id that people have chosen may have slashes
+    since = times.iso(world.clock.now() - STILL_CHANGING)
+    async for listed in world.mirror.ids(scope, USAGE.name, since=since):
+        meter, _, rest = listed.id.partition("/")  # a customer's id that people have chosen may have slashes
         yield Pair(meter, rest.rpartition("/")[0])
     known = _Meters(scope, world)
     for row in BILLED_BY_USAGE:
         for status in row.usage.statuses if row.usage else ():
-            async for identifier in world.mirror.ids(scope, row.name, status=status):
-                subject = named(scope, row.name, identifier)
+            async for listed in world.mirror.ids(scope, row.name, status=status):
+                subject = named(scope, row.name, listed.id)
                 head = (await world.mirror.heads([subject])).get(subject.key)
                 body = await world.mirror.body(subject)
                 if head is not None and head.customer and body is not None:

@@ -4,11 +4,18 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Item
+from billing_mirror.core.run import Drift, Job, Run, drift
+from billing_mirror.core.schedule import Schedule
 from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
+from billing_mirror.flows.reconcile import reconcile
+from billing_mirror.flows.recorded import begun, last_run
 from billing_mirror.flows.refresh import refresh
+from billing_mirror.flows.round import Watch
 from tests.doubles.clock import ManualClock
+from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.stripe import MemoryStripe
@@ -16,11 +23,13 @@ from tests.doubles.stripe import MemoryStripe
 
 @dataclass
 class House:
-    """Everything that process works between, and a way to let it work."""
+    """Everything that process and reconcile work between, and ways to let them work."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     mirror: MemoryMirror = field(default_factory=MemoryMirror)
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
     stripe: MemoryStripe = field(default_factory=MemoryStripe)
+    schedule: Schedule = field(default_factory=Schedule)
     absorb_margin: float = 5.0
 
     def __post_init__(self) -> None:
@@ -29,6 +38,10 @@ class House:
     @property
     def world(self) -> World:
         return World(self.clock, self.mirror, self.stripe, self.queue)
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.world, self.journal, self.schedule, owner="somebody")
 
     @property
     def desk(self) -> Desk:
@@ -47,6 +60,18 @@ class House:
             if not ended.later:
                 self.queue.delete(ended.task.received.receipt)
         return results
+
+    async def passed(self, row: ObjectType, *, job: Job = Job.OBJECTS, seconds: float = 100.0) -> Run:
+        """A new run over a type, or what goes on of one that was stopped."""
+        last = await last_run(row.name, self.watch)
+        going_on = last is not None and not last.finished_at
+        run = last if last is not None and going_on else await begun(row.name, job, last, self.watch)
+        return await reconcile(row, run, self.watch, until=self.clock.now() + seconds)
+
+    async def drifts(self, run: Run) -> list[Drift]:
+        """The evidence of a run."""
+        found = self.journal.entries(self.watch.scope, f"drift:{run.type}", run.name)
+        return [drift(entry) async for entry in found]
 
     def item(self, identifier: str, scope: str = "test") -> Item:
         return self.mirror.objects[f"{scope}#{identifier}"]

@@ -8,7 +8,6 @@ from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.run import Drift, Resolution, Run
 from billing_mirror.core.subject import Scope, named
-from billing_mirror.flows.reconcile import reconcile
 from tests.doubles.samples import cadence, subscription, subscription_event
 
 from .conftest import House
@@ -40,14 +39,14 @@ async def mirrored(house: House, *bodies: JsonObject) -> None:
 
 
 async def passed(house: House, *, seconds: float = 100.0) -> Run:
-    return await reconcile(ROW, house.world, deadline=house.clock.now() + seconds)
+    return await house.passed(ROW, seconds=seconds)
 
 
 async def test_where_both_sides_agree_nothing_is_fetched(house: House) -> None:
     await mirrored(house, subscription("rcds_1"), subscription("rcds_2", servicing_status="canceled"))
     house.stripe.asked.clear()
     run = await passed(house)
-    assert (run.complete, run.compared, run.drifts) == (True, 2, [])
+    assert (run.complete, run.counts.compared, await house.drifts(run)) == (True, 2, [])
     assert all(asked.path.startswith(f"{LIST}?") for asked in house.stripe.asked)
 
 
@@ -55,27 +54,27 @@ async def test_a_change_whose_event_was_lost_is_found_and_repaired(house: House)
     await mirrored(house, subscription("rcds_1"))
     stock(house, subscription("rcds_1", servicing_status="paused"))
     run = await passed(house)
-    assert run.drifts == [Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))]
+    assert await house.drifts(run) == [Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))]
     assert house.item("rcds_1")["status"] == "paused"
 
 
 async def test_an_object_that_was_never_heard_of_is_added(house: House) -> None:
     stock(house, subscription("rcds_1"))
     run = await passed(house)
-    assert run.drifts == [Drift("rcds_1", Difference.MISSING, Resolution.REPAIRED)]
+    assert await house.drifts(run) == [Drift("rcds_1", Difference.MISSING, Resolution.REPAIRED)]
     assert house.item("rcds_1")["customer"] == "cus_1"
 
 
 async def test_a_canceled_object_is_compared_too(house: House) -> None:
     stock(house, subscription("rcds_1", servicing_status="canceled"))
-    assert [drift.id for drift in (await passed(house)).drifts] == ["rcds_1"]
+    assert [drift.id for drift in await house.drifts(await passed(house))] == ["rcds_1"]
 
 
 async def test_a_plain_list_that_shows_canceled_ones_is_not_followed_by_a_second(house: House) -> None:
     stock(house, subscription("rcds_1", servicing_status="canceled"))
     house.stripe.lists[LIST] = house.stripe.lists.pop(CANCELED)
     run = await passed(house)
-    assert (run.complete, run.compared) == (True, 1)
+    assert (run.complete, run.counts.compared) == (True, 1)
     assert not any("canceled" in path for path in house.stripe.paths)
 
 
@@ -83,7 +82,7 @@ async def test_an_object_that_is_gone_is_buried(house: House) -> None:
     await mirrored(house, subscription("rcds_1"))
     stock(house)
     run = await passed(house)
-    assert run.drifts == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
+    assert await house.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
     assert house.item("rcds_1")["deleted"] is True
 
 
@@ -92,7 +91,7 @@ async def test_an_object_that_is_listed_is_not_buried_because_one_answer_lacks_i
     stock(house, subscription("rcds_1"))
     del house.stripe.objects[f"{LIST}/rcds_1"]
     run = await passed(house)
-    assert [(one.id, one.resolution) for one in run.drifts] == [("rcds_1", Resolution.UNRESOLVED)]
+    assert [(one.id, one.resolution) for one in await house.drifts(run)] == [("rcds_1", Resolution.UNRESOLVED)]
     assert "test#rcds_1" not in house.mirror.objects
 
 
@@ -100,7 +99,7 @@ async def test_an_object_that_was_just_made_is_not_buried_because_nothing_shows_
     await mirrored(house, subscription("rcds_1", created=times.iso(house.clock.now() + 30)))
     stock(house)
     run = await passed(house)
-    assert [(one.id, one.resolution) for one in run.drifts] == [("rcds_1", Resolution.UNRESOLVED)]
+    assert [(one.id, one.resolution) for one in await house.drifts(run)] == [("rcds_1", Resolution.UNRESOLVED)]
     assert "deleted" not in house.item("rcds_1")
 
 
@@ -108,7 +107,7 @@ async def test_an_object_that_only_the_list_lacks_is_left_alone(house: House) ->
     await mirrored(house, subscription("rcds_1"))
     house.stripe.lists[LIST] = []
     run = await passed(house)
-    assert run.drifts == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
+    assert await house.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
     assert "deleted" not in house.item("rcds_1")
 
 
@@ -123,14 +122,14 @@ async def test_what_an_event_had_fetched_during_the_pass_is_not_called_not_liste
 
     house.stripe.before_answer = made_meanwhile
     run = await passed(house)
-    assert (run.complete, run.drifts, house.item("rcds_1")["data"]) == (True, [], one)
+    assert (run.complete, await house.drifts(run), house.item("rcds_1")["data"]) == (True, [], one)
 
 
 async def test_the_body_of_a_list_that_is_behind_is_never_stored(house: House) -> None:
     await mirrored(house, subscription("rcds_1"))
     house.stripe.lists[LIST] = [subscription("rcds_1", servicing_status="pending")]
     run = await passed(house)
-    assert run.drifts == [Drift("rcds_1", Difference.DIFFERENT, Resolution.FALSE_ALARM)]
+    assert await house.drifts(run) == [Drift("rcds_1", Difference.DIFFERENT, Resolution.FALSE_ALARM)]
     assert house.item("rcds_1")["data"] == subscription("rcds_1")
 
 
@@ -139,7 +138,7 @@ async def test_what_somebody_is_about_to_refresh_is_no_drift(house: House) -> No
     stock(house, subscription("rcds_1", servicing_status="paused"))
     await house.mirror.claim(SUBJECT, house.clock.now())
     run = await passed(house)
-    assert (run.drifts, run.in_flight) == ([], 1)
+    assert (await house.drifts(run), run.counts.in_flight) == ([], 1)
 
 
 async def test_a_claim_that_died_an_hour_ago_hides_nothing(house: House) -> None:
@@ -147,7 +146,7 @@ async def test_a_claim_that_died_an_hour_ago_hides_nothing(house: House) -> None
     stock(house, subscription("rcds_1", servicing_status="paused"))
     await house.mirror.claim(SUBJECT, house.clock.now())
     house.clock.advance(3601)
-    assert [drift.resolution for drift in (await passed(house)).drifts] == [Resolution.REPAIRED]
+    assert [drift.resolution for drift in await house.drifts(await passed(house))] == [Resolution.REPAIRED]
 
 
 async def test_a_difference_that_could_not_be_looked_at_is_unresolved(house: House) -> None:
@@ -159,7 +158,7 @@ async def test_a_difference_that_could_not_be_looked_at_is_unresolved(house: Hou
 
     house.stripe.before_answer = fail
     run = await passed(house)
-    assert {drift.id: drift.resolution for drift in run.drifts} == {
+    assert {drift.id: drift.resolution for drift in await house.drifts(run)} == {
         "rcds_1": Resolution.UNRESOLVED,
         "rcds_2": Resolution.REPAIRED,
     }
@@ -208,7 +207,7 @@ async def test_a_failure_that_passes_does_not_end_a_pass(house: House) -> None:
     stock(house, subscription("rcds_1"))
     house.stripe.failures = [Retryable("Stripe answered 429"), Retryable("Stripe answered 500")]
     run = await passed(house)
-    assert (run.complete, [drift.resolution for drift in run.drifts]) == (True, [Resolution.REPAIRED])
+    assert (run.complete, [drift.resolution for drift in await house.drifts(run)]) == (True, [Resolution.REPAIRED])
 
 
 async def test_what_one_pass_could_not_look_at_the_next_one_does(house: House) -> None:
@@ -219,9 +218,9 @@ async def test_what_one_pass_could_not_look_at_the_next_one_does(house: House) -
             raise Retryable("Stripe answered 500")
 
     house.stripe.before_answer = fail
-    assert [drift.resolution for drift in (await passed(house)).drifts] == [Resolution.UNRESOLVED]
+    assert [drift.resolution for drift in await house.drifts(await passed(house))] == [Resolution.UNRESOLVED]
     house.stripe.before_answer = None
-    assert [drift.resolution for drift in (await passed(house)).drifts] == [Resolution.REPAIRED]
+    assert [drift.resolution for drift in await house.drifts(await passed(house))] == [Resolution.REPAIRED]
 
 
 async def test_an_unforeseen_failure_of_one_object_spares_the_others(house: House) -> None:
@@ -233,7 +232,7 @@ async def test_an_unforeseen_failure_of_one_object_spares_the_others(house: Hous
 
     house.stripe.before_answer = fail
     run = await passed(house)
-    assert {drift.id: drift.reason for drift in run.drifts} == {"rcds_1": "unforeseen ValueError", "rcds_2": ""}
+    assert {drift.id: drift.reason for drift in await house.drifts(run)} == {"rcds_1": "unforeseen ValueError", "rcds_2": ""}
     assert run.complete
 
 
@@ -247,10 +246,10 @@ async def test_a_customer_that_could_not_be_found_is_found_later(house: House) -
     house.stripe.lists["/v2/billing/cadences?include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"] = [
         cadence()
     ]
-    cadences = await reconcile(catalog.TYPES["v2.billing.cadence"], house.world, deadline=house.clock.now() + 100)
+    cadences = await house.passed(catalog.TYPES["v2.billing.cadence"])
     assert (cadences.in_flight, [drift.id for drift in cadences.drifts]) == (0, ["bc_1"])
     run = await passed(house)
-    assert [drift.resolution for drift in run.drifts] == [Resolution.REPAIRED]
+    assert [drift.resolution for drift in await house.drifts(run)] == [Resolution.REPAIRED]
     assert house.item("rcds_1")["customer"] == "cus_1"
 
 
@@ -260,7 +259,7 @@ async def test_a_customer_that_nobody_knows_costs_no_request_at_each_pass(house:
     del house.item("bc_1")["customer"]
     house.stripe.asked.clear()
     run = await passed(house)
-    assert (run.drifts, len(house.stripe.asked)) == ([], run.pages)
+    assert (await house.drifts(run), len(house.stripe.asked)) == ([], run.counts.pages)
 
 
 async def test_a_long_retry_after_ends_the_wait_and_not_the_pass(house: House) -> None:
@@ -273,7 +272,7 @@ async def test_a_long_retry_after_ends_the_wait_and_not_the_pass(house: House) -
     house.stripe.before_answer = fail
     started = house.clock.now()
     run = await passed(house)
-    assert {drift.id: drift.resolution for drift in run.drifts} == {
+    assert {drift.id: drift.resolution for drift in await house.drifts(run)} == {
         "rcds_1": Resolution.UNRESOLVED,
         "rcds_2": Resolution.REPAIRED,
     }
@@ -331,7 +330,7 @@ async def test_many_that_no_list_shows_are_each_looked_at_once(house: House) -> 
     house.stripe.lists[LIST] = []
     house.stripe.asked.clear()
     run = await passed(house)
-    assert len(run.drifts) == len({drift.id for drift in run.drifts}) == 130
+    assert len(await house.drifts(run)) == len({drift.id for drift in await house.drifts(run)}) == 130
 
 
 async def test_gated_fields_are_asked_for_in_lists_too(house: House) -> None:
@@ -340,5 +339,5 @@ async def test_gated_fields_are_asked_for_in_lists_too(house: House) -> None:
     ]
     house.stripe.objects["/v2/billing/cadences/bc_1"] = cadence()
     row = catalog.TYPES["v2.billing.cadence"]
-    run = await reconcile(row, house.world, deadline=house.clock.now() + 100)
-    assert [drift.id for drift in run.drifts] == ["bc_1"]
+    run = await house.passed(row)
+    assert [drift.id for drift in await house.drifts(run)] == ["bc_1"]

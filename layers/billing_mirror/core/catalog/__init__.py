@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from . import v1, v2
-from .object_type import ApiLine, Listing, Nature, ObjectType, Part, Sublist, Usage, Via
+from .object_type import ApiLine, Listing, Nature, ObjectType, Part, Rhythm, Sublist, Usage, Via
 
 __all__ = [
     "BILLED_BY_USAGE",
@@ -26,6 +26,7 @@ __all__ = [
     "Nature",
     "ObjectType",
     "Part",
+    "Rhythm",
     "Sublist",
     "Usage",
     "Via",
@@ -59,9 +60,12 @@ EVENTS: Mapping[str, ObjectType] = MappingProxyType({name: row for row in TYPES.
 """Rows of the event types that are objects themselves."""
 
 RECONCILED: tuple[ObjectType, ...] = tuple(
-    sorted((row for row in TYPES.values() if row not in (v1.EVENT, v1.USAGE)), key=lambda row: row.reconciled_after > 1)
+    sorted(
+        (row for row in TYPES.values() if row not in (v1.EVENT, v1.USAGE)),
+        key=lambda row: row.rhythm is not Rhythm.SUBSCRIPTIONS,
+    )
 )
-"""What reconcile compares with Stripe: what it looks at each hour comes first, and parents before children."""
+"""What reconcile compares with Stripe: what it compares most often comes first, and parents before children."""
 
 IGNORED = frozenset(
     {

@@ -24,8 +24,13 @@ class ApiLine(StrEnum):
     """The deployment's ``StripePreviewVersion``."""
 
 
-HOURS = {Nature.ACTIVITY: 24, Nature.PRICING: 24 * 7}
-"""How many hours after a complete pass reconcile makes the next one, unless a row says otherwise."""
+class Rhythm(StrEnum):
+    """How often reconcile compares a type; the deployment's settings say how often that is."""
+
+    SUBSCRIPTIONS = "subscriptions"
+    """Rate card subscriptions, and the cadences through which they belong to customers."""
+    ACTIVITY = "activity"
+    PRICING = "pricing"
 
 
 def _nothing() -> Mapping[str, str]:
@@ -147,8 +152,8 @@ class ObjectType:
     """Event types that are objects of this type themselves: what they tell is in no other object."""
     usage: Usage | None = None
     """How an object tells which meters its customer is billed by."""
-    hours: int | None = None
-    """Hours after which reconcile makes the next pass, where it is not what its nature says."""
+    compared: Rhythm | None = None
+    """How often reconcile compares it, where it is not as its nature says."""
 
     @property
     def api(self) -> ApiLine:
@@ -171,9 +176,9 @@ class ObjectType:
         return (self.resource or f"{version}{self.name}", *(f"{version}{alias}" for alias in self.aliases))
 
     @property
-    def reconciled_after(self) -> int:
-        """Hours after a complete pass of reconcile."""
-        return self.hours or HOURS[self.nature]
+    def rhythm(self) -> Rhythm:
+        """How often reconcile compares it."""
+        return self.compared or Rhythm(self.nature)
 
     def listing_per(self, type_name: str) -> Listing:
         """The list that each object of that type has of objects of this one."""

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from .object_type import Listing, Nature, ObjectType, Part, Sublist, Usage, Via
+from .object_type import Listing, Nature, ObjectType, Part, Rhythm, Sublist, Usage, Via
 
 _OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}"})
 _ALL_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}", "status": "all"})
@@ -133,7 +133,7 @@ TAX_ID = ObjectType(
         Listing(url="/v1/customers/{id}/tax_ids", per=CUSTOMER.name),
     ),
     customer="customer",
-    hours=24 * 7,
+    compared=Rhythm.PRICING,
 )
 
 CASH_BALANCE = ObjectType(

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from .object_type import Listing, Nature, ObjectType, Usage, Via
+from .object_type import Listing, Nature, ObjectType, Rhythm, Usage, Via
 
 _TEST_CLOCK = "test_helpers.test_clock"
 _HIDES_STATUSES = MappingProxyType({"servicing_status": ("canceled", "paused", "pending")})
@@ -245,7 +245,7 @@ CADENCE = ObjectType(
     customer="payer.customer",
     status="status",
     include=("invoice_discount_rules", "settings_data"),
-    hours=1,
+    compared=Rhythm.SUBSCRIPTIONS,
     members=(SPEND_MODIFIER.name,),
     references=(
         Via(path="payer.billing_profile", type=PROFILE.name),
@@ -271,7 +271,7 @@ RATE_CARD_SUBSCRIPTION = ObjectType(
     status="servicing_status",
     collection_status="collection_status",
     usage=_usage_by_rates("rate_card_version"),
-    hours=1,
+    compared=Rhythm.SUBSCRIPTIONS,
 )
 
 PRICING_PLAN_SUBSCRIPTION = ObjectType(

@@ -1,0 +1,50 @@
+"""What somebody asks reconcile for by hand: ``{"job": "backfill", "types": ["invoice"], "dry_run": false}``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .catalog import RECONCILED, USAGE
+from .errors import BadSetting
+from .run import Job
+from .schedule import EVENTS
+
+MEMBERS = frozenset({"job", "types", "dry_run"})
+SCHEDULER = "aws.scheduler"
+"""Where a tick comes from: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Names of runs, each with its job. A dry run finds differences, and changes nothing."""
+
+    jobs: tuple[tuple[str, Job], ...]
+    dry_run: bool = False
+
+
+def read_wish(event: Mapping[str, object]) -> Wish | None:
+    """The wish in an invocation's event; None where it is a tick. Raises :class:`BadSetting` with a sentence."""
+    if event.get("source") == SCHEDULER or not any(event.values()):
+        return None
+    unknown = sorted(event.keys() - MEMBERS)
+    if unknown:
+        raise BadSetting(f"{unknown[0]} is nothing that reconcile can be asked for; nothing was started")
+    dry_run, types = event.get("dry_run", False), event.get("types") or []
+    if not isinstance(dry_run, bool):
+        raise BadSetting("dry_run is true or false; nothing was started")
+    if not isinstance(types, list):
+        raise BadSetting("types is a list of names; nothing was started")
+    return Wish(tuple(_jobs(event.get("job", Job.OBJECTS), types)), dry_run)
+
+
+def _jobs(job: object, types: list[object]) -> list[tuple[str, Job]]:
+    if job not in [*Job]:
+        raise BadSetting(f"{job} is no job, those are {', '.join(Job)}; nothing was started")
+    known = {row.name: Job(str(job)) for row in RECONCILED} | {USAGE.name: Job.USAGE}
+    if job in (Job.EVENTS, Job.USAGE):
+        if types:
+            raise BadSetting(f"the job {job} is not one of single types; nothing was started")
+        return [(EVENTS, Job.EVENTS)] if job == Job.EVENTS else [(USAGE.name, Job.USAGE)]
+    unknown = [name for name in types if name not in known]
+    if unknown:
+        raise BadSetting(f"{unknown[0]} is no type that reconcile knows; nothing was started")
+    return [(str(name), known[str(name)]) for name in types or [row.name for row in RECONCILED]]

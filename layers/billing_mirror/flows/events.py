@@ -1,0 +1,190 @@
+"""Recovering lost events: list what Stripe has told since the last time, and queue what the mirror does not show.
+
+Stripe keeps events for 30 days: https://docs.stripe.com/api/v2/core/events. In which order it lists them is written
+nowhere, so the watermark moves only when a window of time was read to its end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core import catalog, known, paging, times
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.drift import Difference
+from billing_mirror.core.errors import Gone, Refused, Unauthorized
+from billing_mirror.core.known import Claim, Head
+from billing_mirror.core.notification import Notification, Unreadable, read_notification, write_message
+from billing_mirror.core.place import Place
+from billing_mirror.core.run import Drift, Resolution, Run, Status
+from billing_mirror.core.schedule import DAY, HOUR, MINUTE, first_or_next
+from billing_mirror.core.subject import Subject, Untold, notified
+
+from .recorded import begun, last_run, recorded
+from .round import Round, Watch
+from .together import together
+
+PATH = "/v2/core/events"
+KEPT = 30 * DAY
+"""Seconds for which Stripe lists an event."""
+OVERLAP = 10 * MINUTE
+"""Seconds that are read again each time: an event may be listed some time after it was made."""
+ON_ITS_WAY = 2 * MINUTE
+"""Seconds for which an event is left to its webhook."""
+WINDOW = 6 * HOUR
+"""Seconds of events that are read before the watermark moves: the token of a page does not live for ever."""
+MOST_RESTARTS = 10
+NEVER_GENERATED = "v2.core.health.event_generation_failure.resolved"
+"""Stripe tells of events that it should have made and did not."""
+
+
+async def recover(run: Run, watch: Watch, *, until: float) -> Run:
+    """Goes on with a run over the events of the key's own account, until then (seconds since 1970)."""
+
+    async def work(round_: Round) -> None:
+        await _recover(round_, watch)
+
+    return await recorded(run, work, watch, until=until)
+
+
+async def _recover(round_: Round, watch: Watch) -> None:
+    now = round_.world.clock.now()
+    oldest = now - KEPT
+    watermark = round_.place.created or round_.run.watermark
+    if watermark and times.seconds(watermark) < oldest:
+        await _compare_everything(watch)  # what was told in between, nobody can list any more
+    start = max(oldest, times.seconds(watermark) if watermark else oldest)
+    end = now - ON_ITS_WAY
+    while start < end:
+        stop = min(start + WINDOW, end)
+        await _read(_Window(times.iso(start), times.iso(start - OVERLAP), times.iso(stop)), round_, watch)
+        round_.run.watermark = times.iso(stop)
+        await round_.save(Place(created=round_.run.watermark))
+        start = stop
+
+
+_Told: TypeAlias = tuple[Notification, Subject | Untold]
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Events from ``since`` to ``stop``; ``start`` is the watermark."""
+
+    start: str
+    since: str
+    stop: str
+
+
+async def _read(window: _Window, round_: Round, watch: Watch) -> None:
+    query = {"created[gte]": window.since, "created[lte]": window.stop}
+    here = Place(created=window.start)
+    while True:
+        url = here.url or paging.first_page(PATH, query)
+        try:
+            answer = await round_.world.stripe.get(url, api=ApiLine.GA, context=None)
+        except Unauthorized:
+            raise
+        except (Refused, Gone) as error:
+            if not here.url or round_.run.counts.restarts == MOST_RESTARTS:
+                raise Refused(f"Stripe does not list the events: {error}") from error
+            round_.run.counts.restarts += 1
+            here = replace(here, url="")
+            continue
+        entries = paging.entries(answer.body)
+        following = paging.next_page(answer.body, path=PATH, query=query)
+        round_.run.counts.pages += 1
+        round_.run.counts.compared += len(entries)
+        await _queue_what_is_not_shown(entries, round_, watch)
+        if following is None:
+            return
+        here = replace(here, url=following)
+
+
+async def _queue_what_is_not_shown(entries: Sequence[JsonObject], round_: Round, watch: Watch) -> None:
+    found = [one for entry in entries if (one := await _told(entry, round_)) is not None]
+    for entry in entries:
+        if bodies.text_at(entry, "type") == NEVER_GENERATED and (one := await _never_generated(entry, round_, watch)):
+            found.append(one)
+    subjects = [subject for _, subject in found if isinstance(subject, Subject)]
+    heads = await round_.world.mirror.heads(subjects)
+    claims = await round_.world.mirror.claims(subjects)
+    now = round_.world.clock.now()
+    lost = [told for told in found if not _is_shown(*told, heads, claims, now)]
+    newest = {
+        subject.key if isinstance(subject, Subject) else event.id: event for event, subject in sorted(lost, key=_age)
+    }
+    group = f"{round_.scope}:recovered"
+    await together(round_.world.queue.send(write_message(event), group=group) for event in newest.values())
+    round_.run.counts.equal += len(found) - len(lost)
+    round_.run.counts.queued += len(newest)
+
+
+def _age(told: _Told) -> datetime:
+    return told[0].created
+
+
+async def _told(entry: JsonObject, round_: Round) -> _Told | None:
+    """An event that is about something in the catalog, and what that is."""
+    name = bodies.text_at(entry, "type") or ""
+    if name not in catalog.EVENTS and name.rpartition(".")[0] not in catalog.RESOURCES:
+        return None  # the list shows everything that happens, also what nobody wants to be told of
+    try:
+        event = read_notification(bodies.write(entry))
+        subject = notified(event)
+        if isinstance(subject, Untold) and (owner := bodies.text_at(entry, f"data.{subject.owner}")):
+            subject = subject.owned_by(owner)
+    except (Unreadable, Refused) as error:
+        identifier = bodies.text_at(entry, "id") or "an event without an id"
+        await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+        return None
+    own = event.context is None and event.livemode == round_.scope.livemode
+    return (event, subject) if own and subject is not None else None
+
+
+def _is_shown(
+    event: Notification,
+    subject: Subject | Untold,
+    heads: Mapping[str, Head],
+    claims: Mapping[str, Claim],
+    now: float,
+) -> bool:
+    """Whether the mirror shows what an event tells, or a fetch is on its way that will."""
+    if isinstance(subject, Untold):
+        return False
+    head, claim = heads.get(subject.key), claims.get(subject.key)
+    created = times.seconds(times.iso(event.created.timestamp()))  # as precise as the table keeps it
+    if known.in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
+        return True
+    return known.knows_of(head, created)
+
+
+async def _compare_everything(watch: Watch) -> None:
+    for row in catalog.RECONCILED:
+        await _compare(row.name, watch)
+
+
+async def _compare(name: str, watch: Watch) -> None:
+    """Makes a type's run due, unless one is going on."""
+    last = await last_run(name, watch)
+    if last is None or last.status is not Status.RUNNING:
+        await begun(name, first_or_next(name, last), last, watch)
+
+
+async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _Told | None:
+    """The event that Stripe should have made, as far as it tells; all other objects of its type are compared."""
+    identifier = bodies.text_at(entry, "id") or ""
+    if not await round_.journal.write(round_.scope, "never-generated", identifier, {"id": identifier}, new=True):
+        return None  # the run before this one has seen to it
+    impact = bodies.at(
+        (await round_.world.stripe.get(f"{PATH}/{identifier}", api=ApiLine.GA, context=None)).body, "data.impact"
+    )
+    if not isinstance(impact, dict) or impact.get("context"):
+        return None
+    told = await _told(
+        {**entry, "type": impact.get("event_type"), "related_object": impact.get("related_object")}, round_
+    )
+    if told is not None and isinstance(told[1], Subject) and told[1].row in catalog.RECONCILED:
+        await _compare(told[1].type, watch)
+    return told

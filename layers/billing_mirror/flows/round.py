@@ -1,0 +1,162 @@
+"""A round: a run of reconcile that is being worked on, and how its place and its evidence are kept.
+
+After every page an entry says where the run goes on, what it has counted, and which ids the page showed. Entries are
+only ever added: of two that work on one run by mistake, the second one to keep a page finds it kept, and stops.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import asdict, dataclass, replace
+
+from billing_mirror.core.drift import Difference
+from billing_mirror.core.errors import Overtaken
+from billing_mirror.core.fingerprints import Fingerprints, packed
+from billing_mirror.core.items import Item
+from billing_mirror.core.place import Place, place
+from billing_mirror.core.run import Drift, Resolution, Run, counts, drift
+from billing_mirror.core.schedule import DAY, MINUTE, Schedule
+from billing_mirror.core.subject import Scope
+
+from .one_subject import World
+from .patient import PatientStripe
+from .ports import Journal
+
+LEASED_FOR = 5 * MINUTE
+PAGES_KEPT_FOR = 30 * DAY
+"""Seconds for which the places of a run are kept: it should have ended long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The ports and settings that reconciling takes."""
+
+    world: World
+    journal: Journal
+    schedule: Schedule
+    owner: str = ""
+    """Whose lease it is: one invocation's."""
+
+    @property
+    def scope(self) -> Scope:
+        """The key's own account."""
+        return Scope(self.world.stripe.livemode)
+
+    async def lease(self) -> bool:
+        """Takes or prolongs the lease: whoever works keeps it, whoever has died loses it within minutes."""
+        now = self.world.clock.now()
+        return await self.journal.lease(self.scope, self.owner, now=now, until=now + LEASED_FOR)
+
+
+class Round:
+    """``place`` is where the run goes on; ``looked_at`` are the keys of the objects that were fetched this time."""
+
+    def __init__(self, run: Run, watch: Watch) -> None:
+        self.run = run
+        self._watch = watch
+        self.scope = watch.scope
+        self.journal = watch.journal
+        self.place = Place()
+        self.looked_at: set[str] = set()
+        self._stripe = PatientStripe(watch.world.stripe, watch.world.clock)
+        self.world = replace(watch.world, stripe=self._stripe)
+        self._page = 0
+        self._saved = replace(run.counts)
+        self._began_at = self._leased_at = self.world.clock.now()
+        self._before = replace(run.counts)
+
+    async def go_on(self) -> None:
+        """Takes up the run where its last page was kept."""
+        last = await self.journal.last(self.scope, self._pages, self.run.name)
+        if last is not None:
+            self._page = int(str(last["page"]))
+            self.place = place(last.get("place"))
+            spent, asked = self.run.counts.milliseconds, self.run.counts.stripe_calls
+            self.run.counts = counts(last)
+            # What the page does not know of: the work after it that the end of a tick has cut off.
+            self.run.counts.milliseconds = max(spent, self.run.counts.milliseconds)
+            self.run.counts.stripe_calls = max(asked, self.run.counts.stripe_calls)
+        self._before = replace(self.run.counts)
+        self._saved = replace(self.run.counts)
+
+    async def save(self, place: Place, shown: Iterable[str] = ()) -> None:
+        """Keeps where the run goes on, and the ids that were shown. Raises ``Overtaken``."""
+        self._page += 1
+        self.measure()
+        entry: Item = {
+            "page": self._page,
+            "place": place.entry(),
+            "shown": packed(shown),
+            **asdict(self.run.counts),
+            "expires_at": int(self.world.clock.now() + PAGES_KEPT_FOR),
+        }
+        at = f"{self.run.name}#{self._page:08}"
+        if not await self.journal.write(self.scope, self._pages, at, entry, new=True):
+            raise Overtaken("another tick goes on with this run")
+        self.place = place
+        self._saved = replace(self.run.counts)
+        await self._prolong()
+
+    def cut_off(self) -> None:
+        """Forgets what was counted since the last page was kept: it will be counted again."""
+        self.run.counts = self._saved
+
+    async def _prolong(self) -> None:
+        now = self.world.clock.now()
+        if now - self._leased_at > LEASED_FOR / 5:
+            if not await self._watch.lease():
+                raise Overtaken("another tick holds the lease")
+            self._leased_at = now
+
+    async def shown(self) -> Fingerprints:
+        """The ids that the lists have shown in the whole run."""
+        found = Fingerprints()
+        async for entry in self.journal.entries(self.scope, self._pages, self.run.name):
+            several = entry.get("shown")
+            if isinstance(several, bytes):
+                found.add(several)
+        return found
+
+    async def note(self, drift: Drift) -> None:
+        """Keeps the evidence of a suspicion, instead of what was noted of it before."""
+        at = f"{self.run.name}#{drift.id}"
+        await self.journal.write(self.scope, self._evidence, at, drift.entry(self.run, self.world.clock.now()))
+
+    async def decided(self, drift: Drift) -> None:
+        """Notes how a suspicion ended, and counts it."""
+        await self.note(drift)
+        self.run.counts.add(drift)
+
+    async def unreadable(self, owner: str, reason: str) -> None:
+        """Notes a list that could not be read."""
+        self.run.counts.unread += 1
+        await self.decided(Drift(owner, Difference.NO_LIST, Resolution.UNRESOLVED, reason=reason))
+
+    async def recount(self) -> None:
+        """Counts the decisions by their evidence, whatever became of the ticks that made them."""
+        self.run.counts.forget_decisions()
+        async for one in self.drifts():
+            self.run.counts.add(one)
+
+    async def drifts(self) -> AsyncIterator[Drift]:
+        """The evidence of the run so far."""
+        async for entry in self.journal.entries(self.scope, self._evidence, self.run.name):
+            yield drift(entry)
+
+    async def record(self) -> None:
+        """Keeps the run's record."""
+        self.run.worked_at = self.world.clock.now()
+        self.measure()
+        await self.journal.write(self.scope, f"run:{self.run.type}", self.run.name, self.run.entry())
+
+    def measure(self) -> None:
+        """Adds up the requests and the time that the run has taken."""
+        self.run.counts.stripe_calls = self._before.stripe_calls + self._stripe.asked
+        spent = self.world.clock.now() - self._began_at
+        self.run.counts.milliseconds = self._before.milliseconds + int(spent * 1000)
+
+    @property
+    def _pages(self) -> str:
+        return f"pages:{self.run.type}"
+
+    @property
+    def _evidence(self) -> str:
+        return f"drift:{self.run.type}"

@@ -1,0 +1,114 @@
+"""A tick of the schedule: whatever is due, one job after the other, for as long as there is time."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from billing_mirror.core.catalog import RECONCILED, USAGE
+from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.schedule import EVENTS, events_due_at, next_turn
+
+from .events import recover
+from .reconcile import reconcile
+from .recorded import OUT_OF_TIME, begun, last_run
+from .round import Watch
+from .usage import sweep_usage
+
+SHORTEST = 30.0
+"""Seconds that a job is worked on at least before another one has its turn."""
+
+
+@dataclass(slots=True)
+class Worked:
+    """A run, and what was counted of it this time."""
+
+    run: Run
+    counts: Counts
+
+
+@dataclass(slots=True)
+class Report:
+    """What was done, and the last runs of all names. Not ``leased``: somebody else was at work."""
+
+    leased: bool = True
+    worked: list[Worked] = field(default_factory=list)
+    last: dict[str, Run] = field(default_factory=dict)
+
+
+async def tick(watch: Watch, *, deadline: float) -> Report:
+    """Works on what is due until then (seconds since 1970)."""
+    async with _leased(watch) as leased:
+        if not leased:
+            return Report(leased=False)
+        report = Report(last=await last_runs(watch))
+        await _work_off(watch, deadline, report)
+        return report
+
+
+async def asked(wishes: Sequence[tuple[str, Job]], watch: Watch, *, deadline: float) -> Report:
+    """Begins runs, or goes on with those that have begun; what is not done by the deadline, ticks go on with."""
+    report = Report()
+    runs = []
+    for name, job in wishes:
+        last = await last_run(name, watch)
+        going_on = last is not None and last.status is Status.RUNNING and last.job is job
+        runs.append(last if last is not None and going_on else await begun(name, job, last, watch))
+    async with _leased(watch) as leased:
+        report.leased = leased
+        for run in runs if leased else ():
+            report.worked.append(await _worked(run, watch, until=deadline))
+    return report
+
+
+async def last_runs(watch: Watch) -> dict[str, Run]:
+    """The last run of each name that has one."""
+    names = [EVENTS, *(row.name for row in RECONCILED), USAGE.name]
+    found = {name: await last_run(name, watch) for name in names}
+    return {name: run for name, run in found.items() if run is not None}
+
+
+async def _work_off(watch: Watch, deadline: float, report: Report) -> None:
+    clock, livemode = watch.world.clock, watch.scope.livemode
+    without: frozenset[str] = frozenset()
+    while clock.now() < deadline and await watch.lease():
+        turn = next_turn(report.last, clock.now(), watch.schedule, livemode=livemode, without=without)
+        if turn is None:
+            return
+        last = report.last.get(turn.name)
+        run = last if last is not None and turn.going_on else await begun(turn.name, turn.job, last, watch)
+        worked = await _worked(run, watch, until=_until(turn.name, watch, deadline, report.last, without))
+        report.worked.append(worked)
+        report.last[turn.name] = worked.run
+        if worked.run.reason != OUT_OF_TIME:
+            without |= {turn.name} if worked.run.reason or turn.name != EVENTS else set()
+
+
+def _until(name: str, watch: Watch, deadline: float, last: Mapping[str, Run], without: frozenset[str]) -> float:
+    """Until the events have their turn again: what is lost must not wait for what is long."""
+    if name == EVENTS or EVENTS in without:
+        return deadline
+    now = watch.world.clock.now()
+    return min(deadline, max(events_due_at(last, watch.schedule), now + SHORTEST))
+
+
+async def _worked(run: Run, watch: Watch, *, until: float) -> Worked:
+    before = replace(run.counts)
+    match run.job:
+        case Job.EVENTS:
+            run = await recover(run, watch, until=until)
+        case Job.USAGE:
+            run = await sweep_usage(run, watch, until=until)
+        case Job.OBJECTS | Job.BACKFILL:
+            row = next(row for row in RECONCILED if row.name == run.type)
+            run = await reconcile(row, run, watch, until=until)
+    return Worked(run, run.counts.since(before))
+
+
+@asynccontextmanager
+async def _leased(watch: Watch) -> AsyncIterator[bool]:
+    leased = await watch.lease()
+    try:
+        yield leased
+    finally:
+        if leased:
+            await watch.journal.release(watch.scope, watch.owner)

@@ -1,0 +1,63 @@
+"""What reconcile keeps for itself, in memory."""
+
+from collections.abc import AsyncIterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from billing_mirror.core import times
+from billing_mirror.core.errors import Retryable
+from billing_mirror.core.items import Item
+from billing_mirror.core.subject import Scope
+
+
+@dataclass
+class MemoryJournal:
+    """Implements ``flows.ports.Journal``."""
+
+    books: dict[str, dict[str, Item]] = field(default_factory=dict)
+    """Entries by place, by scope and book (``test#run:type``)."""
+    leases: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Owner and end (ISO 8601, UTC), by scope."""
+    writes_fail: bool = False
+    down: bool = False
+
+    async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
+        self._require_up()
+        holder, end = self.leases.get(str(scope), (owner, ""))
+        if holder != owner and end > times.iso(now):
+            return False
+        self.leases[str(scope)] = owner, times.iso(until)
+        return True
+
+    async def release(self, scope: Scope, owner: str) -> None:
+        self._require_up()
+        if str(scope) in self.leases and self.leases[str(scope)][0] == owner:
+            del self.leases[str(scope)]
+
+    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
+        self._require_up()
+        if self.writes_fail:
+            raise Retryable("the table takes no records")
+        places = self.books.setdefault(f"{scope}#{book}", {})
+        if new and place in places:
+            return False
+        places[place] = deepcopy(entry)
+        return True
+
+    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
+        self._require_up()
+        found = self._found(scope, book, start)
+        return found[-1] if found else None
+
+    async def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
+        self._require_up()
+        for entry in self._found(scope, book, start):
+            yield entry
+
+    def _found(self, scope: Scope, book: str, start: str) -> list[Item]:
+        places = self.books.get(f"{scope}#{book}", {})
+        return [deepcopy(places[place]) for place in sorted(places) if place.startswith(start)]
+
+    def _require_up(self) -> None:
+        if self.down:
+            raise Retryable("the table is down")
