@@ -7,6 +7,8 @@ READ_LAG = 60.0
 """Seconds for which Stripe may not yet show an object that it has told of."""
 CLAIM_DIES_AFTER = 3600.0
 """Seconds after which a claim that was never applied is dead: every message is retried more often."""
+UNCLAIMED = 0
+"""The number of what was taken from a list and never fetched: every claim is newer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ nowhere, so the watermark moves only when a window of time was read to its end.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
@@ -36,6 +36,9 @@ ON_ITS_WAY = 2 * MINUTE
 WINDOW = 6 * HOUR
 """Seconds of events that are read before the watermark moves: the token of a page does not live for ever."""
 MOST_RESTARTS = 10
+"""Times that windows of a run are read from their beginning again, because the token of a page has expired."""
+MOST_PAGES = 1_000_000
+"""Pages of a run: a list with more does not end."""
 NEVER_GENERATED = "v2.core.health.event_generation_failure.resolved"
 """Stripe tells of events that it should have made and did not."""
 
@@ -51,55 +54,53 @@ async def recover(run: Run, watch: Watch, *, until: float) -> Run:
 
 async def _recover(round_: Round, watch: Watch) -> None:
     now = round_.world.clock.now()
-    oldest = now - KEPT
     watermark = round_.place.created or round_.run.watermark
-    if watermark and times.seconds(watermark) < oldest:
+    if watermark and times.seconds(watermark) < now - KEPT:
         await _compare_everything(watch)  # what was told in between, nobody can list any more
-    start = max(oldest, times.seconds(watermark) if watermark else oldest)
-    end = now - ON_ITS_WAY
+        watermark = ""
+    here = round_.place if watermark else Place()
+    start, end = times.seconds(watermark) if watermark else now - KEPT, now - ON_ITS_WAY
     while start < end:
-        stop = min(start + WINDOW, end)
-        await _read(_Window(times.iso(start), times.iso(start - OVERLAP), times.iso(stop)), round_, watch)
+        # Filters cannot be changed while a list is read: who goes on in a window, keeps its end.
+        stop = times.seconds(here.owner) if here.url else min(start + WINDOW, end)
+        await _read(replace(here, created=times.iso(start), owner=times.iso(stop)), round_, watch)
         round_.run.watermark = times.iso(stop)
-        await round_.save(Place(created=round_.run.watermark))
+        here = Place(created=round_.run.watermark)
+        await round_.save(here)
         start = stop
 
 
 _Told: TypeAlias = tuple[Notification, Subject | Untold]
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Events from ``since`` to ``stop``; ``start`` is the watermark."""
-
-    start: str
-    since: str
-    stop: str
-
-
-async def _read(window: _Window, round_: Round, watch: Watch) -> None:
-    query = {"created[gte]": window.since, "created[lte]": window.stop}
-    here = Place(created=window.start)
+async def _read(here: Place, round_: Round, watch: Watch) -> None:
+    """Reads the events of a window, from a place on: it begins at ``created`` and ends at ``owner``."""
+    since = times.iso(times.seconds(here.created) - OVERLAP)
+    query = {"created[gte]": since, "created[lte]": here.owner}
+    counts = round_.run.counts
     while True:
-        url = here.url or paging.first_page(PATH, query)
         try:
+            url = here.url or paging.first_page(PATH, query)
             answer = await round_.world.stripe.get(url, api=ApiLine.GA, context=None)
         except Unauthorized:
             raise
         except (Refused, Gone) as error:
-            if not here.url or round_.run.counts.restarts == MOST_RESTARTS:
+            if not here.url or counts.restarts == MOST_RESTARTS:
                 raise Refused(f"Stripe does not list the events: {error}") from error
-            round_.run.counts.restarts += 1
+            counts.restarts += 1
             here = replace(here, url="")
             continue
         entries = paging.entries(answer.body)
         following = paging.next_page(answer.body, path=PATH, query=query)
-        round_.run.counts.pages += 1
-        round_.run.counts.compared += len(entries)
+        counts.pages += 1
+        counts.compared += len(entries)
         await _queue_what_is_not_shown(entries, round_, watch)
         if following is None:
             return
+        if counts.pages > MOST_PAGES:
+            raise Refused("the list of events does not come to an end")
         here = replace(here, url=following)
+        await round_.save(here)
 
 
 async def _queue_what_is_not_shown(entries: Sequence[JsonObject], round_: Round, watch: Watch) -> None:

@@ -14,6 +14,7 @@ from billing_mirror.core.catalog import ApiLine, ObjectType, Via
 from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.errors import Refused
 from billing_mirror.core.items import Observation
+from billing_mirror.core.known import UNCLAIMED
 from billing_mirror.core.notification import Suspicion, write_message
 from billing_mirror.core.run import Drift, Resolution
 from billing_mirror.core.subject import Subject
@@ -23,8 +24,6 @@ from .one_subject import World
 from .round import Round
 from .together import together
 
-UNCLAIMED = 0
-"""The number of what nobody has claimed."""
 WRITES_AT_ONCE = 32
 
 

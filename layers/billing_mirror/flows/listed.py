@@ -8,7 +8,7 @@ from billing_mirror.core import paging
 from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES, ApiLine, Listing, ObjectType
 from billing_mirror.core.errors import Gone, NotShown, Refused, Unauthorized
-from billing_mirror.core.known import Head
+from billing_mirror.core.known import UNCLAIMED, Head
 from billing_mirror.core.place import Place
 from billing_mirror.core.subject import Scope, Subject, fill
 
@@ -28,8 +28,9 @@ class Page:
     """Some objects of a list, asked for at ``asked_at`` (seconds since 1970), with the parent that their URLs need.
 
     ``next`` is the place after it, where that is one to go on from. ``problem`` says why the list of ``owner`` could
-    not be had; without it, ``owner`` is one whose own record of its list differs from what was shown. ``restarted``
-    says that a list has to be read from its beginning again.
+    not be had; without it, ``owner`` is one whose own record of its list differs from what was shown: because it was
+    never ``fetched`` but taken from a list, or else for no good reason. ``restarted`` says that a list has to be read
+    from its beginning again.
     """
 
     entries: list[JsonObject]
@@ -39,6 +40,7 @@ class Page:
     request_id: str = ""
     parent: str | None = None
     owner: Subject | None = None
+    fetched: bool = True
     problem: str = ""
     restarted: bool = False
 
@@ -134,7 +136,8 @@ async def _of_owner(row: ObjectType, listing: Listing, owner: Subject, head: Hea
     except Gone:
         return  # the owner was removed meanwhile
     if row.name in owner.row.members and head.members.get(row.name, frozenset()) != shown:
-        yield Page([], owner=replace(owner, parent=head.parent if owner.row.nested else None))
+        owner = replace(owner, parent=head.parent if owner.row.nested else None)
+        yield Page([], owner=owner, fetched=head.token != UNCLAIMED)
 
 
 async def _pages_of_owner(

@@ -20,7 +20,7 @@ from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.core.subject import Subject, named
 
 from .decide import look_at, settle_stopped
-from .fill import take
+from .fill import queue, take
 from .listed import BATCH, Page, pages
 from .one_subject import World
 from .recorded import recorded
@@ -60,8 +60,10 @@ async def _walk_lists(row: ObjectType, round_: Round) -> None:
         await _compare(row, page, round_)
         if page.owner is not None and page.problem:
             await round_.unreadable(page.owner.id, page.problem)
-        elif page.owner is not None:
+        elif page.owner is not None and page.fetched:
             await look_at({page.owner: Difference.DIFFERENT}, round_)
+        elif page.owner is not None:
+            await queue([page.owner], round_)
         if page.next is not None:
             await round_.save(page.next, shown)
             shown.clear()

@@ -1,10 +1,11 @@
 """A tick of the schedule: whatever is due, one job after the other, for as long as there is time."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from billing_mirror.core.catalog import RECONCILED, USAGE
+from billing_mirror.core.errors import Retryable
 from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, events_due_at, next_turn
 
@@ -41,7 +42,8 @@ async def tick(watch: Watch, *, deadline: float) -> Report:
         if not leased:
             return Report(leased=False)
         report = Report(last=await last_runs(watch))
-        await _work_off(watch, deadline, report)
+        with suppress(Retryable):  # the table is down: the next tick finds everything as it is
+            await _work_off(watch, deadline, report)
         return report
 
 
@@ -111,4 +113,5 @@ async def _leased(watch: Watch) -> AsyncIterator[bool]:
         yield leased
     finally:
         if leased:
-            await watch.journal.release(watch.scope, watch.owner)
+            with suppress(Retryable):  # then it runs out
+                await watch.journal.release(watch.scope, watch.owner)
