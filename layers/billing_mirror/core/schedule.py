@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .catalog import RECONCILED, USAGE, Rhythm
+from .catalog import RECONCILED, USAGE, ObjectType, Rhythm
 from .run import Job, Run, Status
 
 MINUTE = 60.0
@@ -17,7 +17,7 @@ EVENTS = "events"
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long after a complete run the next one begins, in seconds."""
+    """How long after a complete run the next one begins, in seconds, and over which types there are runs."""
 
     events: float = 5 * MINUTE
     subscriptions: float = HOUR
@@ -25,6 +25,12 @@ class Schedule:
     pricing: float = 7 * DAY
     usage: float | None = None
     """None where usage is not swept."""
+    rows: tuple[ObjectType, ...] = RECONCILED
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all runs that there may be."""
+        return [EVENTS, *(row.name for row in self.rows), USAGE.name]
 
     def after(self, rhythm: Rhythm) -> float:
         match rhythm:
@@ -80,7 +86,7 @@ def events_due_at(runs: Mapping[str, Run], schedule: Schedule) -> float:
 
 
 def _pauses(schedule: Schedule, *, livemode: bool) -> Sequence[tuple[str, float]]:
-    types = [row for row in RECONCILED if not (row.test_mode_only and livemode)]
+    types = [row for row in schedule.rows if not (row.test_mode_only and livemode)]
     usage = [(USAGE.name, schedule.usage)] if schedule.usage is not None else []
     return [(EVENTS, schedule.events), *((row.name, schedule.after(row.rhythm)) for row in types), *usage]
 

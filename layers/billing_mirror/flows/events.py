@@ -162,7 +162,7 @@ def _is_shown(
 
 
 async def _compare_everything(watch: Watch) -> None:
-    for row in catalog.RECONCILED:
+    for row in watch.schedule.rows:
         await _compare(row.name, watch)
 
 
@@ -186,6 +186,6 @@ async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _T
     told = await _told(
         {**entry, "type": impact.get("event_type"), "related_object": impact.get("related_object")}, round_
     )
-    if told is not None and isinstance(told[1], Subject) and told[1].row in catalog.RECONCILED:
+    if told is not None and isinstance(told[1], Subject) and told[1].row in watch.schedule.rows:
         await _compare(told[1].type, watch)
     return told

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
-from billing_mirror.core.catalog import RECONCILED, USAGE
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, events_due_at, next_turn
@@ -64,8 +64,7 @@ async def asked(wishes: Sequence[tuple[str, Job]], watch: Watch, *, deadline: fl
 
 async def last_runs(watch: Watch) -> dict[str, Run]:
     """The last run of each name that has one."""
-    names = [EVENTS, *(row.name for row in RECONCILED), USAGE.name]
-    found = {name: await last_run(name, watch) for name in names}
+    found = {name: await last_run(name, watch) for name in watch.schedule.names}
     return {name: run for name, run in found.items() if run is not None}
 
 
@@ -101,8 +100,7 @@ async def _worked(run: Run, watch: Watch, *, until: float) -> Worked:
         case Job.USAGE:
             run = await sweep_usage(run, watch, until=until)
         case Job.OBJECTS | Job.BACKFILL:
-            row = next(row for row in RECONCILED if row.name == run.type)
-            run = await reconcile(row, run, watch, until=until)
+            run = await reconcile(TYPES[run.type], run, watch, until=until)
     return Worked(run, run.counts.since(before))
 
 
