@@ -46,7 +46,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     for metric, count in tally.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     if not report.leased:
-        said = "another invocation is at work; what was asked for is begun by one of the next ticks"
+        said = f"another invocation is at work; {_afterwards(wish)}"
         logger.info(said)
         return {"busy": said}
     for worked in report.worked:
@@ -54,6 +54,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     for run in report.last.values():
         _age(run)
     return {worked.run.type: _counts(worked) for worked in report.worked}
+
+
+def _afterwards(wish: Wish | None) -> str:
+    if wish is not None and wish.dry_run:
+        return "ask again when it has ended"
+    return "what was asked for is begun by one of the next ticks"
 
 
 def _work(wish: Wish | None, owner: str, deadline: float) -> Report:
