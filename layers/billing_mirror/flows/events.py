@@ -176,7 +176,7 @@ async def _compare(name: str, watch: Watch) -> None:
 async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _Told | None:
     """The event that Stripe should have made, as far as it tells; all other objects of its type are compared."""
     identifier = bodies.text_at(entry, "id") or ""
-    if not await round_.journal.write(round_.scope, "never-generated", identifier, {"id": identifier}, new=True):
+    if not await round_.journal.write(round_.scope, "events:never-generated", identifier, {"id": identifier}, new=True):
         return None  # the run before this one has seen to it
     impact = bodies.at(
         (await round_.world.stripe.get(f"{PATH}/{identifier}", api=ApiLine.GA, context=None)).body, "data.impact"

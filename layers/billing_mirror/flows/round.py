@@ -4,15 +4,15 @@ After every page an entry says where the run goes on, what it has counted, and w
 only ever added: of two that work on one run by mistake, the second one to keep a page finds it kept, and stops.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Overtaken
-from billing_mirror.core.fingerprints import Fingerprints, packed
+from billing_mirror.core.fingerprints import Fingerprints, fingerprint, packed
 from billing_mirror.core.items import Item
 from billing_mirror.core.place import Place, place
-from billing_mirror.core.run import Drift, Resolution, Run, counts, drift
+from billing_mirror.core.run import Counts, Drift, Resolution, Run, counts, drift
 from billing_mirror.core.schedule import DAY, MINUTE, Schedule
 from billing_mirror.core.subject import Scope
 
@@ -46,6 +46,12 @@ class Watch:
         return await self.journal.lease(self.scope, self.owner, now=now, until=now + LEASED_FOR)
 
 
+MOST_SHOWN = 20_000
+"""Ids whose fingerprints one entry holds: they fit into an item many times."""
+LONGEST_ID = 900
+"""Bytes of an id that is part of a place; ids that people have chosen may be longer."""
+
+
 class Round:
     """``place`` is where the run goes on; ``looked_at`` are the keys of the objects that were fetched this time."""
 
@@ -77,27 +83,33 @@ class Round:
         self._before = replace(self.run.counts)
         self._saved = replace(self.run.counts)
 
-    async def save(self, place: Place, shown: Iterable[str] = ()) -> None:
+    async def save(self, place: Place, shown: Sequence[str] = ()) -> None:
         """Keeps where the run goes on, and the ids that were shown. Raises ``Overtaken``."""
-        self._page += 1
+        more = len(shown) - MOST_SHOWN
+        for start in range(0, max(0, more), MOST_SHOWN):
+            await self._keep(self.place, self._saved, shown[start : start + MOST_SHOWN])
         self.measure()
+        await self._keep(place, self.run.counts, shown[-MOST_SHOWN:])
+        self.place = place
+        self._saved = replace(self.run.counts)
+        await self._prolong()
+
+    async def _keep(self, place: Place, counts: Counts, shown: Sequence[str]) -> None:
+        self._page += 1
         entry: Item = {
             "page": self._page,
             "place": place.entry(),
             "shown": packed(shown),
-            **asdict(self.run.counts),
+            **asdict(counts),
             "expires_at": int(self.world.clock.now() + PAGES_KEPT_FOR),
         }
         at = f"{self.run.name}#{self._page:08}"
         if not await self.journal.write(self.scope, self._pages, at, entry, new=True):
             raise Overtaken("another tick goes on with this run")
-        self.place = place
-        self._saved = replace(self.run.counts)
-        await self._prolong()
 
     def cut_off(self) -> None:
         """Forgets what was counted since the last page was kept: it will be counted again."""
-        self.run.counts = self._saved
+        self.run.counts = replace(self._saved)
 
     async def _prolong(self) -> None:
         now = self.world.clock.now()
@@ -117,7 +129,8 @@ class Round:
 
     async def note(self, drift: Drift) -> None:
         """Keeps the evidence of a suspicion, instead of what was noted of it before."""
-        at = f"{self.run.name}#{drift.id}"
+        short = len(drift.id.encode("utf-8", "replace")) <= LONGEST_ID
+        at = f"{self.run.name}#{drift.id if short else fingerprint(drift.id).hex()}"
         await self.journal.write(self.scope, self._evidence, at, drift.entry(self.run, self.world.clock.now()))
 
     async def decided(self, drift: Drift) -> None:
