@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from billing_mirror.core.catalog import EVENTS, PARTS, RECONCILED, TYPES, USAGE, ObjectType
+from billing_mirror.core.catalog import EVENTS, PARTS, RECONCILED, TYPES, USAGE, ObjectType, Rhythm
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- types: made by `make docs` -->\n", "<!-- end of types -->"
@@ -51,7 +51,7 @@ def _how(row: ObjectType) -> str:
 
 
 def _every(row: ObjectType) -> str:
-    return {1: "hourly", 24: "daily", 168: "weekly"}[row.reconciled_after]
+    return {Rhythm.SUBSCRIPTIONS: "hourly", Rhythm.ACTIVITY: "daily", Rhythm.PRICING: "weekly"}[row.rhythm]
 
 
 def _plain(row: ObjectType) -> str:

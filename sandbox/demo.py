@@ -83,7 +83,7 @@ def _story(observer: Observer, console: Console, status: Status) -> bool:
     console.print(f"{report.mark(final.holds)} reconcile has looked: the table {report.verdict(final)}\n")
 
     status.stop()
-    console.print(report.mirrored(final), report.drifts(run), sep="\n")
+    console.print(report.mirrored(final), report.drifts(run, observer.drifts(run)), sep="\n")
     console.print(report.figures(lags, events=events, requests=requests))
     return holds and noticed and final.holds
 

@@ -63,7 +63,8 @@ def deploy(
     session().client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET)
     session().client("events", endpoint_url=endpoint).create_event_bus(Name=EVENT_BUS, EventSourceName=EVENT_BUS)
     # The emulator knows no nested stacks: monitoring is left out here and deployed by itself below.
-    given = {"StripeApiBase": stripe.api_base, "PartnerEventBus": EVENT_BUS}
+    # Nothing is to be repaired behind the back of who looks: reconcile works when it is asked to.
+    given = {"StripeApiBase": stripe.api_base, "PartnerEventBus": EVENT_BUS, "ReconcileRate": "rate(1 day)"}
     chosen = {**given, **(parameters or {}), "Monitoring": "off"}
     arguments = ["deploy", f"--template-file={template}", f"--stack-name={STACK}", f"--s3-bucket={_BUCKET}"]
     arguments += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]

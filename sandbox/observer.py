@@ -4,9 +4,8 @@ import json
 import math
 import time
 
-from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
-from billing_mirror.reader import Reader
+from billing_mirror.reader import Drift, Reader, Run
 from sandbox.agreement import Agreement, compare
 from sandbox.deploy import Endpoints, session
 from sandbox.logs import metric
@@ -17,7 +16,7 @@ PATIENCE = 60.0
 
 
 class Observer:
-    """Looks at the table, the logs and the stand-in, and asks reconcile for a pass."""
+    """Looks at the table, the logs and the stand-in, and asks reconcile for a run."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         aws = session()
@@ -40,15 +39,20 @@ class Observer:
             time.sleep(0.2)
         return agreement
 
-    def reconcile(self, type_name: str) -> Item:
-        """Runs the scheduled function now, for one type; answers the record that it left."""
+    def reconcile(self, type_name: str) -> Run:
+        """Has one type compared now; answers the record of the run."""
         answer = self._functions.invoke(
             FunctionName=self.endpoints.reconcile_function, Payload=json.dumps({"types": [type_name]}).encode()
         )
         said = json.loads(answer["Payload"].read())
-        if "errorMessage" in said:
-            raise RuntimeError(f"reconcile failed: {said['errorMessage']}")
-        return self.reader.runs(type_name, limit=1)[0]
+        for problem in ("errorMessage", "refused", "busy"):
+            if problem in said:
+                raise RuntimeError(f"reconcile failed: {said[problem]}")
+        return self.reader.runs(type_name, limit=1).items[0]
+
+    def drifts(self, run: Run) -> list[Drift]:
+        """What a run has found, as far as it fits on a page."""
+        return self.reader.drifts(run.type, run=run).items
 
     def told(self) -> str:
         """What the stand-in holds and has told, in words."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from billing_mirror.core.items import Item
+from billing_mirror.reader import Drift, Run
 from sandbox.agreement import Agreement
 
 
@@ -46,17 +46,13 @@ def mirrored(agreement: Agreement) -> Table:
     return table
 
 
-def drifts(run: Item) -> Table:
-    """What a reconcile pass has found and done."""
+def drifts(run: Run, evidence: Sequence[Drift]) -> Table:
+    """What a run of reconcile has found and done."""
     counts = ("compared", "found", "repaired", "unresolved", "false_alarms")
-    title = "Reconcile: " + ", ".join(f"{run[name]!s} {name.replace('_', ' ')}" for name in counts)
+    title = "Reconcile: " + ", ".join(f"{getattr(run.counts, name)} {name.replace('_', ' ')}" for name in counts)
     table = Table("object", "difference", "fields", "ended as", title=title, title_justify="left")
-    found = run["drifts"]
-    for drift in found if isinstance(found, list) else []:
-        if isinstance(drift, dict):
-            fields = drift["fields"]
-            named = ", ".join(map(str, fields)) if isinstance(fields, list) else ""
-            table.add_row(_short(str(drift["id"])), str(drift["difference"]), named, str(drift["resolution"]))
+    for drift in evidence:
+        table.add_row(_short(drift.id), drift.difference, ", ".join(drift.fields), drift.resolution)
     return table
 
 

@@ -2,7 +2,13 @@
 
 from billing_mirror.core.metrics import Metric
 
-STRIPE = {Metric.STRIPE_REQUESTS, Metric.STRIPE_THROTTLED, Metric.STRIPE_ERRORS, Metric.STRIPE_AUTH_FAILURES}
+STRIPE = {
+    Metric.STRIPE_REQUESTS,
+    Metric.STRIPE_THROTTLED,
+    Metric.STRIPE_ERRORS,
+    Metric.STRIPE_AUTH_FAILURES,
+    Metric.STRIPE_PERMISSION_FAILURES,
+}
 EMITTED = {
     "ingest": {Metric.ACCEPTED, Metric.REJECTED, Metric.SIGNATURE_FAILURES, Metric.UNAVAILABLE, Metric.QUARANTINED},
     "process": {
@@ -19,12 +25,22 @@ EMITTED = {
         *STRIPE,
     },
     "reconcile": {
+        Metric.PAGES_READ,
         Metric.OBJECTS_COMPARED,
+        Metric.OBJECTS_EQUAL,
+        Metric.OBJECTS_INSERTED,
+        Metric.MESSAGES_QUEUED,
         Metric.DRIFT_FOUND,
+        Metric.DRIFT_MISSING,
+        Metric.DRIFT_DIFFERENT,
+        Metric.DRIFT_NOT_LISTED,
+        Metric.DRIFT_NO_LIST,
         Metric.DRIFT_REPAIRED,
         Metric.DRIFT_UNRESOLVED,
         Metric.FALSE_ALARMS,
         Metric.RECONCILE_SECONDS,
+        Metric.RUN_AGE,
+        Metric.EVENTS_UNREAD_SINCE,
         *STRIPE,
     },
 }

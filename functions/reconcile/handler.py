@@ -16,11 +16,14 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Counts, Run, Status
 from billing_mirror.core.schedule import EVENTS
 from billing_mirror.core.wish import Wish, read_wish
-from billing_mirror.flows.dry import dry
-from billing_mirror.flows.tick import Report, Worked, asked, tick
+from billing_mirror.flows.dry import dry, found_dry
+from billing_mirror.flows.round import Watch
+from billing_mirror.flows.tick import Worked, asked, tick
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import runner, watch
 
+MOST_NAMED = 1000
+"""Differences that the answer of a dry run names: an answer has 6 MB."""
 SPARE_SECONDS = 60.0
 """Kept free for coming to an end: places, records and metrics."""
 
@@ -42,43 +45,58 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         logger.warning(str(error))
         return {"refused": str(error)}
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
-    report = _work(wish, context.aws_request_id, deadline)
-    for metric, count in tally.drain().items():
-        metrics.add_metric(metric, MetricUnit.Count, count)
+    mine = replace(ports, owner=context.aws_request_id)
+    if wish is not None and wish.dry_run:
+        return _dry(wish, dry(mine), deadline)
+    report = loop.run(tick(mine, deadline=deadline) if wish is None else asked(wish.jobs, mine, deadline=deadline))
+    _count_requests()
     if not report.leased:
-        said = f"another invocation is at work; {_afterwards(wish)}"
-        logger.info(said)
-        return {"busy": said}
+        return _busy("what was asked for is begun by one of the next ticks")
     for worked in report.worked:
-        _measure(worked, dry_run=wish is not None and wish.dry_run)
+        _log(worked)
+        _measure(worked)
     for run in report.last.values():
         _age(run)
     return {worked.run.type: _counts(worked) for worked in report.worked}
 
 
-def _afterwards(wish: Wish | None) -> str:
-    if wish is not None and wish.dry_run:
-        return "ask again when it has ended"
-    return "what was asked for is begun by one of the next ticks"
+def _dry(wish: Wish, watch: Watch, deadline: float) -> dict[str, object]:
+    """The counts and the evidence, which are kept nowhere; nothing that an alarm looks at."""
+    report = loop.run(asked(wish.jobs, watch, deadline=deadline))
+    _count_requests()
+    if not report.leased:
+        return _busy("ask again when it has ended")
+    answers: dict[str, object] = {}
+    for worked in report.worked:
+        _log(worked, dry_run=True)
+        differences = found_dry(watch, worked.run.type)[:MOST_NAMED]
+        answers[worked.run.type] = {**_counts(worked), "differences": differences}
+    return answers
 
 
-def _work(wish: Wish | None, owner: str, deadline: float) -> Report:
-    mine = replace(ports, owner=owner)
-    if wish is None:
-        return loop.run(tick(mine, deadline=deadline))
-    return loop.run(asked(wish.jobs, dry(mine) if wish.dry_run else mine, deadline=deadline))
+def _busy(afterwards: str) -> dict[str, object]:
+    said = f"another invocation is at work; {afterwards}"
+    logger.info(said)
+    return {"busy": said}
+
+
+def _count_requests() -> None:
+    for metric, count in tally.drain().items():
+        metrics.add_metric(metric, MetricUnit.Count, count)
 
 
 def _counts(worked: Worked) -> dict[str, object]:
     return {name: value for name, value in worked.run.entry().items() if name not in ("expires_at", "type")}
 
 
-def _measure(worked: Worked, *, dry_run: bool) -> None:
+def _log(worked: Worked, *, dry_run: bool = False) -> None:
     run = worked.run
     log = logger.info if run.status in (Status.COMPLETE, Status.RUNNING) and not run.failures else logger.error
     log(run.reason or "reconciled", extra={"type": run.type, "dry_run": dry_run, **_counts(worked)})
-    if dry_run:
-        return
+
+
+def _measure(worked: Worked) -> None:
+    run = worked.run
     for metric, count in _metrics(worked.counts).items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     if run.complete:
@@ -114,11 +132,10 @@ def _age(run: Run) -> None:
         if run.watermark:
             metrics.add_metric(Metric.EVENTS_UNREAD_SINCE, MetricUnit.Seconds, now - times.seconds(run.watermark))
     elif run.status not in (Status.NOT_SHOWN, Status.UNAUTHORIZED):
-        since = run.completed_at or run.started_at
         with single_metric(
             name=Metric.RUN_AGE,
             unit=MetricUnit.Seconds,
-            value=max(0.0, now - since),
+            value=max(0.0, now - run.right_at),
             default_dimensions={"stack": settings.stack_name, "type": run.type},
         ):
             pass

@@ -5,10 +5,14 @@
     reader = Reader("the table's name", scope="live")
     subscription = reader.get("rcds_...")
     for one in reader.by_customer("cus_..."): ...
+    for run in reader.runs("invoice"): ...
 
 A list comes in pages of whole objects; give a page's ``cursor`` to the same call for the next one. Objects
 that Stripe has removed are in no list; :meth:`Reader.get` still returns them, with ``deleted`` set and the
 last known body. Needs ``dynamodb:GetItem``, ``BatchGetItem`` and ``Query`` on the table and its indexes.
+
+How sure the mirror is of itself, :meth:`Reader.runs` and :meth:`Reader.drifts` tell: what reconcile has compared and
+found. Both are kept for 400 days.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import boto3
 
@@ -26,18 +30,38 @@ from .adapters.attributes import Attributes, body_in, from_attributes, to_attrib
 from .adapters.indexes import query
 from .core import body as bodies
 from .core import catalog
+from .core import run as records
 from .core import subject as keys
 from .core.body import JsonObject
 from .core.catalog import Nature
+from .core.drift import Difference
 from .core.items import OBJECT, Item
+from .core.run import Counts, Job, Resolution, Status
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
-__all__ = ["MirroredObject", "Nature", "Page", "Reader"]
+__all__ = [
+    "Counts",
+    "Difference",
+    "Drift",
+    "Job",
+    "MirroredObject",
+    "Nature",
+    "Page",
+    "Reader",
+    "Resolution",
+    "Run",
+    "Status",
+]
+
+T = TypeVar("T")
 
 PAGE = 100
 """Objects in a page at the most: what one BatchGetItem takes."""
+RUNS = 10
+"""Runs in a page, where nobody says otherwise."""
 _WITH_CHOSEN_IDS = tuple(row for row in catalog.TYPES.values() if row.chosen_ids)
 _NOT_OURS = "the cursor is not one that this reader has given out"
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -65,13 +89,52 @@ class MirroredObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Some objects of a list, newest first. ``cursor`` is None on the last page."""
+class Run:
+    """A run of reconcile over one type, or over the events. Times are in ISO 8601, UTC.
 
-    items: list[MirroredObject]
+    One that is ``running`` goes on at the next tick; ``reason`` says what it met last. ``worked_at`` is when a tick
+    worked on it last. ``watermark`` is up to when all events are read (of runs of ``events`` only).
+    """
+
+    type: str
+    job: Job
+    status: Status
+    reason: str
+    started_at: str
+    worked_at: str
+    finished_at: str | None
+    watermark: str
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What a run found to differ, and how that ended: ``repaired``, ``false_alarm`` or ``unresolved``.
+
+    ``fields`` are the top-level members of the body that differed, where both sides had one. ``reason`` says why
+    something is unresolved. ``token`` is the number under which the repair was written: that of the
+    :class:`MirroredObject` as long as nobody has written it again. ``run`` is the ``started_at`` of the run.
+    """
+
+    type: str
+    id: str
+    difference: Difference
+    resolution: Resolution
+    fields: tuple[str, ...]
+    reason: str
+    token: int
+    run: str
+    noticed_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some entries of a list, newest first. ``cursor`` is None on the last page."""
+
+    items: list[T]
     cursor: str | None
 
-    def __iter__(self) -> Iterator[MirroredObject]:
+    def __iter__(self) -> Iterator[T]:
         return iter(self.items)
 
 
@@ -94,7 +157,7 @@ class Reader:
         found = self._objects([keys.key(self._scope, row, object_id) for row in rows])
         return next((one for one in found if type_name in (None, one.type)), None)
 
-    def by_nature(self, nature: Nature, *, limit: int = PAGE, cursor: str | None = None) -> Page:
+    def by_nature(self, nature: Nature, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
         """All objects of either nature, type by type: what customers do, or what is set up ahead.
 
         Objects of types outside the table of types have none.
@@ -111,31 +174,33 @@ class Reader:
         onward = f"{type_name} {page.cursor}" if page.cursor else f"{later[0]} " if later else None
         return Page(page.items, onward)
 
-    def by_type(self, type_name: str, *, limit: int = PAGE, cursor: str | None = None) -> Page:
+    def by_type(self, type_name: str, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
         """All objects of a type."""
         return self._page("by-type", limit, cursor, type=type_name)
 
     def by_customer(
         self, customer: str, type_name: str | None = None, *, limit: int = PAGE, cursor: str | None = None
-    ) -> Page:
+    ) -> Page[MirroredObject]:
         """All objects of a customer, grouped by type; or those of one type."""
         kind = {"type": type_name} if type_name else {}
         return self._page("by-customer", limit, cursor, customer=customer, **kind)
 
     def children(
         self, parent: str, type_name: str | None = None, *, limit: int = PAGE, cursor: str | None = None
-    ) -> Page:
+    ) -> Page[MirroredObject]:
         """All objects below a parent (a rate card's rates, versions, subscriptions); or those of one type."""
         kind = {"type": type_name} if type_name else {}
         return self._page("by-parent", limit, cursor, parent=parent, **kind)
 
-    def by_status(self, type_name: str, status: str, *, limit: int = PAGE, cursor: str | None = None) -> Page:
+    def by_status(
+        self, type_name: str, status: str, *, limit: int = PAGE, cursor: str | None = None
+    ) -> Page[MirroredObject]:
         """Objects of a type by status; for v2 subscriptions that is the servicing status."""
         return self._page("by-status", limit, cursor, type=type_name, status=status)
 
     def by_collection_status(
         self, type_name: str, status: str, *, limit: int = PAGE, cursor: str | None = None
-    ) -> Page:
+    ) -> Page[MirroredObject]:
         """Subscriptions of a type by collection status, such as ``past_due``."""
         return self._page("by-collection-status", limit, cursor, type=type_name, collection_status=status)
 
@@ -149,35 +214,47 @@ class Reader:
         members = owner.members.get(type_name, []) if owner else []
         return self._objects([keys.key(self._scope, row, identifier) for identifier in members])
 
-    def runs(self, type_name: str, *, limit: int = 10) -> list[Item]:
-        """The records of the last reconcile passes over a type, newest first.
+    def runs(self, type_name: str, *, limit: int = RUNS, cursor: str | None = None) -> Page[Run]:
+        """The runs of reconcile over a type, or over ``"events"``, newest first.
 
-        ``compared`` were on lists, ``found`` differed and were ``repaired`` or are ``unresolved``; of
-        ``false_alarms`` a fetch said that the mirror was right. ``refreshed`` were fetched for another reason: no
-        list shows them, or they were stored under another Stripe version. ``in_flight`` were left to a refresh
-        that was on its way. ``refused``: Stripe does not show the type to this account. ``written`` and ``next``
-        are the usage sweep's: hours stored, and where it goes on.
+        A run is ``complete`` when every list was read to its end and every suspicion was looked at. Its ``counts`` are
+        those of :class:`Counts`: what lists have shown was ``compared``, what differed was ``found`` and is
+        ``repaired`` or ``unresolved``, and of ``false_alarms`` a fetch said that the mirror was right.
         """
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_attributes({":pk": f"{self._scope}#run:{type_name}"}),
-            ScanIndexForward=False,
-            Limit=limit,
-        )
-        return [from_attributes(item) for item in answer["Items"]]
+        items, onward = self._entries(f"run:{type_name}", "", limit, cursor)
+        return Page([_run(item) for item in items], onward)
 
-    def _page(self, index: str, limit: int, cursor: str | None, **values: str) -> Page:
-        request = query(self._table, index, scope=self._scope, **values)
+    def drifts(
+        self, type_name: str, *, run: Run | None = None, limit: int = PAGE, cursor: str | None = None
+    ) -> Page[Drift]:
+        """The evidence of what the runs over a type have found, the newest run first; or that of one run."""
+        start = f"{run.started_at}#" if run is not None else ""
+        items, onward = self._entries(f"drift:{type_name}", start, limit, cursor)
+        return Page([_drift(item) for item in items], onward)
+
+    def _entries(self, book: str, start: str, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
+        values = {":pk": f"{self._scope}#{book}"} | ({":start": start} if start else {})
+        request: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :start)" if start else ""),
+            "ExpressionAttributeValues": to_attributes(values),
+        }
+        return self._query(request, limit, cursor)
+
+    def _page(self, index: str, limit: int, cursor: str | None, **values: str) -> Page[MirroredObject]:
+        items, onward = self._query(query(self._table, index, scope=self._scope, **values), limit, cursor)
+        # An index may still show what has just been removed.
+        live = [one for one in self._objects([str(item["pk"]) for item in items]) if not one.deleted]
+        return Page(live, onward)
+
+    def _query(self, request: QueryInputTypeDef, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
+        """A page of what a request finds, newest first, and the cursor of the next one."""
         request |= {"ScanIndexForward": False, "Limit": min(limit, PAGE)}
         if cursor is not None:
             request["ExclusiveStartKey"] = _from_cursor(cursor)
         answer = self._client.query(**request)
-        found = [str(from_attributes(item)["pk"]) for item in answer["Items"]]
         last = answer.get("LastEvaluatedKey")
-        # An index may still show what has just been removed.
-        live = [one for one in self._objects(found) if not one.deleted]
-        return Page(live, _to_cursor(last) if last else None)
+        return [from_attributes(item) for item in answer["Items"]], _to_cursor(last) if last else None
 
     def _objects(self, partitions: Sequence[str]) -> list[MirroredObject]:
         found = {str(item["pk"]): _mirrored(item) for item in self._items(list(dict.fromkeys(partitions)))}
@@ -197,6 +274,36 @@ class Reader:
                     break
             else:
                 raise TimeoutError("DynamoDB leaves keys unprocessed: the table is throttled")
+
+
+def _run(item: Item) -> Run:
+    read, finished_at = records.run(item), item.get("finished_at")
+    return Run(
+        type=read.type,
+        job=read.job,
+        status=read.status,
+        reason=read.reason,
+        started_at=str(item["started_at"]),
+        worked_at=str(item["worked_at"]),
+        finished_at=finished_at if isinstance(finished_at, str) else None,
+        watermark=read.watermark,
+        counts=read.counts,
+    )
+
+
+def _drift(item: Item) -> Drift:
+    read = records.drift(item)
+    return Drift(
+        type=read.type,
+        id=read.id,
+        difference=read.difference,
+        resolution=read.resolution,
+        fields=read.fields,
+        reason=read.reason,
+        token=read.token,
+        run=str(item["run"]),
+        noticed_at=str(item["noticed_at"]),
+    )
 
 
 def _object_key(partition: str) -> Attributes:

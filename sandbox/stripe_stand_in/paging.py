@@ -6,6 +6,7 @@ v1: ids (docs.stripe.com/api/pagination).
 
 import base64
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -79,9 +80,16 @@ def page_v2(request: Request, found: Sequence[Positioned[T]], size: int, show: C
 def _chosen(found: Sequence[Positioned[T]], token: Token | None, limit: int) -> Sequence[Positioned[T]]:
     if token is None:
         return found[:limit]
+    # Found by halving: a list may be one that makes its entries only when they are looked at.
     if token.older:
-        return [item for item in found if item[0] < token.position][:limit]
-    return [item for item in found if item[0] > token.position][-limit:]
+        first = bisect_right(found, -token.position, key=_age)
+        return found[first : first + limit]
+    end = bisect_left(found, -token.position, key=_age)
+    return found[max(0, end - limit) : end]
+
+
+def _age(item: Positioned[T]) -> int:
+    return -item[0]
 
 
 def page_v1(request: Request, found: Sequence[Positioned[Body]], show: Callable[[Body], Body]) -> Body:

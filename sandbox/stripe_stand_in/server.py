@@ -40,6 +40,10 @@ class StandInServer(ThreadingHTTPServer):
     def api_base(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    def respond(self, request: Request) -> tuple[Answer, ApiFault | None]:
+        """What Stripe answers, and the fault that the wire has to carry out on it."""
+        return respond(self.backend, request)
+
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
         """A client that gave up on a slow answer is no error of ours."""
         if not isinstance(sys.exception(), OSError):
@@ -69,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(self._control(body), None)
         else:
             request = Request.of(self.command, self.path, dict(self.headers.items()))
-            answer, fault = respond(self.server.backend, request)
+            answer, fault = self.server.respond(request)
             self._send(answer, fault)
 
     def _control(self, body: bytes) -> Answer:

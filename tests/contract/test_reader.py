@@ -1,18 +1,22 @@
 """What a user's own code reads, from the same engines."""
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import items
+from billing_mirror.adapters.journal import DynamoJournal
+from billing_mirror.core import items, run, times
 from billing_mirror.core.body import JsonObject, digest, read
 from billing_mirror.core.catalog import TYPES, Nature
+from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation
+from billing_mirror.core.run import Counts, Job, Resolution, Status
 from billing_mirror.core.subject import Scope, Subject, named
-from billing_mirror.reader import Reader
+from billing_mirror.reader import Drift, Reader, Run
 from tests.doubles.samples import rate, subscription, version
 
 TEST = Scope(livemode=False)
@@ -34,6 +38,7 @@ class Shelf:
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._mirror = DynamoMirror(client, table)
+        self._journal = DynamoJournal(client, table)
         self.reader = Reader(table, scope="test", client=client)
 
     def put(self, body: JsonObject, *, customer: str | None = None, **listed: JsonObject) -> None:
@@ -41,6 +46,13 @@ class Shelf:
         members = {RATE: tuple(listed.values())} if listed else {}
         observation = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), members)
         asyncio.run(self._mirror.put(subject, 1, items.item(subject, observation, customer)))
+
+    def record(self, record: run.Run) -> None:
+        asyncio.run(self._journal.write(TEST, f"run:{record.type}", record.name, record.entry()))
+
+    def note(self, record: run.Run, drift: run.Drift, noticed_at: float) -> None:
+        entry = drift.entry(record, noticed_at)
+        asyncio.run(self._journal.write(TEST, f"drift:{record.type}", f"{record.name}#{drift.id}", entry))
 
     def bury(self, body: JsonObject) -> None:
         subject = _subject(body)
@@ -273,3 +285,127 @@ def test_more_bodies_than_one_answer_of_dynamodb_holds(shelf: Shelf) -> None:
         page = shelf.reader.by_type(SUBSCRIPTION, cursor=page.cursor)
         found |= {one.id for one in page.items}
     assert len(found) == 50
+
+
+NOON = times.seconds("2026-11-20T12:00:00.000Z")
+
+
+def run_at(minutes: int, type_name: str = SUBSCRIPTION) -> run.Run:
+    return run.Run(type_name, Job.OBJECTS, started_at=NOON + minutes * 60, worked_at=NOON + minutes * 60)
+
+
+def drift_of(identifier: str) -> run.Drift:
+    return run.Drift(identifier, Difference.DIFFERENT, Resolution.REPAIRED, type=SUBSCRIPTION)
+
+
+def test_a_run_as_it_was_recorded(shelf: Shelf) -> None:
+    counts = Counts(pages=3, stripe_calls=5, milliseconds=2000, compared=250, equal=249, different=1, repaired=1)
+    shelf.record(replace(run_at(0), status=Status.COMPLETE, finished_at=NOON + 2.5, counts=counts))
+    assert shelf.reader.runs(SUBSCRIPTION).items == [
+        Run(
+            type=SUBSCRIPTION,
+            job=Job.OBJECTS,
+            status=Status.COMPLETE,
+            reason="",
+            started_at="2026-11-20T12:00:00.000Z",
+            worked_at="2026-11-20T12:00:00.000Z",
+            finished_at="2026-11-20T12:00:02.500Z",
+            watermark="",
+            counts=counts,
+        )
+    ]
+    assert counts.found == 1
+
+
+def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(shelf: Shelf) -> None:
+    shelf.record(replace(run_at(0), reason="it goes on at the next tick"))
+    (found,) = shelf.reader.runs(SUBSCRIPTION)
+    assert (found.status, found.finished_at) == (Status.RUNNING, None)
+    assert found.reason == "it goes on at the next tick"
+
+
+def test_runs_over_the_events_say_how_far_they_are_read(shelf: Shelf) -> None:
+    shelf.record(run_at(0))
+    watermark = "2026-11-20T11:58:00.000Z"
+    shelf.record(replace(run_at(0, "events"), job=Job.EVENTS, watermark=watermark))
+    assert [(one.job, one.watermark) for one in shelf.reader.runs("events")] == [(Job.EVENTS, watermark)]
+
+
+def test_the_newest_runs_come_first_and_the_others_on_later_pages(shelf: Shelf) -> None:
+    for number in range(13):
+        shelf.record(run_at(number))
+    first = shelf.reader.runs(SUBSCRIPTION)
+    assert [one.started_at[11:16] for one in first] == [f"12:{number:02}" for number in range(12, 2, -1)]
+    assert first.cursor is not None
+    rest = shelf.reader.runs(SUBSCRIPTION, cursor=first.cursor)
+    assert [one.started_at[11:16] for one in rest] == ["12:02", "12:01", "12:00"]
+    assert rest.cursor is None
+
+
+def test_no_runs_of_a_type_that_has_none(shelf: Shelf) -> None:
+    shelf.record(run_at(0, "product"))
+    assert shelf.reader.runs(SUBSCRIPTION).items == []
+
+
+def test_evidence_as_it_was_noted(shelf: Shelf) -> None:
+    noted = run.Drift(
+        "rcds_1",
+        Difference.DIFFERENT,
+        Resolution.REPAIRED,
+        fields=("metadata", "servicing_status"),
+        type=SUBSCRIPTION,
+        token=7,
+    )
+    shelf.note(run_at(0), noted, NOON + 1)
+    assert shelf.reader.drifts(SUBSCRIPTION).items == [
+        Drift(
+            type=SUBSCRIPTION,
+            id="rcds_1",
+            difference=Difference.DIFFERENT,
+            resolution=Resolution.REPAIRED,
+            fields=("metadata", "servicing_status"),
+            reason="",
+            token=7,
+            run="2026-11-20T12:00:00.000Z",
+            noticed_at="2026-11-20T12:00:01.000Z",
+        )
+    ]
+
+
+def test_evidence_of_the_newest_run_comes_first_or_of_one_run_alone(shelf: Shelf) -> None:
+    for number in (1, 2):
+        shelf.record(run_at(number))
+        for identifier in ("rcds_1", "rcds_2"):
+            shelf.note(run_at(number), drift_of(identifier), NOON)
+    everything = [(one.run[11:16], one.id) for one in shelf.reader.drifts(SUBSCRIPTION)]
+    assert everything == [("12:02", "rcds_2"), ("12:02", "rcds_1"), ("12:01", "rcds_2"), ("12:01", "rcds_1")]
+    older = shelf.reader.runs(SUBSCRIPTION).items[1]
+    assert [(one.run[11:16], one.id) for one in shelf.reader.drifts(SUBSCRIPTION, run=older)] == everything[2:]
+
+
+@pytest.mark.parametrize("of_one_run", [True, False])
+def test_evidence_in_pages(shelf: Shelf, *, of_one_run: bool) -> None:
+    shelf.record(run_at(0))
+    for number in range(5):
+        shelf.note(run_at(0), drift_of(f"rcds_{number}"), NOON)
+    wanted = shelf.reader.runs(SUBSCRIPTION).items[0] if of_one_run else None
+    seen, cursor = [], None
+    for expected in (2, 2, 1):
+        page = shelf.reader.drifts(SUBSCRIPTION, run=wanted, limit=2, cursor=cursor)
+        assert len(page.items) == expected
+        seen += [one.id for one in page]
+        cursor = page.cursor
+    assert seen == ["rcds_4", "rcds_3", "rcds_2", "rcds_1", "rcds_0"]
+    assert cursor is None
+
+
+def test_another_scope_has_runs_and_evidence_of_its_own(shelf: Shelf, table: tuple[DynamoDBClient, str]) -> None:
+    shelf.record(run_at(0))
+    shelf.note(run_at(0), drift_of("rcds_1"), NOON)
+    live = Reader(table[1], scope="live", client=table[0])
+    assert (live.runs(SUBSCRIPTION).items, live.drifts(SUBSCRIPTION).items) == ([], [])
+
+
+def test_a_cursor_of_evidence_that_the_reader_did_not_give_out_is_refused(shelf: Shelf) -> None:
+    with pytest.raises(ValueError, match="cursor"):
+        shelf.reader.drifts(SUBSCRIPTION, cursor="nonsense")

@@ -2,14 +2,19 @@
 
 import ast
 import inspect
+import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from billing_mirror.core import catalog
-from billing_mirror.reader import Reader
+from billing_mirror.core.errors import BadSetting
+from billing_mirror.core.run import Job, Run
+from billing_mirror.core.wish import read_wish
+from billing_mirror.reader import Difference, Drift, Reader, Resolution
 from docs import types_table
 from tests.template_file import ROOT
 
@@ -63,6 +68,39 @@ def test_every_call_of_the_reader_that_is_shown_can_be_made() -> None:
         assert isinstance(call.func, ast.Attribute)
         signature = inspect.signature(getattr(Reader, call.func.attr))
         signature.bind(None, *call.args)
+
+
+def test_every_job_is_told_and_can_be_asked_for_as_it_is_shown() -> None:
+    assert [cells[0].strip("`") for cells in rows_of("job")] == ["events", "backfill", "objects", "usage"]
+    wishes = [read_wish(json.loads(shown)) for shown in re.findall(r"^ask '([^']+)'", README, re.MULTILINE)]
+    jobs = {job for wish in wishes if wish is not None for _, job in wish.jobs}
+    assert jobs == set(Job)
+    assert [wish.dry_run for wish in wishes if wish is not None].count(True) == 1
+
+
+def test_the_record_that_is_shown_has_the_columns_that_a_record_has() -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    ((name, record),) = json.loads(shown).items()
+    assert record.keys() | {"type", "expires_at"} == Run(name, Job.OBJECTS, 0.0).entry().keys()
+    assert record["found"] == record["repaired"] + record["unresolved"]
+    assert record["compared"] == record["equal"] + record["missing"] + record["different"] + record["false_alarms"]
+
+
+def test_the_evidence_that_is_shown_is_what_the_reader_answers() -> None:
+    code = re.findall(r"```python\n(Drift.*?)```", README, re.DOTALL)[0]
+    shown = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    assert len(shown) == 2
+    for call in shown:
+        values = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
+        assert list(values) == [one.name for one in fields(Drift)]
+        assert values["difference"] in [*Difference]
+        assert values["resolution"] in [*Resolution]
+
+
+def test_a_wish_that_is_refused_is_answered_as_shown() -> None:
+    (sentence,) = re.findall(r'\{"refused": "([^"]+)"\}', README)
+    with pytest.raises(BadSetting, match=f"^{re.escape(sentence)}$"):
+        read_wish({"types": ["charge"]})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

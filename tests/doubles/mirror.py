@@ -95,6 +95,7 @@ def _head(item: Item) -> Head:
         parent=parent if isinstance(parent, str) else None,
         stripe_version=version if isinstance(version, str) else "",
         members=members_in(item),
+        told_at=times.seconds(str(item.get("told_at", times.UNKNOWN))),
     )
 
 

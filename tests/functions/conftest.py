@@ -58,6 +58,10 @@ class Cloud:
             "MAX_CONCURRENCY": "5",
             "ABSORB_MARGIN_SECONDS": "5",
             "USAGE_SWEEP": "off",
+            "EVENTS_MINUTES": "5",
+            "SUBSCRIPTION_HOURS": "1",
+            "ACTIVITY_HOURS": "24",
+            "PRICING_HOURS": "168",
             "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
             # Powertools keeps one logger for each name, and with it the output of the test before.
             "POWERTOOLS_SERVICE_NAME": f"function-{next(_numbers)}",

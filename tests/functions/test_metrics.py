@@ -18,12 +18,14 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 
 
 def emitted(capsys: pytest.CaptureFixture[str]) -> dict[str, list[float]]:
-    """The values since the last time, by name; each blob has the two dimensions and no others."""
+    """The values since the last time, by name; each blob has the two dimensions, and the age of a run its type."""
     values: dict[str, list[float]] = defaultdict(list)
     for line in capsys.readouterr().out.splitlines():
         blob: dict[str, Any] = json.loads(line)
         for directive in blob.get("_aws", {}).get("CloudWatchMetrics", []):
-            assert [set(dimensions) for dimensions in directive["Dimensions"]] == [{"service", "stack"}]
+            names = {metric["Name"] for metric in directive["Metrics"]}
+            own = {"type"} if names == {"RunAge"} else set()
+            assert [set(dimensions) for dimensions in directive["Dimensions"]] == [{"service", "stack"} | own]
             assert directive["Namespace"] == "BillingMirror"
             for metric in directive["Metrics"]:
                 values[metric["Name"]] += blob[metric["Name"]]
@@ -68,7 +70,7 @@ def test_process(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[s
     process(subscription_event(identifier="rcds_test_unknown"))
     process(json.dumps(json.loads(told) | {"type": "v2.core.event_destination.ping"}))
     process("nonsense")
-    for status in (429, 500, 401):
+    for status in (429, 500, 401, 403):
         at_stripe.faults(api=[{"status": status}])
         process(told)
     # Superseded needs two workers at once; its name comes from the same line of code as the other outcomes'.
@@ -78,11 +80,25 @@ def test_process(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[s
 def test_reconcile(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     handler = load("reconcile").lambda_handler
     at_stripe.create("v2.billing.rate_card", {"display_name": "x"})
-    handler({}, Context())
-    assert set(emitted(capsys)) == EMITTED["reconcile"] - {"StripeThrottled", "StripeErrors", "StripeAuthFailures"}
-    at_stripe.faults(api=[{"status": 401}])
-    handler({"types": ["v2.billing.rate_card"]}, Context())
+    tick = Context(seconds=180)
+    handler({}, tick)
     values = emitted(capsys)
-    assert values["StripeAuthFailures"]
-    assert "ReconcileSeconds" not in values, "a pass that did not finish must not calm the alarm for passes"
-    assert "DriftUnresolved" not in values, "nor say that there is no drift"
+    of_a_run_by_itself = {"StripeThrottled", "StripeErrors", "StripeAuthFailures", "StripePermissionFailures"}
+    assert set(values) == EMITTED["reconcile"] - of_a_run_by_itself
+    assert sum(values["ObjectsInserted"]) + sum(values["MessagesQueued"]) >= 1
+    for status, failures in ((401, "StripeAuthFailures"), (403, "StripePermissionFailures")):
+        at_stripe.faults(api=[{"status": status}])
+        handler({"types": ["v2.billing.rate_card"]}, tick)
+        values = emitted(capsys)
+        assert values[failures]
+        assert not of_a_run_by_itself & values.keys() - {failures}
+        assert "ReconcileSeconds" not in values, "a run that did not finish must not calm the alarm for runs"
+        assert "DriftUnresolved" not in values, "nor say that there is no drift"
+
+
+def test_a_dry_run_emits_nothing_of_what_it_found(
+    load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_stripe.create("v2.billing.rate_card", {"display_name": "x"}, silent=True)
+    load("reconcile").lambda_handler({"types": ["v2.billing.rate_card"], "dry_run": True}, Context(seconds=180))
+    assert set(emitted(capsys)) == {"StripeRequests"}

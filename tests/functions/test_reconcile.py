@@ -8,7 +8,6 @@ import boto3
 import pytest
 
 from billing_mirror.core.catalog import RECONCILED, USAGE
-from billing_mirror.core.errors import BadSetting
 from sandbox.stripe_stand_in.client import StandIn
 
 from .conftest import Cloud, Context, Load
@@ -27,13 +26,25 @@ def kept(type_name: str) -> list[dict[str, Any]]:
     return [item for item in items if item.get("type") == type_name and "created" in item]
 
 
-def test_a_tick_passes_over_every_type_that_is_due(load: Load, at_stripe: StandIn) -> None:
+def evidence(type_name: str) -> list[dict[str, Any]]:
+    """What the table holds of drift of a type."""
+    items = boto3.resource("dynamodb").Table("a-table").scan()["Items"]
+    return [item for item in items if item["pk"] == f"test#drift:{type_name}"]
+
+
+def everything() -> list[dict[str, Any]]:
+    items = boto3.resource("dynamodb").Table("a-table").scan()["Items"]
+    return sorted(items, key=lambda item: (item["pk"], item["sk"]))
+
+
+def test_a_tick_recovers_events_and_fills_every_type(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
     counts = passed(load)
-    assert list(counts) == [row.name for row in RECONCILED]
-    assert {name: count["complete"] for name, count in counts.items()} == dict.fromkeys(counts, True)
-    assert (counts["product"]["found"], counts["product"]["repaired"]) == (1, 1)
+    assert list(counts) == ["events", *(row.name for row in RECONCILED)]
+    assert {count["status"] for count in counts.values()} == {"complete"}
+    assert (counts["product"]["job"], counts["product"]["inserted"]) == ("backfill", 1)
     assert len(kept("product")) == 1
+    assert cloud.waiting(cloud.queue_url) == []
 
 
 @pytest.mark.usefixtures("at_stripe")
@@ -43,35 +54,99 @@ def test_a_tick_right_after_has_nothing_to_do(load: Load) -> None:
 
 
 @pytest.mark.usefixtures("at_stripe")
+def test_events_can_be_asked_for_alone(load: Load) -> None:
+    answer = passed(load, {"job": "events"})
+    assert (list(answer), answer["events"]["status"]) == (["events"], "complete")
+
+
+@pytest.mark.usefixtures("at_stripe")
 def test_types_that_are_named_are_passed_over_in_that_order_whether_they_are_due_or_not(load: Load) -> None:
     wish = {"types": ["v2.billing.rate_card", "customer"]}
     assert list(passed(load, wish)) == list(passed(load, wish)) == wish["types"]
 
 
-@pytest.mark.usefixtures("at_stripe")
-def test_no_types_are_all_that_are_due(load: Load) -> None:
-    assert list(passed(load, {"types": []})) == [row.name for row in RECONCILED]
+def test_some_types_can_be_filled(load: Load, at_stripe: StandIn) -> None:
+    at_stripe.create("product", {"name": "Atlas"}, silent=True)
+    at_stripe.create("customer", {}, silent=True)
+    counts = passed(load, {"job": "backfill", "types": ["product"]})
+    assert (list(counts), counts["product"]["inserted"]) == (["product"], 1)
+    assert (len(kept("product")), kept("customer")) == (1, [])
+
+
+def test_what_was_different_is_repaired_and_kept_as_evidence(load: Load, at_stripe: StandIn) -> None:
+    made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
+    counts = passed(load, {"types": ["product"]})
+    assert (counts["product"]["found"], counts["product"]["repaired"]) == (1, 1)
+    [drift] = evidence("product")
+    assert (drift["id"], drift["difference"], drift["resolution"]) == (made, "missing", "repaired")
+    assert drift["expires_at"] > time.time() + 399 * 86400
+
+
+def test_a_dry_run_tells_and_changes_nothing(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
+    made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
+    passed(load, {"types": ["customer"]})
+    before = everything()
+    counts = passed(load, {"types": ["product"], "dry_run": True})
+    assert (counts["product"]["found"], counts["product"]["missing"]) == (1, 1)
+    [difference] = counts["product"]["differences"]
+    assert (difference["id"], difference["difference"]) == (made, "missing")
+    assert everything() == before
+    assert cloud.waiting(cloud.queue_url) == []
 
 
 @pytest.mark.parametrize("name", ["v2.billing.ratecard", "v2.core.event", "discount", "", "charge"])
 def test_an_unknown_type_is_named_in_a_sentence_and_nothing_is_started(
     load: Load, at_stripe: StandIn, name: str
 ) -> None:
-    with pytest.raises(BadSetting, match=rf"^{name} is no type that reconcile knows; nothing was started$"):
-        passed(load, {"types": ["customer", name]})
+    answer = passed(load, {"types": ["customer", name]})
+    assert answer == {"refused": f"{name} is no type that reconcile knows; nothing was started"}
+    assert (at_stripe.requests()["total"], everything()) == (0, [])
+
+
+def test_an_unknown_job_is_named_in_a_sentence_and_nothing_is_started(load: Load, at_stripe: StandIn) -> None:
+    answer = passed(load, {"job": "sweep"})
+    assert answer == {"refused": "sweep is no job, those are events, objects, backfill, usage; nothing was started"}
+    assert (at_stripe.requests()["total"], everything()) == (0, [])
+
+
+def test_what_is_asked_for_while_another_invocation_works_is_begun_by_a_tick(load: Load, at_stripe: StandIn) -> None:
+    at_stripe.create("product", {"name": "Atlas"}, silent=True)
+    passed(load)
+    lease = {"pk": "test#lease", "sk": "lease", "owner": "another", "until": "2999-01-01T00:00:00.000Z"}
+    table = boto3.resource("dynamodb").Table("a-table")
+    table.put_item(Item=lease)
+    answer = passed(load, {"types": ["product"]})
+    assert answer == {
+        "busy": "another invocation is at work; what was asked for is begun by one of the next ticks",
+    }
+    assert passed(load) == answer
+    table.delete_item(Key={"pk": lease["pk"], "sk": lease["sk"]})
+    assert passed(load)["product"]["status"] == "complete"
+
+
+def test_a_tick_with_no_time_left_begins_nothing(load: Load, at_stripe: StandIn) -> None:
+    assert passed(load, seconds=60) == {}
     assert at_stripe.requests()["total"] == 0
 
 
-@pytest.mark.usefixtures("at_stripe")
-def test_nothing_is_begun_for_which_there_is_no_time(load: Load) -> None:
-    assert passed(load, {"types": ["customer"]}, seconds=30) == {}
+def test_what_there_was_no_time_for_goes_on_with_the_next_tick(load: Load, at_stripe: StandIn) -> None:
+    at_stripe.create("customer", {}, silent=True)
+    assert passed(load, {"types": ["customer"]}, seconds=60)["customer"]["status"] == "running"
+    assert passed(load)["customer"]["status"] == "complete"
 
 
-def test_a_type_that_fails_does_not_keep_the_next_from_its_pass(load: Load, at_stripe: StandIn) -> None:
+def test_a_type_that_fails_does_not_keep_the_next_from_its_run(load: Load, at_stripe: StandIn) -> None:
     at_stripe.faults(api=[{"status": 400, "count": 1}])
     counts = passed(load, {"types": ["customer", "product"]})
-    assert [count["complete"] for count in counts.values()] == [False, True]
+    assert [count["status"] for count in counts.values()] == ["not_shown", "complete"]
     assert counts["customer"]["reason"].startswith("Stripe answered 400")
+
+
+def test_a_type_that_the_key_may_not_read_does_not_keep_the_next_from_its_run(load: Load, at_stripe: StandIn) -> None:
+    at_stripe.faults(api=[{"status": 403, "count": 1}])
+    counts = passed(load, {"types": ["customer", "product"]})
+    assert [count["status"] for count in counts.values()] == ["unauthorized", "complete"]
+    assert counts["customer"]["reason"]
 
 
 @pytest.fixture
@@ -88,14 +163,13 @@ def used(at_stripe: StandIn) -> tuple[str, str]:
 
 
 class TestUsage:
-    def test_is_swept_after_everything_else_where_it_is_switched_on(
+    def test_is_swept_where_it_is_switched_on(
         self, cloud: Cloud, load: Load, at_stripe: StandIn, used: tuple[str, str]
     ) -> None:
         cloud.environment["USAGE_SWEEP"] = "on"
         passed(load, {"types": ["subscription"]})
         counts = passed(load)
-        assert list(counts)[-1] == SWEEP
-        assert (counts[SWEEP]["complete"], counts[SWEEP]["written"]) == (True, 1)
+        assert (counts[SWEEP]["status"], counts[SWEEP]["written"]) == ("complete", 1)
         [item] = kept(SWEEP)
         meter, customer = used
         assert (item["customer"], item["parent"]) == (customer, f"{meter}/{customer}")
@@ -111,7 +185,7 @@ class TestUsage:
     def test_is_swept_when_it_is_named_even_where_it_is_switched_off(self, load: Load, used: tuple[str, str]) -> None:
         assert used
         passed(load, {"types": ["subscription"]})
-        assert passed(load, {"types": [SWEEP]})[SWEEP]["written"] == 1
+        assert passed(load, {"job": "usage"})[SWEEP]["written"] == 1
 
 
 def test_what_a_pass_found_is_logged_without_what_is_in_it(

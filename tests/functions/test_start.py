@@ -24,6 +24,8 @@ def test_a_function_starts_with_what_the_template_gives_it(load: Load, name: str
         ("process", "ABSORB_MARGIN_SECONDS", "-1"),
         ("reconcile", "STRIPE_REQUESTS_PER_SECOND", "many"),
         ("reconcile", "USAGE_SWEEP", "perhaps"),
+        ("reconcile", "EVENTS_MINUTES", "0"),
+        ("reconcile", "PRICING_HOURS", "weekly"),
     ],
 )
 def test_a_wrong_variable_is_named(cloud: Cloud, load: Load, name: str, variable: str, value: str) -> None:

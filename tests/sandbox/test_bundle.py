@@ -195,15 +195,13 @@ def test_reconcile_finds_what_no_event_has_told(bundle: Bundle, shop: Shop) -> N
     missing = shop.subscription(servicing_status="pending")
     bundle.stripe.settle()
     run = bundle.reconcile(SUBSCRIPTION)
-    drifts = run["drifts"]
-    assert isinstance(drifts, list)
-    found = {one["id"]: (one["difference"], one["fields"]) for one in drifts if isinstance(one, dict)}
-    assert found[changed] == ("different", ["metadata"])
+    found = {one.id: (one.difference, one.fields) for one in bundle.drifts(run)}
+    assert found[changed] == ("different", ("metadata",))
     assert found[canceled][0] == "different"
-    assert found[missing] == ("missing", [])
-    assert (run["complete"], run["unresolved"], run["repaired"]) == (True, 0, run["found"])
+    assert found[missing] == ("missing", ())
+    assert (run.status, run.counts.unresolved, run.counts.repaired) == ("complete", 0, run.counts.found)
     require_equal(bundle)
-    assert bundle.reconcile(SUBSCRIPTION)["found"] == 0
+    assert bundle.reconcile(SUBSCRIPTION).counts.found == 0
 
 
 def test_reconcile_is_not_misled_by_a_list_that_is_behind(bundle: Bundle, shop: Shop) -> None:
@@ -214,7 +212,7 @@ def test_reconcile_is_not_misled_by_a_list_that_is_behind(bundle: Bundle, shop: 
     bundle.stripe.transition(subscription, "paused")
     require_equal(bundle)
     run = bundle.reconcile(SUBSCRIPTION)
-    assert (run["found"], run["false_alarms"]) == (0, 1)
+    assert (run.counts.found, run.counts.false_alarms) == (0, 1)
     assert status(bundle, subscription) == "paused"
 
 

@@ -161,7 +161,7 @@ def test_another_stripe_version_is_no_drift(bundle: Bundle, shop: Shop) -> None:
         ExpressionAttributeValues={":old": {"S": old}, ":other": {"S": "of another shape"}},
     )
     run = bundle.reconcile(type_name)
-    assert (run["found"], run["refreshed"], run["complete"]) == (0, 1, True)
+    assert (run.counts.found, run.counts.refreshed, run.status) == (0, 1, "complete")
     refreshed = bundle.reader.get(shop.card)
     assert refreshed is not None
     assert refreshed.stripe_version != old
@@ -179,10 +179,10 @@ def test_the_usage_sweep_keeps_the_hours_of_who_is_billed_by_usage(bundle: Bundl
     for hours_ago, value in ((1, 5), (1, 7), (30, "2.5")):
         bundle.stripe.usage(meter, customer, value, timestamp=this_hour - hours_ago * HOUR + 60)
     run = bundle.reconcile(USAGE.name)
-    assert (run["complete"], run["written"]) == (True, 2)
+    assert (run.status, run.counts.written) == ("complete", 2)
     hours = bundle.reader.by_customer(customer, USAGE.name).items
     assert [str(one.body["aggregated_value"]) for one in hours] == ["12", "2.5"]
     bundle.stripe.usage(meter, customer, 1, timestamp=this_hour - 30 * HOUR + 120)
-    assert bundle.reconcile(USAGE.name)["written"] == 1
+    assert bundle.reconcile(USAGE.name).counts.written == 1
     [_, older] = bundle.reader.by_customer(customer, USAGE.name).items
     assert str(older.body["aggregated_value"]) == "3.5"

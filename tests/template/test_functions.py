@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from billing_mirror.adapters.journal import LEASE
+from billing_mirror.core.subject import Scope
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
 from tests.template.templates import BUNDLE, FUNCTIONS, environment, listed, of_type, properties, statements
 
@@ -43,6 +45,7 @@ MAY = {
     "reconcile": {
         ("sqs:SendMessage", "Queue"),
         ("dynamodb:Query", "Table"),
+        ("dynamodb:DeleteItem", "Table"),
         ("secretsmanager:GetSecretValue", "StripeKey"),
         ("logs:CreateLogStream", "ReconcileLog"),
         ("logs:PutLogEvents", "ReconcileLog"),
@@ -107,6 +110,20 @@ def test_no_right_is_for_every_resource() -> None:
     assert [statement for statement in allowed if any("*" in action for action in listed(statement["Action"]))] == []
 
 
+def test_nothing_but_the_lease_may_be_deleted() -> None:
+    policies = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
+    allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
+    (deleting,) = [one for one in allowed if "dynamodb:DeleteItem" in listed(one["Action"])]
+    assert listed(deleting["Action"]) == ["dynamodb:DeleteItem"]
+    keys = [f"{Scope(livemode=mode)}#{LEASE}" for mode in (True, False)]
+    assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
+
+
+def test_no_function_keeps_others_from_their_share() -> None:
+    """Reserved concurrency cannot be had in an account whose limit is low: the lease does instead."""
+    assert [name for name in FUNCTIONS.values() if "ReservedConcurrentExecutions" in properties(name)] == []
+
+
 def test_ingest_knows_nothing_of_the_stripe_key() -> None:
     assert not [name for name in environment("ingest") if name.startswith("STRIPE")]
     assert "StripeKey" not in {target for _, target in _rights("ingest")}
@@ -127,6 +144,22 @@ def test_the_parameters_defaults_are_settings_a_function_accepts(function: str) 
         for name, value in environment(function).items()
     }
     SETTINGS[function].from_environment(values)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "field"),
+    [
+        ("EventsMinutes", "events_minutes"),
+        ("RateCardSubscriptionHours", "subscription_hours"),
+        ("ActivityHours", "activity_hours"),
+        ("PricingHours", "pricing_hours"),
+    ],
+)
+def test_a_pause_may_be_what_the_function_accepts_and_nothing_else(parameter: str, field: str) -> None:
+    assert environment("reconcile")[field.upper()] == {"Ref": parameter}
+    told = BUNDLE["Parameters"][parameter]
+    schema = ReconcileSettings.model_json_schema()["properties"][field]
+    assert (told["MinValue"], told["MaxValue"]) == (schema["minimum"], schema["maximum"])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -6,8 +6,18 @@ import pytest
 
 from billing_mirror.core import backoff
 from billing_mirror.core.metrics import Metric
+from billing_mirror.core.schedule import DAY
+from billing_mirror.flows.events import KEPT
 from tests.emitted_metrics import EMITTED
-from tests.template.templates import FUNCTIONS, MONITORING, charted_metrics, dashboard, of_type
+from tests.template.templates import (
+    BUNDLE,
+    FUNCTIONS,
+    MONITORING,
+    charted_metrics,
+    dashboard,
+    of_type,
+    properties,
+)
 
 ALARMS = of_type("AWS::CloudWatch::Alarm", MONITORING)
 WATCHED = {
@@ -17,8 +27,10 @@ WATCHED = {
     "DriftUnresolved": ("BillingMirror", "DriftUnresolved", "reconcile"),
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),
+    "ProcessNotPermitted": ("BillingMirror", "StripePermissionFailures", "process"),
     "ReconcileRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "reconcile"),
     "ReconcileSilent": ("BillingMirror", "ReconcileSeconds", "reconcile"),
+    "EventsUnread": ("BillingMirror", "EventsUnreadSince", "reconcile"),
     "WebhookFails": ("AWS/ApiGateway", "5xx", "ApiId"),
     "EventsUndelivered": ("AWS/Events", "FailedInvocations", "PartnerEventBus"),
     "ProcessFails": ("AWS/Lambda", "Errors", "ProcessFunction"),
@@ -34,7 +46,8 @@ def test_the_dashboard_charts_our_metrics_where_they_are_emitted() -> None:
     for namespace, name, dimensions in charted_metrics():
         if namespace == "BillingMirror":
             assert name in EMITTED[dimensions["service"]]
-            assert dimensions == {"service": dimensions["service"], "stack": "StackName"}
+            per_type = {"type": ""} if name == Metric.RUN_AGE else {}
+            assert dimensions == {"service": dimensions["service"], "stack": "StackName", **per_type}
 
 
 def test_the_dashboard_leaves_none_of_our_metrics_out() -> None:
@@ -50,7 +63,7 @@ def test_the_dashboard_leaves_none_of_our_metrics_out() -> None:
 def test_the_dashboard_names_only_parameters() -> None:
     known = {*MONITORING["Parameters"], *FUNCTIONS}
     for _, _, dimensions in charted_metrics():
-        assert set(dimensions.values()) <= known
+        assert {value for value in dimensions.values() if value} <= known
 
 
 def test_widgets_lie_side_by_side() -> None:
@@ -98,6 +111,27 @@ def test_only_the_second_door_may_be_missing() -> None:
 
 def test_postponed_messages_are_seen_in_every_period() -> None:
     assert ALARMS["MessagesPostponed"]["Period"] >= backoff.LONGEST
+
+
+def test_silence_is_longer_than_any_invocation_and_several_pauses() -> None:
+    silent = ALARMS["ReconcileSilent"]
+    assert silent["Period"] >= properties("ReconcileFunction")["Timeout"]
+    longest = silent["Period"] * silent["EvaluationPeriods"]
+    assert longest > 3 * BUNDLE["Parameters"]["EventsMinutes"]["Default"] * 60
+    assert BUNDLE["Parameters"]["ReconcileRate"]["Default"] == "rate(5 minutes)"
+
+
+def test_unread_events_ring_while_stripe_still_lists_them() -> None:
+    unread = ALARMS["EventsUnread"]
+    rings_after = unread["Threshold"] + unread["Period"] * unread["EvaluationPeriods"]
+    assert unread["Threshold"] == 25 * DAY
+    assert rings_after < KEPT - 4 * DAY
+
+
+def test_what_an_account_does_not_have_does_not_ring_for_ever() -> None:
+    """Reconcile asks for every type, and Stripe may answer 403 to some of them each time."""
+    watched = [_watched(alarm)[1:] for alarm in ALARMS.values()]
+    assert ("StripePermissionFailures", "reconcile") not in watched
 
 
 def _watched(alarm: dict[str, Any]) -> tuple[str, str, str]:

@@ -28,8 +28,13 @@ RECONCILE = {
     "QUEUE_URL": INGEST["QUEUE_URL"],
     "QUARANTINE_URL": INGEST["QUARANTINE_URL"],
     "USAGE_SWEEP": "off",
+    "EVENTS_MINUTES": "5",
+    "SUBSCRIPTION_HOURS": "1",
+    "ACTIVITY_HOURS": "24",
+    "PRICING_HOURS": "168",
 }
-PROCESS = {name: value for name, value in RECONCILE.items() if name != "USAGE_SWEEP"} | {
+RHYTHMS = ("EVENTS_MINUTES", "SUBSCRIPTION_HOURS", "ACTIVITY_HOURS", "PRICING_HOURS")
+PROCESS = {name: value for name, value in RECONCILE.items() if name not in ("USAGE_SWEEP", *RHYTHMS)} | {
     "MAX_CONCURRENCY": "5",
     "ABSORB_MARGIN_SECONDS": "0.5",
 }
@@ -102,6 +107,13 @@ class TestGoodSettings:
     def test_may_switch_the_usage_sweep(self, value: str) -> None:
         assert ReconcileSettings.from_environment(RECONCILE | {"USAGE_SWEEP": value}).usage_sweep == value
 
+    @pytest.mark.parametrize("name", RHYTHMS)
+    def test_say_how_often_reconcile_looks(self, name: str) -> None:
+        most = "1440" if name == "EVENTS_MINUTES" else "8760"
+        for value in ("1", most):
+            read = ReconcileSettings.from_environment(RECONCILE | {name: value})
+            assert read.model_dump()[name.lower()] == int(value)
+
     def test_cannot_be_changed_afterwards(self) -> None:
         settings = IngestSettings.from_environment(INGEST)
         with pytest.raises(ValidationError):
@@ -128,6 +140,13 @@ class TestBadSettings:
     def test_a_switch_is_either_on_or_off(self, value: str) -> None:
         told = sentence(ReconcileSettings, RECONCILE | {"USAGE_SWEEP": value})
         assert told.startswith("the environment variable USAGE_SWEEP is wrong: ")
+        assert SECRET not in told
+
+    @pytest.mark.parametrize("name", RHYTHMS)
+    @pytest.mark.parametrize("value", ["", "0", "-1", "8761", "1.5", "daily", SECRET])
+    def test_a_rhythm_is_a_whole_number_in_bounds(self, name: str, value: str) -> None:
+        told = sentence(ReconcileSettings, RECONCILE | {name: value})
+        assert told.startswith(f"the environment variable {name} is wrong: ")
         assert SECRET not in told
 
     @pytest.mark.parametrize("name", sorted({name for name, _ in MALFORMED}))

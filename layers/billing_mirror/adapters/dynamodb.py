@@ -29,7 +29,17 @@ MOST_KEYS = 100
 """Keys that one BatchGetItem takes."""
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try of a batch."""
-HEAD_COLUMNS = ("token", "fetched_at", "digest", "deleted", "customer", "parent", "stripe_version", "members")
+HEAD_COLUMNS = (
+    "token",
+    "fetched_at",
+    "digest",
+    "deleted",
+    "customer",
+    "parent",
+    "stripe_version",
+    "members",
+    "told_at",
+)
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
@@ -188,6 +198,7 @@ def _head(item: Item) -> Head:
         parent=_text(item, "parent"),
         stripe_version=_text(item, "stripe_version") or "",
         members=members_in(item),
+        told_at=times.seconds(str(item.get("told_at", times.UNKNOWN))),
     )
 
 

@@ -30,7 +30,8 @@ CAUSELESS = frozenset({Difference.OUTDATED, Difference.NO_LIST})
 
 def digest(row: ObjectType, body: JsonObject) -> str:
     """Equal for two answers that show the same state of an object of a type."""
-    return bodies.digest({name: value for name, value in body.items() if name not in row.volatile})
+    lasting = {name: value for name, value in body.items() if name not in row.volatile} if row.volatile else body
+    return bodies.digest(lasting)
 
 
 def compare(

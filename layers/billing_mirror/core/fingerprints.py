@@ -38,4 +38,7 @@ class Fingerprints:
     def __contains__(self, identifier: str) -> bool:
         one = fingerprint(identifier)
         rests = self._rests.get(one[:_HEAD], bytearray())
-        return any(rests[start : start + _REST] == one[_HEAD:] for start in range(0, len(rests), _REST))
+        place = rests.find(one[_HEAD:])
+        while place > 0 and place % _REST:
+            place = rests.find(one[_HEAD:], place + 1)
+        return place >= 0

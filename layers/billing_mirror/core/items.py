@@ -55,6 +55,8 @@ class Observation:
     body: JsonObject | None = None
     digest: str = ""
     listed: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
+    completed: bool = False
+    """Whether a list inside the body was read on its own, and may therefore be older than the rest."""
     told_at: float = 0.0
     """When the newest event was made that had been received before the fetch, by Stripe's clock; 0 without one."""
 
@@ -127,14 +129,17 @@ def members_in(item: Item) -> dict[str, frozenset[str]]:
     }
 
 
+def members(observation: Observation) -> dict[str, frozenset[str]]:
+    """By type, the ids of the lists that were read with the object."""
+    return {
+        name: frozenset(identifier for entry in entries if (identifier := bodies.text_at(entry, "id")))
+        for name, entries in observation.listed.items()
+    }
+
+
 def _members(observation: Observation) -> Json:
-    if not observation.listed:
-        return None
-    members: JsonObject = {}
-    for name, entries in observation.listed.items():
-        identifiers = [bodies.text_at(entry, "id") for entry in entries]
-        members[name] = [*sorted(identifier for identifier in identifiers if identifier)]
-    return members
+    listed: JsonObject = {name: [*sorted(identifiers)] for name, identifiers in members(observation).items()}
+    return listed or None
 
 
 def _data(body: JsonObject, room: int) -> Item:

@@ -187,8 +187,8 @@ class Run:
     """Ticks in a row in which it met trouble."""
     watermark: str = ""
     """Up to when everything that was to be found is queued (events only; ISO 8601, UTC)."""
-    completed_before: float = 0.0
-    """When the last run before it that came to its end did so."""
+    waiting_since: float = 0.0
+    """When the last run before it that came to its end did so, or the first one began."""
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -201,9 +201,9 @@ class Run:
         return self.status is Status.COMPLETE
 
     @property
-    def completed_at(self) -> float:
-        """When a run of its name came to its end last; 0 where none has."""
-        return self.finished_at if self.complete else self.completed_before
+    def right_at(self) -> float:
+        """When a run of its name came to its end last; where none has, when the first one began."""
+        return self.finished_at if self.complete else self.waiting_since or self.started_at
 
     def entry(self) -> Item:
         """The columns of the record."""
@@ -217,7 +217,7 @@ class Run:
             "reason": self.reason,
             "failures": self.failures,
             "watermark": self.watermark,
-            "completed_before": times.iso(self.completed_before) if self.completed_before else None,
+            "waiting_since": times.iso(self.waiting_since) if self.waiting_since else None,
             "found": self.counts.found,
             **asdict(self.counts),
             "expires_at": int(self.worked_at or self.started_at) + KEPT_FOR,
@@ -237,7 +237,7 @@ def run(entry: Item) -> Run:
         reason=str(entry.get("reason", "")),
         failures=failures if isinstance(failures, int) else 0,
         watermark=str(entry.get("watermark", "")),
-        completed_before=_seconds(entry.get("completed_before")),
+        waiting_since=_seconds(entry.get("waiting_since")),
         counts=counts(entry),
     )
 

@@ -9,8 +9,9 @@ from .run import Job, Run, Status
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 24 * HOUR
-SLACK = MINUTE
-"""Seconds by which a run may be early: it starts some seconds after its tick, and the next one perhaps fewer."""
+SLACK = 0.1
+"""The part of a pause by which a run may be early: one starts some seconds after its tick, the next perhaps sooner."""
+MOST_SLACK = MINUTE
 EVENTS = "events"
 """The name of the events job, beside those of the types."""
 
@@ -76,7 +77,16 @@ def next_turn(
         rest.append((filled_at, min(fills, key=lambda turn: turn.failures)))
     if not rest:
         return None
-    return min(rest, key=lambda one: (one[1].name != EVENTS, not one[1].quick or one[1].failures, one[0]))[1]
+    # What is quick and did not come to its end in its turn lets another one have the next.
+    latest = max((run.worked_at for name, run in runs.items() if name != EVENTS), default=0.0)
+    had_its_turn = any(turn.quick and turn.going_on and turn.worked_at == latest for turn in turns)
+
+    def rank(one: tuple[float, Turn]) -> tuple[bool, bool, float]:
+        worked_at, turn = one
+        first = turn.quick and not turn.failures and not (turn.going_on and had_its_turn)
+        return turn.name != EVENTS, not first, worked_at
+
+    return min(rest, key=rank)[1]
 
 
 def events_due_at(runs: Mapping[str, Run], schedule: Schedule) -> float:
@@ -93,8 +103,10 @@ def _pauses(schedule: Schedule, *, livemode: bool) -> Sequence[tuple[str, float]
 
 def _turn(name: str, last: Run | None, pause: float, now: float) -> Turn | None:
     going_on = last is not None and last.status is Status.RUNNING
-    if last is not None and not going_on and now - last.started_at < _pause(last, pause) - SLACK:
-        return None
+    if last is not None and not going_on:
+        wanted = _pause(last, pause)
+        if now - last.started_at < wanted - min(wanted * SLACK, MOST_SLACK):
+            return None
     job = last.job if last is not None and going_on else first_or_next(name, last)
     worked_at = last.worked_at if last else 0.0
     quick = job is Job.EVENTS or (job is Job.OBJECTS and pause <= HOUR)

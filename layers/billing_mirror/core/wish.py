@@ -44,7 +44,7 @@ def _jobs(job: object, types: list[object]) -> list[tuple[str, Job]]:
         if types:
             raise BadSetting(f"the job {job} is not one of single types; nothing was started")
         return [(EVENTS, Job.EVENTS)] if job == Job.EVENTS else [(USAGE.name, Job.USAGE)]
-    unknown = [name for name in types if name not in known]
+    unknown = [name for name in types if not isinstance(name, str) or name not in known]
     if unknown:
         raise BadSetting(f"{unknown[0]} is no type that reconcile knows; nothing was started")
     return [(str(name), known[str(name)]) for name in types or [row.name for row in RECONCILED]]

@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing_mirror.core import body as bodies
-from billing_mirror.core import known, times
+from billing_mirror.core import items, known, times
 from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import TYPES, Via
 from billing_mirror.core.drift import CAUSELESS, Difference
 from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.items import Observation
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Resolution
-from billing_mirror.core.subject import Subject, named
+from billing_mirror.core.subject import Subject
 
 from .one_subject import apply, claim_and_observe
 from .round import Round
@@ -43,15 +44,37 @@ async def look_at(suspects: Mapping[Subject, Difference], round_: Round) -> None
     await together(_bounded(subject, kind, round_, places) for subject, kind in idle.items())
 
 
+async def decided_before(subjects: Mapping[str, Subject], round_: Round) -> set[str]:
+    """The ids of those that were decided by a tick that was stopped before it could keep their page.
+
+    They are not looked at again: what was repaired would be taken for a false alarm.
+    """
+    if not round_.half_done:
+        return set()
+    notes = await together(round_.noted(subject.id) for subject in subjects.values())
+    settled = await together(_settled(one, round_) for one in notes if one is not None)
+    decided = {one.id for one in settled if one.resolution is not Resolution.UNRESOLVED}
+    round_.looked_at.update(subjects[identifier].key for identifier in decided)
+    return decided
+
+
 async def settle_stopped(round_: Round) -> None:
-    """Tells of the suspicions whose tick ended between the write and its note: by their numbers."""
+    """Tells of the suspicions whose tick ended between the write and its note."""
     async for drift in round_.drifts():
-        if drift.reason != STOPPED:
-            continue
-        subject = named(round_.scope, drift.type, drift.id)
-        head = (await round_.world.mirror.heads([subject])).get(subject.key)
-        if head is not None and head.token >= drift.token:
-            await round_.note(replace(drift, resolution=Resolution.REPAIRED, reason=""))
+        await _settled(drift, round_)
+
+
+async def _settled(drift: Drift, round_: Round) -> Drift:
+    """How a suspicion ended, where its number says that it was written, and nobody came to note it."""
+    if drift.reason != STOPPED:
+        return drift
+    subject = Subject(round_.scope, TYPES[drift.type], drift.id)
+    head = (await round_.world.mirror.heads([subject])).get(subject.key)
+    if head is None or head.token < drift.token:
+        return drift
+    drift = replace(drift, resolution=Resolution.REPAIRED, reason="")
+    await round_.note(drift)
+    return drift
 
 
 async def _bounded(subject: Subject, difference: Difference, round_: Round, places: asyncio.Semaphore) -> None:
@@ -77,15 +100,17 @@ async def _decide(subject: Subject, drift: Drift, round_: Round) -> None:
         return
     fields = bodies.differing(before, observation.live) if before and observation.live else []
     drift = replace(drift, fields=tuple(fields), token=token, reason=STOPPED)
+    dismissed = replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason="")
     has_cause = _has_cause(drift.difference, head, observation)
     if has_cause:
-        await round_.note(drift)  # first: once the mirror is right, nothing else tells that it was wrong
+        # First: once the mirror is right, nothing else tells that it was wrong.
+        await round_.note(drift if _will_change(head, subject, observation) else dismissed)
     outcome = await apply(world, subject, token, observation, head)
     reshaped = drift.difference is Difference.OUTDATED and observation.live is not None
     if _repaired(outcome, head) and not reshaped:
         await round_.decided(replace(drift, resolution=Resolution.REPAIRED, reason=""))
     elif has_cause:
-        await round_.decided(replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason=""))
+        await round_.decided(dismissed)
     else:
         round_.run.counts.refreshed += 1
 
@@ -102,6 +127,15 @@ def _has_cause(difference: Difference, head: Head | None, observation: Observati
         return False
     digest = None if head is None or head.deleted else head.digest
     return difference not in CAUSELESS or digest != (observation.digest if observation.live is not None else None)
+
+
+def _will_change(head: Head | None, subject: Subject, observation: Observation) -> bool:
+    """Whether what is about to be written is new to the mirror, as far as that can be told before."""
+    if head is None or head.deleted:
+        return observation.live is not None
+    if observation.live is None or (isinstance(subject.row.customer, Via) and head.customer is None):
+        return True
+    return (head.digest, head.members) != (observation.digest, items.members(observation))
 
 
 def _repaired(outcome: Outcome, head: Head | None) -> bool:

@@ -12,6 +12,16 @@ from .ports import Journal, Listed, Mirror
 from .round import Watch
 
 
+def found_dry(watch: Watch, type_name: str) -> list[Item]:
+    """The evidence of a dry run, of which nothing else tells."""
+    journal = watch.journal
+    return (
+        [*journal.books.get(f"{watch.scope}#drift:{type_name}", {}).values()]
+        if isinstance(journal, _DryJournal)
+        else []
+    )
+
+
 def dry(watch: Watch) -> Watch:
     """The same watch, which reads and changes nothing. Only the lease is real: the budget of requests is one."""
     world = replace(watch.world, mirror=_DryMirror(watch.world.mirror), queue=_DryQueue())

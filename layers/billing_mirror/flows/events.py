@@ -20,7 +20,7 @@ from billing_mirror.core.notification import Notification, Unreadable, read_noti
 from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY, HOUR, MINUTE, first_or_next
-from billing_mirror.core.subject import Subject, Untold, notified
+from billing_mirror.core.subject import Subject, Untold, checked_id, notified
 
 from .recorded import begun, last_run, recorded
 from .round import Round, Watch
@@ -41,6 +41,8 @@ MOST_PAGES = 1_000_000
 """Pages of a run: a list with more does not end."""
 NEVER_GENERATED = "v2.core.health.event_generation_failure.resolved"
 """Stripe tells of events that it should have made and did not."""
+SEEN_TO = "events:never-generated"
+"""The book of those that were seen to."""
 
 
 async def recover(run: Run, watch: Watch, *, until: float) -> Run:
@@ -54,7 +56,7 @@ async def recover(run: Run, watch: Watch, *, until: float) -> Run:
 
 async def _recover(round_: Round, watch: Watch) -> None:
     now = round_.world.clock.now()
-    watermark = round_.place.created or round_.run.watermark
+    watermark = round_.run.watermark = round_.place.created or round_.run.watermark
     if watermark and times.seconds(watermark) < now - KEPT:
         await _compare_everything(watch)  # what was told in between, nobody can list any more
         watermark = ""
@@ -105,8 +107,10 @@ async def _read(here: Place, round_: Round, watch: Watch) -> None:
 
 async def _queue_what_is_not_shown(entries: Sequence[JsonObject], round_: Round, watch: Watch) -> None:
     found = [one for entry in entries if (one := await _told(entry, round_)) is not None]
-    for entry in entries:
-        if bodies.text_at(entry, "type") == NEVER_GENERATED and (one := await _never_generated(entry, round_, watch)):
+    failures = [entry for entry in entries if bodies.text_at(entry, "type") == NEVER_GENERATED]
+    failures = [entry for entry in failures if not await _seen_to(entry, round_)]
+    for entry in failures:
+        if one := await _never_generated(entry, round_, watch):
             found.append(one)
     subjects = [subject for _, subject in found if isinstance(subject, Subject)]
     heads = await round_.world.mirror.heads(subjects)
@@ -118,6 +122,8 @@ async def _queue_what_is_not_shown(entries: Sequence[JsonObject], round_: Round,
     }
     group = f"{round_.scope}:recovered"
     await together(round_.world.queue.send(write_message(event), group=group) for event in newest.values())
+    for entry in failures:  # last: whoever is stopped before here sees to them again
+        await round_.journal.write(round_.scope, SEEN_TO, _place(entry), {"expires_at": int(now + 2 * KEPT)})
     round_.run.counts.equal += len(found) - len(lost)
     round_.run.counts.queued += len(newest)
 
@@ -158,7 +164,7 @@ def _is_shown(
     created = times.seconds(times.iso(event.created.timestamp()))  # as precise as the table keeps it
     if known.in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
         return True
-    return known.knows_of(head, created)
+    return known.knows_of(head, claim, created)
 
 
 async def _compare_everything(watch: Watch) -> None:
@@ -173,14 +179,24 @@ async def _compare(name: str, watch: Watch) -> None:
         await begun(name, first_or_next(name, last), last, watch)
 
 
+async def _seen_to(failure: JsonObject, round_: Round) -> bool:
+    """Whether a window before this one, which overlaps it, has shown it."""
+    return await round_.journal.last(round_.scope, SEEN_TO, _place(failure)) is not None
+
+
+def _place(failure: JsonObject) -> str:
+    return f"{bodies.text_at(failure, 'id')}#"
+
+
 async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _Told | None:
     """The event that Stripe should have made, as far as it tells; all other objects of its type are compared."""
     identifier = bodies.text_at(entry, "id") or ""
-    if not await round_.journal.write(round_.scope, "events:never-generated", identifier, {"id": identifier}, new=True):
-        return None  # the run before this one has seen to it
-    impact = bodies.at(
-        (await round_.world.stripe.get(f"{PATH}/{identifier}", api=ApiLine.GA, context=None)).body, "data.impact"
-    )
+    try:
+        path = f"{PATH}/{checked_id(identifier)}"
+    except Refused as error:
+        await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+        return None
+    impact = bodies.at((await round_.world.stripe.get(path, api=ApiLine.GA, context=None)).body, "data.impact")
     if not isinstance(impact, dict) or impact.get("context"):
         return None
     told = await _told(

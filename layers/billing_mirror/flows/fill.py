@@ -24,7 +24,7 @@ from .one_subject import World
 from .round import Round
 from .together import together
 
-WRITES_AT_ONCE = 32
+WRITES_AT_ONCE = 8
 
 
 async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -> None:
@@ -36,12 +36,13 @@ async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -
         for subject, entry in found.items()
         if _is_whole(row, entry) and not (isinstance(row.customer, Via) and subject not in owners)
     }
+    referred = await _referred(row, whole, round_.world)
+    # First: once the objects are mirrored, nothing else tells what they refer to.
+    await queue([*(subject for subject in found if subject not in whole), *referred], round_)
     places = asyncio.Semaphore(WRITES_AT_ONCE)
     await together(
         _insert(subject, entry, owners.get(subject), page, round_, places) for subject, entry in whole.items()
     )
-    referred = await _referred(row, whole, round_.world)
-    await queue([*(subject for subject in found if subject not in whole), *referred], round_)
 
 
 async def _insert(
@@ -59,7 +60,8 @@ async def _insert(
         await round_.decided(Drift(subject.id, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return
     async with places:
-        round_.run.counts.inserted += await round_.world.mirror.put(subject, UNCLAIMED, item)
+        stored = await round_.world.mirror.put(subject, UNCLAIMED, item)
+    round_.run.counts.inserted += stored  # not in one with the write: others count while it is waited for
 
 
 async def queue(subjects: Sequence[Subject], round_: Round) -> None:

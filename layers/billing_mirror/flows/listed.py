@@ -94,8 +94,9 @@ async def _page(
     ids = [bodies.text_at(entry, "id") for entry in entries]
     if url is not None and (url == here.url or (here.first and here.first in ids)):
         return again  # it leads back to where it has been
-    shown = {number for number, one in enumerate(filters) if one and any(_passes(entry, one) for entry in entries)}
-    here = replace(here, first=here.first or (ids[0] if ids else "") or "", shown=(*sorted({*here.shown, *shown}),))
+    unseen = [number for number, one in enumerate(filters) if one and number not in here.shown]
+    shown = [number for number in unseen if any(_passes(entry, filters[number]) for entry in entries)]
+    here = replace(here, first=here.first or (ids[0] if ids else "") or "", shown=(*sorted([*here.shown, *shown]),))
     onward = replace(here, url=url) if url else _after_the_filter(here, len(filters))
     return Page(entries, onward, asked_at, answer.stripe_version, answer.request_id)
 

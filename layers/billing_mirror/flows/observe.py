@@ -39,7 +39,15 @@ async def observe(subject: Subject, stripe: Stripe, clock: Clock, *, event: str 
             listed[name] = members
     # A list of such objects cuts their lists short, too; where there is none, all of the body can be compared.
     compared = answer.body if row.listings else body
-    return Observation(started, answer.stripe_version, answer.request_id, body, digest(row, compared), listed)
+    return Observation(
+        started,
+        answer.stripe_version,
+        answer.request_id,
+        body,
+        digest(row, compared),
+        listed,
+        completed=body is not answer.body,
+    )
 
 
 async def walk(path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiLine, context: str | None) -> Pages:

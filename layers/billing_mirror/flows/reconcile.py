@@ -14,12 +14,12 @@ from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ObjectType, Via
 from billing_mirror.core.drift import Difference, compare
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.known import Head
+from billing_mirror.core.known import UNCLAIMED, Head
 from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.core.subject import Subject, named
 
-from .decide import look_at, settle_stopped
+from .decide import decided_before, look_at, settle_stopped
 from .fill import queue, take
 from .listed import BATCH, Page, pages
 from .one_subject import World
@@ -61,6 +61,7 @@ async def _walk_lists(row: ObjectType, round_: Round) -> None:
         if page.owner is not None and page.problem:
             await round_.unreadable(page.owner.id, page.problem)
         elif page.owner is not None and page.fetched:
+            await decided_before({page.owner.id: page.owner}, round_)
             await look_at({page.owner: Difference.DIFFERENT}, round_)
         elif page.owner is not None:
             await queue([page.owner], round_)
@@ -79,8 +80,11 @@ async def _compare(row: ObjectType, page: Page, round_: Round) -> None:
     suspects = compare(row, page.entries, by_id, stripe.version(row.api))
     for identifier in await _findable_customers(row, page.entries, by_id, subjects, round_.world):
         suspects.setdefault(identifier, Difference.DIFFERENT)
+    decided = await decided_before(subjects, round_)
+    inserted = _inserted_before(by_id, round_)
     round_.run.counts.compared += len(page.entries)
-    round_.run.counts.equal += len(page.entries) - len(suspects)
+    round_.run.counts.equal += len(page.entries) - len(suspects.keys() | decided | inserted)
+    round_.run.counts.inserted += len(inserted)
     new = _never_seen(page.entries, subjects, by_id) if round_.run.job is Job.BACKFILL else {}
     if new:
         await take(new, page, round_)
@@ -99,6 +103,17 @@ async def _subjects(row: ObjectType, page: Page, round_: Round) -> dict[str, Sub
         except Refused as error:
             await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
     return subjects
+
+
+def _inserted_before(heads: Mapping[str, Head], round_: Round) -> set[str]:
+    """The ids of those that were inserted by a tick that was stopped before it could keep their page."""
+    if not round_.half_done or round_.run.job is not Job.BACKFILL:
+        return set()
+    return {
+        identifier
+        for identifier, head in heads.items()
+        if head.token == UNCLAIMED and round_.run.started_at <= head.fetched_at < round_.began_at
+    }
 
 
 def _never_seen(

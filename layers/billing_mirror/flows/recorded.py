@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from billing_mirror.core.errors import Gone, NotShown, Overtaken, Refused, Retryable, Unauthorized
+from billing_mirror.core.errors import Gone, NotPermitted, NotShown, Overtaken, Refused, Retryable, Unauthorized
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run import run as read_run
 
@@ -29,10 +29,16 @@ async def begun(name: str, job: Job, last: Run | None, watch: Watch) -> Run:
         started_at=now,
         worked_at=now,
         watermark=last.watermark if last else "",
-        completed_before=last.completed_at if last else 0.0,
+        waiting_since=last.right_at if last else now,
     )
     await watch.journal.write(watch.scope, f"run:{name}", run.name, run.entry())
     return run
+
+
+async def given_up(run: Run, reason: str, watch: Watch) -> None:
+    """Records that nobody goes on with a run."""
+    run.status, run.reason, run.finished_at = Status.FAILED, reason, watch.world.clock.now()
+    await watch.journal.write(watch.scope, f"run:{run.type}", run.name, run.entry())
 
 
 async def recorded(run: Run, work: Work, watch: Watch, *, until: float) -> Run:
@@ -74,8 +80,10 @@ def _judged(error: Exception) -> tuple[Status, str]:
             return Status.RUNNING, str(error)
         case NotShown():
             return Status.NOT_SHOWN, str(error)
-        case Unauthorized():
+        case NotPermitted():
             return Status.UNAUTHORIZED, str(error)
+        case Unauthorized():
+            return Status.RUNNING, str(error)  # a key that is put right is good for the next tick
         case Refused():
             return Status.FAILED, str(error)
         case _:

@@ -53,7 +53,11 @@ LONGEST_ID = 900
 
 
 class Round:
-    """``place`` is where the run goes on; ``looked_at`` are the keys of the objects that were fetched this time."""
+    """``place`` is where the run goes on; ``looked_at`` are the keys of the objects that were fetched this time.
+
+    ``half_done`` says that a tick may have been stopped amid the page that comes next, and ``began_at`` when this one
+    took up the run (seconds since 1970).
+    """
 
     def __init__(self, run: Run, watch: Watch) -> None:
         self.run = run
@@ -65,12 +69,14 @@ class Round:
         self._stripe = PatientStripe(watch.world.stripe, watch.world.clock)
         self.world = replace(watch.world, stripe=self._stripe)
         self._page = 0
+        self.half_done = False
         self._saved = replace(run.counts)
-        self._began_at = self._leased_at = self.world.clock.now()
+        self.began_at = self._leased_at = self.world.clock.now()
         self._before = replace(run.counts)
 
     async def go_on(self) -> None:
         """Takes up the run where its last page was kept."""
+        self.half_done = True
         last = await self.journal.last(self.scope, self._pages, self.run.name)
         if last is not None:
             self._page = int(str(last["page"]))
@@ -91,6 +97,7 @@ class Round:
         self.measure()
         await self._keep(place, self.run.counts, shown[-MOST_SHOWN:])
         self.place = place
+        self.half_done = False
         self._saved = replace(self.run.counts)
         await self._prolong()
 
@@ -129,9 +136,16 @@ class Round:
 
     async def note(self, drift: Drift) -> None:
         """Keeps the evidence of a suspicion, instead of what was noted of it before."""
-        short = len(drift.id.encode("utf-8", "replace")) <= LONGEST_ID
-        at = f"{self.run.name}#{drift.id if short else fingerprint(drift.id).hex()}"
-        await self.journal.write(self.scope, self._evidence, at, drift.entry(self.run, self.world.clock.now()))
+        entry = drift.entry(self.run, self.world.clock.now())
+        await self.journal.write(self.scope, self._evidence, self._at(drift.id), entry)
+
+    async def noted(self, identifier: str) -> Drift | None:
+        """What the run has noted of a suspicion."""
+        at = self._at(identifier)
+        async for entry in self.journal.entries(self.scope, self._evidence, at):
+            found = drift(entry)  # the first one: others have longer ids
+            return found if found.id == identifier else None
+        return None
 
     async def decided(self, drift: Drift) -> None:
         """Notes how a suspicion ended, and counts it."""
@@ -163,8 +177,13 @@ class Round:
     def measure(self) -> None:
         """Adds up the requests and the time that the run has taken."""
         self.run.counts.stripe_calls = self._before.stripe_calls + self._stripe.asked
-        spent = self.world.clock.now() - self._began_at
+        spent = self.world.clock.now() - self.began_at
         self.run.counts.milliseconds = self._before.milliseconds + int(spent * 1000)
+
+    def _at(self, identifier: str) -> str:
+        """The place of the evidence of an object."""
+        short = len(identifier.encode("utf-8", "replace")) <= LONGEST_ID
+        return f"{self.run.name}#{identifier if short else fingerprint(identifier).hex()}"
 
     @property
     def _pages(self) -> str:

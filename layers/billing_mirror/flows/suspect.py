@@ -25,8 +25,9 @@ async def send_suspicions(
         suspicions.append(suspicion)
     group = f"{subject.scope}:repair"
     await asyncio.gather(*(queue.send(write_message(suspicion), group=group) for suspicion in suspicions))
-    if observation.listed and head is None:
-        # The lists of a new object may still lack what belongs to it: they are read once more.
+    new = head is None or observation.told_at > head.told_at or observation.digest != head.digest
+    if (observation.listed and head is None) or (observation.completed and new):
+        # Lists may still lack what belongs to a new object, or to a new state of one: they are read once more.
         later = _suspicion(subject, not_before=observation.fetched_at + READ_LAG)
         await queue.send(write_message(later), group=group, delay=int(READ_LAG))
 

@@ -11,7 +11,7 @@ from billing_mirror.core.schedule import EVENTS, events_due_at, next_turn
 
 from .events import recover
 from .reconcile import reconcile
-from .recorded import OUT_OF_TIME, begun, last_run
+from .recorded import OUT_OF_TIME, begun, given_up, last_run
 from .round import Watch
 from .usage import sweep_usage
 
@@ -52,14 +52,22 @@ async def asked(wishes: Sequence[tuple[str, Job]], watch: Watch, *, deadline: fl
     report = Report()
     runs = []
     for name, job in wishes:
-        last = await last_run(name, watch)
-        going_on = last is not None and last.status is Status.RUNNING and last.job is job
-        runs.append(last if last is not None and going_on else await begun(name, job, last, watch))
+        runs.append(await _wanted(name, job, watch))
     async with _leased(watch) as leased:
         report.leased = leased
         for run in runs if leased else ():
             report.worked.append(await _worked(run, watch, until=deadline))
     return report
+
+
+async def _wanted(name: str, job: Job, watch: Watch) -> Run:
+    last = await last_run(name, watch)
+    if last is None or last.status is not Status.RUNNING:
+        return await begun(name, job, last, watch)
+    if last.job is job:
+        return last
+    await given_up(last, f"somebody has asked for the job {job} instead", watch)
+    return await begun(name, job, last, watch)
 
 
 async def last_runs(watch: Watch) -> dict[str, Run]:

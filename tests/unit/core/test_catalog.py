@@ -10,7 +10,7 @@ import pytest
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core import catalog
-from billing_mirror.core.catalog import ApiLine, Listing, Nature, ObjectType, Via
+from billing_mirror.core.catalog import ApiLine, Listing, Nature, ObjectType, Rhythm, Via
 from billing_mirror.core.notification import Notification, RelatedObject
 from billing_mirror.core.subject import Subject, Untold, fill, notified
 from tests.doubles.samples import SAMPLES, sample
@@ -148,7 +148,7 @@ class TestEveryRow:
         assert row.nature in Nature
         assert row.api in ApiLine
         assert (row.api is ApiLine.PREVIEW) is row.retrieve.startswith("/v2/billing/")
-        assert row.reconciled_after > 0
+        assert row.rhythm in Rhythm
 
     def test_cannot_be_changed(self, row: ObjectType) -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):

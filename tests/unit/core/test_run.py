@@ -1,114 +1,154 @@
-"""The record that a reconcile pass leaves."""
+"""The record of a run, and the evidence of what it has found."""
+
+from dataclasses import fields
 
 from boto3.dynamodb.types import TypeSerializer
+from hypothesis import given
+from hypothesis import strategies as st
 
+from billing_mirror.core import run as runs
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.run import KEPT_FOR, MOST_IDS, Drift, Resolution, Run
+from billing_mirror.core.run import KEPT_FOR, Counts, Drift, Job, Resolution, Run, Status
+from billing_mirror.core.schedule import DAY
+
+NUMBERS = st.integers(min_value=0, max_value=2**53)
+TIMES = st.integers(min_value=0, max_value=4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000)
+TEXTS = st.text(max_size=20)
+COUNTS = st.builds(Counts, **{one.name: NUMBERS for one in fields(Counts)})
+RUNS = st.builds(
+    Run,
+    type=TEXTS,
+    job=st.sampled_from(Job),
+    started_at=TIMES,
+    worked_at=TIMES,
+    finished_at=TIMES,
+    status=st.sampled_from(Status),
+    reason=TEXTS,
+    failures=NUMBERS,
+    watermark=TEXTS,
+    waiting_since=TIMES,
+    counts=COUNTS,
+)
+DRIFTS = st.builds(
+    Drift,
+    id=TEXTS,
+    difference=st.sampled_from(Difference),
+    resolution=st.sampled_from(Resolution),
+    fields=st.lists(TEXTS).map(tuple),
+    reason=TEXTS,
+    type=st.text(min_size=1),
+    token=NUMBERS,
+)
+A_RUN = Run("some.type", Job.OBJECTS, started_at=1732638783.5)
 
 
-def drift(identifier: str, resolution: Resolution, reason: str = "", *fields: str) -> Drift:
-    return Drift(identifier, Difference.DIFFERENT, resolution, fields, reason)
+@given(RUNS)
+def test_a_run_is_read_from_its_record_as_it_was(run: Run) -> None:
+    assert runs.run(run.entry()) == run
 
 
-def run(*drifts: Drift) -> Run:
-    return Run(
-        "some.type",
-        started_at=1732638783.5,
-        finished_at=1732638790.0,
-        complete=True,
-        pages=2,
-        compared=150,
-        in_flight=1,
-        refreshed=4,
-        written=5,
-        refused=True,
-        next="mtr_1/cus_1",
-        drifts=[*drifts],
-    )
+@given(RUNS)
+def test_a_record_has_found_what_no_fetch_has_dismissed(run: Run) -> None:
+    assert run.entry()["found"] == run.counts.repaired + run.counts.unresolved
 
 
-def test_a_record_tells_when_how_much_and_what() -> None:
-    entry = run(
-        drift("a", Resolution.REPAIRED, "", "metadata", "status"),
-        drift("b", Resolution.FALSE_ALARM),
-        drift("c", Resolution.UNRESOLVED, "Stripe answered 503"),
-        drift("d", Resolution.FALSE_ALARM),
-        drift("e", Resolution.REPAIRED),
-    ).entry()
-    assert entry.pop("drifts") == [
-        {
-            "id": "a",
-            "difference": "different",
-            "resolution": "repaired",
-            "fields": ["metadata", "status"],
-            "reason": "",
-        },
-        {
-            "id": "c",
-            "difference": "different",
-            "resolution": "unresolved",
-            "fields": [],
-            "reason": "Stripe answered 503",
-        },
-        {"id": "e", "difference": "different", "resolution": "repaired", "fields": [], "reason": ""},
-    ]
-    assert entry == {
-        "started_at": "2024-11-26T16:33:03.500Z",
-        "finished_at": "2024-11-26T16:33:10.000Z",
-        "complete": True,
+@given(DRIFTS)
+def test_a_drift_is_read_from_its_evidence_as_it_was(drift: Drift) -> None:
+    read = runs.drift(drift.entry(A_RUN, 1732638790.0))
+    assert (read, read.type, read.token) == (drift, drift.type, drift.token)
+
+
+def test_evidence_tells_which_run_when_what_and_how_it_ended() -> None:
+    drift = Drift("a", Difference.DIFFERENT, Resolution.REPAIRED, ("metadata", "status"), token=7)
+    assert drift.entry(A_RUN, 1732638790.0) == {
+        "type": "some.type",
+        "id": "a",
+        "difference": "different",
+        "resolution": "repaired",
+        "fields": ["metadata", "status"],
         "reason": "",
-        "pages": 2,
-        "compared": 150,
-        "in_flight": 1,
-        "refreshed": 4,
-        "written": 5,
-        "refused": True,
-        "next": "mtr_1/cus_1",
-        "found": 3,
-        "repaired": 2,
-        "false_alarms": 2,
-        "unresolved": 1,
-        "expires_at": 1732638783 + KEPT_FOR,
+        "token": 7,
+        "run": "2024-11-26T16:33:03.500Z",
+        "noticed_at": "2024-11-26T16:33:10.000Z",
+        "expires_at": 1732638790 + KEPT_FOR,
     }
 
 
-def test_a_record_can_be_written_as_attributes() -> None:
-    for value in run(drift("a", Resolution.REPAIRED, "why", "f")).entry().values():
+def test_a_record_tells_when_how_much_and_why() -> None:
+    run = Run(
+        "some.type",
+        Job.BACKFILL,
+        started_at=1732638783.5,
+        worked_at=1732638790.0,
+        finished_at=1732638790.0,
+        status=Status.FAILED,
+        reason="Stripe answered 400",
+        failures=2,
+        waiting_since=1732000000.0,
+        counts=Counts(pages=2, compared=150, equal=147, repaired=2, unresolved=1),
+    )
+    entry = run.entry()
+    assert {name: value for name, value in entry.items() if value} == {
+        "type": "some.type",
+        "job": "backfill",
+        "started_at": "2024-11-26T16:33:03.500Z",
+        "worked_at": "2024-11-26T16:33:10.000Z",
+        "finished_at": "2024-11-26T16:33:10.000Z",
+        "status": "failed",
+        "reason": "Stripe answered 400",
+        "failures": 2,
+        "waiting_since": "2024-11-19T07:06:40.000Z",
+        "found": 3,
+        "pages": 2,
+        "compared": 150,
+        "equal": 147,
+        "repaired": 2,
+        "unresolved": 1,
+        "expires_at": 1732638790 + KEPT_FOR,
+    }
+    for value in entry.values():
         TypeSerializer().serialize(value)
 
 
-def test_a_record_names_only_so_many_drifts_and_counts_them_all() -> None:
-    entry = run(*(drift(str(number), Resolution.REPAIRED) for number in range(MOST_IDS + 7))).entry()
-    drifts = entry["drifts"]
-    assert isinstance(drifts, list)
-    assert len(drifts) == MOST_IDS
-    assert entry["found"] == entry["repaired"] == MOST_IDS + 7
+def test_records_and_evidence_are_kept_for_400_days() -> None:
+    assert KEPT_FOR == 400 * DAY
 
 
-def test_false_alarms_do_not_crowd_drifts_out_of_the_record() -> None:
-    alarms = [drift(str(number), Resolution.FALSE_ALARM) for number in range(MOST_IDS)]
-    entry = run(*alarms, drift("real", Resolution.REPAIRED)).entry()
-    assert entry["found"] == 1
-    assert [one["id"] for one in entry["drifts"]] == ["real"]  # type: ignore[index, union-attr, call-overload]
+def test_a_decision_is_counted_by_kind_and_by_end() -> None:
+    counts = Counts()
+    for difference in Difference:
+        for resolution in Resolution:
+            counts.add(Drift("a", difference, resolution))
+    assert (counts.repaired, counts.unresolved, counts.false_alarms) == (5, 5, 5)
+    assert (counts.missing, counts.not_listed, counts.no_list) == (2, 2, 2)
+    assert counts.different == 4, "what is outdated differs, too"
 
 
-def test_a_pass_begins_incomplete_and_without_drift() -> None:
-    begun = Run("some.type", started_at=10.0)
-    assert not begun.complete
-    assert begun.upheld == []
-    begun.finished_at = 12.5
-    assert begun.seconds == 2.5
+def test_a_false_alarm_is_no_difference() -> None:
+    counts = Counts()
+    counts.add(Drift("a", Difference.MISSING, Resolution.FALSE_ALARM))
+    assert counts == Counts(false_alarms=1)
 
 
-def test_two_passes_share_nothing() -> None:
-    one, other = Run("t", started_at=0.0), Run("t", started_at=0.0)
-    one.drifts.append(drift("a", Resolution.REPAIRED))
-    assert other.drifts == []
+@given(COUNTS, st.lists(DRIFTS))
+def test_decisions_can_be_counted_again(counts: Counts, drifts: list[Drift]) -> None:
+    counts.forget_decisions()
+    before = counts.since(Counts())
+    for drift in drifts:
+        counts.add(drift)
+    counts.forget_decisions()
+    assert counts == before
 
 
-def test_drifts_are_sorted_by_how_they_ended() -> None:
-    drifts = [drift(resolution.value, resolution) for resolution in Resolution]
-    passed = run(*drifts)
-    for one in drifts:
-        assert passed.ended(one.resolution) == [one]
-    assert [one.resolution for one in passed.upheld] == [Resolution.REPAIRED, Resolution.UNRESOLVED]
+@given(COUNTS, COUNTS)
+def test_what_was_counted_since_is_the_difference_of_each_count(one: Counts, other: Counts) -> None:
+    since = one.since(other)
+    assert all(getattr(other, f.name) + getattr(since, f.name) == getattr(one, f.name) for f in fields(Counts))
+
+
+def test_a_type_was_right_when_its_last_complete_run_ended_or_else_waits_since_the_first_began() -> None:
+    assert Run("some.type", Job.OBJECTS, started_at=100.0).right_at == 100.0
+    run = Run("some.type", Job.OBJECTS, started_at=100.0, waiting_since=50.0)
+    assert (run.complete, run.right_at) == (False, 50.0)
+    run.status, run.finished_at = Status.COMPLETE, 200.0
+    assert (run.complete, run.right_at) == (True, 200.0)

@@ -1,13 +1,13 @@
 """What a reconcile pass finds, repairs and records."""
 
-import pytest
-
 from billing_mirror.core import catalog, times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Retryable
-from billing_mirror.core.run import Drift, Resolution, Run
+from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.core.subject import Scope, named
+from billing_mirror.flows.reconcile import reconcile
+from billing_mirror.flows.recorded import begun, last_run
 from tests.doubles.samples import cadence, subscription, subscription_event
 
 from .conftest import House
@@ -54,7 +54,9 @@ async def test_a_change_whose_event_was_lost_is_found_and_repaired(house: House)
     await mirrored(house, subscription("rcds_1"))
     stock(house, subscription("rcds_1", servicing_status="paused"))
     run = await passed(house)
-    assert await house.drifts(run) == [Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))]
+    assert await house.drifts(run) == [
+        Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))
+    ]
     assert house.item("rcds_1")["status"] == "paused"
 
 
@@ -168,7 +170,7 @@ async def test_a_difference_that_could_not_be_looked_at_is_unresolved(house: Hou
 async def test_a_pass_that_runs_out_of_time_says_so(house: House) -> None:
     await mirrored(house, subscription("rcds_1"))
     run = await passed(house, seconds=0)
-    assert (run.complete, run.reason) == (False, "the function ran out of time")
+    assert (run.status, run.reason) == (Status.RUNNING, "it goes on at the next tick")
 
 
 async def test_a_pass_whose_list_fails_says_why_and_buries_nothing(house: House) -> None:
@@ -182,25 +184,9 @@ async def test_a_pass_whose_list_fails_says_why_and_buries_nothing(house: House)
 async def test_every_pass_leaves_a_record(house: House) -> None:
     await mirrored(house, subscription("rcds_1"))
     stock(house, subscription("rcds_1", servicing_status="paused"))
-    await passed(house)
-    [((key, _), record)] = house.mirror.records.items()
-    assert key == "test#run:v2.billing.rate_card_subscription"
-    assert {name: record[name] for name in ("complete", "compared", "found", "repaired", "unresolved")} == {
-        "complete": True,
-        "compared": 1,
-        "found": 1,
-        "repaired": 1,
-        "unresolved": 0,
-    }
-    assert record["drifts"] == [
-        {
-            "id": "rcds_1",
-            "difference": "different",
-            "resolution": "repaired",
-            "fields": ["servicing_status"],
-            "reason": "",
-        }
-    ]
+    run = await passed(house)
+    assert await last_run(ROW.name, house.watch) == run
+    assert (run.status, run.counts.compared, run.counts.found, run.counts.repaired) == (Status.COMPLETE, 1, 1, 1)
 
 
 async def test_a_failure_that_passes_does_not_end_a_pass(house: House) -> None:
@@ -232,7 +218,10 @@ async def test_an_unforeseen_failure_of_one_object_spares_the_others(house: Hous
 
     house.stripe.before_answer = fail
     run = await passed(house)
-    assert {drift.id: drift.reason for drift in await house.drifts(run)} == {"rcds_1": "unforeseen ValueError", "rcds_2": ""}
+    assert {drift.id: drift.reason for drift in await house.drifts(run)} == {
+        "rcds_1": "unforeseen ValueError",
+        "rcds_2": "",
+    }
     assert run.complete
 
 
@@ -247,7 +236,7 @@ async def test_a_customer_that_could_not_be_found_is_found_later(house: House) -
         cadence()
     ]
     cadences = await house.passed(catalog.TYPES["v2.billing.cadence"])
-    assert (cadences.in_flight, [drift.id for drift in cadences.drifts]) == (0, ["bc_1"])
+    assert (cadences.counts.in_flight, [drift.id for drift in await house.drifts(cadences)]) == (0, ["bc_1"])
     run = await passed(house)
     assert [drift.resolution for drift in await house.drifts(run)] == [Resolution.REPAIRED]
     assert house.item("rcds_1")["customer"] == "cus_1"
@@ -287,25 +276,15 @@ async def test_a_retry_after_that_is_short_is_kept(house: House) -> None:
     assert house.clock.now() - started == 7
 
 
-async def test_a_pass_whose_record_is_not_taken_is_not_complete(house: House) -> None:
+async def test_a_record_that_is_not_taken_leaves_the_run_to_the_next_tick(house: House) -> None:
     stock(house)
-    house.mirror.records_fail = True
-    run = await passed(house)
-    assert (run.complete, run.reason) == (False, "the record could not be kept: the table takes no records")
-
-
-async def test_a_record_that_fails_in_an_unforeseen_way_ends_the_pass_and_not_the_function(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def fail(*_: object) -> None:
-        raise ValueError("a customer's secret")
-
-    stock(house)
-    monkeypatch.setattr(house.mirror, "record", fail)
-    run = await passed(house)
-    assert (run.complete, run.reason) == (False, "the record could not be kept: unforeseen ValueError")
-    house.stripe.failures = [Retryable("Stripe answered 503")] * 10
-    assert (await passed(house)).reason == "Stripe answered 503", "what came first is what is told"
+    begun_run = await begun(ROW.name, Job.OBJECTS, None, house.watch)
+    house.journal.writes_fail = True
+    run = await reconcile(ROW, begun_run, house.watch, until=house.clock.now() + 100)
+    assert run.status is Status.RUNNING
+    assert "the table takes no records" in run.reason
+    house.journal.writes_fail = False
+    assert (await passed(house)).complete
 
 
 async def test_an_unforeseen_error_of_a_list_ends_the_pass_and_not_the_function(house: House) -> None:

@@ -9,10 +9,11 @@ import pytest
 from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import USAGE
-from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
 from billing_mirror.core.items import Item
-from billing_mirror.core.run import Resolution, Run
+from billing_mirror.core.run import Job, Resolution, Run, Status
 from billing_mirror.core.subject import Scope
+from billing_mirror.flows.recorded import begun, last_run
 from billing_mirror.flows.usage import STILL_CHANGING, Pair, sweep_usage
 from tests.doubles.samples import cadence, event, rate, rate_card, subscription, subscription_event, version
 
@@ -75,7 +76,11 @@ def used(house: House, meter: str, customer: str, *hours: JsonObject) -> None:
 
 
 async def swept(house: House, *, seconds: float = 100.0) -> Run:
-    return await sweep_usage(house.world, deadline=house.clock.now() + seconds)
+    house.clock.advance(1)
+    last = await last_run(USAGE.name, house.watch)
+    going_on = last is not None and not last.finished_at
+    run = last if last is not None and going_on else await begun(USAGE.name, Job.USAGE, last, house.watch)
+    return await sweep_usage(run, house.watch, until=house.clock.now() + seconds)
 
 
 def at(meter: str, customer: str, before: int) -> str:
@@ -99,7 +104,7 @@ async def stocked(house: House) -> House:
 
 async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked: House) -> None:
     run = await swept(stocked)
-    assert (run.complete, run.compared, run.written) == (True, 2, 2)
+    assert (run.complete, run.counts.compared, run.counts.written) == (True, 2, 2)
     assert hours(stocked).keys() == {at("mtr_1", "cus_1", 1), at("mtr_1", "cus_1", 2)}
     item = stocked.item(at("mtr_1", "cus_1", 1))
     assert item["data"] == hour(1, 5)
@@ -124,14 +129,14 @@ async def test_all_pages_are_read(stocked: House) -> None:
     stocked.stripe.page_size = 100
     used(stocked, "mtr_1", "cus_1", *({**hour(number), "id": f"mtrusg_{number}"} for number in range(1, 251)))
     run = await swept(stocked)
-    assert (run.pages, run.written, len(hours(stocked))) == (3, 250, 250)
+    assert (run.counts.pages, run.counts.written, len(hours(stocked))) == (3, 250, 250)
 
 
 async def test_an_hour_that_is_as_it_was_is_not_written_again(stocked: House) -> None:
     await swept(stocked)
     before = {identifier: dict(item) for identifier, item in hours(stocked).items()}
     run = await swept(stocked)
-    assert (run.compared, run.written) == (2, 0)
+    assert (run.counts.compared, run.counts.written) == (2, 0)
     assert hours(stocked) == before
 
 
@@ -187,7 +192,7 @@ async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(hou
 async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(stocked: House) -> None:
     await swept(stocked)
     used(stocked, "mtr_1", "cus_1", hour(1, 6), hour(2, 7))
-    assert (await swept(stocked)).written == 1
+    assert (await swept(stocked)).counts.written == 1
     changed, same = stocked.item(at("mtr_1", "cus_1", 1)), stocked.item(at("mtr_1", "cus_1", 2))
     assert (changed["data"], changed["token"], same["token"]) == (hour(1, 6), 2, 1)
 
@@ -232,7 +237,7 @@ async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocke
 async def test_every_customer_who_may_be_billed_is_asked_about(house: House, status: str) -> None:
     await subscribe(house, v1_subscription("cus_1", "mtr_1", status=status))
     used(house, "mtr_1", "cus_1", hour(1))
-    assert (await swept(house)).written == 1
+    assert (await swept(house)).counts.written == 1
 
 
 @pytest.mark.parametrize("status", ["canceled", "incomplete", "incomplete_expired", "paused"])
@@ -280,7 +285,7 @@ async def test_a_subscription_is_billed_by_the_meters_of_its_own_version_removed
     await house.deliver(gone)
     assert house.item("rcdr_1")["deleted"] is True
     used(house, "mtr_1", "cus_1", hour(1))
-    assert (await swept(house)).written == 1
+    assert (await swept(house)).counts.written == 1
     assert list(hours(house)) == [at("mtr_1", "cus_1", 1)]
 
 
@@ -299,7 +304,7 @@ async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_car
     house.stripe.objects |= {home: body, "/v2/billing/cadences/bc_1": cadence()}
     await house.deliver(event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home))
     used(house, "mtr_1", "cus_1", hour(1))
-    assert (await swept(house)).written == 1
+    assert (await swept(house)).counts.written == 1
 
 
 @pytest.mark.parametrize(
@@ -320,8 +325,8 @@ async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(
     house.stripe.before_answer = refuse
     used(house, "mtr_2", "cus_1", hour(1), hour(2))
     run = await swept(house)
-    assert (run.complete, run.written) == (True, 1)
-    assert [drift.id for drift in run.ended(Resolution.UNRESOLVED)] == unresolved
+    assert (run.complete, run.counts.written) == (True, 1)
+    assert [drift.id for drift in await house.drifts(run)] == unresolved
     assert "deleted" not in house.item(at("mtr_1", "cus_1", 1))
 
 
@@ -336,14 +341,16 @@ async def failing(house: House, error: Exception) -> Run:
 
 
 async def test_a_key_that_may_not_read_usage_ends_the_sweep(stocked: House) -> None:
-    run = await failing(stocked, Unauthorized("Stripe answered 403"))
-    assert (run.complete, run.reason, run.next) == (False, "Stripe answered 403", "mtr_1/cus_1")
+    run = await failing(stocked, NotPermitted("Stripe answered 403"))
+    assert (run.status, run.reason) == (Status.UNAUTHORIZED, "Stripe answered 403")
 
 
 async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_others(stocked: House) -> None:
     run = await failing(stocked, Retryable("Stripe answered 503"))
-    assert (run.complete, run.next) == (True, "")
-    assert [drift.reason for drift in run.ended(Resolution.UNRESOLVED)] == ["Stripe answered 503"]
+    assert run.complete
+    assert [(one.reason, one.resolution) for one in await stocked.drifts(run)] == [
+        ("Stripe answered 503", Resolution.UNRESOLVED)
+    ]
 
 
 async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(house: House) -> None:
@@ -357,36 +364,23 @@ async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(house: Hou
 
     house.stripe.before_answer = dawdle
     run = await swept(house, seconds=0.05)
-    assert (run.complete, run.reason) == (False, "the function ran out of time")
-    assert (run.next, run.written) == ("mtr_1/cus_2", 1)
+    assert (run.status, run.reason, run.failures) == (Status.RUNNING, "it goes on at the next tick", 0)
+    assert run.counts.written == 1
     house.stripe.before_answer = None
     house.stripe.asked.clear()
     house.clock.advance(10)
     run = await swept(house)
-    assert (run.complete, run.next, run.written) == (True, "", 2)
-    assert [asked.query["customer"] for asked in house.stripe.asked] == ["cus_2", "cus_3", "cus_1"]
+    assert (run.complete, run.counts.written) == (True, 3)
+    assert [asked.query["customer"] for asked in house.stripe.asked] == ["cus_2", "cus_3"]
 
 
 async def test_every_sweep_leaves_a_record(stocked: House) -> None:
-    await swept(stocked)
-    record = await stocked.mirror.latest(SCOPE, f"run:{USAGE.name}")
-    assert record is not None
-    assert {name: record[name] for name in ("complete", "pages", "compared", "written", "next")} == {
-        "complete": True,
-        "pages": 1,
-        "compared": 2,
-        "written": 2,
-        "next": "",
-    }
+    run = await swept(stocked)
+    assert await last_run(USAGE.name, stocked.watch) == run
+    assert (run.status, run.counts.pages, run.counts.compared) == (Status.COMPLETE, 1, 2)
 
 
 async def test_an_unforeseen_error_ends_the_sweep_and_not_the_function(stocked: House) -> None:
     stocked.stripe.failures = [ValueError("a customer's secret")]
     run = await swept(stocked)
     assert (run.complete, run.reason) == (False, "unforeseen ValueError")
-
-
-async def test_a_sweep_whose_record_is_not_taken_is_not_complete(stocked: House) -> None:
-    stocked.mirror.records_fail = True
-    run = await swept(stocked)
-    assert (run.complete, run.reason) == (False, "the record could not be kept: the table takes no records")

@@ -1,0 +1,75 @@
+"""What the benchmarks measure with, is what it is taken for."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.crowd import ROW, Crowd, body_of, cadence, digest_of, id_of, number_of
+from benchmarks.crowd_server import serving
+from benchmarks.ports import VERSION, AgreeingMirror, FileJournal, stripe_api
+from billing_mirror.core import paging
+from billing_mirror.core.body import text_at
+from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.drift import compare, digest
+from billing_mirror.core.errors import Gone
+from billing_mirror.core.subject import Scope, Subject
+from billing_mirror.flows.ports import Journal
+
+SCOPE = Scope(livemode=False)
+
+
+@pytest.mark.parametrize("number", [0, 9, 31_536_000])
+def test_a_digest_is_that_of_the_body(number: int) -> None:
+    assert digest_of(number) == digest(ROW, body_of(number))
+
+
+def test_an_id_tells_its_number_and_any_other_none() -> None:
+    assert number_of(id_of(7)) == 7
+    assert number_of("rcds_1") is None
+
+
+def test_subscriptions_belong_to_cadences_that_exist() -> None:
+    assert body_of(3)["billing_cadence"] == cadence(3)["id"]
+
+
+def test_a_crowd_is_newest_first() -> None:
+    assert [position for position, _ in Crowd(3)] == [2, 1, 0]
+    assert [position for position, _ in Crowd(5)[1:3]] == [3, 2]
+
+
+async def test_all_pages_together_show_each_of_them_once() -> None:
+    shown: list[str | None] = []
+    with serving(250) as served:
+        stripe, path = stripe_api(served.api_base), ROW.listings[0].url
+        url: str | None = paging.first_page(path, {})
+        while url:
+            page = (await stripe.get(url, api=ApiLine.PREVIEW, context=None)).body
+            shown += [text_at(entry, "id") for entry in paging.entries(page)]
+            url = paging.next_page(page, path=path, query={})
+    assert shown == [id_of(number) for number in reversed(range(250))]
+
+
+async def test_one_is_fetched_by_its_id_and_what_is_not_there_is_gone() -> None:
+    with serving(1) as served:
+        stripe, path = stripe_api(served.api_base), ROW.listings[0].url
+        assert (await stripe.get(f"{path}/{id_of(0)}", api=ApiLine.PREVIEW, context=None)).body == body_of(0)
+        with pytest.raises(Gone):
+            await stripe.get(f"{path}/{id_of(1)}", api=ApiLine.PREVIEW, context=None)
+
+
+async def test_the_mirror_agrees_with_the_crowd() -> None:
+    subjects = {id_of(number): Subject(SCOPE, ROW, id_of(number)) for number in range(20)}
+    heads = await AgreeingMirror(20).heads(subjects.values())
+    by_id = {identifier: heads[subject.key] for identifier, subject in subjects.items()}
+    assert compare(ROW, [body_of(number) for number in range(20)], by_id, VERSION) == {}
+
+
+async def test_the_journal_keeps_entries_in_order_and_new_ones_once(tmp_path: Path) -> None:
+    journal: Journal = FileJournal(tmp_path / "journal")
+    assert await journal.write(SCOPE, "book", "b#2", {"shown": b"2"}, new=True)
+    assert await journal.write(SCOPE, "book", "b#1", {"shown": b"1"}, new=True)
+    assert not await journal.write(SCOPE, "book", "b#1", {"shown": b"other"}, new=True)
+    assert await journal.write(SCOPE, "book", "c#1", {"shown": b"c"})
+    assert [entry async for entry in journal.entries(SCOPE, "book", "b#")] == [{"shown": b"1"}, {"shown": b"2"}]
+    assert await journal.last(SCOPE, "book", "b#") == {"shown": b"2"}
+    assert await journal.last(SCOPE, "other") is None

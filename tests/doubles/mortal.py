@@ -1,0 +1,76 @@
+"""Ports that die: after so many calls no other one is answered, as when Lambda stops a container."""
+
+import inspect
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+
+class Killed(BaseException):
+    """Nobody catches it: whoever is killed does nothing more."""
+
+
+@dataclass
+class Life:
+    """Ends with one of the calls: ``before`` it is made, or else after it was made and nobody hears the answer."""
+
+    ends_with: float = inf
+    before: bool = True
+    calls: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    """How often each method was called."""
+
+    def over(self) -> bool:
+        return self.calls >= self.ends_with
+
+    def begin_call(self) -> None:
+        if self.over():
+            raise Killed
+        self.calls += 1
+        if self.over() and self.before:
+            raise Killed
+
+    def end_call(self) -> None:
+        if self.over():
+            raise Killed
+
+
+def mortal(port: T, life: Life) -> T:
+    """The same port for as long as there is life."""
+    return cast(T, _Mortal(port, life))
+
+
+class _Mortal:
+    def __init__(self, port: object, life: Life) -> None:
+        self._port = port
+        self._life = life
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the port has
+        member = getattr(self._port, name)
+        if not callable(member):
+            return member
+        self._life.made[name] += 1
+        if inspect.isasyncgenfunction(member):
+            return self._reading(member)
+        return self._calling(member) if inspect.iscoroutinefunction(member) else member
+
+    def _calling(self, member: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def call(*args: object, **options: object) -> object:
+            self._life.begin_call()
+            answer = await member(*args, **options)
+            self._life.end_call()
+            return answer
+
+        return call
+
+    def _reading(self, member: Callable[..., AsyncIterator[object]]) -> Callable[..., AsyncIterator[object]]:
+        async def read(*args: object, **options: object) -> AsyncIterator[object]:
+            self._life.begin_call()
+            async for one in member(*args, **options):
+                yield one
+
+        return read

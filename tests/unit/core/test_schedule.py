@@ -1,0 +1,253 @@
+"""Which job reconcile works on next."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from billing_mirror.core.catalog import RECONCILED, TYPES, USAGE, Rhythm
+from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.schedule import (
+    DAY,
+    EVENTS,
+    HOUR,
+    MINUTE,
+    MOST_SLACK,
+    SLACK,
+    Schedule,
+    Turn,
+    events_due_at,
+    next_turn,
+)
+
+NOW = 1_700_000_000.0
+SUBSCRIPTIONS, CADENCES = "v2.billing.rate_card_subscription", "v2.billing.cadence"
+DAILY, WEEKLY = "customer", "product"
+SCHEDULE = Schedule()
+
+
+def ran(name: str, ago: float, *, status: Status = Status.COMPLETE, job: Job = Job.OBJECTS, **counts: int) -> Run:
+    """A run that was begun, worked on and, where it is not running, ended so many seconds ago."""
+    ended = NOW - ago if status is not Status.RUNNING else 0.0
+    return Run(name, job, NOW - ago, NOW - ago, ended, status, counts=Counts(**counts))
+
+
+def everything(*runs: Run) -> dict[str, Run]:
+    """These runs, and all others have just been made."""
+    jobs = {EVENTS: Job.EVENTS, USAGE.name: Job.USAGE}
+    names = [EVENTS, USAGE.name, *(row.name for row in RECONCILED)]
+    return {name: ran(name, 0, job=jobs.get(name, Job.OBJECTS)) for name in names} | {run.type: run for run in runs}
+
+
+def early(pause: float) -> float:
+    """Seconds by which a run may begin before its pause is over."""
+    return min(pause * SLACK, MOST_SLACK)
+
+
+def turn_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> Turn | None:
+    return next_turn(everything(*runs), NOW + later, schedule, livemode=livemode)
+
+
+def name_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> str | None:
+    turn = turn_after(*runs, schedule=schedule, later=later, livemode=livemode)
+    return turn.name if turn else None
+
+
+def order_of(runs: dict[str, Run], schedule: Schedule = SCHEDULE) -> list[str]:
+    """The names in the order in which they have their turns, none of them twice."""
+    names: list[str] = []
+    while turn := next_turn(runs, NOW, schedule, livemode=False, without=frozenset(names)):
+        names.append(turn.name)
+    return names
+
+
+def test_there_is_a_type_of_each_rhythm() -> None:
+    rhythms = [TYPES[name].rhythm for name in (SUBSCRIPTIONS, CADENCES, DAILY, WEEKLY)]
+    assert rhythms == [Rhythm.SUBSCRIPTIONS, Rhythm.SUBSCRIPTIONS, Rhythm.ACTIVITY, Rhythm.PRICING]
+
+
+def test_at_first_events_are_recovered_and_then_all_types_filled_parents_before_children() -> None:
+    assert order_of({}) == [EVENTS, *(row.name for row in RECONCILED)]
+    turn = next_turn({}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+    assert turn == Turn(RECONCILED[0].name, Job.BACKFILL, going_on=False, quick=False, worked_at=0.0, failures=0)
+
+
+def test_right_after_everything_there_is_nothing_to_do() -> None:
+    assert name_after() is None
+
+
+@pytest.mark.parametrize(
+    ("name", "pause"),
+    [(EVENTS, 5 * MINUTE), (SUBSCRIPTIONS, HOUR), (CADENCES, HOUR), (DAILY, DAY), (WEEKLY, 7 * DAY)],
+)
+def test_a_job_is_due_when_its_time_is_over_or_a_little_early(name: str, pause: float) -> None:
+    job = Job.EVENTS if name == EVENTS else Job.OBJECTS
+    assert name_after(ran(name, pause - early(pause) - 1, job=job)) is None
+    assert name_after(ran(name, pause - early(pause), job=job)) == name
+
+
+def test_nothing_is_due_twice_in_a_minute_and_a_tick_that_comes_some_seconds_early_counts() -> None:
+    assert early(5 * MINUTE) == 30
+    assert early(MINUTE) == 6
+    assert early(DAY) == 60
+
+
+def test_the_settings_say_how_long_that_is() -> None:
+    schedule = Schedule(events=DAY, subscriptions=2 * HOUR, activity=3 * HOUR, pricing=4 * HOUR)
+    assert name_after(ran(SUBSCRIPTIONS, 1.5 * HOUR), schedule=schedule) is None
+    assert name_after(ran(DAILY, 3 * HOUR), schedule=schedule) == DAILY
+    assert name_after(ran(WEEKLY, 4 * HOUR), schedule=schedule) == WEEKLY
+    assert name_after(ran(EVENTS, HOUR, job=Job.EVENTS), schedule=schedule) is None
+
+
+def test_usage_is_swept_where_that_is_switched_on() -> None:
+    runs = everything()
+    del runs[USAGE.name]
+    assert next_turn(runs, NOW, SCHEDULE, livemode=False) is None
+    turn = next_turn(runs, NOW, Schedule(usage=DAY), livemode=False)
+    assert turn is not None
+    assert (turn.name, turn.job) == (USAGE.name, Job.USAGE)
+
+
+def test_events_come_before_all_and_what_is_due_each_hour_before_the_rest() -> None:
+    runs = everything(
+        ran(EVENTS, HOUR, job=Job.EVENTS), ran(SUBSCRIPTIONS, HOUR), ran(DAILY, 3 * DAY), ran(WEEKLY, 20 * DAY)
+    )
+    assert order_of(runs) == [EVENTS, SUBSCRIPTIONS, WEEKLY, DAILY]
+
+
+def test_of_the_rest_what_was_worked_on_longest_ago_comes_first() -> None:
+    runs = everything(ran("invoice", 30 * HOUR), ran(DAILY, 1200, status=Status.RUNNING), ran("quote", 40 * HOUR))
+    assert order_of(runs) == ["quote", "invoice", DAILY]
+
+
+def test_a_run_that_has_not_ended_goes_on() -> None:
+    turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING))
+    assert turn is not None
+    assert (turn.name, turn.job, turn.going_on) == (WEEKLY, Job.OBJECTS, True)
+
+
+def test_a_run_that_was_begun_by_hand_goes_on_as_what_it_is() -> None:
+    turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING, job=Job.BACKFILL))
+    assert turn is not None
+    assert (turn.job, turn.going_on) == (Job.BACKFILL, True)
+
+
+@pytest.mark.parametrize(
+    ("last", "job"),
+    [
+        (ran(DAILY, 2 * DAY, status=Status.FAILED, job=Job.BACKFILL), Job.BACKFILL),
+        (ran(DAILY, 2 * DAY, status=Status.UNAUTHORIZED, job=Job.BACKFILL), Job.BACKFILL),
+        (ran(DAILY, 2 * DAY, job=Job.BACKFILL), Job.OBJECTS),
+        (ran(DAILY, 2 * DAY, status=Status.FAILED), Job.OBJECTS),
+    ],
+)
+def test_a_type_is_filled_until_that_has_been_done_once(last: Run, job: Job) -> None:
+    turn = turn_after(last)
+    assert turn is not None
+    assert (turn.name, turn.job) == (DAILY, job)
+
+
+class TestTypesThatAreFilled:
+    def test_are_filled_one_after_the_other(self) -> None:
+        """The first one goes on, although it was worked on last: children need their parents."""
+        running = ran(RECONCILED[0].name, 10, status=Status.RUNNING, job=Job.BACKFILL)
+        turn = next_turn({running.type: running}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+        assert turn is not None
+        assert (turn.name, turn.going_on) == (running.type, True)
+
+    def test_take_turns_with_the_rest_as_if_they_were_one(self) -> None:
+        runs = everything(ran(DAILY, 50, status=Status.RUNNING), ran("invoice", 40, status=Status.RUNNING))
+        for name in ("product", "price", "quote"):
+            del runs[name]
+        runs["coupon"] = ran("coupon", 45, status=Status.RUNNING, job=Job.BACKFILL)
+        first = next_turn(runs, NOW, SCHEDULE, livemode=False)
+        assert first is not None
+        assert first.name == DAILY
+        runs[DAILY] = replace(runs[DAILY], worked_at=NOW)
+        second = next_turn(runs, NOW, SCHEDULE, livemode=False)
+        assert second is not None
+        assert second.job is Job.BACKFILL
+        runs[second.name] = ran(second.name, 0, status=Status.RUNNING, job=Job.BACKFILL)
+        third = next_turn(runs, NOW, SCHEDULE, livemode=False)
+        assert third is not None
+        assert third.name == "invoice"
+
+    def test_let_another_one_go_before_one_that_fails(self) -> None:
+        first, second = (row.name for row in RECONCILED[:2])
+        failing = replace(ran(first, 10, status=Status.RUNNING, job=Job.BACKFILL), failures=1)
+        turn = next_turn({first: failing}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+        assert turn is not None
+        assert turn.name == second
+
+
+class TestAJob:
+    def test_that_fails_does_not_come_before_others(self) -> None:
+        failing = replace(ran(SUBSCRIPTIONS, 60, status=Status.RUNNING), failures=1)
+        assert name_after(failing, ran(DAILY, 2 * DAY)) == DAILY
+        assert name_after(failing) == SUBSCRIPTIONS
+
+    def test_that_failed_is_begun_again_after_an_hour(self) -> None:
+        assert name_after(ran(WEEKLY, HOUR - early(HOUR) - 1, status=Status.FAILED)) is None
+        assert name_after(ran(WEEKLY, HOUR - early(HOUR), status=Status.FAILED)) == WEEKLY
+
+    @pytest.mark.parametrize("status", [Status.UNAUTHORIZED, Status.NOT_SHOWN])
+    @pytest.mark.parametrize(("name", "pause"), [(SUBSCRIPTIONS, DAY), (DAILY, DAY), (WEEKLY, 7 * DAY)])
+    def test_that_a_person_has_to_allow_first_is_tried_once_a_day_at_most(
+        self, name: str, pause: float, status: Status
+    ) -> None:
+        assert name_after(ran(name, pause - early(pause) - 1, status=status)) is None
+        assert name_after(ran(name, pause - early(pause), status=status)) == name
+
+    @pytest.mark.parametrize("count", ["unresolved", "in_flight"])
+    def test_that_has_left_something_open_looks_again_after_an_hour(self, count: str) -> None:
+        left = {"unresolved": 0, "in_flight": 0, count: 1}
+        run = ran(WEEKLY, 0, unresolved=left["unresolved"], in_flight=left["in_flight"])
+        assert name_after(run, later=HOUR - early(HOUR) - 1) not in (WEEKLY, SUBSCRIPTIONS, CADENCES)
+        later = {name: replace(one, started_at=NOW + HOUR) for name, one in everything(run).items() if name != WEEKLY}
+        turn = next_turn({**later, WEEKLY: run}, NOW + HOUR - early(HOUR), SCHEDULE, livemode=False)
+        assert turn is not None
+        assert turn.name == WEEKLY
+
+    def test_that_has_left_something_open_is_not_due_sooner_where_it_is_quick_anyway(self) -> None:
+        assert name_after(ran(SUBSCRIPTIONS, HOUR / 2, unresolved=1)) is None
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+def test_what_is_only_in_test_mode_is_only_compared_there(livemode: bool) -> None:
+    clock = ran("test_helpers.test_clock", 30 * DAY)
+    assert name_after(clock, livemode=livemode) == (None if livemode else clock.type)
+
+
+def test_events_are_due_again_after_their_time() -> None:
+    assert events_due_at({}, SCHEDULE) == 0.0
+    assert events_due_at({EVENTS: ran(EVENTS, 100, job=Job.EVENTS)}, SCHEDULE) == NOW - 100 + 300
+
+
+SLICE = 5 * MINUTE
+SIZES = st.dictionaries(st.sampled_from([row.name for row in RECONCILED]), st.integers(1, 30), max_size=8)
+
+
+@settings(max_examples=30)
+@given(sizes=SIZES, filled=st.sets(st.sampled_from([row.name for row in RECONCILED])))
+def test_however_long_some_runs_are_every_other_one_comes_to_its_end(sizes: dict[str, int], filled: set[str]) -> None:
+    """``sizes`` are the slices of time that runs take; with more than 12, one that is due each hour is always due."""
+    names = {row.name for row in RECONCILED}
+    runs = {name: ran(name, 30 * DAY) for name in filled}
+    worked: dict[str, int] = {}
+    now, done = NOW, set[str]()
+    for _ in range(4 * (sum(sizes.values()) + len(names))):
+        turn = next_turn(runs, now, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+        if turn is None:
+            break
+        if not turn.going_on:
+            runs[turn.name] = Run(turn.name, turn.job, now)
+            worked[turn.name] = 0
+        now += SLICE
+        worked[turn.name] += 1
+        runs[turn.name].worked_at = now
+        if worked[turn.name] >= sizes.get(turn.name, 1):
+            runs[turn.name].status = Status.COMPLETE
+            done.add(turn.name)
+    assert done == names

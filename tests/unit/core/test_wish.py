@@ -1,0 +1,66 @@
+"""What somebody asks reconcile for, and what it answers to what it cannot do."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from billing_mirror.core.catalog import RECONCILED, USAGE
+from billing_mirror.core.errors import BadSetting
+from billing_mirror.core.run import Job
+from billing_mirror.core.wish import Wish, read_wish
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"source": "aws.scheduler", "detail": {}, "resources": ["x"]}, {"job": "", "types": []}]
+)
+def test_a_tick_is_no_wish(event: Mapping[str, object]) -> None:
+    assert read_wish(event) is None
+
+
+@pytest.mark.parametrize(
+    ("event", "jobs"),
+    [
+        ({"types": ["invoice", "customer"]}, [("invoice", Job.OBJECTS), ("customer", Job.OBJECTS)]),
+        ({"job": "objects", "types": ["invoice"]}, [("invoice", Job.OBJECTS)]),
+        ({"job": "backfill", "types": ["invoice"]}, [("invoice", Job.BACKFILL)]),
+        ({"job": "events"}, [("events", Job.EVENTS)]),
+        ({"job": "usage"}, [(USAGE.name, Job.USAGE)]),
+        ({"types": [USAGE.name]}, [(USAGE.name, Job.USAGE)]),
+        ({"job": "backfill"}, [(row.name, Job.BACKFILL) for row in RECONCILED]),
+        ({"job": "objects", "types": []}, [(row.name, Job.OBJECTS) for row in RECONCILED]),
+    ],
+)
+def test_a_wish_is_a_job_for_each_of_its_types(event: Mapping[str, object], jobs: list[tuple[str, Job]]) -> None:
+    assert read_wish(event) == Wish(tuple(jobs), dry_run=False)
+
+
+def test_a_dry_run_is_asked_for() -> None:
+    assert read_wish({"job": "objects", "types": ["invoice"], "dry_run": True}) == Wish(
+        (("invoice", Job.OBJECTS),), dry_run=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        ({"job": "object"}, "object is no job, those are events, objects, backfill, usage; nothing was started"),
+        ({"job": 7}, "7 is no job, those are events, objects, backfill, usage; nothing was started"),
+        (
+            {"job": ["objects"]},
+            "['objects'] is no job, those are events, objects, backfill, usage; nothing was started",
+        ),
+        ({"types": ["invoices"]}, "invoices is no type that reconcile knows; nothing was started"),
+        ({"types": ["invoice", ""]}, " is no type that reconcile knows; nothing was started"),
+        ({"types": ["v2.core.event"]}, "v2.core.event is no type that reconcile knows; nothing was started"),
+        ({"types": ["invoice", ["x"]]}, "['x'] is no type that reconcile knows; nothing was started"),
+        ({"types": "invoice"}, "types is a list of names; nothing was started"),
+        ({"job": "events", "types": ["invoice"]}, "the job events is not one of single types; nothing was started"),
+        ({"job": "usage", "types": ["invoice"]}, "the job usage is not one of single types; nothing was started"),
+        ({"types": ["invoice"], "dry_run": "yes"}, "dry_run is true or false; nothing was started"),
+        ({"type": ["invoice"]}, "type is nothing that reconcile can be asked for; nothing was started"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence(event: Mapping[str, object], sentence: str) -> None:
+    with pytest.raises(BadSetting) as raised:
+        read_wish(event)
+    assert str(raised.value) == sentence
