@@ -20,7 +20,12 @@ def bill(house: House, quantities: list[int], *, status: str = "active", listed:
         "livemode": False,
         "customer": "cus_1",
         "status": status,
-        "items": {"object": "list", "data": [item(0, quantities[0])], "has_more": True, "url": "/v1/subscription_items"},
+        "items": {
+            "object": "list",
+            "data": [item(0, quantities[0])],
+            "has_more": True,
+            "url": "/v1/subscription_items",
+        },
     }
     shown = quantities if listed is None else listed
     house.stripe.objects[f"{WHOLE}&limit=100"] = house.stripe.objects[WHOLE.replace("?", "?limit=100&", 1)] = {
