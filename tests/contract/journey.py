@@ -9,6 +9,7 @@ from typing import Any
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.journal import DynamoJournal
 from billing_mirror.adapters.signature import verify
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.adapters.tally import Tally
@@ -16,13 +17,14 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.notification import Suspicion, write_message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.pace import Pace
-from billing_mirror.core.run import Run
+from billing_mirror.core.run import Drift, Run
+from billing_mirror.core.schedule import Schedule
 from billing_mirror.flows.accept import Accepted, Door, accept
 from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.ports import Mirror, Stripe
-from billing_mirror.flows.reconcile import reconcile
+from billing_mirror.flows.ports import Journal, Mirror, Stripe
 from billing_mirror.flows.refresh import refresh
+from billing_mirror.flows.round import Watch
 from billing_mirror.reader import Reader
 from sandbox.stripe_stand_in.backend import Backend
 from sandbox.stripe_stand_in.client import StandIn
@@ -31,6 +33,7 @@ from sandbox.stripe_stand_in.events import as_sent
 from sandbox.stripe_stand_in.protocol import Request
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
+from tests.doubles.runs import drifts, passed
 
 KEY = "sk_test_standin"
 SECRET = "whsec_journey"
@@ -71,6 +74,7 @@ class Office:
     clock: ManualClock
     stripe: Stripe
     mirror: Mirror
+    journal: Journal
     queue: MemoryQueue = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +83,10 @@ class Office:
     @property
     def world(self) -> World:
         return World(self.clock, self.mirror, self.stripe, self.queue)
+
+    @property
+    def watch(self) -> Watch:
+        return Watch(self.world, self.journal, Schedule())
 
     async def accept(self, event: str | dict[str, Any]) -> Accepted:
         """What the webhook answers to an event that Stripe has signed."""
@@ -110,7 +118,10 @@ class Office:
         await self.queue.send(write_message(suspicion), group="test")
 
     async def reconcile(self, row: ObjectType) -> Run:
-        return await reconcile(row, self.world, deadline=self.clock.now() + 60)
+        return await passed(row, self.watch)
+
+    async def drifts(self, run: Run) -> list[Drift]:
+        return await drifts(run, self.watch)
 
 
 @dataclass
@@ -136,7 +147,8 @@ class Journey:
             tally=Tally(),
         )
         self.stripe = api
-        self.office = Office(self.clock, api, DynamoMirror(self.client, self.table))
+        mirror, journal = DynamoMirror(self.client, self.table), DynamoJournal(self.client, self.table)
+        self.office = Office(self.clock, api, mirror, journal)
 
     def reader(self, scope: str = "test") -> Reader:
         return Reader(self.table, scope=scope, client=self.client)

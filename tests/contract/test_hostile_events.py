@@ -16,6 +16,7 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.flows.ports import Answer
 from tests.doubles.clock import ManualClock
+from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.stripe import MemoryStripe
 
@@ -175,7 +176,7 @@ def snapshot(event_type: str, shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def office(stripe: Untouchable | MemoryStripe) -> Office:
-    return Office(ManualClock(), stripe, MemoryMirror())
+    return Office(ManualClock(), stripe, MemoryMirror(), MemoryJournal())
 
 
 async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, through_the_bus: bool = False) -> None:

@@ -39,7 +39,7 @@ class Lines:
 
     def call(self, function: ModuleType, event: Event) -> dict[str, Any]:
         with redirect_stdout(self._output), redirect_stderr(self._output):
-            answer: dict[str, Any] = function.lambda_handler(event, Context())
+            answer: dict[str, Any] = function.lambda_handler(event, Context(seconds=120))
             return answer
 
     def require_discreet(self, word: str) -> None:

@@ -21,14 +21,19 @@ class Passes:
     def __init__(self, lines: Lines, load: Load) -> None:
         self.module = lines.load(load, "reconcile")
         self._lines = lines
-        _pause_for_nothing(self.module)
 
     def __call__(self, *types: str) -> dict[str, Any]:
-        return self._lines.call(self.module, {"types": types or ("customer",)})
+        _pause_for_nothing(self.module)
+        return self._lines.call(self.module, {"types": [*(types or ("customer",))]})
+
+    def sweep(self) -> None:
+        _pause_for_nothing(self.module)
+        self._lines.call(self.module, {"job": "usage"})
 
 
 def _pause_for_nothing(module: Any) -> None:  # noqa: ANN401 - what a function's module has is not declared
-    module.ports = replace(module.ports, clock=ManualClock(time.time()))
+    world = replace(module.ports.world, clock=ManualClock(time.time()))
+    module.ports = replace(module.ports, world=world)
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
         at_stripe.faults(api=[{**fault, "path_prefix": path}])
         counts = passes()["customer"]
         assert counts["reason"] or counts["unresolved"]
-        lines.require_discreet('"complete":')
+        lines.require_discreet('"status":')
 
 
 @pytest.mark.usefixtures("at_stripe")
@@ -65,10 +70,10 @@ def test_what_stripe_says_in_an_error_is_not_passed_on(lines: Lines, cloud: Clou
         passes = Passes(lines, load)
         for talker.status, talker.text in ANSWERS:
             passes()
-            lines.require_discreet('"complete":')
+            lines.require_discreet('"status":')
 
 
-@pytest.mark.parametrize("port", ["stripe.get", "mirror.heads", "mirror.claim", "mirror.put", "mirror.record"])
+@pytest.mark.parametrize("port", ["stripe.get", "mirror.heads", "mirror.claim", "mirror.put"])
 def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
     passes: Passes, lines: Lines, monkeypatch: pytest.MonkeyPatch, port: str
 ) -> None:
@@ -76,18 +81,18 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
         raise RuntimeError(f"{CANARY} {PERSON}")
 
     adapter, _, name = port.partition(".")
-    monkeypatch.setattr(type(getattr(passes.module.ports, adapter)), name, fails)
+    monkeypatch.setattr(type(getattr(passes.module.ports.world, adapter)), name, fails)
     counts = passes()["customer"]
     assert counts["unresolved"] == 3 or "unforeseen RuntimeError" in counts["reason"]
-    lines.require_discreet('"complete":')
+    lines.require_discreet('"status":')
 
 
 def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
     passes: Passes, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes.module.ports.mirror, "_table", f"no-{CANARY}", raising=False)
-    assert not passes()["customer"]["complete"]
-    lines.require_discreet('"complete":')
+    monkeypatch.setattr(passes.module.ports.world.mirror, "_table", f"no-{CANARY}", raising=False)
+    assert passes()["customer"]["status"] != "complete"
+    lines.require_discreet('"status":')
 
 
 def test_a_key_that_stripe_does_not_know_is_never_quoted(
@@ -95,12 +100,12 @@ def test_a_key_that_stripe_does_not_know_is_never_quoted(
 ) -> None:
     assert at_stripe.api_base
     cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("unknown-key", f"rk_test_{CANARY}")
-    assert not Passes(lines, load)()["customer"]["complete"]
+    assert Passes(lines, load)()["customer"]["status"] != "complete"
     lines.require_discreet("401")
 
 
 def test_the_sweep_of_usage_names_nobody(passes: Passes, lines: Lines, at_stripe: StandIn) -> None:
-    passes("customer", USAGE.name)
+    passes.sweep()
     at_stripe.faults(api=[{"status": 500}])
-    passes(USAGE.name)
+    passes.sweep()
     lines.require_discreet(USAGE.name)

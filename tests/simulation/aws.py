@@ -14,7 +14,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.subject import Scope, Subject
 from billing_mirror.flows.batch import Received
-from billing_mirror.flows.ports import Clock
+from billing_mirror.flows.ports import Clock, Listed
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue, Waiting
 
@@ -109,20 +109,14 @@ class UnreliableMirror:
             yield identifier
 
     async def ids(
-        self, scope: Scope, type_name: str, *, status: str | None = None, since: float | None = None
-    ) -> AsyncIterator[str]:
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
+    ) -> AsyncIterator[Listed]:
         await self._io("ids")
         for identifier in [one async for one in self._mirror.ids(scope, type_name, status=status, since=since)]:
             yield identifier
 
     async def body(self, subject: Subject) -> JsonObject | None:
         return await self._read("body", lambda: self._mirror.body(subject))
-
-    async def latest(self, scope: Scope, name: str) -> Item | None:
-        return await self._read("latest", lambda: self._mirror.latest(scope, name))
-
-    async def record(self, scope: Scope, name: str, at: float, entry: Item) -> None:
-        await self._write("record", lambda: self._mirror.record(scope, name, at, entry))
 
     async def _read(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
         await self._io(what, self._pause())

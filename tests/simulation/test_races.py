@@ -10,15 +10,18 @@ import pytest
 from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES, ApiLine
 from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.schedule import Schedule
 from billing_mirror.core.subject import Subject
 from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.ports import Answer
-from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.refresh import refresh
+from billing_mirror.flows.round import Watch
 from tests.doubles.clock import ManualClock
+from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
+from tests.doubles.runs import passed
 from tests.doubles.samples import event
 from tests.doubles.stripe import MemoryStripe
 
@@ -327,7 +330,7 @@ async def test_a_pass_of_reconcile_looked_before_the_change_and_writes_after_it(
     await stage.mirrored("first")
     stage.stripe.lists[PRODUCTS.replace("&limit=100", "")] = [product("what a list shows")]
     stage.stripe.lists["/v1/products"] = [product("what a list shows")]
-    a_pass = reconcile(TYPES["product"], stage.world, deadline=stage.clock.now() + 600)
+    a_pass = passed(TYPES["product"], Watch(stage.world, MemoryJournal(), Schedule()))
     slow, passing = await stage.held_with_the_answer(a_pass)
     stage.change("second")
     await stage.tell("updated")

@@ -252,8 +252,8 @@ def test_every_exception_is_caught_only_where_one_object_must_not_harm_others() 
         if isinstance(node, ast.ExceptHandler) and _is_blind(node.type)
     ]
     assert sorted(caught) == [
+        "billing_mirror.flows.decide",  # one object's
         "billing_mirror.flows.parent",
-        "billing_mirror.flows.reconcile",  # one object's
         "billing_mirror.flows.recorded",  # one type's, and its record's
         "billing_mirror.flows.recorded",
         "billing_mirror.flows.refresh",

@@ -5,7 +5,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.fingerprints import SIZE, Fingerprints, packed
+from billing_mirror.core.fingerprints import Fingerprints, fingerprint, packed
 
 IDS = st.text() | st.from_regex(r"\A(cus|in)_[A-Za-z0-9]{1,4}\Z")
 
@@ -34,3 +34,12 @@ def test_many_ids_take_few_bytes_each() -> None:
     assert size / number < 60, "mostly for the sorting, of which there is no more for ten millions"
     assert all(f"rcds_{one}" in shown for one in range(0, number, 997))
     assert not any(f"rcds_{one}" in shown for one in range(number, number + 100_000, 97))
+
+
+def test_the_end_of_one_and_the_beginning_of_the_next_are_no_fingerprint() -> None:
+    one, found = fingerprint("one"), Fingerprints()
+    head, rest = one[:2], one[2:]
+    found.add(head + b"abc" + rest[:3] + head + rest[3:] + b"abc")
+    assert "one" not in found
+    found.add(one)
+    assert "one" in found

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from billing_mirror.core.catalog import RECONCILED, TYPES, USAGE, Rhythm
@@ -122,6 +122,19 @@ def test_of_the_rest_what_was_worked_on_longest_ago_comes_first() -> None:
     assert order_of(runs) == ["quote", "invoice", DAILY]
 
 
+def test_what_is_due_each_hour_and_did_not_end_in_its_turn_lets_another_one_have_the_next() -> None:
+    long, waiting = ran(SUBSCRIPTIONS, 10, status=Status.RUNNING), ran(DAILY, 20, status=Status.RUNNING)
+    others = {name: replace(run, worked_at=NOW - 100) for name, run in everything().items()}
+    runs = {**others, SUBSCRIPTIONS: long, DAILY: waiting}
+    first = next_turn(runs, NOW, SCHEDULE, livemode=False)
+    assert first is not None
+    assert first.name == DAILY
+    runs[DAILY] = replace(waiting, worked_at=NOW)
+    second = next_turn(runs, NOW, SCHEDULE, livemode=False)
+    assert second is not None
+    assert second.name == SUBSCRIPTIONS
+
+
 def test_a_run_that_has_not_ended_goes_on() -> None:
     turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING))
     assert turn is not None
@@ -230,6 +243,7 @@ SIZES = st.dictionaries(st.sampled_from([row.name for row in RECONCILED]), st.in
 
 
 @settings(max_examples=30)
+@example(sizes={SUBSCRIPTIONS: 30, CADENCES: 30}, filled={SUBSCRIPTIONS, CADENCES, DAILY})
 @given(sizes=SIZES, filled=st.sets(st.sampled_from([row.name for row in RECONCILED])))
 def test_however_long_some_runs_are_every_other_one_comes_to_its_end(sizes: dict[str, int], filled: set[str]) -> None:
     """``sizes`` are the slices of time that runs take; with more than 12, one that is due each hour is always due."""

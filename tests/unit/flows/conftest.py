@@ -6,18 +6,17 @@ import pytest
 
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Item
-from billing_mirror.core.run import Drift, Job, Run, drift
+from billing_mirror.core.run import Drift, Job, Run
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun, last_run
 from billing_mirror.flows.refresh import refresh
 from billing_mirror.flows.round import Watch
 from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
+from tests.doubles.runs import drifts, passed
 from tests.doubles.stripe import MemoryStripe
 
 
@@ -63,15 +62,11 @@ class House:
 
     async def passed(self, row: ObjectType, *, job: Job = Job.OBJECTS, seconds: float = 100.0) -> Run:
         """A new run over a type, or what goes on of one that was stopped."""
-        last = await last_run(row.name, self.watch)
-        going_on = last is not None and not last.finished_at
-        run = last if last is not None and going_on else await begun(row.name, job, last, self.watch)
-        return await reconcile(row, run, self.watch, until=self.clock.now() + seconds)
+        return await passed(row, self.watch, job=job, seconds=seconds)
 
     async def drifts(self, run: Run) -> list[Drift]:
         """The evidence of a run."""
-        found = self.journal.entries(self.watch.scope, f"drift:{run.type}", run.name)
-        return [drift(entry) async for entry in found]
+        return await drifts(run, self.watch)
 
     def item(self, identifier: str, scope: str = "test") -> Item:
         return self.mirror.objects[f"{scope}#{identifier}"]

@@ -9,7 +9,7 @@ from billing_mirror.core import times
 from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Gone, NotPermitted, Refused
+from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.known import CLOCKS_DIFFER, READ_LAG
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
@@ -223,6 +223,19 @@ class TestTheWatermark:
         run = await recovered(house)
         assert run.complete
         assert set(queued(house)) >= {"evt_2", "evt_3"}
+
+    async def test_is_where_a_run_that_was_stopped_goes_on(self, house: House) -> None:
+        await with_watermark(house, 2 * WINDOW + HOUR)
+
+        async def break_off(_: str) -> None:
+            if len(house.stripe.asked) == 3:
+                raise Retryable("Stripe answered 429", retry_after=3600)
+
+        house.stripe.before_answer = break_off
+        assert (await recovered(house)).status is Status.RUNNING
+        house.stripe.before_answer = None
+        run = await recovered(house)
+        assert (run.complete, run.counts.pages, len(house.stripe.asked)) == (True, 3, 4)
 
     async def test_does_not_move_over_what_could_not_be_queued(self, house: House) -> None:
         await with_watermark(house, HOUR)

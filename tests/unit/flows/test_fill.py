@@ -1,5 +1,6 @@
 """Filling an empty mirror from lists, beside live events."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,12 @@ from billing_mirror.core import body as bodies
 from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.items import Observation, item, tombstone
+from billing_mirror.core.items import Item, Observation, item, tombstone
 from billing_mirror.core.run import Drift, Job, Resolution, Run
-from billing_mirror.core.subject import Scope, named
+from billing_mirror.core.subject import Scope, Subject, named
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.mortal import Life, mortal
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 
@@ -215,3 +217,18 @@ async def test_an_object_that_is_deleted_is_not_taken(house: House) -> None:
     shown = "expand%5B0%5D=data.invoice_credit_balance&expand%5B1%5D=data.tax"
     house.stripe.lists[f"/v1/customers?{shown}"] = [{"id": "cus_1", "object": "customer", "deleted": True}]
     assert (await filled(house, "customer")).counts.inserted == 0
+
+
+class SlowMirror(MemoryMirror):
+    """A table whose writes take a while, so that others are begun meanwhile."""
+
+    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+        await asyncio.sleep(0)
+        return await super().put(subject, token, item)
+
+
+async def test_objects_that_are_stored_at_the_same_time_are_all_counted(house: House) -> None:
+    house.mirror = SlowMirror()
+    stock(house, *(subscription(f"rcds_{number}") for number in range(50)))
+    await filled(house, CADENCE)
+    assert (await filled(house)).counts.inserted == 50

@@ -124,6 +124,26 @@ def test_a_tick_ends_by_its_deadline_and_the_next_one_goes_on() -> None:
     assert report.last[METERS.name].counts.compared == 10
 
 
+def test_what_the_end_of_a_turn_cuts_off_amid_a_page_is_counted_once() -> None:
+    """Its list was read and counted, and one of its objects was being fetched."""
+    house = a_house(pages=10)
+    house.stripe.objects = {f"{LONG}/{body['id']}": body for body in house.stripe.lists[LONG]}
+
+    async def fetch_late(path: str) -> None:
+        if path.startswith(f"{LONG}/"):
+            await asyncio.sleep(20)
+
+    house.stripe.before_answer = fetch_late
+    wish = ((METERS.name, Job.OBJECTS),)
+
+    async def three() -> list[Report]:
+        return [await asked(wish, house.watch, deadline=house.clock.now() + 90) for _ in range(3)]
+
+    counts = [report.worked[0].counts for report in on_its_own_time(three())]
+    assert [one.compared for one in counts] == [4, 4, 2]
+    assert sum(one.repaired for one in counts) == 10
+
+
 def test_of_two_ticks_one_works() -> None:
     house = a_house(pages=10)
 
