@@ -142,8 +142,8 @@ class Counts:
         return self.repaired + self.unresolved
 
     def since(self, before: "Counts") -> "Counts":
-        """What was counted after ``before``."""
-        return Counts(**{one.name: getattr(self, one.name) - getattr(before, one.name) for one in fields(Counts)})
+        """What was counted after ``before``; what was counted again and came out less is no news."""
+        return Counts(**{name: max(0, count - getattr(before, name)) for name, count in asdict(self).items()})
 
     def add(self, drift: Drift) -> None:
         """Counts a decided suspicion."""

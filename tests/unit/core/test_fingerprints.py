@@ -5,7 +5,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.fingerprints import Fingerprints, fingerprint, packed
+from billing_mirror.core.fingerprints import SIZE, Fingerprints, fingerprint, packed
 
 IDS = st.text() | st.from_regex(r"\A(cus|in)_[A-Za-z0-9]{1,4}\Z")
 
