@@ -20,7 +20,7 @@ from billing_mirror.adapters.journal import DynamoJournal
 from billing_mirror.core.items import OBJECT
 from billing_mirror.core.known import UNCLAIMED
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.schedule import HOUR, Schedule
 from billing_mirror.flows.fill import WRITES_AT_ONCE
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.reconcile import reconcile
@@ -39,12 +39,16 @@ def main() -> None:
     watch = Watch(world, DynamoJournal(client, mirrored), Schedule(), owner="benchmark")
     with runner() as loop:
         run = loop.run(begun(ROW.name, Job.BACKFILL, None, watch))
-        turns = list(_turns(run, watch, loop, client, raw, given["turn_seconds"]))
+        turns = list(_turns(run, watch, loop, client, raw, given))
+        began = time.monotonic()
+        loop.run(reconcile(ROW, run, watch, until=watch.world.clock.now() + HOUR))
+        seconds_after = time.monotonic() - began
         held = loop.run(_held(watch))
     fresh.tell(
         status=run.status,
         reason=run.reason,
         turns=turns,
+        seconds_to_look_for_what_is_not_listed=seconds_after,
         held=held,
         queued=run.counts.queued,
         stripe_calls=run.counts.stripe_calls,
@@ -53,14 +57,14 @@ def main() -> None:
 
 
 def _turns(
-    run: Run, watch: Watch, loop: asyncio.Runner, client: DynamoDBClient, raw: str, seconds: float
+    run: Run, watch: Watch, loop: asyncio.Runner, client: DynamoDBClient, raw: str, given: fresh.Figures
 ) -> Iterator[dict[str, float]]:
-    """Fills for some seconds, and then writes as many items into the other table, until all is filled."""
+    """Fills for some seconds, and then writes as many items into the other table, until all are filled."""
     written = 0
-    while run.status is Status.RUNNING:
-        before, began = run.counts.compared, time.monotonic()
-        loop.run(reconcile(ROW, run, watch, until=watch.world.clock.now() + seconds))
-        filled, spent = run.counts.compared - before, time.monotonic() - began
+    while run.status is Status.RUNNING and written < given["objects"]:
+        began = time.monotonic()
+        loop.run(reconcile(ROW, run, watch, until=watch.world.clock.now() + given["turn_seconds"]))
+        filled, spent = run.counts.compared - written, time.monotonic() - began
         if filled:
             again = _write_again(range(written, written + filled), client, raw)
             yield {"objects": filled, "filled_per_second": filled / spent, "written_per_second": filled / again}

@@ -1,7 +1,7 @@
 """Do live events wait longer while a backfill is going on?
 
-The bundle as it is deployed, at the pace that it is shipped with, on the local AWS: there everything shares the cores
-of one machine, so that a backfill is in the way of live events even where nothing of the bundle lets it.
+The bundle as it is deployed, on the local AWS: there everything shares the cores of one machine, so that a backfill is
+in the way of live events even where nothing of the bundle lets it.
 """
 
 import json
@@ -30,7 +30,11 @@ QUIET_SECONDS = 60.0
 CUSTOMERS = 20
 SECRET = "whsec_benchmark"  # noqa: S105 - of a sandbox that ends with us
 PACE = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "1", "MaxConcurrency": "2"}
-"""Live events are not slowed down, so that nothing hides what the backfill does to them."""
+"""Live events are not slowed down, so that nothing hides what the backfill does to them.
+
+The backfill is, to a hundred objects a second: the local DynamoDB is one process that stores a few hundred at the most,
+and would be busy with nothing else at the pace that the bundle is shipped with.
+"""
 PATIENCE = 120.0
 """Seconds until the last event must be stored."""
 

@@ -51,7 +51,7 @@ def is_live(key: str) -> bool:
 class _Unread(stripe.RequestsClient):
     """Keeps good answers from the library: it would read each one whole, and nobody would use what it has read."""
 
-    def request(  # type: ignore[override] - as the library's own, which differs from what it inherits, too
+    def request(  # type: ignore[override]  # as the library's own, which differs from its parent too
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: object = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         content, status, told = super().request(method, url, headers, post_data)

@@ -14,7 +14,8 @@ class Place:
     ``listing`` is the number of the type's listing, ``filter`` that of one of its filters for hidden objects (0 is the
     plain list) and ``url`` the next page, or empty for the first one. ``first`` is the id with which the list began,
     ``shown`` are the filters that need not be asked for. Where each owner has a list, ``owner`` is the last one whose
-    list was read, with ``created``, when it was made. ``counted`` says that all lists were read.
+    list was read, with ``created``, when it was made. ``counted`` says that all lists were read: then these two are the
+    last mirrored object that was looked for in them.
     """
 
     listing: int = 0

@@ -24,7 +24,7 @@ from .one_subject import World
 from .round import Round
 from .together import together
 
-WRITES_AT_ONCE = 8
+WRITES_AT_ONCE = 4
 
 
 async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -> None:

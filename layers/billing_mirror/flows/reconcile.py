@@ -23,11 +23,14 @@ from .decide import decided_before, look_at, settle_stopped
 from .fill import queue, take
 from .listed import BATCH, Page, pages
 from .one_subject import World
+from .ports import Listed
 from .recorded import recorded
 from .round import Round, Watch
 
 COUNTED = Place(counted=True)
 """The place after all lists."""
+IDS_UNTIL_SAVED = 10_000
+"""Mirrored ids after which the place is kept: all of them may take longer than one tick."""
 MOST_RESTARTS = 10
 """Times that lists of a run are read from their beginning again."""
 MOST_PAGES = 1_000_000
@@ -135,14 +138,18 @@ async def _look_at_unlisted(row: ObjectType, round_: Round) -> None:
     has_lists = any(not listing.doubtful for listing in row.listings)
     difference = Difference.NOT_LISTED if has_lists else Difference.NO_LIST
     shown = await round_.shown()
+    here = Listed(round_.place.created, round_.place.owner)
     batch: list[Subject] = []
-    async for listed in round_.world.mirror.ids(round_.scope, row.name):
-        if listed.id not in shown:
+    passed = 0
+    async for listed in round_.world.mirror.ids(round_.scope, row.name, since=here.created or None):
+        if listed > here and listed.id not in shown:
             batch.append(Subject(round_.scope, row, listed.id))
-        if len(batch) == BATCH:
+        passed += 1
+        if len(batch) == BATCH or passed == IDS_UNTIL_SAVED:
             await look_at(dict.fromkeys(await _long_known(batch, round_), difference), round_)
-            await round_.save(COUNTED)  # whoever goes on from here passes over what was fetched since
+            await round_.save(replace(COUNTED, owner=listed.id, created=listed.created))
             batch.clear()
+            passed = 0
     await look_at(dict.fromkeys(await _long_known(batch, round_), difference), round_)
 
 

@@ -11,6 +11,8 @@ from billing_mirror.core.run import run as read_run
 from .round import Round, Watch
 
 Work: TypeAlias = Callable[[Round], Awaitable[None]]
+A_MOMENT = 0.001
+"""Seconds between two starts at the least: the table keeps milliseconds."""
 OUT_OF_TIME = "it goes on at the next tick"
 
 
@@ -23,10 +25,12 @@ async def last_run(name: str, watch: Watch) -> Run | None:
 async def begun(name: str, job: Job, last: Run | None, watch: Watch) -> Run:
     """A new run after the last one, recorded: from now on ticks go on with it until it has ended."""
     now = watch.world.clock.now()
+    # Runs are in the order of their starts, also when the clock of this container is behind that of the last one.
+    started_at = max(now, last.started_at + A_MOMENT) if last else now
     run = Run(
         name,
         job,
-        started_at=now,
+        started_at=started_at,
         worked_at=now,
         watermark=last.watermark if last else "",
         waiting_since=last.right_at if last else now,
