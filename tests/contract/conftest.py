@@ -35,6 +35,7 @@ from tests.doubles.queue import MemoryQueue
 from tests.simulation.aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from tests.simulation.container import IO
 from tests.simulation.faults import Dice
+from tests.simulation.journal import UnreliableJournal
 
 from .accounts import Account, Adapter, Eventful, Key, SimulatedAccount, StandInAccount, in_memory
 from .journey import KEY, Journey
@@ -108,6 +109,8 @@ async def journal(engine: str | None, request: pytest.FixtureRequest) -> Journal
     """In the same table as ``mirror``."""
     if engine == "memory":
         return MemoryJournal()
+    if engine == "simulation":
+        return UnreliableJournal(MemoryJournal(), *calm())
     if engine is None:
         _one_thread()
     return DynamoJournal(*request.getfixturevalue("table"))
@@ -116,7 +119,7 @@ async def journal(engine: str | None, request: pytest.FixtureRequest) -> Journal
 @pytest.fixture
 def short_pages(engine: str | None, request: pytest.FixtureRequest) -> None:
     """The table answers a query with two items at most, as it does where more would be over 1 MB."""
-    if engine != "memory":
+    if engine not in ("memory", "simulation"):
         client, _ = request.getfixturevalue("table")
         client.meta.events.register("provide-client-params.dynamodb.Query", _two_at_most)
 

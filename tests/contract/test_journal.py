@@ -14,6 +14,9 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.subject import Scope
 from billing_mirror.flows.ports import Journal, Mirror
 from tests.doubles.journal import MemoryJournal
+from tests.simulation.journal import UnreliableJournal
+
+from .conftest import calm
 
 TEST = Scope(livemode=False)
 LIVE = Scope(livemode=True)
@@ -238,6 +241,8 @@ def unreachable(engine: str | None) -> Journal:
     """One whose table is away, as it is while it is being restored."""
     if engine == "memory":
         return MemoryJournal(down=True)
+    if engine == "simulation":
+        return UnreliableJournal(MemoryJournal(down=True), *calm())
     return DynamoJournal(boto3.client("dynamodb", endpoint_url=engine, config=QUICK), "away")
 
 

@@ -80,13 +80,49 @@ class WakingQueue(MemoryQueue):
             self._sleepers.pop(0).set_result(None)
 
 
-class UnreliableMirror:
+class UnreliableTable:
+    """A table that is slow, busy, or does not say what it did."""
+
+    def __init__(self, dice: Dice, io: IO) -> None:
+        self._dice = dice
+        self._io = io
+
+    async def _read(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
+        await self._io(what, self._pause())
+        if self._dice.strikes(Fault.TABLE_THROTTLED):
+            raise Retryable("DynamoDB is busy")
+        result = await act()
+        await self._io(f"{what}: done", self._pause())
+        return result
+
+    async def _batch(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
+        result = await self._read(what, act)
+        if self._dice.strikes(Fault.KEYS_UNPROCESSED):
+            raise Retryable("DynamoDB leaves keys unprocessed")
+        return result
+
+    async def _write(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
+        result = await self._read(what, act)
+        if self._dice.strikes(Fault.WRITE_TIMES_OUT):
+            raise Retryable("DynamoDB does not answer")
+        return result
+
+    async def _apply(self, what: str, act: Callable[[], Awaitable[bool]]) -> bool:
+        applied = await self._write(what, act)
+        if not applied:
+            self._dice.counts[Followed.WRITE_REFUSED] += 1
+        return applied
+
+    def _pause(self) -> float:
+        return self._dice.delay(SLOWEST_TABLE) if self._dice.strikes(Fault.TABLE_SLOW) else 0.0
+
+
+class UnreliableMirror(UnreliableTable):
     """Implements ``flows.ports.Mirror`` in front of the double that the contract suite has proven."""
 
     def __init__(self, mirror: MemoryMirror, dice: Dice, io: IO) -> None:
+        super().__init__(dice, io)
         self._mirror = mirror
-        self._dice = dice
-        self._io = io
 
     async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
         return await self._batch("heads", lambda: self._mirror.heads(subjects))
@@ -117,35 +153,6 @@ class UnreliableMirror:
 
     async def body(self, subject: Subject) -> JsonObject | None:
         return await self._read("body", lambda: self._mirror.body(subject))
-
-    async def _read(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
-        await self._io(what, self._pause())
-        if self._dice.strikes(Fault.TABLE_THROTTLED):
-            raise Retryable("DynamoDB is busy")
-        result = await act()
-        await self._io(f"{what}: done", self._pause())
-        return result
-
-    async def _batch(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
-        result = await self._read(what, act)
-        if self._dice.strikes(Fault.KEYS_UNPROCESSED):
-            raise Retryable("DynamoDB leaves keys unprocessed")
-        return result
-
-    async def _write(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
-        result = await self._read(what, act)
-        if self._dice.strikes(Fault.WRITE_TIMES_OUT):
-            raise Retryable("DynamoDB does not answer")
-        return result
-
-    async def _apply(self, what: str, act: Callable[[], Awaitable[bool]]) -> bool:
-        applied = await self._write(what, act)
-        if not applied:
-            self._dice.counts[Followed.WRITE_REFUSED] += 1
-        return applied
-
-    def _pause(self) -> float:
-        return self._dice.delay(SLOWEST_TABLE) if self._dice.strikes(Fault.TABLE_SLOW) else 0.0
 
 
 @dataclass

@@ -13,24 +13,28 @@ from multiprocessing import Pool
 from pathlib import Path
 from random import Random
 
-from billing_mirror.flows.due import due
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.run import Drift, Job, Resolution, drift
+from billing_mirror.core.schedule import Schedule
 from billing_mirror.core.subject import Scope, key
 from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.refresh import refresh
+from billing_mirror.flows.round import Watch
+from billing_mirror.flows.tick import asked
+from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import MARGIN, Container, Trace
 from .faults import Dice
+from .journal import UnreliableJournal
 from .loop import SimulatedLoop
 from .stripe import SimulatedStripe, StripeState, Thing
 
@@ -41,7 +45,13 @@ SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"
 CADENCES = "/v2/billing/cadences"
 PRODUCTS = "/v1/products"
 TYPE = "v2.billing."
-PASSES = tuple(TYPES[name] for name in ("product", f"{TYPE}rate_card_rate", f"{TYPE}rate_card_subscription"))
+RUNS = (
+    ("product", Job.BACKFILL),
+    (f"{TYPE}rate_card_rate", Job.OBJECTS),
+    (f"{TYPE}rate_card_subscription", Job.OBJECTS),
+)
+FOUND = {"silver", "rcds_1", "rcdr_1", "rcdv_1"}
+"""What runs find that is neither told of nor new; the version has lost a rate of its list."""
 REPORT = Path("build/crashes.json")
 
 
@@ -62,6 +72,7 @@ class Crashing:
         self._loop = SimulatedLoop(Random(0))  # type: ignore[abstract]
         self.state = StripeState()
         self.mirror = MemoryMirror()
+        self.journal = MemoryJournal()
         self.steps = 0
         """I/O steps since the last crash."""
         self.crashes = 0
@@ -139,16 +150,17 @@ class Crashing:
             await self._ends(container, work())
 
     async def _reconcile(self) -> None:
-        """A tick each hour, until one comes to its end."""
+        """Asked for each hour, until one who is asked comes to the end."""
         ended = False
         while not ended:
             await asyncio.sleep(3600.0)
             container = self._container()
-            ended = await self._ends(container, self._pass(self._world(container), container.now() + 600.0))
+            journal = UnreliableJournal(self.journal, self._dice, container.io)
+            watch = Watch(self._world(container), journal, Schedule(), owner=f"tick {self.crashes}")
+            ended = await self._ends(container, self._run(watch, container.now() + 600.0))
 
-    async def _pass(self, world: World, deadline: float) -> None:
-        for row in await due(PASSES, world):
-            await reconcile(row, world, deadline=deadline)
+    async def _run(self, watch: Watch, deadline: float) -> None:
+        await asked(RUNS, watch, deadline=deadline)
 
     async def _ends(self, container: Container, work: Coroutine[object, object, None]) -> bool:
         """Whether the work comes to its end; else it was killed."""
@@ -179,7 +191,15 @@ class Crashing:
 
     # ---- the verdict
 
+    def evidence(self) -> list[Drift]:
+        """What the runs have noted, of whatever tick."""
+        books = (entries for book, entries in self.journal.books.items() if "#drift:" in book)
+        return [drift(entry) for entries in books for entry in entries.values()]
+
     def _wrong(self) -> Iterator[str]:
+        noted = sorted((one.id, one.resolution) for one in self.evidence())
+        if noted != [(identifier, Resolution.REPAIRED) for identifier in sorted(FOUND)]:
+            yield f"the evidence: {noted}"
         for thing in self.state.things.values():
             first = thing.states[0][1] or {}
             name = key(str(Scope(livemode=False)), TYPES[str(first["object"])], str(first["id"]))
