@@ -28,10 +28,10 @@ MOMENTS = {
 """How the steps are called at which it matters most when a worker dies: what is done, and whether it is done."""
 
 
-AWAITED = {"claims:": "claim", "got": "apply"}
-"""What somebody may wait for others to do: who has just read the counters, and who has an answer in hand."""
-DEEDS = {"claim": "claim", "put": "apply", "bury": "apply"}
-LONGEST_WAIT = 40.0
+AWAITED = {("claims:", True): "claim", ("claim", True): "change", ("got", False): "apply"}
+"""At which steps somebody may wait for what: with the counters just read, with a claim, and with an answer in hand."""
+DEEDS = {("claim", True): "claim", ("put", True): "apply", ("bury", True): "apply"}
+LONGEST_WAIT = 15.0
 PASSING = 10.0
 """Seconds that are left to others, at the most, for what follows from what they did."""
 
@@ -95,13 +95,14 @@ class Container:
         if not self._machine.frozen_until and self._is_struck(what):
             self._freeze()
         await asyncio.sleep(max(seconds, self._machine.frozen_until - self._loop.time()))
-        word = what.partition(" ")[0]
-        if word in AWAITED:
-            await self._let_others_pass(AWAITED[word])
-        elif word in DEEDS and what.endswith(": done"):
-            self._dice.crossing.done(self, DEEDS[word])
+        moment = what.partition(" ")[0], what.endswith(": done")
+        if moment in DEEDS:
+            self._dice.crossing.done(self, DEEDS[moment])
+        if moment in AWAITED:
+            await self._let_others_pass(AWAITED[moment])
         if step in self._kill_at or self._dice.strikes(Fault.KILLED):
-            self._note_moment(word, is_done=what.endswith(": done"))
+            if moment in MOMENTS:
+                self._dice.counts[MOMENTS[moment]] += 1
             self._die()
             await asyncio.Event().wait()  # what is killed never goes on
 
@@ -119,11 +120,6 @@ class Container:
     def _freeze(self) -> None:
         self._machine.frozen_until = self._loop.time() + self._dice.delay(self._dice.random.choice(FREEZES))
         self._say(f"is frozen until {self._machine.frozen_until:.3f}")
-
-    def _note_moment(self, word: str, *, is_done: bool) -> None:
-        moment = MOMENTS.get((word, is_done))
-        if moment is not None:
-            self._dice.counts[moment] += 1
 
     def _die_at_deadline(self) -> None:
         self._dice.counts[Followed.KILLED_AT_DEADLINE] += 1

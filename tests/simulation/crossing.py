@@ -5,7 +5,7 @@ from contextlib import suppress
 
 
 class Crossing:
-    """Whoever waits here goes on after somebody else has done something to the table."""
+    """Whoever waits here goes on after somebody else has done something: to the table, or at Stripe."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[object, str, asyncio.Future[None]]] = []

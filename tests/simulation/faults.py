@@ -45,7 +45,7 @@ class Fault(StrEnum):
     OUT_OF_TIME = "worker has no time beyond its deadline"
     FROZEN = "worker frozen for minutes"
     FROZEN_WITH_CLAIM = "worker frozen for minutes, with a claim just taken"
-    OVERTAKEN = "worker held up until another has written"
+    OVERTAKEN = "worker held up until another has gone ahead"
     SKEWED = "worker's clock off by up to the margin"
     SKEWED_BEYOND = "worker's clock off by more than the margin"
 
@@ -70,6 +70,7 @@ RARE = frozenset(
         Fault.KEYS_UNPROCESSED,
         Fault.WRITE_TIMES_OUT,
         Fault.KEY_REVOKED,
+        Fault.OUTAGE,
         Fault.STRIPE_THROTTLED,
         Fault.ENDPOINT_THROTTLED,
         Fault.STRIPE_LOCKED,
@@ -120,7 +121,8 @@ DELAYING = frozenset(
 """Faults that let one overtake another. What makes somebody look again often mends that, so they are drawn apart."""
 
 CHANCES = (0.03, 0.1, 0.3)
-DELAYING_CHANCES = (0.3, 0.5)
+CHANCES_IN_A_RACE = (0.3, 0.5)
+"""Of faults that delay."""
 
 
 class Dice:
@@ -132,10 +134,10 @@ class Dice:
         self.crossing = Crossing()
         self.racing = self.random.random() < 0.6
         """Whether little goes wrong but that one overtakes another, so that nothing mends what comes of it."""
-        self.longest = self.random.choice((2.0, 8.0, 40.0, 40.0)) if self.racing else math.inf
+        self.longest = self.random.choice((2.0, 8.0, 25.0, 25.0)) if self.racing else math.inf
         """Seconds that a delay takes at the most: near to the time between two changes it lets most be overtaken."""
         share = 0.03 if self.racing else self.random.choice((0.1, 0.4, 0.7))
-        delaying = 0.7 if self.racing else self.random.choice((0.1, 0.4, 0.7))
+        delaying = 0.6 if self.racing else self.random.choice((0.1, 0.4, 0.7))
         self._chances = {
             fault: self._chance(fault)
             for fault in Fault
@@ -145,7 +147,7 @@ class Dice:
         """Seconds of which times are a multiple: the coarser, the more happens at the same time."""
 
     def _chance(self, fault: Fault) -> float:
-        chance = self.random.choice(DELAYING_CHANCES if self.racing and fault in DELAYING else CHANCES)
+        chance = self.random.choice(CHANCES_IN_A_RACE if self.racing and fault in DELAYING else CHANCES)
         return chance * 0.15 if fault in RARE else chance
 
     def calm_down(self) -> None:

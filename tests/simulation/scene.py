@@ -3,13 +3,18 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.schedule import Schedule
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.ports import Stripe
+from billing_mirror.flows.round import Watch
+from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import MARGIN, Container, Trace
 from .faults import Dice, Fault
+from .journal import UnreliableJournal
 from .paced import Budget, PacedStripe
 from .rhythm import Rhythm
 from .stripe import SimulatedStripe, StripeState
@@ -39,6 +44,7 @@ class Scene:
         self.result = result
         self.state = StripeState()
         self.mirror = MemoryMirror()
+        self.journal = MemoryJournal()
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
         self.budgets: list[Budget] = []
@@ -47,6 +53,7 @@ class Scene:
         self.ended: set[str] = set()
         """Ids of the events that have an outcome."""
         self._trace = trace
+        self._watches = 0
 
     def say(self, what: str) -> None:
         if self._trace is not None:
@@ -78,6 +85,12 @@ class Scene:
             PacedStripe(stripe, container, budget) if budget is not None else stripe,
             self.queue_of(container),
         )
+
+    def watch(self, container: Container, budget: Budget, rows: tuple[ObjectType, ...] = ()) -> Watch:
+        """What reconcile takes in a container."""
+        journal = UnreliableJournal(self.journal, self.dice, container.io)
+        self._watches += 1
+        return Watch(self.world(container, budget), journal, Schedule(rows=rows), owner=f"tick {self._watches}")
 
     def queue_of(self, container: Container) -> UnreliableQueue:
         return UnreliableQueue(self.queue, self.dice, container.io)

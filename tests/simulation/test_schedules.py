@@ -33,7 +33,9 @@ def test_the_mirror_ends_equal_to_stripe(chunk: int) -> None:
 
 def test_it_is_told_which_seeds_were_tried(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        sys.stdout.write(f" make simulate SEEDS={SEEDS} FROM={FROM} ")
+        # Not to stdout: a process of its own, as xdist starts, has none.
+        sys.stderr.write(f" make simulate SEEDS={SEEDS} FROM={FROM} ")
+        sys.stderr.flush()
 
 
 def test_every_fault_strikes_in_some_schedule_and_does_what_follows() -> None:

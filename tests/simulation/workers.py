@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
-from billing_mirror.core.catalog import TYPES, ObjectType
+from billing_mirror.core.errors import Retryable
 from billing_mirror.core.notification import Notification, read_message
+from billing_mirror.core.run import Job
+from billing_mirror.core.schedule import EVENTS
 from billing_mirror.flows.batch import Desk, Ended, Received
-from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.refresh import refresh
+from billing_mirror.flows.tick import asked
 
 from .aws import UnreliableQueue
 from .container import MARGIN, Container
@@ -20,8 +23,8 @@ TIME = 50.0
 SPARE = 10.0
 """Seconds that it has beyond that, at the most."""
 PASS_TIME = 600.0
-PASSES_PER_SECOND = 5.0
-"""Requests that reconcile may send."""
+REQUESTS_PER_SECOND = 5.0
+"""Those of a pass."""
 SOON = 20.0
 """Seconds after something was made in which a pass begins."""
 MOST_PASSES = 3
@@ -93,29 +96,29 @@ class Worker:
 
 
 class Passes:
-    """Passes of reconcile, one at a time, mostly over types of which an object was just made."""
+    """Runs of reconcile, mostly over types of which an object was just made; the lease keeps them apart."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._dice = scene.dice
-        self._turn = asyncio.Lock()
         self._begun: list[asyncio.Task[None]] = []
 
     def after(self, type_name: str) -> None:
         """What was just made may be looked at soon."""
         if len(self._begun) < MOST_PASSES and self._dice.random.random() < self._scene.rhythm.passing:
-            self._begun.append(asyncio.ensure_future(self._pass(TYPES[type_name])))
+            self._begun.append(asyncio.ensure_future(self._pass(type_name)))
 
     async def all_ended(self) -> None:
         await asyncio.gather(*self._begun)
 
-    async def _pass(self, row: ObjectType) -> None:
+    async def _pass(self, type_name: str) -> None:
+        wish = self._dice.random.choice(((type_name, Job.OBJECTS), (type_name, Job.BACKFILL), (EVENTS, Job.EVENTS)))
         await asyncio.sleep(self._dice.delay(SOON))
-        async with self._turn:
-            container = self._scene.container("pass", skew=self._scene.skew())
-            world = self._scene.world(container, self._scene.budget(PASSES_PER_SECOND))
+        container = self._scene.container("pass", skew=self._scene.skew())
+        watch = self._scene.watch(container, self._scene.budget(REQUESTS_PER_SECOND))
 
-            async def a_pass() -> None:
-                await reconcile(row, world, deadline=container.now() + PASS_TIME)
+        async def work() -> None:
+            with suppress(Retryable):  # the table was busy: the function ends, and the next tick comes
+                await asked([wish], watch, deadline=container.now() + PASS_TIME)
 
-            await container.run(a_pass())
+        await container.run(work())

@@ -19,7 +19,7 @@ from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.notification import Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Resolution, Run, Status
-from billing_mirror.core.schedule import DAY, HOUR, MINUTE, first_or_next
+from billing_mirror.core.schedule import DAY, MINUTE, first_or_next
 from billing_mirror.core.subject import Subject, Untold, checked_id, notified
 
 from .recorded import begun, last_run, recorded
@@ -33,7 +33,7 @@ OVERLAP = 10 * MINUTE
 """Seconds that are read again each time: an event may be listed some time after it was made."""
 ON_ITS_WAY = 2 * MINUTE
 """Seconds for which an event is left to its webhook."""
-WINDOW = 6 * HOUR
+WINDOW = DAY
 """Seconds of events that are read before the watermark moves: the token of a page does not live for ever."""
 MOST_RESTARTS = 10
 """Times that windows of a run are read from their beginning again, because the token of a page has expired."""
