@@ -8,9 +8,11 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.crowd import ROW, Crowd, body_of, number_of
 from sandbox import leash
@@ -101,6 +103,13 @@ def _address(state: Path, log: Path) -> str:
             return str(json.loads(state.read_text())["api_base"])
         time.sleep(0.02)
     raise SetupError(f"The server of the crowd did not start: {log.read_text()[-500:]}")
+
+
+def counts(api_base: str) -> dict[str, Any]:
+    """Pages served so far, and fetches by id."""
+    with urllib.request.urlopen(f"{api_base}{COUNTS}", timeout=10) as answer:  # noqa: S310
+        told: dict[str, Any] = json.load(answer)
+    return told
 
 
 def main() -> None:

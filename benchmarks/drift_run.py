@@ -1,16 +1,13 @@
 """One run of reconcile over a crowd that the mirror holds, but for some objects of each kind of difference."""
 
-import json
 import tempfile
-import urllib.request
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from benchmarks import fresh
 from benchmarks.crowd import CADENCE, CADENCES, ROW, body_of, cadence, id_of, number_of
-from benchmarks.crowd_server import COUNTS
+from benchmarks.crowd_server import counts
 from benchmarks.ports import FileJournal, NoQueue, stripe_api
 from benchmarks.seed import SCOPE, stored
 from billing_mirror.adapters.clock import SystemClock
@@ -41,7 +38,7 @@ def main() -> None:
         world = World(SystemClock(), mirror, stripe_api(given["api_base"]), NoQueue())
         watch = Watch(world, FileJournal(Path(folder) / "journal"), Schedule(), owner="benchmark")
         run, found = loop.run(_run(watch))
-    told = _told(given["api_base"])
+    told: dict[str, int] = counts(given["api_base"])["gets"]
     fresh.tell(
         status=run.status,
         reason=run.reason,
@@ -95,13 +92,6 @@ def _judged(numbers: set[int], kind: Difference, found: Iterable[Drift]) -> tupl
     told = Counter(number_of(one.id) for one in found if one.difference is kind)
     ended = {number_of(one.id) for one in found if one.difference is kind and one.resolution is Resolution.REPAIRED}
     return len(numbers & ended), sum(told.values()) - len(numbers & told.keys())
-
-
-def _told(api_base: str) -> dict[str, int]:
-    """Fetches by id, as Stripe's side has counted them."""
-    with urllib.request.urlopen(f"{api_base}{COUNTS}", timeout=10) as answer:  # noqa: S310
-        told: dict[str, Any] = json.load(answer)["gets"]
-    return {identifier: int(count) for identifier, count in told.items()}
 
 
 def _is_wrong(mirror: MemoryMirror, number: int, objects: int) -> bool:
