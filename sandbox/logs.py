@@ -11,10 +11,17 @@ from mypy_boto3_logs import CloudWatchLogsClient
 def lines(logs: CloudWatchLogsClient) -> Iterator[str]:
     """Every line of every log group."""
     for group in logs.describe_log_groups()["logGroups"]:
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
-        for page in pages:
-            for event in page["events"]:
-                yield event["message"]
+        yield from _lines_of(group["logGroupName"], logs)
+
+
+def _lines_of(group: str, logs: CloudWatchLogsClient) -> Iterator[str]:
+    """From one time to the next: the emulator answers with the first ten thousand, and never says how to go on."""
+    since = known = 0
+    while events := logs.filter_log_events(logGroupName=group, startTime=since)["events"][known:]:
+        yield from (event["message"] for event in events)
+        last = events[-1]["timestamp"]
+        known = sum(event["timestamp"] == last for event in events) + (known if last == since else 0)
+        since = last
 
 
 def records(logs: CloudWatchLogsClient) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Iterator
 
 from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
@@ -68,6 +69,24 @@ class Observer:
     def requests(self) -> int:
         """Requests that the functions have made at Stripe."""
         return int(self.stripe.requests()["total"])
+
+    def messages(self, *, delayed: bool = True) -> int:
+        """Messages that have not ended: they wait, or are worked on, or were ``delayed`` when they were sent."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.endpoints.queue_url, AttributeNames=["All"])
+        if delayed:
+            names.append("ApproximateNumberOfMessagesDelayed")
+        return sum(int(count) for name, count in answer["Attributes"].items() if name in names)
+
+    def quarantined(self) -> Iterator[str]:
+        """The reasons of what is in quarantine; it stays there."""
+        url = self.endpoints.quarantine_url
+        while messages := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for message in messages:
+                attributes = message.get("MessageAttributes", {})
+                yield attributes["reason"]["StringValue"] if "reason" in attributes else "received too often"
 
     def lags(self, since: float = 0.0, until: float = math.inf) -> list[float]:
         """Milliseconds from an event's creation to the write that shows it, as the function measured them.

@@ -127,6 +127,10 @@ class StandIn:
         found: list[Body] = self._call("GET", "events")["events"]
         return found
 
+    def counts(self) -> Body:
+        """`events`: how many there are; `faults`: how often each has struck since the start."""
+        return self._call("GET", "counts")
+
     def requests(self) -> Body:
         """`total`, `by_endpoint` and `by_status` of the API calls so far."""
         return self._call("GET", "requests")

@@ -97,6 +97,12 @@ def _events(backend: Backend, _: Body) -> Body:
     }
 
 
+def _counts(backend: Backend, _: Body) -> Body:
+    """How much has happened, without saying what."""
+    events = sum(len(account.events) for account in backend.accounts.values())
+    return {"events": events, "faults": dict(backend.faults.struck)}
+
+
 def _deliveries(backend: Backend, _: Body) -> Body:
     return backend.deliveries.report()
 
@@ -127,6 +133,7 @@ CALLS: Mapping[tuple[str, str], Callable[[Backend, Body], Body]] = {
     ("GET", "events"): _events,
     ("GET", "requests"): _requests,
     ("DELETE", "requests"): _reset_requests,
+    ("GET", "counts"): _counts,
     ("GET", "deliveries"): _deliveries,
     ("DELETE", "deliveries"): _forget_deliveries,
 }

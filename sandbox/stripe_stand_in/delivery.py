@@ -26,7 +26,8 @@ FIRST_WAIT = 0.2
 LONGEST_HOLD = 0.5
 """Seconds after which events held back for reordering are sent even if too few came."""
 TIMEOUT = 30
-
+LOST = "lost"
+"""The outcome of an attempt that succeeded, of which Stripe does not hear."""
 
 PAYLOADS = ("thin", "snapshot", "both")
 
@@ -47,6 +48,8 @@ class Delivery:
     """The event's, or its snapshot's."""
     payload: str
     destination: Destination
+    faults: list[str] = field(default_factory=list)
+    """What went wrong on its way, by the names of the settings."""
     outcomes: list[int | str] = field(default_factory=list)
     """Status code of each attempt, or the name of the error."""
     state: str = "pending"
@@ -77,7 +80,9 @@ class Deliveries:
         duplicate = self.faults.delivery_fault("duplicate", event.type)
         delay = self.faults.delivery_fault("delay", event.type)
         reorder = self.faults.delivery_fault("reorder", event.type)
+        struck = {"duplicate": duplicate, "delay": delay, "reorder": reorder}
         for delivery in self._make(event, copies=duplicate.copies if duplicate else 1):
+            delivery.faults += [name for name, fault in struck.items() if fault]
             if reorder:
                 self._hold(delivery, reorder.window)
             else:
@@ -110,6 +115,7 @@ class Deliveries:
                         "url": delivery.destination.url,
                         "state": delivery.state,
                         "attempts": list(delivery.outcomes),
+                        "faults": list(delivery.faults),
                     }
                     for delivery in self.all
                 ],
@@ -201,10 +207,14 @@ class Deliveries:
 
     def _attempt(self, delivery: Delivery) -> None:
         outcome = post(delivery.destination, delivery.payload)
+        is_success = isinstance(outcome, int) and 200 <= outcome < 300
         with self._lock:
+            if is_success and self.faults.delivery_fault("lost_answer", delivery.event.type):
+                outcome, is_success = LOST, False
+                delivery.faults.append("lost_answer")
             delivery.outcomes.append(outcome)
             tries = len(delivery.outcomes)
-            if isinstance(outcome, int) and 200 <= outcome < 300:
+            if is_success:
                 self._end(delivery, "delivered")
             elif tries >= self.faults.settings["delivery_tries"]:
                 self._end(delivery, "failed")

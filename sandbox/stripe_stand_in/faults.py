@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ DEFAULTS: Mapping[str, Any] = {
     "duplicate": None,
     "delay": None,
     "reorder": None,
+    "lost_answer": None,
     "delivery_tries": 10,
     "placeholder_urls": True,
     "null_fields": "null",
@@ -32,7 +33,7 @@ DEFAULTS: Mapping[str, Any] = {
     "event_retention_seconds": 30 * 86400,
 }
 
-DELIVERY_FAULTS = ("drop", "duplicate", "delay", "reorder")
+DELIVERY_FAULTS = ("drop", "duplicate", "delay", "reorder", "lost_answer")
 
 
 @dataclass
@@ -84,6 +85,8 @@ class DeliveryFault:
 class ApiFault:
     """One way in which calls of the API fail."""
 
+    kind: str
+    """What it is counted as, such as `429` or `reset`."""
     chance: Chance
     pattern: re.Pattern[str]
     status: int | None
@@ -107,6 +110,7 @@ class ApiFault:
         headers |= {} if retry_after is None else {"Retry-After": str(retry_after)}
         headers |= {} if should_retry is None else {"Stripe-Should-Retry": str(should_retry).lower()}
         return cls(
+            kind=_kind(setting),
             chance=Chance.of(setting),
             pattern=re.compile(setting.get("path_regex") or prefix),
             status=None if status is None else int(str(status).removesuffix("html")),
@@ -126,6 +130,11 @@ class ApiFault:
         return ApiError(self.status, message, code=self.code or code, kind=kind, headers=self.headers)
 
 
+def _kind(setting: Body) -> str:
+    waits = [f"{name} {setting[name]:g} s" for name in ("slow", "drip") if setting.get(name)]
+    return ", ".join([str(setting[name]) for name in ("status", "body") if setting.get(name)] + waits)
+
+
 ERRORS: Mapping[int, tuple[str, str, str]] = {
     401: ("unauthenticated", "", "Invalid API Key provided."),
     403: ("forbidden", "", "The provided key does not have the required permissions for this endpoint."),
@@ -137,6 +146,8 @@ ERRORS: Mapping[int, tuple[str, str, str]] = {
 
 class Faults:
     def __init__(self) -> None:
+        self.struck: Counter[str] = Counter()
+        """How often each fault has struck; it outlives the settings."""
         self.clear()
 
     def clear(self) -> None:
@@ -161,12 +172,18 @@ class Faults:
 
     def delivery_fault(self, name: str, event_type: str) -> DeliveryFault | None:
         fault = self.delivery[name]
-        return fault if fault and fault.hits(event_type, self.rng) else None
+        if fault is None or not fault.hits(event_type, self.rng):
+            return None
+        self.struck[name] += 1
+        return fault
 
     def api_fault(self, target: str) -> ApiFault | None:
         """The first fault listed that matches the path and strikes."""
         matching = (fault for fault in self.api if fault.pattern.match(target))
-        return next((fault for fault in matching if fault.chance.strikes(self.rng)), None)
+        striking = next((fault for fault in matching if fault.chance.strikes(self.rng)), None)
+        if striking is not None:
+            self.struck[striking.kind] += 1
+        return striking
 
     def stale(self, name: str, path: str) -> Body | None:
         setting: Body | None = self.settings[name]

@@ -17,6 +17,7 @@ from mypy_boto3_sqs.type_defs import MessageTypeDef
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.sqs import SqsQueue
+from billing_mirror.adapters.tally import Tally
 from billing_mirror.flows.ports import Mirror, Queue
 from sandbox.ministack import MiniStack
 from sandbox.stripe_stand_in import server
@@ -28,7 +29,11 @@ from sandbox.stripe_stand_in.routes import respond
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
+from tests.simulation.aws import UnreliableMirror, UnreliableQueue, WakingQueue
+from tests.simulation.container import IO
+from tests.simulation.faults import Dice
 
+from .accounts import Account, Adapter, Eventful, Key, SimulatedAccount, StandInAccount, in_memory
 from .journey import KEY, Journey
 from .tables import create_table
 
@@ -46,9 +51,20 @@ class Inbox:
     """Pairs of body and reason."""
 
 
-@pytest.fixture(params=["memory", "moto", "emulator"])
+def calm() -> tuple[Dice, IO]:
+    """What the simulation's doubles take, on a day on which nothing goes wrong."""
+    dice = Dice(0, losing=False)
+    dice.calm_down()
+
+    async def io(what: str, seconds: float = 0.0) -> None:  # noqa: ARG001 - part of the protocol
+        await asyncio.sleep(seconds)
+
+    return dice, io
+
+
+@pytest.fixture(params=["memory", "simulation", "moto", "emulator"])
 def engine(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """Where AWS is: nowhere, in this process, or at an address."""
+    """Where AWS is: nowhere, nowhere but for a schedule, in this process, or at an address."""
     if request.param == "emulator":
         emulator: MiniStack = request.getfixturevalue("local_aws")
         yield emulator.endpoint
@@ -56,7 +72,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str | None]:
         request.getfixturevalue("in_process_aws")
         yield None
     else:
-        yield "memory"
+        yield request.param
 
 
 @pytest.fixture
@@ -77,6 +93,8 @@ def table(engine: str | None) -> tuple[DynamoDBClient, str]:
 async def mirror(engine: str | None, request: pytest.FixtureRequest) -> Mirror:
     if engine == "memory":
         return MemoryMirror()
+    if engine == "simulation":
+        return UnreliableMirror(MemoryMirror(), *calm())
     if engine is None:
         _one_thread()
     return DynamoMirror(*request.getfixturevalue("table"))
@@ -118,6 +136,8 @@ def inbox(engine: str | None) -> Inbox:
             lambda: [(one.receipt, one.body) for one in queue.receive()],
             lambda: list(queue.quarantined),
         )
+    if engine == "simulation":
+        return _simulated_inbox()
     client = boto3.client("sqs", endpoint_url=engine, config=QUICK)
     number = next(_numbers)
     urls = [client.create_queue(QueueName=f"{name}-{number}")["QueueUrl"] for name in ("queue", "quarantine")]
@@ -125,6 +145,16 @@ def inbox(engine: str | None) -> Inbox:
         SqsQueue(client, *urls),
         lambda: [(receipt, body) for receipt, body, _ in _received(client, urls[0])],
         lambda: [(body, reason) for _, body, reason in _received(client, urls[1])],
+    )
+
+
+def _simulated_inbox() -> Inbox:
+    queue = WakingQueue(ManualClock())
+    shaken = UnreliableQueue(queue, *calm())
+    return Inbox(
+        shaken,
+        lambda: [(one.receipt, one.body) for one in shaken.receive(10)],
+        lambda: list(queue.quarantined),
     )
 
 
@@ -136,3 +166,28 @@ def _received(client: SQSClient, url: str) -> list[tuple[str, str, str]]:
 def _reason(message: MessageTypeDef) -> str:
     attributes = message.get("MessageAttributes", {})
     return attributes["reason"].get("StringValue", "") if "reason" in attributes else ""
+
+
+@pytest.fixture
+def adapter() -> Iterator[Adapter]:
+    with server.running(Backend([KEY])) as listening:
+        yield Adapter(StandIn(listening.api_base), Key(), Tally())
+
+
+@pytest.fixture(params=["memory", "simulation", "adapter"])
+def account(request: pytest.FixtureRequest) -> Account:
+    if request.param == "memory":
+        return in_memory()
+    there = _eventful(request)
+    return Account(there.stripe, there.customer, there.many)
+
+
+@pytest.fixture(params=["simulation", "adapter"])
+def eventful(request: pytest.FixtureRequest) -> Eventful:
+    return _eventful(request)
+
+
+def _eventful(request: pytest.FixtureRequest) -> SimulatedAccount | StandInAccount:
+    if request.param == "simulation":
+        return SimulatedAccount(*calm())
+    return StandInAccount(request.getfixturevalue("adapter"))

@@ -1,116 +1,21 @@
-"""What the flows may count on of Stripe: on the double, and on the adapter in front of the stand-in."""
+"""What the flows may count on of Stripe: on the doubles, and on the adapter in front of the stand-in."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.stripe_api import StripeApi
-from billing_mirror.adapters.tally import Tally
 from billing_mirror.core import catalog
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import BadSetting, Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.pace import Pace
 from billing_mirror.core.paging import PAGE_SIZE, first_page
 from billing_mirror.flows.observe import walk
-from billing_mirror.flows.ports import Answer, Stripe
-from sandbox.stripe_stand_in.backend import Backend
-from sandbox.stripe_stand_in.client import StandIn
-from sandbox.stripe_stand_in.server import running
 from tests.doubles.clock import ManualClock
-from tests.doubles.stripe import MemoryStripe
 
-KEY = "sk_test_standin"
-PREVIEW = "2026-10-14.preview"
-SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"
-LISTS = {"v2.billing.rate_card": "/v2/billing/rate_cards", "customer": "/v1/customers"}
-NAMES = {"v2.billing.rate_card": "display_name", "customer": "name"}
-
-
-@dataclass(frozen=True)
-class Account:
-    """A Stripe under test, and how to put a customer, and some objects of a type, into it."""
-
-    stripe: Stripe
-    customer: Callable[[str], str]
-    many: Callable[[str, int], list[str]]
-
-
-@dataclass
-class Key:
-    """Implements ``adapters.stripe_api.StripeKey``."""
-
-    text: str = KEY
-    stored: str = KEY
-
-    def current(self) -> str:
-        return self.text
-
-    def refreshed(self) -> str:
-        self.text = self.stored
-        return self.text
-
-
-@dataclass
-class Adapter:
-    """The adapter and what it is made of."""
-
-    stand_in: StandIn
-    key: Key
-    tally: Tally
-    rate: float = 10_000.0
-
-    def api(self) -> StripeApi:
-        return StripeApi(
-            self.key,
-            api_base=self.stand_in.api_base,
-            preview_version=PREVIEW,
-            pace=Pace(self.rate),
-            clock=SystemClock(),
-            tally=self.tally,
-        )
-
-    async def get(self, path: str = SUBSCRIPTIONS, *, api: ApiLine = ApiLine.PREVIEW) -> Answer:
-        return await self.api().get(path, api=api, context=None)
-
-
-@pytest.fixture
-def adapter() -> Iterator[Adapter]:
-    with running(Backend([KEY])) as server:
-        yield Adapter(StandIn(server.api_base), Key(), Tally())
-
-
-@pytest.fixture(params=["memory", "adapter"])
-def account(request: pytest.FixtureRequest) -> Account:
-    if request.param == "memory":
-        return _memory()
-    adapter: Adapter = request.getfixturevalue("adapter")
-    stand_in = adapter.stand_in
-    return Account(
-        adapter.api(),
-        lambda name: str(stand_in.create("customer", {"name": name})["id"]),
-        lambda type_name, count: [
-            str(stand_in.create(type_name, {NAMES[type_name]: f"Number {n}"})["id"]) for n in range(count)
-        ],
-    )
-
-
-def _memory() -> Account:
-    double = MemoryStripe()
-
-    def customer(name: str) -> str:
-        double.objects["/v1/customers/cus_1"] = {"id": "cus_1", "object": "customer", "name": name}
-        return "cus_1"
-
-    def many(type_name: str, count: int) -> list[str]:
-        made: list[JsonObject] = [{"id": f"x_{n}", "object": type_name} for n in range(count)]
-        double.lists[LISTS[type_name]] = made
-        return [str(one["id"]) for one in made]
-
-    return Account(double, customer, many)
+from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
 
 
 async def test_an_object_is_answered_as_it_is(account: Account) -> None:
@@ -249,9 +154,8 @@ async def test_an_unknown_path_is_no_object_that_is_gone(adapter: Adapter) -> No
 
 
 async def test_an_unreachable_stripe_is_for_later(adapter: Adapter) -> None:
-    nobody = replace(adapter, stand_in=StandIn("http://127.0.0.1:9"))
     with pytest.raises(Retryable, match="cannot be reached"):
-        await nobody.get()
+        await adapter.at("http://127.0.0.1:9").get()
 
 
 async def test_requests_keep_to_the_pace(adapter: Adapter) -> None:

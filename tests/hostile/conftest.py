@@ -8,6 +8,7 @@ from tests.functions.conftest import at_stripe as at_stripe
 from tests.functions.conftest import cloud as cloud
 from tests.functions.conftest import load as load
 
+from .canaries import Lines
 from .gate import Gate
 
 
@@ -16,3 +17,8 @@ def gate() -> Iterator[Gate]:
     made = Gate()
     yield made
     made.close()
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Lines:
+    return Lines(caplog)

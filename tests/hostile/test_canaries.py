@@ -1,65 +1,27 @@
 """What is secret or a person's is in no line that ingest or process writes, whatever goes wrong."""
 
 import base64
-import io
 import json
 import time
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from types import ModuleType
 from typing import Any
 
 import pytest
 import stripe
 
-from billing_mirror.core.body import Json
 from billing_mirror.core.errors import Retryable
 from sandbox.stripe_stand_in.client import StandIn
 from tests.doubles.samples import snapshot, subscription_event
-from tests.functions.conftest import Cloud, Context, Load
+from tests.functions.conftest import Cloud, Load
 
+from .canaries import ANSWERS, FAULTS, PERSON, Lines, gossip
 from .gate import CANARY, Event, request
 
 SECRET = f"whsec_{CANARY}"
-PERSON: dict[str, Json] = {"name": f"Ann {CANARY}", "email": f"ann.{CANARY}@example.com", "description": CANARY}
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 TOLD = subscription_event(note=CANARY, data=PERSON)
 SHOWN = snapshot("customer.updated", {"id": "cus_1", "object": "customer", **PERSON})
-
-
-class Lines:
-    """All that was written since the last time, on whichever way."""
-
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
-        self._output = io.StringIO()
-        self._caplog = caplog
-
-    def load(self, load: Load, name: str) -> ModuleType:
-        """A function: it keeps to the output that it began with."""
-        with redirect_stdout(self._output), redirect_stderr(self._output):
-            return load(name)
-
-    def call(self, function: ModuleType, event: Event) -> dict[str, Any]:
-        with redirect_stdout(self._output), redirect_stderr(self._output):
-            answer: dict[str, Any] = function.lambda_handler(event, Context())
-            return answer
-
-    def require_discreet(self, word: str) -> None:
-        """``word`` proves that what was to be looked at has happened."""
-        written = self._output.getvalue()
-        said = written + self._caplog.text
-        self._output.seek(0)
-        self._output.truncate()
-        self._caplog.clear()
-        lines = [json.loads(line) for line in written.splitlines()]
-        assert [line for line in lines if "message" in line], "the function's own line is among them"
-        assert word in said
-        assert CANARY not in said
-
-
-@pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Lines:
-    return Lines(caplog)
 
 
 @pytest.fixture
@@ -161,8 +123,8 @@ def process(lines: Lines, cloud: Cloud, at_stripe: StandIn, load: Load) -> Proce
     return Processed(lines, load)
 
 
-def about_customer(identifier: str) -> str:
-    return snapshot("customer.updated", {"id": identifier, "object": "customer", **PERSON})
+def about_customer(identifier: str, word: str = "updated") -> str:
+    return snapshot(f"customer.{word}", {"id": identifier, "object": "customer", **PERSON})
 
 
 UNREADABLE = {
@@ -194,12 +156,6 @@ def test_a_message_that_cannot_be_worked_on_leaves_nothing_of_it_in_the_log(proc
         lines.require_discreet(word)
 
 
-FAULTS: tuple[Event, ...] = (
-    *({"status": status} for status in (400, 401, 403, 404, 409, 429, 500, "503html")),
-    *({"body": kind} for kind in ("truncated", "cut_json", "garbled", "foreign", "reset")),
-)
-
-
 def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
     process: Processed, lines: Lines, at_stripe: StandIn
 ) -> None:
@@ -210,13 +166,23 @@ def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
         lines.require_discreet('"outcome":')
 
 
+@pytest.mark.usefixtures("at_stripe")
+def test_what_stripe_says_in_an_error_is_not_passed_on(lines: Lines, cloud: Cloud, load: Load) -> None:
+    with gossip() as talker:
+        cloud.environment["STRIPE_API_BASE"] = talker.address
+        process = Processed(lines, load)
+        for talker.status, talker.text in ANSWERS:
+            process(about_customer("cus_1"))
+            lines.require_discreet('"outcome":')
+
+
 def test_a_customer_that_is_stored_and_gone_again_is_named_nowhere(
     process: Processed, lines: Lines, at_stripe: StandIn
 ) -> None:
     made = at_stripe.create("customer", PERSON)["id"]
     assert process(about_customer(made))
     at_stripe.remove(made)
-    assert process(about_customer(made), receives=2)
+    assert process(about_customer(made, "deleted"))
     lines.require_discreet("removed")
 
 

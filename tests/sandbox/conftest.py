@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -87,8 +88,13 @@ def eventually(look: Callable[[], T], patience: float = PATIENCE) -> T:
 
 
 @pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as endpoints:
+def sandbox_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sandbox")
+
+
+@pytest.fixture(scope="session")
+def deployed(sandbox_directory: Path) -> Iterator[Bundle]:
+    with running_sandbox(sandbox_directory) as endpoints:
         yield Bundle(endpoints)
 
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from .schedule import Result, Schedule
+from .scene import Result
+from .schedule import Schedule
 
 REPORT = Path("build/simulation.json")
 MOST_SHOWN = 3

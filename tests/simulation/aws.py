@@ -1,9 +1,11 @@
 """The queue and the table, as a container sees them: sometimes they refuse, or do not say what they did."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from billing_mirror.core.body import JsonObject
@@ -14,32 +16,68 @@ from billing_mirror.core.subject import Scope, Subject
 from billing_mirror.flows.batch import Received
 from billing_mirror.flows.ports import Clock
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.queue import MemoryQueue
+from tests.doubles.queue import MemoryQueue, Waiting
 
 from .container import IO
-from .faults import Dice, Fault
+from .faults import Dice, Fault, Followed
 
 T = TypeVar("T")
 
+LIFETIME = 14 * 86400.0
+"""Seconds for which a message may be tried again; then it is put into quarantine."""
+SLOWEST_TABLE = 10.0
+
 
 class WakingQueue(MemoryQueue):
-    """The double, and somebody who waits for messages."""
+    """The double, and those who wait for messages: as many of them wake as there may be messages for."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self.arrival = asyncio.Event()
+        self.lifetime = LIFETIME
+        self.at_work: Counter[str] = Counter()
+        """The ids of the messages that somebody works on."""
+        self._sleepers: list[asyncio.Future[None]] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._nobodys = copy_context()
 
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         await super().send(body, group=group, delay=delay)
-        self.arrival.set()
+        self.set_alarm()
+
+    async def postpone(self, receipt: str, seconds: int) -> None:
+        await super().postpone(receipt, seconds)
+        self.set_alarm()
 
     async def wait(self) -> None:
-        """Until a message may be received."""
-        self.arrival.clear()
-        soonest = min((message.visible_at for message in self.waiting), default=None)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(None if soonest is None else max(0.0, soonest - self.clock.now())):
-                await self.arrival.wait()
+        """Until there may be a message to be received."""
+        sleeper = asyncio.get_running_loop().create_future()
+        self._sleepers.append(sleeper)
+        self.set_alarm()
+        await sleeper
+
+    def outlived(self) -> list[Waiting]:
+        """Moves messages that are too old into quarantine, and tells which."""
+        oldest = self.clock.now() - self.lifetime
+        old = [message for message in self.waiting if message.sent_at < oldest]
+        for message in old:
+            self.waiting.remove(message)
+            self.quarantined.append((message.body, "received too often"))
+        return old
+
+    def set_alarm(self) -> None:
+        """Somebody wakes when the next message can be seen, on whatever machine this is said."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._sleepers and self.waiting:
+            left = min(message.visible_at for message in self.waiting) - self.clock.now()
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(max(0.0, left), self._wake, context=self._nobodys)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        if self._sleepers:
+            self._sleepers.pop(0).set_result(None)
 
 
 class UnreliableMirror:
@@ -51,19 +89,19 @@ class UnreliableMirror:
         self._io = io
 
     async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
-        return await self._read("heads", lambda: self._mirror.heads(subjects))
+        return await self._batch("heads", lambda: self._mirror.heads(subjects))
 
     async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
-        return await self._read("claims", lambda: self._mirror.claims(subjects))
+        return await self._batch("claims", lambda: self._mirror.claims(subjects))
 
     async def claim(self, subject: Subject, now: float) -> int:
         return await self._write(f"claim {subject.key}", lambda: self._mirror.claim(subject, now))
 
     async def put(self, subject: Subject, token: int, item: Item) -> bool:
-        return await self._write(f"put {subject.key} {token}", lambda: self._mirror.put(subject, token, item))
+        return await self._apply(f"put {subject.key} {token}", lambda: self._mirror.put(subject, token, item))
 
     async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
-        return await self._write(f"bury {subject.key} {token}", lambda: self._mirror.bury(subject, token, tombstone))
+        return await self._apply(f"bury {subject.key} {token}", lambda: self._mirror.bury(subject, token, tombstone))
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         await self._io("children")
@@ -87,11 +125,17 @@ class UnreliableMirror:
         await self._write("record", lambda: self._mirror.record(scope, name, at, entry))
 
     async def _read(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
-        await self._io(what)
+        await self._io(what, self._pause())
         if self._dice.strikes(Fault.TABLE_THROTTLED):
             raise Retryable("DynamoDB is busy")
         result = await act()
-        await self._io(f"{what}: done")
+        await self._io(f"{what}: done", self._pause())
+        return result
+
+    async def _batch(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
+        result = await self._read(what, act)
+        if self._dice.strikes(Fault.KEYS_UNPROCESSED):
+            raise Retryable("DynamoDB leaves keys unprocessed")
         return result
 
     async def _write(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
@@ -99,6 +143,15 @@ class UnreliableMirror:
         if self._dice.strikes(Fault.WRITE_TIMES_OUT):
             raise Retryable("DynamoDB does not answer")
         return result
+
+    async def _apply(self, what: str, act: Callable[[], Awaitable[bool]]) -> bool:
+        applied = await self._write(what, act)
+        if not applied:
+            self._dice.counts[Followed.WRITE_REFUSED] += 1
+        return applied
+
+    def _pause(self) -> float:
+        return self._dice.delay(SLOWEST_TABLE) if self._dice.strikes(Fault.TABLE_SLOW) else 0.0
 
 
 @dataclass
@@ -129,12 +182,27 @@ class UnreliableQueue:
     def receive(self, most: int) -> list[Received]:
         """Some of the visible messages, in any order."""
         self.dice.random.shuffle(self.queue.waiting)
+        expired = self._expired()
         batch = self.queue.receive(most)
+        self._note(batch, expired)
+        received = {one.message_id for one in batch}
         for message in self.queue.waiting:
-            if message.receive_count and self.dice.strikes(Fault.RECEIVED_TWICE):
+            if message.message_id in received and self.dice.strikes(Fault.RECEIVED_TWICE):
                 message.visible_at = 0.0
+        self.queue.set_alarm()
         return batch
 
     def delete(self, receipt: str) -> None:
         if not self.dice.strikes(Fault.DELETE_LOST):
             self.queue.delete(receipt)
+
+    def _expired(self) -> set[str]:
+        """The ids of messages that somebody still works on, but that can be seen again."""
+        now = self.queue.clock.now()
+        return {one.message_id for one in self.queue.waiting if 0.0 < one.visible_at <= now} & self.queue.at_work.keys()
+
+    def _note(self, batch: list[Received], expired: set[str]) -> None:
+        ids = [one.message_id for one in batch]
+        self.dice.counts[Followed.STILL_AT_WORK] += len(expired.intersection(ids))
+        if any(one.sent_at > following.sent_at for one, following in pairwise(batch)):
+            self.dice.counts[Followed.OUT_OF_ORDER] += 1

@@ -1,11 +1,11 @@
 """What happens at Stripe in a schedule, and the events that tell of it."""
 
-from collections.abc import Callable
-from random import Random
+from collections.abc import Callable, Sequence
 
 from billing_mirror.core import times
 from billing_mirror.core.body import Json, JsonObject
 
+from .faults import Dice, Followed
 from .stripe import StripeState, Thing
 
 Tell = Callable[[str, Thing], None]
@@ -13,17 +13,30 @@ Tell = Callable[[str, Thing], None]
 
 
 class Business:
-    """Objects of one account that come, change and go."""
+    """Objects of one account that come, change and go; where it is ``one_sided``, mostly one kind of them."""
 
     def __init__(
-        self, state: StripeState, context: str | None, random: Random, now: Callable[[], float], tell: Tell
+        self,
+        state: StripeState,
+        context: str | None,
+        dice: Dice,
+        now: Callable[[], float],
+        tell: Tell,
+        *,
+        one_sided: bool = False,
     ) -> None:
         self._state = state
         self._context = context
-        self._random = random
+        self._dice = dice
+        self._random = dice.random
         self._now = now
         self._tell = tell
         self._numbers = 0
+        self._kinds = self._drawn(one_sided=one_sided)
+
+    def _drawn(self, *, one_sided: bool) -> Sequence[Callable[[], None]]:
+        kinds = (*[self._subscribe, self._sell, self._update_customer, self._price] * 2, self._sell, self._bill)
+        return [*kinds, *[self._random.choice(kinds)] * 36] if one_sided else kinds
 
     def open(self) -> None:
         """What there is from the beginning: told of like anything else."""
@@ -34,8 +47,7 @@ class Business:
 
     def step(self) -> None:
         """One change, of one of several kinds."""
-        kinds = (self._subscribe, self._subscribe, self._sell, self._bill, self._price, self._update_customer)
-        self._random.choice(kinds)()
+        self._random.choice(self._kinds)()
 
     def _subscribe(self) -> None:
         name = "v2.billing.rate_card_subscription"
@@ -47,7 +59,7 @@ class Business:
             )
             return
         status = self._random.choice(("active", "paused", "canceled"))
-        self._change(thing, {"servicing_status": status})
+        self._revise(thing, {"servicing_status": status})
         for event in self._random.sample(
             ("servicing_paused", "servicing_canceled", "canceled"), self._random.randint(1, 2)
         ):
@@ -57,12 +69,13 @@ class Business:
         """A product whose id somebody chose: it can be deleted and made again."""
         thing = self._thing("/v1/products", "gold")
         if thing is None or thing.now is None:
+            self._dice.counts[Followed.MADE_AGAIN] += thing is not None
             self._make("v1.product", "product", "gold", "/v1/products")
         elif self._random.random() < 0.5:
             self._change(thing, None)
             self._tell("v1.product.deleted", thing)
         else:
-            self._change(thing, {"name": f"Gold {self._number()}"})
+            self._revise(thing, {"name": f"Gold {self._number()}"})
             self._tell("v1.product.updated", thing)
 
     def _bill(self) -> None:
@@ -76,7 +89,7 @@ class Business:
         if thing is None:
             self._make("v1.invoice", "invoice", "in_1", "/v1/invoices", customer="cus_1", lines=lines)
             return
-        self._change(thing, {"lines": lines, "total": self._number()})
+        self._revise(thing, {"lines": lines, "total": self._number()})
         for event in self._random.sample(("updated", "line_item_added", "paid"), self._random.randint(1, 3)):
             self._tell(f"v1.invoice.{event}", thing)
 
@@ -85,7 +98,8 @@ class Business:
         path = "/v2/billing/rate_cards"
         card = self._thing(path, "rcd_1") or self._make("v2.billing.rate_card", "v2.billing.rate_card", "rcd_1", path)
         live = str((card.now or {}).get("live_version", ""))
-        rates = list(self._state.rates.get((self._context, live), []))
+        before = self._state.rates.get((self._context, live), [])
+        rates = [*before]
         if rates and self._random.random() < 0.4:
             gone = self._thing(f"{path}/rcd_1/rates", rates.pop())
             if gone is not None:
@@ -94,6 +108,7 @@ class Business:
             rates.append(self._name("rcdr"))
         version = self._name("rcdv")
         self._state.rates[self._context, version] = rates
+        self._state.rates_before[self._context, version] = before
         for rate in rates:
             if self._thing(f"{path}/rcd_1/rates", rate) is None:
                 fields: dict[str, str] = {"rate_card": "rcd_1", "rate_card_version": version}
@@ -107,7 +122,7 @@ class Business:
     def _update_customer(self) -> None:
         thing = self._thing("/v1/customers", "cus_1")
         if thing is not None:
-            self._change(thing, {"balance": self._number()})
+            self._revise(thing, {"balance": self._number()})
             self._tell("v1.customer.updated", thing)
 
     def _number(self) -> int:
@@ -137,7 +152,16 @@ class Business:
         self._tell(f"{resource}.{event}", thing)
         return thing
 
+    def _revise(self, thing: Thing, fields: JsonObject) -> None:
+        """A change, or the last one taken back, so that the object is as it was before."""
+        last = [body for _, body in thing.states[-2:] if body is not None]
+        if len(last) == 2 and self._random.random() < 0.5:
+            self._dice.counts[Followed.TAKEN_BACK] += 1
+            thing.states.append((self._now(), last[0]))
+        else:
+            self._change(thing, fields)
+
     def _change(self, thing: Thing, fields: JsonObject | None) -> None:
-        before = thing.now
-        after = None if fields is None else {**(before or {}), **fields, "changed": self._number()}
+        self._dice.counts[Followed.DELETED] += fields is None
+        after = None if fields is None else {**(thing.now or {}), **fields, "changed": self._number()}
         thing.states.append((self._now(), after))

@@ -1,19 +1,45 @@
 """A container in which a function runs: it can be killed at any step, and frozen, and its clock may be off."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import Any, Protocol, TypeAlias
 
-from .faults import Dice, Fault
+from .faults import Dice, Fault, Followed
+from .loop import MACHINE, Machine
 
-IO: TypeAlias = Callable[[str], Awaitable[None]]
-"""Said before and after whatever leaves the container, with what it is."""
 Trace: TypeAlias = Callable[[str], None]
 """Is told what happens, where somebody wants to read it."""
 
 EPOCH = 1_700_000_000.0
 MARGIN = 5.0
-LONGEST_FREEZE = 900.0
+FREEZES = (15.0, 60.0, 900.0)
+"""Seconds for which a container is frozen at the most, as often one as the other."""
+
+
+MOMENTS = {
+    ("claim", False): Followed.KILLED_BEFORE_CLAIM,
+    ("claim", True): Followed.KILLED_AFTER_CLAIM,
+    ("got", False): Followed.KILLED_AFTER_FETCH,
+    ("put", True): Followed.KILLED_AFTER_APPLY,
+    ("bury", True): Followed.KILLED_AFTER_APPLY,
+    ("delete", False): Followed.KILLED_BEFORE_DELETE,
+}
+"""How the steps are called at which it matters most when a worker dies: what is done, and whether it is done."""
+
+
+AWAITED = {("claims:", True): "claim", ("claim", True): "change", ("got", False): "apply"}
+"""At which steps somebody may wait for what: with the counters just read, with a claim, and with an answer in hand."""
+DEEDS = {("claim", True): "claim", ("put", True): "apply", ("bury", True): "apply"}
+LONGEST_WAIT = 15.0
+PASSING = 10.0
+"""Seconds that are left to others, at the most, for what follows from what they did."""
+
+
+class IO(Protocol):
+    """Said before and after whatever leaves the container, with what it is, and how many seconds it takes."""
+
+    async def __call__(self, what: str, seconds: float = 0.0) -> None: ...
 
 
 class Container:
@@ -22,46 +48,88 @@ class Container:
     ``kill_at`` is the number of the step at which it is killed, whatever the dice say: for enumerating them.
     """
 
-    def __init__(self, dice: Dice, trace: Trace | None, name: str, kill_at: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        dice: Dice,
+        trace: Trace | None,
+        name: str,
+        kill_at: frozenset[int] = frozenset(),
+        *,
+        skew: float = 0.0,
+    ) -> None:
         self._dice = dice
         self._trace = trace
         self._name = name
         self._kill_at = kill_at
-        self._work: asyncio.Task[object] | None = None
+        self._machine = Machine()
+        self._work: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
         self.steps = 0
-        self.skew = 0.0
-        if dice.strikes(Fault.SKEWED):
-            self.skew = dice.random.uniform(-MARGIN / 2, MARGIN / 2)
-        elif dice.strikes(Fault.SKEWED_BEYOND):
-            self.skew = dice.random.uniform(-600.0, 600.0)
+        self.skew = skew
 
     def now(self) -> float:
-        return EPOCH + asyncio.get_running_loop().time() + self.skew
+        return EPOCH + self._loop.time() + self.skew
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
-    async def run(self, work: Awaitable[object]) -> bool:
-        """Whether the work came to its end; it does not when the container is killed."""
-        self._work = asyncio.ensure_future(work)
+    async def run(self, work: Coroutine[Any, Any, None], *, most: float | None = None) -> bool:
+        """Whether the work came to its end: not when the container is killed, at the latest after ``most`` seconds."""
+        context = copy_context()
+        context.run(MACHINE.set, self._machine)
+        self._work = asyncio.create_task(work, context=context)
+        limit = self._loop.call_later(most, self._die_at_deadline) if most is not None else None
         try:
             await self._work
         except asyncio.CancelledError:
             return False
+        finally:
+            if limit is not None:
+                limit.cancel()
         return True
 
-    async def io(self, what: str) -> None:
+    async def io(self, what: str, seconds: float = 0.0) -> None:
         self.steps += 1
         step = self.steps  # others go on meanwhile
+        self._say(what)
+        if not self._machine.frozen_until and self._is_struck(what):
+            self._freeze()
+        await asyncio.sleep(max(seconds, self._machine.frozen_until - self._loop.time()))
+        moment = what.partition(" ")[0], what.endswith(": done")
+        if moment in DEEDS:
+            self._dice.crossing.done(self, DEEDS[moment])
+        if moment in AWAITED:
+            await self._let_others_pass(AWAITED[moment])
+        if step in self._kill_at or self._dice.strikes(Fault.KILLED):
+            if moment in MOMENTS:
+                self._dice.counts[MOMENTS[moment]] += 1
+            self._die()
+            await asyncio.Event().wait()  # what is killed never goes on
+
+    def _is_struck(self, what: str) -> bool:
+        if what.startswith("claim ") and what.endswith("done") and self._dice.strikes(Fault.FROZEN_WITH_CLAIM):
+            return True
+        return self._dice.strikes(Fault.FROZEN)
+
+    async def _let_others_pass(self, deed: str) -> None:
+        if self._dice.strikes(Fault.OVERTAKEN):
+            self._say(f"waits until another has done it: {deed}")
+            await self._dice.crossing.wait(self, deed, LONGEST_WAIT)
+            await asyncio.sleep(self._dice.delay(PASSING))
+
+    def _freeze(self) -> None:
+        self._machine.frozen_until = self._loop.time() + self._dice.delay(self._dice.random.choice(FREEZES))
+        self._say(f"is frozen until {self._machine.frozen_until:.3f}")
+
+    def _die_at_deadline(self) -> None:
+        self._dice.counts[Followed.KILLED_AT_DEADLINE] += 1
+        self._die()
+
+    def _die(self) -> None:
+        self._say("is killed")
+        if self._work is not None:
+            self._work.cancel()
+
+    def _say(self, what: str) -> None:
         if self._trace:
             self._trace(f"{self._name}: {what}")
-        if self._dice.strikes(Fault.FROZEN):
-            await asyncio.sleep(self._dice.seconds(LONGEST_FREEZE))
-        else:
-            await asyncio.sleep(0)
-        if step in self._kill_at or self._dice.strikes(Fault.KILLED):
-            if self._trace:
-                self._trace(f"{self._name}: is killed")
-            if self._work is not None:
-                self._work.cancel()
-            await asyncio.Event().wait()  # what is killed never goes on

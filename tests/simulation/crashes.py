@@ -1,23 +1,35 @@
-"""One story, told again and again: each time the worker is killed somewhere else.
+"""One story, told again and again: each time the worker is killed somewhere else. ``make crashes`` tells all of them.
 
 It is killed before or after one I/O call, starts again, and is perhaps killed a second time. Nothing else goes wrong.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import sys
+import time
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from itertools import islice
+from multiprocessing import Pool
+from pathlib import Path
 from random import Random
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
 
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.subject import Scope, key
 from billing_mirror.flows.batch import Desk, Ended
+from billing_mirror.flows.due import due
 from billing_mirror.flows.one_subject import World
+from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.refresh import refresh
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
-from .container import MARGIN, Container
+from .container import MARGIN, Container, Trace
 from .faults import Dice
 from .loop import SimulatedLoop
 from .stripe import SimulatedStripe, StripeState, Thing
@@ -27,19 +39,26 @@ VERSIONS = f"{CARDS}/rcd_1/versions"
 RATES = f"{CARDS}/rcd_1/rates"
 SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"
 CADENCES = "/v2/billing/cadences"
+PRODUCTS = "/v1/products"
 TYPE = "v2.billing."
+PASSES = tuple(TYPES[name] for name in ("product", f"{TYPE}rate_card_rate", f"{TYPE}rate_card_subscription"))
+REPORT = Path("build/crashes.json")
 
 
 class Crashing:
     """The story: a subscription, a rate card with two rates, a version that lacks one, a product that is deleted.
 
+    Then what no event tells of: a product that is made, another that is deleted, a subscription and a rate that are
+    changed. Reconcile has to find it, and its worker is killed like any other.
+
     ``kill_at`` are numbers of steps, the first counted from the beginning, the next from the crash before it.
     """
 
-    def __init__(self, kill_at: Sequence[int] = ()) -> None:
+    def __init__(self, kill_at: Sequence[int] = (), trace: Trace | None = None) -> None:
         self._kill_at = kill_at
+        self._trace = trace
         self._dice = Dice(0, losing=False)
-        self._dice.calm = True
+        self._dice.calm_down()
         self._loop = SimulatedLoop(Random(0))  # type: ignore[abstract]
         self.state = StripeState()
         self.mirror = MemoryMirror()
@@ -55,7 +74,8 @@ class Crashing:
     async def _story(self) -> None:
         self._clock = self._container()
         self._queue = WakingQueue(self._clock)
-        await self._make("v1.product", "product", "/v1/products", "gold")
+        await self._make("v1.product", "product", PRODUCTS, "gold")
+        await self._make("v1.product", "product", PRODUCTS, "silver")
         await self._make(f"{TYPE}cadence", f"{TYPE}cadence", CADENCES, "bc_1", payer={"customer": "cus_1"})
         await self._make(f"{TYPE}rate_card", f"{TYPE}rate_card", CARDS, "rcd_1", live_version="rcdv_1")
         for rate in ("rcdr_1", "rcdr_2"):
@@ -69,9 +89,15 @@ class Crashing:
         await self._change(f"{RATES}/rcdr_2", None)  # of which no event tells
         await self._change(f"{CARDS}/rcd_1", {"live_version": "rcdv_2"})
         await self._version("rcdv_2", "rcdr_1")
-        await self._change("/v1/products/gold", None, "v1.product.deleted")
+        await self._change(f"{PRODUCTS}/gold", None, "v1.product.deleted")
         canceled: JsonObject = {"servicing_status": "canceled"}
         await self._change(f"{SUBSCRIPTIONS}/rcds_1", canceled, f"{TYPE}rate_card_subscription.servicing_canceled")
+        await self._work()
+        await self._make("", "product", PRODUCTS, "bronze")
+        await self._change(f"{PRODUCTS}/silver", None)
+        await self._change(f"{SUBSCRIPTIONS}/rcds_1", {"metadata": {"plan": "gold"}})
+        await self._change(f"{RATES}/rcdr_1", {"unit_amount": "2"})
+        await self._reconcile()
         await self._work()
 
     async def _version(self, identifier: str, *rates: str) -> None:
@@ -83,7 +109,7 @@ class Crashing:
         path = f"{list_path}/{identifier}"
         self.state.things[None, path] = Thing(path, None, list_path)
         body = {"id": identifier, "object": name, "created": 1_600_000_000, "livemode": False, **fields}
-        await self._change(path, body, f"{resource}.created")  # type: ignore[arg-type]
+        await self._change(path, body, f"{resource}.created" if resource else "")  # type: ignore[arg-type]
 
     async def _change(self, path: str, fields: JsonObject | None, told: str = "") -> None:
         thing = self.state.things[None, path]
@@ -93,7 +119,7 @@ class Crashing:
             text = event(told, thing.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}")
             await self._queue.send(text, group="test")
 
-    # ---- the worker
+    # ---- the workers
 
     async def _work(self) -> None:
         """Until the queue is empty; a worker that is killed is followed by the next."""
@@ -110,10 +136,26 @@ class Crashing:
                 ended += await refresh(batch, Desk(self._world(container), MARGIN), deadline=container.now() + 50.0)  # noqa: B023
                 await self._acknowledge(container, ended)
 
-            if await container.run(work()):
-                self.steps += container.steps
-            else:
-                self.crashes, self.steps = self.crashes + 1, 0
+            await self._ends(container, work())
+
+    async def _reconcile(self) -> None:
+        """A tick each hour, until one comes to its end."""
+        ended = False
+        while not ended:
+            await asyncio.sleep(3600.0)
+            container = self._container()
+            ended = await self._ends(container, self._pass(self._world(container), container.now() + 600.0))
+
+    async def _pass(self, world: World, deadline: float) -> None:
+        for row in await due(PASSES, world):
+            await reconcile(row, world, deadline=deadline)
+
+    async def _ends(self, container: Container, work: Coroutine[object, object, None]) -> bool:
+        """Whether the work comes to its end; else it was killed."""
+        ended = await container.run(work)
+        self.steps = self.steps + container.steps if ended else 0
+        self.crashes += not ended
+        return ended
 
     async def _acknowledge(self, container: Container, ended: Iterable[Ended]) -> None:
         """Lambda deletes what is done in one request: before it, and after it, is a step as well."""
@@ -125,7 +167,7 @@ class Crashing:
 
     def _container(self) -> Container:
         following = self._kill_at[self.crashes : self.crashes + 1]
-        return Container(self._dice, None, "worker", frozenset(step - self.steps for step in following))
+        return Container(self._dice, self._trace, "worker", frozenset(step - self.steps for step in following))
 
     def _world(self, container: Container) -> World:
         return World(
@@ -151,9 +193,9 @@ def once() -> Iterator[tuple[int, ...]]:
     return ((step,) for step in range(1, _steps() + 1))
 
 
-def twice(most: int | None = None) -> Iterator[tuple[int, ...]]:
-    """Each pair of steps, the second one in what follows the first crash; of these ``most``, or all."""
-    for (first,) in once():
+def twice(most: int | None = None, every: int = 1) -> Iterator[tuple[int, ...]]:
+    """Each pair of steps, the second one in what follows the first crash: of these ``most``, or all."""
+    for (first,) in islice(once(), None, None, every):
         left = _steps(first)
         yield from ((first, second) for second in range(1, 1 + (left if most is None else min(left, most))))
 
@@ -162,3 +204,38 @@ def _steps(*kill_at: int) -> int:
     told = Crashing(kill_at)
     told.run()
     return told.steps
+
+
+def recovers(point: tuple[int, ...]) -> bool:
+    """Whether the mirror ends equal to Stripe, and the worker was killed as often as was said."""
+    told = Crashing(point)
+    return told.run() == [] and told.crashes == len(point)
+
+
+def main() -> int:
+    console = Console()
+    started = time.monotonic()
+    points = {"at one step": [*once()], "at a step, and at one after it": [*twice()]}
+    table = Table("killed", "stories", "recovered", title=f"Crashes at each of {len(points['at one step'])} steps")
+    report: dict[str, object] = {}
+    lost: list[tuple[int, ...]] = []
+    with Pool() as pool:
+        for name, given in points.items():
+            ends = pool.imap(recovers, given, chunksize=100)
+            shown = track(zip(given, ends, strict=True), "Stories", total=len(given), console=console)
+            failed = [point for point, recovered in shown if not recovered]
+            table.add_row(name, f"{len(given):,}", f"{len(given) - len(failed):,}")
+            report[name] = {"stories": len(given), "recovered": len(given) - len(failed)}
+            lost += failed
+    seconds = round(time.monotonic() - started, 1)
+    console.print(table)
+    console.print(
+        f"In {seconds:.0f} s.", *(f"Not recovered: Crashing({point}, print).run()" for point in lost[:5]), sep="\n"
+    )
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps({**report, "lost": lost, "seconds": seconds}, indent=2))
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,7 @@ BATCH = "billing_mirror/flows/batch.py"
 KNOWN = "billing_mirror/core/known.py"
 SUBJECT = "billing_mirror/core/subject.py"
 DRIFT = "billing_mirror/core/drift.py"
+PACE = "billing_mirror/core/pace.py"
 TABLE = "tests/doubles/mirror.py"
 
 
@@ -64,9 +65,8 @@ ORDER = (
     defect(
         "the version is the event's time, in seconds",
         REFRESH,
-        "    if observation.live is None and _may_appear_yet(",
-        "    token = int(max(_happened_at(task) for task in tasks))\n"
-        "    if observation.live is None and _may_appear_yet(",
+        "    if observation.live is None and (",
+        "    token = int(max(_happened_at(task) for task in tasks))\n    if observation.live is None and (",
     ),
     defect(
         "a claim that is on its way is used by a second fetch",
@@ -118,12 +118,14 @@ WRITE = (
     ),
 )
 
+MAY_BE_THERE = "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG"
+
 NOT_SHOWN = (
     defect(
         "any 404 is a deletion at once",
         REFRESH,
-        "    if observation.live is None and _may_appear_yet(",
-        "    if False and _may_appear_yet(",
+        "    if observation.live is None and (",
+        "    if False and (",
     ),
     defect(
         "only a creation is waited for",
@@ -132,21 +134,28 @@ NOT_SHOWN = (
         "    return made",
     ),
     defect(
-        "a tombstone absorbs news of any kind",
+        "what was just made is gone where a list of others lacks it",
+        REFRESH,
+        "        or await _was_just_made(subject, tasks, observation.fetched_at, desk.world)\n",
+        "",
+    ),
+    defect(
+        "a tombstone that reconcile has made of what it saw on a list absorbs news of any kind",
         REFRESH,
         "    if head is not None and head.deleted and not all(",
         "    if False and not all(",
+        Edit(RECONCILE, MAY_BE_THERE, "    return abs(now - made) < READ_LAG"),
     ),
     defect(
         "reconcile buries what it has just seen on a list",
         RECONCILE,
-        "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG",
+        MAY_BE_THERE,
         "    return abs(now - made) < READ_LAG",
     ),
     defect(
         "reconcile buries what was just made",
         RECONCILE,
-        "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG",
+        MAY_BE_THERE,
         "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST)",
     ),
     defect(
@@ -386,4 +395,13 @@ RECONCILES = (
     ),
 )
 
-DEFECTS = (*ORDER, *WRITE, *NOT_SHOWN, *ABSORB, *MESSAGES, *WHOSE, *BODIES, *RECONCILES)
+BUDGETS = (
+    defect(
+        "requests that were not sent are saved up",
+        PACE,
+        "        self._next_start = now + self._interval *",
+        "        self._next_start += self._interval *",
+    ),
+)
+
+DEFECTS = (*ORDER, *WRITE, *NOT_SHOWN, *ABSORB, *MESSAGES, *WHOSE, *BODIES, *RECONCILES, *BUDGETS)

@@ -1,11 +1,11 @@
 """What can go wrong, how likely it is in a schedule, and how often it has struck."""
 
+import math
 from collections import Counter
 from enum import StrEnum
 from random import Random
-from typing import TypeVar
 
-T = TypeVar("T")
+from .crossing import Crossing
 
 
 class Fault(StrEnum):
@@ -17,30 +17,112 @@ class Fault(StrEnum):
     EVENT_LOST = "event lost"
     EVENT_NEVER_MADE = "event never generated"
     ANSWER_LOST = "our answer to a webhook lost"
+    SECRETS_ROTATED = "signing secrets rotated"
     SEND_REFUSED = "queue does not take a message"
     SEND_TIMES_OUT = "queue takes a message and does not say so"
     RECEIVED_TWICE = "queue hands a message to two workers"
     DELETE_LOST = "deletion of a message lost"
     TABLE_THROTTLED = "table throttled"
+    TABLE_SLOW = "table takes up to ten seconds"
+    KEYS_UNPROCESSED = "table leaves keys of a batch unprocessed"
     WRITE_TIMES_OUT = "table writes and does not say so"
-    STRIPE_THROTTLED = "Stripe answers 429"
-    STRIPE_BUSY = "Stripe answers 409, 5xx, garbage or nothing"
-    STRIPE_SLOW = "Stripe takes up to a minute"
+    STRIPE_THROTTLED = "Stripe answers 429, for all requests"
+    ENDPOINT_THROTTLED = "Stripe answers 429, for one endpoint"
+    STRIPE_LOCKED = "Stripe answers 409"
+    STRIPE_BROKEN = "Stripe answers 500"
+    STRIPE_SILENT = "Stripe does not answer in time"
+    STRIPE_TRUNCATED = "Stripe's answer is cut off"
+    STRIPE_GARBLED = "Stripe's answer is garbled"
+    PROXY_ANSWERS = "a page of HTML instead of Stripe's answer"
+    STRIPE_SLOW = "Stripe takes long to look"
+    ANSWER_SLOW = "Stripe's answer takes long to arrive"
     STRIPE_BEHIND = "Stripe does not show a new object yet"
     STALE_READ = "Stripe shows an older state"
     STALE_LIST = "Stripe lists an older state"
     KEY_REVOKED = "Stripe refuses the key for a while"
+    OUTAGE = "Stripe is out for longer than a message lives"
     KILLED = "worker killed"
+    OUT_OF_TIME = "worker has no time beyond its deadline"
     FROZEN = "worker frozen for minutes"
+    FROZEN_WITH_CLAIM = "worker frozen for minutes, with a claim just taken"
+    OVERTAKEN = "worker held up until another has gone ahead"
     SKEWED = "worker's clock off by up to the margin"
     SKEWED_BEYOND = "worker's clock off by more than the margin"
 
 
-LOSING = frozenset({Fault.EVENT_LOST, Fault.EVENT_NEVER_MADE, Fault.STALE_READ, Fault.SKEWED_BEYOND, Fault.KEY_REVOKED})
+LOSING = frozenset(
+    {
+        Fault.EVENT_LOST,
+        Fault.EVENT_NEVER_MADE,
+        Fault.STALE_READ,
+        Fault.SKEWED_BEYOND,
+        Fault.KEY_REVOKED,
+        Fault.OUTAGE,
+    }
+)
 """Faults after which only a pass of reconcile can put things right."""
 
-RARE = frozenset({Fault.KILLED, Fault.FROZEN, Fault.TABLE_THROTTLED, Fault.WRITE_TIMES_OUT, Fault.KEY_REVOKED})
-"""Faults that have a chance at each of many steps."""
+RARE = frozenset(
+    {
+        Fault.KILLED,
+        Fault.FROZEN,
+        Fault.TABLE_THROTTLED,
+        Fault.KEYS_UNPROCESSED,
+        Fault.WRITE_TIMES_OUT,
+        Fault.KEY_REVOKED,
+        Fault.OUTAGE,
+        Fault.STRIPE_THROTTLED,
+        Fault.ENDPOINT_THROTTLED,
+        Fault.STRIPE_LOCKED,
+        Fault.STRIPE_BROKEN,
+        Fault.STRIPE_SILENT,
+        Fault.STRIPE_TRUNCATED,
+        Fault.STRIPE_GARBLED,
+        Fault.PROXY_ANSWERS,
+    }
+)
+"""Faults that have a chance at each of many steps, or that do the same as others."""
+
+
+class Followed(StrEnum):
+    """What nobody rolls the dice for: it follows from faults, and from the order of things."""
+
+    OUT_OF_ORDER = "messages received out of order"
+    STILL_AT_WORK = "message received again, by when the work on it has not ended"
+    BATCH_IN_PART = "batch done in part"
+    WRITE_REFUSED = "write refused, for a newer one was there"
+    SENT_AGAIN = "event sent again, for we did not answer 200"
+    NOT_FOUND = "Stripe answers 404"
+    DELETED = "object deleted"
+    MADE_AGAIN = "object made again"
+    TAKEN_BACK = "change taken back"
+    OUTLIVED = "message that nobody could work on in its lifetime"
+    KILLED_BEFORE_CLAIM = "worker killed before the claim"
+    KILLED_AFTER_CLAIM = "worker killed after the claim"
+    KILLED_AFTER_FETCH = "worker killed after the fetch"
+    KILLED_AFTER_APPLY = "worker killed after the apply"
+    KILLED_BEFORE_DELETE = "worker killed before the delete"
+    KILLED_AT_DEADLINE = "worker killed at the deadline"
+
+
+DELAYING = frozenset(
+    {
+        Fault.FROZEN,
+        Fault.FROZEN_WITH_CLAIM,
+        Fault.STRIPE_SLOW,
+        Fault.ANSWER_SLOW,
+        Fault.STRIPE_BEHIND,
+        Fault.STALE_LIST,
+        Fault.TABLE_SLOW,
+        Fault.OVERTAKEN,
+        Fault.SKEWED,
+    }
+)
+"""Faults that let one overtake another. What makes somebody look again often mends that, so they are drawn apart."""
+
+CHANCES = (0.03, 0.1, 0.3)
+CHANCES_IN_A_RACE = (0.3, 0.5)
+"""Of faults that delay."""
 
 
 class Dice:
@@ -48,21 +130,44 @@ class Dice:
 
     def __init__(self, seed: int, *, losing: bool) -> None:
         self.random = Random(seed)
-        self.counts: Counter[Fault] = Counter()
-        self.calm = False
+        self.counts: Counter[str] = Counter()
+        self.crossing = Crossing()
+        self.racing = self.random.random() < 0.6
+        """Whether little goes wrong but that one overtakes another, so that nothing mends what comes of it."""
+        self.longest = self.random.choice((2.0, 8.0, 25.0, 25.0)) if self.racing else math.inf
+        """Seconds that a delay takes at the most: near to the time between two changes it lets most be overtaken."""
+        share = 0.03 if self.racing else self.random.choice((0.1, 0.4, 0.7))
+        delaying = 0.6 if self.racing else self.random.choice((0.1, 0.4, 0.7))
         self._chances = {
-            fault: self.random.choice((0.0, 0.0, 0.03, 0.1, 0.3)) * (0.15 if fault in RARE else 1.0)
+            fault: self._chance(fault)
             for fault in Fault
-            if losing or fault not in LOSING
+            if (losing or fault not in LOSING) and self.random.random() < (delaying if fault in DELAYING else share)
         }
+        self.grid = self.random.choice((0.0, 0.0, 0.5, 2.0))
+        """Seconds of which times are a multiple: the coarser, the more happens at the same time."""
+
+    def _chance(self, fault: Fault) -> float:
+        chance = self.random.choice(CHANCES_IN_A_RACE if self.racing and fault in DELAYING else CHANCES)
+        return chance * 0.15 if fault in RARE else chance
+
+    def calm_down(self) -> None:
+        """From now on nothing strikes."""
+        self._chances.clear()
 
     def strikes(self, fault: Fault) -> bool:
-        chance = 0.0 if self.calm else self._chances.get(fault, 0.0)
-        if chance == 0.0 or self.random.random() >= chance:
+        chance = self._chances.get(fault)
+        if chance is None or self.random.random() >= chance:
             return False
         self.counts[fault] += 1
         return True
 
     def seconds(self, most: float) -> float:
         """A time that is short more often than long."""
-        return most * float(self.random.random()) ** 3
+        return self._rounded(most * float(self.random.random()) ** 3)
+
+    def delay(self, most: float) -> float:
+        """A time of which each length is as likely."""
+        return self._rounded(min(most, self.longest) * self.random.random())
+
+    def _rounded(self, seconds: float) -> float:
+        return round(seconds / self.grid) * self.grid if self.grid else seconds

@@ -7,7 +7,8 @@ wakes next. So a day takes no longer than what is done in it, and one seed is on
 import asyncio
 import heapq
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
@@ -22,13 +23,69 @@ class Endless(AssertionError):
     """The schedule did not come to an end."""
 
 
+@dataclass
+class Machine:
+    """Where tasks run. Until ``frozen_until``, in the loop's time, nothing that waits there wakes."""
+
+    frozen_until: float = 0.0
+
+
+MACHINE: ContextVar[Machine | None] = ContextVar("machine", default=None)
+"""The machine that a task runs on; on none, it is never frozen."""
+
+
+class Ready(asyncio.Handle):
+    """A callback whose turn may come. There are so many of them that each does no more than it must."""
+
+    __slots__ = ("_act", "_arguments", "_is_off", "_within")
+
+    def __init__(self, act: Callable[..., object], arguments: tuple[object, ...], within: Context | None) -> None:
+        self._act = act
+        self._arguments = arguments
+        self._within = copy_context() if within is None else within
+        self._is_off = False
+
+    def cancel(self) -> None:
+        self._is_off = True
+
+    def cancelled(self) -> bool:
+        return self._is_off
+
+    def run(self) -> None:
+        if not self._is_off:
+            self._within.run(self._act, *self._arguments)
+
+
+class Timer(asyncio.TimerHandle):
+    """A callback that waits for its time, on the machine on which it was told to."""
+
+    __slots__ = ("_act", "_arguments", "_is_off", "_within", "machine")
+
+    def __init__(self, act: Callable[..., object], arguments: tuple[object, ...], within: Context | None) -> None:
+        self._act = act
+        self._arguments = arguments
+        self._within = copy_context() if within is None else within
+        self._is_off = False
+        self.machine = self._within.get(MACHINE)
+
+    def cancel(self) -> None:
+        self._is_off = True
+
+    def cancelled(self) -> bool:
+        return self._is_off
+
+    def run(self) -> None:
+        if not self._is_off:
+            self._within.run(self._act, *self._arguments)
+
+
 class SimulatedLoop(asyncio.AbstractEventLoop):
     """As much of a loop as coroutines, futures, tasks, locks and time-outs need."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self._ready: list[asyncio.Handle] = []
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._ready: list[Ready | Timer] = []
+        self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = 0
         self._now = 0.0
         self.steps = 0
@@ -47,31 +104,40 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             asyncio._set_running_loop(None)
 
     def _step(self) -> None:
-        if not self._ready:
+        ready = self._ready
+        if not ready:
             self._jump()
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise Endless("the schedule runs in circles")
-        ready = self._ready
-        place = int(self._random.random() * len(ready)) if len(ready) > 1 else 0
-        handle = ready[place]
-        ready[place] = ready[-1]
-        ready.pop()
-        if not handle.cancelled():
-            handle._run()
+        if len(ready) > 1:
+            place = int(self._random.random() * len(ready))
+            ready[place], ready[-1] = ready[-1], ready[place]
+        ready.pop().run()
         if self.failure is not None:
             raise self.failure
 
     def _jump(self) -> None:
-        """On to the next time that somebody waits for."""
+        """On to the next time at which somebody wakes."""
+        while not self._ready:
+            if not self._timers:
+                raise Endless("everybody waits for somebody else")
+            when, _, first = self._timers[0]
+            if first.cancelled():
+                heapq.heappop(self._timers)
+                continue
+            self._now = max(self._now, when)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Whose time has come, except where the machine is frozen: there it comes later."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
-            heapq.heappop(timers)
-        if not timers:
-            raise Endless("everybody waits for somebody else")
-        self._now = max(self._now, timers[0][0])
         while timers and timers[0][0] <= self._now:
-            self._ready.append(heapq.heappop(timers)[2])
+            _, number, timer = heapq.heappop(timers)
+            if timer.machine is not None and timer.machine.frozen_until > self._now:
+                heapq.heappush(timers, (timer.machine.frozen_until, number, timer))
+            elif not timer.cancelled():
+                self._ready.append(timer)
 
     # ---- what asyncio asks of a loop
 
@@ -84,7 +150,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = Ready(callback, args, context)
         self._ready.append(handle)
         return handle
 
@@ -104,7 +170,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         *args: *Arguments,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = Timer(callback, args, context)
         self._numbers += 1
         heapq.heappush(self._timers, (when, self._numbers, timer))
         return timer

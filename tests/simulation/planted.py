@@ -19,8 +19,8 @@ from rich.table import Table
 
 from tests.template_file import ROOT
 
-from .busy import Busy
 from .defects import DEFECTS, Defect
+from .schedule import Schedule
 
 MOST_SEEDS = 10_000
 REPORT = Path("build/defects.json")
@@ -82,7 +82,7 @@ def first_wrong(first: int, end: int) -> Caught | None:
     for seed in range(first, end):
         for losing in (False, True):
             try:
-                wrong = Busy(seed, losing=losing).run().wrong
+                wrong = Schedule(seed, losing=losing).run().wrong
             except Exception as error:  # noqa: BLE001 - a schedule that breaks off has caught the defect as well
                 return Caught(seed, losing, "broken off", f"{type(error).__name__}: {error}")
             if wrong:

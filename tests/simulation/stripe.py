@@ -1,22 +1,45 @@
 """Stripe, as a schedule sees it: objects that change, answers that are late or old, lists that are behind."""
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Gone, Retryable, Unauthorized
+from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.flows.ports import Answer
 
+from .addresses import address
 from .container import IO
-from .faults import Dice, Fault
+from .faults import Dice, Fault, Followed
+from .pages import Asked, passes, seconds
 
+SLOW = (15.0, 45.0, 60.0)
+"""Seconds that a slow answer takes at the most, as often one as the other."""
 MOST_BEHIND = 20.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
+LINES_ON_A_PAGE = 5
+EVENTS = "/v2/core/events"
+EVENTS_KEPT = 30 * 86400.0
+ON_REQUEST = {"v2.billing.cadence": ("invoice_discount_rules", "settings_data")}
+"""By type, the members that are null unless they are asked for."""
+ENDED = {"status": "canceled", "servicing_status": "canceled"}
+"""What subscriptions are not listed with, unless a filter asks for a status."""
+
+BUSY = {
+    Fault.STRIPE_THROTTLED: 429,
+    Fault.ENDPOINT_THROTTLED: 429,
+    Fault.STRIPE_LOCKED: 409,
+    Fault.STRIPE_BROKEN: 500,
+    Fault.PROXY_ANSWERS: 503,
+    Fault.STRIPE_SILENT: None,
+    Fault.STRIPE_TRUNCATED: 200,
+    Fault.STRIPE_GARBLED: 200,
+}
+"""What passes, with the status of its answer; None where there is no answer."""
+LOADED = "/rate_card"
+"""What is in the paths of the endpoint that may have reached a limit of its own."""
 
 
 @dataclass
@@ -35,30 +58,61 @@ class Thing:
     def now(self) -> JsonObject | None:
         return self.states[-1][1]
 
+    @property
+    def made_at(self) -> float:
+        """When its present life began, or its last one."""
+        made, gone = self.states[0][0], False
+        for since, body in self.states:
+            made = since if gone and body is not None else made
+            gone = body is None
+        return made
+
 
 class StripeState:
     """What is true at Stripe.
 
     ``things`` are by context and path, ``events``, which can be fetched, by context and id, and ``rates`` are the
-    ids of the rates of each rate card version.
+    ids of the rates of each rate card version. ``asked`` are the times of all requests, one after the other.
     """
 
     def __init__(self) -> None:
         self.things: dict[tuple[str | None, str], Thing] = {}
         self.events: dict[tuple[str | None, str], JsonObject] = {}
         self.rates: dict[tuple[str | None, str], list[str]] = {}
+        self.rates_before: dict[tuple[str | None, str], list[str]] = {}
+        """What a list that is behind shows of a version: the rates of the one before, of which it began as a copy."""
+        self.out_until = 0.0
+        """When Stripe is there again."""
+        self.asked: list[float] = []
+        self.page_size = 2
+        """Objects on a page at the most, however many are asked for."""
+
+    def listed(self, path: str, context: str | None, at: float) -> list[JsonObject]:
+        """What a list would show at a time, were it one page: newest first."""
+        found = [
+            (thing.made_at, body)
+            for thing in self.things.values()
+            if thing.list_path == path and thing.context == context and (body := thing.at(at)) is not None
+        ]
+        return [body for _, body in sorted(found, key=lambda one: one[0], reverse=True)]
+
+    def told(self, context: str | None, at: float) -> list[JsonObject]:
+        """The events that are still kept, newest first."""
+        found = [body for (of, _), body in reversed(self.events.items()) if of == context]
+        return [body for body in found if at - EVENTS_KEPT <= seconds(body["created"]) <= at]
 
 
 class SimulatedStripe:
-    """Implements ``flows.ports.Stripe`` for one worker."""
+    """Implements ``flows.ports.Stripe`` for one worker. An answer takes up to ``pause`` seconds each way."""
 
     livemode = False
 
-    def __init__(self, state: StripeState, dice: Dice, now: Callable[[], float], io: IO) -> None:
+    def __init__(self, state: StripeState, dice: Dice, now: Callable[[], float], io: IO, *, pause: float = 1.0) -> None:
         self._state = state
         self._dice = dice
         self._now = now
         self._io = io
+        self._pause = pause
 
     def version(self, api: ApiLine) -> str:
         return f"2026-01-01.{api}"
@@ -69,74 +123,128 @@ class SimulatedStripe:
         *,
         api: ApiLine,
         context: str | None,
-        include: Sequence[str] = (),  # noqa: ARG002 - part of the port
+        include: Sequence[str] = (),
         event: str | None = None,  # noqa: ARG002 - part of the port
     ) -> Answer:
-        await self._io(f"GET {path}")
-        await self._wait()
-        self._fail()
-        text = bodies.write(self._answer(path, context))
-        await self._wait()
-        await self._io(f"got {path}")
+        self._state.asked.append(self._now())
+        await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
+        self._fail(path)
+        try:
+            text = bodies.write(self._answer(Asked.of(path), context, include))
+        except Gone:
+            self._dice.counts[Followed.NOT_FOUND] += 1
+            await self._io(f"got nothing at {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
+            raise
+        await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
         return Answer(bodies.read(text), text, self.version(api), "req_1")
 
-    async def _wait(self) -> None:
-        most = 60.0 if self._dice.strikes(Fault.STRIPE_SLOW) else 1.0
-        await asyncio.sleep(self._dice.seconds(most))
+    def _wait(self, slow: Fault, usual: float) -> float:
+        if self._dice.strikes(slow):
+            return self._dice.delay(self._dice.random.choice(SLOW))
+        return self._dice.seconds(usual) if usual else 0.0
 
-    def _fail(self) -> None:
-        if self._dice.strikes(Fault.STRIPE_THROTTLED):
-            raise Retryable("Stripe answered 429", throttled=True)
-        if self._dice.strikes(Fault.STRIPE_BUSY):
-            raise Retryable("Stripe answered 500")
+    def _fail(self, path: str) -> None:
+        """What the adapter makes of answers that are none, and of none at all."""
+        if self._now() < self._state.out_until:
+            raise Retryable("Stripe cannot be reached")
+        for fault, status in BUSY.items():
+            if (fault is not Fault.ENDPOINT_THROTTLED or LOADED in path) and self._dice.strikes(fault):
+                raise Retryable(f"Stripe: {fault}", throttled=status == 429)
         if self._dice.strikes(Fault.KEY_REVOKED):
             raise Unauthorized("Stripe answered 401")
 
-    def _answer(self, path: str, context: str | None) -> JsonObject:
-        place = urlsplit(path)
-        event = self._state.events.get((context, place.path.rpartition("/")[2]))
-        if event is not None:
-            return event
-        thing = self._state.things.get((context, place.path))
-        if thing is not None:
-            body = thing.at(self._seen_at(thing))
-            if body is None:
-                raise Gone(f"nothing at {path}")
-            return _cut(body)
-        return self._listed(place.path, dict(parse_qsl(place.query)), context)
+    def _answer(self, asked: Asked, context: str | None, include: Sequence[str]) -> JsonObject:
+        if asked.path == EVENTS:
+            return self._events(asked, context)
+        if asked.path.startswith(f"{EVENTS}/"):
+            return self._event(asked.path, context)
+        place = address(asked.path)
+        if place is None:
+            raise Refused("Stripe answered 404") if asked.is_v1 else Gone(f"nothing at {asked.path}")
+        if place.is_list:
+            return self._list(asked, context, place.owner)
+        thing = self._state.things.get((context, asked.path))
+        body = thing.at(self._seen_at(thing)) if thing is not None else None
+        if body is None:
+            raise Gone(f"nothing at {asked.path}")
+        return _as_shown(body, include)
+
+    # ---- objects and events
 
     def _seen_at(self, thing: Thing) -> float:
         now = self._now()
         since = thing.states[0][0]
-        if now - since < MOST_BEHIND and self._dice.strikes(Fault.STRIPE_BEHIND):
+        # Of its first life: that a deletion is over, a GET must show, or a deletion told late cannot be judged.
+        is_first_life = all(body is not None for _, body in thing.states)
+        if now - since < MOST_BEHIND and is_first_life and self._dice.strikes(Fault.STRIPE_BEHIND):
             return since - 1.0
         if len(thing.states) > 1 and self._dice.strikes(Fault.STALE_READ):
             return max(since, now - MOST_BEHIND)
         return now
 
-    def _listed(self, path: str, query: dict[str, str], context: str | None) -> JsonObject:
-        at = self._now() - (MOST_BEHIND if self._dice.strikes(Fault.STALE_LIST) else 0.0)
-        lines = self._state.things.get((context, path.removesuffix("/lines")))
-        if lines is not None and path.endswith("/lines"):
-            body = lines.at(self._now())
-            inner = bodies.at(body, "lines.data")
-            return {"object": "list", "data": inner if isinstance(inner, list) else [], "has_more": False}
+    def _event(self, path: str, context: str | None) -> JsonObject:
+        event = self._state.events.get((context, path.rpartition("/")[2]))
+        if event is None or seconds(event["created"]) < self._now() - EVENTS_KEPT:
+            raise Gone(f"nothing at {path}")
+        return event
+
+    def _events(self, asked: Asked, context: str | None) -> JsonObject:
+        """https://docs.stripe.com/api/v2/core/events/list"""
+        types, wanted = asked.many("types"), asked.query.get("object_id")
+        bounds = {name: text for name, text in asked.query.items() if name.startswith("created[")}
         found = [
-            _cut(body)
-            for thing in self._state.things.values()
-            if (thing.context, thing.list_path) == (context, path) and (body := thing.at(at)) is not None
+            event
+            for event in self._state.told(context, self._listed_at())
+            if (not types or event["type"] in types)
+            and (wanted is None or bodies.text_at(event, "related_object.id") == wanted)
+            and all(passes(event, *bound) for bound in bounds.items())
         ]
-        version = query.get("rate_card_version")
-        members = self._state.rates.get((context, version)) if version else None
-        shown = [body for body in found if members is None or body["id"] in members]
-        if path.startswith("/v1/"):
-            return {"object": "list", "data": [*shown], "has_more": False}
-        return {"data": [*shown], "next_page_url": None, "previous_page_url": None}
+        return asked.page(found, self._state.page_size)
+
+    # ---- lists
+
+    def _listed_at(self) -> float:
+        return self._now() - (MOST_BEHIND if self._dice.strikes(Fault.STALE_LIST) else 0.0)
+
+    def _list(self, asked: Asked, context: str | None, owner: str | None) -> JsonObject:
+        at = self._listed_at()
+        owning = self._require(owner, context, at) if owner is not None else None
+        if owning is not None and asked.path.endswith("/lines"):
+            return asked.page(_lines(owning.at(self._now())), LINES_ON_A_PAGE)
+        filters = asked.filters
+        found = self._state.listed(asked.path, context, at)
+        if owner is not None and "rate_card_version" in filters:
+            version = filters.pop("rate_card_version")
+            is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).at(at) is None
+            members = (self._state.rates_before if is_behind else self._state.rates).get((context, version), ())
+            found = [body for body in found if body["id"] in members or body.get("rate_card_version") == version]
+        shown = [body for body in found if _is_listed(body, filters)]
+        return asked.page([_as_shown(body, asked.on_request) for body in shown], self._state.page_size)
+
+    def _require(self, path: str, context: str | None, at: float) -> Thing:
+        """What a list belongs to: without it there is no such list."""
+        thing = self._state.things.get((context, path))
+        if thing is None or thing.at(at) is None:
+            raise Gone(f"nothing at {path}")
+        return thing
 
 
-def _cut(body: JsonObject) -> JsonObject:
-    """A body as Stripe shows it: with the first lines only."""
+def _is_listed(body: JsonObject, filters: Mapping[str, str]) -> bool:
+    if any(body.get(name) == status and name not in filters for name, status in ENDED.items()):
+        return False
+    return all(passes(body, *one) for one in filters.items())
+
+
+def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
+    """A body without what was not asked for, and with the first lines only."""
+    hidden = [name for name in ON_REQUEST.get(str(body["object"]), ()) if name in body and name not in on_request]
+    shown = {**body, **dict.fromkeys(hidden)} if hidden else body
+    lines = _lines(shown)
+    if len(lines) <= SHOWN_LINES:
+        return shown
+    return bodies.with_value(shown, "lines", {"object": "list", "data": [*lines[:SHOWN_LINES]], "has_more": True})
+
+
+def _lines(body: JsonObject | None) -> list[JsonObject]:
     lines = bodies.at(body, "lines.data")
-    if not isinstance(lines, list) or len(lines) <= SHOWN_LINES:
-        return body
-    return bodies.with_value(body, "lines", {"object": "list", "data": lines[:SHOWN_LINES], "has_more": True})
+    return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []

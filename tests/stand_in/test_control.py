@@ -53,6 +53,23 @@ class TestCounts:
         stand_in.reset_requests()
         assert stand_in.requests()["total"] == 0
 
+    def test_events_are_counted(self, stand_in: StandIn) -> None:
+        before = stand_in.counts()["events"]
+        stand_in.create("customer")
+        assert stand_in.counts()["events"] == before + 1 == len(stand_in.events())
+
+    def test_each_fault_is_counted_when_it_strikes(self, stand_in: StandIn, wire: Wire) -> None:
+        stand_in.faults(
+            drop={"types": ["v1.customer.created"]},
+            api=[{"status": 429, "count": 2}, {"status": 500, "count": 1}, {"slow": 0.01}],
+        )
+        stand_in.create("customer")
+        stand_in.create("product", {"name": "Calls"})
+        for _ in range(4):
+            wire.get("/v1/customers")
+        stand_in.clear_faults()
+        assert stand_in.counts()["faults"] == {"drop": 1, "429": 2, "500": 1, "slow 0.01 s": 1}
+
 
 class TestRefusals:
     def test_what_cannot_be_is_refused(self, stand_in: StandIn, catalogue: Catalogue) -> None:

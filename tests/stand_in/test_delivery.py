@@ -115,6 +115,22 @@ class TestFaults:
         assert stand_in.settle()
         assert related(inbox) == made
 
+    def test_an_event_of_which_the_answer_is_lost_is_sent_again(self, stand_in: StandIn, inbox: Inbox) -> None:
+        stand_in.faults(lost_answer={"count": 1})
+        made = customers(stand_in, 1)
+        assert stand_in.settle()
+        assert related(inbox) == made * 2
+        (delivery,) = stand_in.deliveries()["deliveries"]
+        assert (delivery["attempts"], delivery["faults"]) == (["lost", 200], ["lost_answer"])
+
+    def test_a_delivery_says_what_went_wrong_with_it(self, stand_in: StandIn, inbox: Inbox) -> None:
+        stand_in.faults(duplicate={"count": 1}, delay={"count": 1, "seconds": [0.1, 0.1]})
+        customers(stand_in, 2)
+        assert stand_in.settle()
+        said = [delivery["faults"] for delivery in stand_in.deliveries()["deliveries"]]
+        assert said == [["duplicate", "delay"], ["duplicate", "delay"], []]
+        assert len(inbox.received) == 3
+
     def test_equal_seeds_drop_the_same_events(self, stand_in: StandIn) -> None:
         def dropped() -> list[int]:
             stand_in.faults(seed=5, drop={"probability": 0.5})

@@ -107,6 +107,9 @@ def _created(body: JsonObject) -> float:
 def _require_the_object(subject: Subject, answer: Answer) -> None:
     if not subject.row.singleton and text_at(answer.body, "id") != subject.id:
         raise Retryable(f"Stripe answered with another object than {subject.id}")
+    if subject.row.singleton and text_at(answer.body, "object") is None:
+        # There is no id to compare, and a proxy may answer in JSON too.
+        raise Retryable(f"Stripe answered with something else than {subject.id}")
     livemode = answer.body.get("livemode")
     if isinstance(livemode, bool) and livemode is not subject.scope.livemode:
         raise Retryable(f"Stripe answered with {subject.id} of the other mode")

@@ -57,4 +57,6 @@ async def _in_event(event: Notification, scope: Scope, api: ApiLine, path: str, 
         if abs(world.clock.now() - event.created.timestamp()) < READ_LAG:
             raise Retryable(f"Stripe does not show the event {event.id} yet") from error
         return None
+    if body.text_at(fetched.body, "id") != event.id:
+        raise Retryable(f"Stripe answered with something else than the event {event.id}")
     return body.text_at(fetched.body, f"data.{path}")

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing_mirror.core import known
+from billing_mirror.core import known, times
 from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Notification, Suspicion, Unreadable, read_message
@@ -17,7 +17,7 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Subject, Untold, notified, suspected
 
 from .batch import Desk, Ended, Received, Task, Verdict
-from .one_subject import apply, claim_and_observe
+from .one_subject import World, apply, claim_and_observe
 from .parent import name, with_parent
 from .settle import settle
 
@@ -115,7 +115,10 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     event = next((task.message.id for task in tasks if isinstance(task.message, Notification)), None)
     now = desk.world.clock.now()
     token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
-    if observation.live is None and _may_appear_yet(tasks, observation.fetched_at):
+    if observation.live is None and (
+        _may_appear_yet(tasks, observation.fetched_at)
+        or await _was_just_made(subject, tasks, observation.fetched_at, desk.world)
+    ):
         raise Retryable("Stripe does not show the object, or not yet")
     return await apply(desk.world, subject, token, observation, head)
 
@@ -146,6 +149,14 @@ def _may_appear_yet(tasks: list[Task], now: float) -> bool:
     young = [task for task in tasks if abs(now - _happened_at(task)) < READ_LAG]
     made = any(isinstance(one.message, Notification) and one.message.type.endswith(".created") for one in young)
     return made or (bool(young) and not any(_tells_of_the_end(task) for task in tasks))
+
+
+async def _was_just_made(subject: Subject, tasks: list[Task], now: float, world: World) -> bool:
+    """Whether the mirror knows a missing object that is so young that replicas, and lists too, may be behind."""
+    if any(isinstance(task.message, Notification) and _tells_of_the_end(task) for task in tasks):
+        return False
+    before = await world.mirror.body(subject)
+    return before is not None and abs(now - times.seconds(times.created(before.get("created")))) < READ_LAG
 
 
 def _tells_of_the_end(task: Task) -> bool:

@@ -66,6 +66,13 @@ async def test_an_event_whose_data_names_nobody_is_ignored(house: House, data: J
     assert (house.stripe.paths, house.mirror.objects) == ([EVENT], {})
 
 
+async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(house: House) -> None:
+    """Its data names nobody, which would end a healthy message for good."""
+    stock(house, {"customer": "cus_1"})
+    house.stripe.objects[EVENT] = {"error": "unavailable"}
+    assert (await delivered(house, told())).outcome is Outcome.POSTPONED
+
+
 async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
     ended = await delivered(house, told(age=0))
     assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "Stripe does not show the event evt_1 yet")
@@ -122,7 +129,7 @@ async def test_an_unforeseen_failure_spares_the_neighbours_and_is_given_some_tri
 
 async def test_several_events_about_one_customer_cost_one_look(house: House) -> None:
     stock(house, {"customer": "cus_1"})
-    house.stripe.objects["/v2/core/events/evt_2"] = house.stripe.objects[EVENT]
+    house.stripe.objects["/v2/core/events/evt_2"] = house.stripe.objects[EVENT] | {"id": "evt_2"}
     results = await house.deliver(told(), told(identifier="evt_2"))
     assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
     assert house.stripe.paths.count(CUSTOMER) == 1

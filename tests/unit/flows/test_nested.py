@@ -61,6 +61,13 @@ async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(house: 
     assert ended.outcome is Outcome.POSTPONED
 
 
+async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(house: House) -> None:
+    house.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_1": {"error": "unavailable"}}
+    url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
+    [ended] = await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    assert (ended.outcome, house.queue.quarantined) == (Outcome.POSTPONED, [])
+
+
 async def test_any_event_of_the_object_may_tell_its_parent(house: House) -> None:
     house.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_2": {"id": "evt_2", "data": {"rate_card": "rcd_1"}}}
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
@@ -174,6 +181,23 @@ async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> 
     assert house.item("rcdr_2")["deleted"] is True
     assert "deleted" not in house.item("rcdr_1")
     assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
+
+
+async def test_a_new_rate_that_only_another_version_lacks_is_not_gone_because_one_answer_lacks_it(house: House) -> None:
+    """Decision 13: that version may know nothing of it, and a replica may be behind."""
+    made = rate("rcdr_2", created=times.iso(house.clock.now()))
+    path = f"{RATES}/rcdr_2"
+    house.stripe.objects |= {path: made, VERSION: version(), CARD: rate_card()}
+    house.stripe.lists |= {f"{RATES}?rate_card_version=rcdv_1": [], f"{OVERAGES}?rate_card_version=rcdv_1": []}
+    await house.deliver(event("v2.billing.rate_card_rate.created", made, url=path))
+    house.clock.advance(20)
+    behind = house.stripe.objects.pop(path)
+    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
+    assert Outcome.POSTPONED in [ended.outcome for ended in await house.work()]
+    assert "deleted" not in house.item("rcdr_2")
+    house.stripe.objects[path] = behind
+    house.clock.advance(10)
+    assert Outcome.UNCHANGED in [ended.outcome for ended in await house.work()]
 
 
 async def test_that_an_old_version_still_lists_what_is_gone_is_no_news(house: House) -> None:

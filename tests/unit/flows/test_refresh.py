@@ -546,6 +546,12 @@ class TestASnapshot:
         [ended] = await house.deliver(json.dumps(wrapped))
         assert ended.outcome is Outcome.STORED
 
+    async def test_of_what_has_no_id_is_not_answered_by_the_json_of_a_proxy(self, house: House) -> None:
+        house.stripe.objects[f"{CUSTOMER}/cash_balance"] = {"error": "unavailable"}
+        body: JsonObject = {"object": "cash_balance", "customer": "cus_1", "livemode": False}
+        [ended] = await house.deliver(snapshot("cash_balance.funds_available", body))
+        assert (ended.outcome, house.mirror.objects) == (Outcome.POSTPONED, {})
+
     async def test_of_a_customers_cash_balance_ends_under_its_path(self, house: House) -> None:
         path = f"{CUSTOMER}/cash_balance"
         body: JsonObject = {"object": "cash_balance", "customer": "cus_1", "available": {"usd": 1}, "livemode": False}

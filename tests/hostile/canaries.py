@@ -1,0 +1,104 @@
+"""What must not be written anywhere, where it is put, and what reads all that was written."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from billing_mirror.core.body import Json
+from tests.functions.conftest import Context, Load
+
+from .gate import CANARY, Event
+
+PERSON: dict[str, Json] = {"name": f"Ann {CANARY}", "email": f"ann.{CANARY}@example.com", "description": CANARY}
+STATUSES = (200, 302, 400, 401, 402, 403, 404, 409, 429, 500, 503)
+FAULTS: tuple[Event, ...] = (
+    *({"status": status} for status in (400, 401, 403, 404, 409, 429, 500, "503html")),
+    *({"body": kind} for kind in ("truncated", "cut_json", "garbled", "foreign", "reset")),
+)
+"""What the stand-in can answer instead of an object."""
+
+
+class Lines:
+    """All that was written since the last time, on whichever way."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self._output = io.StringIO()
+        self._caplog = caplog
+
+    def load(self, load: Load, name: str) -> ModuleType:
+        """A function: it keeps to the output that it began with."""
+        with redirect_stdout(self._output), redirect_stderr(self._output):
+            return load(name)
+
+    def call(self, function: ModuleType, event: Event) -> dict[str, Any]:
+        with redirect_stdout(self._output), redirect_stderr(self._output):
+            answer: dict[str, Any] = function.lambda_handler(event, Context())
+            return answer
+
+    def require_discreet(self, word: str) -> None:
+        """``word`` proves that what was to be looked at has happened."""
+        written = self._output.getvalue()
+        said = written + self._caplog.text
+        self._output.seek(0)
+        self._output.truncate()
+        self._caplog.clear()
+        lines = [json.loads(line) for line in written.splitlines()]
+        assert [line for line in lines if "message" in line], "the function's own line is among them"
+        assert word in said
+        assert CANARY not in said
+
+
+class Gossip(ThreadingHTTPServer):
+    """A Stripe that quotes a person in whatever it answers: with the status, and in the words, that it is given."""
+
+    status = 200
+    text = ""
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+_ERROR = {"type": "invalid_request_error", "message": f"{PERSON}", "param": CANARY, "code": "", "person": PERSON}
+ANSWERS = (
+    *((status, json.dumps({"error": _ERROR, **PERSON, "object": CANARY})) for status in STATUSES),
+    *((status, f"<html>{PERSON}</html>") for status in STATUSES),
+    (200, json.dumps({"id": "cus_1", "object": CANARY, "not_a_number": float("nan"), "data": [PERSON]})),
+    (200, json.dumps({"id": CANARY, "object": "customer", **PERSON, "data": [[PERSON]], "has_more": True})),
+    (200, json.dumps({"id": "cus_1", "object": "customer", **PERSON, "livemode": True, "has_more": CANARY})),
+    (200, json.dumps([PERSON])),
+)
+"""Statuses and texts of answers that are of no use, and full of a person."""
+
+
+class _Quoting(BaseHTTPRequestHandler):
+    server: Gossip
+
+    def do_GET(self) -> None:
+        text = self.server.text.encode()
+        self.send_response(self.server.status, CANARY)
+        self.send_header("Content-Length", str(len(text)))
+        self.send_header("X-Person", CANARY)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """It has no log of its own."""
+
+
+@contextmanager
+def gossip() -> Iterator[Gossip]:
+    server = Gossip(("127.0.0.1", 0), _Quoting)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()

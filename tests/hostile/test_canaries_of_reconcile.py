@@ -1,0 +1,106 @@
+"""What is secret, or a person's, is in no line that reconcile writes, whatever goes wrong."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from billing_mirror.core.catalog import USAGE
+from sandbox.stripe_stand_in.client import StandIn
+from tests.doubles.clock import ManualClock
+from tests.functions.conftest import Cloud, Load
+
+from .canaries import ANSWERS, FAULTS, PERSON, Lines, gossip
+from .gate import CANARY
+
+
+class Passes:
+    """Reconcile at work on customers that are made up, without its pauses."""
+
+    def __init__(self, lines: Lines, load: Load) -> None:
+        self.module = lines.load(load, "reconcile")
+        self._lines = lines
+        _pause_for_nothing(self.module)
+
+    def __call__(self, *types: str) -> dict[str, Any]:
+        return self._lines.call(self.module, {"types": types or ("customer",)})
+
+
+def _pause_for_nothing(module: Any) -> None:  # noqa: ANN401 - what a function's module has is not declared
+    module.ports = replace(module.ports, clock=ManualClock(time.time()))
+
+
+@pytest.fixture
+def passes(lines: Lines, at_stripe: StandIn, load: Load) -> Passes:
+    for number in range(3):
+        at_stripe.create("customer", {**PERSON, "metadata": {"number": number}}, silent=True)
+    return Passes(lines, load)
+
+
+def test_what_is_found_and_repaired_is_named_nowhere(passes: Passes, lines: Lines, at_stripe: StandIn) -> None:
+    assert passes()["customer"]["repaired"] == 3
+    changed, removed, _ = (one["id"] for one in at_stripe.objects("customer"))
+    at_stripe.update(changed, {"name": f"Eve {CANARY}"}, silent=True)
+    at_stripe.remove(removed, silent=True)
+    assert passes()["customer"]["repaired"] == 2
+    lines.require_discreet("reconciled")
+
+
+@pytest.mark.parametrize("path", ["/v1/customers?", "/v1/customers/"], ids=["the list", "the objects"])
+def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
+    passes: Passes, lines: Lines, at_stripe: StandIn, path: str
+) -> None:
+    for fault in FAULTS:
+        at_stripe.faults(api=[{**fault, "path_prefix": path}])
+        counts = passes()["customer"]
+        assert counts["reason"] or counts["unresolved"]
+        lines.require_discreet('"complete":')
+
+
+@pytest.mark.usefixtures("at_stripe")
+def test_what_stripe_says_in_an_error_is_not_passed_on(lines: Lines, cloud: Cloud, load: Load) -> None:
+    with gossip() as talker:
+        cloud.environment["STRIPE_API_BASE"] = talker.address
+        passes = Passes(lines, load)
+        for talker.status, talker.text in ANSWERS:
+            passes()
+            lines.require_discreet('"complete":')
+
+
+@pytest.mark.parametrize("port", ["stripe.get", "mirror.heads", "mirror.claim", "mirror.put", "mirror.record"])
+def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
+    passes: Passes, lines: Lines, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError(f"{CANARY} {PERSON}")
+
+    adapter, _, name = port.partition(".")
+    monkeypatch.setattr(type(getattr(passes.module.ports, adapter)), name, fails)
+    counts = passes()["customer"]
+    assert counts["unresolved"] == 3 or "unforeseen RuntimeError" in counts["reason"]
+    lines.require_discreet('"complete":')
+
+
+def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
+    passes: Passes, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes.module.ports.mirror, "_table", f"no-{CANARY}", raising=False)
+    assert not passes()["customer"]["complete"]
+    lines.require_discreet('"complete":')
+
+
+def test_a_key_that_stripe_does_not_know_is_never_quoted(
+    lines: Lines, cloud: Cloud, at_stripe: StandIn, load: Load
+) -> None:
+    assert at_stripe.api_base
+    cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("unknown-key", f"rk_test_{CANARY}")
+    assert not Passes(lines, load)()["customer"]["complete"]
+    lines.require_discreet("401")
+
+
+def test_the_sweep_of_usage_names_nobody(passes: Passes, lines: Lines, at_stripe: StandIn) -> None:
+    passes("customer", USAGE.name)
+    at_stripe.faults(api=[{"status": 500}])
+    passes(USAGE.name)
+    lines.require_discreet(USAGE.name)

@@ -1,0 +1,100 @@
+"""The soak, made short, and how it counts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from billing_mirror.core.body import JsonObject
+from sandbox.soak.freshness import Spread, Trouble, Write, lags, troubles
+from sandbox.soak.run import Plan, soak
+
+from .conftest import Bundle
+
+SHORT = Plan(seconds=12, rate=15, kill_every=5, second_looks=False)
+AGAIN_AFTER = 8
+"""Seconds after which the queue hands out again what a killed function had."""
+
+
+@pytest.fixture
+def hasty_queue(bundle: Bundle) -> Iterator[None]:
+    """A queue that does not wait long for a dead function.
+
+    The emulator, like AWS, leaves the messages of a function that failed as a whole where they are: they come back
+    when their visibility times out, after 400 seconds as deployed. With a time shorter than the function's own, a
+    message may also come back while it is still worked on; that, too, must do no harm.
+    """
+    queue = bundle.endpoints.queue_url
+    deployed = bundle.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    bundle.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(AGAIN_AFTER)})
+    yield
+    bundle.sqs.set_queue_attributes(QueueUrl=queue, Attributes=deployed)
+
+
+@pytest.mark.usefixtures("hasty_queue")
+def test_a_short_soak_ends_with_an_equal_table(bundle: Bundle, sandbox_directory: Path) -> None:
+    bundle.stripe.create("customer")
+    bundle.wait_until_equal()  # a function that is there: else most of the time goes by before its first request
+    outcome = soak(bundle, sandbox_directory, SHORT)
+    assert (outcome.differences, outcome.quarantined, outcome.unseen) == ((), (), ())
+    assert outcome.settled_after is not None
+    assert outcome.delivered == outcome.events >= SHORT.seconds * SHORT.rate * 0.8
+    assert outcome.kills > 0
+    assert outcome.faults.keys() & {"duplicate", "delay", "reorder", "lost_answer"}
+    assert outcome.faults.keys() & {"409", "429", "500", "reset", "garbled"}
+    assert outcome.holds
+
+
+def event(made: str) -> JsonObject:
+    return {
+        "object": "v2.core.event",
+        "id": "evt_1",
+        "type": "v1.price.updated",
+        "created": made,
+        "livemode": False,
+        "related_object": {"id": "price_1", "type": "price", "url": "/v1/prices/price_1"},
+    }
+
+
+def test_a_change_is_shown_by_the_first_write_whose_fetch_came_after_it() -> None:
+    key, made = "test#price/price_1", 1_700_000_000.0
+    writes = [
+        Write(key, fetched_at=made - 1, written_at=made + 1),
+        Write(key, fetched_at=made + 4, written_at=made + 9),
+        Write(key, fetched_at=made + 3, written_at=made + 5),
+        Write("test#price/price_2", fetched_at=made, written_at=made + 1),
+    ]
+    assert lags([event("2023-11-14T22:13:20.000Z")], writes) == {"evt_1": 5.0}
+
+
+def test_a_change_that_nothing_shows_has_no_lag() -> None:
+    assert lags([event("2023-11-14T22:13:20.000Z")], []) == {}
+
+
+def test_the_worst_that_an_event_met_is_read_from_the_reports() -> None:
+    def record(event: str, receive_count: int) -> JsonObject:
+        return {"service": "process", "event_id": event, "receive_count": receive_count}
+
+    deliveries: list[JsonObject] = [
+        {"event_id": "smooth", "faults": []},
+        {"event_id": "late", "faults": ["delay"]},
+        {"event_id": "tried again", "faults": ["delay"]},
+        {"event_id": "cut off", "faults": []},
+    ]
+    records = [
+        record("smooth", 1),
+        record("late", 1),
+        record("tried again", 1),
+        record("tried again", 2),
+        record("cut off", 2),  # of the first receive nobody has told
+    ]
+    assert troubles(deliveries, records) == {
+        "smooth": Trouble.NONE,
+        "late": Trouble.ON_THE_WAY,
+        "tried again": Trouble.STRIPE,
+        "cut off": Trouble.KILLED,
+    }
+
+
+def test_one_lag_is_its_own_percentile() -> None:
+    assert Spread.of([2.0]) == Spread(1, 2.0, 2.0, 2.0, 2.0)

@@ -1,0 +1,44 @@
+"""How a schedule goes, whatever goes wrong in it: how much is changed how soon, and who works on it how lazily."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .faults import Dice
+
+CONTEXTS: Sequence[Sequence[str | None]] = ((None,), (None,), (None,), (None,), (None, "acct_1"))
+"""Whose objects there are: mostly the key's own, and in some schedules a connected account's of the same ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """All times are in seconds, and the most that they may be."""
+
+    contexts: Sequence[str | None]
+    changes: int
+    pause: float
+    """Between two changes."""
+    one_sided: bool
+    workers: int
+    batch: int
+    """Messages that a worker takes at once."""
+    away: float
+    """Before a worker looks into the queue again."""
+    passing: float
+    """How likely a pass of reconcile follows when something is made."""
+    requests_per_second: float
+    """All workers' budget for Stripe."""
+
+    @classmethod
+    def drawn(cls, dice: Dice) -> "Rhythm":
+        random, racing = dice.random, dice.racing
+        return cls(
+            contexts=CONTEXTS[0] if racing else random.choice(CONTEXTS),
+            changes=random.randint(2, 5) if racing else random.randint(1, 6),
+            pause=dice.longest if racing else random.choice((0.3, 3.0, 30.0, 90.0)),
+            one_sided=racing or random.random() < 0.5,
+            workers=random.choice((2, 2, 3) if racing else (2, 3, 3, 5)),
+            batch=random.choice((1, 1, 3) if racing else (1, 3, 10, 50)),
+            away=random.choice((0.0, 0.0, dice.longest) if racing else (0.0, 0.0, 10.0, 60.0)),
+            passing=random.choice((0.0, 0.5, 1.0, 1.0) if racing else (0.0, 0.2, 0.5)),
+            requests_per_second=random.choice((20.0, 50.0, 100.0)),
+        )

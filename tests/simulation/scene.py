@@ -1,0 +1,83 @@
+"""What all who take part in a schedule share: Stripe, the table, the queue, and what has happened so far."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from billing_mirror.flows.one_subject import World
+from billing_mirror.flows.ports import Stripe
+from tests.doubles.mirror import MemoryMirror
+
+from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
+from .container import MARGIN, Container, Trace
+from .faults import Dice, Fault
+from .paced import Budget, PacedStripe
+from .rhythm import Rhythm
+from .stripe import SimulatedStripe, StripeState
+
+FAR_OFF = 600.0
+"""Seconds that a clock may be off that is off by more than the margin."""
+
+
+@dataclass
+class Result:
+    """What came of a schedule. ``wrong`` are the objects that are not as they must be, by how they are wrong."""
+
+    seed: int
+    losing: bool
+    wrong: dict[str, list[str]] = field(default_factory=dict)
+    struck: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+
+
+class Scene:
+    """Made inside the schedule's loop. ``clock`` is SQS's own, and Stripe's."""
+
+    def __init__(self, dice: Dice, rhythm: Rhythm, result: Result, trace: Trace | None) -> None:
+        self.dice = dice
+        self.rhythm = rhythm
+        self.result = result
+        self.state = StripeState()
+        self.mirror = MemoryMirror()
+        self.clock = Container(dice, None, "sqs")
+        self.queue = WakingQueue(self.clock)
+        self.budgets: list[Budget] = []
+        self.accepted: set[str] = set()
+        """Ids of the events that Stripe got a 200 for."""
+        self.ended: set[str] = set()
+        """Ids of the events that have an outcome."""
+        self._trace = trace
+
+    def say(self, what: str) -> None:
+        if self._trace is not None:
+            self._trace(what)
+
+    def container(self, name: str, *, skew: float = 0.0) -> Container:
+        return Container(self.dice, self._trace, name, skew=skew)
+
+    def skew(self) -> float:
+        """How far off a machine's clock is."""
+        if self.dice.strikes(Fault.SKEWED):
+            return self.dice.random.uniform(-MARGIN, MARGIN)
+        if self.dice.strikes(Fault.SKEWED_BEYOND):
+            return self.dice.random.uniform(-FAR_OFF, FAR_OFF)
+        return 0.0
+
+    def budget(self, requests_per_second: float) -> Budget:
+        """That of a container that has just started."""
+        budget = Budget(requests_per_second)
+        self.budgets.append(budget)
+        return budget
+
+    def world(self, container: Container, budget: Budget | None = None) -> World:
+        """The ports as they are in a container."""
+        stripe: Stripe = SimulatedStripe(self.state, self.dice, self.clock.now, container.io)
+        return World(
+            container,
+            UnreliableMirror(self.mirror, self.dice, container.io),
+            PacedStripe(stripe, container, budget) if budget is not None else stripe,
+            self.queue_of(container),
+        )
+
+    def queue_of(self, container: Container) -> UnreliableQueue:
+        return UnreliableQueue(self.queue, self.dice, container.io)

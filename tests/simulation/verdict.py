@@ -1,0 +1,85 @@
+"""What is not as it must be when a schedule has ended."""
+
+from collections.abc import Iterator, Mapping
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core import times
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.items import INDEX_COLUMNS, Item
+from billing_mirror.core.subject import Scope, key
+
+from .scene import Scene
+from .stripe import Thing
+
+RATE, VERSION, SUBSCRIPTION = (
+    f"v2.billing.{name}" for name in ("rate_card_rate", "rate_card_version", "rate_card_subscription")
+)
+PARENTS = {RATE: "rate_card", VERSION: "rate_card_id", SUBSCRIPTION: "rate_card"}
+"""By type, the member of the body that names the parent."""
+
+
+def wrong_in(scene: Scene, *, losing: bool) -> dict[str, list[str]]:
+    """The names of what is wrong, by how it is wrong."""
+    found: dict[str, list[str]] = {}
+    for problem, name in (*_wrong_objects(scene, losing=losing), *_wrong_messages(scene, losing=losing)):
+        found.setdefault(problem, []).append(name)
+    return found
+
+
+def _wrong_objects(scene: Scene, *, losing: bool) -> Iterator[tuple[str, str]]:
+    for thing in scene.state.things.values():
+        if losing and thing.context:
+            continue  # of other accounts reconcile knows nothing: what is lost there is lost
+        first = thing.states[0][1] or {}
+        scope = Scope(livemode=False, context=thing.context)
+        name = key(str(scope), TYPES[str(first["object"])], str(first["id"]))
+        problem = _problem(thing, scene.mirror.objects.get(name), losing=losing)
+        if problem:
+            yield problem, name
+    for name in scene.mirror.objects:
+        if not name.startswith("test"):
+            yield "crossed", name
+
+
+def _wrong_messages(scene: Scene, *, losing: bool) -> Iterator[tuple[str, str]]:
+    for body, reason in () if losing else scene.queue.quarantined:
+        if "live or test" not in reason:
+            yield "quarantined", f"{reason}: {body}"
+    for event in sorted(scene.accepted - scene.ended):
+        yield "without an outcome", event
+    if not all(budget.was_kept() for budget in scene.budgets):
+        yield "over the limit", "Stripe"
+
+
+def _problem(thing: Thing, item: Item | None, *, losing: bool) -> str | None:
+    held = item is not None and item.get("deleted") is not True
+    if thing.now is None:
+        return "resurrected" if held else _problem_of_a_tombstone(item, losing=losing)
+    if item is None or not held:
+        return "lost"
+    data = item.get("data")
+    if not isinstance(data, dict) or data.get("account") != thing.context:
+        return "crossed"
+    if bodies.canonical(data) != bodies.canonical(thing.now):
+        return "stale"
+    return None if _columns(thing.now) == {name: item.get(name) for name in INDEX_COLUMNS} else "stale in an index"
+
+
+def _problem_of_a_tombstone(item: Item | None, *, losing: bool) -> str | None:
+    if item is None:
+        return None if losing else "lost"  # where no event of its life came, nobody knows of it
+    return "stale in an index" if any(name in item for name in INDEX_COLUMNS) else None
+
+
+def _columns(body: JsonObject) -> Mapping[str, object]:
+    """By what the indexes must find an object of Stripe's."""
+    name = str(body["object"])
+    with_customer = name in ("customer", "invoice", "v2.billing.cadence", SUBSCRIPTION)
+    return {
+        "created": times.created(body["created"]),
+        "customer": "cus_1" if with_customer else None,
+        "parent": body[PARENTS[name]] if name in PARENTS else None,
+        "status": body.get("servicing_status"),
+        "collection_status": None,
+    }

@@ -1,0 +1,119 @@
+"""Stripe's webhooks: events that are sent until somebody answers 200, or are not sent at all."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import stripe
+
+from billing_mirror.adapters.signature import verify
+from billing_mirror.core.body import JsonObject
+from billing_mirror.flows.accept import Door, accept
+
+from .faults import Fault, Followed
+from .scene import Scene
+from .stripe import Thing
+
+DAY = 86400.0
+SECRETS = ("whsec_old", "whsec_new")
+MOST_TRIES = 60
+
+
+class Secrets:
+    """Implements ``flows.ports.SigningSecrets``: what is known may be older than what Stripe signs with."""
+
+    def __init__(self) -> None:
+        self.known: Sequence[str] = SECRETS[:1]
+        self.stored: Sequence[str] = SECRETS[:1]
+
+    async def current(self) -> Sequence[str]:
+        return self.known
+
+    async def refreshed(self) -> Sequence[str]:
+        self.known = self.stored
+        return self.known
+
+
+class Webhooks:
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._dice = scene.dice
+        self._secrets = Secrets()
+        self._events = 0
+        self._posts: set[asyncio.Task[None]] = set()
+
+    def tell(self, event_type: str, thing: Thing) -> None:
+        """An event of what has just happened."""
+        self._events += 1
+        event = self._event(f"evt_{self._events}", event_type, thing)
+        self._scene.say(f"{event_type} of {thing.path} in {thing.context}: {event['id']}")
+        if self._dice.strikes(Fault.EVENT_NEVER_MADE):
+            return
+        self._scene.state.events[thing.context, str(event["id"])] = {**event, "data": _data(thing)}
+        if self._dice.strikes(Fault.EVENT_LOST):
+            return
+        copies = [event] * (2 if self._dice.strikes(Fault.EVENT_TWICE) else 1)
+        if self._dice.strikes(Fault.OTHER_MODE):
+            copies.append({**event, "id": f"{event['id']}_live", "livemode": True})
+        for copy in copies:
+            post = asyncio.ensure_future(self._post(str(copy["id"]), json.dumps(copy)))
+            self._posts.add(post)
+            post.add_done_callback(self._posts.discard)
+
+    def rotate(self) -> None:
+        """The signing secrets, perhaps: for a while Stripe signs with both, then the old one has expired."""
+        if self._dice.strikes(Fault.SECRETS_ROTATED):
+            self._secrets.stored = self._dice.random.choice((SECRETS, SECRETS[1:]))
+
+    async def all_sent(self) -> None:
+        while self._posts:
+            await asyncio.gather(*self._posts)
+
+    def _event(self, identifier: str, event_type: str, thing: Thing) -> JsonObject:
+        body = _last_body(thing)
+        path = thing.path
+        if "rate_cards/rcd_1/" in path and self._dice.random.random() < 0.5:
+            path = path.replace("/rcd_1/", "/:rate_card_id/")
+        return {
+            "object": "v2.core.event",
+            "id": identifier,
+            "type": event_type,
+            "created": datetime.fromtimestamp(self._scene.clock.now(), UTC).isoformat(),
+            "livemode": False,
+            "context": thing.context,
+            "related_object": {"id": body["id"], "type": body["object"], "url": path},
+        }
+
+    async def _post(self, event_id: str, text: str) -> None:
+        await asyncio.sleep(self._dice.seconds(3 * DAY if self._dice.strikes(Fault.EVENT_LATE) else 3.0))
+        for attempt in range(MOST_TRIES):
+            if await self._answer(text) == 200:
+                self._scene.accepted.add(event_id)
+                if not self._dice.strikes(Fault.ANSWER_LOST):
+                    return
+            self._dice.counts[Followed.SENT_AGAIN] += 1
+            await asyncio.sleep(min(2.0**attempt, 3600.0))
+        raise AssertionError("Stripe gave up on an event")
+
+    async def _answer(self, text: str) -> int | None:
+        """What ingest answers, or nothing when it is killed."""
+        container = self._scene.container("ingest")
+        door = Door(self._scene.clock, self._scene.queue_of(container), self._secrets, verify)
+        secret = self._dice.random.choice(self._secrets.stored)
+        header = stripe.WebhookSignature.generate_signature_header(text, secret, int(self._scene.clock.now()))
+        answered: list[int] = []
+
+        async def answer() -> None:
+            answered.append((await accept(text.encode(), header, door)).status)
+
+        return answered[0] if await container.run(answer()) else None
+
+
+def _last_body(thing: Thing) -> JsonObject:
+    return thing.now or thing.states[-2][1] or {}
+
+
+def _data(thing: Thing) -> JsonObject:
+    body = _last_body(thing)
+    return {name: body[name] for name in ("rate_card", "rate_card_id") if name in body}

@@ -1,0 +1,121 @@
+"""Those who work: containers of process at the queue, and passes of reconcile while everything goes on."""
+
+import asyncio
+from collections.abc import Sequence
+
+from billing_mirror.core.catalog import TYPES, ObjectType
+from billing_mirror.core.notification import Notification, read_message
+from billing_mirror.flows.batch import Desk, Ended, Received
+from billing_mirror.flows.reconcile import reconcile
+from billing_mirror.flows.refresh import refresh
+
+from .aws import UnreliableQueue
+from .container import MARGIN, Container
+from .faults import Fault, Followed
+from .paced import Budget
+from .scene import Scene
+
+TIME = 50.0
+"""Seconds that a worker has for a batch."""
+SPARE = 10.0
+"""Seconds that it has beyond that, at the most."""
+PASS_TIME = 600.0
+REQUESTS_PER_SECOND = 5.0
+"""Those of a pass."""
+SOON = 20.0
+"""Seconds after something was made in which a pass begins."""
+MOST_PASSES = 3
+
+
+class Worker:
+    """One container of process after the other, on one machine."""
+
+    def __init__(self, name: str, scene: Scene) -> None:
+        self._name = name
+        self._scene = scene
+        self._dice = scene.dice
+        self._skew = scene.skew()
+
+    async def work(self) -> None:
+        """Batch after batch, for good."""
+        budget = self._fresh_budget()
+        while True:
+            container = self._scene.container(self._name, skew=self._skew)
+            queue = self._scene.queue_of(container)
+            self._give_up_old_messages()
+            batch = queue.receive(self._dice.random.randint(1, self._scene.rhythm.batch))
+            if not batch:
+                await self._scene.queue.wait()
+            elif not await self._work_on(batch, container, queue, budget):
+                budget = self._fresh_budget()
+            if self._scene.rhythm.away:
+                await asyncio.sleep(self._dice.delay(self._scene.rhythm.away))
+
+    def _fresh_budget(self) -> Budget:
+        rhythm = self._scene.rhythm
+        return self._scene.budget(rhythm.requests_per_second / rhythm.workers)
+
+    async def _work_on(
+        self, batch: Sequence[Received], container: Container, queue: UnreliableQueue, budget: Budget
+    ) -> bool:
+        """Whether the container has survived it."""
+        at_work = self._scene.queue.at_work
+        at_work.update(one.message_id for one in batch)
+        desk = Desk(self._scene.world(container, budget), MARGIN)
+
+        async def work() -> None:
+            ended = await refresh(batch, desk, deadline=container.now() + TIME)
+            await container.io("delete")
+            self._acknowledge(ended, queue)
+
+        most = TIME + self._dice.seconds(SPARE) if self._dice.strikes(Fault.OUT_OF_TIME) else None
+        survived = await container.run(work(), most=most)
+        at_work -= {one.message_id: 1 for one in batch}
+        return survived
+
+    def _acknowledge(self, ended: Sequence[Ended], queue: UnreliableQueue) -> None:
+        if len({one.later for one in ended}) == 2:
+            self._dice.counts[Followed.BATCH_IN_PART] += 1
+        for one in ended:
+            self._scene.say(f"{self._name}: {one.task.received.message_id} {one.outcome} {one.reason}")
+            self._scene.result.outcomes[one.outcome] += 1
+            if not one.later:
+                if isinstance(one.task.message, Notification):
+                    self._scene.ended.add(one.task.message.id)
+                queue.delete(one.task.received.receipt)
+
+    def _give_up_old_messages(self) -> None:
+        for old in self._scene.queue.outlived():
+            self._dice.counts[Followed.OUTLIVED] += 1
+            message = read_message(old.body)
+            if isinstance(message, Notification):
+                self._scene.ended.add(message.id)
+
+
+class Passes:
+    """Passes of reconcile, one at a time, mostly over types of which an object was just made."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._dice = scene.dice
+        self._turn = asyncio.Lock()
+        self._begun: list[asyncio.Task[None]] = []
+
+    def after(self, type_name: str) -> None:
+        """What was just made may be looked at soon."""
+        if len(self._begun) < MOST_PASSES and self._dice.random.random() < self._scene.rhythm.passing:
+            self._begun.append(asyncio.ensure_future(self._pass(TYPES[type_name])))
+
+    async def all_ended(self) -> None:
+        await asyncio.gather(*self._begun)
+
+    async def _pass(self, row: ObjectType) -> None:
+        await asyncio.sleep(self._dice.delay(SOON))
+        async with self._turn:
+            container = self._scene.container("pass", skew=self._scene.skew())
+            world = self._scene.world(container, self._scene.budget(REQUESTS_PER_SECOND))
+
+            async def a_pass() -> None:
+                await reconcile(row, world, deadline=container.now() + PASS_TIME)
+
+            await container.run(a_pass())
