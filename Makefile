@@ -35,7 +35,7 @@ soak: tools-all  ## minutes of changes, faults and kills in a sandbox: equal at 
 
 OBJECTS ?= 1000000
 bench: tools-all  ## measure reconcile: requests, memory, drift, filling and fairness: OBJECTS=1000000
-	@PYTHONPATH=layers:. $(DEV)/python -m benchmarks $(OBJECTS)
+	@PYTHONPATH=layers:. $(DEV)/python -m benchmarks --objects $(OBJECTS)
 
 simulate-defects: tools-dev  ## plant defects into copies of the code, and show which ones the simulation catches
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.planted

@@ -35,7 +35,7 @@ class Business:
         self._kinds = self._drawn(one_sided=one_sided)
 
     def _drawn(self, *, one_sided: bool) -> Sequence[Callable[[], None]]:
-        kinds = (self._subscribe, *[self._sell, self._sell, self._update_customer] * 2, self._bill, self._price)
+        kinds = (*[self._subscribe, self._sell, self._update_customer, self._price] * 2, self._sell, self._bill)
         return [*kinds, *[self._random.choice(kinds)] * 36] if one_sided else kinds
 
     def open(self) -> None:

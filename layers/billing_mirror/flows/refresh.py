@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.core import known, times
+from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.known import READ_LAG, Head
 from billing_mirror.core.notification import Notification, Suspicion, Unreadable, read_message
@@ -24,6 +25,8 @@ from .settle import settle
 AT_ONCE = 8
 """Subjects that are worked on at the same time: with all of them, each would have a little of Stripe's pace, and none
 would come to its end."""
+A_SECOND = 1.0
+"""What v1 leaves out of the time at which something was made."""
 OUT_OF_TIME = Retryable("the function ran out of time")
 
 
@@ -154,11 +157,18 @@ def _may_appear_yet(tasks: list[Task], now: float) -> bool:
 
 
 async def _was_just_made(subject: Subject, tasks: list[Task], now: float, world: World) -> bool:
-    """Whether the mirror knows a missing object that is so young that replicas, and lists too, may be behind."""
-    if any(isinstance(task.message, Notification) and _tells_of_the_end(task) for task in tasks):
-        return False
-    before = await world.mirror.body(subject)
-    return before is not None and abs(now - times.seconds(times.created(before.get("created")))) < READ_LAG
+    """Whether the mirror knows a missing object that is so young that replicas, and lists too, may be behind.
+
+    One whose deletion was told is gone, unless it has been made again since.
+    """
+    made_at = _made_at(await world.mirror.body(subject))
+    ends = [_happened_at(one) for one in tasks if isinstance(one.message, Notification) and _tells_of_the_end(one)]
+    told_of_its_end = any(end >= made_at + A_SECOND for end in ends)
+    return abs(now - made_at) < READ_LAG and not told_of_its_end
+
+
+def _made_at(body: JsonObject | None) -> float:
+    return times.seconds(times.created(body.get("created"))) if body else 0.0
 
 
 def _tells_of_the_end(task: Task) -> bool:
