@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core.body import JsonObject
@@ -16,6 +17,7 @@ from .pages import Asked, passes, seconds
 
 SLOW = (15.0, 45.0, 60.0)
 """Seconds that a slow answer takes at the most, as often one as the other."""
+A_MOMENT = 1e-6
 MOST_BEHIND = 20.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
@@ -173,11 +175,10 @@ class SimulatedStripe:
 
     def _seen_at(self, thing: Thing) -> float:
         now = self._now()
+        since = _began_at(thing)
+        if now - since < MOST_BEHIND and thing.now is not None and self._dice.strikes(Fault.STRIPE_BEHIND):
+            return since - A_MOMENT
         since = thing.states[0][0]
-        # Of its first life: that a deletion is over, a GET must show, or a deletion told late cannot be judged.
-        is_first_life = all(body is not None for _, body in thing.states)
-        if now - since < MOST_BEHIND and is_first_life and self._dice.strikes(Fault.STRIPE_BEHIND):
-            return since - 1.0
         if len(thing.states) > 1 and self._dice.strikes(Fault.STALE_READ):
             return max(since, now - MOST_BEHIND)
         return now
@@ -248,3 +249,12 @@ def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
 def _lines(body: JsonObject | None) -> list[JsonObject]:
     lines = bodies.at(body, "lines.data")
     return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
+
+
+def _began_at(thing: Thing) -> float:
+    """When its life began, or its last one: what has a chosen id may be made again."""
+    began = 0.0
+    for (_, before), (since, body) in pairwise([(0.0, None), *thing.states]):
+        if before is None and body is not None:
+            began = since
+    return began
