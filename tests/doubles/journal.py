@@ -1,7 +1,6 @@
 """What reconcile keeps for itself, in memory."""
 
 from collections.abc import AsyncIterator
-from copy import deepcopy
 from dataclasses import dataclass, field
 
 from billing_mirror.core import times
@@ -41,7 +40,7 @@ class MemoryJournal:
         places = self.books.setdefault(f"{scope}#{book}", {})
         if new and place in places:
             return False
-        places[place] = deepcopy(entry)
+        places[place] = {**entry}
         return True
 
     async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
@@ -56,7 +55,7 @@ class MemoryJournal:
 
     def _found(self, scope: Scope, book: str, start: str) -> list[Item]:
         places = self.books.get(f"{scope}#{book}", {})
-        return [deepcopy(places[place]) for place in sorted(places) if place.startswith(start)]
+        return [{**places[place]} for place in sorted(places) if place.startswith(start)]
 
     def _require_up(self) -> None:
         if self.down:

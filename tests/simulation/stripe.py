@@ -17,7 +17,6 @@ from .pages import Asked, passes, seconds
 
 SLOW = (15.0, 45.0, 60.0)
 """Seconds that a slow answer takes at the most, as often one as the other."""
-A_MOMENT = 1e-6
 MOST_BEHIND = 20.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
@@ -166,22 +165,22 @@ class SimulatedStripe:
         if place.is_list:
             return self._list(asked, context, place.owner)
         thing = self._state.things.get((context, asked.path))
-        body = thing.at(self._seen_at(thing)) if thing is not None else None
+        body = self._body(thing) if thing is not None else None
         if body is None:
             raise Gone(f"nothing at {asked.path}")
         return _as_shown(body, include)
 
     # ---- objects and events
 
-    def _seen_at(self, thing: Thing) -> float:
+    def _body(self, thing: Thing) -> JsonObject | None:
+        """As the replica shows it that answers."""
         now = self._now()
-        since = _began_at(thing)
-        if now - since < MOST_BEHIND and thing.now is not None and self._dice.strikes(Fault.STRIPE_BEHIND):
-            return since - A_MOMENT
-        since = thing.states[0][0]
+        is_new = thing.now is not None and now - _began_at(thing) < MOST_BEHIND
+        if is_new and self._dice.strikes(Fault.STRIPE_BEHIND):
+            return None
         if len(thing.states) > 1 and self._dice.strikes(Fault.STALE_READ):
-            return max(since, now - MOST_BEHIND)
-        return now
+            return thing.at(max(thing.states[0][0], now - MOST_BEHIND))
+        return thing.at(now)
 
     def _event(self, path: str, context: str | None) -> JsonObject:
         event = self._state.events.get((context, path.rpartition("/")[2]))

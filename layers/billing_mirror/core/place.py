@@ -1,7 +1,7 @@
 """Where a walk over the lists of a type is: small enough to be kept after every page."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from .body import JsonObject
 from .items import Value
@@ -29,7 +29,16 @@ class Place:
 
     def entry(self) -> JsonObject:
         """As it is kept."""
-        return {**asdict(self), "shown": [*self.shown]}
+        return {
+            "listing": self.listing,
+            "filter": self.filter,
+            "url": self.url,
+            "first": self.first,
+            "shown": [*self.shown],
+            "owner": self.owner,
+            "created": self.created,
+            "counted": self.counted,
+        }
 
 
 def place(value: Value) -> Place:

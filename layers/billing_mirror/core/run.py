@@ -4,7 +4,7 @@ A run may take many ticks. Its record says how far it is, its evidence has an en
 doubtful. What was decided is counted from the evidence: whoever kills a run between two writes changes no count.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from . import times
@@ -141,9 +141,13 @@ class Counts:
         """Differences that no fetch has dismissed."""
         return self.repaired + self.unresolved
 
+    def columns(self) -> dict[str, int]:
+        """By name."""
+        return {one.name: getattr(self, one.name) for one in fields(Counts)}
+
     def since(self, before: "Counts") -> "Counts":
         """What was counted after ``before``; what was counted again and came out less is no news."""
-        return Counts(**{name: max(0, count - getattr(before, name)) for name, count in asdict(self).items()})
+        return Counts(**{name: max(0, count - getattr(before, name)) for name, count in self.columns().items()})
 
     def add(self, drift: Drift) -> None:
         """Counts a decided suspicion."""
@@ -219,7 +223,7 @@ class Run:
             "watermark": self.watermark,
             "waiting_since": times.iso(self.waiting_since) if self.waiting_since else None,
             "found": self.counts.found,
-            **asdict(self.counts),
+            **self.counts.columns(),
             "expires_at": int(self.worked_at or self.started_at) + KEPT_FOR,
         }
 

@@ -120,7 +120,7 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     now = desk.world.clock.now()
     token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
     observation = replace(observation, told_at=max((one.created.timestamp() for one in events), default=0.0))
-    if observation.live is None and (
+    if observation.body is None and (
         _may_appear_yet(tasks, observation.fetched_at)
         or await _was_just_made(subject, tasks, observation.fetched_at, desk.world)
     ):

@@ -5,7 +5,7 @@ only ever added: of two that work on one run by mistake, the second one to keep 
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Overtaken
@@ -107,7 +107,7 @@ class Round:
             "page": self._page,
             "place": place.entry(),
             "shown": packed(shown),
-            **asdict(counts),
+            **counts.columns(),
             "expires_at": int(self.world.clock.now() + PAGES_KEPT_FOR),
         }
         at = f"{self.run.name}#{self._page:08}"
