@@ -8,13 +8,11 @@ from pathlib import Path
 
 from benchmarks.crowd import digest_of, id_of, number_of
 from benchmarks.crowd_server import KEY
-from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.adapters.tally import Tally
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.items import Item
 from billing_mirror.core.known import Claim, Head
-from billing_mirror.core.pace import Pace
 from billing_mirror.core.subject import Scope, Subject
 from billing_mirror.flows.ports import Listed
 
@@ -35,9 +33,7 @@ class Key:
 
 def stripe_api(api_base: str) -> StripeApi:
     """The real adapter."""
-    return StripeApi(
-        Key(), api_base=api_base, preview_version=VERSION, pace=Pace(UNHURRIED), clock=SystemClock(), tally=Tally()
-    )
+    return StripeApi(Key(), api_base=api_base, preview_version=VERSION, tally=Tally())
 
 
 class NoQueue:

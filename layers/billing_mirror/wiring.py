@@ -20,6 +20,7 @@ from .core.schedule import HOUR, MINUTE, Schedule
 from .flows.accept import Door
 from .flows.batch import Desk
 from .flows.one_subject import World
+from .flows.paced import PacedStripe
 from .flows.round import Watch
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
@@ -66,13 +67,11 @@ def _world(settings: StripeSettings, pace: Pace, tally: Tally) -> World:
         _stored_text(settings.stripe_key_arn, clock),
         api_base=settings.stripe_api_base,
         preview_version=settings.stripe_preview_version,
-        pace=pace,
-        clock=clock,
         tally=tally,
     )
     mirror = DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name)
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
-    return World(clock, mirror, stripe, queue)
+    return World(clock, mirror, PacedStripe(stripe, clock, pace), queue)
 
 
 def _stored_text(arn: str, clock: SystemClock) -> StoredText:

@@ -11,7 +11,6 @@ from billing_mirror.adapters.tally import Tally
 from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES, ApiLine
-from billing_mirror.core.pace import Pace
 from billing_mirror.core.subject import fill
 from billing_mirror.flows.ports import Answer, Stripe
 from sandbox.stripe_stand_in.client import StandIn
@@ -73,15 +72,12 @@ class Adapter:
     stand_in: StandIn
     key: Key
     tally: Tally
-    rate: float = 10_000.0
 
     def api(self) -> StripeApi:
         return StripeApi(
             self.key,
             api_base=self.stand_in.api_base,
             preview_version=PREVIEW,
-            pace=Pace(self.rate),
-            clock=SystemClock(),
             tally=self.tally,
         )
 

@@ -16,7 +16,6 @@ from billing_mirror.adapters.tally import Tally
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.notification import Suspicion, write_message
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.pace import Pace
 from billing_mirror.core.run import Drift, Run
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.flows.accept import Accepted, Door, accept
@@ -142,8 +141,6 @@ class Journey:
             FixedText(),
             api_base=self.stand_in.api_base,
             preview_version=PREVIEW,
-            pace=Pace(1_000_000.0),
-            clock=self.clock,
             tally=Tally(),
         )
         self.stripe = api

@@ -1,19 +1,16 @@
 """What the flows may count on of Stripe: on the doubles, and on the adapter in front of the stand-in."""
 
-from dataclasses import replace
+import json
 
 import pytest
 
-from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import BadSetting, Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.errors import BadSetting, Gone, NotPermitted, Refused, Retryable, Unauthorized
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.pace import Pace
 from billing_mirror.core.paging import PAGE_SIZE, first_page
 from billing_mirror.flows.observe import walk
-from tests.doubles.clock import ManualClock
+from tests.hostile.canaries import gossip
 
 from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
 
@@ -132,13 +129,25 @@ async def test_an_error_is_not_retried_on_the_spot(adapter: Adapter, status: int
     assert adapter.stand_in.requests()["total"] == 1
 
 
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_key_that_may_not_is_told_apart(adapter: Adapter, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "metric"), [(401, Metric.STRIPE_AUTH_FAILURES), (403, Metric.STRIPE_PERMISSION_FAILURES)]
+)
+async def test_a_key_that_may_not_is_told_apart(adapter: Adapter, status: int, metric: Metric) -> None:
     adapter.stand_in.faults(api=[{"status": status}])
     with pytest.raises(Unauthorized) as raised:
         await adapter.get()
     assert KEY not in str(raised.value)
-    assert adapter.tally.drain()[Metric.STRIPE_AUTH_FAILURES] == 1
+    assert adapter.tally.drain() == {Metric.STRIPE_REQUESTS: 1, metric: 1}
+
+
+async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stripes_text(adapter: Adapter) -> None:
+    with gossip() as talker:
+        talker.status = 403
+        said = "The provided key 'rk_test_***' lacks it. Having the 'rak_rate_card_read' permission would allow this."
+        talker.text = json.dumps({"error": {"type": "invalid_request_error", "message": said}})
+        with pytest.raises(NotPermitted, match="lacks the permission rak_rate_card_read$") as raised:
+            await adapter.at(talker.address).get()
+    assert "rk_test" not in str(raised.value)
 
 
 async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:
@@ -158,16 +167,6 @@ async def test_an_unreachable_stripe_is_for_later(adapter: Adapter) -> None:
         await adapter.at("http://127.0.0.1:9").get()
 
 
-async def test_requests_keep_to_the_pace(adapter: Adapter) -> None:
-    slow = replace(adapter, rate=50.0)
-    api = slow.api()
-    clock = SystemClock()
-    started = clock.now()
-    for _ in range(6):
-        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
-    assert clock.now() - started >= 5 / 50
-
-
 @pytest.mark.parametrize("text", ["", "unset", "pk_live_1", "sk_prod_1", "sk_test_ü"])
 def test_a_key_of_no_known_mode_is_a_wrong_setting(adapter: Adapter, text: str) -> None:
     adapter.key.text = text
@@ -179,25 +178,6 @@ def test_a_key_of_no_known_mode_is_a_wrong_setting(adapter: Adapter, text: str) 
 def test_the_key_tells_the_mode(adapter: Adapter, text: str, *, live: bool) -> None:
     adapter.key.text = text
     assert adapter.api().livemode is live
-
-
-async def test_a_429_halves_the_pace(adapter: Adapter) -> None:
-    clock = ManualClock()
-    api = StripeApi(
-        adapter.key,
-        api_base=adapter.stand_in.api_base,
-        preview_version=PREVIEW,
-        pace=Pace(10.0),
-        clock=clock,
-        tally=adapter.tally,
-    )
-    adapter.stand_in.faults(api=[{"status": 429, "reason": "endpoint-rate", "count": 1}])
-    with pytest.raises(Retryable):
-        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
-    started = clock.now()
-    for _ in range(11):
-        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
-    assert clock.now() - started == pytest.approx(10 * 0.2 + 0.1)
 
 
 @pytest.mark.parametrize("text", ["sk_live_1", "unset"])

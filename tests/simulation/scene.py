@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.flows.one_subject import World
+from billing_mirror.flows.paced import PacedStripe
 from billing_mirror.flows.ports import Stripe
 from billing_mirror.flows.round import Watch
 from tests.doubles.journal import MemoryJournal
@@ -15,7 +16,7 @@ from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import MARGIN, Container, Trace
 from .faults import Dice, Fault
 from .journal import UnreliableJournal
-from .paced import Budget, PacedStripe
+from .paced import Budget
 from .rhythm import Rhythm
 from .stripe import SimulatedStripe, StripeState
 

@@ -12,8 +12,7 @@ from billing_mirror.core import body as bodies
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import BadSetting, Gone, MirrorError, NotPermitted, Refused, Retryable, Unauthorized
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.pace import Pace
-from billing_mirror.flows.ports import Answer, Clock
+from billing_mirror.flows.ports import Answer
 
 from .tally import Tally
 
@@ -61,18 +60,13 @@ class _Unread(stripe.RequestsClient):
 
 
 class StripeApi:
-    """Implements ``flows.ports.Stripe``. Requests keep to ``pace``, and ``tally`` counts them."""
+    """Implements ``flows.ports.Stripe``. ``tally`` counts the requests."""
 
-    def __init__(
-        self, key: StripeKey, *, api_base: str, preview_version: str, pace: Pace, clock: Clock, tally: Tally
-    ) -> None:
+    def __init__(self, key: StripeKey, *, api_base: str, preview_version: str, tally: Tally) -> None:
         self._key = key
         self._livemode = is_live(key.current())
         self._versions = {ApiLine.GA: stripe.api_version, ApiLine.PREVIEW: preview_version}
-        self._pace = pace
-        self._clock = clock
         self._tally = tally
-        self._turn = asyncio.Lock()
         self._client = stripe.StripeClient(
             key.current(),
             base_addresses={"api": api_base},
@@ -96,9 +90,6 @@ class StripeApi:
         include: Sequence[str] = (),
         event: str | None = None,
     ) -> Answer:
-        async with self._turn:
-            await self._clock.sleep(self._pace.wait(self._clock.now()))
-            self._pace.start(self._clock.now())
         options: dict[str, object] = {"stripe_version": self._versions[api]}
         if context:
             options["stripe_context"] = context
@@ -110,8 +101,6 @@ class StripeApi:
             return await asyncio.to_thread(self._get, path, options, self._versions[api])
         except Retryable as error:
             self._tally.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
-            if error.throttled:
-                self._pace.slow_down(self._clock.now())
             raise
         except NotPermitted:
             self._tally.add(Metric.STRIPE_PERMISSION_FAILURES)

@@ -1,0 +1,66 @@
+"""Requests keep to the pace, whoever sends them and whatever comes of them."""
+
+import asyncio
+
+import pytest
+
+from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.errors import Gone, Retryable
+from billing_mirror.core.pace import Pace
+from billing_mirror.flows.paced import PacedStripe
+from tests.doubles.clock import ManualClock
+from tests.doubles.stripe import MemoryStripe
+
+GOLD = "/v1/products/gold"
+
+
+class Counter:
+    """Stripe with one product, behind a pace of ten requests a second."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.stripe = MemoryStripe()
+        self.stripe.objects[GOLD] = {"id": "gold", "object": "product"}
+        self.paced = PacedStripe(self.stripe, self.clock, Pace(10.0))
+
+    async def ask(self, path: str = GOLD) -> None:
+        await self.paced.get(path, api=ApiLine.GA, context=None)
+
+
+@pytest.fixture
+def counter() -> Counter:
+    return Counter()
+
+
+async def test_requests_of_many_at_once_keep_to_the_pace(counter: Counter) -> None:
+    started = counter.clock.now()
+    await asyncio.gather(*(counter.ask() for _ in range(11)))
+    assert counter.clock.now() - started == pytest.approx(1.0)
+
+
+async def test_a_request_that_fails_takes_its_turn_too(counter: Counter) -> None:
+    started = counter.clock.now()
+    for _ in range(11):
+        with pytest.raises(Gone):
+            await counter.ask("/v1/products/silver")
+    assert counter.clock.now() - started == pytest.approx(1.0)
+
+
+async def test_a_429_halves_the_pace(counter: Counter) -> None:
+    counter.stripe.failures = [Retryable("Stripe answered 429", throttled=True)]
+    with pytest.raises(Retryable):
+        await counter.ask()
+    started = counter.clock.now()
+    for _ in range(11):
+        await counter.ask()
+    assert counter.clock.now() - started == pytest.approx(0.1 + 10 * 0.2)
+
+
+async def test_another_failure_does_not(counter: Counter) -> None:
+    counter.stripe.failures = [Retryable("Stripe answered 500")]
+    with pytest.raises(Retryable):
+        await counter.ask()
+    started = counter.clock.now()
+    for _ in range(11):
+        await counter.ask()
+    assert counter.clock.now() - started == pytest.approx(1.1)
