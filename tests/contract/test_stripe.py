@@ -145,7 +145,7 @@ async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stri
         talker.status = 403
         said = "The provided key 'rk_test_***' lacks it. Having the 'rak_rate_card_read' permission would allow this."
         talker.text = json.dumps({"error": {"type": "invalid_request_error", "message": said}})
-        with pytest.raises(NotPermitted, match="lacks the permission rak_rate_card_read$") as raised:
+        with pytest.raises(NotPermitted, match=r"lacks the permission rak_rate_card_read$") as raised:
             await adapter.at(talker.address).get()
     assert "rk_test" not in str(raised.value)
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 ONE = "billing_mirror/flows/one_subject.py"
 REFRESH = "billing_mirror/flows/refresh.py"
 RECONCILE = "billing_mirror/flows/reconcile.py"
+DECIDE = "billing_mirror/flows/decide.py"
+FILL = "billing_mirror/flows/fill.py"
+EVENTS = "billing_mirror/flows/events.py"
 OBSERVE = "billing_mirror/flows/observe.py"
 SUSPECT = "billing_mirror/flows/suspect.py"
 SETTLE = "billing_mirror/flows/settle.py"
@@ -65,8 +68,8 @@ ORDER = (
     defect(
         "the version is the event's time, in seconds",
         REFRESH,
-        "    if observation.live is None and (",
-        "    token = int(max(_happened_at(task) for task in tasks))\n    if observation.live is None and (",
+        "    observation = replace(observation, told_at=",
+        "    token = int(max(_happened_at(task) for task in tasks))\n    observation = replace(observation, told_at=",
     ),
     defect(
         "a claim that is on its way is used by a second fetch",
@@ -124,8 +127,8 @@ NOT_SHOWN = (
     defect(
         "any 404 is a deletion at once",
         REFRESH,
-        "    if observation.live is None and (",
-        "    if False and (",
+        '        raise Retryable("Stripe does not show the object, or not yet")',
+        "        pass",
     ),
     defect(
         "only a creation is waited for",
@@ -140,21 +143,27 @@ NOT_SHOWN = (
         "",
     ),
     defect(
+        "a deletion that is told late buries what has been made again",
+        REFRESH,
+        "any(end >= made_at + A_SECOND for end in ends)",
+        "bool(ends)",
+    ),
+    defect(
         "a tombstone that reconcile has made of what it saw on a list absorbs news of any kind",
         REFRESH,
         "    if head is not None and head.deleted and not all(",
         "    if False and not all(",
-        Edit(RECONCILE, MAY_BE_THERE, "    return abs(now - made) < READ_LAG"),
+        Edit(DECIDE, MAY_BE_THERE, "    return abs(now - made) < READ_LAG"),
     ),
     defect(
         "reconcile buries what it has just seen on a list",
-        RECONCILE,
+        DECIDE,
         MAY_BE_THERE,
         "    return abs(now - made) < READ_LAG",
     ),
     defect(
         "reconcile buries what was just made",
-        RECONCILE,
+        DECIDE,
         MAY_BE_THERE,
         "    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST)",
     ),
@@ -167,8 +176,8 @@ NOT_SHOWN = (
     defect(
         "the lists of a new version are not read again",
         SUSPECT,
-        "    if observation.listed and head is None:",
-        "    if False:",
+        "    if (observation.listed and head is None) or",
+        "    if",
     ),
 )
 
@@ -181,10 +190,16 @@ ABSORB = (
         "return claim is not None",
     ),
     defect(
+        "what a backfill took from a list absorbs news",
+        REFRESH,
+        "return claim is not None and claim.claimed == head.token",
+        "return (claim.claimed if claim else 0) == head.token",
+    ),
+    defect(
         "absorbed by when the mirrored fetch ended",
         OBSERVE,
-        "    return Observation(started, answer.stripe_version,",
-        "    return Observation(clock.now(), answer.stripe_version,",
+        "        started,\n        answer.stripe_version,",
+        "        clock.now(),\n        answer.stripe_version,",
     ),
     defect(
         "a group is absorbed by its first message",
@@ -344,43 +359,54 @@ BODIES = (
     ),
 )
 
-STORE_LISTED = """    for entry in page.entries:
-        if (identifier := bodies.text_at(entry, "id")) in suspects_by_id:
-            one = suspects_by_id[identifier]
-            seen = Observation(world.clock.now(), "1", "", entry, digest(row, entry))
-            await world.mirror.put(one, await world.mirror.claim(one, 0.0), item(one, seen, None))
-    run.looked_at.update(subject.key for subject in suspects)
-"""
+NEVER_SEEN = "_never_seen(page.entries, subjects, by_id) if round_.run.job is Job.BACKFILL else {}"
+INSERT = "stored = await round_.world.mirror.put(subject, UNCLAIMED, item)"
+CLAIMED = Edit(FILL, INSERT, INSERT.replace("UNCLAIMED", "await round_.world.mirror.claim(subject, 0.0)"))
 BURY_UNLISTED = """    for subject in suspects if Difference.NOT_LISTED in suspects.values() else ():
-        run.looked_at.add(subject.key)
-        gone = Observation(world.clock.now(), "1", "")
-        await world.mirror.bury(subject, await world.mirror.claim(subject, 0.0), tombstone(gone, subject))
+        round_.looked_at.add(subject.key)
+        gone = Observation(round_.world.clock.now(), "1", "")
+        await mirror.bury(subject, await mirror.claim(subject, 0.0), items.tombstone(gone, subject))
 """
-IMPORTED = Edit(
-    RECONCILE,
-    "from .listed import BATCH",
-    "from billing_mirror.core.drift import digest\n"
-    "from billing_mirror.core.items import Observation, item, tombstone\n\nfrom .listed import BATCH",
+SUSPECTS = (
+    "    suspects = {subject: kind for subject, kind in suspects.items() if subject.key not in round_.looked_at}\n"
 )
+FETCH = "    token, observation = await claim_and_observe(world, subject, claimed_at=0.0)\n"
+KEEP = "        if page.next is not None:\n            await round_.save(page.next, shown)\n            shown.clear()\n"
 
 RECONCILES = (
     defect(
         "reconcile writes what a list shows over the objects",
         RECONCILE,
-        "    await _look_at(suspects, world, run)\n\n\ndef _subjects",
-        "    suspects_by_id = {subject.id: subject for subject in suspects}\n"
-        f"{STORE_LISTED}    await _look_at(suspects, world, run)\n\n\ndef _subjects",
-        IMPORTED,
+        NEVER_SEEN,
+        "_never_seen(page.entries, subjects, {name: head for name, head in by_id.items() if name not in suspects})",
+        CLAIMED,
+    ),
+    defect("reconcile takes what is not listed for gone", DECIDE, SUSPECTS, f"{BURY_UNLISTED}{SUSPECTS}"),
+    defect(
+        "the ids of a page are not kept, and what no page shows is buried unseen",
+        DECIDE,
+        FETCH,
+        f"{FETCH}    if drift.difference is Difference.NOT_LISTED:\n"
+        '        observation = Observation(observation.fetched_at, "1", "")\n',
+        Edit(RECONCILE, "        shown += page.ids\n", ""),
     ),
     defect(
-        "reconcile takes what is not listed for gone",
+        "a run that was stopped goes on after the page that it has not compared",
         RECONCILE,
-        "    suspects = {subject: kind for subject, kind in suspects.items() if subject.key not in run.looked_at}\n",
-        f"{BURY_UNLISTED}"
-        "    suspects = {subject: kind for subject, kind in suspects.items() if subject.key not in run.looked_at}\n",
-        IMPORTED,
+        "        await _compare(row, page, round_)\n",
+        f"{KEEP}        await _compare(row, page, round_)\n",
+        Edit(
+            RECONCILE,
+            f"            await queue([page.owner], round_)\n{KEEP}",
+            "            await queue([page.owner], round_)\n",
+        ),
     ),
-    defect("reconcile does not look at what is not listed", RECONCILE, "    if not unread:\n", "    if False:\n"),
+    defect(
+        "reconcile does not look at what is not listed",
+        RECONCILE,
+        "    if not round_.run.counts.unread:\n",
+        "    if False:\n",
+    ),
     defect(
         "reconcile finds only what is missing",
         DRIFT,
@@ -395,6 +421,53 @@ RECONCILES = (
     ),
 )
 
+FILLS = (
+    defect(
+        "what a backfill inserts has a number that no claim reaches", FILL, INSERT, INSERT.replace("UNCLAIMED", "10**9")
+    ),
+    defect("a backfill claims what it inserts", FILL, INSERT, CLAIMED.new),
+    defect(
+        "a backfill inserts over what is there",
+        TABLE,
+        'return held is None or _integer(held, "token") < token',
+        'return held is None or token == 0 or _integer(held, "token") < token',
+    ),
+    defect(
+        "a backfill stores what a list cuts short",
+        FILL,
+        "    return not any(_is_cut_short(bodies.at(entry, sublist.path)) for sublist in row.sublists)",
+        "    return True",
+    ),
+    defect(
+        "what a list does not show whole is not queued",
+        FILL,
+        "[*(subject for subject in found if subject not in whole), *referred]",
+        "referred",
+    ),
+)
+
+EVENTS_OF_STRIPE = (
+    defect(
+        "the watermark moves although a window of events was read in part",
+        EVENTS,
+        "        if following is None:\n",
+        "        if True:\n",
+    ),
+    defect("any look is taken to show what an event tells", KNOWN, "    if head.told_at >= made_at:", "    if True:"),
+    defect(
+        "a look is taken to show what was told while its answer was on its way",
+        REFRESH,
+        "told_at=max((one.created.timestamp() for one in events), default=0.0)",
+        "told_at=desk.world.clock.now()",
+    ),
+    defect(
+        "of a lost event and a newer one only the older is queued",
+        EVENTS,
+        "sorted(lost, key=_age)",
+        "sorted(lost, key=_age, reverse=True)",
+    ),
+)
+
 BUDGETS = (
     defect(
         "requests that were not sent are saved up",
@@ -404,4 +477,16 @@ BUDGETS = (
     ),
 )
 
-DEFECTS = (*ORDER, *WRITE, *NOT_SHOWN, *ABSORB, *MESSAGES, *WHOSE, *BODIES, *RECONCILES, *BUDGETS)
+DEFECTS = (
+    *ORDER,
+    *WRITE,
+    *NOT_SHOWN,
+    *ABSORB,
+    *MESSAGES,
+    *WHOSE,
+    *BODIES,
+    *RECONCILES,
+    *FILLS,
+    *EVENTS_OF_STRIPE,
+    *BUDGETS,
+)
