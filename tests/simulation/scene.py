@@ -3,8 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from billing_mirror.core import times
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.schedule import EVENTS, Schedule
+from billing_mirror.core.subject import Scope
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.paced import PacedStripe
 from billing_mirror.flows.ports import Stripe
@@ -13,13 +16,16 @@ from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
-from .container import MARGIN, Container, Trace
+from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Dice, Fault
 from .journal import UnreliableJournal
 from .paced import Budget
 from .rhythm import Rhythm
 from .stripe import SimulatedStripe, StripeState
 
+TEST = Scope(livemode=False)
+READ = Run(EVENTS, Job.EVENTS, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
+"""The events of the month before were read: going through it again takes a request for each day."""
 FAR_OFF = 600.0
 """Seconds that a clock may be off that is off by more than the margin."""
 
@@ -45,7 +51,7 @@ class Scene:
         self.result = result
         self.state = StripeState()
         self.mirror = MemoryMirror()
-        self.journal = MemoryJournal()
+        self.journal = MemoryJournal(books={f"{TEST}#run:{EVENTS}": {READ.name: READ.entry()}})
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
         self.budgets: list[Budget] = []
