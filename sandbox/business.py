@@ -9,6 +9,8 @@ from sandbox.stripe_stand_in.client import StandIn
 METERED_ITEM = "v2.billing.metered_item"
 RATE_CARD = "v2.billing.rate_card"
 RATE = "v2.billing.rate_card_rate"
+LONG_AGO = "2026-01-05T08:00:00.000Z"
+"""When the first prices were made: what is younger than a minute is not taken for gone as soon."""
 CADENCE = "v2.billing.cadence"
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 PRICING_PLAN = "v2.billing.pricing_plan"
@@ -55,7 +57,8 @@ class Business:
             self.items.append(self._create(METERED_ITEM, display_name=name, meter=meter))
         prices: tuple[JsonObject, ...] = ({"unit_amount": "0.001"}, GRADUATED, VOLUME)
         first: list[JsonObject] = [
-            {"metered_item": item, **price} for item, price in zip(self.items, prices, strict=False)
+            {"metered_item": item, "created": LONG_AGO, **price}
+            for item, price in zip(self.items, prices, strict=False)
         ]
         self.card = self._create(RATE_CARD, display_name="Pay as you go", rates=first)
         self.enterprise_card = self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])

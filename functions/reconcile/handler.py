@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +18,9 @@ from billing_mirror.core.run import Counts, Run, Status
 from billing_mirror.core.schedule import EVENTS
 from billing_mirror.core.wish import Wish, read_wish
 from billing_mirror.flows.dry import dry, found_dry
+from billing_mirror.flows.recorded import OUT_OF_TIME
 from billing_mirror.flows.round import Watch
-from billing_mirror.flows.tick import Worked, asked, tick
+from billing_mirror.flows.tick import Report, Worked, asked, tick
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import runner, watch
 
@@ -57,7 +59,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         _measure(worked)
     for run in report.last.values():
         _age(run)
+    unresolved = sum(run.counts.unresolved for run in _known(report))
+    if wish is None or unresolved:
+        # Who was asked for one type knows of its trouble, but not that there is none.
+        metrics.add_metric(Metric.DRIFT_UNRESOLVED, MetricUnit.Count, unresolved)
     return {worked.run.type: _counts(worked) for worked in report.worked}
+
+
+def _known(report: Report) -> Iterable[Run]:
+    """The last run of each name, as far as the report tells."""
+    return {**report.last, **{worked.run.type: worked.run for worked in report.worked}}.values()
 
 
 def _dry(wish: Wish, watch: Watch, deadline: float) -> dict[str, object]:
@@ -68,6 +79,8 @@ def _dry(wish: Wish, watch: Watch, deadline: float) -> dict[str, object]:
         return _busy("ask again when it has ended")
     answers: dict[str, object] = {}
     for worked in report.worked:
+        if worked.run.reason == OUT_OF_TIME:
+            worked.run.reason = "the time is over, and a dry run does not go on: name fewer types"
         _log(worked, dry_run=True)
         differences = found_dry(watch, worked.run.type)[:MOST_NAMED]
         answers[worked.run.type] = {**_counts(worked), "differences": differences}
@@ -100,12 +113,8 @@ def _measure(worked: Worked) -> None:
     for metric, count in _metrics(worked.counts).items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     if run.complete:
-        # Only then: the alarm that watches for runs must not be calmed by one that stopped half-way ...
+        # Only then: the alarm that watches for runs must not be calmed by one that stopped half-way.
         metrics.add_metric(Metric.RECONCILE_SECONDS, MetricUnit.Seconds, run.counts.milliseconds / 1000)
-    unresolved = run.counts.unresolved if run.complete else worked.counts.unresolved
-    if run.complete or unresolved:
-        # ... nor the one that watches for drift: it knows of trouble, but not that there is none.
-        metrics.add_metric(Metric.DRIFT_UNRESOLVED, MetricUnit.Count, unresolved)
 
 
 def _metrics(counts: Counts) -> dict[Metric, int]:
@@ -129,8 +138,8 @@ def _age(run: Run) -> None:
     """How long ago a type was last known to be right, and how far the events are read."""
     now = time.time()
     if run.type == EVENTS:
-        if run.watermark:
-            metrics.add_metric(Metric.EVENTS_UNREAD_SINCE, MetricUnit.Seconds, now - times.seconds(run.watermark))
+        read_until = times.seconds(run.watermark) if run.watermark else run.right_at
+        metrics.add_metric(Metric.EVENTS_UNREAD_SINCE, MetricUnit.Seconds, now - read_until)
     elif run.status not in (Status.NOT_SHOWN, Status.UNAUTHORIZED):
         with single_metric(
             name=Metric.RUN_AGE,

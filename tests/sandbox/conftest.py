@@ -137,7 +137,9 @@ def shop(bundle: Bundle) -> Shop:
     make = bundle.stripe.create
     meter = make("billing.meter", {"display_name": "Tokens", "event_name": "tokens"})["id"]
     item = make("v2.billing.metered_item", {"display_name": "Tokens", "meter": meter})["id"]
-    rates = [{"metered_item": item, "unit_amount": "1.5"}, {"metered_item": item, "unit_amount": "2"}]
+    # What is younger than a minute is not taken for gone as soon.
+    old = {"metered_item": item, "created": "2026-01-05T08:00:00.000Z"}
+    rates = [{**old, "unit_amount": "1.5"}, {**old, "unit_amount": "2"}]
     card = make("v2.billing.rate_card", {"display_name": "Standard", "rates": rates})["id"]
     return Shop(bundle, str(item), str(card))
 

@@ -7,8 +7,6 @@ READ_LAG = 60.0
 """Seconds for which Stripe may not yet show an object that it has told of."""
 CLAIM_DIES_AFTER = 3600.0
 """Seconds after which a claim that was never applied is dead: every message is retried more often."""
-CLOCKS_DIFFER = 5.0
-"""Seconds by which a container's clock and Stripe's may differ."""
 UNCLAIMED = 0
 """The number of what was taken from a list and never fetched: every claim is newer."""
 
@@ -50,16 +48,14 @@ def knows_of(head: Head | None, claim: Claim | None, made_at: float) -> bool:
     """Whether the mirror shows what an event tells that Stripe made then (seconds since 1970).
 
     It does when an event that was made no earlier had been received before the fetch, whatever any clock says; or
-    when the fetch started so much later that no clock can have been so far behind, and nobody has claimed since. What
-    was taken from a list may be as old as a list may be.
+    when the fetch started so much later that no clock and no replica can have been so far behind, and nobody has
+    claimed since.
     """
     if head is None:
         return False
     if head.told_at >= made_at:
         return True
-    if head.token == UNCLAIMED:
-        return claim is None and head.fetched_at > made_at + READ_LAG
-    return claim is not None and claim.claimed == head.token and head.fetched_at > made_at + CLOCKS_DIFFER
+    return (claim.claimed if claim else UNCLAIMED) == head.token and head.fetched_at > made_at + READ_LAG
 
 
 def in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:

@@ -78,13 +78,13 @@ def next_turn(
     if not rest:
         return None
     # What is quick and did not come to its end in its turn lets another one have the next.
-    latest = max((run.worked_at for name, run in runs.items() if name != EVENTS), default=0.0)
+    latest = max((run.worked_at for run in runs.values()), default=0.0)
     had_its_turn = any(turn.quick and turn.going_on and turn.worked_at == latest for turn in turns)
 
     def rank(one: tuple[float, Turn]) -> tuple[bool, bool, float]:
         worked_at, turn = one
         first = turn.quick and not turn.failures and not (turn.going_on and had_its_turn)
-        return turn.name != EVENTS, not first, worked_at
+        return not (first and turn.name == EVENTS), not first, worked_at
 
     return min(rest, key=rank)[1]
 
@@ -130,5 +130,4 @@ def _pause(last: Run, pause: float) -> float:
         case Status.FAILED:
             return min(pause, HOUR)
         case _:
-            settled = last.counts.unresolved == 0 and last.counts.in_flight == 0
-            return pause if settled else min(pause, HOUR)
+            return min(pause, HOUR) if last.counts.unresolved else pause

@@ -21,19 +21,22 @@ class Wish:
     dry_run: bool = False
 
 
-def read_wish(event: Mapping[str, object]) -> Wish | None:
+def read_wish(event: object) -> Wish | None:
     """The wish in an invocation's event; None where it is a tick. Raises :class:`BadSetting` with a sentence."""
-    if event.get("source") == SCHEDULER or not any(event.values()):
+    if not isinstance(event, Mapping):
+        raise BadSetting('what is asked for is an object, such as {"job": "events"}; nothing was started')
+    if event.get("source") == SCHEDULER or not event:
         return None
     unknown = sorted(event.keys() - MEMBERS)
     if unknown:
         raise BadSetting(f"{unknown[0]} is nothing that reconcile can be asked for; nothing was started")
-    dry_run, types = event.get("dry_run", False), event.get("types") or []
+    dry_run, types = event.get("dry_run", False), event.get("types")
     if not isinstance(dry_run, bool):
         raise BadSetting("dry_run is true or false; nothing was started")
-    if not isinstance(types, list):
-        raise BadSetting("types is a list of names; nothing was started")
-    return Wish(tuple(_jobs(event.get("job", Job.OBJECTS), types)), dry_run)
+    if "types" in event and not (isinstance(types, list) and types):
+        raise BadSetting("types is a list of names, or left out for all; nothing was started")
+    named = types if isinstance(types, list) else []
+    return Wish(tuple(dict.fromkeys(_jobs(event.get("job", Job.OBJECTS), named))), dry_run)
 
 
 def _jobs(job: object, types: list[object]) -> list[tuple[str, Job]]:

@@ -20,6 +20,8 @@ from .one_subject import apply, claim_and_observe
 from .round import Round
 from .together import together
 
+LONGEST_LOOK = 120.0
+"""Seconds for one object with all its lists: a list without an end must not hold up a run."""
 AT_ONCE = 8
 """Objects that are fetched at the same time."""
 NOT_SHOWN = "Stripe does not show the object, although it has just listed or made it"
@@ -81,11 +83,21 @@ async def _bounded(subject: Subject, difference: Difference, round_: Round, plac
     drift = Drift(subject.id, difference, Resolution.UNRESOLVED, type=subject.type)
     async with places:
         try:
-            await _decide(subject, drift, round_)
+            async with asyncio.timeout(LONGEST_LOOK):
+                await _decide(subject, drift, round_)
+        except TimeoutError:
+            await _undecided(replace(drift, reason="Stripe's answer does not come to an end"), round_)
         except (Retryable, Refused) as error:
-            await round_.decided(replace(drift, reason=str(error)))
+            await _undecided(replace(drift, reason=str(error)), round_)
         except Exception as error:  # noqa: BLE001 - one object's failure must not end the run of all others
-            await round_.decided(replace(drift, reason=f"unforeseen {type(error).__name__}"))
+            await _undecided(replace(drift, reason=f"unforeseen {type(error).__name__}"), round_)
+
+
+async def _undecided(drift: Drift, round_: Round) -> None:
+    """Notes that no answer could be had, unless something was about to be written: then its number will tell."""
+    noted = await round_.noted(drift.id)
+    if noted is None or noted.reason != STOPPED:
+        await round_.decided(drift)
 
 
 async def _decide(subject: Subject, drift: Drift, round_: Round) -> None:
@@ -107,12 +119,20 @@ async def _decide(subject: Subject, drift: Drift, round_: Round) -> None:
         await round_.note(drift if _will_change(head, subject, observation) else dismissed)
     outcome = await apply(world, subject, token, observation, head)
     reshaped = drift.difference is Difference.OUTDATED and observation.live is not None
+    if outcome is Outcome.SUPERSEDED and await _is_ours(subject, token, round_):
+        outcome = Outcome.STORED if observation.live is not None else Outcome.REMOVED
     if _repaired(outcome, head) and not reshaped:
         await round_.decided(replace(drift, resolution=Resolution.REPAIRED, reason=""))
     elif has_cause:
         await round_.decided(dismissed)
     else:
         round_.run.counts.refreshed += 1
+
+
+async def _is_ours(subject: Subject, token: int, round_: Round) -> bool:
+    """Whether a write that was refused is there: the first try may have got through, and only its answer not."""
+    head = (await round_.world.mirror.heads([subject])).get(subject.key)
+    return head is not None and head.token == token
 
 
 def _may_be_there(difference: Difference, before: JsonObject | None, now: float) -> bool:

@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import TypeAlias
 
 from billing_mirror.core import body as bodies
-from billing_mirror.core import catalog, known, paging, times
+from billing_mirror.core import catalog, known, times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Gone, Refused, Unauthorized
+from billing_mirror.core.errors import Gone, NotShown, Refused, Unauthorized
 from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.notification import Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.place import Place
@@ -22,8 +22,9 @@ from billing_mirror.core.run import Drift, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY, MINUTE, first_or_next
 from billing_mirror.core.subject import Subject, Untold, checked_id, notified
 
+from .pages import read_page
 from .recorded import begun, last_run, recorded
-from .round import Round, Watch
+from .round import Round, Watch, require_an_end
 from .together import together
 
 PATH = "/v2/core/events"
@@ -35,10 +36,8 @@ ON_ITS_WAY = 2 * MINUTE
 """Seconds for which an event is left to its webhook."""
 WINDOW = DAY
 """Seconds of events that are read before the watermark moves: the token of a page does not live for ever."""
-MOST_RESTARTS = 10
-"""Times that windows of a run are read from their beginning again, because the token of a page has expired."""
-MOST_PAGES = 1_000_000
-"""Pages of a run: a list with more does not end."""
+A_SECOND = 1.0
+"""By which a time that was written down may be off."""
 NEVER_GENERATED = "v2.core.health.event_generation_failure.resolved"
 """Stripe tells of events that it should have made and did not."""
 SEEN_TO = "events:never-generated"
@@ -55,13 +54,14 @@ async def recover(run: Run, watch: Watch, *, until: float) -> Run:
 
 
 async def _recover(round_: Round, watch: Watch) -> None:
-    now = round_.world.clock.now()
+    # By the run's own start: a window that takes longer than one tick must not grow too old by that.
+    oldest, end = round_.run.started_at - KEPT, round_.world.clock.now() - ON_ITS_WAY
     watermark = round_.run.watermark = round_.place.created or round_.run.watermark
-    if watermark and times.seconds(watermark) < now - KEPT:
+    if watermark and times.seconds(watermark) < oldest - A_SECOND:
         await _compare_everything(watch)  # what was told in between, nobody can list any more
         watermark = ""
     here = round_.place if watermark else Place()
-    start, end = times.seconds(watermark) if watermark else now - KEPT, now - ON_ITS_WAY
+    start = times.seconds(watermark) if watermark else oldest
     while start < end:
         # Filters cannot be changed while a list is read: who goes on in a window, keeps its end.
         stop = times.seconds(here.owner) if here.url else min(start + WINDOW, end)
@@ -80,29 +80,20 @@ async def _read(here: Place, round_: Round, watch: Watch) -> None:
     since = times.iso(times.seconds(here.created) - OVERLAP)
     query = {"created[gte]": since, "created[lte]": here.owner}
     counts = round_.run.counts
-    while True:
+    going_on: Place | None = here
+    while going_on is not None:
         try:
-            url = here.url or paging.first_page(PATH, query)
-            answer = await round_.world.stripe.get(url, api=ApiLine.GA, context=None)
-        except Unauthorized:
-            raise
-        except (Refused, Gone) as error:
-            if not here.url or counts.restarts == MOST_RESTARTS:
-                raise Refused(f"Stripe does not list the events: {error}") from error
-            counts.restarts += 1
-            here = replace(here, url="")
-            continue
-        entries = paging.entries(answer.body)
-        following = paging.next_page(answer.body, path=PATH, query=query)
+            page = await read_page(PATH, query, going_on, round_.world, api=ApiLine.GA)
+        except (NotShown, Gone) as error:
+            raise Refused(f"Stripe does not list the events: {error}") from error
         counts.pages += 1
-        counts.compared += len(entries)
-        await _queue_what_is_not_shown(entries, round_, watch)
-        if following is None:
-            return
-        if counts.pages > MOST_PAGES:
-            raise Refused("the list of events does not come to an end")
-        here = replace(here, url=following)
-        await round_.save(here)
+        counts.restarts += page.restarted
+        require_an_end("the lists of events", counts)
+        counts.compared += len(page.entries)
+        await _queue_what_is_not_shown(page.entries, round_, watch)
+        going_on = page.next
+        if going_on is not None:
+            await round_.save(going_on)
 
 
 async def _queue_what_is_not_shown(entries: Sequence[JsonObject], round_: Round, watch: Watch) -> None:
@@ -168,7 +159,7 @@ def _is_shown(
 
 
 async def _compare_everything(watch: Watch) -> None:
-    for row in watch.schedule.rows:
+    for row in watch.rows:
         await _compare(row.name, watch)
 
 
@@ -193,15 +184,17 @@ async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _T
     identifier = bodies.text_at(entry, "id") or ""
     try:
         path = f"{PATH}/{checked_id(identifier)}"
-    except Refused as error:
+        impact = bodies.at((await round_.world.stripe.get(path, api=ApiLine.GA, context=None)).body, "data.impact")
+    except Unauthorized:
+        raise
+    except (Refused, Gone) as error:
         await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
-    impact = bodies.at((await round_.world.stripe.get(path, api=ApiLine.GA, context=None)).body, "data.impact")
     if not isinstance(impact, dict) or impact.get("context"):
         return None
     told = await _told(
         {**entry, "type": impact.get("event_type"), "related_object": impact.get("related_object")}, round_
     )
-    if told is not None and isinstance(told[1], Subject) and told[1].row in watch.schedule.rows:
+    if told is not None and isinstance(told[1], Subject) and told[1].row in watch.rows:
         await _compare(told[1].type, watch)
     return told

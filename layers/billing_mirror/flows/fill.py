@@ -19,8 +19,8 @@ from billing_mirror.core.notification import Suspicion, write_message
 from billing_mirror.core.run import Drift, Resolution
 from billing_mirror.core.subject import Subject
 
-from .listed import Page
 from .one_subject import World
+from .pages import Page
 from .round import Round
 from .together import together
 

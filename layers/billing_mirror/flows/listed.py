@@ -1,10 +1,10 @@
 """Every object of a type that Stripe lists, page by page, over all the lists that the type has, from any place on."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import count
 
 from billing_mirror.core import body as bodies
-from billing_mirror.core import paging
 from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES, ApiLine, Listing, ObjectType
 from billing_mirror.core.errors import Gone, NotShown, Refused, Unauthorized
@@ -12,41 +12,17 @@ from billing_mirror.core.known import UNCLAIMED, Head
 from billing_mirror.core.place import Place
 from billing_mirror.core.subject import Scope, Subject, fill
 
-from .observe import walk
 from .one_subject import World
+from .pages import Page, read_page
 from .ports import Listed
 
 BATCH = 100
 """Owners of lists that are looked up at once."""
 OWNERS_UNTIL_SAVED = 20
 """Owners after whose lists the place is kept: most of these lists are short."""
+PAGES_UNTIL_SAVED = 20
+"""Pages of one owner's list after which the place is kept: a shorter one is read from its beginning again."""
 BEGINNING = Place()
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some objects of a list, asked for at ``asked_at`` (seconds since 1970), with the parent that their URLs need.
-
-    ``next`` is the place after it, where that is one to go on from. ``problem`` says why the list of ``owner`` could
-    not be had; without it, ``owner`` is one whose own record of its list differs from what was shown: because it was
-    never ``fetched`` but taken from a list, or else for no good reason. ``restarted`` says that a list has to be read
-    from its beginning again.
-    """
-
-    entries: list[JsonObject]
-    next: Place | None = None
-    asked_at: float = 0.0
-    stripe_version: str = ""
-    request_id: str = ""
-    parent: str | None = None
-    owner: Subject | None = None
-    fetched: bool = True
-    problem: str = ""
-    restarted: bool = False
-
-    @property
-    def ids(self) -> list[str]:
-        return [identifier for entry in self.entries if (identifier := bodies.text_at(entry, "id"))]
 
 
 async def pages(row: ObjectType, scope: Scope, world: World, place: Place = BEGINNING) -> AsyncIterator[Page]:
@@ -69,36 +45,18 @@ async def pages(row: ObjectType, scope: Scope, world: World, place: Place = BEGI
 async def _of_account(row: ObjectType, listing: Listing, here: Place, world: World) -> AsyncIterator[Page]:
     """The plain list, then what it may hide and did not show."""
     filters = [{}, *({name: value} for name, values in listing.hidden.items() for value in values)]
-    while here.listing < len(row.listings) and row.listings[here.listing] is listing:
-        page = await _page(row, listing, filters, here, world)
-        yield page
-        here = page.next or here
-
-
-async def _page(
-    row: ObjectType, listing: Listing, filters: Sequence[Mapping[str, str]], here: Place, world: World
-) -> Page:
-    query = {**listing.query, **_on_request(row), **filters[here.filter]}
-    again = Page([], next=replace(here, url="", first=""), restarted=True)
-    asked_at = world.clock.now()
-    try:
-        answer = await world.stripe.get(here.url or paging.first_page(listing.url, query), api=row.api, context=None)
-    except Unauthorized:
-        raise
-    except (Refused, Gone) as error:
-        if here.url:
-            return again  # its token has expired, or what it starts after was removed
-        raise (Refused if here.filter else NotShown)(str(error)) from error
-    entries = paging.entries(answer.body)
-    url = paging.next_page(answer.body, path=listing.url, query=query)
-    ids = [bodies.text_at(entry, "id") for entry in entries]
-    if url is not None and (url == here.url or (here.first and here.first in ids)):
-        return again  # it leads back to where it has been
-    unseen = [number for number, one in enumerate(filters) if one and number not in here.shown]
-    shown = [number for number in unseen if any(_passes(entry, filters[number]) for entry in entries)]
-    here = replace(here, first=here.first or (ids[0] if ids else "") or "", shown=(*sorted([*here.shown, *shown]),))
-    onward = replace(here, url=url) if url else _after_the_filter(here, len(filters))
-    return Page(entries, onward, asked_at, answer.stripe_version, answer.request_id)
+    number = here.listing
+    while here.listing == number:
+        query = {**listing.query, **_on_request(row), **filters[here.filter]}
+        try:
+            page = await read_page(listing.url, query, here, world, api=row.api)
+        except (NotShown, Gone) as error:
+            raise (Refused if here.filter else NotShown)(str(error)) from error
+        unseen = [number for number, one in enumerate(filters) if one and number not in here.shown]
+        shown = [number for number in unseen if any(_passes(entry, filters[number]) for entry in page.entries)]
+        here = replace(page.next or here, shown=(*sorted([*here.shown, *shown]),))
+        here = here if page.next else _after_the_filter(here, len(filters))
+        yield replace(page, next=here)
 
 
 def _after_the_filter(here: Place, filters: int) -> Place:
@@ -110,50 +68,51 @@ def _after_the_filter(here: Place, filters: int) -> Place:
 async def _of_each_owner(
     row: ObjectType, listing: Listing, here: Place, scope: Scope, world: World
 ) -> AsyncIterator[Page]:
-    owner_row = TYPES[listing.per or ""]
     unsaved = 0
-    async for owner, head, listed in _owners(owner_row, scope, world, here):
-        async for page in _of_owner(row, listing, owner, head, world):
-            yield page
+    async for owner, head, listed in _owners(TYPES[listing.per or ""], scope, world, here):
+        try:
+            async for page in _of_owner(row, listing, owner, head, here, world):
+                yield page
+        except Unauthorized:
+            raise
+        except Refused as error:
+            yield Page([], owner=owner, problem=str(error))
+        except Gone:
+            pass  # the owner was removed meanwhile
+        here = Place(listing=here.listing, owner=listed.id, created=listed.created)
         unsaved += 1
         if unsaved == OWNERS_UNTIL_SAVED:
-            yield Page([], next=replace(here, owner=listed.id, created=listed.created))
+            yield Page([], next=here)
             unsaved = 0
     yield Page([], next=Place(listing=here.listing + 1))
 
 
-async def _of_owner(row: ObjectType, listing: Listing, owner: Subject, head: Head, world: World) -> AsyncIterator[Page]:
-    """The list of one owner, and whether the owner's own record of it is another."""
-    shown: set[str] = set()
-    try:
-        async for page in _pages_of_owner(row, listing, owner, head, world):
-            shown.update(page.ids)
-            yield page
-    except Unauthorized:
-        raise
-    except Refused as error:
-        yield Page([], owner=owner, problem=str(error))
-        return
-    except Gone:
-        return  # the owner was removed meanwhile
-    if row.name in owner.row.members and head.members.get(row.name, frozenset()) != shown:
-        owner = replace(owner, parent=head.parent if owner.row.nested else None)
-        yield Page([], owner=owner, fetched=head.token != UNCLAIMED)
-
-
-async def _pages_of_owner(
-    row: ObjectType, listing: Listing, owner: Subject, head: Head, world: World
+async def _of_owner(
+    row: ObjectType, listing: Listing, owner: Subject, head: Head, here: Place, world: World
 ) -> AsyncIterator[Page]:
+    """The list of one owner, and whether the owner's own record of it is another."""
     if head.customer is None and "{customer}" in listing.query.values():
         return  # whose it is, is not known: there is no such list
     ids = {"id": owner.id, "parent": head.parent, "customer": head.customer}
-    query = {name: fill(value, **ids) for name, value in listing.query.items()}
-    url = fill(listing.url, **ids)
+    query = {**{name: fill(value, **ids) for name, value in listing.query.items()}, **_on_request(row)}
+    path = fill(listing.url, **ids)
     parent = (head.parent if "{parent}" in listing.url else owner.id) if row.nested else None
-    asked_at = world.clock.now()
-    version = world.stripe.version(row.api)
-    async for entries in walk(url, {**query, **_on_request(row)}, world.stripe, api=row.api, context=None):
-        yield Page(entries, asked_at=asked_at, stripe_version=version, parent=parent)
+    if here.url.partition("?")[0] != path:
+        here = replace(here, url="", first="")  # nobody was stopped amid this list
+    shown: set[str] | None = None if here.url else set()
+    going_on: Place | None = here
+    numbers = count(1)
+    while going_on is not None:
+        page = await read_page(path, query, going_on, world, api=row.api)
+        shown = set() if page.restarted else shown
+        if shown is not None:
+            shown.update(page.ids)
+        going_on = page.next
+        yield replace(page, parent=parent, next=None if next(numbers) % PAGES_UNTIL_SAVED else going_on)
+    # Of a long list that was taken up in its middle, the beginning is not known here.
+    if shown is not None and row.name in owner.row.members and head.members.get(row.name, frozenset()) != shown:
+        owner = replace(owner, parent=head.parent if owner.row.nested else None)
+        yield Page([], owner=owner, fetched=head.token != UNCLAIMED)
 
 
 async def _owners(

@@ -21,20 +21,17 @@ from billing_mirror.core.subject import Subject, named
 
 from .decide import decided_before, look_at, settle_stopped
 from .fill import queue, take
-from .listed import BATCH, Page, pages
+from .listed import BATCH, pages
 from .one_subject import World
+from .pages import Page
 from .ports import Listed
 from .recorded import recorded
-from .round import Round, Watch
+from .round import Round, Watch, require_an_end
 
 COUNTED = Place(counted=True)
 """The place after all lists."""
 IDS_UNTIL_SAVED = 10_000
 """Mirrored ids after which the place is kept: all of them may take longer than one tick."""
-MOST_RESTARTS = 10
-"""Times that lists of a run are read from their beginning again."""
-MOST_PAGES = 1_000_000
-"""Pages of a run: a list with more does not end."""
 
 
 async def reconcile(row: ObjectType, run: Run, watch: Watch, *, until: float) -> Run:
@@ -57,8 +54,7 @@ async def _walk_lists(row: ObjectType, round_: Round) -> None:
     async for page in pages(row, round_.scope, round_.world, round_.place):
         counts.pages += bool(page.asked_at)
         counts.restarts += page.restarted
-        if counts.restarts > MOST_RESTARTS or counts.pages > MOST_PAGES:
-            raise Refused(f"the lists of {row.name} do not come to an end")
+        require_an_end(f"the lists of {row.name}", counts)
         shown += page.ids
         await _compare(row, page, round_)
         if page.owner is not None and page.problem:
@@ -71,6 +67,7 @@ async def _walk_lists(row: ObjectType, round_: Round) -> None:
         if page.next is not None:
             await round_.save(page.next, shown)
             shown.clear()
+        await round_.prolong()
 
 
 async def _compare(row: ObjectType, page: Page, round_: Round) -> None:

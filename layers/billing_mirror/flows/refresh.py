@@ -27,6 +27,7 @@ AT_ONCE = 8
 would come to its end."""
 A_SECOND = 1.0
 """What v1 leaves out of the time at which something was made."""
+NOT_SHOWN = "Stripe does not show the object, or not yet"
 OUT_OF_TIME = Retryable("the function ran out of time")
 
 
@@ -120,11 +121,8 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     now = desk.world.clock.now()
     token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
     observation = replace(observation, told_at=max((one.created.timestamp() for one in events), default=0.0))
-    if observation.body is None and (
-        _may_appear_yet(tasks, observation.fetched_at)
-        or await _was_just_made(subject, tasks, observation.fetched_at, desk.world)
-    ):
-        raise Retryable("Stripe does not show the object, or not yet")
+    if observation.body is None:
+        await _require_gone(subject, tasks, observation.fetched_at, desk.world)
     return await apply(desk.world, subject, token, observation, head)
 
 
@@ -156,15 +154,23 @@ def _may_appear_yet(tasks: list[Task], now: float) -> bool:
     return made or (bool(young) and not any(_tells_of_the_end(task) for task in tasks))
 
 
-async def _was_just_made(subject: Subject, tasks: list[Task], now: float, world: World) -> bool:
-    """Whether the mirror knows a missing object that is so young that replicas, and lists too, may be behind.
+async def _require_gone(subject: Subject, tasks: list[Task], now: float, world: World) -> None:
+    """Raises ``Retryable`` where a missing object may be one that is not shown yet."""
+    if _may_appear_yet(tasks, now):
+        raise Retryable(NOT_SHOWN)
+    if young_for := await _young_for(subject, tasks, now, world):
+        raise Retryable(NOT_SHOWN, retry_after=young_for)
+
+
+async def _young_for(subject: Subject, tasks: list[Task], now: float, world: World) -> float:
+    """Seconds for which replicas, and lists too, may be behind what the mirror knows to be just made; 0 for no more.
 
     One whose deletion was told is gone, unless it has been made again since.
     """
     made_at = _made_at(await world.mirror.body(subject))
     ends = [_happened_at(one) for one in tasks if isinstance(one.message, Notification) and _tells_of_the_end(one)]
     told_of_its_end = any(end >= made_at + A_SECOND for end in ends)
-    return abs(now - made_at) < READ_LAG and not told_of_its_end
+    return max(0.0, READ_LAG - abs(now - made_at)) if not told_of_its_end else 0.0
 
 
 def _made_at(body: JsonObject | None) -> float:

@@ -7,8 +7,9 @@ only ever added: of two that work on one run by mistake, the second one to keep 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
+from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Overtaken
+from billing_mirror.core.errors import Overtaken, Refused
 from billing_mirror.core.fingerprints import Fingerprints, fingerprint, packed
 from billing_mirror.core.items import Item
 from billing_mirror.core.place import Place, place
@@ -40,6 +41,11 @@ class Watch:
         """The key's own account."""
         return Scope(self.world.stripe.livemode)
 
+    @property
+    def rows(self) -> list[ObjectType]:
+        """The types that there are in the key's mode."""
+        return [row for row in self.schedule.rows if not (row.test_mode_only and self.scope.livemode)]
+
     async def lease(self) -> bool:
         """Takes or prolongs the lease: whoever works keeps it, whoever has died loses it within minutes."""
         now = self.world.clock.now()
@@ -50,6 +56,18 @@ MOST_SHOWN = 20_000
 """Ids whose fingerprints one entry holds: they fit into an item many times."""
 LONGEST_ID = 900
 """Bytes of an id that is part of a place; ids that people have chosen may be longer."""
+
+
+MOST_RESTARTS = 10
+"""Times that lists of a run are read from their beginning again, and once more for each hundred pages."""
+MOST_PAGES = 1_000_000
+"""Pages of a run: a list with more does not end."""
+
+
+def require_an_end(what: str, counts: Counts) -> None:
+    """Raises ``Refused`` where lists do not seem to have one."""
+    if counts.restarts > MOST_RESTARTS + counts.pages // 100 or counts.pages > MOST_PAGES:
+        raise Refused(f"{what} do not come to an end")
 
 
 class Round:
@@ -99,7 +117,7 @@ class Round:
         self.place = place
         self.half_done = False
         self._saved = replace(self.run.counts)
-        await self._prolong()
+        await self.prolong()
 
     async def _keep(self, place: Place, counts: Counts, shown: Sequence[str]) -> None:
         self._page += 1
@@ -118,7 +136,8 @@ class Round:
         """Forgets what was counted since the last page was kept: it will be counted again."""
         self.run.counts = replace(self._saved)
 
-    async def _prolong(self) -> None:
+    async def prolong(self) -> None:
+        """Keeps the lease while there is work. Raises ``Overtaken``."""
         now = self.world.clock.now()
         if now - self._leased_at > LEASED_FOR / 5:
             if not await self._watch.lease():
@@ -136,6 +155,10 @@ class Round:
 
     async def note(self, drift: Drift) -> None:
         """Keeps the evidence of a suspicion, instead of what was noted of it before."""
+        if drift.resolution is Resolution.FALSE_ALARM:
+            before = await self.noted(drift.id)
+            if before is not None and before.resolution is Resolution.REPAIRED:
+                return  # what was confirmed once, no list that lags can take back
         entry = drift.entry(self.run, self.world.clock.now())
         await self.journal.write(self.scope, self._evidence, self._at(drift.id), entry)
 
@@ -151,6 +174,7 @@ class Round:
         """Notes how a suspicion ended, and counts it."""
         await self.note(drift)
         self.run.counts.add(drift)
+        await self.prolong()
 
     async def unreadable(self, owner: str, reason: str) -> None:
         """Notes a list that could not be read."""

@@ -52,6 +52,8 @@ async def asked(wishes: Sequence[tuple[str, Job]], watch: Watch, *, deadline: fl
     report = Report()
     runs = []
     for name, job in wishes:
+        if watch.scope.livemode and name in TYPES and TYPES[name].test_mode_only:
+            continue  # there is no such thing
         runs.append(await _wanted(name, job, watch))
     async with _leased(watch) as leased:
         report.leased = leased
@@ -83,8 +85,12 @@ async def _work_off(watch: Watch, deadline: float, report: Report) -> None:
         turn = next_turn(report.last, clock.now(), watch.schedule, livemode=livemode, without=without)
         if turn is None:
             return
-        last = report.last.get(turn.name)
-        run = last if last is not None and turn.going_on else await begun(turn.name, turn.job, last, watch)
+        last = await last_run(turn.name, watch)  # somebody may have asked for one meanwhile
+        run = (
+            last
+            if last is not None and last.status is Status.RUNNING
+            else await begun(turn.name, turn.job, last, watch)
+        )
         worked = await _worked(run, watch, until=_until(turn.name, watch, deadline, report.last, without))
         report.worked.append(worked)
         report.last[turn.name] = worked.run
@@ -94,9 +100,11 @@ async def _work_off(watch: Watch, deadline: float, report: Report) -> None:
 
 def _until(name: str, watch: Watch, deadline: float, last: Mapping[str, Run], without: frozenset[str]) -> float:
     """Until the events have their turn again: what is lost must not wait for what is long."""
-    if name == EVENTS or EVENTS in without:
-        return deadline
     now = watch.world.clock.now()
+    if name == EVENTS:
+        return min(deadline, now + max(SHORTEST, (deadline - now) / 2))  # nor what is long for them
+    if EVENTS in without:
+        return deadline
     return min(deadline, max(events_due_at(last, watch.schedule), now + SHORTEST))
 
 

@@ -213,10 +213,11 @@ class TestAJob:
         assert name_after(ran(name, pause - early(pause) - 1, status=status)) is None
         assert name_after(ran(name, pause - early(pause), status=status)) == name
 
-    @pytest.mark.parametrize("count", ["unresolved", "in_flight"])
-    def test_that_has_left_something_open_looks_again_after_an_hour(self, count: str) -> None:
-        left = {"unresolved": 0, "in_flight": 0, count: 1}
-        run = ran(WEEKLY, 0, unresolved=left["unresolved"], in_flight=left["in_flight"])
+    def test_that_has_left_something_to_a_refresh_on_its_way_waits_for_its_time(self) -> None:
+        assert name_after(ran(WEEKLY, HOUR, in_flight=1)) is None
+
+    def test_that_has_left_something_open_looks_again_after_an_hour(self) -> None:
+        run = ran(WEEKLY, 0, unresolved=1)
         assert name_after(run, later=HOUR - early(HOUR) - 1) not in (WEEKLY, SUBSCRIPTIONS, CADENCES)
         later = {name: replace(one, started_at=NOW + HOUR) for name, one in everything(run).items() if name != WEEKLY}
         turn = next_turn({**later, WEEKLY: run}, NOW + HOUR - early(HOUR), SCHEDULE, livemode=False)

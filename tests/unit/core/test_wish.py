@@ -10,9 +10,7 @@ from billing_mirror.core.run import Job
 from billing_mirror.core.wish import Wish, read_wish
 
 
-@pytest.mark.parametrize(
-    "event", [{}, {"source": "aws.scheduler", "detail": {}, "resources": ["x"]}, {"job": "", "types": []}]
-)
+@pytest.mark.parametrize("event", [{}, {"source": "aws.scheduler", "detail": {}, "resources": ["x"]}])
 def test_a_tick_is_no_wish(event: Mapping[str, object]) -> None:
     assert read_wish(event) is None
 
@@ -27,7 +25,8 @@ def test_a_tick_is_no_wish(event: Mapping[str, object]) -> None:
         ({"job": "usage"}, [(USAGE.name, Job.USAGE)]),
         ({"types": [USAGE.name]}, [(USAGE.name, Job.USAGE)]),
         ({"job": "backfill"}, [(row.name, Job.BACKFILL) for row in RECONCILED]),
-        ({"job": "objects", "types": []}, [(row.name, Job.OBJECTS) for row in RECONCILED]),
+        ({"job": "objects"}, [(row.name, Job.OBJECTS) for row in RECONCILED]),
+        ({"types": ["invoice", "invoice"]}, [("invoice", Job.OBJECTS)]),
     ],
 )
 def test_a_wish_is_a_job_for_each_of_its_types(event: Mapping[str, object], jobs: list[tuple[str, Job]]) -> None:
@@ -53,7 +52,12 @@ def test_a_dry_run_is_asked_for() -> None:
         ({"types": ["invoice", ""]}, " is no type that reconcile knows; nothing was started"),
         ({"types": ["v2.core.event"]}, "v2.core.event is no type that reconcile knows; nothing was started"),
         ({"types": ["invoice", ["x"]]}, "['x'] is no type that reconcile knows; nothing was started"),
-        ({"types": "invoice"}, "types is a list of names; nothing was started"),
+        ({"types": "invoice"}, "types is a list of names, or left out for all; nothing was started"),
+        ({"types": []}, "types is a list of names, or left out for all; nothing was started"),
+        ({"types": None}, "types is a list of names, or left out for all; nothing was started"),
+        ({"dry_run": None}, "dry_run is true or false; nothing was started"),
+        ([], 'what is asked for is an object, such as {"job": "events"}; nothing was started'),
+        ("objects", 'what is asked for is an object, such as {"job": "events"}; nothing was started'),
         ({"job": "events", "types": ["invoice"]}, "the job events is not one of single types; nothing was started"),
         ({"job": "usage", "types": ["invoice"]}, "the job usage is not one of single types; nothing was started"),
         ({"types": ["invoice"], "dry_run": "yes"}, "dry_run is true or false; nothing was started"),

@@ -11,12 +11,13 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
 from billing_mirror.core.items import Observation, item
-from billing_mirror.core.known import CLOCKS_DIFFER, READ_LAG
+from billing_mirror.core.known import READ_LAG
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY, EVENTS, HOUR, MINUTE, Schedule
 from billing_mirror.core.subject import Scope, named
 from billing_mirror.flows.events import KEPT, ON_ITS_WAY, OVERLAP, PATH, WINDOW, recover
 from billing_mirror.flows.recorded import begun, last_run
+from billing_mirror.flows.round import MOST_RESTARTS
 from tests.doubles.samples import cadence, subscription, subscription_event
 
 from .conftest import House
@@ -88,7 +89,7 @@ class TestAnEvent:
         house.stripe.events = [thin(house, "rcds_1", HOUR - 1)]
         assert ((await recovered(house)).counts.queued, queued(house)) == (1, ["evt_1"])
 
-    @pytest.mark.parametrize(("lead", "count"), [(CLOCKS_DIFFER, 1), (CLOCKS_DIFFER + 1, 0)])
+    @pytest.mark.parametrize(("lead", "count"), [(READ_LAG, 1), (READ_LAG + 1, 0)])
     async def test_is_covered_by_a_fetch_only_when_that_came_much_later(
         self, house: House, lead: float, count: int
     ) -> None:
@@ -266,6 +267,27 @@ class TestTheWatermark:
         assert await last_run(NAME, house.watch) == before
 
 
+class TestAWindowThatTakesLongerThanATick:
+    async def test_is_gone_on_with_even_if_it_is_as_old_as_stripe_keeps_events(self, house: House) -> None:
+        house.stripe.page_size = 1
+        age = KEPT - HOUR
+        house.stripe.events = [thin(house, f"rcds_{one}", age - one, f"evt_{one}") for one in range(1, 4)]
+        asked: list[str] = []
+
+        async def stop(path: str) -> None:
+            asked.append(path)
+            if len(asked) == 3:
+                raise Retryable("Stripe answered 500", retry_after=3600)
+
+        house.stripe.before_answer = stop
+        assert (await recovered(house)).status is Status.RUNNING
+        house.stripe.before_answer = None
+        house.clock.advance(900)
+        run = await recovered(house)
+        assert (run.complete, set(queued(house))) == (True, {"evt_1", "evt_2", "evt_3"})
+        assert await last_run(NAME, house.watch) is None, "nothing was too old"
+
+
 class TestAPage:
     async def test_whose_token_has_expired_has_its_window_read_again_and_counted(self, house: House) -> None:
         await with_watermark(house, HOUR)
@@ -294,8 +316,8 @@ class TestAPage:
 
         house.stripe.before_answer = expire
         run = await recovered(house)
-        assert (run.status, run.counts.restarts) == (Status.FAILED, 10)
-        assert run.reason == f"Stripe does not list the events: {error}"
+        assert (run.status, run.counts.restarts) == (Status.FAILED, MOST_RESTARTS + 1)
+        assert run.reason == "the lists of events do not come to an end"
 
     async def test_that_leads_elsewhere_ends_the_run(self, house: House) -> None:
         await with_watermark(house, HOUR)

@@ -196,7 +196,7 @@ async def test_a_new_rate_that_only_another_version_lacks_is_not_gone_because_on
     assert Outcome.POSTPONED in [ended.outcome for ended in await house.work()]
     assert "deleted" not in house.item("rcdr_2")
     house.stripe.objects[path] = behind
-    house.clock.advance(10)
+    house.clock.advance(41)
     assert Outcome.UNCHANGED in [ended.outcome for ended in await house.work()]
 
 

@@ -13,8 +13,9 @@ from billing_mirror.core.place import Place, place
 from billing_mirror.core.run import Job, Status
 from billing_mirror.core.subject import Scope
 from billing_mirror.flows.listed import pages
-from billing_mirror.flows.reconcile import MOST_RESTARTS, reconcile
+from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun
+from billing_mirror.flows.round import MOST_RESTARTS
 from tests.doubles.mortal import Life, mortal
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 

@@ -1,0 +1,68 @@
+"""One page of a list, from a place on that can be kept: whoever is stopped goes on there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core import paging
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.errors import Gone, NotShown, Refused, Unauthorized
+from billing_mirror.core.place import Place
+from billing_mirror.core.subject import Subject
+
+from .one_subject import World
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some objects of a list, asked for at ``asked_at`` (seconds since 1970), with the parent that their URLs need.
+
+    ``next`` is the place after it, where that is one to go on from. ``problem`` says why the list of ``owner`` could
+    not be had; without it, ``owner`` is one whose own record of its list differs from what was shown: because it was
+    never ``fetched`` but taken from a list, or else for no good reason. ``restarted`` says that a list has to be read
+    from its beginning again.
+    """
+
+    entries: list[JsonObject]
+    next: Place | None = None
+    asked_at: float = 0.0
+    stripe_version: str = ""
+    request_id: str = ""
+    parent: str | None = None
+    owner: Subject | None = None
+    fetched: bool = True
+    problem: str = ""
+    restarted: bool = False
+
+    @property
+    def ids(self) -> list[str]:
+        return [identifier for entry in self.entries if (identifier := bodies.text_at(entry, "id"))]
+
+
+async def read_page(path: str, query: Mapping[str, str], here: Place, world: World, *, api: ApiLine) -> Page:
+    """The page at a place; ``next`` is None after the last one of the list.
+
+    A page that cannot be had any more, and one that leads back to where the list has been, restart it. Where the first
+    page cannot be had, raises ``NotShown`` or ``Gone``; where a page points elsewhere, ``Refused``.
+    """
+    again = Page([], next=replace(here, url="", first=""), restarted=True)
+    asked_at = world.clock.now()
+    try:
+        answer = await world.stripe.get(here.url or paging.first_page(path, query), api=api, context=None)
+    except Unauthorized:
+        raise
+    except (Refused, Gone) as error:
+        if here.url:
+            return again  # its token has expired, or what it starts after was removed
+        if isinstance(error, Gone):
+            raise
+        raise NotShown(str(error)) from error
+    page = Page(paging.entries(answer.body), None, asked_at, answer.stripe_version, answer.request_id)
+    url = paging.next_page(answer.body, path=path, query=query)
+    if url is None:
+        return page
+    if url == here.url or (here.first and here.first in page.ids):
+        return again
+    first = here.first or next(iter(page.ids), "")
+    return replace(page, next=replace(here, url=url, first=first))
