@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo test simulate simulate-defects crashes hostile soak bench check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
 
 help:  ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools-all  ## show the bundle at work, against a stand-in for Stripe and a local AWS
 	@PYTHONPATH=layers $(DEV)/python -m sandbox.demo

@@ -34,7 +34,8 @@ def up() -> None:
         sandbox = start(DIRECTORY, ending, stripe=stripe_from(os.environ), outlive_us=True, say=_say)
         _write_down(sandbox)
         ending.pop_all()
-    _say(f"Ready after {time.monotonic() - started:.0f} s, with the Stripe at {sandbox.endpoints.stripe_api_base}.")
+    who = "Stripe" if sandbox.stand_in_pid is None else "Stripe's stand-in"
+    _say(f"Ready after {time.monotonic() - started:.0f} s. {who} is at {sandbox.endpoints.stripe_api_base}")
     _say(f"Webhooks go to {sandbox.endpoints.webhook_url}")
     _say(f"All addresses are in {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
 

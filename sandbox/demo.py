@@ -1,4 +1,4 @@
-"""The whole of Billing Mirror in a minute: deployed on this machine, fed, disturbed, repaired and judged.
+"""The whole of Billing Mirror in half a minute: deployed on this machine, fed, disturbed, repaired and judged.
 
 Every figure that is printed is computed from the table, the stand-in and the functions' own logs.
 """
@@ -34,7 +34,14 @@ def main() -> int:
             running_sandbox(directory, say=status.update) as endpoints,
         ):
             console.print("[green]✓[/green] deployed: API, queue, three functions, table, dashboard, alarms")
-            holds = _story(Observer(endpoints), console, status)
+            observer = Observer(endpoints)
+            try:
+                holds = _story(observer, console, status)
+            except Exception:  # noqa: BLE001 - whatever it was, the logs may tell of it
+                console.print_exception()
+                holds = False
+            if not holds:
+                observer.keep_logs(directory)
     except SetupError as error:
         console.print(f"[red]{error}[/red]")
         return 1  # the directory stays: the logs that the error names are in it
@@ -42,8 +49,9 @@ def main() -> int:
         shutil.rmtree(directory, ignore_errors=True)
         console.print("Stopped; nothing is left running.")
         return 130
-    shutil.rmtree(directory, ignore_errors=True)
-    console.print(report.conclusion(holds, time.monotonic() - started))
+    if holds:
+        shutil.rmtree(directory, ignore_errors=True)
+    console.print(report.conclusion(holds, time.monotonic() - started, directory), soft_wrap=True)
     return 0 if holds else 1
 
 
@@ -54,6 +62,8 @@ def _story(observer: Observer, console: Console, status: Status) -> bool:
         status.update("Waiting until the table shows what Stripe shows ...")
         agreement = observer.wait_until_equal()
         console.print(f"{report.mark(agreement.holds)} {what}: the table {report.verdict(agreement)}")
+        for line in report.others(agreement):
+            console.print(line)
         return agreement.holds
 
     business = Business(observer.stripe, say=lambda step: status.update(f"At Stripe: {step} ..."))
@@ -76,16 +86,19 @@ def _story(observer: Observer, console: Console, status: Status) -> bool:
     observer.stripe.settle()
     behind = observer.agreement()
     noticed = [difference.id for difference in behind.differences] == [lost]
-    console.print(f"{report.mark(noticed)} an event was lost on purpose: the table {report.verdict(behind)}")
+    console.print(
+        f"{report.mark(noticed)} an event was lost on purpose: the table {report.verdict(behind, expected=noticed)}"
+    )
     status.update("Reconciling ...")
     run = observer.reconcile(SUBSCRIPTION)
     final = observer.agreement()
     console.print(f"{report.mark(final.holds)} reconcile has looked: the table {report.verdict(final)}\n")
 
     status.stop()
-    console.print(report.mirrored(final), report.drifts(run, observer.drifts(run)), sep="\n")
+    holds = holds and noticed and final.holds
+    console.print(report.mirrored(final), report.drifts(run, observer.drifts(run), expected=holds), sep="\n")
     console.print(report.figures(lags, events=events, requests=requests))
-    return holds and noticed and final.holds
+    return holds
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ import json
 import math
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from billing_mirror.core.metrics import Metric
 from billing_mirror.reader import Drift, Reader, Run
 from sandbox.agreement import Agreement, compare
 from sandbox.deploy import Endpoints, session
-from sandbox.logs import metric
+from sandbox.logs import lines, metric
 from sandbox.stripe_stand_in.client import StandIn
 
 PATIENCE = 60.0
@@ -91,6 +92,11 @@ class Observer:
             for message in messages:
                 attributes = message.get("MessageAttributes", {})
                 yield attributes["reason"]["StringValue"] if "reason" in attributes else "received too often"
+
+    def keep_logs(self, directory: Path) -> None:
+        """Writes down what the functions have logged, in ``functions.log``: the emulator takes it along."""
+        with (directory / "functions.log").open("w") as file:
+            file.writelines(f"{line.rstrip()}\n" for line in lines(self.logs))
 
     def lags(self, since: float = 0.0, until: float = math.inf) -> list[float]:
         """Milliseconds from an event's creation to the write that shows it, as the function measured them.

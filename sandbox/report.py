@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.table import Table
 
@@ -13,8 +14,8 @@ def mark(good: bool) -> str:
     return "[green]✓[/green]" if good else "[red]✗[/red]"
 
 
-def verdict(agreement: Agreement) -> str:
-    """Ends a sentence that begins with *the table*."""
+def verdict(agreement: Agreement, *, expected: bool = False) -> str:
+    """Ends a sentence that begins with *the table*. Ids are short where nobody will look for them."""
     if agreement.holds:
         unheard = sum(agreement.unheard.values())
         rest = f" ({unheard} more not told of yet)" if unheard else ""
@@ -22,12 +23,18 @@ def verdict(agreement: Agreement) -> str:
     first = agreement.differences[0]
     more = len(agreement.differences) - 1
     others = f" and {more} more" if more else ""
-    return f"differs from Stripe in {_short(first.id)}: {first.problem}{others}"
+    return f"differs from Stripe in {_short(first.id) if expected else first.id}: {first.problem}{others}"
 
 
-def conclusion(holds: bool, seconds: float) -> str:
+def others(agreement: Agreement) -> list[str]:
+    """A line for each difference that :func:`verdict` does not name."""
+    return [f"  {one.type} {one.id}: {one.problem}" for one in agreement.differences[1:]]
+
+
+def conclusion(holds: bool, seconds: float, directory: Path) -> str:
     if not holds:
-        return f"\n[red]Something was not as it must be[/red] ({seconds:.0f} s)."
+        failure = f"[red]Something was not as it must be[/red] ({seconds:.0f} s)."
+        return f"\n{failure} The functions' logs are in {directory}."
     return f"\nEverything held ({seconds:.0f} s). `make sandbox` leaves the same stack running for you to try."
 
 
@@ -46,13 +53,17 @@ def mirrored(agreement: Agreement) -> Table:
     return table
 
 
-def drifts(run: Run, evidence: Sequence[Drift]) -> Table:
+def drifts(run: Run, evidence: Sequence[Drift], *, expected: bool) -> Table:
     """What a run of reconcile has found and done."""
     counts = ("compared", "found", "repaired", "unresolved", "false_alarms")
     title = "Reconcile: " + ", ".join(f"{getattr(run.counts, name)} {name.replace('_', ' ')}" for name in counts)
-    table = Table("object", "difference", "fields", "ended as", title=title, title_justify="left")
+    table = Table(title=title, title_justify="left")
+    for heading in ("object", "difference", "fields", "ended as"):
+        table.add_column(heading, overflow="fold")
     for drift in evidence:
-        table.add_row(_short(drift.id), drift.difference, ", ".join(drift.fields), drift.resolution)
+        table.add_row(
+            _short(drift.id) if expected else drift.id, drift.difference, ", ".join(drift.fields), drift.resolution
+        )
     return table
 
 
@@ -66,13 +77,18 @@ def figures(lags: Mapping[str, Sequence[float]], *, events: int, requests: int) 
     table.add_column()
     table.add_column(justify="right")
     for name, milliseconds in lags.items():
-        centiles = statistics.quantiles(milliseconds, n=100, method="inclusive")
-        shown = f"{centiles[49] / 1000:.2f} s / {centiles[98] / 1000:.2f} s"
-        table.add_row(f"event created to stored, p50 / p99, {name}", shown)
+        table.add_row(f"event created to stored, p50 / p99, {name}", _middle_and_tail(milliseconds))
     table.add_row("events that reached the webhook", str(events))
     table.add_row("requests to Stripe for them, lists and parents included", str(requests))
-    table.add_row("requests for each event", f"{requests / events:.2f}")
+    table.add_row("requests for each event", f"{requests / events:.2f}" if events else "-")
     return table
+
+
+def _middle_and_tail(milliseconds: Sequence[float]) -> str:
+    if len(milliseconds) < 2:
+        return "-"
+    centiles = statistics.quantiles(milliseconds, n=100, method="inclusive")
+    return f"{centiles[49] / 1000:.2f} s / {centiles[98] / 1000:.2f} s"
 
 
 def _short(identifier: str) -> str:

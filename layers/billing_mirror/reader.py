@@ -9,7 +9,8 @@
 
 A list comes in pages of whole objects; give a page's ``cursor`` to the same call for the next one. Objects
 that Stripe has removed are in no list; :meth:`Reader.get` still returns them, with ``deleted`` set and the
-last known body. Needs ``dynamodb:GetItem``, ``BatchGetItem`` and ``Query`` on the table and its indexes.
+last known body. A ``limit`` is at most 100; a larger one is taken for 100. Needs ``dynamodb:BatchGetItem`` and
+``Query`` on the table and its indexes.
 
 How sure the mirror is of itself, :meth:`Reader.runs` and :meth:`Reader.drifts` tell: what reconcile has compared and
 found. Both are kept for 400 days.
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,6 +65,7 @@ PAGE = 100
 RUNS = 10
 """Runs in a page, where nobody says otherwise."""
 _WITH_CHOSEN_IDS = tuple(row for row in catalog.TYPES.values() if row.chosen_ids)
+_SCOPE = re.compile(r"(live|test)(/acct_[A-Za-z0-9_]+)*", re.ASCII)
 _NOT_OURS = "the cursor is not one that this reader has given out"
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds before each try of a batch."""
@@ -139,9 +142,14 @@ class Page(Generic[T]):
 
 
 class Reader:
-    """Reads one scope of the table: ``live``, ``test``, or either followed by ``/`` and a Stripe context."""
+    """Reads one scope of the table: ``live``, ``test``, or either followed by ``/`` and a connected account.
+
+    Raises ``ValueError`` for anything else: nothing would ever be found there.
+    """
 
     def __init__(self, table: str, *, scope: str = "live", client: DynamoDBClient | None = None) -> None:
+        if _SCOPE.fullmatch(scope) is None:
+            raise ValueError(f"the scope {scope!r} is neither 'live' nor 'test', alone or followed by '/acct_...'")
         self._table = table
         self._scope = scope
         self._client: DynamoDBClient = client or boto3.client("dynamodb")

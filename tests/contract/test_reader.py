@@ -92,6 +92,19 @@ def test_another_scope_sees_nothing(shelf: Shelf, table: tuple[DynamoDBClient, s
     assert Reader(table[1], scope="live", client=table[0]).get("rcds_1") is None
 
 
+@pytest.mark.parametrize(
+    "scope", ["", "Live", "prod", "acct_1", "live/", "live/cus_1", "live/acct_1/", "live#", "test\n"]
+)
+def test_a_scope_that_there_cannot_be_is_refused(table: tuple[DynamoDBClient, str], scope: str) -> None:
+    with pytest.raises(ValueError, match="neither 'live' nor 'test'"):
+        Reader(table[1], scope=scope, client=table[0])
+
+
+@pytest.mark.parametrize("scope", ["live", "test", "live/acct_1", "test/acct_1/acct_2"])
+def test_a_scope_of_a_mode_and_an_account(table: tuple[DynamoDBClient, str], scope: str) -> None:
+    assert Reader(table[1], scope=scope, client=table[0]).get("rcds_1") is None
+
+
 def gold(type_name: str) -> JsonObject:
     return {"id": "gold", "object": type_name, "created": 1_700_000_000}
 

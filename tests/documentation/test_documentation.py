@@ -51,6 +51,12 @@ def test_the_readme_lists_the_parameters_of_the_template() -> None:
     assert told == {name: str(one["Default"]) for name, one in parameters.items()}
 
 
+def test_every_output_that_the_readme_names_exists() -> None:
+    outputs = cfn_yaml.load(str(ROOT / "template.yaml"))["Outputs"]
+    named = set(re.findall(r"\b(\w+(?:Arn|Url)|TableName|ReconcileFunction)\b", README))
+    assert {"WebhookUrl", "BillingMirrorLayerArn", "DependenciesLayerArn"} <= named <= outputs.keys()
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {target for page in PAGES for target in re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)`", page.read_text())}
@@ -87,14 +93,15 @@ def test_the_record_that_is_shown_has_the_columns_that_a_record_has() -> None:
 
 
 def test_the_evidence_that_is_shown_is_what_the_reader_answers() -> None:
-    code = re.findall(r"```python\n(Drift.*?)```", README, re.DOTALL)[0]
-    shown = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    (lines,) = re.findall(r"```json lines\n(.*?)```", README, re.DOTALL)
+    shown = [json.loads(line) for line in lines.splitlines()]
     assert len(shown) == 2
-    for call in shown:
-        values = {one.arg: ast.literal_eval(one.value) for one in call.keywords}
-        assert list(values) == [one.name for one in fields(Drift)]
-        assert values["difference"] in [*Difference]
-        assert values["resolution"] in [*Resolution]
+    for one in shown:
+        assert list(one) == [column.name for column in fields(Drift)]
+        assert one["difference"] in [*Difference]
+        assert one["resolution"] in [*Resolution]
+    order = [(one["run"], one["id"]) for one in shown]
+    assert order == sorted(order, reverse=True)
 
 
 def test_a_wish_that_is_refused_is_answered_as_shown() -> None:

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
 from sandbox.build import packages
-from tests.template.templates import ROOT
+from tests.template.templates import BUNDLE, ROOT, properties
 
 IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys
@@ -28,3 +30,10 @@ def test_bytecode_is_made_by_hash_and_taken_unchecked() -> None:
     assert compiled
     # The flags of https://peps.python.org/pep-0552/: by hash, not checked.
     assert {int.from_bytes(file.read_bytes()[4:8], "little") for file in compiled} == {0b01}
+
+
+@pytest.mark.parametrize("layer", ["BillingMirrorLayer", "DependenciesLayer"])
+def test_a_layer_can_be_used_by_others_and_stays_for_them(layer: str) -> None:
+    assert BUNDLE["Outputs"][f"{layer}Arn"]["Value"] == {"Ref": layer}
+    assert properties(layer)["RetentionPolicy"] == "Retain"
+    assert BUNDLE["Globals"]["Function"]["Layers"] == [{"Ref": "DependenciesLayer"}, {"Ref": "BillingMirrorLayer"}]
