@@ -11,7 +11,7 @@ from typing import TypeVar
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.items import Item
-from billing_mirror.core.known import Claim, Head
+from billing_mirror.core.known import UNCLAIMED, Claim, Head
 from billing_mirror.core.subject import Scope, Subject
 from billing_mirror.flows.batch import Received
 from billing_mirror.flows.ports import Clock, Listed
@@ -134,7 +134,10 @@ class UnreliableMirror(UnreliableTable):
         return await self._write(f"claim {subject.key}", lambda: self._mirror.claim(subject, now))
 
     async def put(self, subject: Subject, token: int, item: Item) -> bool:
-        return await self._apply(f"put {subject.key} {token}", lambda: self._mirror.put(subject, token, item))
+        if token == UNCLAIMED:
+            await self._io(f"listed {subject.key}")
+        what = f"insert {subject.key}" if token == UNCLAIMED else f"put {subject.key} {token}"
+        return await self._apply(what, lambda: self._mirror.put(subject, token, item))
 
     async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
         return await self._apply(f"bury {subject.key} {token}", lambda: self._mirror.bury(subject, token, tombstone))

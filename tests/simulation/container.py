@@ -28,8 +28,16 @@ MOMENTS = {
 """How the steps are called at which it matters most when a worker dies: what is done, and whether it is done."""
 
 
-AWAITED = {("claims:", True): "claim", ("claim", True): "change", ("got", False): "apply"}
-"""At which steps somebody may wait for what: with the counters just read, with a claim, and with an answer in hand."""
+AWAITED = {
+    ("claims:", True): "claim",
+    ("claim", True): "change",
+    ("got", False): "apply",
+    ("listed", False): "change",
+    ("insert", False): "apply",
+    ("bury", False): "apply",
+}
+"""At which steps somebody may wait for what: with the counters just read, with a claim, with an answer in hand, with
+what a list has shown, and before something is buried."""
 DEEDS = {("claim", True): "claim", ("put", True): "apply", ("bury", True): "apply"}
 LONGEST_WAIT = 15.0
 PASSING = 10.0

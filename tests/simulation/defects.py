@@ -127,8 +127,8 @@ NOT_SHOWN = (
     defect(
         "any 404 is a deletion at once",
         REFRESH,
-        '        raise Retryable("Stripe does not show the object, or not yet")',
-        "        pass",
+        "    if observation.body is None:\n        await _require_gone(",
+        "    if False:\n        await _require_gone(",
     ),
     defect(
         "only a creation is waited for",
@@ -139,14 +139,8 @@ NOT_SHOWN = (
     defect(
         "what was just made is gone where a list of others lacks it",
         REFRESH,
-        "        or await _was_just_made(subject, tasks, observation.fetched_at, desk.world)\n",
-        "",
-    ),
-    defect(
-        "a deletion that is told late buries what has been made again",
-        REFRESH,
-        "any(end >= made_at + A_SECOND for end in ends)",
-        "bool(ends)",
+        "    if young_for := await _young_for(subject, tasks, now, world):",
+        "    if young_for := 0.0:",
     ),
     defect(
         "a tombstone that reconcile has made of what it saw on a list absorbs news of any kind",
@@ -188,12 +182,6 @@ ABSORB = (
         REFRESH,
         "return claim is not None and claim.claimed == head.token",
         "return claim is not None",
-    ),
-    defect(
-        "what a backfill took from a list absorbs news",
-        REFRESH,
-        "return claim is not None and claim.claimed == head.token",
-        "return (claim.claimed if claim else 0) == head.token",
     ),
     defect(
         "absorbed by when the mirrored fetch ended",
@@ -425,12 +413,15 @@ FILLS = (
     defect(
         "what a backfill inserts has a number that no claim reaches", FILL, INSERT, INSERT.replace("UNCLAIMED", "10**9")
     ),
-    defect("a backfill claims what it inserts", FILL, INSERT, CLAIMED.new),
     defect(
-        "a backfill inserts over what is there",
+        "a backfill inserts under the first number that somebody claims", FILL, INSERT, INSERT.replace("UNCLAIMED", "1")
+    ),
+    defect(
+        "a backfill writes over what is there",
         TABLE,
         'return held is None or _integer(held, "token") < token',
         'return held is None or token == 0 or _integer(held, "token") < token',
+        Edit(RECONCILE, "        and identifier not in heads\n", ""),
     ),
     defect(
         "a backfill stores what a list cuts short",
@@ -450,21 +441,15 @@ EVENTS_OF_STRIPE = (
     defect(
         "the watermark moves although a window of events was read in part",
         EVENTS,
-        "        if following is None:\n",
-        "        if True:\n",
+        "        going_on = page.next\n",
+        "        going_on = None\n",
     ),
     defect("any look is taken to show what an event tells", KNOWN, "    if head.told_at >= made_at:", "    if True:"),
     defect(
         "a look is taken to show what was told while its answer was on its way",
         REFRESH,
         "told_at=max((one.created.timestamp() for one in events), default=0.0)",
-        "told_at=desk.world.clock.now()",
-    ),
-    defect(
-        "of a lost event and a newer one only the older is queued",
-        EVENTS,
-        "sorted(lost, key=_age)",
-        "sorted(lost, key=_age, reverse=True)",
+        "told_at=desk.world.clock.now() if events else 0.0",
     ),
 )
 
@@ -478,6 +463,9 @@ BUDGETS = (
 )
 
 DEFECTS = (
+    *FILLS,
+    *EVENTS_OF_STRIPE,
+    *RECONCILES,
     *ORDER,
     *WRITE,
     *NOT_SHOWN,
@@ -485,8 +473,5 @@ DEFECTS = (
     *MESSAGES,
     *WHOSE,
     *BODIES,
-    *RECONCILES,
-    *FILLS,
-    *EVENTS_OF_STRIPE,
     *BUDGETS,
 )

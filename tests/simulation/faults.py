@@ -107,6 +107,7 @@ class Followed(StrEnum):
 
 DELAYING = frozenset(
     {
+        Fault.EVENT_LATE,
         Fault.FROZEN,
         Fault.FROZEN_WITH_CLAIM,
         Fault.STRIPE_SLOW,
@@ -123,6 +124,8 @@ DELAYING = frozenset(
 CHANCES = (0.03, 0.1, 0.3)
 CHANCES_IN_A_RACE = (0.3, 0.5)
 """Of faults that delay."""
+CHANCE_OF_A_LOSS = 0.4
+"""Of an event, where all else that is lost are events."""
 
 
 class Dice:
@@ -136,6 +139,8 @@ class Dice:
         """Whether little goes wrong but that one overtakes another, so that nothing mends what comes of it."""
         self.longest = self.random.choice((2.0, 8.0, 25.0, 25.0)) if self.racing else math.inf
         """Seconds that a delay takes at the most: near to the time between two changes it lets most be overtaken."""
+        self.recovering = losing and self.random.random() < 0.25
+        """Whether nothing is lost but events, so that the events job alone must put everything right."""
         share = 0.03 if self.racing else self.random.choice((0.1, 0.4, 0.7))
         delaying = 0.6 if self.racing else self.random.choice((0.1, 0.4, 0.7))
         self._chances = {
@@ -143,6 +148,9 @@ class Dice:
             for fault in Fault
             if (losing or fault not in LOSING) and self.random.random() < (delaying if fault in DELAYING else share)
         }
+        if self.recovering:
+            self._chances = {fault: chance for fault, chance in self._chances.items() if fault not in LOSING}
+            self._chances[Fault.EVENT_LOST] = CHANCE_OF_A_LOSS
         self.grid = self.random.choice((0.0, 0.0, 0.5, 2.0))
         """Seconds of which times are a multiple: the coarser, the more happens at the same time."""
 

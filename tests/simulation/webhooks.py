@@ -86,7 +86,8 @@ class Webhooks:
         }
 
     async def _post(self, event_id: str, text: str) -> None:
-        await asyncio.sleep(self._dice.seconds(3 * DAY if self._dice.strikes(Fault.EVENT_LATE) else 3.0))
+        late = self._dice.strikes(Fault.EVENT_LATE)
+        await asyncio.sleep(self._dice.seconds(min(3 * DAY, self._dice.longest) if late else 3.0))
         for attempt in range(MOST_TRIES):
             if await self._answer(text) == 200:
                 self._scene.accepted.add(event_id)

@@ -27,6 +27,8 @@ REQUESTS_PER_SECOND = 5.0
 """Those of a pass."""
 SOON = 20.0
 """Seconds after something was made in which a pass begins."""
+SOON_ENOUGH = 3.0
+"""Those in which nobody may have looked at it yet, so that a list is the first to show it."""
 MOST_PASSES = 3
 
 
@@ -113,7 +115,7 @@ class Passes:
 
     async def _pass(self, type_name: str) -> None:
         wish = self._dice.random.choice(((type_name, Job.OBJECTS), (type_name, Job.BACKFILL), (EVENTS, Job.EVENTS)))
-        await asyncio.sleep(self._dice.delay(SOON))
+        await asyncio.sleep(self._dice.delay(self._dice.random.choice((SOON_ENOUGH, SOON))))
         container = self._scene.container("pass", skew=self._scene.skew())
         watch = self._scene.watch(container, self._scene.budget(REQUESTS_PER_SECOND))
 

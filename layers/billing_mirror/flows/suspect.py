@@ -8,7 +8,7 @@ from billing_mirror.core import body, catalog
 from billing_mirror.core.drift import compare
 from billing_mirror.core.errors import Refused
 from billing_mirror.core.items import Observation
-from billing_mirror.core.known import READ_LAG, Head
+from billing_mirror.core.known import READ_LAG, UNCLAIMED, Head
 from billing_mirror.core.notification import Suspicion, write_message
 from billing_mirror.core.subject import Subject
 
@@ -25,8 +25,8 @@ async def send_suspicions(
         suspicions.append(suspicion)
     group = f"{subject.scope}:repair"
     await asyncio.gather(*(queue.send(write_message(suspicion), group=group) for suspicion in suspicions))
-    new = head is None or observation.told_at > head.told_at or observation.digest != head.digest
-    if (observation.listed and head is None) or (observation.completed and new):
+    news = head is None or observation.told_at > head.told_at or observation.digest != head.digest
+    if (observation.listed and _is_new(head)) or (observation.completed and news):
         # Lists may still lack what belongs to a new object, or to a new state of one: they are read once more.
         later = _suspicion(subject, not_before=observation.fetched_at + READ_LAG)
         await queue.send(write_message(later), group=group, delay=int(READ_LAG))
@@ -35,7 +35,7 @@ async def send_suspicions(
 def _changed_with(subject: Subject, observation: Observation, head: Head | None) -> list[Subject]:
     """The object that a new one has changed, where Stripe may not say so itself."""
     changes = subject.row.changes
-    if changes is None or observation.live is None or head is not None:
+    if changes is None or observation.live is None or not _is_new(head):
         return []
     identifier = body.text_at(observation.live, changes.path)
     return [subject.beside(changes.type, identifier)] if identifier else []
@@ -77,6 +77,11 @@ async def _differing_members(
             async for identifier in mirror.children(subject.scope, parent, type_name):
                 if identifier not in members:
                     yield _suspicion(subject.beside(type_name, identifier, parent), unlisted=True)
+
+
+def _is_new(head: Head | None) -> bool:
+    """Whether this look is the first: what a backfill took from a list has not been looked at."""
+    return head is None or head.token == UNCLAIMED
 
 
 def _suspicion(suspect: Subject, *, not_before: float = 0.0, unlisted: bool = False) -> Suspicion:

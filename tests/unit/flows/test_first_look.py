@@ -1,0 +1,26 @@
+"""What a backfill took from a list has not been looked at: its first look does all that a first look does."""
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core.items import Observation, item
+from billing_mirror.core.known import UNCLAIMED
+from billing_mirror.core.subject import Scope, named
+from tests.doubles.samples import event, rate_card, version
+
+from .conftest import House
+
+SCOPE = Scope(livemode=False)
+CARD = "/v2/billing/rate_cards/rcd_1"
+VERSION = f"{CARD}/versions/rcdv_1"
+
+
+async def test_the_news_of_a_version_that_a_backfill_took_still_makes_its_rate_card_doubtful(house: House) -> None:
+    body = version()
+    subject = named(SCOPE, "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+    seen = Observation(house.clock.now(), "2026-01-01.preview", "req_1", body, bodies.digest(body))
+    await house.mirror.put(subject, UNCLAIMED, item(subject, seen, None))
+    house.stripe.objects |= {VERSION: body, CARD: rate_card()}
+    for of in ("rates", "custom_pricing_unit_overage_rates"):
+        house.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
+    await house.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
+    suspected = {bodies.read(message.body)["id"] for message in house.queue.waiting}
+    assert suspected == {"rcd_1", "rcdv_1"}, "the card, and its lists once more"
