@@ -170,7 +170,7 @@ NOT_SHOWN = (
     defect(
         "the lists of a new version are not read again",
         SUSPECT,
-        "    if (observation.listed and head is None) or",
+        "    if (observation.listed and _is_new(head)) or",
         "    if",
     ),
 )
