@@ -16,6 +16,7 @@ from .scene import Scene
 from .stripe import Thing
 
 DAY = 86400.0
+A_MILLISECOND = 0.001
 SECRETS = ("whsec_old", "whsec_new")
 MOST_TRIES = 60
 
@@ -41,6 +42,7 @@ class Webhooks:
         self._dice = scene.dice
         self._secrets = Secrets()
         self._events = 0
+        self._told_at = 0.0
         self._posts: set[asyncio.Task[None]] = set()
 
     def tell(self, event_type: str, thing: Thing) -> None:
@@ -73,13 +75,15 @@ class Webhooks:
     def _event(self, identifier: str, event_type: str, thing: Thing) -> JsonObject:
         body = _last_body(thing)
         path = thing.path
+        # No two changes of an object are told of at the same millisecond.
+        self._told_at = max(self._scene.clock.now(), self._told_at + A_MILLISECOND)
         if "rate_cards/rcd_1/" in path and self._dice.random.random() < 0.5:
             path = path.replace("/rcd_1/", "/:rate_card_id/")
         return {
             "object": "v2.core.event",
             "id": identifier,
             "type": event_type,
-            "created": datetime.fromtimestamp(self._scene.clock.now(), UTC).isoformat(),
+            "created": datetime.fromtimestamp(self._told_at, UTC).isoformat(),
             "livemode": False,
             "context": thing.context,
             "related_object": {"id": body["id"], "type": body["object"], "url": path},
