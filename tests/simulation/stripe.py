@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core.body import JsonObject
@@ -175,7 +174,9 @@ class SimulatedStripe:
     def _body(self, thing: Thing) -> JsonObject | None:
         """As the replica shows it that answers."""
         now = self._now()
-        is_new = thing.now is not None and now - _began_at(thing) < MOST_BEHIND
+        # Of its first life: that a deletion is over, a GET must show, or one that is told late cannot be judged.
+        is_first_life = all(body is not None for _, body in thing.states)
+        is_new = is_first_life and now - thing.states[0][0] < MOST_BEHIND
         if is_new and self._dice.strikes(Fault.STRIPE_BEHIND):
             return None
         if len(thing.states) > 1 and self._dice.strikes(Fault.STALE_READ):
@@ -248,12 +249,3 @@ def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
 def _lines(body: JsonObject | None) -> list[JsonObject]:
     lines = bodies.at(body, "lines.data")
     return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
-
-
-def _began_at(thing: Thing) -> float:
-    """When its life began, or its last one: what has a chosen id may be made again."""
-    began = 0.0
-    for (_, before), (since, body) in pairwise([(0.0, None), *thing.states]):
-        if before is None and body is not None:
-            began = since
-    return began
