@@ -328,7 +328,7 @@ BODIES = (
     defect(
         "nobody looks at the rates that a new version has lost",
         SUSPECT,
-        "        if parent is not None and lacks_more:",
+        "        if parent is not None and (lacks_more or _looked_lately(observation, head)):",
         "        if False:",
     ),
     defect(

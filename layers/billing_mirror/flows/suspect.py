@@ -1,7 +1,7 @@
 """What a look at one object makes doubtful about others."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 from billing_mirror.core import body, catalog
@@ -13,6 +13,9 @@ from billing_mirror.core.notification import Suspicion, write_message
 from billing_mirror.core.subject import Subject
 
 from .ports import Mirror, Queue
+
+LATELY = 10 * READ_LAG
+"""Seconds in which a list is read for the second time: longer than any worker holds on to what it has fetched."""
 
 
 async def send_suspicions(
@@ -73,10 +76,23 @@ async def _differing_members(
                 yield _suspicion(members[identifier])
         # What a list has lacked before, it need not lack again: of many versions each has its own rates.
         lacks_more = head is None or head.members.get(type_name) != members.keys()
-        if parent is not None and lacks_more:
-            async for identifier in mirror.children(subject.scope, parent, type_name):
-                if identifier not in members:
-                    yield _suspicion(subject.beside(type_name, identifier, parent), unlisted=True)
+        if parent is not None and (lacks_more or _looked_lately(observation, head)):
+            children = mirror.children(subject.scope, parent, type_name)
+            unlisted = [subject.beside(type_name, one, parent) async for one in children if one not in members]
+            for one in unlisted if lacks_more else await _written_late(unlisted, head, mirror):
+                yield _suspicion(one, unlisted=True)
+
+
+def _looked_lately(observation: Observation, head: Head | None) -> bool:
+    return head is not None and abs(observation.fetched_at - head.fetched_at) < LATELY
+
+
+async def _written_late(subjects: Sequence[Subject], head: Head | None, mirror: Mirror) -> list[Subject]:
+    """Those that were fetched before the last look at the list, which did not see them: they were not written yet."""
+    heads = await mirror.heads(subjects)
+    return [
+        one for one in subjects if head is not None and one.key in heads and heads[one.key].fetched_at < head.fetched_at
+    ]
 
 
 def _is_new(head: Head | None) -> bool:
