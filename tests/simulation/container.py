@@ -6,7 +6,7 @@ from contextvars import copy_context
 from typing import Any, Protocol, TypeAlias
 
 from .faults import Dice, Fault, Followed
-from .loop import MACHINE, Machine
+from .loop import MACHINE, TURN, Machine
 
 Trace: TypeAlias = Callable[[str], None]
 """Is told what happens, where somebody wants to read it."""
@@ -99,10 +99,13 @@ class Container:
     async def io(self, what: str, seconds: float = 0.0) -> None:
         self.steps += 1
         step = self.steps  # others go on meanwhile
-        self._say(what)
-        if not self._machine.frozen_until and self._is_struck(what):
-            self._freeze()
-        await asyncio.sleep(max(seconds, self._machine.frozen_until - self._loop.time()))
+        if self._trace:
+            self._say(what)
+        frozen_until = self._machine.frozen_until
+        if not frozen_until and self._is_struck(what):
+            frozen_until = self._freeze()
+        pause = max(seconds, frozen_until - self._loop.time()) if frozen_until else seconds
+        await (asyncio.sleep(pause) if pause > 0.0 else TURN)
         moment = what.partition(" ")[0], what.endswith(": done")
         if moment in DEEDS:
             self._dice.crossing.done(self, DEEDS[moment])
@@ -125,9 +128,10 @@ class Container:
             await self._dice.crossing.wait(self, deed, LONGEST_WAIT)
             await asyncio.sleep(self._dice.delay(PASSING))
 
-    def _freeze(self) -> None:
+    def _freeze(self) -> float:
         self._machine.frozen_until = self._loop.time() + self._dice.delay(self._dice.random.choice(FREEZES))
         self._say(f"is frozen until {self._machine.frozen_until:.3f}")
+        return self._machine.frozen_until
 
     def _die_at_deadline(self) -> None:
         self._dice.counts[Followed.KILLED_AT_DEADLINE] += 1

@@ -6,7 +6,7 @@ wakes next. So a day takes no longer than what is done in it, and one seed is on
 
 import asyncio
 import heapq
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from random import Random
@@ -37,46 +37,50 @@ MACHINE: ContextVar[Machine | None] = ContextVar("machine", default=None)
 class Ready(asyncio.Handle):
     """A callback whose turn may come. There are so many of them that each does no more than it must."""
 
-    __slots__ = ("_act", "_arguments", "_is_off", "_within")
+    __slots__ = ("act", "arguments", "is_off", "within")
 
     def __init__(self, act: Callable[..., object], arguments: tuple[object, ...], within: Context | None) -> None:
-        self._act = act
-        self._arguments = arguments
-        self._within = copy_context() if within is None else within
-        self._is_off = False
+        self.act = act
+        self.arguments = arguments
+        self.within = copy_context() if within is None else within
+        self.is_off = False
 
     def cancel(self) -> None:
-        self._is_off = True
+        self.is_off = True
 
     def cancelled(self) -> bool:
-        return self._is_off
-
-    def run(self) -> None:
-        if not self._is_off:
-            self._within.run(self._act, *self._arguments)
+        return self.is_off
 
 
 class Timer(asyncio.TimerHandle):
     """A callback that waits for its time, on the machine on which it was told to."""
 
-    __slots__ = ("_act", "_arguments", "_is_off", "_within", "machine")
+    __slots__ = ("act", "arguments", "is_off", "machine", "within")
 
     def __init__(self, act: Callable[..., object], arguments: tuple[object, ...], within: Context | None) -> None:
-        self._act = act
-        self._arguments = arguments
-        self._within = copy_context() if within is None else within
-        self._is_off = False
-        self.machine = self._within.get(MACHINE)
+        self.act = act
+        self.arguments = arguments
+        self.within = copy_context() if within is None else within
+        self.is_off = False
+        self.machine = self.within.get(MACHINE)
 
     def cancel(self) -> None:
-        self._is_off = True
+        self.is_off = True
 
     def cancelled(self) -> bool:
-        return self._is_off
+        return self.is_off
 
-    def run(self) -> None:
-        if not self._is_off:
-            self._within.run(self._act, *self._arguments)
+
+class Turn:
+    """Awaited, it lets whoever else is ready go first, if the seed says so."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+TURN = Turn()
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
@@ -96,26 +100,28 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         asyncio._set_running_loop(self)
         try:
             task = self.create_task(coroutine)
-            while not task.done():
-                self._step()
+            self._step_until(task)
             result: T = task.result()
             return result
         finally:
             asyncio._set_running_loop(None)
 
-    def _step(self) -> None:
-        ready = self._ready
-        if not ready:
-            self._jump()
-        self.steps += 1
-        if self.steps > MOST_STEPS:
-            raise Endless("the schedule runs in circles")
-        if len(ready) > 1:
-            place = int(self._random.random() * len(ready))
-            ready[place], ready[-1] = ready[-1], ready[place]
-        ready.pop().run()
-        if self.failure is not None:
-            raise self.failure
+    def _step_until(self, task: asyncio.Task[T]) -> None:
+        ready, random = self._ready, self._random.random
+        while not task.done():
+            if not ready:
+                self._jump()
+            self.steps += 1
+            if self.steps > MOST_STEPS:
+                raise Endless("the schedule runs in circles")
+            if len(ready) > 1:
+                place = int(random() * len(ready))
+                ready[place], ready[-1] = ready[-1], ready[place]
+            handle = ready.pop()
+            if not handle.is_off:
+                handle.within.run(handle.act, *handle.arguments)
+            if self.failure is not None:
+                raise self.failure
 
     def _jump(self) -> None:
         """On to the next time at which somebody wakes."""

@@ -8,6 +8,7 @@ list: so a page repeats what the one before has shown, or skips something, when 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from billing_mirror.core.body import Json, JsonObject, text_at
@@ -25,6 +26,7 @@ class Asked:
     query: dict[str, str]
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def of(cls, url: str) -> "Asked":
         place = urlsplit(url)
         return cls(place.path, dict(parse_qsl(place.query)))

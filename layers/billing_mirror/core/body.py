@@ -68,13 +68,20 @@ def _refuse(constant: str) -> Json:
 
 def write(value: Json) -> str:
     """JSON text that :func:`read` makes the same value of, numbers digit for digit."""
+    try:
+        return _plain_encoder.encode(value)
+    except TypeError:  # there is a Decimal in it, which Python's encoder does not know
+        return _written(value)
+
+
+def _written(value: Json) -> str:
     match value:
         case dict():
-            return "{" + ",".join(f"{json.dumps(name)}:{write(member)}" for name, member in value.items()) + "}"
+            return "{" + ",".join(f"{json.dumps(name)}:{_written(member)}" for name, member in value.items()) + "}"
         case list():
-            return "[" + ",".join(write(element) for element in value) + "]"
+            return "[" + ",".join(_written(element) for element in value) + "]"
         case Decimal():
-            return str(value)  # Python's encoder would refuse it
+            return str(value)
         case _:
             return json.dumps(value)
 
@@ -172,3 +179,4 @@ def _decimal(value: object) -> JsonObject:
 
 
 _encoder = json.JSONEncoder(default=_decimal, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_plain_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)
