@@ -128,7 +128,9 @@ class UnreliableMirror(UnreliableTable):
         return await self._batch("heads", lambda: self._mirror.heads(subjects))
 
     async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
-        return await self._batch("claims", lambda: self._mirror.claims(subjects))
+        wanted = list(subjects)
+        what = f"claims {','.join(one.key for one in wanted)}"
+        return await self._batch(what, lambda: self._mirror.claims(wanted))
 
     async def claim(self, subject: Subject, now: float) -> int:
         return await self._write(f"claim {subject.key}", lambda: self._mirror.claim(subject, now))

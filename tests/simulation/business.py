@@ -35,7 +35,7 @@ class Business:
         self._kinds = self._drawn(one_sided=one_sided)
 
     def _drawn(self, *, one_sided: bool) -> Sequence[Callable[[], None]]:
-        kinds = (*[self._subscribe, self._sell, self._update_customer, self._price] * 2, self._sell, self._bill)
+        kinds = (*[self._subscribe, self._sell, self._welcome, self._price, self._bill] * 2, self._sell)
         return [*kinds, *[self._random.choice(kinds)] * 36] if one_sided else kinds
 
     def open(self) -> None:
@@ -119,9 +119,13 @@ class Business:
         self._make(name, name, version, f"{path}/rcd_1/versions", rate_card_id="rcd_1")
         self._change(card, {"live_version": version})
 
-    def _update_customer(self) -> None:
-        thing = self._thing("/v1/customers", "cus_1")
-        if thing is not None:
+    def _welcome(self) -> None:
+        """A new customer, whom perhaps nobody ever touches again, or a change of one that there is."""
+        identifier = f"cus_{self._random.choice((1, 1, 2, 3))}"
+        thing = self._thing("/v1/customers", identifier)
+        if thing is None:
+            self._make("v1.customer", "customer", identifier, "/v1/customers")
+        else:
             self._revise(thing, {"balance": self._number()})
             self._tell("v1.customer.updated", thing)
 

@@ -29,7 +29,7 @@ MOMENTS = {
 
 
 AWAITED = {
-    ("claims:", True): "claim",
+    ("claims", True): "claim",
     ("claim", True): "change",
     ("got", False): "apply",
     ("listed", False): "change",
@@ -42,6 +42,15 @@ DEEDS = {("claim", True): "claim", ("put", True): "apply", ("bury", True): "appl
 LONGEST_WAIT = 15.0
 PASSING = 10.0
 """Seconds that are left to others, at the most, for what follows from what they did."""
+
+
+def ids_in(what: str) -> list[str]:
+    """The ids of the objects that a step is about: of ``test#cus_1 7: done``, of ``/v1/customers/cus_1``.
+
+    None where it is about a list: whatever is done may change that.
+    """
+    keys = what.removesuffix(": done").partition(" ")[0]
+    return [] if "?" in keys else [key.rpartition("#")[2].rpartition("/")[2] for key in keys.split(",")]
 
 
 class IO(Protocol):
@@ -71,6 +80,7 @@ class Container:
         self._kill_at = kill_at
         self._machine = Machine()
         self._work: asyncio.Task[None] | None = None
+        self._held_up = False
         self._loop = asyncio.get_running_loop()
         self.steps = 0
         self.skew = skew
@@ -106,11 +116,12 @@ class Container:
             frozen_until = self._freeze()
         pause = max(seconds, frozen_until - self._loop.time()) if frozen_until else seconds
         await (asyncio.sleep(pause) if pause > 0.0 else TURN)
-        moment = what.partition(" ")[0], what.endswith(": done")
+        verb, _, rest = what.partition(" ")
+        moment = verb, rest.endswith(": done")
         if moment in DEEDS:
-            self._dice.crossing.done(self, DEEDS[moment])
+            self._dice.crossing.done(self, DEEDS[moment], *ids_in(rest))
         if moment in AWAITED:
-            await self._let_others_pass(AWAITED[moment])
+            await self._let_others_pass(AWAITED[moment], rest)
         if step in self._kill_at or self._dice.strikes(Fault.KILLED):
             if moment in MOMENTS:
                 self._dice.counts[MOMENTS[moment]] += 1
@@ -122,10 +133,12 @@ class Container:
             return True
         return self._dice.strikes(Fault.FROZEN)
 
-    async def _let_others_pass(self, deed: str) -> None:
-        if self._dice.strikes(Fault.OVERTAKEN):
+    async def _let_others_pass(self, deed: str, what: str) -> None:
+        if not self._held_up and self._dice.strikes(Fault.OVERTAKEN):
+            self._held_up = True  # once: where all wait for each other, nobody overtakes
             self._say(f"waits until another has done it: {deed}")
-            await self._dice.crossing.wait(self, deed, LONGEST_WAIT)
+            about = ids_in(what) if deed != "change" else ()
+            await self._dice.crossing.wait(self, deed, about, LONGEST_WAIT)
             await asyncio.sleep(self._dice.delay(PASSING))
 
     def _freeze(self) -> float:

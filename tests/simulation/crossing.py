@@ -1,26 +1,40 @@
 """Where those wait who are to be overtaken."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """``about`` are the ids of objects one of which it must be about; without any, all will do."""
+
+    who: object
+    deed: str
+    about: Collection[str]
+    passed: asyncio.Future[None]
 
 
 class Crossing:
     """Whoever waits here goes on after somebody else has done something: to the table, or at Stripe."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[object, str, asyncio.Future[None]]] = []
+        self._waiting: list[Waiting] = []
 
-    async def wait(self, who: object, deed: str, most: float) -> None:
+    async def wait(self, who: object, deed: str, about: Collection[str], most: float) -> None:
         """Until somebody else has done this deed, or for so many seconds."""
-        passed = asyncio.get_running_loop().create_future()
-        self._waiting.append((who, deed, passed))
+        one = Waiting(who, deed, about, asyncio.get_running_loop().create_future())
+        self._waiting.append(one)
         with suppress(TimeoutError):
             async with asyncio.timeout(most):
-                await passed
-
-    def done(self, who: object, deed: str) -> None:
-        released = [one for one in self._waiting if one[0] is not who and one[1] == deed]
-        for one in released:
+                await one.passed
+        if one in self._waiting:
             self._waiting.remove(one)
-            if not one[2].done():
-                one[2].set_result(None)
+
+    def done(self, who: object, deed: str, about: str = "") -> None:
+        for one in list(self._waiting):
+            if one.deed == deed and one.who is not who and (not one.about or about in one.about):
+                self._waiting.remove(one)
+                if not one.passed.done():
+                    one.passed.set_result(None)

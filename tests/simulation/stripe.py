@@ -16,7 +16,7 @@ from .pages import Asked, passes, seconds
 
 SLOW = (15.0, 45.0, 60.0)
 """Seconds that a slow answer takes at the most, as often one as the other."""
-MOST_BEHIND = 20.0
+MOST_BEHIND = 40.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
 LINES_ON_A_PAGE = 5
@@ -133,7 +133,7 @@ class SimulatedStripe:
             text = bodies.write(self._answer(Asked.of(path), context, include))
         except Gone:
             self._dice.counts[Followed.NOT_FOUND] += 1
-            await self._io(f"got nothing at {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
+            await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))
             raise
         await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
         return Answer(bodies.read(text), text, self.version(api), "req_1")

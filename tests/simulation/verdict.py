@@ -75,10 +75,10 @@ def _problem_of_a_tombstone(item: Item | None, *, losing: bool) -> str | None:
 def _columns(body: JsonObject) -> Mapping[str, object]:
     """By what the indexes must find an object of Stripe's."""
     name = str(body["object"])
-    with_customer = name in ("customer", "invoice", "v2.billing.cadence", SUBSCRIPTION)
+    customer = "cus_1" if name in ("invoice", "v2.billing.cadence", SUBSCRIPTION) else None
     return {
         "created": times.created(body["created"]),
-        "customer": "cus_1" if with_customer else None,
+        "customer": body["id"] if name == "customer" else customer,
         "parent": body[PARENTS[name]] if name in PARENTS else None,
         "status": body.get("servicing_status"),
         "collection_status": None,

@@ -98,29 +98,40 @@ class Worker:
 
 
 class Passes:
-    """Runs of reconcile, mostly over types of which an object was just made; the lease keeps them apart."""
+    """Runs of reconcile, over types of which an object was just made; the lease keeps them apart."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._dice = scene.dice
         self._begun: list[asyncio.Task[None]] = []
+        self._made: list[str] = []
+        """Types that no pass has looked at since one was made."""
 
     def after(self, type_name: str) -> None:
         """What was just made may be looked at soon."""
+        self._made.append(type_name)
         if len(self._begun) < MOST_PASSES and self._dice.random.random() < self._scene.rhythm.passing:
-            self._begun.append(asyncio.ensure_future(self._pass(type_name)))
+            self._begun.append(asyncio.ensure_future(self._pass()))
 
     async def all_ended(self) -> None:
         await asyncio.gather(*self._begun)
 
-    async def _pass(self, type_name: str) -> None:
-        wish = self._dice.random.choice(((type_name, Job.OBJECTS), (type_name, Job.BACKFILL), (EVENTS, Job.EVENTS)))
-        await asyncio.sleep(self._dice.delay(self._dice.random.choice((SOON_ENOUGH, SOON))))
+    async def _pass(self) -> None:
+        soon = self._dice.random.random() < 0.5
+        await asyncio.sleep(self._dice.seconds(SOON_ENOUGH) if soon else self._dice.delay(SOON))
+        job = self._dice.random.choice((Job.OBJECTS, Job.OBJECTS, Job.OBJECTS, Job.BACKFILL, Job.EVENTS))
+        names = [EVENTS] if job is Job.EVENTS else self._taken()
+        if not names:
+            return  # another one has looked at them
         container = self._scene.container("pass", skew=self._scene.skew())
         watch = self._scene.watch(container, self._scene.budget(REQUESTS_PER_SECOND))
 
         async def work() -> None:
             with suppress(Retryable):  # the table was busy: the function ends, and the next tick comes
-                await asked([wish], watch, deadline=container.now() + PASS_TIME)
+                await asked([(name, job) for name in names], watch, deadline=container.now() + PASS_TIME)
 
         await container.run(work())
+
+    def _taken(self) -> list[str]:
+        names, self._made = list(dict.fromkeys(self._made)), []
+        return names
