@@ -126,6 +126,11 @@ class FileJournal:
         for found in self._found(scope, book, start, "ASC"):
             yield _entry(found)
 
+    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+        query = "SELECT entry FROM entries WHERE book = ? AND place > ? ORDER BY place"
+        for found in self._file.execute(query, (f"{scope}#{book}", place)):
+            yield _entry(found)
+
     def _found(self, scope: Scope, book: str, start: str, order: str) -> sqlite3.Cursor:
         return self._file.execute(
             f"SELECT entry FROM entries WHERE book = ? AND place >= ? AND place < ? ORDER BY place {order}",  # noqa: S608

@@ -192,6 +192,26 @@ async def test_entries_whose_places_begin_alike(journal: Journal) -> None:
     assert await entries(journal, start="c") == []
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("", ["a", "a#1", "a#2", "b", "\N{PILE OF POO}"]),
+        ("a", ["a#1", "a#2", "b", "\N{PILE OF POO}"]),
+        ("a#1", ["a#2", "b", "\N{PILE OF POO}"]),
+        ("a#11", ["a#2", "b", "\N{PILE OF POO}"]),
+        ("\N{PILE OF POO}", []),
+    ],
+)
+@pytest.mark.usefixtures("short_pages")
+async def test_the_entries_after_a_place_whether_there_is_one_or_not(
+    journal: Journal, place: str, expected: list[str]
+) -> None:
+    await written(journal, "b", "a#2", "a", "\N{PILE OF POO}", "a#1")
+    await written(journal, "a#3", "z", book="run:typ")
+    await written(journal, "a#4", "y", scope=LIVE)
+    assert places([entry async for entry in journal.after(TEST, BOOK, place)]) == expected
+
+
 async def test_the_last_entry_is_that_of_the_last_place(journal: Journal) -> None:
     await written(journal, "10", "20", "00")
     last = await journal.last(TEST, BOOK)
@@ -221,6 +241,7 @@ async def test_a_book_in_which_nothing_was_written_has_no_entries(journal: Journ
     for scope, book in ((TEST, "run:typ"), (TEST, "run:type.of.another"), (LIVE, BOOK), (CONNECTED, BOOK)):
         assert await journal.last(scope, book) is None
         assert await entries(journal, book, scope=scope) == []
+        assert [entry async for entry in journal.after(scope, book, "")] == []
 
 
 async def test_a_lease_is_no_entry(journal: Journal) -> None:
@@ -254,6 +275,7 @@ async def test_a_table_that_is_away_is_for_later(unreachable: Journal) -> None:
         unreachable.write(TEST, BOOK, "1", {}, new=True),
         unreachable.last(TEST, BOOK),
         entries(unreachable),
+        anext(unreachable.after(TEST, BOOK, "")),
     ):
         with pytest.raises(Retryable):
             await ask

@@ -53,6 +53,12 @@ class MemoryJournal:
         for entry in self._found(scope, book, start):
             yield entry
 
+    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+        self._require_up()
+        for at, entry in sorted(self.books.get(f"{scope}#{book}", {}).items()):
+            if at > place:
+                yield {**entry}
+
     def _found(self, scope: Scope, book: str, start: str) -> list[Item]:
         places = self.books.get(f"{scope}#{book}", {})
         return [{**places[place]} for place in sorted(places) if place.startswith(start)]

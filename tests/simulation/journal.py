@@ -34,3 +34,8 @@ class UnreliableJournal(UnreliableTable):
         await self._io(f"entries {book}")
         for entry in [one async for one in self._journal.entries(scope, book, start)]:
             yield entry
+
+    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+        await self._io(f"after {book}")
+        for entry in [one async for one in self._journal.after(scope, book, place)]:
+            yield entry

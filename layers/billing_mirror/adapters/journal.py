@@ -77,12 +77,18 @@ class DynamoJournal:
         async for item in all_pages(self._client, self._entries(scope, book, start)):
             yield _entry(item)
 
-    def _entries(self, scope: Scope, book: str, start: str) -> QueryInputTypeDef:
-        values = {":pk": _partition(scope, book)} | ({":start": start} if start else {})
+    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+        async for item in all_pages(self._client, self._entries(scope, book, place, where="sk > :place")):
+            yield _entry(item)
+
+    def _entries(
+        self, scope: Scope, book: str, place: str, *, where: str = "begins_with(sk, :place)"
+    ) -> QueryInputTypeDef:
+        values = {":pk": _partition(scope, book)} | ({":place": place} if place else {})
         return {
             "TableName": self._table,
-            # DynamoDB takes no empty text for the beginning of a key.
-            "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :start)" if start else ""),
+            # DynamoDB takes no empty text for a part of a key.
+            "KeyConditionExpression": f"pk = :pk AND {where}" if place else "pk = :pk",
             "ExpressionAttributeValues": to_attributes(values),
             # A run goes on from what the one before it has written last.
             "ConsistentRead": True,

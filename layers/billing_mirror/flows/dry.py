@@ -100,3 +100,8 @@ class _DryJournal:
         for place, entry in sorted(self.books.get(f"{scope}#{book}", {}).items()):
             if place.startswith(start):
                 yield entry
+
+    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+        for at, entry in sorted(self.books.get(f"{scope}#{book}", {}).items()):
+            if at > place:
+                yield entry

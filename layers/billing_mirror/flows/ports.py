@@ -146,3 +146,6 @@ class Journal(Protocol):
 
     def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
         """The entries of a book whose places begin so, in order."""
+
+    def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+        """The entries of a book whose places come after this one, in order; after ``""`` all of them."""
