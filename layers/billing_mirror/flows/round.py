@@ -58,6 +58,12 @@ LONGEST_ID = 900
 """Bytes of an id that is part of a place; ids that people have chosen may be longer."""
 
 
+def in_a_place(identifier: str) -> str:
+    """An id as a part of a place."""
+    short = len(identifier.encode("utf-8", "replace")) <= LONGEST_ID
+    return identifier if short else fingerprint(identifier).hex()
+
+
 MOST_RESTARTS = 10
 """Times that lists of a run are read from their beginning again, and once more for each hundred pages."""
 MOST_PAGES = 1_000_000
@@ -206,8 +212,7 @@ class Round:
 
     def _at(self, identifier: str) -> str:
         """The place of the evidence of an object."""
-        short = len(identifier.encode("utf-8", "replace")) <= LONGEST_ID
-        return f"{self.run.name}#{identifier if short else fingerprint(identifier).hex()}"
+        return f"{self.run.name}#{in_a_place(identifier)}"
 
     @property
     def _pages(self) -> str:

@@ -4,48 +4,28 @@ Stripe tells of usage by no event and shows it by no object, only summed up, for
 https://docs.stripe.com/api/billing/meter-event-summary/list
 """
 
-from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core import items, times
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.catalog import BILLED_BY_USAGE, TYPES, USAGE, ObjectType, Usage
+from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Resolution, Run
-from billing_mirror.core.subject import Scope, Subject, fill, named
+from billing_mirror.core.subject import Subject, fill
 
+from .billed import HOUR, STILL_CHANGING, Pair, keep, pairs_after, write_down
 from .observe import walk
 from .one_subject import World
 from .recorded import recorded
 from .round import Round, Watch
 
-HOUR = 3600
-STILL_CHANGING = (35 * 24 + 2) * HOUR
-"""Seconds into the past for which Stripe takes meter events, and some for adding them up.
-
-https://docs.stripe.com/api/billing/meter-event/create
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A customer and a meter that the customer is billed by."""
-
-    meter: str
-    customer: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.meter}/{self.customer}"
-
-    def subject(self, scope: Scope) -> Subject:
-        """What is claimed before the pair's usage is fetched; its hours are stored below it."""
-        return Subject(scope, USAGE, self.name, self.name)
+LOOKING = Place(counted=True)
+"""The place after all pairs were written down."""
 
 
 async def sweep_usage(run: Run, watch: Watch, *, until: float) -> Run:
@@ -54,12 +34,12 @@ async def sweep_usage(run: Run, watch: Watch, *, until: float) -> Run:
 
 
 async def _sweep_all(round_: Round) -> None:
-    found = {pair async for pair in _pairs(round_.scope, round_.world)}
-    pairs = sorted(found, key=lambda pair: pair.name)
-    # Who was done when the run was left, stays done.
-    for pair in pairs[bisect_right(pairs, round_.place.owner, key=lambda pair: pair.name) :]:
+    if not round_.place.counted:
+        await write_down(round_)
+        await round_.save(LOOKING)
+    async for pair in pairs_after(round_.place.owner, round_):
         await _sweep(pair, round_)
-        await round_.save(Place(owner=pair.name))
+        await round_.save(replace(LOOKING, owner=pair.place))
 
 
 async def _sweep(pair: Pair, round_: Round) -> None:
@@ -96,10 +76,17 @@ async def _sweep(pair: Pair, round_: Round) -> None:
     counts.written += await _store(subject, token, seen, listed, pair.customer, world, undisturbed=undisturbed)
     await _bury_vanished(subject, token, seen, listed, this_hour, world)
     await world.mirror.put(subject, token, items.look(seen, subject))
+    until = max((_changing_until(entry) for entry in listed.values()), default=0)
+    if until > pair.until:
+        await keep(replace(pair, until=until), round_)
 
 
 def _hour(pair: Subject, entry: JsonObject) -> str:
     return f"{pair.id}/{times.created(entry.get(USAGE.created))}"
+
+
+def _changing_until(hour: JsonObject) -> int:
+    return int(times.seconds(times.created(hour.get(USAGE.created)))) + HOUR + STILL_CHANGING
 
 
 async def _store(
@@ -135,53 +122,3 @@ async def _bury_vanished(
         if identifier >= oldest and identifier not in shown:
             hour = replace(pair, id=identifier)
             await world.mirror.bury(hour, token, items.tombstone(seen, hour))
-
-
-async def _pairs(scope: Scope, world: World) -> AsyncIterator[Pair]:
-    """Who is billed by usage now, and whose usage is known and can still change: a last hour comes after the end."""
-    since = times.iso(world.clock.now() - STILL_CHANGING)
-    async for listed in world.mirror.ids(scope, USAGE.name, since=since):
-        meter, _, rest = listed.id.partition("/")  # a customer's id that people have chosen may have slashes
-        yield Pair(meter, rest.rpartition("/")[0])
-    known = _Meters(scope, world)
-    for row in BILLED_BY_USAGE:
-        for status in row.usage.statuses if row.usage else ():
-            async for listed in world.mirror.ids(scope, row.name, status=status):
-                subject = named(scope, row.name, listed.id)
-                head = (await world.mirror.heads([subject])).get(subject.key)
-                body = await world.mirror.body(subject)
-                if head is not None and head.customer and body is not None:
-                    for meter in await known.of(row, body):
-                        yield Pair(meter, head.customer)
-
-
-@dataclass
-class _Meters:
-    """The meters that an object's customer is billed by; those of a rate card's version are looked up once."""
-
-    scope: Scope
-    world: World
-    of_owner: dict[str, set[str]] = field(default_factory=dict)
-
-    async def of(self, row: ObjectType, body: JsonObject) -> set[str]:
-        usage = row.usage
-        if usage is None:
-            return set()
-        if usage.by is None:
-            return bodies.texts_at(body, usage.meters)
-        found: set[str] = set()
-        for owner in bodies.texts_at(body, usage.by.path):
-            if owner not in self.of_owner:
-                self.of_owner[owner] = await self._of_members(Subject(self.scope, TYPES[usage.by.type], owner), usage)
-            found |= self.of_owner[owner]
-        return found
-
-    async def _of_members(self, owner: Subject, usage: Usage) -> set[str]:
-        head = (await self.world.mirror.heads([owner])).get(owner.key)
-        found: set[str] = set()
-        for type_name, members in (head.members if head else {}).items():
-            for member in members:
-                # Removed ones too: by their last known bodies.
-                body = await self.world.mirror.body(Subject(self.scope, TYPES[type_name], member))
-                found |= bodies.texts_at(body, usage.meters) if body else set()
-        return found

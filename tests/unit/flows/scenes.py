@@ -7,9 +7,10 @@ from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import Refused
+from billing_mirror.core.items import Item
 from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.flows.billed import PAIRS, STILL_CHANGING
 from billing_mirror.flows.events import OVERLAP, PATH
-from billing_mirror.flows.usage import STILL_CHANGING
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 
 from .conftest import House
@@ -164,38 +165,42 @@ def events_between(start: float, end: float) -> str:
 
 
 async def used() -> House:
-    """Two customers who are billed by a meter, one of whom Stripe does not answer for."""
+    """Customers who are billed by a meter: one twice over, one for whom Stripe does not answer, and two no more."""
     house = House()
     this_hour = int(house.clock.now()) // 3600 * 3600
-    for customer in ("cus_1", "cus_2"):
+    for name, customer, status in (
+        ("sub_1", "cus_1", "active"),
+        ("sub_2", "cus_2", "active"),
+        ("sub_3", "cus_1", "trialing"),
+        ("sub_4", "cus_1", "active"),
+    ):
         price: JsonObject = {"recurring": {"meter": "mtr_1"}}
         made: JsonObject = {
-            "id": f"sub_{customer}",
+            "id": name,
             "object": "subscription",
             "customer": customer,
-            "status": "active",
+            "status": status,
             "created": this_hour - 100_000,
             "livemode": False,
             "items": {"object": "list", "data": [{"id": "si_1", "price": price}], "has_more": False},
         }
-        url = f"/v1/subscriptions/{made['id']}"
+        url = f"/v1/subscriptions/{name}"
         house.stripe.objects[url] = made
-        await house.deliver(event("v1.customer.subscription.updated", made, url=url, identifier=f"evt_{customer}"))
-    query = {
-        "customer": "cus_1",
-        "start_time": this_hour - STILL_CHANGING,
-        "end_time": this_hour,
-        "value_grouping_window": "hour",
-    }
-    house.stripe.lists[f"/v1/billing/meters/mtr_1/event_summaries?{urlencode(query)}"] = [
-        {"id": "mtrusg_1", "start_time": this_hour - 3600, "aggregated_value": 5, "livemode": False},
-        {"id": "mtrusg_2", "start_time": this_hour - 7200, "aggregated_value": 6, "livemode": False},
-    ]
+        await house.deliver(event("v1.customer.subscription.updated", made, url=url, identifier=f"evt_{name}"))
+    for customer, until in (("cus_ended", this_hour + 4000), ("cus_long_ended", this_hour - 1)):
+        known: Item = {"pair": f"mtr_1/{customer}", "expires_at": until}
+        await house.journal.write(house.watch.scope, PAIRS, f"mtr_1/{customer}", known)
+    query = {"start_time": this_hour - STILL_CHANGING, "end_time": this_hour, "value_grouping_window": "hour"}
+    for customer in ("cus_1", "cus_2", "cus_ended"):
+        at = f"/v1/billing/meters/mtr_1/event_summaries?{urlencode({'customer': customer, **query})}"
+        house.stripe.lists[at] = [
+            {"id": "mtrusg_1", "start_time": this_hour - 3600, "aggregated_value": 5, "livemode": False},
+            {"id": "mtrusg_2", "start_time": this_hour - 7200, "aggregated_value": 6, "livemode": False},
+        ]
 
     async def refuse(path: str) -> None:
         if "cus_2" in path:
             raise Refused("Stripe answered 400")
 
-    house.stripe.lists[f"/v1/billing/meters/mtr_1/event_summaries?{urlencode(query | {'customer': 'cus_2'})}"] = []
     house.stripe.before_answer = refuse
     return house

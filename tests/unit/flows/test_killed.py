@@ -9,6 +9,7 @@ import pytest
 
 from billing_mirror.core.catalog import TYPES, USAGE, ObjectType
 from billing_mirror.core.run import Drift, Job, Run, Status
+from billing_mirror.flows.billed import PAIRS
 from billing_mirror.flows.events import recover
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.reconcile import reconcile
@@ -67,12 +68,13 @@ class Scene:
         held = [(key, item.get("data"), "deleted" in item) for key, item in sorted(house.mirror.objects.items())]
         queued = {message.body for message in house.queue.waiting}
         begun = {book for book in house.journal.books if book.startswith("test#run:")}
-        return End(run.status, run.watermark, counts, await house.drifts(run), held, queued, begun)
+        pairs = set(house.journal.books.get(f"test#{PAIRS}", {}))
+        return End(run.status, run.watermark, counts, await house.drifts(run), held, queued, begun, pairs)
 
 
 @dataclass
 class End:
-    """How a run has ended: what it has counted, its evidence, and what is mirrored, queued and begun."""
+    """How a run has ended: what it has counted, its evidence, and what is mirrored, queued, begun and billed."""
 
     status: Status
     watermark: str
@@ -81,6 +83,7 @@ class End:
     held: Sequence[tuple[str, object, bool]]
     queued: set[str]
     begun: set[str]
+    pairs: set[str]
 
 
 SCENES = {
@@ -111,3 +114,6 @@ async def test_the_scenes_have_every_kind_of_end() -> None:
     names = ("equal", "missing", "different", "not_listed", "repaired", "false_alarms", "unresolved")
     assert all(found[name] for name in names)
     assert (await SCENES["backfill"].end(await empty())).counts["inserted"] == 6
+    usage = await SCENES["usage"].end(await used())
+    assert usage.pairs == {"mtr_1/cus_1", "mtr_1/cus_2", "mtr_1/cus_ended", "mtr_1/cus_long_ended"}
+    assert (usage.counts["compared"], usage.counts["unresolved"]) == (4, 1)

@@ -13,13 +13,15 @@ from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
 from billing_mirror.core.items import Item
 from billing_mirror.core.run import Job, Resolution, Run, Status
 from billing_mirror.core.subject import Scope
+from billing_mirror.flows.billed import STILL_CHANGING, Pair
 from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.usage import STILL_CHANGING, Pair, sweep_usage
+from billing_mirror.flows.usage import sweep_usage
 from tests.doubles.samples import cadence, event, rate, rate_card, subscription, subscription_event, version
 
 from .conftest import House
 
 HOUR = 3600
+DAY = 24 * HOUR
 NOW = 1_700_000_000
 THIS_HOUR = NOW // HOUR * HOUR
 OLDEST = STILL_CHANGING // HOUR
@@ -257,6 +259,22 @@ async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscrip
     house.stripe.asked.clear()
     await swept(house)
     assert [asked.place.split("/")[4] for asked in house.stripe.asked] == ["mtr_1", "mtr_2"]
+
+
+async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_there_is_some(stocked: House) -> None:
+    await swept(stocked)
+    await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
+    stocked.clock.advance(20 * DAY)
+    used(stocked, "mtr_1", "cus_1", hour(-20 * 24 + 1))
+    await swept(stocked)
+    stocked.clock.advance(20 * DAY)
+    used(stocked, "mtr_1", "cus_1", hour(-20 * 24 + 1, 7))
+    await swept(stocked)
+    assert stocked.item(at("mtr_1", "cus_1", -20 * 24 + 1))["data"] == hour(-20 * 24 + 1, 7)
+    stocked.clock.advance(20 * DAY)
+    stocked.stripe.asked.clear()
+    await swept(stocked)
+    assert stocked.stripe.asked == []
 
 
 CARD = "/v2/billing/rate_cards/rcd_1"
