@@ -113,7 +113,14 @@ class FileJournal:
 
     async def release(self, scope: Scope, owner: str) -> None: ...
 
-    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
+        if over is not None:
+            query = "SELECT entry FROM entries WHERE book = ? AND place = ?"
+            found = self._file.execute(query, (f"{scope}#{book}", place)).fetchone()
+            if found is None or not over.items() <= _entry(found).items():
+                return False
         verb = "INSERT OR IGNORE" if new else "INSERT OR REPLACE"
         row = (f"{scope}#{book}", place, pickle.dumps(entry))
         return self._file.execute(f"{verb} INTO entries VALUES (?, ?, ?)", row).rowcount == 1

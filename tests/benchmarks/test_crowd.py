@@ -73,4 +73,7 @@ async def test_the_journal_keeps_entries_in_order_and_new_ones_once(tmp_path: Pa
     assert [entry async for entry in journal.entries(SCOPE, "book", "b#")] == [{"shown": b"1"}, {"shown": b"2"}]
     assert [entry async for entry in journal.after(SCOPE, "book", "b#1")] == [{"shown": b"2"}, {"shown": b"c"}]
     assert await journal.last(SCOPE, "book", "b#") == {"shown": b"2"}
+    assert await journal.write(SCOPE, "book", "c#1", {"shown": b"d"}, over={"shown": b"c"})
+    assert not await journal.write(SCOPE, "book", "c#1", {"shown": b"e"}, over={"shown": b"c"})
+    assert not await journal.write(SCOPE, "book", "c#2", {"shown": b"e"}, over={"shown": b"c"})
     assert await journal.last(SCOPE, "other") is None

@@ -192,6 +192,27 @@ async def test_entries_whose_places_begin_alike(journal: Journal) -> None:
     assert await entries(journal, start="c") == []
 
 
+async def test_an_entry_is_replaced_where_it_is_the_one_that_was_read(journal: Journal) -> None:
+    assert not await journal.write(TEST, BOOK, "1", {"at": "b"}, over={"at": "a"})
+    assert await entries(journal) == []
+    await journal.write(TEST, BOOK, "1", {"at": "a", "status": "running", "compared": 1})
+    assert await journal.write(TEST, BOOK, "1", {"at": "b", "status": "running"}, over={"at": "a", "status": "running"})
+    others: list[Item] = [{"at": "a"}, {"at": "b", "status": "complete"}, {"at": "b", "compared": 1}]
+    for other in others:
+        assert not await journal.write(TEST, BOOK, "1", {"at": "c"}, over=other)
+    assert not await journal.write(TEST, BOOK, "2", {"at": "c"}, over={"at": "b"})
+    assert not await journal.write(LIVE, BOOK, "1", {"at": "c"}, over={"at": "b"})
+    assert await entries(journal) == [{"at": "b", "status": "running"}]
+
+
+async def test_of_those_who_replace_an_entry_at_the_same_time_one_does(journal: Journal) -> None:
+    await journal.write(TEST, BOOK, "1", {"by": -1})
+    several = (journal.write(TEST, BOOK, "1", {"by": number}, over={"by": -1}) for number in range(8))
+    wrote = await asyncio.gather(*several)
+    assert wrote.count(True) == 1
+    assert await entries(journal) == [{"by": wrote.index(True)}]
+
+
 @pytest.mark.parametrize(
     ("place", "expected"),
     [
@@ -273,6 +294,7 @@ async def test_a_table_that_is_away_is_for_later(unreachable: Journal) -> None:
         unreachable.release(TEST, "me"),
         unreachable.write(TEST, BOOK, "1", {}),
         unreachable.write(TEST, BOOK, "1", {}, new=True),
+        unreachable.write(TEST, BOOK, "1", {}, over={"at": "a"}),
         unreachable.last(TEST, BOOK),
         entries(unreachable),
         anext(unreachable.after(TEST, BOOK, "")),

@@ -33,12 +33,16 @@ class MemoryJournal:
         if str(scope) in self.leases and self.leases[str(scope)][0] == owner:
             del self.leases[str(scope)]
 
-    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
         self._require_up()
         if self.writes_fail:
             raise Retryable("the table takes no records")
         places = self.books.setdefault(f"{scope}#{book}", {})
         if new and place in places:
+            return False
+        if over is not None and not over.items() <= places.get(place, {}).items():
             return False
         places[place] = {**entry}
         return True

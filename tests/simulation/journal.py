@@ -24,8 +24,12 @@ class UnreliableJournal(UnreliableTable):
     async def release(self, scope: Scope, owner: str) -> None:
         await self._write("release", lambda: self._journal.release(scope, owner))
 
-    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
-        return await self._write(f"write {book}", lambda: self._journal.write(scope, book, place, entry, new=new))
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
+        return await self._write(
+            f"write {book}", lambda: self._journal.write(scope, book, place, entry, new=new, over=over)
+        )
 
     async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
         return await self._read(f"last {book}", lambda: self._journal.last(scope, book, start))

@@ -19,7 +19,7 @@ from .dynamodb import SERVICE, all_pages, unless_refused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef, QueryInputTypeDef
 
 LEASE = "lease"
 NEW = "attribute_not_exists(pk)"
@@ -58,13 +58,20 @@ class DynamoJournal:
             )
         )
 
-    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
         attributes = {**to_attributes(entry), **_key(scope, book, place)}
+        request: PutItemInputTypeDef = {"TableName": self._table, "Item": attributes}
         if new:
-            return await unless_refused(
-                lambda: self._client.put_item(TableName=self._table, Item=attributes, ConditionExpression=NEW)
-            )
-        return await unless_refused(lambda: self._client.put_item(TableName=self._table, Item=attributes))
+            request |= {"ConditionExpression": NEW}
+        if over is not None:
+            request |= {
+                "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in over),
+                "ExpressionAttributeNames": {f"#{name}": name for name in over},
+                "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in over.items()}),
+            }
+        return await unless_refused(lambda: self._client.put_item(**request))
 
     async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
         request = self._entries(scope, book, start)

@@ -85,9 +85,13 @@ class _DryJournal:
     async def release(self, scope: Scope, owner: str) -> None:
         await self.journal.release(scope, owner)
 
-    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
         entries = self.books.setdefault(f"{scope}#{book}", {})
         if new and place in entries:
+            return False
+        if over is not None and not over.items() <= entries.get(place, {}).items():
             return False
         entries[place] = entry
         return True

@@ -138,8 +138,13 @@ class Journal(Protocol):
     async def release(self, scope: Scope, owner: str) -> None:
         """Gives the lease back, where it is still the owner's."""
 
-    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
-        """Keeps an entry at its place, instead of what is there; with ``new`` only where nothing is, or False."""
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
+        """Keeps an entry at its place, instead of what is there.
+
+        With ``new`` only where nothing is, with ``over`` only where an entry with these columns is; False elsewhere.
+        """
 
     async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
         """The last entry of a book of those whose places begin so."""

@@ -8,11 +8,9 @@ from billing_mirror.core.errors import Gone, NotPermitted, NotShown, Overtaken, 
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run import run as read_run
 
-from .round import Round, Watch
+from .round import A_MOMENT, Round, Watch
 
 Work: TypeAlias = Callable[[Round], Awaitable[None]]
-A_MOMENT = 0.001
-"""Seconds between two starts at the least: the table keeps milliseconds."""
 OUT_OF_TIME = "it goes on at the next tick"
 
 
@@ -40,8 +38,10 @@ async def begun(name: str, job: Job, last: Run | None, watch: Watch) -> Run:
 
 
 async def given_up(run: Run, reason: str, watch: Watch) -> None:
-    """Records that nobody goes on with a run."""
-    run.status, run.reason, run.finished_at = Status.FAILED, reason, watch.world.clock.now()
+    """Records that nobody goes on with a run; whoever works on it now, can record nothing any more."""
+    now = watch.world.clock.now()
+    run.status, run.reason, run.finished_at = Status.FAILED, reason, now
+    run.worked_at = max(now, run.worked_at + A_MOMENT)
     await watch.journal.write(watch.scope, f"run:{run.type}", run.name, run.entry())
 
 
@@ -72,7 +72,7 @@ async def recorded(run: Run, work: Work, watch: Watch, *, until: float) -> Run:
         await round_.record()
     except Exception as error:  # noqa: BLE001 - and neither must a record that the table does not take
         run.status = Status.RUNNING
-        said = str(error) if isinstance(error, Retryable) else f"unforeseen {type(error).__name__}"
+        said = str(error) if isinstance(error, Retryable | Overtaken) else f"unforeseen {type(error).__name__}"
         run.reason = run.reason or f"the record could not be kept: {said}"
     return run
 

@@ -7,6 +7,7 @@ only ever added: of two that work on one run by mistake, the second one to keep 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
+from billing_mirror.core import times
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Overtaken, Refused
@@ -52,6 +53,8 @@ class Watch:
         return await self.journal.lease(self.scope, self.owner, now=now, until=now + LEASED_FOR)
 
 
+A_MOMENT = 0.001
+"""Seconds between two times that have to differ at the least: the table keeps milliseconds."""
 MOST_SHOWN = 20_000
 """Ids whose fingerprints one entry holds: they fit into an item many times."""
 LONGEST_ID = 900
@@ -199,10 +202,14 @@ class Round:
             yield drift(entry)
 
     async def record(self) -> None:
-        """Keeps the run's record."""
-        self.run.worked_at = self.world.clock.now()
+        """Keeps the run's record, where it is still as it was when this was begun. Raises ``Overtaken``."""
+        before: Item = {"worked_at": times.iso(self.run.worked_at)}
+        # Later than any record that it replaces: by that the next one is told from it.
+        self.run.worked_at = max(self.world.clock.now(), self.run.worked_at + A_MOMENT)
         self.measure()
-        await self.journal.write(self.scope, f"run:{self.run.type}", self.run.name, self.run.entry())
+        book = f"run:{self.run.type}"
+        if not await self.journal.write(self.scope, book, self.run.name, self.run.entry(), over=before):
+            raise Overtaken("another tick goes on with this run")
 
     def measure(self) -> None:
         """Adds up the requests and the time that the run has taken."""

@@ -127,10 +127,12 @@ class WatchedJournal(MemoryJournal):
 
     mirror: WatchedMirror | None = None
 
-    async def write(self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False) -> bool:
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
         if book == f"pages:{USAGE.name}" and self.mirror:
             self.mirror.held = 0
-        return await super().write(scope, book, place, entry, new=new)
+        return await super().write(scope, book, place, entry, new=new, over=over)
 
 
 async def test_only_some_subscriptions_are_in_memory_however_many_there_are() -> None:

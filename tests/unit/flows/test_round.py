@@ -8,7 +8,7 @@ from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Gone, NotPermitted, NotShown, Overtaken, Refused, Retryable, Unauthorized
 from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
-from billing_mirror.flows.recorded import begun, last_run, recorded
+from billing_mirror.flows.recorded import begun, given_up, last_run, recorded
 from billing_mirror.flows.round import LEASED_FOR, Round
 
 from .conftest import House
@@ -104,6 +104,48 @@ class TestOfTwoThatGoOnWithOneRun:
         third = await again(house, run)
         assert third.place == Place(url="3")
         assert "b" not in await third.shown()
+
+    async def test_what_the_first_one_has_recorded_stays_whenever_the_second_one_ends(self, house: House) -> None:
+        async def nothing(_: Round) -> None: ...
+
+        async def overtaken(late: Round) -> None:
+            early = await last_run(late.run.type, house.watch)
+            assert early is not None
+            early.counts.compared = 7
+            await recorded(early, nothing, house.watch, until=house.clock.now() + 100)
+            raise TimeoutError
+
+        run = await begun("some.type", Job.OBJECTS, None, house.watch)
+        ended = await recorded(run, overtaken, house.watch, until=house.clock.now() + 100)
+        kept = await last_run("some.type", house.watch)
+        assert kept is not None
+        assert kept.status is Status.COMPLETE
+        assert ended.status is Status.RUNNING, "who was overtaken does not know better"
+
+    async def test_a_run_that_was_given_up_stays_so_whatever_becomes_of_who_works_on_it(self, house: House) -> None:
+        async def overtaken(late: Round) -> None:
+            last = await last_run(late.run.type, house.watch)
+            assert last is not None
+            await given_up(last, "somebody wants another job", house.watch)
+
+        run = await begun("some.type", Job.OBJECTS, None, house.watch)
+        ended = await recorded(run, overtaken, house.watch, until=house.clock.now() + 100)
+        kept = await last_run("some.type", house.watch)
+        assert kept is not None
+        assert (kept.status, kept.reason) == (Status.FAILED, "somebody wants another job")
+        assert ended.reason == "the record could not be kept: another tick goes on with this run"
+
+    async def test_a_tick_records_after_the_one_before_it_at_the_same_time_by_the_clock(self, house: House) -> None:
+        async def wait(_: Round) -> None:
+            raise Retryable("Stripe answered 503")
+
+        run = await begun("some.type", Job.OBJECTS, None, house.watch)
+        for failures in (1, 2, 3):
+            run = await recorded(run, wait, house.watch, until=house.clock.now() + 100)
+            last = await last_run("some.type", house.watch)
+            assert last is not None
+            assert last.failures == failures
+            run = last
 
     async def test_whoever_loses_the_lease_stops(self, house: House) -> None:
         assert await house.watch.lease()
