@@ -5,8 +5,10 @@ Numbers are ``int`` or ``Decimal`` from the text; no float touches them.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import TypeAlias
+from itertools import chain
+from typing import Any, TypeAlias
 
 Json: TypeAlias = bool | int | Decimal | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
@@ -21,7 +23,7 @@ More than any number of DynamoDB's has, so that what comes back from the table i
 DEEPEST = 200
 """Levels of nesting that are still read; Stripe's own bodies stay below 20."""
 
-_CONTAINERS = (dict, list)
+_CONTAINERS = frozenset({dict, list})
 _PLAIN = frozenset({str, int, bool})
 """Classes of values that are written in one way only."""
 
@@ -46,15 +48,10 @@ def read(text: str) -> JsonObject:
 def depth(value: Json) -> int:
     """Levels of lists and objects in ``value``: 0 for a plain value, 1 for ``{}``."""
     levels = 0
-    layer = [value] if isinstance(value, _CONTAINERS) else []
-    while layer:
+    layer: Iterable[Any] = [value]
+    while layer := [part for part in layer if type(part) in _CONTAINERS]:
         levels += 1
-        layer = [
-            child
-            for part in layer
-            for child in (part.values() if isinstance(part, dict) else part)
-            if isinstance(child, _CONTAINERS)
-        ]
+        layer = chain.from_iterable(part.values() if isinstance(part, dict) else part for part in layer)
     return levels
 
 
@@ -110,6 +107,8 @@ def differing(one: JsonObject, other: JsonObject) -> list[str]:
 
 def at(value: Json, path: str) -> Json:
     """The value at a dotted path (``payer.customer``), or None where a step of it is missing; ``""`` is all."""
+    if path and "." not in path:  # most paths are one name, and need not be taken apart
+        return value.get(path) if isinstance(value, dict) else None
     for step in path.split(".") if path else ():
         if not isinstance(value, dict):
             return None
@@ -178,5 +177,7 @@ def _decimal(value: object) -> JsonObject:
     return {f"{'-' if sign else ''}{significant}e{value.adjusted() - len(significant) + 1}": None}
 
 
-_encoder = json.JSONEncoder(default=_decimal, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_encoder = json.JSONEncoder(
+    default=_decimal, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+)
 _plain_encoder = json.JSONEncoder(separators=(",", ":"), check_circular=False)

@@ -1,6 +1,6 @@
 """One page of a list, from a place on that can be kept: whoever is stopped goes on there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from billing_mirror.core import body as bodies
@@ -18,13 +18,14 @@ from .one_subject import World
 class Page:
     """Some objects of a list, asked for at ``asked_at`` (seconds since 1970), with the parent that their URLs need.
 
-    ``next`` is the place after it, where that is one to go on from. ``problem`` says why the list of ``owner`` could
-    not be had; without it, ``owner`` is one whose own record of its list differs from what was shown: because it was
-    never ``fetched`` but taken from a list, or else for no good reason. ``restarted`` says that a list has to be read
-    from its beginning again.
+    ``ids`` are theirs. ``next`` is the place after it, where that is one to go on from. ``problem`` says why the list
+    of ``owner`` could not be had; without it, ``owner`` is one whose own record of its list differs from what was
+    shown: because it was never ``fetched`` but taken from a list, or else for no good reason. ``restarted`` says that
+    a list has to be read from its beginning again.
     """
 
     entries: list[JsonObject]
+    ids: Sequence[str] = ()
     next: Place | None = None
     asked_at: float = 0.0
     stripe_version: str = ""
@@ -34,10 +35,6 @@ class Page:
     fetched: bool = True
     problem: str = ""
     restarted: bool = False
-
-    @property
-    def ids(self) -> list[str]:
-        return [identifier for entry in self.entries if (identifier := bodies.text_at(entry, "id"))]
 
 
 async def read_page(path: str, query: Mapping[str, str], here: Place, world: World, *, api: ApiLine) -> Page:
@@ -58,11 +55,13 @@ async def read_page(path: str, query: Mapping[str, str], here: Place, world: Wor
         if isinstance(error, Gone):
             raise
         raise NotShown(str(error)) from error
-    page = Page(paging.entries(answer.body), None, asked_at, answer.stripe_version, answer.request_id)
+    entries = paging.entries(answer.body)
+    ids = [identifier for entry in entries if (identifier := bodies.text_at(entry, "id"))]
+    page = Page(entries, ids, None, asked_at, answer.stripe_version, answer.request_id)
     url = paging.next_page(answer.body, path=path, query=query)
     if url is None:
         return page
-    if url == here.url or (here.first and here.first in page.ids):
+    if url == here.url or (here.first and here.first in ids):
         return again
-    first = here.first or next(iter(page.ids), "")
+    first = here.first or next(iter(ids), "")
     return replace(page, next=replace(here, url=url, first=first))

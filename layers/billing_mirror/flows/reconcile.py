@@ -76,7 +76,7 @@ async def _compare(row: ObjectType, page: Page, round_: Round) -> None:
     mirror, stripe = round_.world.mirror, round_.world.stripe
     subjects = await _subjects(row, page, round_)
     heads = await mirror.heads(subjects.values())
-    by_id = {identifier: heads[one.key] for identifier, one in subjects.items() if one.key in heads}
+    by_id = {identifier: head for identifier, one in subjects.items() if (head := heads.get(one.key))}
     suspects = compare(row, page.entries, by_id, stripe.version(row.api))
     for identifier in await _findable_customers(row, page.entries, by_id, subjects, round_.world):
         suspects.setdefault(identifier, Difference.DIFFERENT)
@@ -171,13 +171,13 @@ async def _findable_customers(
 
     The customer is not in the body, so no digest shows it.
     """
-    if not isinstance(row.customer, Via):
+    lacking = {identifier for identifier, head in heads.items() if head.customer is None and not head.deleted}
+    if not lacking or not isinstance(row.customer, Via):
         return []
     pointing: dict[str, Subject] = {}
     for entry in page:
         identifier, owner = bodies.text_at(entry, "id"), bodies.text_at(entry, row.customer.path)
-        head = heads.get(identifier or "")
-        if identifier and owner and head and not head.deleted and head.customer is None:
+        if identifier in lacking and owner:
             pointing[identifier] = subjects[identifier].beside(row.customer.type, owner)
     owners = await world.mirror.heads(pointing.values()) if pointing else {}
     return [identifier for identifier, owner in pointing.items() if owner.key in owners and owners[owner.key].customer]

@@ -176,6 +176,11 @@ class TestDepth:
     def test_counts_lists_and_objects(self, value: Json, levels: int) -> None:
         assert body.depth(value) == levels
 
+    @given(VALUES)
+    def test_is_one_more_than_that_of_what_is_inside(self, value: Json) -> None:
+        inside = [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else None
+        assert body.depth(value) == (0 if inside is None else 1 + max(map(body.depth, inside), default=0))
+
 
 class TestCanonical:
     @given(st.data(), OBJECTS)
@@ -299,6 +304,11 @@ class TestFinding:
 
     def test_no_path_is_the_whole(self) -> None:
         assert body.at(self.BODY, "") is self.BODY
+
+    @pytest.mark.parametrize("path", ["id", "id.id"])
+    @pytest.mark.parametrize("value", [None, True, 1, "id", [{"id": "x"}]], ids=str)
+    def test_what_is_no_object_has_no_members(self, value: Json, path: str) -> None:
+        assert body.at(value, path) is None
 
     @pytest.mark.parametrize(
         ("path", "texts"),
