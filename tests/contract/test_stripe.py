@@ -1,6 +1,7 @@
 """What the flows may count on of Stripe: on the doubles, and on the adapter in front of the stand-in."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -160,6 +161,21 @@ async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:
 async def test_an_unknown_path_is_no_object_that_is_gone(adapter: Adapter) -> None:
     with pytest.raises(Refused, match="404"):
         await adapter.get("/v1/nonsense/no_1", api=ApiLine.GA)
+
+
+async def test_a_proxy_that_the_environment_names_is_used(adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(Retryable, match="reached"):
+        await adapter.get()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    await adapter.get()
+
+
+async def test_no_key_but_ours_is_sent(adapter: Adapter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    await adapter.get()
 
 
 async def test_an_unreachable_stripe_is_for_later(adapter: Adapter) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -59,6 +60,15 @@ class _Unread(stripe.RequestsClient):
         return b"{}", status, {**{name.lower(): value for name, value in told.items()}, _TEXT: content.decode("utf-8")}
 
 
+class _Session(threading.local, requests.Session):
+    """A session for each thread. It searches the environment for proxies once, and not before each request."""
+
+    def __init__(self, api_base: str) -> None:
+        requests.Session.__init__(self)
+        self.proxies = requests.utils.get_environ_proxies(api_base)
+        self.trust_env = False
+
+
 class StripeApi:
     """Implements ``flows.ports.Stripe``. ``tally`` counts the requests."""
 
@@ -70,7 +80,7 @@ class StripeApi:
         self._client = stripe.StripeClient(
             key.current(),
             base_addresses={"api": api_base},
-            http_client=_Unread(timeout=TIMEOUTS),
+            http_client=_Unread(timeout=TIMEOUTS, session=_Session(api_base)),
             max_network_retries=0,  # the library would also retry what is ours to judge: 409 and 5xx
         )
 
