@@ -320,3 +320,23 @@ async def test_gated_fields_are_asked_for_in_lists_too(house: House) -> None:
     row = catalog.TYPES["v2.billing.cadence"]
     run = await house.passed(row)
     assert [drift.id for drift in await house.drifts(run)] == ["bc_1"]
+
+
+async def test_an_object_without_an_id_is_never_counted_as_equal(house: House) -> None:
+    bodies = [subscription("rcds_1"), subscription("rcds_2")]
+    await mirrored(house, *bodies)
+    house.stripe.lists[LIST] += [{"object": ROW.name, "servicing_status": "active", "n": n} for n in (1, 2)]
+    run = await house.passed(ROW)
+    counts = run.counts
+    assert (counts.compared, counts.equal, counts.missing, counts.unresolved) == (4, 2, 2, 2)
+    assert {one.reason for one in await house.drifts(run)} == {"the list shows an object without an id"}
+
+
+async def test_an_object_that_a_page_shows_twice_is_equal_twice_or_never(house: House) -> None:
+    changed, equal = subscription("rcds_1"), subscription("rcds_2")
+    await mirrored(house, changed, equal)
+    changed = {**changed, "metadata": {"changed": "yes"}}
+    stock(house, changed, equal)
+    house.stripe.lists[LIST] += [changed, equal]
+    run = await house.passed(ROW)
+    assert (run.counts.compared, run.counts.equal, run.counts.different) == (4, 2, 1)
