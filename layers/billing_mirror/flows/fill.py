@@ -4,7 +4,6 @@ What a list shows may be old, so it is only taken where nothing is mirrored yet,
 or will be claimed is newer, so no event's write is ever lost to it. See docs/architecture.md.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from billing_mirror.core import body as bodies
@@ -23,8 +22,10 @@ from .one_subject import World
 from .pages import Page
 from .round import Round
 from .together import together
+from .turns import Turns
 
 WRITES_AT_ONCE = 4
+"""Writes of a page that are under way at the same time, where the table is slower than Stripe."""
 
 
 async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -> None:
@@ -39,9 +40,10 @@ async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -
     referred = await _referred(row, whole, round_.world)
     # First: once the objects are mirrored, nothing else tells what they refer to.
     await queue([*(subject for subject in found if subject not in whole), *referred], round_)
-    places = asyncio.Semaphore(WRITES_AT_ONCE)
+    # A hundred writes at once would be in the way of those of live events; until the next request there is time.
+    turns = Turns(len(whole), round_.world.clock, at_once=WRITES_AT_ONCE, until=page.next_at)
     await together(
-        _insert(subject, entry, owners.get(subject), page, round_, places) for subject, entry in whole.items()
+        _insert(subject, entry, owners.get(subject), page, round_, turns) for subject, entry in whole.items()
     )
 
 
@@ -51,7 +53,7 @@ async def _insert(
     customer: str | None,
     page: Page,
     round_: Round,
-    places: asyncio.Semaphore,
+    turns: Turns,
 ) -> None:
     seen = Observation(page.asked_at, page.stripe_version, page.request_id, entry, digest(subject.row, entry))
     try:
@@ -59,7 +61,7 @@ async def _insert(
     except Refused as error:
         await round_.decided(Drift(subject.id, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return
-    async with places:
+    async with turns.next():
         stored = await round_.world.mirror.put(subject, UNCLAIMED, item)
     round_.run.counts.inserted += stored  # not in one with the write: others count while it is waited for
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Retryable
@@ -40,8 +41,10 @@ class PacedStripe:
                 await self._clock.sleep(pause)
             self._pace.start(self._clock.now())
         try:
-            return await self._stripe.get(path, api=api, context=context, include=include, event=event)
+            answer = await self._stripe.get(path, api=api, context=context, include=include, event=event)
         except Retryable as error:
             if error.throttled:
                 self._pace.slow_down(self._clock.now())
             raise
+        now = self._clock.now()
+        return replace(answer, next_at=now + self._pace.wait(now))

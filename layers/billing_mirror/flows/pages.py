@@ -18,10 +18,10 @@ from .one_subject import World
 class Page:
     """Some objects of a list, asked for at ``asked_at`` (seconds since 1970), with the parent that their URLs need.
 
-    ``ids`` are theirs. ``next`` is the place after it, where that is one to go on from. ``problem`` says why the list
-    of ``owner`` could not be had; without it, ``owner`` is one whose own record of its list differs from what was
-    shown: because it was never ``fetched`` but taken from a list, or else for no good reason. ``restarted`` says that
-    a list has to be read from its beginning again.
+    ``ids`` are theirs. ``next_at`` says when the next request may start. ``next`` is the place after it, where that is
+    one to go on from. ``problem`` says why the list of ``owner`` could not be had; without it, ``owner`` is one whose
+    own record of its list differs from what was shown: because it was never ``fetched`` but taken from a list, or else
+    for no good reason. ``restarted`` says that a list has to be read from its beginning again.
     """
 
     entries: list[JsonObject]
@@ -30,6 +30,7 @@ class Page:
     asked_at: float = 0.0
     stripe_version: str = ""
     request_id: str = ""
+    next_at: float = 0.0
     parent: str | None = None
     owner: Subject | None = None
     fetched: bool = True
@@ -57,7 +58,14 @@ async def read_page(path: str, query: Mapping[str, str], here: Place, world: Wor
         raise NotShown(str(error)) from error
     entries = paging.entries(answer.body)
     ids = [identifier for entry in entries if (identifier := bodies.text_at(entry, "id"))]
-    page = Page(entries, ids, None, asked_at, answer.stripe_version, answer.request_id)
+    page = Page(
+        entries,
+        ids,
+        asked_at=asked_at,
+        stripe_version=answer.stripe_version,
+        request_id=answer.request_id,
+        next_at=answer.next_at,
+    )
     url = paging.next_page(answer.body, path=path, query=query)
     if url is None:
         return page

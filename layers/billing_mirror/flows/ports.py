@@ -51,12 +51,16 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Stripe answered to a GET: the body parsed and as it came, and under which version."""
+    """What Stripe answered to a GET: the body parsed and as it came, and under which version.
+
+    ``next_at`` says when the next request may start (seconds since 1970): until then, whoever asks has time.
+    """
 
     body: JsonObject
     text: str
     stripe_version: str
     request_id: str
+    next_at: float = 0.0
 
 
 class Stripe(Protocol):

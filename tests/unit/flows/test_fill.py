@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -10,10 +11,13 @@ from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Item, Observation, item, tombstone
+from billing_mirror.core.pace import Pace
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.flows.paced import PacedStripe
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun
+from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.mortal import Life, mortal
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
@@ -232,3 +236,44 @@ async def test_objects_that_are_stored_at_the_same_time_are_all_counted(house: H
     stock(house, *(subscription(f"rcds_{number}") for number in range(50)))
     await filled(house, CADENCE)
     assert (await filled(house)).counts.inserted == 50
+
+
+class DatedMirror(MemoryMirror):
+    """Keeps when each write was made."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.written_at: list[float] = []
+
+    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+        self.written_at.append(self._clock.now())
+        return await super().put(subject, token, item)
+
+
+async def paced_fill(house: House, mirror: DatedMirror) -> tuple[Run, float]:
+    """A backfill at one request a second, and how many seconds it has taken."""
+    mirror.objects.update(house.mirror.objects)
+    mirror.written_at.clear()
+    stripe = PacedStripe(house.stripe, house.clock, Pace(1.0))
+    watch = replace(house.watch, world=replace(house.world, mirror=mirror, stripe=stripe))
+    started = house.clock.now()
+    run = await begun(NAME, Job.BACKFILL, None, watch)
+    return await reconcile(TYPES[NAME], run, watch, until=started + 100), house.clock.now() - started
+
+
+async def test_a_page_is_stored_evenly_until_the_next_request_may_start(house: House) -> None:
+    stock(house, *(subscription(f"rcds_{number}") for number in range(200)))
+    await filled(house, CADENCE)
+    mirror = DatedMirror(house.clock)
+    await paced_fill(house, mirror)
+    gaps = [later - earlier for earlier, later in pairwise(mirror.written_at)]
+    assert gaps == pytest.approx([0.01] * 199, abs=1e-6)
+
+
+async def test_spreading_the_writes_takes_no_longer_than_the_requests(house: House) -> None:
+    stock(house, *(subscription(f"rcds_{number}") for number in range(200)))
+    await filled(house, CADENCE)
+    run, seconds = await paced_fill(house, DatedMirror(house.clock))
+    assert (run.complete, run.counts.inserted, run.counts.pages) == (True, 200, 2 + 3)
+    assert seconds == pytest.approx(run.counts.pages - 1)

@@ -8,6 +8,7 @@ from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Gone, Retryable
 from billing_mirror.core.pace import Pace
 from billing_mirror.flows.paced import PacedStripe
+from billing_mirror.flows.ports import Answer
 from tests.doubles.clock import ManualClock
 from tests.doubles.stripe import MemoryStripe
 
@@ -23,8 +24,8 @@ class Counter:
         self.stripe.objects[GOLD] = {"id": "gold", "object": "product"}
         self.paced = PacedStripe(self.stripe, self.clock, Pace(10.0))
 
-    async def ask(self, path: str = GOLD) -> None:
-        await self.paced.get(path, api=ApiLine.GA, context=None)
+    async def ask(self, path: str = GOLD) -> Answer:
+        return await self.paced.get(path, api=ApiLine.GA, context=None)
 
 
 @pytest.fixture
@@ -64,3 +65,16 @@ async def test_another_failure_does_not(counter: Counter) -> None:
     for _ in range(11):
         await counter.ask()
     assert counter.clock.now() - started == pytest.approx(1.1)
+
+
+async def test_an_answer_tells_when_the_next_request_may_start(counter: Counter) -> None:
+    started = counter.clock.now()
+    assert (await counter.ask()).next_at == pytest.approx(started + 0.1)
+
+
+async def test_after_a_slow_answer_the_next_request_may_start_at_once(counter: Counter) -> None:
+    async def dawdle(path: str) -> None:  # noqa: ARG001
+        counter.clock.advance(5.0)
+
+    counter.stripe.before_answer = dawdle
+    assert (await counter.ask()).next_at == counter.clock.now()
