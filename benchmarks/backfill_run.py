@@ -9,16 +9,13 @@ import boto3
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from benchmarks import fresh
-from benchmarks.crowd import ROW, body_of
+from benchmarks.crowd import ROW
 from benchmarks.ports import NoQueue, stripe_api
-from benchmarks.seed import SCOPE, keep_cadences, stored
-from billing_mirror.adapters.attributes import Attributes, to_attributes
+from benchmarks.seed import SCOPE, attributes, keep_cadences
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.journal import DynamoJournal
-from billing_mirror.core.items import OBJECT
-from billing_mirror.core.known import UNCLAIMED
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import HOUR, Schedule
 from billing_mirror.flows.fill import WRITES_AT_ONCE
@@ -73,17 +70,12 @@ def _turns(
 
 def _write_again(numbers: range, client: DynamoDBClient, table: str) -> float:
     """Seconds for plain writes of what a backfill would have written."""
-    prepared = [_attributes(number) for number in numbers]
+    prepared = [attributes(number) for number in numbers]
     with ThreadPoolExecutor(WRITES_AT_ONCE) as pool:
         began = time.monotonic()
         for _ in pool.map(lambda one: client.put_item(TableName=table, Item=one), prepared):
             pass
         return time.monotonic() - began
-
-
-def _attributes(number: int) -> Attributes:
-    subject, item = stored(ROW, body_of(number))
-    return to_attributes({**item, "pk": subject.key, "sk": OBJECT, "token": UNCLAIMED})
 
 
 async def _held(watch: Watch) -> int:

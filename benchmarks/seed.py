@@ -4,14 +4,15 @@ import asyncio
 
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from benchmarks.crowd import CADENCE, CADENCES, cadence
+from benchmarks.crowd import CADENCE, CADENCES, ROW, body_of, cadence
 from benchmarks.ports import VERSION
+from billing_mirror.adapters.attributes import Attributes, to_attributes
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.core import items
 from billing_mirror.core.body import JsonObject, text_at
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import digest
-from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.items import OBJECT, Item, Observation
 from billing_mirror.core.known import UNCLAIMED
 from billing_mirror.core.subject import Scope, Subject
 
@@ -23,6 +24,12 @@ def stored(row: ObjectType, body: JsonObject) -> tuple[Subject, Item]:
     """An object as a backfill stores it, without its token."""
     subject = Subject(SCOPE, row, text_at(body, "id") or "")
     return subject, items.item(subject, Observation(LONG_AGO, VERSION, "req_1", body, digest(row, body)), "cus_1")
+
+
+def attributes(number: int) -> Attributes:
+    """One of the crowd as a backfill writes it into the table."""
+    subject, item = stored(ROW, body_of(number))
+    return to_attributes({**item, "pk": subject.key, "sk": OBJECT, "token": UNCLAIMED})
 
 
 def keep_cadences(client: DynamoDBClient, table: str) -> None:

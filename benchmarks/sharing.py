@@ -1,32 +1,39 @@
 """Do live events wait longer while a backfill is going on?
 
-The bundle as it is deployed, on the local AWS: there everything shares the cores of one machine, so that a backfill is
-in the way of live events even where nothing of the bundle lets it.
+The bundle as it is deployed, on the local AWS: there everything shares the cores of one machine, and the table is one
+process that does one thing at a time. So live events are also measured beside plain writes of as many items a second,
+made by nothing of the bundle: what they wait for beside these, no backfill could spare them.
 """
 
 import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
+from mypy_boto3_dynamodb import DynamoDBClient
 
 from benchmarks.crowd import ROW
 from benchmarks.crowd_server import KEY, counts, serving
 from benchmarks.result import Result, table
-from benchmarks.seed import keep_cadences
+from benchmarks.seed import SCOPE, attributes, keep_cadences
+from billing_mirror.adapters.attributes import Attributes
+from billing_mirror.adapters.indexes import query
 from sandbox.deploy import Endpoints, Stripe, session
 from sandbox.observer import Observer
 from sandbox.stack import running_sandbox
 from sandbox.toolchain import SetupError
+from tests.contract.tables import create_table
 
 MOST_SLOWER = 2.0
 EVENTS_PER_SECOND = 4.0
-QUIET_SECONDS = 60.0
+QUIET_SECONDS = 120.0
+"""How long events are alone, before the backfill and again after it, and how long they are beside plain writes."""
 CUSTOMERS = 20
 SECRET = "whsec_benchmark"  # noqa: S105 - of a sandbox that ends with us
 PACE = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "1", "MaxConcurrency": "2"}
@@ -66,27 +73,80 @@ def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
         during = traffic.until(lambda: backfill.done() or counts(observer.endpoints.stripe_api_base)["lists"] >= pages)
         looking = traffic.until(backfill.done)
         ended = _result(backfill)
-    after = traffic.for_seconds(quiet_seconds)
     if ended["inserted"] != objects:
         raise SetupError(f"The backfill has not stored {objects} objects: {ended}")
-    quiet = [*observer.lags(*before), *observer.lags(*after)]
-    busy = observer.lags(*during)
-    result = Result(table(f"Live events beside a backfill of {objects:,} objects", "", "alone", "beside it"))
-    result.figures |= {"backfill": ended, "seconds": during[1] - during[0], "events": [len(quiet), len(busy)]}
-    result.table.add_row("events stored", f"{len(quiet):,}", f"{len(busy):,}")
-    for name, place in (("p50", 49), ("p99", 98)):
-        values = [statistics.quantiles(lags, n=100, method="inclusive")[place] / 1000 for lags in (quiet, busy)]
-        result.figures[name] = values
-        result.table.add_row(f"event created to stored, {name}, s", *(f"{value:.2f}" for value in values))
-    ratio = result.figures["p99"][1] / result.figures["p99"][0]
-    result.table.add_row("ratio of the p99", "", result.at_most("ratio of the p99", ratio, MOST_SLOWER))
-    result.table.add_row("backfill, objects a second", "", f"{objects / (during[1] - during[0]):,.0f}")
-    # The local DynamoDB goes through all of an index for each page of a query, and answers nobody meanwhile.
-    late = observer.lags(*looking)
-    result.figures["slowest while it looks for what no list shows"] = max(late, default=0.0) / 1000
-    shown = f"{max(late, default=0.0) / 1000:.2f}"
-    result.table.add_row("slowest event, while what no list shows is looked for, s", "", shown)
+    after = traffic.for_seconds(quiet_seconds)
+    rate = objects / _length(during)
+    prepared = [attributes(number) for number in range(int(rate * quiet_seconds))]
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(_write_plainly, prepared, rate, observer.dynamodb)
+        beside_writes = traffic.until(writing.done)
+        writing.result()
+    seen = Seen(
+        alone=[*observer.lags(*before), *observer.lags(*after)],
+        beside_writes=observer.lags(*beside_writes),
+        beside_backfill=observer.lags(*during),
+        looking=observer.lags(*looking),
+        query_seconds=_query_seconds(observer),
+    )
+    figures = {"backfill": ended, "seconds": _length(during), "seconds_of_looking": _length(looking)}
+    result = _shown(seen, f"{objects:,}", rate)
+    result.figures |= figures
     return result
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How long events took from their creation to their write, in milliseconds, and what shall be compared with it."""
+
+    alone: list[float]
+    beside_writes: list[float]
+    beside_backfill: list[float]
+    looking: list[float]
+    query_seconds: float
+
+
+def _shown(seen: Seen, objects: str, rate: float) -> Result:
+    title = f"Live events beside a backfill of {objects} objects"
+    result = Result(table(title, "", "alone", "beside plain writes", "beside the backfill"))
+    columns = (seen.alone, seen.beside_writes, seen.beside_backfill)
+    result.figures["events"] = [len(lags) for lags in columns]
+    result.table.add_row("events stored", *(f"{len(lags):,}" for lags in columns))
+    for name, place in (("p50", 49), ("p99", 98)):
+        values = [statistics.quantiles(lags, n=100, method="inclusive")[place] / 1000 for lags in columns]
+        result.figures[name] = values
+        result.table.add_row(f"event created to stored, {name}, s", *(f"{value:.3f}" for value in values))
+    alone, beside_writes, beside_backfill = result.figures["p99"]
+    ratio = result.at_most("ratio of the p99", beside_backfill / alone, MOST_SLOWER)
+    result.figures["ratio beside plain writes"] = beside_writes / alone
+    result.table.add_row("p99 by that of events alone", "", f"{beside_writes / alone:.2f}", ratio)
+    result.table.add_row("objects stored a second", "", f"{rate:,.0f}", f"{rate:,.0f}")
+    # The local DynamoDB goes through all of an index for each page of a query, and answers nobody meanwhile.
+    slowest = max(seen.looking, default=0.0) / 1000
+    result.figures |= {"one plain query": seen.query_seconds, "slowest while it looks for what no list shows": slowest}
+    result.table.add_row("one plain query of the index of a type, s", "", f"{seen.query_seconds:.2f}", "")
+    result.table.add_row("slowest event, while what no list shows is looked for, s", "", "", f"{slowest:.2f}")
+    return result
+
+
+def _write_plainly(prepared: Sequence[Attributes], rate: float, client: DynamoDBClient) -> None:
+    """Stores items one after the other, so many a second, in a table of their own."""
+    name, began = create_table(client), time.monotonic()
+    for place, item in enumerate(prepared):
+        time.sleep(max(0.0, began + place / rate - time.monotonic()))
+        client.put_item(TableName=name, Item=item)
+
+
+def _query_seconds(observer: Observer) -> float:
+    """What one page costs of what the backfill reads at its end."""
+    request = query(observer.endpoints.table, "by-type", scope=str(SCOPE), type=ROW.name)
+    began = time.monotonic()
+    observer.dynamodb.query(**request)
+    return time.monotonic() - began
+
+
+def _length(span: Span) -> float:
+    return span[1] - span[0]
 
 
 class Traffic:
