@@ -25,8 +25,8 @@ def hold_much() -> None:
     """Lets nobody wait for longer because there is more in the table: DynamoDB does not either.
 
     Python looks for garbage among all that lives each time this has grown by a quarter, and answers nobody meanwhile:
-    for a tenth of a second with a thousand items, for a second with a hundred thousand. MiniStack's tables are no
-    garbage, so only what is young is looked at. And it reads an expression anew for each item that it is held against.
+    for 0.2 s with two thousand items, and for the longer the more there are. MiniStack's tables are no garbage, so only
+    what is young is looked at. And it reads an expression anew for each item that it is held against.
     """
     young, younger, _ = gc.get_threshold()
     gc.set_threshold(young, younger, NEVER)
