@@ -78,6 +78,10 @@ def version(identifier: str = "rcdv_1", **fields: Json) -> JsonObject:
     }
 
 
+def customer(identifier: str = "cus_1", **fields: Json) -> JsonObject:
+    return {"id": identifier, "object": "customer", "created": 1_600_000_000, "livemode": False, **fields}
+
+
 def event(
     type_name: str,
     body: JsonObject,

@@ -17,7 +17,11 @@ from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.runs import drifts, passed
+from tests.doubles.samples import cadence, subscription
 from tests.doubles.stripe import MemoryStripe
+
+SUBSCRIPTION = "/v2/billing/rate_card_subscriptions/rcds_1"
+CADENCE = "/v2/billing/cadences/bc_1"
 
 
 @dataclass
@@ -75,3 +79,10 @@ class House:
 @pytest.fixture
 def house() -> House:
     return House()
+
+
+@pytest.fixture
+def stocked(house: House) -> House:
+    """Stripe has a subscription and its cadence, and nothing is mirrored yet."""
+    house.stripe.objects |= {SUBSCRIPTION: subscription(), CADENCE: cadence()}
+    return house
