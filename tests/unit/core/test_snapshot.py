@@ -1,0 +1,116 @@
+"""A snapshot is read as the thin event that tells the same, and its payload is neither kept nor quoted."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from billing_mirror.core.body import Json
+from billing_mirror.core.notification import (
+    Notification,
+    RelatedObject,
+    Unreadable,
+    read_message,
+    read_notification,
+    write_message,
+)
+
+from .sent import SECRET, carrying, pushed, snapshot
+
+
+def related(text: str) -> RelatedObject:
+    found = read_notification(text).related_object
+    assert found is not None
+    return found
+
+
+class TestASnapshot:
+    def test_is_read_as_the_thin_event_that_tells_the_same(self) -> None:
+        assert read_notification(snapshot()) == Notification(
+            id="evt_1TJG9LHcsXioUXdhRsSoWUzy",
+            type="v1.customer.subscription.updated",
+            created=datetime(2025, 1, 1, tzinfo=UTC),
+            livemode=True,
+            related_object=RelatedObject(id="sub_1", type="subscription", customer="cus_1"),
+        )
+
+    def test_is_read_alike_from_a_request_and_from_the_queue(self) -> None:
+        assert read_message(snapshot()) == read_notification(snapshot())
+
+    def test_is_a_signal_and_its_payload_is_never_kept(self) -> None:
+        carried = write_message(read_notification(snapshot()))
+        assert SECRET not in carried
+        assert read_message(carried) == read_notification(snapshot())
+
+    @pytest.mark.parametrize(
+        ("told", "context"),
+        [
+            ({}, None),
+            ({"account": "acct_1"}, "acct_1"),
+            ({"context": "acct_1/acct_2"}, "acct_1/acct_2"),
+            ({"account": "acct_2", "context": "acct_1/acct_2"}, "acct_1/acct_2"),
+            ({"account": "acct_1", "context": None}, "acct_1"),
+        ],
+    )
+    def test_of_another_account_says_whose_it_is(self, told: dict[str, Json], context: str | None) -> None:
+        assert read_notification(snapshot(**told)).context == context
+
+    @pytest.mark.parametrize("odd", [None, 7, True, [], {}, {"id": "cus_1", "object": "customer"}])
+    @pytest.mark.parametrize("name", ["id", "customer"])
+    def test_with_an_odd_member_names_nothing_by_it(self, name: str, odd: Json) -> None:
+        assert getattr(related(carrying(**{"id": "sub_1", name: odd})), name) is None
+
+    @pytest.mark.parametrize("name", ["id", "customer"])
+    def test_may_lack_the_members_that_not_every_object_has(self, name: str) -> None:
+        assert getattr(related(carrying()), name) is None
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            (snapshot(id="cus_1"), "id"),
+            (snapshot(id="evt_1/.."), "id"),
+            (snapshot(type="a b"), "type"),
+            (snapshot(type="a" * 251), "type"),
+            (snapshot(created="2025-01-01T00:00:00Z"), "created"),
+            (snapshot(created=-1), "created"),
+            (snapshot(created=10**12), "created"),
+            (snapshot(created=7).replace(": 7,", ": 7.5,"), "created"),
+            (snapshot(created=True), "created"),
+            (snapshot(livemode=None), "livemode"),
+            (snapshot(account="a" * 1001), "account"),
+            (snapshot(data=None), "data"),
+            (snapshot(data={}), "data.object"),
+            (snapshot(data={"object": []}), "data.object"),
+            (snapshot(data={"object": {}}), "data.object.object"),
+            (carrying(object="a b"), "data.object.object"),
+            (carrying(object=None), "data.object.object"),
+            (carrying(id="x" * 256), "data.object.id"),
+            (carrying(customer="x" * 256), "data.object.customer"),
+        ],
+    )
+    def test_with_a_malformed_member_is_refused_with_its_place(self, text: str, place: str) -> None:
+        for read in (read_notification, read_message):
+            with pytest.raises(Unreadable, match=f"^not an event: {place}: "):
+                read(text)
+
+    def test_with_the_longest_type_survives_the_queue(self) -> None:
+        read = read_notification(snapshot(type="a" * 250))
+        assert read_message(write_message(read)) == read
+
+    @pytest.mark.parametrize("name", ["id", "type", "created", "livemode", "account", "context"])
+    def test_is_never_quoted(self, name: str) -> None:
+        with pytest.raises(Unreadable) as unreadable:
+            read_notification(snapshot(**{name: f"{SECRET} {SECRET * 100}"}))
+        assert SECRET not in str(unreadable.value)
+
+    @pytest.mark.parametrize("name", ["id", "object", "customer"])
+    def test_is_never_quoted_from_its_object_either(self, name: str) -> None:
+        with pytest.raises(Unreadable) as unreadable:
+            read_notification(carrying(**{name: f"{SECRET} {SECRET * 100}"}))
+        assert SECRET not in str(unreadable.value)
+        assert unreadable.value.__cause__ is None
+
+    def test_is_what_a_thin_event_cannot_be_taken_for(self) -> None:
+        with pytest.raises(Unreadable, match=r"^not an event: created: "):
+            read_notification(pushed(object="event"))
+        with pytest.raises(Unreadable, match=r"^not an event: created: "):
+            read_notification(snapshot(object="v2.core.event"))
