@@ -1,0 +1,26 @@
+"""A subscription as a look has shown it."""
+
+from billing_mirror.core import body as bodies
+from billing_mirror.core.body import JsonObject
+from billing_mirror.core.items import Observation
+from billing_mirror.core.subject import Scope, Subject, named
+
+SUBSCRIPTION: JsonObject = {
+    "id": "rcds_1",
+    "object": "v2.billing.rate_card_subscription",
+    "rate_card": "rcd_1",
+    "billing_cadence": "bc_1",
+    "servicing_status": "active",
+    "collection_status": "past_due",
+    "created": "2024-11-26T16:33:03.000Z",
+    "metadata": {"empty": ""},
+}
+
+
+def subject(type_name: str = "v2.billing.rate_card_subscription", identifier: str = "rcds_1") -> Subject:
+    return named(Scope(livemode=True), type_name, identifier, "rcd_1")
+
+
+def seen(body: JsonObject | None, **listed: tuple[JsonObject, ...]) -> Observation:
+    digest = bodies.digest(body) if body is not None else ""
+    return Observation(1732638783.25, "2026-10-14.preview", "req_1", body, digest, listed)
