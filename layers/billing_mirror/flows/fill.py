@@ -26,6 +26,8 @@ from .turns import Turns
 
 WRITES_AT_ONCE = 4
 """Writes of a page that are under way at the same time, where the table is slower than Stripe."""
+LONGEST_SPREAD = 2.0
+"""Seconds: a tick that ends amid a page has to read it again."""
 
 
 async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -> None:
@@ -41,7 +43,8 @@ async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -
     # First: once the objects are mirrored, nothing else tells what they refer to.
     await queue([*(subject for subject in found if subject not in whole), *referred], round_)
     # A hundred writes at once would be in the way of those of live events; until the next request there is time.
-    turns = Turns(len(whole), round_.world.clock, at_once=WRITES_AT_ONCE, until=page.next_at)
+    until = min(page.next_at, round_.world.clock.now() + LONGEST_SPREAD)
+    turns = Turns(len(whole), round_.world.clock, at_once=WRITES_AT_ONCE, until=until)
     await together(
         _insert(subject, entry, owners.get(subject), page, round_, turns) for subject, entry in whole.items()
     )

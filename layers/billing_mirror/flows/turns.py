@@ -19,14 +19,13 @@ class Turns:
         self._next_at = clock.now()
         self._interval = max(0.0, until - self._next_at) / max(1, count)
         self._places = asyncio.Semaphore(at_once)
-        self._line = asyncio.Lock()
 
     @asynccontextmanager
     async def next(self) -> AsyncIterator[None]:
         """Waits for the next turn, which lasts as long as the block."""
         async with self._places:
-            async with self._line:
-                if (pause := self._next_at - self._clock.now()) > 0:
-                    await self._clock.sleep(pause)
-                self._next_at += self._interval
+            mine = self._next_at
+            self._next_at += self._interval  # before waiting: nobody else may take this turn
+            if (pause := mine - self._clock.now()) > 0:
+                await self._clock.sleep(pause)
             yield

@@ -14,6 +14,7 @@ from billing_mirror.core.items import Item, Observation, item, tombstone
 from billing_mirror.core.pace import Pace
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.flows.fill import LONGEST_SPREAD
 from billing_mirror.flows.paced import PacedStripe
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun
@@ -251,15 +252,15 @@ class DatedMirror(MemoryMirror):
         return await super().put(subject, token, item)
 
 
-async def paced_fill(house: House, mirror: DatedMirror) -> tuple[Run, float]:
-    """A backfill at one request a second, and how many seconds it has taken."""
+async def paced_fill(house: House, mirror: DatedMirror, pace: float = 1.0) -> tuple[Run, float]:
+    """A backfill at so many requests a second, and how many seconds it has taken."""
     mirror.objects.update(house.mirror.objects)
     mirror.written_at.clear()
-    stripe = PacedStripe(house.stripe, house.clock, Pace(1.0))
+    stripe = PacedStripe(house.stripe, house.clock, Pace(pace))
     watch = replace(house.watch, world=replace(house.world, mirror=mirror, stripe=stripe))
     started = house.clock.now()
     run = await begun(NAME, Job.BACKFILL, None, watch)
-    return await reconcile(TYPES[NAME], run, watch, until=started + 100), house.clock.now() - started
+    return await reconcile(TYPES[NAME], run, watch, until=started + 1000), house.clock.now() - started
 
 
 async def test_a_page_is_stored_evenly_until_the_next_request_may_start(house: House) -> None:
@@ -271,7 +272,15 @@ async def test_a_page_is_stored_evenly_until_the_next_request_may_start(house: H
     assert gaps == pytest.approx([0.01] * 199, abs=1e-6)
 
 
-async def test_spreading_the_writes_takes_no_longer_than_the_requests(house: House) -> None:
+async def test_a_page_is_stored_soon_however_slow_the_requests_are(house: House) -> None:
+    stock(house, *(subscription(f"rcds_{number}") for number in range(100)))
+    await filled(house, CADENCE)
+    mirror = DatedMirror(house.clock)
+    await paced_fill(house, mirror, 1 / 60)
+    assert mirror.written_at[-1] - mirror.written_at[0] == pytest.approx(LONGEST_SPREAD, rel=0.02)
+
+
+async def test_spreading_the_writes_puts_off_no_request(house: House) -> None:
     stock(house, *(subscription(f"rcds_{number}") for number in range(200)))
     await filled(house, CADENCE)
     run, seconds = await paced_fill(house, DatedMirror(house.clock))
