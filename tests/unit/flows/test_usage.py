@@ -277,6 +277,34 @@ async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_the
     assert stocked.stripe.asked == []
 
 
+async def test_usage_of_long_ago_does_not_cut_short_how_long_a_pair_is_asked_for(stocked: House) -> None:
+    await subscribe(stocked, v1_subscription("cus_1", "mtr_1"))
+    await swept(stocked)
+    await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
+    used(stocked, "mtr_1", "cus_1", hour(30 * 24))
+    await swept(stocked)
+    stocked.clock.advance(20 * DAY)
+    used(stocked, "mtr_1", "cus_1", hour(1, 9))
+    await swept(stocked)
+    assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 9), "told of late, and in time"
+
+
+async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may_change(stocked: House) -> None:
+    await swept(stocked)
+    await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
+    stocked.clock.advance(20 * DAY)
+    last = hour(-20 * 24 + 1)
+    used(stocked, "mtr_1", "cus_1", last)
+    await swept(stocked)
+    over = THIS_HOUR + 20 * DAY + STILL_CHANGING
+    for now, times_asked in ((over - 1, 1), (over, 0)):
+        stocked.clock.advance(now - 1 - stocked.clock.now())
+        stocked.stripe.asked.clear()
+        used(stocked, "mtr_1", "cus_1", last)
+        await swept(stocked)
+        assert (stocked.clock.now(), len(stocked.stripe.asked)) == (now, times_asked)
+
+
 CARD = "/v2/billing/rate_cards/rcd_1"
 
 
