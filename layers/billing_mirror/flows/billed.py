@@ -5,8 +5,9 @@ order of the entries, and only a few pairs are in memory. An entry lasts for as 
 change, whoever is billed by then: a last hour comes after the end of a subscription.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from billing_mirror.core import body as bodies
 from billing_mirror.core.body import JsonObject
@@ -31,7 +32,7 @@ PAIRS = "usage:pairs"
 SLICES = tuple((row.name, row.usage, status) for row in BILLED_BY_USAGE if row.usage for status in row.usage.statuses)
 """The subscriptions whose customers are billed by usage, by type and status."""
 BATCH = 100
-"""Objects that are looked up at once."""
+"""Objects that are looked up at once, and pairs that are written at once."""
 MOST_OWNERS = 1_000
 """Rate card versions whose meters are in memory."""
 
@@ -117,7 +118,15 @@ async def _write_down(subjects: Sequence[Subject], usage: Usage, meters: "_Meter
         if body is not None and (head := heads.get(subject.key)) and head.customer
         for meter in await meters.of(usage, body)
     }
-    await together(keep(pair, round_) for pair in found)
+    await _keep_all(found, round_)
+
+
+async def _keep_all(pairs: Iterable[Pair], round_: Round) -> None:
+    """Some at a time: a few subscriptions may name very many."""
+    waiting = iter(pairs)
+    while several := [*islice(waiting, BATCH)]:
+        await together(keep(pair, round_) for pair in several)
+        await round_.prolong()
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +20,7 @@ from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.ports import Listed
 from billing_mirror.flows.recorded import begun, last_run
 from billing_mirror.flows.usage import sweep_usage
+from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.mortal import Killed, Life, mortal
@@ -121,6 +122,15 @@ class WatchedMirror(MemoryMirror):
             yield listed
 
 
+async def test_who_goes_on_reads_the_index_from_where_it_stopped() -> None:
+    mirror = WatchedMirror()
+    house = await stocked((Subscribed("cus_1", ("mtr_1",), ago=ago) for ago in range(2 * BATCH)), House(mirror=mirror))
+    assert await swept(house, Life(2 * BATCH)) == (None, Counter())
+    mirror.held = 0
+    await swept(house)
+    assert mirror.held == BATCH + 1, "and the one it stopped after"
+
+
 @dataclass
 class WatchedJournal(MemoryJournal):
     """Tells the mirror when a place is kept."""
@@ -170,6 +180,37 @@ async def test_all_meters_of_a_version_are_found_however_many_there_are() -> Non
     await subscribe(house, "rcdv_1")
     _, asked = await swept(house)
     assert asked == Counter(f"{meter}/cus_1" for meter in meters)
+
+
+@dataclass
+class SlowJournal(MemoryJournal):
+    """Takes a second to write a pair, and notes how many were written before the lease was prolonged."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    at_once: list[int] = field(default_factory=lambda: [0])
+
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
+        if book == PAIRS:
+            self.clock.advance(1)
+            self.at_once[-1] += 1
+        return await super().write(scope, book, place, entry, new=new, over=over)
+
+    async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
+        self.at_once.append(0)
+        return await super().lease(scope, owner, now=now, until=until)
+
+
+async def test_the_lease_is_prolonged_while_pairs_are_written_however_many_a_version_makes() -> None:
+    clock = ManualClock()
+    journal = SlowJournal(clock=clock)
+    house, meters = House(clock=clock, journal=journal), [f"mtr_{number}" for number in range(3 * BATCH + 1)]
+    await release(house, "rcdv_1", *meters)
+    await subscribe(house, "rcdv_1")
+    _, asked = await swept(house)
+    assert asked == Counter(f"{meter}/cus_1" for meter in meters)
+    assert journal.at_once == [BATCH, BATCH, BATCH, 1]
 
 
 async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_versions() -> None:
