@@ -68,13 +68,17 @@ async def keep(pair: Pair, round_: Round) -> None:
     await round_.journal.write(round_.scope, PAIRS, pair.place, entry)
 
 
+def kept(entry: Item) -> Pair:
+    """The pair that an entry was written for."""
+    # The id of a customer may have slashes: some were chosen.
+    meter, _, customer = str(entry["pair"]).partition("/")
+    return Pair(meter, customer, int(str(entry["expires_at"])))
+
+
 async def pairs_after(place: str, round_: Round) -> AsyncIterator[Pair]:
     """The pairs whose usage can still change, from the entry after a place on."""
     async for entry in round_.journal.after(round_.scope, PAIRS, place):
-        meter, _, customer = str(entry["pair"]).partition(
-            "/"
-        )  # the id of a customer may have slashes: some were chosen
-        pair = Pair(meter, customer, int(str(entry["expires_at"])))
+        pair = kept(entry)
         if pair.until > round_.world.clock.now():  # DynamoDB takes its time to remove what has expired
             yield pair
 

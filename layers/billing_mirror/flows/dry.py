@@ -8,6 +8,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.known import Claim, Head
 from billing_mirror.core.subject import Scope, Subject
 
+from .billed import kept
 from .ports import Journal, Listed, Mirror
 from .round import Watch
 
@@ -74,7 +75,7 @@ class _DryQueue:
 
 @dataclass(frozen=True, slots=True)
 class _DryJournal:
-    """Implements ``ports.Journal``: what is written lasts as long as the run."""
+    """Implements ``ports.Journal``: what is written lasts as long as the run, and nobody else writes."""
 
     journal: Journal
     books: dict[str, dict[str, Item]] = field(default_factory=dict)
@@ -86,14 +87,16 @@ class _DryJournal:
         await self.journal.release(scope, owner)
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        book: str,
+        place: str,
+        entry: Item,
+        *,
+        new: bool = False,  # noqa: ARG002 - part of the port
+        over: Item | None = None,  # noqa: ARG002 - part of the port
     ) -> bool:
-        entries = self.books.setdefault(f"{scope}#{book}", {})
-        if new and place in entries:
-            return False
-        if over is not None and not over.items() <= entries.get(place, {}).items():
-            return False
-        entries[place] = entry
+        self.books.setdefault(f"{scope}#{book}", {})[place] = entry
         return True
 
     async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
@@ -106,6 +109,8 @@ class _DryJournal:
                 yield entry
 
     async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
-        for at, entry in sorted(self.books.get(f"{scope}#{book}", {}).items()):
-            if at > place:
-                yield entry
+        """Those that are really kept too: who was billed by usage, nothing else tells. Pairs tell their own places."""
+        real = {kept(entry).place: entry async for entry in self.journal.after(scope, book, place)}
+        own = {at: entry for at, entry in self.books.get(f"{scope}#{book}", {}).items() if at > place}
+        for _, entry in sorted((real | own).items()):
+            yield entry

@@ -4,13 +4,18 @@ from copy import deepcopy
 
 import pytest
 
-from billing_mirror.core.run import Job, Status
+from billing_mirror.core.catalog import USAGE
+from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS
+from billing_mirror.flows.billed import Pair, keep, pairs_after
 from billing_mirror.flows.dry import dry
+from billing_mirror.flows.recorded import begun
+from billing_mirror.flows.round import Round
 from billing_mirror.flows.tick import Report, asked
+from billing_mirror.flows.usage import sweep_usage
 
 from .conftest import House
-from .scenes import ROW, drifted, empty, thin, with_lost_events
+from .scenes import ROW, drifted, empty, thin, used, with_lost_events
 
 
 async def dry_run(house: House, name: str, job: Job) -> Report:
@@ -46,6 +51,39 @@ async def test_tells_which_events_were_lost() -> None:
     house.stripe.events = [thin("rcds_0", now - 3600, "evt_1"), thin("rcds_1", now - 3600, "evt_2")]
     [worked] = (await dry_run(house, EVENTS, Job.EVENTS)).worked
     assert (worked.run.complete, worked.run.counts.queued, worked.run.counts.equal) == (True, 1, 1)
+
+
+async def test_asks_for_the_usage_that_a_real_run_would_ask_for() -> None:
+    """Of subscriptions that have ended too: only the real journal knows of them."""
+    house = await used()
+    house.stripe.asked.clear()
+    [worked] = (await dry_run(house, USAGE.name, Job.USAGE)).worked
+    told = [*house.stripe.asked]
+    house.stripe.asked.clear()
+    real = await sweep_usage(
+        await begun(USAGE.name, Job.USAGE, None, house.watch), house.watch, until=house.clock.now() + 100
+    )
+    assert told == house.stripe.asked
+    assert {asked.query["customer"] for asked in told} == {"cus_1", "cus_2", "cus_ended"}
+    assert (worked.run.complete, worked.run.counts.written) == (True, real.counts.written)
+
+
+async def test_goes_over_the_pairs_that_are_known_and_those_that_it_would_keep_in_one_order() -> None:
+    house = House()
+    now = int(house.clock.now())
+    run = Run(USAGE.name, Job.USAGE, started_at=now)
+    real, tried = Round(run, house.watch), Round(run, dry(house.watch))
+    for round_, customer, until in (
+        (real, "cus_1", now + 1),
+        (real, "cus_2", now + 1),
+        (real, "cus_4", now + 1),
+        (tried, "cus_1", now + 2),
+        (tried, "cus_2", now + 2),
+        (tried, "cus_3", now + 2),
+    ):
+        await keep(Pair("mtr_1", customer, until), round_)
+    found = [pair async for pair in pairs_after("mtr_1/cus_1", tried)]
+    assert [(pair.customer, pair.until - now) for pair in found] == [("cus_2", 2), ("cus_3", 2), ("cus_4", 1)]
 
 
 @pytest.mark.parametrize("job", [Job.OBJECTS, Job.BACKFILL])
