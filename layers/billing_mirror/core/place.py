@@ -16,6 +16,9 @@ class Place:
     ``shown`` are the filters that need not be asked for. Where each owner has a list, ``owner`` is the last one whose
     list was read, with ``created``, when it was made. ``counted`` says that all lists were read: then these two are the
     last mirrored object that was looked for in them.
+
+    In the usage sweep ``listing`` is the number of a slice of the subscriptions, and ``counted`` says that all pairs
+    are written down: then ``owner`` is the place of the last pair's entry.
     """
 
     listing: int = 0
