@@ -44,6 +44,7 @@ class Business:
         self._make(
             "v2.billing.cadence", "v2.billing.cadence", "bc_1", "/v2/billing/cadences", payer={"customer": "cus_1"}
         )
+        self._sell()
 
     def step(self) -> None:
         """One change, of one of several kinds."""

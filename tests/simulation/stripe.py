@@ -16,7 +16,7 @@ from .pages import Asked, passes, seconds
 
 SLOW = (15.0, 45.0, 60.0)
 """Seconds that a slow answer takes at the most, as often one as the other."""
-MOST_BEHIND = 40.0
+MOST_BEHIND = 20.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
 LINES_ON_A_PAGE = 5
@@ -205,7 +205,7 @@ class SimulatedStripe:
     # ---- lists
 
     def _listed_at(self) -> float:
-        return self._now() - (MOST_BEHIND if self._dice.strikes(Fault.STALE_LIST) else 0.0)
+        return self._now() - (self._dice.delay(MOST_BEHIND) if self._dice.strikes(Fault.STALE_LIST) else 0.0)
 
     def _list(self, asked: Asked, context: str | None, owner: str | None) -> JsonObject:
         at = self._listed_at()
