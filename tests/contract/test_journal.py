@@ -10,7 +10,10 @@ from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.journal import DynamoJournal
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Retryable
+from billing_mirror.core.fingerprints import packed
 from billing_mirror.core.items import Item
+from billing_mirror.core.place import Place
+from billing_mirror.core.run import Job, Run
 from billing_mirror.core.subject import Scope
 from billing_mirror.flows.ports import Journal, Mirror
 from tests.doubles.journal import MemoryJournal
@@ -128,6 +131,15 @@ async def test_an_entry_comes_back_as_it_was_written(journal: Journal) -> None:
     assert await journal.write(TEST, BOOK, "2026", entry)
     assert await journal.last(TEST, BOOK) == entry
     assert await entries(journal) == [entry]
+
+
+async def test_a_record_and_a_page_are_equal_to_what_was_written(journal: Journal) -> None:
+    """By that a run knows its own write again, to which it has lost the answer."""
+    record = Run("price", Job.OBJECTS, started_at=NOW, worked_at=NOW + 1, reason="why").entry()
+    page: Item = {"page": 1, "place": Place(shown=(1, 2), url="next").entry(), "shown": packed(["a"]), "pages": 3}
+    for place, entry in (("record", record), ("page", page)):
+        await journal.write(TEST, BOOK, place, entry, new=True)
+        assert await journal.last(TEST, BOOK, place) == entry
 
 
 async def test_words_that_dynamodb_reserves_are_names_like_others(journal: Journal) -> None:

@@ -71,7 +71,7 @@ async def recorded(run: Run, work: Work, watch: Watch, *, until: float) -> Run:
     try:
         await round_.record()
     except Exception as error:  # noqa: BLE001 - and neither must a record that the table does not take
-        run.status = Status.RUNNING
+        run.status, run.finished_at = Status.RUNNING, 0.0
         said = str(error) if isinstance(error, Retryable | Overtaken) else f"unforeseen {type(error).__name__}"
         run.reason = run.reason or f"the record could not be kept: {said}"
     return run

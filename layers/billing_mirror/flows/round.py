@@ -52,6 +52,23 @@ class Watch:
         now = self.world.clock.now()
         return await self.journal.lease(self.scope, self.owner, now=now, until=now + LEASED_FOR)
 
+    async def record(self, run: Run) -> bool:
+        """Keeps a run's record, where it is still as it was when the run was read; False elsewhere."""
+        before: Item = {"worked_at": times.iso(run.worked_at)}
+        # Later than any record that it replaces: by that the next one is told from it.
+        run.worked_at = max(self.world.clock.now(), run.worked_at + A_MOMENT)
+        return await self.keep(f"run:{run.type}", run.name, run.entry(), over=before)
+
+    async def keep(self, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None) -> bool:
+        """Writes an entry where the condition holds, or finds that it has been written; False elsewhere.
+
+        A write whose answer is lost is sent again by the journal's client, and refused because it has landed.
+        """
+        if await self.journal.write(self.scope, book, place, entry, new=new, over=over):
+            return True
+        # The whole entry, and not when it was written: somebody else may have done so in the same millisecond.
+        return await self.journal.last(self.scope, book, place) == entry
+
 
 A_MOMENT = 0.001
 """Seconds between two times that have to differ at the least: the table keeps milliseconds."""
@@ -138,7 +155,7 @@ class Round:
             "expires_at": int(self.world.clock.now() + PAGES_KEPT_FOR),
         }
         at = f"{self.run.name}#{self._page:08}"
-        if not await self.journal.write(self.scope, self._pages, at, entry, new=True):
+        if not await self._watch.keep(self._pages, at, entry, new=True):
             raise Overtaken("another tick goes on with this run")
 
     def cut_off(self) -> None:
@@ -203,13 +220,9 @@ class Round:
 
     async def record(self) -> None:
         """Keeps the run's record, where it is still as it was when this was begun. Raises ``Overtaken``."""
-        before: Item = {"worked_at": times.iso(self.run.worked_at)}
-        # Later than any record that it replaces: by that the next one is told from it.
-        self.run.worked_at = max(self.world.clock.now(), self.run.worked_at + A_MOMENT)
         self.measure()
-        book = f"run:{self.run.type}"
-        if not await self.journal.write(self.scope, book, self.run.name, self.run.entry(), over=before):
-            raise Overtaken("another tick goes on with this run")
+        if not await self._watch.record(self.run):
+            raise Overtaken("the run's record was replaced meanwhile")
 
     def measure(self) -> None:
         """Adds up the requests and the time that the run has taken."""

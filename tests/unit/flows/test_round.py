@@ -10,6 +10,7 @@ from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.flows.recorded import begun, given_up, last_run, recorded
 from billing_mirror.flows.round import LEASED_FOR, Round
+from tests.doubles.journal import ResendingJournal
 
 from .conftest import House
 
@@ -133,7 +134,8 @@ class TestOfTwoThatGoOnWithOneRun:
         kept = await last_run("some.type", house.watch)
         assert kept is not None
         assert (kept.status, kept.reason) == (Status.FAILED, "somebody wants another job")
-        assert ended.reason == "the record could not be kept: another tick goes on with this run"
+        assert ended.reason == "the record could not be kept: the run's record was replaced meanwhile"
+        assert (ended.status, ended.finished_at) == (Status.RUNNING, 0.0)
 
     async def test_a_tick_records_after_the_one_before_it_at_the_same_time_by_the_clock(self, house: House) -> None:
         async def wait(_: Round) -> None:
@@ -162,6 +164,44 @@ class TestOfTwoThatGoOnWithOneRun:
             house.clock.advance(LEASED_FOR / 3)
             await one.save(Place(url=str(number)))
             assert not await replace(house.watch, owner="another").lease()
+
+
+class TestAWriteWhoseAnswerIsLost:
+    """Its client sends it again: then its own condition refuses it, because it has landed."""
+
+    async def test_has_recorded_the_end_of_the_run(self) -> None:
+        async def nothing(_: Round) -> None: ...
+
+        house = House(journal=ResendingJournal())
+        run = await begun("some.type", Job.OBJECTS, None, house.watch)
+        ended = await recorded(run, nothing, house.watch, until=house.clock.now() + 100)
+        assert (ended.status, ended.reason, ended.failures) == (Status.COMPLETE, "", 0)
+        assert await last_run("some.type", house.watch) == ended
+
+    async def test_has_kept_the_page(self) -> None:
+        async def two_pages(one: Round) -> None:
+            await one.save(Place(url="2"), ["a"])
+            await one.save(Place(url="3", shown=(1,)), ["b"])
+
+        house = House(journal=ResendingJournal())
+        run = await begun("some.type", Job.OBJECTS, None, house.watch)
+        ended = await recorded(run, two_pages, house.watch, until=house.clock.now() + 100)
+        assert (ended.status, ended.reason) == (Status.COMPLETE, "")
+        assert (await again(house, run)).place == Place(url="3", shown=(1,))
+
+    async def test_is_told_from_somebody_elses_at_the_same_time_by_the_clock(self) -> None:
+        async def overtaken(late: Round) -> None:
+            last = await last_run(late.run.type, house.watch)
+            assert last is not None
+            await given_up(last, "somebody wants another job", house.watch)
+
+        house = House(journal=ResendingJournal())
+        run = await begun("some.type", Job.OBJECTS, None, house.watch)
+        ended = await recorded(run, overtaken, house.watch, until=house.clock.now() + 100)
+        kept = await last_run("some.type", house.watch)
+        assert kept is not None
+        assert kept.worked_at == ended.worked_at
+        assert (ended.status, kept.status) == (Status.RUNNING, Status.FAILED)
 
 
 class TestTheEnd:
