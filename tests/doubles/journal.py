@@ -1,6 +1,6 @@
 """What reconcile keeps for itself, in memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from billing_mirror.core import times
@@ -19,6 +19,8 @@ class MemoryJournal:
     """Owner and end (ISO 8601, UTC), by scope."""
     writes_fail: bool = False
     down: bool = False
+    before_write: Callable[[str], Awaitable[None]] | None = None
+    """Called with the book before each write: what others do meanwhile."""
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
         self._require_up()
@@ -39,6 +41,8 @@ class MemoryJournal:
         self._require_up()
         if self.writes_fail:
             raise Retryable("the table takes no records")
+        if self.before_write:
+            await self.before_write(book)
         places = self.books.setdefault(f"{scope}#{book}", {})
         if new and place in places:
             return False

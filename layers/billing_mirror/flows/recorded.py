@@ -37,12 +37,13 @@ async def begun(name: str, job: Job, last: Run | None, watch: Watch) -> Run:
     return run
 
 
-async def given_up(run: Run, reason: str, watch: Watch) -> None:
-    """Records that nobody goes on with a run; whoever works on it now, can record nothing any more."""
-    now = watch.world.clock.now()
-    run.status, run.reason, run.finished_at = Status.FAILED, reason, now
-    run.worked_at = max(now, run.worked_at + A_MOMENT)
-    await watch.journal.write(watch.scope, f"run:{run.type}", run.name, run.entry())
+async def given_up(run: Run, reason: str, watch: Watch) -> bool:
+    """Records that nobody goes on with a run; whoever works on it now, can record nothing any more.
+
+    False where somebody has recorded something since the run was read: it may have come to its end.
+    """
+    run.status, run.reason, run.finished_at = Status.FAILED, reason, watch.world.clock.now()
+    return await watch.record(run)
 
 
 async def recorded(run: Run, work: Work, watch: Watch, *, until: float) -> Run:

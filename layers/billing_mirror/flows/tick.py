@@ -68,8 +68,9 @@ async def _wanted(name: str, job: Job, watch: Watch) -> Run:
         return await begun(name, job, last, watch)
     if last.job is job:
         return last
-    await given_up(last, f"somebody has asked for the job {job} instead", watch)
-    return await begun(name, job, last, watch)
+    if await given_up(last, f"somebody has asked for the job {job} instead", watch):
+        return await begun(name, job, last, watch)
+    return await _wanted(name, job, watch)  # it was worked on meanwhile, and may have ended
 
 
 async def last_runs(watch: Watch) -> dict[str, Run]:

@@ -123,6 +123,16 @@ class TestOfTwoThatGoOnWithOneRun:
         assert kept.status is Status.COMPLETE
         assert ended.status is Status.RUNNING, "who was overtaken does not know better"
 
+    async def test_what_has_ended_cannot_be_given_up_by_somebody_who_has_read_it_before(self, house: House) -> None:
+        async def nothing(_: Round) -> None: ...
+
+        run = await begun("some.type", Job.OBJECTS, None, house.watch)
+        read_before = await last_run("some.type", house.watch)
+        assert read_before is not None
+        ended = await recorded(run, nothing, house.watch, until=house.clock.now() + 100)
+        assert not await given_up(read_before, "somebody wants another job", house.watch)
+        assert await last_run("some.type", house.watch) == ended
+
     async def test_a_run_that_was_given_up_stays_so_whatever_becomes_of_who_works_on_it(self, house: House) -> None:
         async def overtaken(late: Round) -> None:
             last = await last_run(late.run.type, house.watch)

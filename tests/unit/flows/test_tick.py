@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import NotPermitted, Retryable
 from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.run import run as read_run
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule
-from billing_mirror.flows.recorded import last_run
-from billing_mirror.flows.round import LEASED_FOR
+from billing_mirror.flows.recorded import Work, last_run, recorded
+from billing_mirror.flows.round import LEASED_FOR, Round
 from billing_mirror.flows.tick import Report, asked, tick
 from tests.doubles.clock import ManualClock
 from tests.simulation.loop import SimulatedLoop
@@ -279,3 +280,40 @@ class TestWhatIsAskedFor:
         assert (before.job, before.status) == (Job.BACKFILL, Status.RUNNING)
         [worked] = report.worked
         assert (worked.run.job, worked.run.started_at > before.started_at) == (Job.OBJECTS, True)
+
+    def _asked_while_the_other_run_is_recorded(self, work: Work) -> tuple[Run, Report]:
+        """What becomes of the run before, which is worked on between its being read and its being given up."""
+        house = a_house(pages=10)
+        meters = f"run:{METERS.name}"
+
+        async def both() -> tuple[Run, Report]:
+            await ticked(house, 90)
+            before = await ran(METERS.name, house)
+
+            async def work_on_it(book: str) -> None:
+                if book == meters:
+                    house.journal.before_write = None
+                    await recorded(before, work, house.watch, until=house.clock.now() + 10)
+
+            house.journal.before_write = work_on_it
+            report = await self._asked(house)
+            return read_run(house.journal.books[f"test#{meters}"][before.name]), report
+
+        return on_its_own_time(both())
+
+    def test_begins_after_a_run_that_ended_just_before_it_was_to_be_given_up(self) -> None:
+        async def nothing(_: Round) -> None: ...
+
+        before, report = self._asked_while_the_other_run_is_recorded(nothing)
+        [worked] = report.worked
+        assert (before.status, worked.run.job, worked.run.complete) == (Status.COMPLETE, Job.OBJECTS, True)
+        assert worked.run.waiting_since == before.finished_at
+
+    def test_takes_the_place_of_a_run_that_was_worked_on_just_before_it_was_to_be_given_up(self) -> None:
+        async def wait(_: Round) -> None:
+            raise Retryable("Stripe answered 503")
+
+        before, report = self._asked_while_the_other_run_is_recorded(wait)
+        [worked] = report.worked
+        assert (before.status, before.failures) == (Status.FAILED, 1)
+        assert (worked.run.job, worked.run.complete) == (Job.OBJECTS, True)
