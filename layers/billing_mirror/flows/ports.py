@@ -148,6 +148,8 @@ class Journal(Protocol):
         """Keeps an entry at its place, instead of what is there.
 
         With ``new`` only where nothing is, with ``over`` only where an entry with these columns is; False elsewhere.
+        Only one of the two may be given. Where an answer was lost on the way and the write sent again, what has landed
+        is refused too: that one is equal to what is there.
         """
 
     async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
