@@ -1,7 +1,10 @@
 """Each benchmark at its smallest: it measures what it says. How fast this machine is, is not looked at."""
 
-from benchmarks import backfill, drift, sharing, size
+from benchmarks import backfill, drift, fresh, sharing, size
+from benchmarks.crowd_server import serving
 from benchmarks.result import Result, table
+
+MIB = 2**20
 
 
 def test_size_reads_every_page_once_and_compares_all() -> None:
@@ -10,6 +13,13 @@ def test_size_reads_every_page_once_and_compares_all() -> None:
     assert [walk["stripe_calls"] for walk in figures["walks"]] == [1, 10, 100]
     assert [walk["equal"] for walk in figures["walks"]] == [100, 1000, 10_000]
     assert figures["calls for each page"] == 1
+
+
+def test_the_memory_of_a_measured_process_is_its_own() -> None:
+    starters = b"x" * 300 * MIB
+    with serving(100) as served:
+        walk = fresh.run("walk", api_base=served.api_base, objects=100)
+    assert walk["peak_mib"] < len(starters) / MIB
 
 
 def test_drift_finds_what_was_planted_and_nothing_else() -> None:
