@@ -47,7 +47,7 @@ PASSING = 10.0
 def ids_in(what: str) -> list[str]:
     """The ids of the objects that a step is about: of ``test#cus_1 7: done``, of ``/v1/customers/cus_1``.
 
-    None where it is about a list: whatever is done may change that.
+    No id where it is about a list: whatever is done may change that.
     """
     keys = what.removesuffix(": done").partition(" ")[0]
     return [] if "?" in keys else [key.rpartition("#")[2].rpartition("/")[2] for key in keys.split(",")]

@@ -25,6 +25,16 @@ from .ports import Journal
 LEASED_FOR = 5 * MINUTE
 PAGES_KEPT_FOR = 30 * DAY
 """Seconds for which the places of a run are kept: it should have ended long before."""
+A_MOMENT = 0.001
+"""Seconds between two times that have to differ at the least: the table keeps milliseconds."""
+MOST_SHOWN = 20_000
+"""Ids whose fingerprints one entry holds: they fit into an item many times."""
+LONGEST_ID = 900
+"""Bytes of an id that is part of a place; ids that people have chosen may be longer."""
+MOST_RESTARTS = 10
+"""Times that lists of a run are read from their beginning again, and once more for each hundred pages."""
+MOST_PAGES = 1_000_000
+"""Pages of a run: a list with more does not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +80,10 @@ class Watch:
         return await self.journal.last(self.scope, book, place) == entry
 
 
-A_MOMENT = 0.001
-"""Seconds between two times that have to differ at the least: the table keeps milliseconds."""
-MOST_SHOWN = 20_000
-"""Ids whose fingerprints one entry holds: they fit into an item many times."""
-LONGEST_ID = 900
-"""Bytes of an id that is part of a place; ids that people have chosen may be longer."""
-
-
 def in_a_place(identifier: str) -> str:
     """An id as a part of a place."""
     short = len(identifier.encode("utf-8", "replace")) <= LONGEST_ID
     return identifier if short else fingerprint(identifier).hex()
-
-
-MOST_RESTARTS = 10
-"""Times that lists of a run are read from their beginning again, and once more for each hundred pages."""
-MOST_PAGES = 1_000_000
-"""Pages of a run: a list with more does not end."""
 
 
 def require_an_end(what: str, counts: Counts) -> None:
