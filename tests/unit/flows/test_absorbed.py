@@ -1,6 +1,9 @@
 """Which messages cost no request: those that a look at their object, begun well after them, has already answered."""
 
 from billing_mirror.core import times
+from billing_mirror.core.drift import digest
+from billing_mirror.core.items import Observation, item
+from billing_mirror.core.known import UNCLAIMED
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.subject import Scope, named
 from tests.doubles.samples import subscription, subscription_event
@@ -73,6 +76,18 @@ async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_writte
     await stocked.deliver(subscription_event("canceled"))
     await stocked.mirror.put(one, late_token, late_item)
     assert stocked.item("rcds_1")["data"] == subscription(servicing_status="canceled")
+
+
+async def test_a_message_is_not_absorbed_by_what_a_backfill_took_from_a_list(stocked: House) -> None:
+    """However late it was asked for: a list may be older than an answer to a GET."""
+    one = named(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    listed = Observation(stocked.clock.now(), "", "", subscription(), digest(one.row, subscription()))
+    await stocked.mirror.put(one, UNCLAIMED, item(one, listed, "cus_1"))
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    await stocked.queue.send(subscription_event("canceled"), group="test")
+    stocked.queue.waiting[0].sent_at -= 100
+    [ended] = await stocked.work()
+    assert (ended.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
 
 
 async def test_without_a_margin_nothing_is_absorbed(stocked: House) -> None:

@@ -94,3 +94,14 @@ async def test_a_mirrored_object_that_an_answer_lacks_is_gone_once_news_are_old_
     house.clock.advance(60)
     await house.work()
     assert house.item("bc_1")["deleted"] is True
+
+
+async def test_what_was_made_again_is_not_buried_by_late_news_of_its_old_life(house: House) -> None:
+    home, made_at = "/v1/products/gold", house.clock.now()
+    body: JsonObject = {"id": "gold", "object": "product", "created": int(made_at), "livemode": False}
+    house.stripe.objects[home] = body
+    await house.deliver(event("v1.product.created", body, url=home, at=made_at))
+    del house.stripe.objects[home]  # the replica that answers next is behind
+    house.clock.advance(10)
+    [ended] = await house.deliver(event("v1.product.deleted", body, url=home, at=made_at - 30))
+    assert (ended.outcome, "deleted" in house.item("product/gold")) == (Outcome.POSTPONED, False)
