@@ -22,7 +22,7 @@ from billing_mirror.flows.fill import WRITES_AT_ONCE
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun
-from billing_mirror.flows.round import Watch
+from billing_mirror.flows.watch import Watch
 from billing_mirror.wiring import runner
 from tests.contract.tables import create_table
 

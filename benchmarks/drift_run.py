@@ -21,7 +21,7 @@ from billing_mirror.core.subject import Subject
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun
-from billing_mirror.flows.round import Watch
+from billing_mirror.flows.watch import Watch
 from billing_mirror.wiring import runner
 from tests.doubles.mirror import MemoryMirror
 

@@ -19,8 +19,8 @@ from billing_mirror.core.schedule import EVENTS
 from billing_mirror.core.wish import Wish, read_wish
 from billing_mirror.flows.dry import dry, found_dry
 from billing_mirror.flows.recorded import OUT_OF_TIME
-from billing_mirror.flows.round import Watch
 from billing_mirror.flows.tick import Report, Worked, asked, tick
+from billing_mirror.flows.watch import Watch
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import runner, watch
 

@@ -21,7 +21,7 @@ from .flows.accept import Door
 from .flows.batch import Desk
 from .flows.one_subject import World
 from .flows.paced import PacedStripe
-from .flows.round import Watch
+from .flows.watch import Watch
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
 

@@ -23,7 +23,7 @@ from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.ports import Journal, Mirror, Stripe
 from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.round import Watch
+from billing_mirror.flows.watch import Watch
 from billing_mirror.reader import Reader
 from sandbox.stripe_stand_in.backend import Backend
 from sandbox.stripe_stand_in.client import StandIn

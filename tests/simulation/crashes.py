@@ -25,8 +25,8 @@ from billing_mirror.core.subject import Scope, key
 from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.round import Watch
 from billing_mirror.flows.tick import asked
+from billing_mirror.flows.watch import Watch
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event

@@ -11,7 +11,7 @@ from billing_mirror.core.subject import Scope
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.paced import PacedStripe
 from billing_mirror.flows.ports import Stripe
-from billing_mirror.flows.round import Watch
+from billing_mirror.flows.watch import Watch
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 

@@ -16,7 +16,7 @@ from billing_mirror.flows.batch import Desk, Ended
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.ports import Answer
 from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.round import Watch
+from billing_mirror.flows.watch import Watch
 from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror

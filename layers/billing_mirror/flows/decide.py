@@ -51,7 +51,7 @@ async def decided_before(subjects: Mapping[str, Subject], round_: Round) -> set[
 
     They are not looked at again: what was repaired would be taken for a false alarm.
     """
-    if not round_.half_done:
+    if not round_.half_done or not await round_.has_notes():
         return set()
     notes = await together(round_.noted(subject.id) for subject in subjects.values())
     settled = await together(_settled(one, round_) for one in notes if one is not None)

@@ -10,7 +10,7 @@ from billing_mirror.core.subject import Scope, Subject
 
 from .billed import kept
 from .ports import Journal, Listed, Mirror
-from .round import Watch
+from .watch import Watch
 
 
 def found_dry(watch: Watch, type_name: str) -> list[Item]:

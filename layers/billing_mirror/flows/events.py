@@ -24,8 +24,9 @@ from billing_mirror.core.subject import Subject, Untold, checked_id, notified
 
 from .pages import read_page
 from .recorded import begun, last_run, recorded
-from .round import Round, Watch, require_an_end
+from .round import Round, require_an_end
 from .together import together
+from .watch import Watch
 
 PATH = "/v2/core/events"
 KEPT = 30 * DAY

@@ -26,7 +26,8 @@ from .one_subject import World
 from .pages import Page
 from .ports import Listed
 from .recorded import recorded
-from .round import Round, Watch, require_an_end
+from .round import Round, require_an_end
+from .watch import Watch
 
 COUNTED = Place(counted=True)
 """The place after all lists."""

@@ -8,7 +8,8 @@ from billing_mirror.core.errors import Gone, NotPermitted, NotShown, Overtaken, 
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run import run as read_run
 
-from .round import A_MOMENT, Round, Watch
+from .round import Round
+from .watch import A_MOMENT, Watch
 
 Work: TypeAlias = Callable[[Round], Awaitable[None]]
 OUT_OF_TIME = "it goes on at the next tick"

@@ -5,28 +5,21 @@ only ever added: of two that work on one run by mistake, the second one to keep 
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from billing_mirror.core import times
-from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Overtaken, Refused
 from billing_mirror.core.fingerprints import Fingerprints, fingerprint, packed
 from billing_mirror.core.items import Item
 from billing_mirror.core.place import Place, place
 from billing_mirror.core.run import Counts, Drift, Resolution, Run, counts, drift
-from billing_mirror.core.schedule import DAY, MINUTE, Schedule
-from billing_mirror.core.subject import Scope
+from billing_mirror.core.schedule import DAY
 
-from .one_subject import World
 from .patient import PatientStripe
-from .ports import Journal
+from .watch import LEASED_FOR, Watch
 
-LEASED_FOR = 5 * MINUTE
 PAGES_KEPT_FOR = 30 * DAY
 """Seconds for which the places of a run are kept: it should have ended long before."""
-A_MOMENT = 0.001
-"""Seconds between two times that have to differ at the least: the table keeps milliseconds."""
 MOST_SHOWN = 20_000
 """Ids whose fingerprints one entry holds: they fit into an item many times."""
 LONGEST_ID = 900
@@ -35,49 +28,6 @@ MOST_RESTARTS = 10
 """Times that lists of a run are read from their beginning again, and once more for each hundred pages."""
 MOST_PAGES = 1_000_000
 """Pages of a run: a list with more does not end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """The ports and settings that reconciling takes."""
-
-    world: World
-    journal: Journal
-    schedule: Schedule
-    owner: str = ""
-    """Whose lease it is: one invocation's."""
-
-    @property
-    def scope(self) -> Scope:
-        """The key's own account."""
-        return Scope(self.world.stripe.livemode)
-
-    @property
-    def rows(self) -> list[ObjectType]:
-        """The types that there are in the key's mode."""
-        return [row for row in self.schedule.rows if not (row.test_mode_only and self.scope.livemode)]
-
-    async def lease(self) -> bool:
-        """Takes or prolongs the lease: whoever works keeps it, whoever has died loses it within minutes."""
-        now = self.world.clock.now()
-        return await self.journal.lease(self.scope, self.owner, now=now, until=now + LEASED_FOR)
-
-    async def record(self, run: Run) -> bool:
-        """Keeps a run's record, where it is still as it was when the run was read; False elsewhere."""
-        before: Item = {"worked_at": times.iso(run.worked_at)}
-        # Later than any record that it replaces: by that the next one is told from it.
-        run.worked_at = max(self.world.clock.now(), run.worked_at + A_MOMENT)
-        return await self.keep(f"run:{run.type}", run.name, run.entry(), over=before)
-
-    async def keep(self, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None) -> bool:
-        """Writes an entry where the condition holds, or finds that it has been written; False elsewhere.
-
-        A write whose answer is lost is sent again by the journal's client, and refused because it has landed.
-        """
-        if await self.journal.write(self.scope, book, place, entry, new=new, over=over):
-            return True
-        # The whole entry, and not when it was written: somebody else may have done so in the same millisecond.
-        return await self.journal.last(self.scope, book, place) == entry
 
 
 def in_a_place(identifier: str) -> str:
@@ -183,6 +133,10 @@ class Round:
                 return  # what was confirmed once, no list that lags can take back
         entry = drift.entry(self.run, self.world.clock.now())
         await self.journal.write(self.scope, self._evidence, self._at(drift.id), entry)
+
+    async def has_notes(self) -> bool:
+        """Whether the run has noted any suspicion: one question, which spares one for each object of a page."""
+        return await self.journal.last(self.scope, self._evidence, self.run.name) is not None
 
     async def noted(self, identifier: str) -> Drift | None:
         """What the run has noted of a suspicion."""

@@ -12,8 +12,8 @@ from billing_mirror.core.schedule import EVENTS, events_due_at, next_turn
 from .events import recover
 from .reconcile import reconcile
 from .recorded import OUT_OF_TIME, begun, given_up, last_run
-from .round import Watch
 from .usage import sweep_usage
+from .watch import Watch
 
 SHORTEST = 30.0
 """Seconds that a job is worked on at least before another one has its turn."""

@@ -22,7 +22,8 @@ from .billed import HOUR, STILL_CHANGING, Pair, keep, pairs_after, write_down
 from .observe import walk
 from .one_subject import World
 from .recorded import recorded
-from .round import Round, Watch
+from .round import Round
+from .watch import Watch
 
 LOOKING = Place(counted=True)
 """The place after all pairs were written down."""

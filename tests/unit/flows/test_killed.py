@@ -14,8 +14,8 @@ from billing_mirror.flows.events import recover
 from billing_mirror.flows.one_subject import World
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.round import Watch
 from billing_mirror.flows.usage import sweep_usage
+from billing_mirror.flows.watch import Watch
 from tests.doubles.mortal import Killed, Life, mortal
 
 from .conftest import House

@@ -1,5 +1,7 @@
 """What a reconcile pass finds, repairs and records."""
 
+from dataclasses import replace
+
 from billing_mirror.core import catalog, times
 from billing_mirror.core.body import JsonObject
 from billing_mirror.core.drift import Difference
@@ -8,6 +10,7 @@ from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.core.subject import Scope, named
 from billing_mirror.flows.reconcile import reconcile
 from billing_mirror.flows.recorded import begun, last_run
+from tests.doubles.mortal import Life, mortal
 from tests.doubles.samples import cadence, subscription, subscription_event
 
 from .conftest import House
@@ -48,6 +51,15 @@ async def test_where_both_sides_agree_nothing_is_fetched(house: House) -> None:
     run = await passed(house)
     assert (run.complete, run.counts.compared, await house.drifts(run)) == (True, 2, [])
     assert all(asked.path.startswith(f"{LIST}?") for asked in house.stripe.asked)
+
+
+async def test_a_run_that_has_found_nothing_does_not_ask_what_was_noted_of_each_object(house: House) -> None:
+    await mirrored(house, *(subscription(f"rcds_{number}") for number in range(30)))
+    life = Life()
+    watch = replace(house.watch, journal=mortal(house.journal, life))
+    run = await reconcile(ROW, await begun(ROW.name, Job.OBJECTS, None, watch), watch, until=house.clock.now() + 100)
+    assert run.counts.equal == 30
+    assert life.made["entries"] < 5
 
 
 async def test_a_change_whose_event_was_lost_is_found_and_repaired(house: House) -> None:

@@ -9,7 +9,8 @@ from billing_mirror.core.errors import Gone, NotPermitted, NotShown, Overtaken, 
 from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.flows.recorded import begun, given_up, last_run, recorded
-from billing_mirror.flows.round import LEASED_FOR, Round
+from billing_mirror.flows.round import Round
+from billing_mirror.flows.watch import LEASED_FOR
 from tests.doubles.journal import ResendingJournal
 
 from .conftest import House

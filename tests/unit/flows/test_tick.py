@@ -12,8 +12,9 @@ from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run import run as read_run
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule
 from billing_mirror.flows.recorded import Work, last_run, recorded
-from billing_mirror.flows.round import LEASED_FOR, Round
+from billing_mirror.flows.round import Round
 from billing_mirror.flows.tick import Report, asked, tick
+from billing_mirror.flows.watch import LEASED_FOR
 from tests.doubles.clock import ManualClock
 from tests.simulation.loop import SimulatedLoop
 
