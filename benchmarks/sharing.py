@@ -5,15 +5,16 @@ process that does one thing at a time. So live events are also measured beside p
 made by nothing of the bundle: what they wait for beside these, no backfill could spare them.
 """
 
+import contextlib
 import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,6 +48,8 @@ PATIENCE = 120.0
 """Seconds until the last event must be stored."""
 
 Span = tuple[float, float]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def run(objects: int = 100_000, *, quiet_seconds: float = QUIET_SECONDS) -> Result:
@@ -68,8 +71,7 @@ def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
     _invoke(observer.endpoints, {"job": "none"})  # starts the function, and nothing else
     traffic.for_seconds(quiet_seconds / 4)
     before = traffic.for_seconds(quiet_seconds)
-    with ThreadPoolExecutor(1) as pool:
-        backfill = pool.submit(_backfill, observer.endpoints)
+    with meanwhile(_backfill, observer.endpoints) as backfill:
         pages = -(-objects // 100)
         during = traffic.until(lambda: backfill.done() or counts(observer.endpoints.stripe_api_base)["lists"] >= pages)
         looking = traffic.until(backfill.done)
@@ -79,8 +81,7 @@ def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
     after = traffic.for_seconds(quiet_seconds)
     rate = objects / _length(during)
     prepared = [attributes(number) for number in range(int(rate * quiet_seconds))]
-    with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(_write_plainly, prepared, rate, observer.dynamodb)
+    with meanwhile(_write_plainly, prepared, rate, observer.dynamodb) as writing:
         beside_writes = traffic.until(writing.done)
         written_a_second = len(prepared) / writing.result()
     seen = Seen(
@@ -201,6 +202,16 @@ class Traffic:
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
         )
         return sum(int(count) for count in answer["Attributes"].values())
+
+
+@contextlib.contextmanager
+def meanwhile(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Iterator[Future[T]]:
+    """Something that goes on beside the block. Nobody waits for its end: who is interrupted has to tidy up now."""
+    pool = ThreadPoolExecutor(1)
+    try:
+        yield pool.submit(work, *given, **named)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _backfill(endpoints: Endpoints) -> dict[str, Any]:

@@ -1,5 +1,9 @@
 """Each benchmark at its smallest: it measures what it says. How fast this machine is, is not looked at."""
 
+import threading
+
+import pytest
+
 from benchmarks import backfill, drift, fresh, sharing, size
 from benchmarks.crowd_server import serving
 from benchmarks.result import Result, table
@@ -40,6 +44,14 @@ def test_sharing_sees_live_events_alone_beside_plain_writes_and_beside_a_whole_b
     assert figures["backfill"]["inserted"] == 300
     assert len(figures["events"]) == 3
     assert min(figures["events"]) > 0
+
+
+def test_who_is_interrupted_does_not_wait_for_what_goes_on_meanwhile() -> None:
+    released = threading.Event()
+    with pytest.raises(KeyboardInterrupt), sharing.meanwhile(released.wait, 10) as going_on:
+        raise KeyboardInterrupt
+    assert not going_on.done()
+    released.set()
 
 
 def test_what_was_promised_and_not_kept_is_told() -> None:
