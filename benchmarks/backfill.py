@@ -43,7 +43,5 @@ def run(objects: int = 100_000, turn_seconds: float = TURN_SECONDS) -> Result:
     ratios = [turn["filled_per_second"] / turn["written_per_second"] for turn in turns]
     ratio = result.at_least("ratio to raw writes", statistics.median(ratios), LEAST_OF_RAW)
     result.table.add_row("ratio, of turns in a row", ratio, f"{min(ratios):.3g}", f"{max(ratios):.3g}")
-    looked = done["seconds_to_look_for_what_is_not_listed"]
-    result.table.add_row("seconds afterwards, to look for what no list shows", f"{looked:.0f}")
     result.table.add_row("requests to Stripe for all", f"{done['stripe_calls']:,}")
     return result

@@ -37,15 +37,12 @@ def main() -> None:
     with runner() as loop:
         run = loop.run(begun(ROW.name, Job.BACKFILL, None, watch))
         turns = list(_turns(run, watch, loop, client, raw, given))
-        began = time.monotonic()
         loop.run(reconcile(ROW, run, watch, until=watch.world.clock.now() + HOUR))
-        seconds_after = time.monotonic() - began
         held = loop.run(_held(watch))
     fresh.tell(
         status=run.status,
         reason=run.reason,
         turns=turns,
-        seconds_to_look_for_what_is_not_listed=seconds_after,
         held=held,
         queued=run.counts.queued,
         stripe_calls=run.counts.stripe_calls,

@@ -20,11 +20,10 @@ from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from benchmarks.crowd import ROW
-from benchmarks.crowd_server import KEY, counts, serving
+from benchmarks.crowd_server import KEY, serving
 from benchmarks.result import Result, table
-from benchmarks.seed import SCOPE, attributes, keep_cadences
+from benchmarks.seed import attributes, keep_cadences
 from billing_mirror.adapters.attributes import Attributes
-from billing_mirror.adapters.indexes import query
 from billing_mirror.flows.fill import WRITES_AT_ONCE
 from sandbox.deploy import Endpoints, Stripe, session
 from sandbox.observer import Observer
@@ -72,9 +71,7 @@ def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
     traffic.for_seconds(quiet_seconds / 4)
     before = traffic.for_seconds(quiet_seconds)
     with meanwhile(_backfill, observer.endpoints) as backfill:
-        pages = -(-objects // 100)
-        during = traffic.until(lambda: backfill.done() or counts(observer.endpoints.stripe_api_base)["lists"] >= pages)
-        looking = traffic.until(backfill.done)
+        during = traffic.until(backfill.done)
         ended = _result(backfill)
     if ended["inserted"] != objects:
         raise SetupError(f"The backfill has not stored {objects} objects: {ended}")
@@ -88,14 +85,11 @@ def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
         alone=[*observer.lags(*before), *observer.lags(*after)],
         beside_writes=observer.lags(*beside_writes),
         beside_backfill=observer.lags(*during),
-        looking=observer.lags(*looking),
-        query_seconds=_query_seconds(observer),
         written_a_second=written_a_second,
         filled_a_second=rate,
     )
-    figures = {"backfill": ended, "seconds": _length(during), "seconds_of_looking": _length(looking)}
     result = _shown(seen, f"{objects:,}")
-    result.figures |= figures
+    result.figures |= {"backfill": ended, "seconds": _length(during)}
     return result
 
 
@@ -106,8 +100,6 @@ class Seen:
     alone: list[float]
     beside_writes: list[float]
     beside_backfill: list[float]
-    looking: list[float]
-    query_seconds: float
     written_a_second: float
     filled_a_second: float
 
@@ -129,11 +121,6 @@ def _shown(seen: Seen, objects: str) -> Result:
     rates = seen.written_a_second, seen.filled_a_second
     result.figures["stored_a_second"] = rates
     result.table.add_row("objects stored a second", "", *(f"{rate:,.0f}" for rate in rates))
-    # The local DynamoDB goes through all of an index for each page of a query, and answers nobody meanwhile.
-    slowest = max(seen.looking, default=0.0) / 1000
-    result.figures |= {"one plain query": seen.query_seconds, "slowest while it looks for what no list shows": slowest}
-    result.table.add_row("one plain query of the index of a type, s", "", f"{seen.query_seconds:.2f}", "")
-    result.table.add_row("slowest event, while what no list shows is looked for, s", "", "", f"{slowest:.2f}")
     return result
 
 
@@ -147,14 +134,6 @@ def _write_plainly(prepared: Sequence[Attributes], rate: float, client: DynamoDB
             writes.append(pool.submit(client.put_item, TableName=name, Item=item))
     for write in writes:
         write.result()
-    return time.monotonic() - began
-
-
-def _query_seconds(observer: Observer) -> float:
-    """What one page costs of what the backfill reads at its end."""
-    request = query(observer.endpoints.table, "by-type", scope=str(SCOPE), type=ROW.name)
-    began = time.monotonic()
-    observer.dynamodb.query(**request)
     return time.monotonic() - began
 
 

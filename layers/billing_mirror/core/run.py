@@ -193,6 +193,8 @@ class Run:
     """Up to when everything that was to be found is queued (events only; ISO 8601, UTC)."""
     waiting_since: float = 0.0
     """When the last run before it that came to its end did so, or the first one began."""
+    began_empty: bool = False
+    """Whether it is a backfill, and the mirror had nothing of the type: then nothing in it can be missed on a list."""
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -222,6 +224,7 @@ class Run:
             "failures": self.failures,
             "watermark": self.watermark,
             "waiting_since": times.iso(self.waiting_since) if self.waiting_since else None,
+            "began_empty": self.began_empty,
             "found": self.counts.found,
             **self.counts.columns(),
             "expires_at": int(self.worked_at or self.started_at) + KEPT_FOR,
@@ -242,6 +245,7 @@ def run(entry: Item) -> Run:
         failures=failures if isinstance(failures, int) else 0,
         watermark=str(entry.get("watermark", "")),
         waiting_since=_seconds(entry.get("waiting_since")),
+        began_empty=entry.get("began_empty") is True,
         counts=counts(entry),
     )
 

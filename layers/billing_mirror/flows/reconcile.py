@@ -44,7 +44,8 @@ async def _walk(row: ObjectType, round_: Round) -> None:
     if not round_.place.counted:
         await _walk_lists(row, round_)
         await round_.save(COUNTED)
-    if not round_.run.counts.unread:
+    # What was mirrored since the run began, was fetched or listed since.
+    if not round_.run.counts.unread and not round_.run.began_empty:
         await _look_at_unlisted(row, round_)
     await settle_stopped(round_)
 

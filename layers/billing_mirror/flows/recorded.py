@@ -33,9 +33,15 @@ async def begun(name: str, job: Job, last: Run | None, watch: Watch) -> Run:
         worked_at=now,
         watermark=last.watermark if last else "",
         waiting_since=last.right_at if last else now,
+        began_empty=job is Job.BACKFILL and await _is_empty(name, watch),
     )
     await watch.journal.write(watch.scope, f"run:{name}", run.name, run.entry())
     return run
+
+
+async def _is_empty(name: str, watch: Watch) -> bool:
+    """Whether the mirror has nothing of a type. What its index does not show yet, was fetched a moment ago."""
+    return await anext(watch.world.mirror.ids(watch.scope, name), None) is None
 
 
 async def given_up(run: Run, reason: str, watch: Watch) -> bool:

@@ -27,6 +27,7 @@ RUNS = st.builds(
     failures=NUMBERS,
     watermark=TEXTS,
     waiting_since=TIMES,
+    began_empty=st.booleans(),
     counts=COUNTS,
 )
 DRIFTS = st.builds(

@@ -166,6 +166,27 @@ async def test_customers_are_looked_up_once_for_a_page(house: House) -> None:
     assert life.made["claim"] == 0
 
 
+async def test_nobody_looks_for_what_no_list_shows_where_nothing_was_mirrored(house: House) -> None:
+    stock(house, *(subscription(f"rcds_{number}") for number in range(3)))
+    await filled(house, CADENCE)
+    life = Life()
+    watch = replace(house.watch, world=replace(house.world, mirror=mortal(house.mirror, life)))
+    run = await begun(NAME, Job.BACKFILL, None, watch)
+    run = await reconcile(TYPES[NAME], run, watch, until=house.clock.now() + 100)
+    assert (run.complete, run.counts.inserted, run.began_empty, life.made["ids"]) == (True, 3, True, 1)
+
+
+async def test_what_was_mirrored_before_and_is_on_no_list_is_found(house: House) -> None:
+    stock(house, subscription("rcds_1"))
+    await house.deliver(subscription_event())
+    house.clock.advance(100)
+    stock(house, subscription("rcds_2"))
+    del house.stripe.objects[f"{HOME}/rcds_1"]
+    run = await filled(house)
+    assert (run.counts.inserted, run.began_empty) == (1, False)
+    assert await house.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
+
+
 async def test_an_object_that_lacks_what_is_shown_on_request_only_is_queued(house: House) -> None:
     stock(house)
     shown = "include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"
