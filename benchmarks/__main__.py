@@ -39,6 +39,9 @@ def main() -> int:
     except SetupError as error:
         console.print(f"[red]{error}[/red]")
         return 1
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return 130
     for sentence in missed:
         console.print(f"[red]✗ {sentence}[/red]")
     return 1 if missed else 0
