@@ -58,6 +58,8 @@ async def asked(wishes: Sequence[tuple[str, Job]], watch: Watch, *, deadline: fl
     async with _leased(watch) as leased:
         report.leased = leased
         for run in runs if leased else ():
+            if not await watch.lease():
+                break  # it ran out, and a tick goes on with the others
             report.worked.append(await _worked(run, watch, until=deadline))
     return report
 
