@@ -27,6 +27,8 @@ from .watch import Watch
 
 LOOKING = Place(counted=True)
 """The place after all pairs were written down."""
+MOST_PAGES_OF_A_PAIR = 20
+"""The hours that can change fill nine: a list with more does not end."""
 
 
 async def sweep_usage(run: Run, watch: Watch, *, until: float) -> Run:
@@ -50,18 +52,8 @@ async def _sweep(pair: Pair, round_: Round) -> None:
     token = await world.mirror.claim(subject, 0.0)
     fetched_at = world.clock.now()
     this_hour = int(fetched_at) // HOUR * HOUR
-    query = {
-        "customer": pair.customer,
-        "start_time": str(this_hour - STILL_CHANGING),
-        "end_time": str(this_hour),
-        "value_grouping_window": "hour",
-    }
-    path = fill(USAGE.retrieve, parent=pair.meter)
-    listed: dict[str, JsonObject] = {}
     try:
-        async for entries in walk(path, query, world.stripe, api=USAGE.api, context=None):
-            counts.pages += 1
-            listed.update({_hour(subject, entry): entry for entry in entries})
+        listed = await _hours(pair, this_hour, round_)
     except Gone:
         return  # the meter or the customer is no more: nothing of it can change
     except Unauthorized:
@@ -80,6 +72,26 @@ async def _sweep(pair: Pair, round_: Round) -> None:
     until = max((_changing_until(entry) for entry in listed.values()), default=0)
     if until > pair.until:
         await keep(replace(pair, until=until), round_)
+
+
+async def _hours(pair: Pair, this_hour: int, round_: Round) -> dict[str, JsonObject]:
+    """What Stripe shows of the hours that are over and can still change, by id. Raises ``Refused`` at too many."""
+    query = {
+        "customer": pair.customer,
+        "start_time": str(this_hour - STILL_CHANGING),
+        "end_time": str(this_hour),
+        "value_grouping_window": "hour",
+    }
+    path, subject = fill(USAGE.retrieve, parent=pair.meter), pair.subject(round_.scope)
+    listed: dict[str, JsonObject] = {}
+    left = MOST_PAGES_OF_A_PAIR
+    async for entries in walk(path, query, round_.world.stripe, api=USAGE.api, context=None):
+        round_.run.counts.pages += 1
+        left -= 1
+        if left < 0:
+            raise Refused("the list does not come to an end")
+        listed.update({_hour(subject, entry): entry for entry in entries})
+    return listed
 
 
 def _hour(pair: Subject, entry: JsonObject) -> str:

@@ -399,6 +399,18 @@ async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_oth
     ]
 
 
+async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(stocked: House) -> None:
+    stocked.stripe.page_size = 1
+    await subscribe(stocked, v1_subscription("cus_2", "mtr_1"))
+    used(stocked, "mtr_1", "cus_1", *({**hour(1), "id": f"mtrusg_{number}"} for number in range(500)))
+    used(stocked, "mtr_1", "cus_2", hour(1), hour(2))
+    run = await swept(stocked)
+    assert run.complete
+    assert hours(stocked).keys() == {at("mtr_1", "cus_2", 1), at("mtr_1", "cus_2", 2)}
+    [drift] = await stocked.drifts(run)
+    assert (drift.resolution, drift.reason) == (Resolution.UNRESOLVED, "the list does not come to an end")
+
+
 async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(house: House) -> None:
     for number in (1, 2, 3):
         await subscribe(house, v1_subscription(f"cus_{number}", "mtr_1"))
