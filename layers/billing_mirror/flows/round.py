@@ -46,7 +46,7 @@ class Round:
     """``place`` is where the run goes on; ``looked_at`` are the keys of the objects that were fetched this time.
 
     ``half_done`` says that a tick may have been stopped amid the page that comes next, and ``began_at`` when this one
-    took up the run (seconds since 1970).
+    took up the run (seconds since 1970). ``kept`` are the ids on the pages that were kept before a list began again.
     """
 
     def __init__(self, run: Run, watch: Watch) -> None:
@@ -60,6 +60,7 @@ class Round:
         self.world = replace(watch.world, stripe=self._stripe)
         self._page = 0
         self.half_done = False
+        self.kept: Fingerprints | None = None
         self._saved = replace(run.counts)
         self.began_at = self._leased_at = self.world.clock.now()
         self._before = replace(run.counts)

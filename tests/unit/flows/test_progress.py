@@ -64,6 +64,23 @@ async def test_an_owners_list_that_takes_longer_than_a_tick_is_gone_on_with_in_i
     assert (run.complete, run.counts.compared, len(lists)) == (True, 100, 30)
 
 
+async def test_what_was_inserted_is_counted_once_where_a_list_that_was_gone_on_with_begins_again(house: House) -> None:
+    await one_version(house, rates=100)
+    run = await begun(RATE.name, Job.BACKFILL, None, house.watch)
+    run = await cut_off_after(house, 30, run)
+    assert (run.counts.inserted, len(house.mirror.objects)) == (40, 2 + 60)
+    house.clock.advance(1)
+
+    async def expire(path: str) -> None:
+        if "rate_card_version" in path:
+            house.stripe.before_answer = None
+            raise Refused("Stripe answered 400: the page is not known")
+
+    house.stripe.before_answer = expire
+    run = await house.passed(RATE)
+    assert (run.complete, run.counts.restarts, run.counts.inserted) == (True, 1, 100)
+
+
 async def test_a_token_that_expires_in_an_owners_list_restarts_it(house: House) -> None:
     await one_version(house, rates=5)
 
