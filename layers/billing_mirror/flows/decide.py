@@ -108,7 +108,10 @@ async def _decide(subject: Subject, drift: Drift, round_: Round) -> None:
     head = (await world.mirror.heads([subject])).get(subject.key)
     before = await world.mirror.body(subject)
     if observation.body is None and _may_be_there(drift.difference, before, observation.fetched_at):
-        await round_.decided(replace(drift, reason=NOT_SHOWN))
+        if head is not None and head.deleted:
+            await round_.decided(replace(drift, resolution=Resolution.FALSE_ALARM))  # only the list still shows it
+        else:
+            await round_.decided(replace(drift, reason=NOT_SHOWN))
         return
     fields = bodies.differing(before, observation.live) if before and observation.live else []
     drift = replace(drift, fields=tuple(fields), token=token, reason=STOPPED)

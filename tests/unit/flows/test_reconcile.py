@@ -79,6 +79,17 @@ async def test_an_object_that_was_never_heard_of_is_added(house: House) -> None:
     assert house.item("rcds_1")["customer"] == "cus_1"
 
 
+async def test_what_only_a_list_that_is_behind_still_shows_is_a_false_alarm(house: House) -> None:
+    await mirrored(house, subscription("rcds_1"))
+    del house.stripe.objects[f"{LIST}/rcds_1"]
+    house.clock.advance(100)
+    await house.deliver(subscription_event("canceled"))
+    assert house.item("rcds_1")["deleted"] is True
+    run = await passed(house)
+    assert [(one.id, one.resolution) for one in await house.drifts(run)] == [("rcds_1", Resolution.FALSE_ALARM)]
+    assert (run.counts.unresolved, house.item("rcds_1")["deleted"]) == (0, True)
+
+
 async def test_a_canceled_object_is_compared_too(house: House) -> None:
     stock(house, subscription("rcds_1", servicing_status="canceled"))
     assert [drift.id for drift in await house.drifts(await passed(house))] == ["rcds_1"]
