@@ -67,7 +67,7 @@ def next_turn(
     """
     turns = [
         turn
-        for name, pause in _pauses(schedule, livemode=livemode)
+        for name, pause in _pauses(schedule, runs, livemode=livemode)
         if name not in without and (turn := _turn(name, runs.get(name), pause, now)) is not None
     ]
     fills = [turn for turn in turns if turn.job is Job.BACKFILL]
@@ -95,9 +95,10 @@ def events_due_at(runs: Mapping[str, Run], schedule: Schedule) -> float:
     return last.started_at + schedule.events if last else 0.0
 
 
-def _pauses(schedule: Schedule, *, livemode: bool) -> Sequence[tuple[str, float]]:
+def _pauses(schedule: Schedule, runs: Mapping[str, Run], *, livemode: bool) -> Sequence[tuple[str, float]]:
     types = [row for row in schedule.rows if not (row.test_mode_only and livemode)]
-    usage = [(USAGE.name, schedule.usage)] if schedule.usage is not None else []
+    asked_for = USAGE.name in runs and runs[USAGE.name].status is Status.RUNNING  # where no sweep is due by itself
+    usage = [(USAGE.name, schedule.usage or DAY)] if schedule.usage is not None or asked_for else []
     return [(EVENTS, schedule.events), *((row.name, schedule.after(row.rhythm)) for row in types), *usage]
 
 

@@ -147,6 +147,15 @@ def test_a_run_that_was_begun_by_hand_goes_on_as_what_it_is() -> None:
     assert (turn.job, turn.going_on) == (Job.BACKFILL, True)
 
 
+@pytest.mark.parametrize(("status", "goes_on"), [(Status.RUNNING, True), (Status.COMPLETE, False)])
+def test_usage_that_somebody_has_asked_for_goes_on_where_no_sweep_is_due_by_itself(
+    status: Status, *, goes_on: bool
+) -> None:
+    assert SCHEDULE.usage is None
+    turn = turn_after(ran(USAGE.name, 9 * DAY, status=status, job=Job.USAGE))
+    assert (turn is not None and (turn.name, turn.job) == (USAGE.name, Job.USAGE)) is goes_on
+
+
 @pytest.mark.parametrize(
     ("last", "job"),
     [
