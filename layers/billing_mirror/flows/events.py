@@ -193,9 +193,10 @@ async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _T
         return None
     if not isinstance(impact, dict) or impact.get("context"):
         return None
-    told = await _told(
-        {**entry, "type": impact.get("event_type"), "related_object": impact.get("related_object")}, round_
-    )
-    if told is not None and isinstance(told[1], Subject) and told[1].row in watch.rows:
-        await _compare(told[1].type, watch)
+    name = bodies.text_at(impact, "event_type") or ""
+    told = await _told({**entry, "type": name, "related_object": impact.get("related_object")}, round_)
+    # Also where it does not say which object it was about.
+    row = told[1].row if told else catalog.TYPES.get(catalog.RESOURCES.get(name.rpartition(".")[0], ""))
+    if row in watch.rows:
+        await _compare(row.name, watch)
     return told

@@ -159,6 +159,18 @@ class TestAnEventThatWasNeverGenerated:
         assert compared.status is Status.RUNNING
         assert await last_run("customer", house.watch) is None
 
+    @pytest.mark.parametrize(
+        ("event_type", "name"), [(f"{NAME}.servicing_paused", NAME), ("v1.customer.discount.created", "customer")]
+    )
+    async def test_that_was_about_nobody_knows_which_object_has_its_type_compared(
+        self, house: House, event_type: str, name: str
+    ) -> None:
+        house.stripe.events = [self.failure(house, event_type=event_type, related_object=None)]
+        assert (await recovered(house)).complete
+        compared = await last_run(name, house.watch)
+        assert compared is not None
+        assert compared.status is Status.RUNNING
+
     async def test_is_seen_to_once(self, house: House) -> None:
         house.stripe.events = [self.failure(house)]
         await recovered(house)
