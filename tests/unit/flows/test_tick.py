@@ -1,23 +1,21 @@
 """What a tick does with its time, on a clock that only jumps."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
-from billing_mirror.core.catalog import RECONCILED, TYPES, ApiLine
+from billing_mirror.core.catalog import RECONCILED, TYPES
 from billing_mirror.core.errors import NotPermitted, Retryable
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run import run as read_run
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule
-from billing_mirror.flows.ports import Answer
 from billing_mirror.flows.recorded import Work, last_run, recorded
 from billing_mirror.flows.round import Round
 from billing_mirror.flows.tick import Report, asked, tick
 from billing_mirror.flows.watch import LEASED_FOR
 from tests.doubles.clock import ManualClock
-from tests.doubles.stripe import MemoryStripe
 from tests.simulation.loop import SimulatedLoop
 
 from .conftest import House
@@ -36,22 +34,6 @@ class JumpingClock(ManualClock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-class Slow(MemoryStripe):
-    """Takes some time for each answer, and shows nothing."""
-
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiLine,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> Answer:
-        await asyncio.sleep(25)
-        return await super().get(path, api=api, context=context, include=include, event=event)
 
 
 def on_its_own_time(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -276,8 +258,14 @@ class TestWhatIsAskedFor:
         assert (worked.run.counts.compared, worked.counts.compared) == (10, 6)
 
     def test_keeps_its_lease_however_many_short_runs_it_takes(self) -> None:
-        house = House(JumpingClock(), stripe=Slow())
+        house = House(JumpingClock())
+        house.stripe.lists = {row.listings[0].url: [] for row in RECONCILED if row.listings}
         many = tuple((row.name, Job.OBJECTS) for row in RECONCILED)
+
+        async def dawdle(_: str) -> None:
+            await asyncio.sleep(50)
+
+        house.stripe.before_answer = dawdle
 
         async def both() -> list[bool]:
             begun = asyncio.create_task(asked(many, house.watch, deadline=house.clock.now() + 4 * LEASED_FOR))
