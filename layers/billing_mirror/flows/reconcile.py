@@ -14,7 +14,6 @@ from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ObjectType, Via
 from billing_mirror.core.drift import Difference, compare
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.fingerprints import Fingerprints
 from billing_mirror.core.known import UNCLAIMED, Head
 from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Job, Resolution, Run
@@ -70,8 +69,8 @@ async def _walk_lists(row: ObjectType, round_: Round) -> None:
         if page.next is not None:
             await round_.save(page.next, shown)
             shown.clear()
-        if page.restarted:
-            round_.kept = await round_.shown()
+        if page.restarted and round_.run.job is Job.BACKFILL:
+            await round_.begin_again()
         await round_.prolong()
 
 
@@ -124,15 +123,14 @@ async def _note_nameless(entries: Sequence[JsonObject], round_: Round) -> None:
 
 def _inserted_before(heads: Mapping[str, Head], round_: Round) -> set[str]:
     """The ids of those that were inserted by a tick that was stopped before it could keep their page."""
-    if round_.run.job is not Job.BACKFILL or not (round_.half_done or round_.kept):
+    if round_.run.job is not Job.BACKFILL:
         return set()
-    kept = round_.kept or Fingerprints()
     return {
         identifier
         for identifier, head in heads.items()
         if head.token == UNCLAIMED
         and round_.run.started_at <= head.fetched_at < round_.began_at
-        and identifier not in kept
+        and round_.may_be_uncounted(identifier)
     }
 
 

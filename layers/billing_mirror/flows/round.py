@@ -46,7 +46,7 @@ class Round:
     """``place`` is where the run goes on; ``looked_at`` are the keys of the objects that were fetched this time.
 
     ``half_done`` says that a tick may have been stopped amid the page that comes next, and ``began_at`` when this one
-    took up the run (seconds since 1970). ``kept`` are the ids on the pages that were kept before a list began again.
+    took up the run (seconds since 1970).
     """
 
     def __init__(self, run: Run, watch: Watch) -> None:
@@ -60,7 +60,7 @@ class Round:
         self.world = replace(watch.world, stripe=self._stripe)
         self._page = 0
         self.half_done = False
-        self.kept: Fingerprints | None = None
+        self._shown_before: Fingerprints | None = None
         self._saved = replace(run.counts)
         self.began_at = self._leased_at = self.world.clock.now()
         self._before = replace(run.counts)
@@ -125,6 +125,14 @@ class Round:
             if isinstance(several, bytes):
                 found.add(several)
         return found
+
+    async def begin_again(self) -> None:
+        """Remembers what the pages that are kept have shown, for their list is read from its beginning again."""
+        self._shown_before = await self.shown()
+
+    def may_be_uncounted(self, identifier: str) -> bool:
+        """Whether what a stopped tick did to an object may not be counted: no page that shows it was kept."""
+        return self.half_done if self._shown_before is None else identifier not in self._shown_before
 
     async def note(self, drift: Drift) -> None:
         """Keeps the evidence of a suspicion, instead of what was noted of it before."""
