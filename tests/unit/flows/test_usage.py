@@ -1,6 +1,5 @@
 """The usage sweep: hourly sums of what customers have used of the meters that they are billed by."""
 
-import asyncio
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -8,100 +7,16 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.body import JsonObject
-from billing_mirror.core.catalog import USAGE
-from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
-from billing_mirror.core.items import Item
-from billing_mirror.core.run import Job, Resolution, Run, Status
-from billing_mirror.core.subject import Scope
 from billing_mirror.flows.billed import STILL_CHANGING, Pair
-from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.usage import sweep_usage
 from tests.doubles.samples import cadence, event, rate, rate_card, subscription, subscription_event, version
 
 from .conftest import House
-
-HOUR = 3600
-DAY = 24 * HOUR
-NOW = 1_700_000_000
-THIS_HOUR = NOW // HOUR * HOUR
-OLDEST = STILL_CHANGING // HOUR
-SCOPE = Scope(livemode=False)
-
-
-def v1_subscription(customer: str, *meters: str, status: str = "active") -> JsonObject:
-    return {
-        "id": f"sub_{customer}",
-        "object": "subscription",
-        "customer": customer,
-        "status": status,
-        "created": NOW - 10 * 24 * HOUR,
-        "livemode": False,
-        "items": {
-            "object": "list",
-            "data": [{"id": f"si_{meter}", "price": {"recurring": {"meter": meter}}} for meter in meters],
-            "has_more": False,
-        },
-    }
-
-
-async def subscribe(house: House, body: JsonObject) -> None:
-    url = f"/v1/subscriptions/{body['id']}"
-    house.stripe.objects[url] = body
-    await house.deliver(event("v1.customer.subscription.updated", body, url=url))
-
-
-def hour(before: int, value: int = 1) -> JsonObject:
-    """The sum of an hour, so many hours before this one."""
-    start = THIS_HOUR - before * HOUR
-    return {
-        "id": f"mtrusg_{value}",
-        "object": "billing.meter_event_summary",
-        "start_time": start,
-        "end_time": start + HOUR,
-        "aggregated_value": value,
-        "livemode": False,
-        "meter": "mtr_1",
-    }
-
-
-def summaries(meter: str, customer: str, this_hour: int = THIS_HOUR) -> str:
-    """Where the sums are listed."""
-    return (
-        f"/v1/billing/meters/{meter}/event_summaries?customer={customer}&start_time={this_hour - STILL_CHANGING}"
-        f"&end_time={this_hour}&value_grouping_window=hour"
-    )
-
-
-def used(house: House, meter: str, customer: str, *hours: JsonObject) -> None:
-    this_hour = int(house.clock.now()) // HOUR * HOUR
-    house.stripe.lists[summaries(meter, customer, this_hour)] = [*hours]
-
-
-async def swept(house: House, *, seconds: float = 100.0) -> Run:
-    house.clock.advance(1)
-    last = await last_run(USAGE.name, house.watch)
-    going_on = last is not None and not last.finished_at
-    run = last if last is not None and going_on else await begun(USAGE.name, Job.USAGE, last, house.watch)
-    return await sweep_usage(run, house.watch, until=house.clock.now() + seconds)
-
-
-def at(meter: str, customer: str, before: int) -> str:
-    return f"{meter}/{customer}/{times.iso(THIS_HOUR - before * HOUR)}"
-
-
-def hours(house: House) -> dict[str, Item]:
-    """Without the note of the last look at a customer and a meter, which lies beside them."""
-    held = [item for item in house.mirror.objects.values() if item["type"] == USAGE.name and "data" in item]
-    return {str(item["id"]): item for item in held}
+from .usages import DAY, HOUR, OLDEST, SCOPE, THIS_HOUR, at, hour, hours, stock, subscribe, swept, used, v1_subscription
 
 
 @pytest.fixture
 async def stocked(house: House) -> House:
-    """One customer who is billed by one meter, and has used it twice."""
-    await subscribe(house, v1_subscription("cus_1", "mtr_1"))
-    used(house, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
-    house.stripe.asked.clear()
-    return house
+    return await stock(house)
 
 
 async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked: House) -> None:
@@ -351,94 +266,3 @@ async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_car
     await house.deliver(event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home))
     used(house, "mtr_1", "cus_1", hour(1))
     assert (await swept(house)).counts.written == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "unresolved"), [(Gone("no such meter"), []), (Refused("Stripe answered 400"), ["mtr_1/cus_1"])]
-)
-async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(
-    house: House, error: Exception, unresolved: list[str]
-) -> None:
-    await subscribe(house, v1_subscription("cus_1", "mtr_1", "mtr_2"))
-    for meter in ("mtr_1", "mtr_2"):
-        used(house, meter, "cus_1", hour(1))
-    await swept(house)
-
-    async def refuse(path: str) -> None:
-        if "mtr_1" in path:
-            raise error
-
-    house.stripe.before_answer = refuse
-    used(house, "mtr_2", "cus_1", hour(1), hour(2))
-    run = await swept(house)
-    assert (run.complete, run.counts.written) == (True, 1)
-    assert [drift.id for drift in await house.drifts(run)] == unresolved
-    assert "deleted" not in house.item(at("mtr_1", "cus_1", 1))
-
-
-async def failing(house: House, error: Exception) -> Run:
-    async def fail(_: str) -> None:
-        raise error
-
-    house.stripe.before_answer = fail
-    run = await swept(house)
-    assert hours(house) == {}
-    return run
-
-
-async def test_a_key_that_may_not_read_usage_ends_the_sweep(stocked: House) -> None:
-    run = await failing(stocked, NotPermitted("Stripe answered 403"))
-    assert (run.status, run.reason) == (Status.UNAUTHORIZED, "Stripe answered 403")
-
-
-async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_others(stocked: House) -> None:
-    run = await failing(stocked, Retryable("Stripe answered 503"))
-    assert run.complete
-    assert [(one.reason, one.resolution) for one in await stocked.drifts(run)] == [
-        ("Stripe answered 503", Resolution.UNRESOLVED)
-    ]
-
-
-async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(stocked: House) -> None:
-    stocked.stripe.page_size = 1
-    await subscribe(stocked, v1_subscription("cus_2", "mtr_1"))
-    used(stocked, "mtr_1", "cus_1", *({**hour(1), "id": f"mtrusg_{number}"} for number in range(500)))
-    used(stocked, "mtr_1", "cus_2", hour(1), hour(2))
-    run = await swept(stocked)
-    assert run.complete
-    assert hours(stocked).keys() == {at("mtr_1", "cus_2", 1), at("mtr_1", "cus_2", 2)}
-    [drift] = await stocked.drifts(run)
-    assert (drift.resolution, drift.reason) == (Resolution.UNRESOLVED, "the list does not come to an end")
-
-
-async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(house: House) -> None:
-    for number in (1, 2, 3):
-        await subscribe(house, v1_subscription(f"cus_{number}", "mtr_1"))
-        used(house, "mtr_1", f"cus_{number}", hour(1))
-
-    async def dawdle(path: str) -> None:
-        if "cus_2" in path:
-            await asyncio.sleep(60)
-
-    house.stripe.before_answer = dawdle
-    run = await swept(house, seconds=0.05)
-    assert (run.status, run.reason, run.failures) == (Status.RUNNING, "it goes on at the next tick", 0)
-    assert run.counts.written == 1
-    house.stripe.before_answer = None
-    house.stripe.asked.clear()
-    house.clock.advance(10)
-    run = await swept(house)
-    assert (run.complete, run.counts.written) == (True, 3)
-    assert [asked.query["customer"] for asked in house.stripe.asked] == ["cus_2", "cus_3"]
-
-
-async def test_every_sweep_leaves_a_record(stocked: House) -> None:
-    run = await swept(stocked)
-    assert await last_run(USAGE.name, stocked.watch) == run
-    assert (run.status, run.counts.pages, run.counts.compared) == (Status.COMPLETE, 1, 2)
-
-
-async def test_an_unforeseen_error_ends_the_sweep_and_not_the_function(stocked: House) -> None:
-    stocked.stripe.failures = [ValueError("a customer's secret")]
-    run = await swept(stocked)
-    assert (run.complete, run.reason) == (False, "unforeseen ValueError")
