@@ -15,14 +15,14 @@ from benchmarks.seed import SCOPE, attributes, keep_cadences
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.journal import DynamoJournal
+from billing_mirror.adapters.state_store import DynamoJournal
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import HOUR, Schedule
-from billing_mirror.flows.fill import WRITES_AT_ONCE
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun
-from billing_mirror.flows.watch import Watch
+from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.runs.lifecycle import begun
+from billing_mirror.reconcile.verify import reconcile
+from billing_mirror.refresh.apply import World
 from billing_mirror.wiring import runner
 from tests.contract.tables import create_table
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import overload
 
 from billing_mirror.core import catalog
-from billing_mirror.core.body import JsonObject, canonical
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.json_body import JsonObject, canonical
 from tests.doubles.samples import sample
 
 ROW: ObjectType = catalog.TYPES["v2.billing.rate_card_subscription"]

@@ -11,17 +11,17 @@ from benchmarks.crowd_server import counts
 from benchmarks.ports import FileJournal, NoQueue, stripe_api
 from benchmarks.seed import SCOPE, stored
 from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import Difference, digest
-from billing_mirror.core.known import UNCLAIMED
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.mirror_state import UNCLAIMED
+from billing_mirror.core.object_ref import Subject
 from billing_mirror.core.run import Drift, Job, Resolution, Run, drift
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.core.subject import Subject
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun
-from billing_mirror.flows.watch import Watch
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.runs.lifecycle import begun
+from billing_mirror.reconcile.verify import reconcile
+from billing_mirror.refresh.apply import World
 from billing_mirror.wiring import runner
 from tests.doubles.mirror import MemoryMirror
 

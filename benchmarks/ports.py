@@ -8,13 +8,13 @@ from pathlib import Path
 
 from benchmarks.crowd import digest_of, id_of, number_of
 from benchmarks.crowd_server import KEY
+from billing_mirror.adapters.metric_counts import Tally
 from billing_mirror.adapters.stripe_api import StripeApi
-from billing_mirror.adapters.tally import Tally
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.items import Item
-from billing_mirror.core.known import Claim, Head
-from billing_mirror.core.subject import Scope, Subject
-from billing_mirror.flows.ports import Listed
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.mirror_state import Claim, Head
+from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.ports import Listed
 
 VERSION = "2026-10-28.preview"
 UNHURRIED = 1e9
@@ -37,7 +37,7 @@ def stripe_api(api_base: str) -> StripeApi:
 
 
 class NoQueue:
-    """Implements ``flows.ports.Queue``: nothing is sent to it when all is well."""
+    """Implements ``ports.Queue``: nothing is sent to it when all is well."""
 
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         raise AssertionError(f"nothing should be queued, but {body} is in {group} in {delay} s")
@@ -50,7 +50,7 @@ class NoQueue:
 
 
 class AgreeingMirror:
-    """Implements ``flows.ports.Mirror`` as one that holds the whole crowd just as Stripe shows it, and stores nothing.
+    """Implements ``ports.Mirror`` as one that holds the whole crowd just as Stripe shows it, and stores nothing.
 
     ``seconds`` is the processor time that answering has taken.
     """
@@ -100,7 +100,7 @@ def _head(number: int) -> Head:
 
 
 class FileJournal:
-    """Implements ``flows.ports.Journal`` in a file, so that what is kept is not in memory."""
+    """Implements ``ports.Journal`` in a file, so that what is kept is not in memory."""
 
     def __init__(self, file: Path) -> None:
         self._file = sqlite3.connect(file, isolation_level=None)

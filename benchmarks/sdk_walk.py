@@ -17,7 +17,7 @@ from benchmarks.crowd_server import KEY, LIST
 from benchmarks.ports import VERSION, AgreeingMirror
 from billing_mirror.core.drift import compare
 from billing_mirror.core.fingerprints import packed
-from billing_mirror.core.subject import Scope, named
+from billing_mirror.core.object_ref import Scope, named
 from billing_mirror.wiring import runner
 
 BATCH = 100

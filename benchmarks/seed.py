@@ -9,12 +9,12 @@ from benchmarks.ports import VERSION
 from billing_mirror.adapters.attributes import Attributes, to_attributes
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.core import items
-from billing_mirror.core.body import JsonObject, text_at
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import digest
 from billing_mirror.core.items import OBJECT, Item, Observation
-from billing_mirror.core.known import UNCLAIMED
-from billing_mirror.core.subject import Scope, Subject
+from billing_mirror.core.json_body import JsonObject, text_at
+from billing_mirror.core.mirror_state import UNCLAIMED
+from billing_mirror.core.object_ref import Scope, Subject
 
 SCOPE = Scope(livemode=False)
 LONG_AGO = 1_700_000_000.0

@@ -24,7 +24,7 @@ from benchmarks.crowd_server import KEY, serving
 from benchmarks.result import Result, table
 from benchmarks.seed import attributes, keep_cadences
 from billing_mirror.adapters.attributes import Attributes
-from billing_mirror.flows.fill import WRITES_AT_ONCE
+from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
 from sandbox.deploy import Endpoints, Stripe, session
 from sandbox.observer import Observer
 from sandbox.stack import running_sandbox

@@ -11,10 +11,10 @@ from benchmarks.ports import AgreeingMirror, FileJournal, NoQueue, stripe_api
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.run import Job, Run
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun
-from billing_mirror.flows.watch import Watch
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.runs.lifecycle import begun
+from billing_mirror.reconcile.verify import reconcile
+from billing_mirror.refresh.apply import World
 from billing_mirror.wiring import runner
 
 FOREVER = 86_400.0

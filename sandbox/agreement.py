@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.attributes import body_in, from_attributes
-from billing_mirror.core import catalog, subject
-from billing_mirror.core.body import JsonObject, differing
+from billing_mirror.core import catalog
+from billing_mirror.core import object_ref as subject
 from billing_mirror.core.items import OBJECT, Item
+from billing_mirror.core.json_body import JsonObject, differing
 from sandbox.stripe_stand_in.client import StandIn
 
 KEPT = frozenset({catalog.USAGE.name, *(row.name for row in catalog.EVENTS.values())})

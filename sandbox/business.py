@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.json_body import JsonObject
 from sandbox.stripe_stand_in.client import StandIn
 
 METERED_ITEM = "v2.billing.metered_item"

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.core.metrics import Metric
-from billing_mirror.flows.accept import LARGEST_BODY, Accepted, accept
+from billing_mirror.ingest.accept import LARGEST_BODY, Accepted, accept
 from billing_mirror.settings import IngestSettings
 from billing_mirror.wiring import door, runner
 

@@ -9,11 +9,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.tally import Tally
+from billing_mirror.adapters.metric_counts import Tally
+from billing_mirror.core.messages import Notification
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.notification import Notification
-from billing_mirror.flows.batch import Ended, Received
-from billing_mirror.flows.refresh import refresh
+from billing_mirror.process.batch import refresh
+from billing_mirror.process.messages import Ended, Received
 from billing_mirror.settings import ProcessSettings
 from billing_mirror.wiring import desk, runner
 

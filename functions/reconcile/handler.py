@@ -10,17 +10,17 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.tally import Tally
+from billing_mirror.adapters.metric_counts import Tally
 from billing_mirror.core import times
 from billing_mirror.core.errors import BadSetting
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Counts, Run, Status
+from billing_mirror.core.run_request import Wish, read_wish
 from billing_mirror.core.schedule import EVENTS
-from billing_mirror.core.wish import Wish, read_wish
-from billing_mirror.flows.dry import dry, found_dry
-from billing_mirror.flows.recorded import OUT_OF_TIME
-from billing_mirror.flows.tick import Report, Worked, asked, tick
-from billing_mirror.flows.watch import Watch
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.dry_run import dry, found_dry
+from billing_mirror.reconcile.runs.lifecycle import OUT_OF_TIME
+from billing_mirror.reconcile.tick import Report, Worked, asked, tick
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import runner, watch
 

@@ -30,14 +30,14 @@ import boto3
 
 from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
 from .adapters.indexes import query
-from .core import body as bodies
 from .core import catalog
+from .core import json_body as bodies
+from .core import object_ref as keys
 from .core import run as records
-from .core import subject as keys
-from .core.body import JsonObject
 from .core.catalog import Nature
 from .core.drift import Difference
 from .core.items import OBJECT, Item
+from .core.json_body import JsonObject
 from .core.run import Counts, Job, Resolution, Status
 
 if TYPE_CHECKING:

@@ -9,19 +9,19 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from .adapters.aws import QUICK, THREADS
 from .adapters.clock import SystemClock
 from .adapters.dynamodb import DynamoMirror
-from .adapters.journal import DynamoJournal
+from .adapters.metric_counts import Tally
 from .adapters.secrets import StoredSigningSecrets, StoredText
 from .adapters.signature import verify
 from .adapters.sqs import SqsQueue
+from .adapters.state_store import DynamoJournal
 from .adapters.stripe_api import StripeApi
-from .adapters.tally import Tally
-from .core.pace import Pace
+from .core.rate_limiter import Pace
 from .core.schedule import HOUR, MINUTE, Schedule
-from .flows.accept import Door
-from .flows.batch import Desk
-from .flows.one_subject import World
-from .flows.paced import PacedStripe
-from .flows.watch import Watch
+from .ingest.accept import Door
+from .process.messages import Desk
+from .reconcile.dependencies import Watch
+from .refresh.apply import World
+from .refresh.rate_limited import PacedStripe
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.items import OBJECT
-from billing_mirror.core.notification import Notification, read_message
-from billing_mirror.core.subject import Subject, notified
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.messages import Notification, read_message
+from billing_mirror.core.object_ref import Subject, notified
 from sandbox.deploy import session
 from sandbox.observer import Observer
 from sandbox.stripe_stand_in.object_types import Body

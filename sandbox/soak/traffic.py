@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Mapping
 from itertools import count
 
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.json_body import JsonObject
 from sandbox.business import CADENCE, METERED_ITEM, PRICING_PLAN, RATE, RATE_CARD, SERVICE_ACTION, SUBSCRIPTION
 from sandbox.stripe_stand_in.client import StandIn
 

@@ -8,12 +8,12 @@ from benchmarks.crowd import ROW, Crowd, body_of, cadence, digest_of, id_of, num
 from benchmarks.crowd_server import serving
 from benchmarks.ports import VERSION, AgreeingMirror, FileJournal, stripe_api
 from billing_mirror.core import paging
-from billing_mirror.core.body import text_at
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.drift import compare, digest
 from billing_mirror.core.errors import Gone
-from billing_mirror.core.subject import Scope, Subject
-from billing_mirror.flows.ports import Journal
+from billing_mirror.core.json_body import text_at
+from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.ports import Journal
 
 SCOPE = Scope(livemode=False)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from billing_mirror.adapters.clock import SystemClock
+from billing_mirror.adapters.metric_counts import Tally
 from billing_mirror.adapters.stripe_api import StripeApi
-from billing_mirror.adapters.tally import Tally
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES, ApiLine
-from billing_mirror.core.subject import fill
-from billing_mirror.flows.ports import Answer, Stripe
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import fill
+from billing_mirror.ports import Answer, Stripe
 from sandbox.stripe_stand_in.client import StandIn
 from tests.doubles.stripe import MemoryStripe
 from tests.simulation.container import IO

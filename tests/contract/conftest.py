@@ -17,10 +17,10 @@ from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.journal import DynamoJournal
+from billing_mirror.adapters.metric_counts import Tally
 from billing_mirror.adapters.sqs import SqsQueue
-from billing_mirror.adapters.tally import Tally
-from billing_mirror.flows.ports import Journal, Mirror, Queue
+from billing_mirror.adapters.state_store import DynamoJournal
+from billing_mirror.ports import Journal, Mirror, Queue
 from sandbox.ministack import MiniStack
 from sandbox.stripe_stand_in import server
 from sandbox.stripe_stand_in.backend import Backend

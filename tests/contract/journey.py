@@ -9,22 +9,22 @@ from typing import Any
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.journal import DynamoJournal
+from billing_mirror.adapters.metric_counts import Tally
 from billing_mirror.adapters.signature import verify
+from billing_mirror.adapters.state_store import DynamoJournal
 from billing_mirror.adapters.stripe_api import StripeApi
-from billing_mirror.adapters.tally import Tally
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.notification import Suspicion, write_message
+from billing_mirror.core.messages import Suspicion, write_message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Run
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.flows.accept import Accepted, Door, accept
-from billing_mirror.flows.batch import Desk, Ended
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.ports import Journal, Mirror, Stripe
-from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.watch import Watch
+from billing_mirror.ingest.accept import Accepted, Door, accept
+from billing_mirror.ports import Journal, Mirror, Stripe
+from billing_mirror.process.batch import refresh
+from billing_mirror.process.messages import Desk, Ended
 from billing_mirror.reader import Reader
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.refresh.apply import World
 from sandbox.stripe_stand_in.backend import Backend
 from sandbox.stripe_stand_in.client import StandIn
 from sandbox.stripe_stand_in.encoding import dumps
@@ -51,7 +51,7 @@ class FixedText:
 
 
 class Secrets:
-    """Implements ``flows.ports.SigningSecrets``."""
+    """Implements ``ports.SigningSecrets``."""
 
     async def current(self) -> Sequence[str]:
         return [SECRET]

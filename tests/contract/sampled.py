@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from billing_mirror.core import body as bodies
 from billing_mirror.core import catalog
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import ObjectType, Via
-from billing_mirror.core.subject import Scope, Subject, fill, named
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, Subject, fill, named
 from sandbox.stripe_stand_in.backend import Backend
 from sandbox.stripe_stand_in.encoding import exact
 from sandbox.stripe_stand_in.events import Event

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing_mirror.core import catalog
-from billing_mirror.core.body import canonical
+from billing_mirror.core.json_body import canonical
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from sandbox.stripe_stand_in.encoding import dumps

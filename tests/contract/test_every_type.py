@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from billing_mirror.core import body as bodies
 from billing_mirror.core import catalog
-from billing_mirror.core.body import Json, canonical
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.json_body import Json, canonical
 from billing_mirror.core.run import Resolution
 from billing_mirror.reader import MirroredObject, Reader
 from sandbox.stripe_stand_in.encoding import dumps

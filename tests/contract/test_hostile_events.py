@@ -14,7 +14,7 @@ import pytest
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.flows.ports import Answer
+from billing_mirror.ports import Answer
 from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
@@ -24,7 +24,7 @@ from .journey import Office
 
 
 class Untouchable:
-    """Implements ``flows.ports.Stripe``: whoever asks it has failed."""
+    """Implements ``ports.Stripe``: whoever asks it has failed."""
 
     livemode = False
 

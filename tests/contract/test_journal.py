@@ -7,15 +7,15 @@ import boto3
 import pytest
 
 from billing_mirror.adapters.aws import QUICK
-from billing_mirror.adapters.journal import DynamoJournal
+from billing_mirror.adapters.state_store import DynamoJournal
+from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.fingerprints import packed
 from billing_mirror.core.items import Item
-from billing_mirror.core.place import Place
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.core.subject import Scope
-from billing_mirror.flows.ports import Journal, Mirror
+from billing_mirror.ports import Journal, Mirror
 from tests.doubles.journal import MemoryJournal
 from tests.simulation.journal import UnreliableJournal
 

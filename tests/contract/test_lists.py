@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
-from billing_mirror.core.body import JsonObject, at
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Gone, Refused, Retryable
+from billing_mirror.core.json_body import JsonObject, at
 from billing_mirror.core.paging import first_page
-from billing_mirror.flows.observe import walk
+from billing_mirror.refresh.fetch import walk
 from tests.doubles.samples import rate, rate_card, sample, subscription, version
 
 from .accounts import SUBSCRIPTIONS, Eventful

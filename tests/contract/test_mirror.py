@@ -6,11 +6,11 @@ import random
 import pytest
 
 from billing_mirror.core import items
-from billing_mirror.core.body import JsonObject, digest
 from billing_mirror.core.items import Item, Observation
-from billing_mirror.core.known import Claim
-from billing_mirror.core.subject import Scope, Subject, named
-from billing_mirror.flows.ports import Listed, Mirror
+from billing_mirror.core.json_body import JsonObject, digest
+from billing_mirror.core.mirror_state import Claim
+from billing_mirror.core.object_ref import Scope, Subject, named
+from billing_mirror.ports import Listed, Mirror
 from tests.doubles.samples import subscription
 
 TEST = Scope(livemode=False)

@@ -8,14 +8,14 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.journal import DynamoJournal
+from billing_mirror.adapters.state_store import DynamoJournal
 from billing_mirror.core import items, run, times
-from billing_mirror.core.body import JsonObject, digest, read
 from billing_mirror.core.catalog import TYPES, Nature
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation
+from billing_mirror.core.json_body import JsonObject, digest, read
+from billing_mirror.core.object_ref import Scope, Subject, named
 from billing_mirror.core.run import Counts, Job, Resolution, Status
-from billing_mirror.core.subject import Scope, Subject, named
 from billing_mirror.reader import Drift, Reader, Run
 from tests.doubles.samples import rate, subscription, version
 

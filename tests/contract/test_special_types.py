@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from billing_mirror.core import catalog
-from billing_mirror.core.body import JsonObject, canonical
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.json_body import JsonObject, canonical
 
 from . import sampled
 from .journey import Journey

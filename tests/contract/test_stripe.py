@@ -10,7 +10,7 @@ from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import BadSetting, Gone, NotPermitted, Refused, Retryable, Unauthorized
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.paging import PAGE_SIZE, first_page
-from billing_mirror.flows.observe import walk
+from billing_mirror.refresh.fetch import walk
 from tests.hostile.canaries import gossip
 
 from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter

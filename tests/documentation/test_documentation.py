@@ -13,7 +13,7 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import BadSetting
 from billing_mirror.core.run import Job, Run
-from billing_mirror.core.wish import read_wish
+from billing_mirror.core.run_request import read_wish
 from billing_mirror.reader import Difference, Drift, Reader, Resolution
 from docs import types_table
 from tests.template_file import ROOT

@@ -2,7 +2,7 @@
 
 
 class ManualClock:
-    """Implements ``flows.ports.Clock``."""
+    """Implements ``ports.Clock``."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now = now

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from billing_mirror.core import times
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.items import Item
-from billing_mirror.core.subject import Scope
+from billing_mirror.core.object_ref import Scope
 
 
 @dataclass
 class MemoryJournal:
-    """Implements ``flows.ports.Journal``."""
+    """Implements ``ports.Journal``."""
 
     books: dict[str, dict[str, Item]] = field(default_factory=dict)
     """Entries by place, by scope and book (``test#run:type``)."""

@@ -3,16 +3,16 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
-from billing_mirror.core.known import Claim, Head
-from billing_mirror.core.subject import Scope, Subject
-from billing_mirror.flows.ports import Listed
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.mirror_state import Claim, Head
+from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.ports import Listed
 
 
 class MemoryMirror:
-    """Implements ``flows.ports.Mirror``."""
+    """Implements ``ports.Mirror``."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Item] = {}

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from billing_mirror.core.errors import Retryable
-from billing_mirror.flows.batch import Received
-from billing_mirror.flows.ports import Clock
+from billing_mirror.ports import Clock
+from billing_mirror.process.messages import Received
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Waiting:
 
 @dataclass
 class MemoryQueue:
-    """Implements ``flows.ports.Queue``, and what SQS does on the other side of it."""
+    """Implements ``ports.Queue``, and what SQS does on the other side of it."""
 
     clock: Clock
     visibility: float = 400.0

@@ -2,9 +2,9 @@
 
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.run import Drift, Job, Run, drift
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.watch import Watch
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.verify import reconcile
 
 
 async def passed(row: ObjectType, watch: Watch, *, job: Job = Job.OBJECTS, seconds: float = 600.0) -> Run:

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core import json_body as bodies
+from billing_mirror.core.json_body import Json, JsonObject
 
 CREATED = "2026-11-01T08:00:00.000Z"
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Gone
-from billing_mirror.flows.ports import Answer
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.ports import Answer
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Asked:
 
 @dataclass
 class MemoryStripe:
-    """Implements ``flows.ports.Stripe``.
+    """Implements ``ports.Stripe``.
 
     ``objects`` are bodies by path; ``lists`` are bodies by path with its filters, without what says which page:
     v1 goes on ``starting_after`` an object, v2 where a page says. A page holds ``page_size`` objects at the most.

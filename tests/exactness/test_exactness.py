@@ -21,11 +21,11 @@ import pytest
 from billing_mirror.adapters.attributes import body_in, from_attributes, to_attributes
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import body as bodies
 from billing_mirror.core import items
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Item, Observation
-from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, Subject, named
 from billing_mirror.reader import Reader
 from tests.contract.tables import create_table
 

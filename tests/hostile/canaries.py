@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from billing_mirror.core.body import Json
+from billing_mirror.core.json_body import Json
 from tests.functions.conftest import Context, Load
 
 from .gate import CANARY, Event

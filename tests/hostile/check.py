@@ -3,8 +3,8 @@
 import json
 
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.notification import Notification, read_message
-from billing_mirror.core.subject import notified
+from billing_mirror.core.messages import Notification, read_message
+from billing_mirror.core.object_ref import notified
 
 from .gate import CANARY, Ended, Event, Gate
 from .oracle import Verdict, judge

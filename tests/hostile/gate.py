@@ -17,7 +17,7 @@ from unittest import mock
 
 from billing_mirror import wiring
 from billing_mirror.adapters.signature import verify
-from billing_mirror.flows.accept import Door
+from billing_mirror.ingest.accept import Door
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.template_file import ROOT
@@ -36,7 +36,7 @@ _numbers = itertools.count()
 
 @dataclass
 class Secrets:
-    """Implements ``flows.ports.SigningSecrets``: what is known, and what is found by looking again."""
+    """Implements ``ports.SigningSecrets``: what is known, and what is found by looking again."""
 
     known: tuple[str, ...] = (SECRET, OLD_SECRET)
     stored: tuple[str, ...] = (SECRET, OLD_SECRET)

@@ -11,10 +11,11 @@ import pytest
 import stripe
 
 from billing_mirror.adapters.signature import verify
-from billing_mirror.core import notification, signature
+from billing_mirror.core import messages as notification
+from billing_mirror.core import signature
 from billing_mirror.core.errors import Unsigned
-from billing_mirror.flows import accept
-from billing_mirror.flows.ports import Verifier
+from billing_mirror.ingest import accept
+from billing_mirror.ports import Verifier
 
 from .check import require_right
 from .gate import Gate

@@ -5,7 +5,7 @@
 
 import os
 
-from billing_mirror.core.notification import read_message, read_notification
+from billing_mirror.core.messages import read_message, read_notification
 
 from .check import require, require_right
 from .gate import NOW, OLD_SECRET, SECRET, Gate

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_mirror.core.body import canonical
+from billing_mirror.core.json_body import canonical
 from tests.template_file import ROOT
 
 from .conftest import Bundle, Quarantined, Shop, dump, eventually, subscription_event

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import EVENTS, USAGE
 from billing_mirror.core.items import OBJECT
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.reader import Reader
 
 from .conftest import Bundle, Shop, eventually

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.json_body import JsonObject
 from sandbox.soak.freshness import Spread, Trouble, Write, lags, troubles
 from sandbox.soak.run import Plan, soak
 

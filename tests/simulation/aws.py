@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.items import Item
-from billing_mirror.core.known import UNCLAIMED, Claim, Head
-from billing_mirror.core.subject import Scope, Subject
-from billing_mirror.flows.batch import Received
-from billing_mirror.flows.ports import Clock, Listed
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.mirror_state import UNCLAIMED, Claim, Head
+from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.ports import Clock, Listed
+from billing_mirror.process.messages import Received
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue, Waiting
 
@@ -118,7 +118,7 @@ class UnreliableTable:
 
 
 class UnreliableMirror(UnreliableTable):
-    """Implements ``flows.ports.Mirror`` in front of the double that the contract suite has proven."""
+    """Implements ``ports.Mirror`` in front of the double that the contract suite has proven."""
 
     def __init__(self, mirror: MemoryMirror, dice: Dice, io: IO) -> None:
         super().__init__(dice, io)
@@ -162,7 +162,7 @@ class UnreliableMirror(UnreliableTable):
 
 @dataclass
 class UnreliableQueue:
-    """Implements ``flows.ports.Queue`` in front of the double, and what SQS does to a worker."""
+    """Implements ``ports.Queue`` in front of the double, and what SQS does to a worker."""
 
     queue: WakingQueue
     dice: Dice

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from billing_mirror.core import times
-from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core.json_body import Json, JsonObject
 
 from .faults import Dice, Followed
 from .stripe import StripeState, Thing

@@ -60,7 +60,7 @@ class IO(Protocol):
 
 
 class Container:
-    """Implements ``flows.ports.Clock``; ``io`` is where fate strikes.
+    """Implements ``ports.Clock``; ``io`` is where fate strikes.
 
     ``kill_at`` is the number of the step at which it is killed, whatever the dice say: for enumerating them.
     """

@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, key
 from billing_mirror.core.run import Drift, Job, Resolution, drift
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.core.subject import Scope, key
-from billing_mirror.flows.batch import Desk, Ended
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.tick import asked
-from billing_mirror.flows.watch import Watch
+from billing_mirror.process.batch import refresh
+from billing_mirror.process.messages import Desk, Ended
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.tick import asked
+from billing_mirror.refresh.apply import World
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from billing_mirror.core.items import Item
-from billing_mirror.core.subject import Scope
+from billing_mirror.core.object_ref import Scope
 from tests.doubles.journal import MemoryJournal
 
 from .aws import UnreliableTable
@@ -12,7 +12,7 @@ from .faults import Dice
 
 
 class UnreliableJournal(UnreliableTable):
-    """Implements ``flows.ports.Journal`` in front of the double that the contract suite has proven."""
+    """Implements ``ports.Journal`` in front of the double that the contract suite has proven."""
 
     def __init__(self, journal: MemoryJournal, dice: Dice, io: IO) -> None:
         super().__init__(dice, io)

@@ -1,6 +1,6 @@
 """Whether a container asked Stripe no faster than it may."""
 
-from billing_mirror.core.pace import Pace
+from billing_mirror.core.rate_limiter import Pace
 
 A_MOMENT = 1e-6
 """Seconds that adding up pauses may be off."""

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from billing_mirror.core.body import Json, JsonObject, text_at
 from billing_mirror.core.errors import Gone, Refused
+from billing_mirror.core.json_body import Json, JsonObject, text_at
 
 LARGEST_PAGE = 100
 _NO_FILTERS = ("limit", "page", "starting_after")

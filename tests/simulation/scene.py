@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, Schedule
-from billing_mirror.core.subject import Scope
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.paced import PacedStripe
-from billing_mirror.flows.ports import Stripe
-from billing_mirror.flows.watch import Watch
+from billing_mirror.ports import Stripe
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.refresh.apply import World
+from billing_mirror.refresh.rate_limited import PacedStripe
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 

@@ -8,7 +8,7 @@ import asyncio
 from billing_mirror.core.catalog import RECONCILED
 from billing_mirror.core.run import Job
 from billing_mirror.core.schedule import EVENTS
-from billing_mirror.flows.tick import asked
+from billing_mirror.reconcile.tick import asked
 
 from .business import Business
 from .container import Trace

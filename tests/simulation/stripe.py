@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
-from billing_mirror.flows.ports import Answer
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.ports import Answer
 
 from .addresses import address
 from .container import IO
@@ -103,7 +103,7 @@ class StripeState:
 
 
 class SimulatedStripe:
-    """Implements ``flows.ports.Stripe`` for one worker. An answer takes up to ``pause`` seconds each way."""
+    """Implements ``ports.Stripe`` for one worker. An answer takes up to ``pause`` seconds each way."""
 
     livemode = False
 

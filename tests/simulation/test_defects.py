@@ -29,6 +29,6 @@ def test_there_are_enough_defects_and_each_is_one_of_its_kind() -> None:
 
 
 def test_a_defect_that_the_code_has_outgrown_is_told() -> None:
-    outgrown = Defect("no longer there", (Edit("billing_mirror/flows/refresh.py", "what was there once", ""),))
+    outgrown = Defect("no longer there", (Edit("billing_mirror/process/batch.py", "what was there once", ""),))
     with pytest.raises(ValueError, match="does not have this just once"), planted(outgrown):
         pass

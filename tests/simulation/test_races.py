@@ -7,16 +7,16 @@ from typing import TypeVar
 
 import pytest
 
-from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES, ApiLine
+from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.object_ref import Subject
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.core.subject import Subject
-from billing_mirror.flows.batch import Desk, Ended
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.ports import Answer
-from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.watch import Watch
+from billing_mirror.ports import Answer
+from billing_mirror.process.batch import refresh
+from billing_mirror.process.messages import Desk, Ended
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.refresh.apply import World
 from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import INDEX_COLUMNS, Item
-from billing_mirror.core.subject import Scope, key
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, key
 
 from .scene import Scene
 from .stripe import Thing

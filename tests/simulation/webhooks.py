@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import stripe
 
 from billing_mirror.adapters.signature import verify
-from billing_mirror.core.body import JsonObject
-from billing_mirror.flows.accept import Door, accept
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.ingest.accept import Door, accept
 
 from .faults import Fault, Followed
 from .scene import Scene
@@ -22,7 +22,7 @@ MOST_TRIES = 60
 
 
 class Secrets:
-    """Implements ``flows.ports.SigningSecrets``: what is known may be older than what Stripe signs with."""
+    """Implements ``ports.SigningSecrets``: what is known may be older than what Stripe signs with."""
 
     def __init__(self) -> None:
         self.known: Sequence[str] = SECRETS[:1]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from billing_mirror.core.errors import Retryable
-from billing_mirror.core.notification import Notification, read_message
+from billing_mirror.core.messages import Notification, read_message
 from billing_mirror.core.run import Job
 from billing_mirror.core.schedule import EVENTS
-from billing_mirror.flows.batch import Desk, Ended, Received
-from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.tick import asked
+from billing_mirror.process.batch import refresh
+from billing_mirror.process.messages import Desk, Ended, Received
+from billing_mirror.reconcile.tick import asked
 
 from .aws import UnreliableQueue
 from .container import MARGIN, Container

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from billing_mirror.adapters.journal import LEASE
-from billing_mirror.core.subject import Scope
+from billing_mirror.adapters.state_store import LEASE
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
 from tests.template.templates import BUNDLE, FUNCTIONS, environment, listed, of_type, properties, statements
 

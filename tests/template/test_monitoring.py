@@ -7,7 +7,7 @@ import pytest
 from billing_mirror.core import backoff
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.schedule import DAY
-from billing_mirror.flows.events import KEPT
+from billing_mirror.reconcile.recover import KEPT
 from tests.emitted_metrics import EMITTED
 from tests.template.templates import (
     BUNDLE,

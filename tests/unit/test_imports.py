@@ -106,31 +106,40 @@ def anybody_elses(name: str) -> bool:
 
 Rule = Callable[[str], bool]
 
+FLOWS = ("ingest", "process", "reconcile", "refresh")
+
 RULES: dict[str, tuple[list[Path], list[Rule]]] = {
     "core": (modules(PACKAGE / "core"), [pure, third("pydantic"), of("core")]),
-    "flows": (
-        modules(PACKAGE / "flows"),
-        [pure, third("asyncio"), of("core", "flows")],
+    "ports": ([PACKAGE / "ports.py"], [pure, of("core")]),
+    "ingest": (modules(PACKAGE / "ingest"), [pure, third("asyncio"), of("core", "ports", "ingest")]),
+    "refresh": (modules(PACKAGE / "refresh"), [pure, third("asyncio"), of("core", "ports", "refresh")]),
+    "process": (modules(PACKAGE / "process"), [pure, third("asyncio"), of("core", "ports", "refresh", "process")]),
+    "reconcile": (
+        modules(PACKAGE / "reconcile"),
+        [pure, third("asyncio"), of("core", "ports", "refresh", "reconcile")],
     ),
-    "adapters": (modules(PACKAGE / "adapters"), [anybody_elses, of("core", "flows.ports", "adapters")]),
+    "adapters": (modules(PACKAGE / "adapters"), [anybody_elses, of("core", "ports", "adapters")]),
     "settings": ([PACKAGE / "settings.py"], [pure, third("pydantic"), of("core")]),
     "wiring": (
         [PACKAGE / "wiring.py"],
-        [standard, third("boto3", "aws_lambda_powertools"), of("adapters", "flows", "settings", "core")],
+        [standard, third("boto3", "aws_lambda_powertools"), of("adapters", *FLOWS, "settings", "core")],
     ),
     "reader": (
         [PACKAGE / "reader.py"],
         [standard, third("boto3", "mypy_boto3_dynamodb"), of("adapters", "core")],
     ),
     "the package itself": ([PACKAGE / "__init__.py"], []),
-    "functions": (
-        modules(FUNCTIONS),
-        [
-            standard,
-            third("aws_lambda_powertools"),
-            of("wiring", "flows", "settings", "core", "adapters.tally"),
-        ],
-    ),
+    **{
+        f"the {flow} function": (
+            modules(FUNCTIONS / flow),
+            [
+                standard,
+                third("aws_lambda_powertools"),
+                of("wiring", flow, "settings", "core", "adapters.metric_counts"),
+            ],
+        )
+        for flow in ("ingest", "process", "reconcile")
+    },
 }
 
 
@@ -161,7 +170,7 @@ def test_nothing_that_is_deployed_imports_what_is_not() -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("path", modules(PACKAGE / "core", PACKAGE / "flows"), ids=dotted)
+@pytest.mark.parametrize("path", modules(PACKAGE / "core", *(PACKAGE / flow for flow in FLOWS)), ids=dotted)
 def test_core_and_flows_look_at_no_clock_of_their_own(path: Path) -> None:
     """``datetime.now()`` and its like need no import of ``time``. A port named ``clock`` may be asked."""
     looked = [
@@ -170,7 +179,10 @@ def test_core_and_flows_look_at_no_clock_of_their_own(path: Path) -> None:
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in CLOCKS
-        and not (path.parent.name == "flows" and ast.unparse(node.func.value).split(".")[-1].lstrip("_") == "clock")
+        and not (
+            not path.is_relative_to(PACKAGE / "core")
+            and ast.unparse(node.func.value).split(".")[-1].lstrip("_") == "clock"
+        )
     ]
     assert looked == []
 
@@ -194,12 +206,12 @@ NO_TYPES = {
 """Names of types that also stand for something else, and what that is."""
 
 ALLOWED = {
-    "billing_mirror.core.notification": {"v2.core.event"},
+    "billing_mirror.core.messages": {"v2.core.event"},
     "billing_mirror.adapters.dynamodb": {"customer"},
     "billing_mirror.core.items": {"customer"},
-    "billing_mirror.flows.listed": {"customer"},
-    "billing_mirror.flows.one_subject": {"customer"},
-    "billing_mirror.flows.usage": {"customer"},
+    "billing_mirror.reconcile.listing": {"customer"},
+    "billing_mirror.refresh.apply": {"customer"},
+    "billing_mirror.reconcile.usage.sweep": {"customer"},
     "billing_mirror.reader": {"customer"},
 }
 
@@ -252,11 +264,11 @@ def test_every_exception_is_caught_only_where_one_object_must_not_harm_others() 
         if isinstance(node, ast.ExceptHandler) and _is_blind(node.type)
     ]
     assert sorted(caught) == [
-        "billing_mirror.flows.decide",  # one object's
-        "billing_mirror.flows.parent",
-        "billing_mirror.flows.recorded",  # one type's, and its record's
-        "billing_mirror.flows.recorded",
-        "billing_mirror.flows.refresh",
+        "billing_mirror.process.batch",  # one object's
+        "billing_mirror.process.resolve",
+        "billing_mirror.reconcile.repair",
+        "billing_mirror.reconcile.runs.lifecycle",  # one type's, and its record's
+        "billing_mirror.reconcile.runs.lifecycle",
     ]
 
 
@@ -275,8 +287,8 @@ class TestTheWalk:
             ("import os", ["os"]),
             ("import os.path as p, json", ["os.path", "json"]),
             ("from . import times", ["billing_mirror.core.times"]),
-            ("from .body import read", ["billing_mirror.core.body.read"]),
-            ("from ..flows import accept", ["billing_mirror.flows.accept"]),
+            ("from .times import iso", ["billing_mirror.core.times.iso"]),
+            ("from ..ingest import accept", ["billing_mirror.ingest.accept"]),
             ("from .. import settings", ["billing_mirror.settings"]),
             ("def f():\n    if True:\n        import stripe", ["stripe"]),
             ("try:\n    from boto3 import client\nexcept ImportError:\n    pass", ["boto3.client"]),

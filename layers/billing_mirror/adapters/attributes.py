@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Item, Value
+from billing_mirror.core.json_body import JsonObject
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -5,7 +5,7 @@ import time
 
 
 class SystemClock:
-    """Implements ``flows.ports.Clock``."""
+    """Implements ``ports.Clock``."""
 
     def now(self) -> float:
         return time.time()

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
-from billing_mirror.core.known import Claim, Head
-from billing_mirror.core.subject import Scope, Subject
-from billing_mirror.flows.ports import Listed
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.mirror_state import Claim, Head
+from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.ports import Listed
 
 from .attributes import Attributes, body_in, from_attributes, to_attributes
 from .aws import is_refused_condition, passing_failures
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class DynamoMirror:
-    """Implements ``flows.ports.Mirror``."""
+    """Implements ``ports.Mirror``."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client

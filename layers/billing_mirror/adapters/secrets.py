@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from billing_mirror.core.errors import BadSetting, Retryable
 from billing_mirror.core.signature import secrets_in
-from billing_mirror.flows.ports import Clock
+from billing_mirror.ports import Clock
 
 REREAD_AFTER = 300
 """Seconds for which a secret is used without looking again."""
@@ -56,7 +56,7 @@ class StoredText:
 
 
 class StoredSigningSecrets:
-    """Implements ``flows.ports.SigningSecrets``: a text of one or more secrets, separated by white space."""
+    """Implements ``ports.SigningSecrets``: a text of one or more secrets, separated by white space."""
 
     def __init__(self, text: StoredText) -> None:
         self._text = text

@@ -24,7 +24,7 @@ LONGEST_REASON = 1000
 
 
 class SqsQueue:
-    """Implements ``flows.ports.Queue``."""
+    """Implements ``ports.Queue``."""
 
     def __init__(self, client: SQSClient, queue_url: str, quarantine_url: str) -> None:
         self._client = client

@@ -9,13 +9,13 @@ from typing import Protocol
 import requests
 import stripe
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import BadSetting, Gone, MirrorError, NotPermitted, Refused, Retryable, Unauthorized
 from billing_mirror.core.metrics import Metric
-from billing_mirror.flows.ports import Answer
+from billing_mirror.ports import Answer
 
-from .tally import Tally
+from .metric_counts import Tally
 
 TIMEOUTS = (2.0, 10.0)
 """Seconds to connect, and between two pieces of an answer."""
@@ -70,7 +70,7 @@ class _Session(threading.local, requests.Session):
 
 
 class StripeApi:
-    """Implements ``flows.ports.Stripe``. ``tally`` counts the requests."""
+    """Implements ``ports.Stripe``. ``tally`` counts the requests."""
 
     def __init__(self, key: StripeKey, *, api_base: str, preview_version: str, tally: Tally) -> None:
         self._key = key

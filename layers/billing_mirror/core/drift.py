@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from . import body as bodies
-from .body import JsonObject
+from . import json_body as bodies
 from .catalog import ObjectType
-from .known import Head
+from .json_body import JsonObject
+from .mirror_state import Head
 
 
 class Difference(StrEnum):

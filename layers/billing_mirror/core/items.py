@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
-from . import body as bodies
+from . import json_body as bodies
 from . import times
-from .body import Json, JsonObject
 from .errors import Refused
-from .subject import Subject
+from .json_body import Json, JsonObject
+from .object_ref import Subject
 
 OBJECT = "object"
 """Sort key of the item that holds an object."""

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from .body import Json, JsonObject, text_at
 from .errors import Refused, Retryable
+from .json_body import Json, JsonObject, text_at
 
 _ODD = re.compile(r"[^!-~]|#")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from . import times
-from .body import Json
 from .drift import Difference
 from .items import Item
+from .json_body import Json
 
 KEPT_FOR = 400 * 86400
 """Seconds for which a record and its evidence are kept."""

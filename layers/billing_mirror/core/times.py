@@ -6,7 +6,7 @@ Everywhere else an instant is a float of seconds since 1970.
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from .body import Json
+from .json_body import Json
 
 UNKNOWN = "1970-01-01T00:00:00.000Z"
 """Stands for the creation of an object that does not say when it was created."""

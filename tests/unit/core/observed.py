@@ -1,9 +1,9 @@
 """A subscription as a look has shown it."""
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Observation
-from billing_mirror.core.subject import Scope, Subject, named
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, Subject, named
 
 SUBSCRIPTION: JsonObject = {
     "id": "rcds_1",

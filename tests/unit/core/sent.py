@@ -2,7 +2,7 @@
 
 import json
 
-from billing_mirror.core.body import Json
+from billing_mirror.core.json_body import Json
 
 SECRET = "hunter2hunter2"
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from billing_mirror.core.notification import Notification, RelatedObject
-from billing_mirror.core.subject import Scope, Subject, notified
+from billing_mirror.core.messages import Notification, RelatedObject
+from billing_mirror.core.object_ref import Scope, Subject, notified
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 RATE = "v2.billing.rate_card_rate"

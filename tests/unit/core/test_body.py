@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import body
-from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core import json_body as body
+from billing_mirror.core.json_body import Json, JsonObject
 
 INTEGERS = st.integers(-(10**90), 10**90)
 LONG = st.integers(10**100, 10**130).map(Decimal)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from billing_mirror.core import body as bodies
 from billing_mirror.core import catalog
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import ApiLine, Listing, Nature, ObjectType, Rhythm, Via
-from billing_mirror.core.notification import Notification, RelatedObject
-from billing_mirror.core.subject import Subject, Untold, fill, notified
+from billing_mirror.core.messages import Notification, RelatedObject
+from billing_mirror.core.object_ref import Subject, Untold, fill, notified
 from tests.doubles.samples import SAMPLES, sample
 
 TESTS = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import body
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as body
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import CAUSELESS, Difference, compare, digest
-from billing_mirror.core.known import Head
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.mirror_state import Head
 
 ROW = TYPES["v2.billing.rate_card_subscription"]
 

@@ -4,14 +4,8 @@ import json
 
 import pytest
 
-from billing_mirror.core.body import Json
-from billing_mirror.core.notification import (
-    Suspicion,
-    Unreadable,
-    read_message,
-    read_notification,
-    write_message,
-)
+from billing_mirror.core.json_body import Json
+from billing_mirror.core.messages import Suspicion, Unreadable, read_message, read_notification, write_message
 
 from .sent import SECRET, carrying, pushed, snapshot
 

@@ -9,11 +9,11 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import body as bodies
 from billing_mirror.core import items
-from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.errors import Refused
 from billing_mirror.core.items import Item, Value, fits_native_map, item
+from billing_mirror.core.json_body import Json, JsonObject
 
 from .observed import SUBSCRIPTION, seen, subject
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import catalog, subject
+from billing_mirror.core import catalog
+from billing_mirror.core import object_ref as subject
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.notification import RelatedObject, Suspicion
-from billing_mirror.core.subject import fill, key, named, notified, suspected
+from billing_mirror.core.messages import RelatedObject, Suspicion
+from billing_mirror.core.object_ref import fill, key, named, notified, suspected
 
 from .hostile import HOSTILE_IDS, OF_ANY_ROW
 from .subjects import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, told

@@ -2,11 +2,11 @@
 
 import pytest
 
-from billing_mirror.core import body as bodies
 from billing_mirror.core import items
-from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Observation, item, look, members_in, tombstone
-from billing_mirror.core.subject import Scope, named
+from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.object_ref import Scope, named
 
 from .observed import SUBSCRIPTION, seen, subject
 

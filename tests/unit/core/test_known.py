@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.known import (
+from billing_mirror.core.mirror_state import (
     CLAIM_DIES_AFTER,
     READ_LAG,
     UNCLAIMED,

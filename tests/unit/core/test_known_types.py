@@ -7,8 +7,8 @@ from hypothesis import given
 
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.notification import RelatedObject, Suspicion
-from billing_mirror.core.subject import named, notified, suspected
+from billing_mirror.core.messages import RelatedObject, Suspicion
+from billing_mirror.core.object_ref import named, notified, suspected
 
 from .hostile import HOSTILE_IDS, OF_ANY_ROW, OTHER_URLS
 from .subjects import IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, about, event, told

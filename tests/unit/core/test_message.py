@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.body import Json
-from billing_mirror.core.notification import (
+from billing_mirror.core.json_body import Json
+from billing_mirror.core.messages import (
     Message,
     Notification,
     RelatedObject,

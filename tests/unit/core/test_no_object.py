@@ -4,8 +4,8 @@ import pytest
 
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.notification import RelatedObject
-from billing_mirror.core.subject import Subject, Untold, named, notified
+from billing_mirror.core.messages import RelatedObject
+from billing_mirror.core.object_ref import Subject, Untold, named, notified
 
 from .hostile import OF_ANY_ROW
 from .subjects import LIVE, event

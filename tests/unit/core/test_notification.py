@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing_mirror.core.body import Json
-from billing_mirror.core.notification import RelatedObject, Unreadable, read_message, read_notification
+from billing_mirror.core.json_body import Json
+from billing_mirror.core.messages import RelatedObject, Unreadable, read_message, read_notification
 
 from .sent import PUSHED, SECRET, pushed, without
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.pace import SLOWED_FOR, Pace
+from billing_mirror.core.rate_limiter import SLOWED_FOR, Pace
 
 RATES = st.floats(0.05, 200.0)
 GAPS = st.lists(st.floats(0.0, 5.0) | st.just(0.0), min_size=1, max_size=60)

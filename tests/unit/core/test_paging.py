@@ -4,8 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.paging import entries, first_page, next_page
 
 PATH = "/v2/billing/rate_card_subscriptions"

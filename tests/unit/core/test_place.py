@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_mirror.core.checkpoints import Place, place
 from billing_mirror.core.items import Value
-from billing_mirror.core.place import Place, place
 
 NUMBERS = st.integers(min_value=0, max_value=2**31)
 PLACES = st.builds(

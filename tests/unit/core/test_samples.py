@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.json"))
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.notification import RelatedObject, Suspicion
-from billing_mirror.core.subject import Scope, Subject, named, notified, scope_of, suspected
+from billing_mirror.core.messages import RelatedObject, Suspicion
+from billing_mirror.core.object_ref import Scope, Subject, named, notified, scope_of, suspected
 
 from .subjects import CADENCE, IDS, LIVE, SUBSCRIPTION, event
 

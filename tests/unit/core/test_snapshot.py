@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing_mirror.core.body import Json
-from billing_mirror.core.notification import (
+from billing_mirror.core.json_body import Json
+from billing_mirror.core.messages import (
     Notification,
     RelatedObject,
     Unreadable,

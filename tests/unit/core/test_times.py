@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core import times
-from billing_mirror.core.body import Json
+from billing_mirror.core.json_body import Json
 
 INSTANTS = st.floats(0, 4_102_444_800)
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import catalog, items, subject, times
+from billing_mirror.core import catalog, items, times
+from billing_mirror.core import object_ref as subject
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.notification import RelatedObject, Suspicion
-from billing_mirror.core.subject import notified, suspected
+from billing_mirror.core.messages import RelatedObject, Suspicion
+from billing_mirror.core.object_ref import notified, suspected
 
 from .hostile import OTHER_URLS
 from .subjects import UNKNOWN, about, event, told

@@ -7,7 +7,7 @@ import pytest
 from billing_mirror.core.catalog import RECONCILED, USAGE
 from billing_mirror.core.errors import BadSetting
 from billing_mirror.core.run import Job
-from billing_mirror.core.wish import Wish, read_wish
+from billing_mirror.core.run_request import Wish, read_wish
 
 
 @pytest.mark.parametrize("event", [{}, {"source": "aws.scheduler", "detail": {}, "resources": ["x"]}])

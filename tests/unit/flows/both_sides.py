@@ -1,11 +1,11 @@
 """What the tests of lists have in common: objects that both sides hold, and runs over their types."""
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import Observation, item
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, named
 from billing_mirror.core.run import Run
-from billing_mirror.core.subject import Scope, named
 
 from .conftest import House
 

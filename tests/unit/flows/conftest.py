@@ -8,10 +8,10 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Item
 from billing_mirror.core.run import Drift, Job, Run
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.flows.batch import Desk, Ended
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.refresh import refresh
-from billing_mirror.flows.watch import Watch
+from billing_mirror.process.batch import refresh
+from billing_mirror.process.messages import Desk, Ended
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.refresh.apply import World
 from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror

@@ -2,15 +2,15 @@
 
 import pytest
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core import times
-from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, Schedule
-from billing_mirror.core.subject import Scope
-from billing_mirror.flows.events import recover
-from billing_mirror.flows.recorded import begun, last_run
+from billing_mirror.reconcile.recover import recover
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
 from tests.doubles.samples import cadence, subscription, subscription_event
 
 from .conftest import House

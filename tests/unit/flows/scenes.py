@@ -2,15 +2,15 @@
 
 from urllib.parse import urlencode
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import Refused
 from billing_mirror.core.items import Item
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.flows.billed import PAIRS, STILL_CHANGING
-from billing_mirror.flows.events import OVERLAP, PATH
+from billing_mirror.reconcile.recover import OVERLAP, PATH
+from billing_mirror.reconcile.usage.pairs import PAIRS, STILL_CHANGING
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 
 from .conftest import House

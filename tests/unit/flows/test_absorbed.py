@@ -3,9 +3,9 @@
 from billing_mirror.core import times
 from billing_mirror.core.drift import digest
 from billing_mirror.core.items import Observation, item
-from billing_mirror.core.known import UNCLAIMED
+from billing_mirror.core.mirror_state import UNCLAIMED
+from billing_mirror.core.object_ref import Scope, named
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.subject import Scope, named
 from tests.doubles.samples import subscription, subscription_event
 
 from .conftest import SUBSCRIPTION, House

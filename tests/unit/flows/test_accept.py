@@ -9,9 +9,9 @@ import stripe
 
 from billing_mirror.adapters.signature import verify
 from billing_mirror.core.errors import Retryable
+from billing_mirror.core.messages import read_message
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.notification import read_message
-from billing_mirror.flows.accept import LARGEST_BODY, Accepted, Door, accept
+from billing_mirror.ingest.accept import LARGEST_BODY, Accepted, Door, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import snapshot, subscription_event
@@ -22,7 +22,7 @@ OLD_SECRET = "whsec_previous"
 
 @dataclass
 class Secrets:
-    """Implements ``flows.ports.SigningSecrets``."""
+    """Implements ``ports.SigningSecrets``."""
 
     known: tuple[str, ...] = (SECRET,)
     stored: tuple[str, ...] = (SECRET,)

@@ -7,10 +7,10 @@ from billing_mirror.core.catalog import RECONCILED
 from billing_mirror.core.errors import Retryable
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run import run as read_run
-from billing_mirror.flows.recorded import Work, recorded
-from billing_mirror.flows.round import Round
-from billing_mirror.flows.tick import Report, asked, tick
-from billing_mirror.flows.watch import LEASED_FOR
+from billing_mirror.reconcile.dependencies import LEASED_FOR
+from billing_mirror.reconcile.runs.active_run import Round
+from billing_mirror.reconcile.runs.lifecycle import Work, recorded
+from billing_mirror.reconcile.tick import Report, asked, tick
 
 from .conftest import House
 from .ticks import METERS, JumpingClock, a_house, on_its_own_time, ran, ticked, told

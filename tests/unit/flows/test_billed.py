@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import TYPES, USAGE
 from billing_mirror.core.items import Item, Observation, item
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, Subject
 from billing_mirror.core.run import Job, Run
-from billing_mirror.core.subject import Scope, Subject
-from billing_mirror.flows.billed import BATCH, MOST_OWNERS, PAIRS, STILL_CHANGING, Pair
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.ports import Listed
-from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.usage import sweep_usage
+from billing_mirror.ports import Listed
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.usage.pairs import BATCH, MOST_OWNERS, PAIRS, STILL_CHANGING, Pair
+from billing_mirror.reconcile.usage.sweep import sweep_usage
+from billing_mirror.refresh.apply import World
 from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror

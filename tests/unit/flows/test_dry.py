@@ -7,12 +7,12 @@ import pytest
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS
-from billing_mirror.flows.billed import Pair, keep, pairs_after
-from billing_mirror.flows.dry import dry
-from billing_mirror.flows.recorded import begun
-from billing_mirror.flows.round import Round
-from billing_mirror.flows.tick import Report, asked
-from billing_mirror.flows.usage import sweep_usage
+from billing_mirror.reconcile.dry_run import dry
+from billing_mirror.reconcile.runs.active_run import Round
+from billing_mirror.reconcile.runs.lifecycle import begun
+from billing_mirror.reconcile.tick import Report, asked
+from billing_mirror.reconcile.usage.pairs import Pair, keep, pairs_after
+from billing_mirror.reconcile.usage.sweep import sweep_usage
 
 from .conftest import House
 from .scenes import ROW, drifted, empty, thin, used, with_lost_events

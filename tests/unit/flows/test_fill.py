@@ -6,18 +6,18 @@ from itertools import pairwise
 
 import pytest
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Item, Observation, item, tombstone
-from billing_mirror.core.pace import Pace
+from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.object_ref import Scope, Subject, named
+from billing_mirror.core.rate_limiter import Pace
 from billing_mirror.core.run import Drift, Job, Resolution, Run
-from billing_mirror.core.subject import Scope, Subject, named
-from billing_mirror.flows.fill import LONGEST_SPREAD
-from billing_mirror.flows.paced import PacedStripe
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun
+from billing_mirror.reconcile.backfill import LONGEST_SPREAD
+from billing_mirror.reconcile.runs.lifecycle import begun
+from billing_mirror.reconcile.verify import reconcile
+from billing_mirror.refresh.rate_limited import PacedStripe
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.mortal import Life, mortal

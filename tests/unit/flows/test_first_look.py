@@ -1,9 +1,9 @@
 """What the first look at a version does, also where a backfill took it from a list, and what the second one does."""
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Observation, item
-from billing_mirror.core.known import UNCLAIMED
-from billing_mirror.core.subject import Scope, named
+from billing_mirror.core.mirror_state import UNCLAIMED
+from billing_mirror.core.object_ref import Scope, named
 from tests.doubles.samples import event, rate, rate_card, version
 
 from .conftest import House

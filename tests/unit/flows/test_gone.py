@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
 

@@ -9,13 +9,13 @@ import pytest
 
 from billing_mirror.core.catalog import TYPES, USAGE, ObjectType
 from billing_mirror.core.run import Drift, Job, Run, Status
-from billing_mirror.flows.billed import PAIRS
-from billing_mirror.flows.events import recover
-from billing_mirror.flows.one_subject import World
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.usage import sweep_usage
-from billing_mirror.flows.watch import Watch
+from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.recover import recover
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.usage.pairs import PAIRS
+from billing_mirror.reconcile.usage.sweep import sweep_usage
+from billing_mirror.reconcile.verify import reconcile
+from billing_mirror.refresh.apply import World
 from tests.doubles.mortal import Killed, Life, mortal
 
 from .conftest import House

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_mirror.core.body import Json, JsonObject
+from billing_mirror.core.json_body import Json, JsonObject
 from tests.doubles.samples import event
 
 from .conftest import House

@@ -2,10 +2,10 @@
 
 import pytest
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Gone, NotPermitted, Refused
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Drift, Resolution, Status
 from tests.doubles.samples import rate, version
 

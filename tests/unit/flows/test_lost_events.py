@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation, item
-from billing_mirror.core.known import READ_LAG
+from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.mirror_state import READ_LAG
+from billing_mirror.core.object_ref import named
 from billing_mirror.core.run import Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, EVENTS, HOUR
-from billing_mirror.core.subject import named
-from billing_mirror.flows.events import ON_ITS_WAY, OVERLAP, PATH
-from billing_mirror.flows.recorded import last_run
+from billing_mirror.reconcile.recover import ON_ITS_WAY, OVERLAP, PATH
+from billing_mirror.reconcile.runs.lifecycle import last_run
 from tests.doubles.samples import subscription, subscription_event
 
 from .conftest import House

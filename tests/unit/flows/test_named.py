@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.errors import Refused, Retryable, Unauthorized
+from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.flows.batch import Ended
+from billing_mirror.process.messages import Ended
 from tests.doubles.samples import subscription_event
 
 from .conftest import House

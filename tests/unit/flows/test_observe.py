@@ -2,14 +2,14 @@
 
 import pytest
 
-from billing_mirror.core import body as bodies
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Gone, Refused, Retryable
 from billing_mirror.core.items import Observation
-from billing_mirror.core.subject import Scope, named
-from billing_mirror.flows.observe import observe, walk
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.refresh.fetch import observe, walk
 from tests.doubles.clock import ManualClock
 from tests.doubles.samples import sample, version
 from tests.doubles.stripe import MemoryStripe

@@ -6,9 +6,9 @@ import pytest
 
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.errors import Gone, Retryable
-from billing_mirror.core.pace import Pace
-from billing_mirror.flows.paced import PacedStripe
-from billing_mirror.flows.ports import Answer
+from billing_mirror.core.rate_limiter import Pace
+from billing_mirror.ports import Answer
+from billing_mirror.refresh.rate_limited import PacedStripe
 from tests.doubles.clock import ManualClock
 from tests.doubles.stripe import MemoryStripe
 

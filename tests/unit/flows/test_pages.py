@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_mirror.core.body import Json, JsonObject
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.checkpoints import Place, place
 from billing_mirror.core.errors import Gone, Refused
-from billing_mirror.core.place import Place, place
+from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Status
-from billing_mirror.core.subject import Scope
-from billing_mirror.flows.listed import pages
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun
-from billing_mirror.flows.round import MOST_RESTARTS
+from billing_mirror.reconcile.listing import pages
+from billing_mirror.reconcile.runs.active_run import MOST_RESTARTS
+from billing_mirror.reconcile.runs.lifecycle import begun
+from billing_mirror.reconcile.verify import reconcile
 from tests.doubles.mortal import Life, mortal
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from billing_mirror.core.errors import Retryable
+from billing_mirror.core.object_ref import Scope, named
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.subject import Scope, named
-from billing_mirror.flows.refresh import AT_ONCE
+from billing_mirror.process.batch import AT_ONCE
 from tests.doubles.samples import (
     cadence,
     subscription,

@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 
-from billing_mirror.core import body as bodies
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import TYPES, ApiLine
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Refused
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import named
 from billing_mirror.core.run import Job, Resolution, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule, next_turn
-from billing_mirror.core.subject import named
-from billing_mirror.flows.events import PATH, recover
-from billing_mirror.flows.ports import Answer
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun, last_run
+from billing_mirror.ports import Answer
+from billing_mirror.reconcile.recover import PATH, recover
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.verify import reconcile
 from tests.doubles.samples import rate, rate_card, version
 from tests.doubles.stripe import MemoryStripe
 

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Refused, Unauthorized
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import customer, event, rate, snapshot, subscription_event, version
 

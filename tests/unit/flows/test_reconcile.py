@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from billing_mirror.core import catalog, times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Retryable
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, named
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
-from billing_mirror.core.subject import Scope, named
-from billing_mirror.flows.reconcile import reconcile
-from billing_mirror.flows.recorded import begun, last_run
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.verify import reconcile
 from tests.doubles.mortal import Life, mortal
 from tests.doubles.samples import cadence, subscription, subscription_event
 

@@ -3,7 +3,7 @@
 import pytest
 
 from billing_mirror.core import catalog
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import Gone, NotPermitted, NotShown, Overtaken, Refused, Retryable, Unauthorized
-from billing_mirror.core.place import Place
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
-from billing_mirror.flows.recorded import begun, given_up, last_run, recorded
-from billing_mirror.flows.round import Round
-from billing_mirror.flows.watch import LEASED_FOR
+from billing_mirror.reconcile.dependencies import LEASED_FOR
+from billing_mirror.reconcile.runs.active_run import Round
+from billing_mirror.reconcile.runs.lifecycle import begun, given_up, last_run, recorded
 from tests.doubles.journal import ResendingJournal
 
 from .conftest import House

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from billing_mirror.core.body import JsonObject
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import customer, event, snapshot
 

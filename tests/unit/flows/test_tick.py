@@ -6,8 +6,8 @@ from dataclasses import replace
 from billing_mirror.core.errors import NotPermitted, Retryable
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR
-from billing_mirror.flows.tick import Report, asked
-from billing_mirror.flows.watch import LEASED_FOR
+from billing_mirror.reconcile.dependencies import LEASED_FOR
+from billing_mirror.reconcile.tick import Report, asked
 
 from .ticks import LONG, METERS, TAX_RATES, a_house, on_its_own_time, ran, ticked, told
 

@@ -5,12 +5,12 @@ from random import Random
 
 import pytest
 
-from billing_mirror.flows.turns import Turns
+from billing_mirror.reconcile.even_spread import Turns
 from tests.simulation.loop import SimulatedLoop
 
 
 class LoopClock:
-    """Implements ``flows.ports.Clock`` in the loop's time: others go on while somebody sleeps."""
+    """Implements ``ports.Clock`` in the loop's time: others go on while somebody sleeps."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import Retryable
-from billing_mirror.core.known import Head
+from billing_mirror.core.mirror_state import Head
+from billing_mirror.core.object_ref import Scope, Subject
 from billing_mirror.core.run import Status
-from billing_mirror.core.subject import Scope, Subject
-from billing_mirror.flows.ports import Listed
+from billing_mirror.ports import Listed
 from tests.doubles.mirror import MemoryMirror
 
 from .conftest import House

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
-from billing_mirror.flows.billed import STILL_CHANGING, Pair
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.reconcile.usage.pairs import STILL_CHANGING, Pair
 from tests.doubles.samples import cadence, event, rate, rate_card, subscription, subscription_event, version
 
 from .conftest import House

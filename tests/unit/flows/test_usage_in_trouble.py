@@ -7,7 +7,7 @@ import pytest
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
 from billing_mirror.core.run import Resolution, Run, Status
-from billing_mirror.flows.recorded import last_run
+from billing_mirror.reconcile.runs.lifecycle import last_run
 
 from .conftest import House
 from .usages import at, hour, hours, stock, subscribe, swept, used, v1_subscription

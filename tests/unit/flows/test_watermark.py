@@ -3,13 +3,13 @@
 import pytest
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Job, Status
 from billing_mirror.core.schedule import HOUR, MINUTE
-from billing_mirror.flows.events import KEPT, ON_ITS_WAY, OVERLAP, PATH, WINDOW
-from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.round import MOST_RESTARTS
+from billing_mirror.reconcile.recover import KEPT, ON_ITS_WAY, OVERLAP, PATH, WINDOW
+from billing_mirror.reconcile.runs.active_run import MOST_RESTARTS
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
 
 from .conftest import House
 from .listed_events import NAME, queued, recovered, thin, with_watermark

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.flows.recorded import last_run
-from billing_mirror.flows.tick import Report, tick
+from billing_mirror.reconcile.runs.lifecycle import last_run
+from billing_mirror.reconcile.tick import Report, tick
 from tests.doubles.clock import ManualClock
 from tests.simulation.loop import SimulatedLoop
 

@@ -1,14 +1,14 @@
 """What the tests of the usage sweep have in common: who is billed by which meter, what they used, and sweeps."""
 
 from billing_mirror.core import times
-from billing_mirror.core.body import JsonObject
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.items import Item
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.core.subject import Scope
-from billing_mirror.flows.billed import STILL_CHANGING
-from billing_mirror.flows.recorded import begun, last_run
-from billing_mirror.flows.usage import sweep_usage
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.usage.pairs import STILL_CHANGING
+from billing_mirror.reconcile.usage.sweep import sweep_usage
 from tests.doubles.samples import event
 
 from .conftest import House

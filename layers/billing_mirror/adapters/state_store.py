@@ -1,0 +1,114 @@
+"""What reconcile keeps for itself, beside the mirror in its table.
+
+A book is a partition, and a place in it a sort key. The lease is an item of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from billing_mirror.core import times
+from billing_mirror.core.items import Item
+from billing_mirror.core.object_ref import Scope
+
+from .attributes import Attributes, from_attributes, to_attributes
+from .aws import passing_failures
+from .dynamodb import SERVICE, all_pages, unless_refused
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef, QueryInputTypeDef
+
+LEASE = "lease"
+NEW = "attribute_not_exists(pk)"
+MINE = "#owner = :owner"
+RUN_OUT = "#until <= :now"
+
+
+class DynamoJournal:
+    """Implements ``ports.Journal``."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
+        values = {":owner": owner, ":until": times.iso(until), ":now": times.iso(now)}
+        return await unless_refused(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=_key(scope, LEASE, LEASE),
+                UpdateExpression="SET #owner = :owner, #until = :until",
+                ConditionExpression=f"{NEW} OR {MINE} OR {RUN_OUT}",
+                ExpressionAttributeNames={"#owner": "owner", "#until": "until"},
+                ExpressionAttributeValues=to_attributes(values),
+            )
+        )
+
+    async def release(self, scope: Scope, owner: str) -> None:
+        await unless_refused(
+            lambda: self._client.delete_item(
+                TableName=self._table,
+                Key=_key(scope, LEASE, LEASE),
+                ConditionExpression=MINE,
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues=to_attributes({":owner": owner}),
+            )
+        )
+
+    async def write(
+        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+    ) -> bool:
+        attributes = {**to_attributes(entry), **_key(scope, book, place)}
+        request: PutItemInputTypeDef = {"TableName": self._table, "Item": attributes}
+        if new:
+            request |= {"ConditionExpression": NEW}
+        if over is not None:
+            request |= {
+                "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in over),
+                "ExpressionAttributeNames": {f"#{name}": name for name in over},
+                "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in over.items()}),
+            }
+        return await unless_refused(lambda: self._client.put_item(**request))
+
+    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
+        request = self._entries(scope, book, start)
+        request |= {"ScanIndexForward": False, "Limit": 1}
+        with passing_failures(SERVICE):
+            answer = await asyncio.to_thread(lambda: self._client.query(**request))
+        return _entry(from_attributes(answer["Items"][0])) if answer["Items"] else None
+
+    async def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
+        async for item in all_pages(self._client, self._entries(scope, book, start)):
+            yield _entry(item)
+
+    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+        async for item in all_pages(self._client, self._entries(scope, book, place, where="sk > :place")):
+            yield _entry(item)
+
+    def _entries(
+        self, scope: Scope, book: str, place: str, *, where: str = "begins_with(sk, :place)"
+    ) -> QueryInputTypeDef:
+        values = {":pk": _partition(scope, book)} | ({":place": place} if place else {})
+        return {
+            "TableName": self._table,
+            # DynamoDB takes no empty text for a part of a key.
+            "KeyConditionExpression": f"pk = :pk AND {where}" if place else "pk = :pk",
+            "ExpressionAttributeValues": to_attributes(values),
+            # A run goes on from what the one before it has written last.
+            "ConsistentRead": True,
+        }
+
+
+def _partition(scope: Scope, book: str) -> str:
+    return f"{scope}#{book}"
+
+
+def _key(scope: Scope, book: str, place: str) -> Attributes:
+    return to_attributes({"pk": _partition(scope, book), "sk": place})
+
+
+def _entry(item: Item) -> Item:
+    return {name: value for name, value in item.items() if name not in ("pk", "sk")}

@@ -1,0 +1,1 @@
+"""Ingest: one HTTP request becomes one message in the queue."""

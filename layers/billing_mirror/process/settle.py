@@ -1,0 +1,60 @@
+"""What becomes of a message after the work on it: done, later, or never."""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+
+from billing_mirror.core import backoff
+from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.outcome import Outcome
+
+from .messages import Desk, Ended, Task, Verdict
+
+WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.REMOVED})
+"""Outcomes after which the mirror shows what the message told, by this very write."""
+UNFORESEEN_TRIES = 8
+"""Receives after which an error that nobody foresaw is taken to be here to stay."""
+
+
+async def settle(task: Task, verdicts: Mapping[str, Verdict], desk: Desk) -> Ended:
+    """Acts on the verdict on one message; ``verdicts`` are by message id."""
+    if task.problem is not None:
+        return await _end_badly(task, task.problem, desk)
+    if task.subject is None:
+        return Ended(task, Outcome.IGNORED)
+    verdict = verdicts[task.received.message_id]
+    if isinstance(verdict, Exception):
+        return await _end_badly(task, verdict, desk)
+    outcome, at = verdict
+    return Ended(task, outcome, stored_at=at if outcome in WRITTEN else None)
+
+
+async def _end_badly(task: Task, error: Exception, desk: Desk) -> Ended:
+    received = task.received
+    foreseen = isinstance(error, Refused | Retryable)
+    ended = Ended(
+        task,
+        Outcome.POSTPONED,
+        reason=str(error) if foreseen else f"unforeseen {type(error).__name__}",
+        trace="" if foreseen else _places(error),
+    )
+    never = isinstance(error, Refused) or (not foreseen and received.receive_count >= UNFORESEEN_TRIES)
+    try:
+        if never:
+            await desk.world.queue.quarantine(received.body, reason=ended.reason)
+            return replace(ended, outcome=Outcome.QUARANTINED)
+        retry_after = error.retry_after if isinstance(error, Retryable) else None
+        wait = backoff.seconds(received.message_id, received.receive_count, retry_after)
+        await desk.world.queue.postpone(received.receipt, wait)
+    except Retryable:
+        # The queue itself is in trouble; a message that is reported as failed comes back all the same.
+        pass
+    return ended
+
+
+def _places(error: Exception) -> str:
+    """Where an error came from, without its text: that may quote what must not be logged."""
+    return " < ".join(
+        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__))
+    )

@@ -1,0 +1,1 @@
+"""Runs: how a job survives many invocations. Checkpoints, evidence, lease and lifecycle."""

@@ -1,0 +1,1 @@
+"""Refresh: bring one object of the mirror up to date by the write rule. Process and reconcile share it."""
