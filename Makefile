@@ -12,7 +12,7 @@ help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools-all  ## show the bundle at work, against a stand-in for Stripe and a local AWS
-	@PYTHONPATH=layers $(DEV)/python -m sandbox.demo
+	@PYTHONPATH=layers $(DEV)/python -m dev.sandbox.demo
 
 test: tools-all  ## run all tests
 	@$(DEV)/pytest -n 2 -q
@@ -31,11 +31,11 @@ hostile: tools-dev  ## send hostile requests to ingest: by hand, 100,000 generat
 SECONDS ?= 300
 RATE ?= 20
 soak: tools-all  ## minutes of changes, faults and kills in a sandbox: equal at the end? SECONDS=300 RATE=20
-	@PYTHONPATH=layers $(DEV)/python -m sandbox.soak --seconds $(SECONDS) --rate $(RATE)
+	@PYTHONPATH=layers $(DEV)/python -m dev.sandbox.soak --seconds $(SECONDS) --rate $(RATE)
 
 OBJECTS ?= 1000000
 bench: tools-all  ## measure reconcile: requests, memory, drift, filling and fairness: OBJECTS=1000000
-	@PYTHONPATH=layers:. $(DEV)/python -m benchmarks --objects $(OBJECTS)
+	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS)
 
 simulate-defects: tools-dev  ## plant defects into copies of the code, and show which ones the simulation catches
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.planted
@@ -48,10 +48,10 @@ check: tools-dev  ## look for faults without running anything: format, lint, typ
 	@echo "Format, lint, types and templates are in order."
 
 sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it running
-	@$(DEV)/python -m sandbox up
+	@$(DEV)/python -m dev.sandbox up
 
 sandbox-down:  ## end what `make sandbox` started
-	@if [ -d .sandbox ]; then $(DEV)/python -m sandbox down; else echo "No sandbox is running."; fi
+	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
 docs: tools-dev  ## write the parts of the README that are made from code
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
@@ -64,23 +64,23 @@ deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 UV_COMPILE = build/venvs/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 lock: build/venvs/uv/bin/uv  ## lock the newest versions that the requirements allow
 	@$(UV_COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
-	@$(UV_COMPILE) --upgrade -c layers/dependencies/requirements.txt requirements/dev.in -o requirements/dev.txt
-	@$(UV_COMPILE) --upgrade requirements/ministack.in -o requirements/ministack.txt
-	@$(UV_COMPILE) --upgrade requirements/sam.in -o requirements/sam.txt
+	@$(UV_COMPILE) --upgrade -c layers/dependencies/requirements.txt dev/requirements/dev.in -o dev/requirements/dev.txt
+	@$(UV_COMPILE) --upgrade dev/requirements/ministack.in -o dev/requirements/ministack.txt
+	@$(UV_COMPILE) --upgrade dev/requirements/sam.in -o dev/requirements/sam.txt
 
 build/venvs/uv/bin/uv:
 	@$(PYTHON) -m venv build/venvs/uv
 	@build/venvs/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
 
 clean:  ## remove everything that was made, installed programs too
-	@if [ -d build/venvs/dev ]; then $(DEV)/python -m sandbox down; fi
+	@if [ -d build/venvs/dev ]; then $(DEV)/python -m dev.sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 tools-dev tools-sam: tools-%: python
-	@$(PYTHON) sandbox/toolchain.py $*
+	@$(PYTHON) dev/sandbox/toolchain.py $*
 
 tools-all: python
-	@$(PYTHON) sandbox/toolchain.py dev ministack sam
+	@$(PYTHON) dev/sandbox/toolchain.py dev ministack sam
 
 python:
 	@command -v $(PYTHON) > /dev/null || { \

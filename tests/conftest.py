@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from sandbox import ministack
-from sandbox.ministack import MiniStack
+from dev.sandbox import ministack
+from dev.sandbox.ministack import MiniStack
 
 # Nothing of the machine's own accounts may reach a test, nor a test them.
 for name in [name for name in os.environ if name.startswith(("AWS_", "STRIPE_"))]:

@@ -4,9 +4,11 @@ import threading
 
 import pytest
 
-from benchmarks import backfill, drift, fresh, sharing, size
-from benchmarks.crowd_server import serving
-from benchmarks.result import Result, table
+from dev.benchmarks import backfill, drift, size
+from dev.benchmarks import fairness as sharing
+from dev.benchmarks import isolated_process as fresh
+from dev.benchmarks.result import Result, table
+from dev.benchmarks.synthetic_server import serving
 
 MIB = 2**20
 

@@ -4,9 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.crowd import ROW, Crowd, body_of, cadence, digest_of, id_of, number_of
-from benchmarks.crowd_server import serving
-from benchmarks.ports import VERSION, AgreeingMirror, FileJournal, stripe_api
 from billing_mirror.core import paging
 from billing_mirror.core.catalog import ApiLine
 from billing_mirror.core.drift import compare, digest
@@ -14,6 +11,9 @@ from billing_mirror.core.errors import Gone
 from billing_mirror.core.json_body import text_at
 from billing_mirror.core.object_ref import Scope, Subject
 from billing_mirror.ports import Journal
+from dev.benchmarks.ports import VERSION, AgreeingMirror, FileJournal, stripe_api
+from dev.benchmarks.synthetic_data import ROW, Crowd, body_of, cadence, digest_of, id_of, number_of
+from dev.benchmarks.synthetic_server import serving
 
 SCOPE = Scope(livemode=False)
 

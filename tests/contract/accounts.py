@@ -13,7 +13,7 @@ from billing_mirror.core.catalog import TYPES, ApiLine
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import fill
 from billing_mirror.ports import Answer, Stripe
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.doubles.stripe import MemoryStripe
 from tests.simulation.container import IO
 from tests.simulation.faults import Dice

@@ -21,13 +21,13 @@ from billing_mirror.adapters.metric_counts import Tally
 from billing_mirror.adapters.sqs import SqsQueue
 from billing_mirror.adapters.state_store import DynamoJournal
 from billing_mirror.ports import Journal, Mirror, Queue
-from sandbox.ministack import MiniStack
-from sandbox.stripe_stand_in import server
-from sandbox.stripe_stand_in.backend import Backend
-from sandbox.stripe_stand_in.client import StandIn
-from sandbox.stripe_stand_in.faults import ApiFault
-from sandbox.stripe_stand_in.protocol import Answer, Request
-from sandbox.stripe_stand_in.routes import respond
+from dev.fake_stripe.account.backend import Backend
+from dev.fake_stripe.api import server
+from dev.fake_stripe.api.faults import ApiFault
+from dev.fake_stripe.api.protocol import Answer, Request
+from dev.fake_stripe.api.routes import respond
+from dev.fake_stripe.client import StandIn
+from dev.sandbox.ministack import MiniStack
 from tests.doubles.clock import ManualClock
 from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror

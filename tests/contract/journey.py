@@ -25,11 +25,11 @@ from billing_mirror.process.messages import Desk, Ended
 from billing_mirror.reader import Reader
 from billing_mirror.reconcile.dependencies import Watch
 from billing_mirror.refresh.apply import World
-from sandbox.stripe_stand_in.backend import Backend
-from sandbox.stripe_stand_in.client import StandIn
-from sandbox.stripe_stand_in.encoding import dumps
-from sandbox.stripe_stand_in.events import as_sent
-from sandbox.stripe_stand_in.protocol import Request
+from dev.fake_stripe.account.backend import Backend
+from dev.fake_stripe.api.encoding import dumps
+from dev.fake_stripe.api.protocol import Request
+from dev.fake_stripe.client import StandIn
+from dev.fake_stripe.events.event import as_sent
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.runs import drifts, passed

@@ -11,11 +11,11 @@ from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import ObjectType, Via
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, Subject, fill, named
-from sandbox.stripe_stand_in.backend import Backend
-from sandbox.stripe_stand_in.encoding import exact
-from sandbox.stripe_stand_in.events import Event
-from sandbox.stripe_stand_in.loading import put
-from sandbox.stripe_stand_in.protocol import now
+from dev.fake_stripe.account.backend import Backend
+from dev.fake_stripe.account.loading import put
+from dev.fake_stripe.api.encoding import exact
+from dev.fake_stripe.api.protocol import now
+from dev.fake_stripe.events.event import Event
 
 TESTS = Path(__file__).parents[1]
 SAMPLES = {path.stem: path for path in (TESTS / "samples").glob("*.json")}

@@ -10,7 +10,7 @@ from billing_mirror.core import catalog
 from billing_mirror.core.json_body import canonical
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
-from sandbox.stripe_stand_in.encoding import dumps
+from dev.fake_stripe.api.encoding import dumps
 
 from . import sampled
 from .journey import Journey

@@ -11,8 +11,8 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.json_body import Json, canonical
 from billing_mirror.core.run import Resolution
 from billing_mirror.reader import MirroredObject, Reader
-from sandbox.stripe_stand_in.encoding import dumps
-from sandbox.stripe_stand_in.protocol import Request
+from dev.fake_stripe.api.encoding import dumps
+from dev.fake_stripe.api.protocol import Request
 
 from . import sampled
 from .journey import PREVIEW, Journey

@@ -34,7 +34,7 @@ from . import texts, wire
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from sandbox.ministack import MiniStack
+    from dev.sandbox.ministack import MiniStack
 
 CASES = int(os.environ.get("EXACTNESS_CASES", "2000"))
 THROUGH_THE_TABLE = 300

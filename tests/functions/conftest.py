@@ -14,9 +14,9 @@ from moto import mock_aws
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
-from sandbox.stripe_stand_in.backend import Backend
-from sandbox.stripe_stand_in.client import StandIn
-from sandbox.stripe_stand_in.server import running
+from dev.fake_stripe.account.backend import Backend
+from dev.fake_stripe.api.server import running
+from dev.fake_stripe.client import StandIn
 from tests.template_file import ROOT, resource_properties
 
 SECRET = "whsec_current"

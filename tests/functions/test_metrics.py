@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import subscription_event
 from tests.emitted_metrics import EMITTED
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from billing_mirror.core.catalog import RECONCILED, USAGE
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 
 from .conftest import Cloud, Context, Load
 

@@ -11,7 +11,7 @@ import pytest
 import stripe
 
 from billing_mirror.core.errors import Retryable
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import snapshot, subscription_event
 from tests.functions.conftest import Cloud, Load
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from billing_mirror.core.catalog import USAGE
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.doubles.clock import ManualClock
 from tests.functions.conftest import Cloud, Load
 

@@ -13,9 +13,9 @@ import requests
 import stripe
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-from sandbox import logs
-from sandbox.observer import Observer
-from sandbox.stack import running_sandbox
+from dev.sandbox import logs
+from dev.sandbox.observer import Observer
+from dev.sandbox.stack import running_sandbox
 
 PATIENCE = 40.0
 """Seconds after which something that was to happen is taken not to."""

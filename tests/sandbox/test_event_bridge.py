@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.deploy import EVENT_BUS, STACK, session
+from dev.sandbox.deploy import EVENT_BUS, STACK, session
 
 from .conftest import Bundle, Shop, eventually
 

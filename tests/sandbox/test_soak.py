@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from billing_mirror.core.json_body import JsonObject
-from sandbox.soak.freshness import Spread, Trouble, Write, lags, troubles
-from sandbox.soak.run import Plan, soak
+from dev.sandbox.soak.freshness import Spread, Trouble, Write, lags, troubles
+from dev.sandbox.soak.run import Plan, soak
 
 from .conftest import Bundle
 

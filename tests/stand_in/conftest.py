@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.backend import Backend
-from sandbox.stripe_stand_in.client import StandIn
-from sandbox.stripe_stand_in.server import running
+from dev.fake_stripe.account.backend import Backend
+from dev.fake_stripe.api.server import running
+from dev.fake_stripe.client import StandIn
 from tests.stand_in.scene import KEY, LIVE_KEY, PREVIEW, SECRET, Catalogue, Inbox, Wire, listening, stock
 
 

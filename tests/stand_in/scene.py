@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 
 KEY = "sk_test_standin"
 LIVE_KEY = "sk_live_standin"

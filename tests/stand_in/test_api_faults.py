@@ -7,7 +7,7 @@ from http.client import IncompleteRead
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.client import ControlError, StandIn
+from dev.fake_stripe.client import ControlError, StandIn
 from tests.stand_in.scene import Catalogue, Wire
 
 PATH = "/v2/billing/rate_cards"

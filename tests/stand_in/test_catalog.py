@@ -4,10 +4,10 @@ import pytest
 from stripe._object_classes import get_object_class
 from stripe.events import _event_classes
 
-from sandbox.stripe_stand_in.catalog import OBJECT_TYPES
-from sandbox.stripe_stand_in.client import StandIn
-from sandbox.stripe_stand_in.object_types import ObjectType
-from sandbox.stripe_stand_in.types_v1_customers import DISCOUNT, SUMMARY
+from dev.fake_stripe.client import StandIn
+from dev.fake_stripe.types.catalog import OBJECT_TYPES
+from dev.fake_stripe.types.object_types import ObjectType
+from dev.fake_stripe.types.v1_customers import DISCOUNT, SUMMARY
 from tests.stand_in.makers import MAKERS, make
 from tests.stand_in.scene import Wire
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.stripe_stand_in.catalog import OBJECT_TYPES
-from sandbox.stripe_stand_in.client import ControlError, StandIn
+from dev.fake_stripe.client import ControlError, StandIn
+from dev.fake_stripe.types.catalog import OBJECT_TYPES
 from tests.stand_in.scene import Catalogue, Inbox, Wire
 
 

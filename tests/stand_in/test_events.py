@@ -2,7 +2,7 @@
 
 import stripe
 
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.stand_in.scene import KEY, SECRET, Catalogue, Inbox, Wire
 
 

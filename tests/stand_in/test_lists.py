@@ -3,7 +3,7 @@
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.stand_in.scene import Catalogue, Wire
 
 SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.client import ControlError, StandIn
+from dev.fake_stripe.client import ControlError, StandIn
 from tests.stand_in.scene import Catalogue, Inbox, Wire
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.stripe_stand_in.client import ControlError, StandIn
+from dev.fake_stripe.client import ControlError, StandIn
 from tests.stand_in.scene import Catalogue, Inbox, Wire
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_it_tells_its_address_and_key_and_ends_on_sigterm(tmp_path: Path) -> None:
     state_file = tmp_path / "stand-in.json"
-    command = [sys.executable, "-m", "sandbox.stripe_stand_in", "--state-file", str(state_file)]
+    command = [sys.executable, "-m", "dev.fake_stripe", "--state-file", str(state_file)]
     with subprocess.Popen([*command, "--account", "acct_1"], cwd=ROOT, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None

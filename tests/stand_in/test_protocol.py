@@ -5,7 +5,7 @@ import time
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.stand_in.scene import KEY, LIVE_KEY, PREVIEW, RELEASED, Catalogue, Wire, stock
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.client import ControlError, StandIn
+from dev.fake_stripe.client import ControlError, StandIn
 from tests.stand_in.makers import make
 from tests.stand_in.scene import SECRET, Inbox
 

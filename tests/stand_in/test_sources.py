@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-import sandbox.stripe_stand_in
-from sandbox.stripe_stand_in.control import CALLS
-from sandbox.stripe_stand_in.faults import DEFAULTS
+import dev.fake_stripe
+from dev.fake_stripe.api.control import CALLS
+from dev.fake_stripe.api.faults import DEFAULTS
 
-FOLDER = Path(str(sandbox.stripe_stand_in.__file__)).parent
+FOLDER = Path(str(dev.fake_stripe.__file__)).parent
 README = (FOLDER / "README.md").read_text()
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))
 def test_it_shares_no_code_with_what_it_judges(path: Path) -> None:
     assert "billing_mirror" not in path.read_text()
 

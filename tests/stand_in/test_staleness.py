@@ -1,6 +1,6 @@
 """Reads and lists that are late, as an eventually consistent API allows."""
 
-from sandbox.stripe_stand_in.client import StandIn
+from dev.fake_stripe.client import StandIn
 from tests.stand_in.scene import Catalogue, Wire
 
 

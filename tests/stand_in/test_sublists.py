@@ -3,8 +3,8 @@
 import pytest
 import stripe
 
-from sandbox.stripe_stand_in.client import StandIn
-from sandbox.stripe_stand_in.object_types import Body
+from dev.fake_stripe.client import StandIn
+from dev.fake_stripe.types.object_types import Body
 from tests.stand_in.makers import make
 from tests.stand_in.scene import Wire
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.stripe_stand_in.client import ControlError, StandIn
+from dev.fake_stripe.client import ControlError, StandIn
 from tests.stand_in.makers import make
 from tests.stand_in.scene import Inbox, Wire
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sandbox.build import packages
+from dev.sandbox.build import packages
 from tests.template.templates import BUNDLE, ROOT, properties
 
 IMPORT_EVERYTHING = """

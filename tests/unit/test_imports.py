@@ -101,7 +101,7 @@ def third(*names: str) -> Callable[[str], bool]:
 
 
 def anybody_elses(name: str) -> bool:
-    return not is_under(name, OURS, "functions", "cli", "sandbox", "tests", "benchmarks")
+    return not is_under(name, OURS, "functions", "cli", "dev", "tests")
 
 
 Rule = Callable[[str], bool]
@@ -165,7 +165,7 @@ def test_nothing_that_is_deployed_imports_what_is_not() -> None:
         f"{dotted(path)} imports {name}"
         for path in modules(PACKAGE, FUNCTIONS)
         for name in imports(path)
-        if is_under(name, "cli", "sandbox", "tests", "benchmarks", "functions")
+        if is_under(name, "cli", "dev", "tests", "functions")
     ]
     assert broken == []
 

@@ -1,0 +1,68 @@
+"""Runs the benchmarks: `python -m dev.benchmarks [--objects 1000000] [size] [drift] [backfill] [sharing]`."""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+
+from dev.benchmarks import backfill, drift, size
+from dev.benchmarks import fairness as sharing
+from dev.benchmarks.result import Result, load
+from dev.sandbox.child_process import end_in_order
+from dev.sandbox.toolchain import ROOT, SetupError
+
+OUTPUT = ROOT / "build" / "bench.json"
+MILLION = 1_000_000
+BENCHMARKS: Mapping[str, Callable[[int], Result]] = {
+    "size": size.run,
+    "drift": lambda objects: drift.run(max(1000, objects // 10)),
+    "backfill": lambda objects: backfill.run(max(1000, objects // 10)),
+    "sharing": lambda objects: sharing.run(max(1000, objects // 10)),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--objects", type=int, default=MILLION)
+    parser.add_argument("names", nargs="*", metavar="name", help="all, unless some are named")
+    options = parser.parse_args()
+    unknown = sorted(set(options.names) - BENCHMARKS.keys())
+    if unknown:
+        parser.error(f"{unknown[0]} is none of {', '.join(BENCHMARKS)}")
+    end_in_order()
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
+    try:
+        missed = [sentence for name in options.names or BENCHMARKS for sentence in _run(name, options.objects, console)]
+    except SetupError as error:
+        console.print(f"[red]{error}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return 130
+    for sentence in missed:
+        console.print(f"[red]✗ {sentence}[/red]")
+    return 1 if missed else 0
+
+
+def _run(name: str, objects: int, console: Console) -> list[str]:
+    """Shows and keeps what one of them has found; what was promised and not kept."""
+    before, began = load(), time.monotonic()
+    with console.status(f"Measuring: {name} ..."):
+        result = BENCHMARKS[name](objects)
+    seconds = time.monotonic() - began
+    console.print(result.table)
+    console.print(f"[dim]{seconds:.0f} s; the machine's load was {before} before and is {load()} now[/dim]\n")
+    known = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}
+    about = {"objects": objects, "seconds": seconds, "load_before": before, "load_after": load()}
+    known[name] = {**about, "python": platform.python_version(), **result.figures, "missed": result.missed}
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps(known, indent=2) + "\n")
+    return result.missed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""The same walk through the stripe library's own list objects.
+
+v2.billing has no classes in the library. Its manual names `raw_request` and `deserialize` for such cases, and
+`auto_paging_iter` is how all of its lists are walked: https://github.com/stripe/stripe-python#custom-requests
+"""
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import stripe
+
+from billing_mirror.core.drift import compare
+from billing_mirror.core.fingerprints import packed
+from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.wiring import runner
+from dev.benchmarks import isolated_process as fresh
+from dev.benchmarks.ports import VERSION, AgreeingMirror
+from dev.benchmarks.synthetic_data import ROW
+from dev.benchmarks.synthetic_server import KEY, LIST
+
+BATCH = 100
+
+
+def main() -> None:
+    given = fresh.given()
+    client = stripe.StripeClient(
+        KEY,
+        stripe_version=VERSION,
+        base_addresses={"api": given["api_base"]},
+        http_client=stripe.RequestsClient(),
+    )
+    mirror = AgreeingMirror(0)
+    began = time.process_time()
+    first: Any = client.deserialize(client.raw_request("get", f"{LIST}?limit={BATCH}"), api_mode="V2")
+    walked, differing = _compared(first, mirror) if given["compare"] else (sum(1 for _ in first.auto_paging_iter()), 0)
+    fresh.tell(
+        walked=walked,
+        differing=differing,
+        cpu_seconds=time.process_time() - began - mirror.seconds,
+        peak_mib=fresh.peak_mib(),
+        list_class=f"{type(first).__module__}.{type(first).__qualname__}",
+    )
+
+
+def _compared(first: Any, mirror: AgreeingMirror) -> tuple[int, int]:  # noqa: ANN401 - the library's class is private
+    """Walks and compares each object as reconcile does; how many there were, and how many differed."""
+    walked = differing = 0
+    scope = Scope(livemode=False)
+    with runner() as loop:
+        for entries in _batches(first):
+            subjects = {one["id"]: named(scope, ROW.name, one["id"]) for one in entries}
+            heads = loop.run(mirror.heads(subjects.values()))
+            by_id = {identifier: heads[subject.key] for identifier, subject in subjects.items()}
+            differing += len(compare(ROW, entries, by_id, VERSION))
+            packed(subjects)
+            walked += len(entries)
+    return walked, differing
+
+
+def _batches(first: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ANN401
+    walk = iter(first.auto_paging_iter())
+    while batch := [one.to_dict() for one in itertools.islice(walk, BATCH)]:
+        yield batch
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What a mirror holds before a benchmark begins."""
+
+import asyncio
+
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from billing_mirror.adapters.attributes import Attributes, to_attributes
+from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.core import items
+from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.drift import digest
+from billing_mirror.core.items import OBJECT, Item, Observation
+from billing_mirror.core.json_body import JsonObject, text_at
+from billing_mirror.core.mirror_state import UNCLAIMED
+from billing_mirror.core.object_ref import Scope, Subject
+from dev.benchmarks.ports import VERSION
+from dev.benchmarks.synthetic_data import CADENCE, CADENCES, ROW, body_of, cadence
+
+SCOPE = Scope(livemode=False)
+LONG_AGO = 1_700_000_000.0
+
+
+def stored(row: ObjectType, body: JsonObject) -> tuple[Subject, Item]:
+    """An object as a backfill stores it, without its token."""
+    subject = Subject(SCOPE, row, text_at(body, "id") or "")
+    return subject, items.item(subject, Observation(LONG_AGO, VERSION, "req_1", body, digest(row, body)), "cus_1")
+
+
+def attributes(number: int) -> Attributes:
+    """One of the crowd as a backfill writes it into the table."""
+    subject, item = stored(ROW, body_of(number))
+    return to_attributes({**item, "pk": subject.key, "sk": OBJECT, "token": UNCLAIMED})
+
+
+def keep_cadences(client: DynamoDBClient, table: str) -> None:
+    """Stores what a crowd's subscriptions belong to customers by."""
+    mirror = DynamoMirror(client, table)
+    for number in range(CADENCES):
+        asyncio.run(mirror.put(*_numbered(number)))
+
+
+def _numbered(number: int) -> tuple[Subject, int, Item]:
+    subject, item = stored(CADENCE, cadence(number))
+    return subject, UNCLAIMED, item

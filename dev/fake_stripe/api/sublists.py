@@ -1,0 +1,89 @@
+"""What becomes of the lists inside an object: kept whole, shown cut short?"""
+
+from typing import Any
+
+from dev.fake_stripe.types.object_types import Body, ObjectType, Sublist
+
+from .protocol import random_text
+from .urls import filled
+
+
+def at(body: Body, path: str) -> Any:  # noqa: ANN401 - whatever is there
+    """The value at a dotted path; None when there is none."""
+    value: Any = body
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def with_value(body: Body, path: str, value: object) -> Body:
+    """The body with another value at a path that it has."""
+    name, _, rest = path.partition(".")
+    return body | {name: with_value(body[name], rest, value) if rest else value}
+
+
+def without(body: Body, path: str) -> Body:
+    name, _, rest = path.partition(".")
+    if rest:
+        return body | {name: without(body[name], rest)} if isinstance(body.get(name), dict) else body
+    return {key: value for key, value in body.items() if key != name}
+
+
+def with_ids_only(body: Body, path: str) -> Body:
+    """The body with ids where whole objects are, in the list at a path that may lead through other lists."""
+    name, _, rest = path.partition(".")
+    value = body.get(name)
+    if not value:
+        return body
+    if not rest:
+        return body | {name: [each["id"] if isinstance(each, dict) else each for each in value]}
+    if isinstance(value, list):
+        return body | {name: [with_ids_only(each, rest) for each in value]}
+    return body | {name: with_ids_only(value, rest)}
+
+
+def complete(row: ObjectType, identifier: str, body: Body) -> Body:
+    """The body with every list in it as Stripe writes it, whole; entries get what they lack of their ids."""
+    for each in row.sublists:
+        given = at(body, each.field)
+        if given is not None:
+            body = with_value(body, each.field, _whole(each, identifier, given))
+    for name in row.spelled_out:
+        if "." not in name and body.get(name):
+            body = body | {name: [_discount(each) for each in body[name]]}
+    return body
+
+
+def _discount(given: Body | str) -> Body | str:
+    if isinstance(given, str) or "id" in given:
+        return given
+    return {"id": f"di_{random_text(24)}", "object": "discount"} | given
+
+
+def _whole(sublist: Sublist, identifier: str, given: Body | list[Body]) -> Body:
+    envelope: Body = given if isinstance(given, dict) else {"data": given}
+    entries = [_entry(sublist, identifier, each) for each in envelope.get("data", [])]
+    url = filled(sublist.url, identifier, "")
+    return {"object": "list", "url": url} | envelope | {"data": entries, "has_more": False}
+
+
+def _entry(sublist: Sublist, identifier: str, given: Body) -> Body:
+    if "id" in given and "object" in given:
+        return given
+    owner = {sublist.names_owner: identifier} if sublist.names_owner else {}
+    return {"id": f"{sublist.prefix}_{random_text(24)}", "object": sublist.item} | owner | given
+
+
+def cut(row: ObjectType, body: Body, size: int) -> Body:
+    """The body with only the first entries of its lists."""
+    for each in row.sublists:
+        whole = at(body, each.field)
+        if whole is not None and len(whole["data"]) > size:
+            body = with_value(body, each.field, whole | {"data": whole["data"][:size], "has_more": True})
+    return body
+
+
+def entries(body: Body, sublist: Sublist) -> list[Body]:
+    whole = at(body, sublist.field)
+    found: list[Body] = whole["data"] if whole else []
+    return found

@@ -1,0 +1,131 @@
+"""How does a person start a sandbox, and end it? `python -m dev.sandbox up`, `python -m dev.sandbox down`."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from dev.sandbox import child_process
+from dev.sandbox.child_process import end_in_order
+from dev.sandbox.deploy import Stripe
+from dev.sandbox.ministack import MiniStack
+from dev.sandbox.stack import Sandbox, start, stripe_from
+from dev.sandbox.toolchain import ROOT, SetupError, locked
+
+DIRECTORY = ROOT / ".sandbox"
+_ENDPOINTS = DIRECTORY / "endpoints.json"
+_PROCESSES = DIRECTORY / "processes.json"
+
+
+def up() -> None:
+    if _running_emulator() is not None:
+        _require_the_same(stripe_from(os.environ))
+        print(f"The sandbox is up already; see {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
+        return
+    _end_processes()  # a stand-in may have survived its emulator
+    started = time.monotonic()
+    with contextlib.ExitStack() as ending:
+        sandbox = start(DIRECTORY, ending, stripe=stripe_from(os.environ), outlive_us=True, say=_say)
+        _write_down(sandbox)
+        ending.pop_all()
+    who = "Stripe" if sandbox.stand_in_pid is None else "Stripe's stand-in"
+    _say(f"Ready after {time.monotonic() - started:.0f} s. {who} is at {sandbox.endpoints.stripe_api_base}")
+    _say(f"Webhooks go to {sandbox.endpoints.webhook_url}")
+    _say(f"All addresses are in {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
+
+
+def _require_the_same(wanted: Stripe | None) -> None:
+    """Says so when the sandbox that is up is not the one that is asked for, or has lost its Stripe."""
+    stand_in = json.loads(_PROCESSES.read_text())["stand_in"]
+    used = stand_in["api_base"]
+    if wanted is not None and wanted.api_base != used:
+        raise SetupError(f"A sandbox is up that uses the Stripe at {used}. End it first: `make sandbox-down`.")
+    if wanted is None and stand_in["pid"] is None:
+        raise SetupError(
+            f"A sandbox is up that uses the Stripe at {used}, no stand-in. End it first: `make sandbox-down`."
+        )
+    if wanted is None and not _anything_answers(used):
+        raise SetupError("The sandbox's stand-in for Stripe has died. `make sandbox-down` ends what is left.")
+
+
+def down() -> None:
+    if not _PROCESSES.exists():
+        shutil.rmtree(DIRECTORY, ignore_errors=True)
+        print("No sandbox is running.")
+        return
+    _end_processes()
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    print("The sandbox has ended, and everything in it is gone.")
+
+
+def _write_down(sandbox: Sandbox) -> None:
+    processes = {
+        "emulator": dataclasses.asdict(sandbox.emulator),
+        "stand_in": {"api_base": sandbox.endpoints.stripe_api_base, "pid": sandbox.stand_in_pid},
+    }
+    _PROCESSES.write_text(json.dumps(processes, indent=2))
+    known = {**dataclasses.asdict(sandbox.endpoints), "api_key": sandbox.api_key}
+    _ENDPOINTS.write_text(json.dumps(known, indent=2) + "\n")
+
+
+def _end_processes() -> None:
+    """Ends only what still answers: after a restart of the machine a process number may be another's."""
+    if (emulator := _running_emulator()) is not None:
+        child_process.stop(emulator.pid)
+    if _PROCESSES.exists():
+        stand_in = json.loads(_PROCESSES.read_text())["stand_in"]
+        if stand_in["pid"] is not None and _anything_answers(stand_in["api_base"]):
+            child_process.stop(stand_in["pid"])
+
+
+def _running_emulator() -> MiniStack | None:
+    if not _PROCESSES.exists():
+        return None
+    emulator = MiniStack(**json.loads(_PROCESSES.read_text())["emulator"])
+    return emulator if emulator.answers() else None
+
+
+def _anything_answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _say(sentence: str) -> None:
+    print(sentence, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    commands = {"up": up, "down": down}
+    if len(arguments) != 1 or arguments[0] not in commands:
+        print("Usage: python -m dev.sandbox up | down")
+        return 2
+    end_in_order()
+    try:
+        with locked(ROOT / "build" / "sandbox.lock"):
+            commands[arguments[0]]()
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; nothing is left running.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

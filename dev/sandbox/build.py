@@ -1,0 +1,85 @@
+"""How is the bundle built for the interpreter at hand, by the real `sam build`?"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dev.sandbox.ministack import REGION
+from dev.sandbox.toolchain import ROOT, SetupError, child_environment, environment, locked, program
+
+
+def build(directory: Path) -> Path:
+    """The built template, its layers made for the interpreter that the emulator runs functions with."""
+    _require_make()
+    target = directory / "build"
+    sam(
+        directory,
+        ["build", "--parallel", f"--template={ROOT / 'template.yaml'}", f"--build-dir={target}"],
+        {"LAYER_TARGET": "local", "LAYER_LINK": str(packages()), "PYTHON": _python()},
+    )
+    return target / "template.yaml"
+
+
+def sam(directory: Path, arguments: list[str], surroundings: Mapping[str, str]) -> None:
+    """Runs SAM's command line, its words going to a log in `directory`."""
+    log = directory / f"sam-{arguments[0]}.log"
+    without_aws = {name: value for name, value in child_environment().items() if not name.startswith("AWS_")}
+    with log.open("wb") as file:
+        done = subprocess.run(
+            [str(program("sam", "sam")), *arguments],
+            cwd=directory,  # not the clone, whose samconfig.toml is for AWS
+            env={**without_aws, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, **surroundings},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        last_words = "\n  ".join(log.read_text(errors="replace").strip().splitlines()[-8:])
+        raise SetupError(f"`sam {arguments[0]}` failed; all it said is in {log}:\n  {last_words}")
+
+
+def packages() -> Path:
+    """The layer's packages, built once for all sandboxes of this clone, anew for a new lock or Python."""
+    source = ROOT / "layers" / "dependencies"
+    ingredients = (source / "requirements.txt").read_bytes() + (source / "Makefile").read_bytes()
+    made_from = hashlib.sha256(ingredients + sys.version.encode()).hexdigest()[:16]
+    finished = ROOT / "build" / "layers" / made_from
+    with locked(finished.with_suffix(".lock")):
+        if not finished.exists():
+            unfinished = finished.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _make_layer(source, unfinished)
+            unfinished.rename(finished)
+    return finished / "python"
+
+
+def _make_layer(source: Path, target: Path) -> None:
+    done = subprocess.run(
+        [
+            _require_make(),
+            "--silent",
+            f"--directory={source}",
+            "build-DependenciesLayer",
+            f"ARTIFACTS_DIR={target}",
+        ],
+        env={**child_environment(), "LAYER_TARGET": "local", "PYTHON": _python()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SetupError(f"Building the layer of packages failed:\n  {(done.stderr or done.stdout).strip()[-600:]}")
+
+
+def _require_make() -> str:
+    make = shutil.which("make")
+    if make is None:
+        raise SetupError("`make` is missing, which builds the layers (Debian, Ubuntu: `sudo apt install make`).")
+    return make
+
+
+def _python() -> str:
+    return str(environment("ministack") / "bin" / "python")

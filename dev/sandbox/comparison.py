@@ -1,0 +1,107 @@
+"""Does the table equal the stand-in? Judged object by object, from both sides."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from billing_mirror.adapters.attributes import body_in, from_attributes
+from billing_mirror.core import catalog
+from billing_mirror.core import object_ref as subject
+from billing_mirror.core.items import OBJECT, Item
+from billing_mirror.core.json_body import JsonObject, differing
+from dev.fake_stripe.client import StandIn
+
+KEPT = frozenset({catalog.USAGE.name, *(row.name for row in catalog.EVENTS.values())})
+"""Types of what Stripe has told once and shows in no object: the stand-in lists none to compare with."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One object that is not in the table as it is at Stripe."""
+
+    type: str
+    id: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What was compared, by type, and what differs. ``unheard`` are types that no event has told of."""
+
+    alive: Mapping[str, int]
+    removed: Mapping[str, int]
+    differences: list[Difference]
+    unheard: Mapping[str, int]
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences
+
+    @property
+    def objects(self) -> int:
+        return sum(self.alive.values()) + sum(self.removed.values())
+
+
+def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Agreement:
+    """Compares every object of the stand-in's own account with the table, and the table with it.
+
+    An object of a type that sends no events, and that nothing names, cannot be mirrored from events; it is
+    counted apart.
+    """
+    items = _objects_in(dynamodb, table)
+    truth = [one for one in stand_in.objects() if one["context"] is None]
+    events = stand_in.events()
+    told = (
+        {event["related_object"]["type"] for event in events if event.get("related_object")}
+        | {catalog.RESOURCES.get(event["type"].rpartition(".")[0], "") for event in events}
+        | {str(item["type"]) for item in items.values()}
+        | {reference.type for row in catalog.TYPES.values() for reference in row.references}
+    )
+    alive: Counter[str] = Counter()
+    removed: Counter[str] = Counter()
+    unheard: Counter[str] = Counter()
+    differences: list[Difference] = []
+    for one in truth:
+        item = items.pop(_key(one), None)
+        if one["type"] not in told:
+            unheard[one["type"]] += 1
+            continue
+        exists = one["body"] is not None and not one["body"].get("deleted")
+        (alive if exists else removed)[one["type"]] += 1
+        problem = _problem(one["body"] if exists else None, item)
+        if problem:
+            differences.append(Difference(one["type"], one["id"], problem))
+    differences += _strangers(items.values())
+    return Agreement(alive, removed, differences, unheard)
+
+
+def _problem(body: JsonObject | None, item: Item | None) -> str:
+    held = item is not None and item.get("deleted") is not True
+    if body is None:
+        return "removed at Stripe, alive in the table" if held else ""
+    if item is None:
+        return "missing in the table"
+    if not held:
+        return "alive at Stripe, removed in the table"
+    fields = differing(body_in(item) or {}, body)
+    return f"{' and '.join(fields)} differ" if fields else ""
+
+
+def _strangers(items: Iterable[Item]) -> list[Difference]:
+    return [
+        Difference(str(item["type"]), str(item["id"]), "unknown to Stripe")
+        for item in items
+        if item["type"] not in KEPT
+    ]
+
+
+def _key(one: JsonObject) -> str:
+    return subject.key("live" if one["livemode"] else "test", catalog.TYPES.get(str(one["type"])), str(one["id"]))
+
+
+def _objects_in(dynamodb: DynamoDBClient, table: str) -> dict[str, Item]:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    items = (from_attributes(item) for page in pages for item in page["Items"])
+    return {str(item["pk"]): item for item in items if item["sk"] == OBJECT and "/" not in str(item["scope"])}

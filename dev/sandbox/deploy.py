@@ -1,0 +1,134 @@
+"""How is the unmodified bundle deployed into a local AWS, by the real `sam deploy`?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+
+from dev.sandbox.build import sam
+from dev.sandbox.ministack import CREDENTIALS, REGION
+from dev.sandbox.toolchain import ROOT
+
+STACK = "billing-mirror"
+EVENT_BUS = "aws.partner/stripe.com/ed_test_1"
+"""A partner event bus as an EventBridge destination of Stripe leads to it."""
+_BUCKET = "artifacts"
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where everything of one sandbox is, for whoever wants to use it."""
+
+    webhook_url: str
+    signing_secret: str
+    stripe_api_base: str
+    aws_endpoint: str
+    region: str
+    table: str
+    queue_url: str
+    quarantine_url: str
+    ingest_function: str
+    process_function: str
+    reconcile_function: str
+
+
+@dataclass(frozen=True)
+class Stripe:
+    """What the functions need to know of the Stripe they shall use."""
+
+    api_base: str
+    api_key: str
+    signing_secret: str
+
+
+def session() -> boto3.Session:
+    """For clients of the local AWS: `session().client("sqs", endpoint_url=endpoints.aws_endpoint)`."""
+    return boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+
+
+def deploy(
+    endpoint: str,
+    template: Path,
+    directory: Path,
+    stripe: Stripe,
+    parameters: Mapping[str, str] | None = None,
+) -> Endpoints:
+    """Deploys a built template, the dashboard and the alarms beside it, and fills the secrets."""
+    # A bucket made here saves `--resolve-s3` its stack of its own.
+    session().client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET)
+    session().client("events", endpoint_url=endpoint).create_event_bus(Name=EVENT_BUS, EventSourceName=EVENT_BUS)
+    # The emulator knows no nested stacks: monitoring is left out here and deployed by itself below.
+    # Nothing is to be repaired behind the back of who looks: reconcile works when it is asked to.
+    given = {"StripeApiBase": stripe.api_base, "PartnerEventBus": EVENT_BUS, "ReconcileRate": "rate(1 day)"}
+    chosen = {**given, **(parameters or {}), "Monitoring": "off"}
+    arguments = ["deploy", f"--template-file={template}", f"--stack-name={STACK}", f"--s3-bucket={_BUCKET}"]
+    arguments += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    arguments += ["--no-confirm-changeset", "--no-progressbar"]
+    arguments += ["--parameter-overrides", *(f'{name}="{value}"' for name, value in chosen.items())]
+    sam(directory, arguments, {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "SAM_CLI_POLL_DELAY": "0.1"})
+    outputs = _outputs(endpoint)
+    api_id = _physical_id(endpoint, "Api")
+    _deploy_monitoring(endpoint, outputs, api_id, chosen["PartnerEventBus"])
+    _make_concurrency_a_number(endpoint, outputs["ProcessFunction"])
+    vault = session().client("secretsmanager", endpoint_url=endpoint)
+    vault.put_secret_value(SecretId=outputs["SigningSecretArn"], SecretString=stripe.signing_secret)
+    vault.put_secret_value(SecretId=outputs["StripeKeyArn"], SecretString=stripe.api_key)
+    return Endpoints(
+        # On AWS the API has a host name of its own; locally it has a path, which no resolver needs to know.
+        webhook_url=f"{endpoint}/_aws/execute-api/{api_id}/stripe/webhook",
+        signing_secret=stripe.signing_secret,
+        stripe_api_base=stripe.api_base,
+        aws_endpoint=endpoint,
+        region=REGION,
+        table=outputs["TableName"],
+        queue_url=outputs["QueueUrl"],
+        quarantine_url=outputs["QuarantineUrl"],
+        ingest_function=outputs["IngestFunction"],
+        process_function=outputs["ProcessFunction"],
+        reconcile_function=outputs["ReconcileFunction"],
+    )
+
+
+def _deploy_monitoring(endpoint: str, outputs: Mapping[str, str], api_id: str, event_bus: str) -> None:
+    values = {
+        "StackName": STACK,
+        "ApiId": api_id,
+        "QueueName": outputs["QueueUrl"].rsplit("/", 1)[-1],
+        "QuarantineName": outputs["QuarantineUrl"].rsplit("/", 1)[-1],
+        "PartnerEventBus": event_bus,
+        "AlarmEmail": "",
+        **{name: outputs[name] for name in ("IngestFunction", "ProcessFunction", "ReconcileFunction", "TableName")},
+    }
+    cloudformation = session().client("cloudformation", endpoint_url=endpoint)
+    cloudformation.create_stack(
+        StackName=f"{STACK}-monitoring",
+        TemplateBody=(ROOT / "ops" / "template.yaml").read_text(),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
+    )
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    waiter.wait(StackName=f"{STACK}-monitoring", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+
+def _make_concurrency_a_number(endpoint: str, function: str) -> None:
+    """The emulator hands a Number parameter on as text, which its poller cannot compare; AWS converts it."""
+    client = session().client("lambda", endpoint_url=endpoint)
+    (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    limit = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+    client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": limit})
+
+
+def _outputs(endpoint: str) -> dict[str, str]:
+    cloudformation = session().client("cloudformation", endpoint_url=endpoint)
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _physical_id(endpoint: str, logical_id: str) -> str:
+    cloudformation = session().client("cloudformation", endpoint_url=endpoint)
+    answer = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
+    return answer["StackResourceDetail"]["PhysicalResourceId"]

@@ -1,0 +1,147 @@
+"""A small company with usage-based prices, and some customers on older ones, lived through in the stand-in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from billing_mirror.core.json_body import JsonObject
+from dev.fake_stripe.client import StandIn
+
+METERED_ITEM = "v2.billing.metered_item"
+RATE_CARD = "v2.billing.rate_card"
+RATE = "v2.billing.rate_card_rate"
+LONG_AGO = "2026-01-05T08:00:00.000Z"
+"""When the first prices were made: what is younger than a minute is not taken for gone as soon."""
+CADENCE = "v2.billing.cadence"
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
+PRICING_PLAN = "v2.billing.pricing_plan"
+SERVICE_ACTION = "v2.billing.service_action"
+
+METERS = ("Input tokens", "Output tokens", "Images", "Storage")
+CUSTOMERS = ("Ada", "Bela", "Chioma", "Dmitri", "Esra", "Fatou", "Goran", "Hana")
+
+GRADUATED: JsonObject = {
+    "tiering_mode": "graduated",
+    "tiers": [
+        {"up_to_decimal": "1000000", "unit_amount": "0.00025"},
+        {"up_to_decimal": "50000000.5", "unit_amount": "0.0002"},
+        {"up_to_inf": "inf", "unit_amount": "0.000125", "flat_amount": "500"},
+    ],
+}
+VOLUME: JsonObject = {
+    "tiering_mode": "volume",
+    "tiers": [
+        {"up_to_decimal": "100", "unit_amount": "4"},
+        {"up_to_inf": "inf", "unit_amount": "3.25"},
+    ],
+}
+
+
+@dataclass
+class Business:
+    """The company's objects, by what they are. ``say`` is told of each step."""
+
+    stripe: StandIn
+    say: Callable[[str], None] = lambda _: None
+    items: list[str] = field(default_factory=list)
+    card: str = ""
+    enterprise_card: str = ""
+    rates: list[str] = field(default_factory=list)
+    subscriptions: list[str] = field(default_factory=list)
+    seats: JsonObject = field(default_factory=dict)
+
+    def set_up(self) -> None:
+        """Prices first, then customers who subscribe."""
+        meter = ""
+        for name in METERS:
+            meter = self._create("billing.meter", display_name=name, event_name=name.lower().replace(" ", "_"))
+            self.items.append(self._create(METERED_ITEM, display_name=name, meter=meter))
+        prices: tuple[JsonObject, ...] = ({"unit_amount": "0.001"}, GRADUATED, VOLUME)
+        first: list[JsonObject] = [
+            {"metered_item": item, "created": LONG_AGO, **price}
+            for item, price in zip(self.items, prices, strict=False)
+        ]
+        self.card = self._create(RATE_CARD, display_name="Pay as you go", rates=first)
+        self.enterprise_card = self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
+        self.rates = [str(one["id"]) for one in self.stripe.objects(RATE) if one["body"]["rate_card"] == self.card]
+        self._offer_a_plan()
+        self._sell_seats()
+        for name in CUSTOMERS:
+            self._sign_up(name)
+        self.say("reporting usage that nobody can be billed for")
+        self.stripe.meter_error(meter)
+
+    def live(self) -> None:
+        """A month: activations, a late payer, a cancellation, a new rate and a removed one."""
+        for subscription in self.subscriptions:
+            self._become(subscription, "active")
+        self._become(self.subscriptions[0], "past_due")
+        self._become(self.subscriptions[1], "canceled")
+        self._become(self.subscriptions[2], "past_due")
+        self._become(self.subscriptions[2], "current")
+        self.say("adding a rate to the rate card")
+        added = {"metered_item": self.items[3], "unit_amount": "0.02"}
+        self.rates.append(str(self.stripe.create(RATE, added, parent=self.card)["id"]))
+        self.say("removing a rate from the rate card")
+        self.stripe.remove(self.rates[0])
+        self.stripe.update(self.card, {"display_name": "Pay as you grow"})
+        self._bill_by_seats()
+
+    def disturbed(self) -> None:
+        """More of the same, while events are repeated and reordered and Stripe refuses some requests."""
+        refusals = [{"status": 429, "reason": "endpoint-rate", "count": 3}, {"status": "503html", "count": 3}]
+        self.stripe.faults(duplicate={"probability": 0.4}, reorder={"probability": 0.4, "window": 3}, api=refusals)
+        for status in ("past_due", "unpaid", "current"):
+            for subscription in self.subscriptions[4:]:
+                self._become(subscription, status)
+        self.stripe.settle()
+        self.stripe.clear_faults()
+
+    def pause_without_telling(self) -> str:
+        """A change whose only event is lost on the way. Answers the id of the subscription."""
+        lost = self.subscriptions[3]
+        self.stripe.faults(drop={"count": 1, "types": [f"{SUBSCRIPTION}.servicing_paused"]})
+        self._become(lost, "paused")
+        return lost
+
+    def _offer_a_plan(self) -> None:
+        """A plan with monthly credit; no event tells of the credit, only the plan's component names it."""
+        credit = self._create(SERVICE_ACTION, type="credit_grant", service_interval="month", service_interval_count=1)
+        component: JsonObject = {"type": "service_action", "service_action": {"id": credit}}
+        self._create(PRICING_PLAN, display_name="Team", components=[component])
+
+    def _sell_seats(self) -> None:
+        """A product and a coupon with ids of our own choice, which v1 allows."""
+        product = self._create("product", id="seats", name="Seats")
+        self.seats = self.stripe.create("price", {"product": product, "currency": "usd", "unit_amount": 1200})
+        self._create("coupon", id="launch", name="Launch", percent_off="12.5", duration="forever")
+
+    def _bill_by_seats(self) -> None:
+        """A customer with more seats, and more lines on the invoice, than Stripe shows at once."""
+        customer = self._create("customer", name="Ivo", email="ivo@example.com")
+        seats: list[JsonObject] = [{"price": self.seats, "quantity": quantity} for quantity in range(1, 14)]
+        subscription = self._create("subscription", customer=customer, items=seats)
+        lines: list[JsonObject] = [
+            {"amount": 1200 * number, "description": f"Seat {number}"} for number in range(1, 131)
+        ]
+        details: JsonObject = {"type": "subscription_details", "subscription_details": {"subscription": subscription}}
+        invoice = self._create("invoice", customer=customer, parent=details, lines=lines)
+        self._become(invoice, "open")
+        self._become(invoice, "paid")
+        self.say("giving a discount")
+        self.stripe.update(customer, {"discount": {"object": "discount", "id": "di_1", "customer": customer}})
+        self._become(subscription, "canceled")
+
+    def _sign_up(self, name: str) -> None:
+        customer = self._create("customer", name=name, email=f"{name.lower()}@example.com")
+        cadence = self._create(CADENCE, payer={"type": "customer", "customer": customer})
+        self.subscriptions.append(
+            self._create(SUBSCRIPTION, billing_cadence=cadence, rate_card=self.card, servicing_status="pending")
+        )
+
+    def _create(self, type_name: str, **fields: object) -> str:
+        self.say(f"creating {fields.get('display_name') or fields.get('name') or type_name}")
+        return str(self.stripe.create(type_name, fields)["id"])
+
+    def _become(self, identifier: str, status: str) -> None:
+        self.say(f"something becomes {status.replace('_', ' ')}")
+        self.stripe.transition(identifier, status)

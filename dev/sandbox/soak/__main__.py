@@ -1,0 +1,69 @@
+"""Minutes of everything at once, in a sandbox of its own: `python -m dev.sandbox.soak --seconds 300 --rate 20`.
+
+What is printed is also written to build/soak.json.
+"""
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from dev.sandbox.child_process import end_in_order
+from dev.sandbox.demo import NOT_A_TERMINAL
+from dev.sandbox.observer import Observer
+from dev.sandbox.stack import running_sandbox
+from dev.sandbox.toolchain import ROOT, SetupError
+
+from . import report
+from .run import Plan, soak
+
+WRITTEN_TO = ROOT / "build" / "soak.json"
+AS_DEPLOYED = {"MaxConcurrency": "5"}
+"""The default of the template: with fewer, 20 events a second wait for each other, since the emulator cuts batches to
+ten messages."""
+
+
+def main() -> int:
+    end_in_order()
+    plan = _plan(sys.argv[1:])
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else NOT_A_TERMINAL)
+    directory = Path(tempfile.mkdtemp(prefix="billing-mirror-"))
+    try:
+        with (
+            console.status("Starting ...") as status,
+            running_sandbox(directory, parameters=AS_DEPLOYED, say=status.update) as endpoints,
+        ):
+            outcome = soak(Observer(endpoints), directory, plan, say=status.update)
+    except SetupError as error:
+        console.print(f"[red]{error}[/red]")
+        return 1  # the directory stays: the logs that the error names are in it
+    except KeyboardInterrupt:
+        shutil.rmtree(directory, ignore_errors=True)
+        console.print("Stopped; nothing is left running.")
+        return 130
+    console.print(report.happened(outcome), report.waited(outcome.lags), report.judged(outcome), sep="\n")
+    WRITTEN_TO.parent.mkdir(exist_ok=True)
+    WRITTEN_TO.write_text(json.dumps({**dataclasses.asdict(outcome), "holds": outcome.holds}, indent=2) + "\n")
+    if not outcome.holds:
+        console.print(f"What the emulator and the stand-in have said is in {directory}.")
+        return 1
+    shutil.rmtree(directory, ignore_errors=True)
+    return 0
+
+
+def _plan(arguments: list[str]) -> Plan:
+    parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=Plan.seconds, help="how long changes are made")
+    parser.add_argument("--rate", type=float, default=Plan.rate, help="events a second")
+    parser.add_argument("--kill-every", type=float, default=Plan.kill_every, help="seconds, in the mean; 0: never")
+    parser.add_argument("--seed", type=int, default=Plan.seed, help="of the changes, the faults and the kills")
+    return Plan(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""How long was each change at Stripe not yet in the table? Measured on the table's own stream, not by the functions."""
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing_mirror.core import times
+from billing_mirror.core.items import OBJECT
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.messages import Notification, read_message
+from billing_mirror.core.object_ref import Subject, notified
+from dev.fake_stripe.types.object_types import Body
+from dev.sandbox.deploy import session
+from dev.sandbox.observer import Observer
+
+
+class Trouble(StrEnum):
+    """The worst that an event met on its way to the table."""
+
+    NONE = "nothing"
+    ON_THE_WAY = "sent twice, late, out of order, or its answer lost"
+    STRIPE = "Stripe failed when it was worked on"
+    KILLED = "the function was killed when it was worked on"
+
+
+@dataclass(frozen=True)
+class Write:
+    """One look at an object that the table took. Times are in seconds since 1970."""
+
+    key: str
+    fetched_at: float
+    written_at: float
+
+
+class TableStream:
+    """Every write of the table from the time that this is made."""
+
+    def __init__(self, observer: Observer) -> None:
+        table = observer.endpoints.table
+        observer.dynamodb.update_table(
+            TableName=table, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        )
+        self._arn = observer.dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        self._client = session().client("dynamodbstreams", endpoint_url=observer.endpoints.aws_endpoint)
+
+    def writes(self) -> Iterator[Write]:
+        shards = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
+        for shard in shards:
+            yield from self._writes_in(shard["ShardId"])
+
+    def _writes_in(self, shard: str) -> Iterator[Write]:
+        iterator: str | None = self._client.get_shard_iterator(
+            StreamArn=self._arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while iterator is not None:
+            answer = self._client.get_records(ShardIterator=iterator)
+            for record in answer["Records"]:
+                change = record["dynamodb"]
+                if change["Keys"]["sk"]["S"] == OBJECT:
+                    fetched_at = times.seconds(change["NewImage"]["fetched_at"]["S"])
+                    yield Write(change["Keys"]["pk"]["S"], fetched_at, _moment(change["SequenceNumber"]))
+            # A shard that is still open has no end; the table is at rest when this is asked.
+            iterator = answer.get("NextShardIterator") if answer["Records"] else None
+
+
+def _moment(sequence_number: str) -> float:
+    """When a record was made. The emulator's numbers begin with the millisecond; its times have only seconds."""
+    return int(sequence_number[:20]) / 1000
+
+
+def lags(events: Iterable[JsonObject], writes: Iterable[Write]) -> dict[str, float]:
+    """Seconds from each event to the first write that must show it, by the event's id.
+
+    That is one whose fetch started after the event was made. Another may have shown it before.
+    """
+    looks: dict[str, list[Write]] = defaultdict(list)
+    for write in writes:
+        looks[write.key].append(write)
+    found: dict[str, float] = {}
+    for event in events:
+        message = read_message(json.dumps(event))
+        told = notified(message) if isinstance(message, Notification) else None
+        if not isinstance(told, Subject) or not isinstance(message, Notification):
+            continue
+        made = message.created.timestamp()
+        showing = [write.written_at for write in looks[told.key] if write.fetched_at >= made]
+        if showing:
+            found[message.id] = min(showing) - made
+    return found
+
+
+def troubles(deliveries: Iterable[Body], records: Iterable[Body]) -> Mapping[str, Trouble]:
+    """What each event met, by its id; from the stand-in's report of deliveries and the functions' logs."""
+    met = {str(each["event_id"]): Trouble.ON_THE_WAY if each["faults"] else Trouble.NONE for each in deliveries}
+    receives: dict[str, set[int]] = defaultdict(set)
+    for record in records:
+        if record.get("service") == "process" and record.get("event_id"):
+            receives[record["event_id"]].add(int(record["receive_count"]))
+    for event, counts in receives.items():
+        if len(counts) < max(counts):  # of one receive there is no record: it has never ended
+            met[event] = Trouble.KILLED
+        elif max(counts) > 1:
+            met[event] = Trouble.STRIPE
+    return met
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How lags, in seconds, are spread."""
+
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    longest: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Spread":
+        centiles = statistics.quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else [*seconds] * 99
+        return cls(len(seconds), centiles[49], centiles[94], centiles[98], max(seconds))
+
+
+def spreads(lags: Mapping[str, float], met: Mapping[str, Trouble]) -> dict[str, Spread]:
+    """Of all changes, and of those that met each trouble."""
+    groups: dict[str, list[float]] = {"all": [*lags.values()]}
+    for trouble in Trouble:
+        groups[trouble] = [lag for event, lag in lags.items() if met.get(event) is trouble]
+    return {name: Spread.of(found) for name, found in groups.items() if found}

@@ -1,0 +1,131 @@
+"""Which programs must be installed for this clone, and where are they?
+
+Run by the bare `python3`, before anything is installed: `python3 dev/sandbox/toolchain.py dev ministack sam`.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036  (this is where an older Python is told so)
+    sys.exit(f"Billing Mirror's tools need Python 3.11 or newer; python3 is {sys.version.split()[0]} here.")
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENTS = ("dev", "ministack", "sam")
+
+
+class SetupError(Exception):
+    """Something is not there that the person at the keyboard can put there; says what."""
+
+
+def environment(name: str) -> Path:
+    return ROOT / "build" / "venvs" / name
+
+
+def program(name: str, command: str) -> Path:
+    """A program of an environment, installed."""
+    path = environment(name) / "bin" / command
+    if not path.exists():
+        raise SetupError(f"{command} is not installed yet: run `python3 dev/sandbox/toolchain.py {name}` first.")
+    return path
+
+
+def child_environment() -> dict[str, str]:
+    """Our own environment, but programs may keep their bytecode: without it every start is a slow one."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def install(name: str) -> None:
+    """Makes the environment `name` what dev/requirements/<name>.txt says, unless it is already."""
+    wanted = _fingerprint(name)
+    if _stamp(name).exists() and _stamp(name).read_text() == wanted:
+        return
+    with locked(environment(name).with_suffix(".lock")):
+        # Another run on the same clone may have made it while this one waited.
+        if not (_stamp(name).exists() and _stamp(name).read_text() == wanted):
+            _make(name)
+            _stamp(name).write_text(wanted)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone among the processes that ask for the same path; freed even when its holder is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _stamp(name: str) -> Path:
+    return environment(name) / "made-from"
+
+
+def _fingerprint(name: str) -> str:
+    lock = (ROOT / "dev" / "requirements" / f"{name}.txt").read_bytes()
+    return f"{hashlib.sha256(lock).hexdigest()} python {sys.version.split()[0]}"
+
+
+def _make(name: str) -> None:
+    if importlib.util.find_spec("ensurepip") is None:
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise SetupError(
+            "This Python cannot make virtual environments. On Debian or Ubuntu: "
+            f"`sudo apt install python{version}-venv` (or python3-venv)."
+        )
+    lock = ROOT / "dev" / "requirements" / f"{name}.txt"
+    count = len(re.findall(r"^[a-z0-9].*==", lock.read_text(), re.MULTILINE))
+    _say(f"{name}: installing {count} packages; this is done once ...")
+    started = time.monotonic()
+    _run(name, [sys.executable, "-m", "venv", "--clear", str(environment(name))])
+    # The lock is complete, so nothing is left to resolve (--no-deps); bytecode comes with the first use.
+    pip = [str(environment(name) / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    _run(name, [*pip, "install", "--no-deps", "--no-compile", "--require-hashes", "-r", str(lock)])
+    _say(f"{name}: ready after {time.monotonic() - started:.0f} s.")
+
+
+def _run(name: str, command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=child_environment())
+    if done.returncode != 0:
+        complaints = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        errors = [line for line in complaints if line.startswith("ERROR")] or complaints[-1:]
+        raise SetupError(
+            f"Installing {name} failed; is the package index within reach, and the disk not full?\n"
+            f"  {' '.join(errors[:2]) or 'No reason was given.'}"
+        )
+
+
+_printing = threading.Lock()
+
+
+def _say(sentence: str) -> None:
+    with _printing:
+        print(sentence, flush=True)
+
+
+def main(names: list[str]) -> int:
+    unknown = set(names) - set(ENVIRONMENTS)
+    if unknown or not names:
+        print(f"Usage: python3 dev/sandbox/toolchain.py {' '.join(f'[{name}]' for name in ENVIRONMENTS)}")
+        return 2
+    with ThreadPoolExecutor(len(names)) as pool:
+        runs = [pool.submit(install, name) for name in names]
+    failures = [error for run in runs if (error := run.exception()) is not None]
+    for error in failures:
+        if not isinstance(error, SetupError):
+            raise error
+        print(error, file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
