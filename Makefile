@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where bytecode may not be kept, every start of every tool is a slow one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate simulate-defects crashes hostile soak bench check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
+.PHONY: help demo test simulate simulate-defects crash-test fuzz soak bench check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +22,11 @@ FROM ?= 0
 simulate: tools-dev  ## run many seeded schedules of the real flows under every fault: SEEDS=20000 FROM=0
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation $(SEEDS) $(FROM)
 
-crashes: tools-dev  ## kill the worker at every step of a story, and at every pair of steps
+crash-test: tools-dev  ## kill the worker at every step of a story, and at every pair of steps
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.crashes
 
-hostile: tools-dev  ## send hostile requests to ingest: by hand, 100,000 generated, and valid ones
-	@PYTHONPATH=layers:. $(DEV)/python -m tests.hostile
+fuzz: tools-dev  ## fuzz ingest with hostile requests: by hand, 100,000 generated, and valid ones
+	@PYTHONPATH=layers:. $(DEV)/python -m tests.fuzz
 
 SECONDS ?= 300
 RATE ?= 20

@@ -17,7 +17,7 @@ Figures = dict[str, Any]
 
 def run(module: str, **given: object) -> Figures:
     """What `python -m dev.benchmarks.<module>` has measured, given this."""
-    done = subprocess.run(  # noqa: S603 - our own module
+    done = subprocess.run(
         [sys.executable, "-m", f"dev.benchmarks.{module}", json.dumps(given)],
         cwd=ROOT,
         env=child_environment() | CREDENTIALS | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}"},

@@ -1,7 +1,7 @@
 """How does a program end when its starter does, however that happens, even when it is killed?
 
-`python child_process.py [--packages <folder>]... <module> [arguments]` runs the module like `python -m` would, while its
-standard input is open: a pipe whose other end closes when the starter is gone. With --packages it runs in an
+`python child_process.py [--packages <folder>]... <module> [arguments]` runs the module like `python -m`, while
+its standard input is open: a pipe whose other end closes when the starter is gone. With --packages it runs in an
 interpreter that does not own its packages.
 """
 

@@ -29,13 +29,13 @@ from dev.fake_stripe.api.routes import respond
 from dev.fake_stripe.client import StandIn
 from dev.sandbox.ministack import MiniStack
 from tests.doubles.clock import ManualClock
-from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
+from tests.doubles.state_store import MemoryJournal
 from tests.simulation.aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from tests.simulation.container import IO
 from tests.simulation.faults import Dice
-from tests.simulation.journal import UnreliableJournal
+from tests.simulation.state_store import UnreliableJournal
 
 from .accounts import Account, Adapter, Eventful, Key, SimulatedAccount, StandInAccount, in_memory
 from .journey import KEY, Journey

@@ -16,8 +16,8 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Answer
 from tests.doubles.clock import ManualClock
-from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
+from tests.doubles.state_store import MemoryJournal
 from tests.doubles.stripe import MemoryStripe
 
 from .journey import Office

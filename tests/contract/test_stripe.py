@@ -11,7 +11,7 @@ from billing_mirror.core.errors import BadSetting, Gone, NotPermitted, Refused, 
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.paging import PAGE_SIZE, first_page
 from billing_mirror.refresh.fetch import walk
-from tests.hostile.canaries import gossip
+from tests.fuzz.canaries import gossip
 
 from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
 

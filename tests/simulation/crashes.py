@@ -1,4 +1,4 @@
-"""One story, told again and again: each time the worker is killed somewhere else. ``make crashes`` tells all of them.
+"""One story, told again and again: each time the worker is killed somewhere else. ``make crash-test`` tells all of them.
 
 It is killed before or after one I/O call, starts again, and is perhaps killed a second time. Nothing else goes wrong.
 """
@@ -27,15 +27,15 @@ from billing_mirror.process.messages import Desk, Ended
 from billing_mirror.reconcile.dependencies import Watch
 from billing_mirror.reconcile.tick import asked
 from billing_mirror.refresh.apply import World
-from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event
+from tests.doubles.state_store import MemoryJournal
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import MARGIN, Container, Trace
 from .faults import Dice
-from .journal import UnreliableJournal
 from .loop import SimulatedLoop
+from .state_store import UnreliableJournal
 from .stripe import SimulatedStripe, StripeState, Thing
 
 CARDS = "/v2/billing/rate_cards"

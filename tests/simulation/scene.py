@@ -12,15 +12,15 @@ from billing_mirror.ports import Stripe
 from billing_mirror.reconcile.dependencies import Watch
 from billing_mirror.refresh.apply import World
 from billing_mirror.refresh.rate_limited import PacedStripe
-from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
+from tests.doubles.state_store import MemoryJournal
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Dice, Fault
-from .journal import UnreliableJournal
-from .paced import Budget
+from .rate_limit import Budget
 from .rhythm import Rhythm
+from .state_store import UnreliableJournal
 from .stripe import SimulatedStripe, StripeState
 
 TEST = Scope(livemode=False)

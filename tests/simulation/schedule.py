@@ -10,11 +10,11 @@ from billing_mirror.core.run import Job
 from billing_mirror.core.schedule import EVENTS
 from billing_mirror.reconcile.tick import asked
 
-from .business import Business
 from .container import Trace
 from .faults import Dice, Fault
 from .loop import Endless, SimulatedLoop
 from .rhythm import Rhythm
+from .scenario import Business
 from .scene import Result, Scene
 from .stripe import Thing
 from .verdict import wrong_in

@@ -1,6 +1,6 @@
 """Wherever a worker is killed, and wherever the next one is killed again, the mirror ends equal to Stripe.
 
-Of the pairs of crashes there are some here; all of them are in ``make crashes``.
+Of the pairs of crashes there are some here; all of them are in ``make crash-test``.
 """
 
 import pytest

@@ -18,11 +18,11 @@ from billing_mirror.process.messages import Desk, Ended
 from billing_mirror.reconcile.dependencies import Watch
 from billing_mirror.refresh.apply import World
 from tests.doubles.clock import ManualClock
-from tests.doubles.journal import MemoryJournal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.runs import passed
 from tests.doubles.samples import event
+from tests.doubles.state_store import MemoryJournal
 from tests.doubles.stripe import MemoryStripe
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from billing_mirror.reconcile.tick import asked
 from .aws import UnreliableQueue
 from .container import MARGIN, Container
 from .faults import Fault, Followed
-from .paced import Budget
+from .rate_limit import Budget
 from .scene import Scene
 
 TIME = 50.0

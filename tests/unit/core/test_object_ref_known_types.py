@@ -1,0 +1,147 @@
+"""An object of a type in the catalog is fetched where its row says, and refused under any other URL."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+
+from billing_mirror.core import catalog
+from billing_mirror.core.errors import Refused
+from billing_mirror.core.messages import RelatedObject, Suspicion
+from billing_mirror.core.object_ref import named, notified, suspected
+
+from .hostile import HOSTILE_IDS, OF_ANY_ROW, OTHER_URLS
+from .object_refs import IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, about, event, told
+
+
+def hostile_ids(row: catalog.ObjectType) -> list[str]:
+    return OF_ANY_ROW if row.chosen_ids else HOSTILE_IDS
+
+
+class TestAKnownType:
+    def test_is_fetched_where_its_row_says(self) -> None:
+        found = about(SUBSCRIPTION, "rcds_1", "/v2/billing/rate_card_subscriptions/rcds_1")
+        assert found.path == "/v2/billing/rate_card_subscriptions/rcds_1"
+        assert found.type == SUBSCRIPTION
+        assert found.key == "live#rcds_1"
+        assert found.row is catalog.TYPES[SUBSCRIPTION]
+        assert not found.needs_parent
+
+    @pytest.mark.parametrize("url", OTHER_URLS)
+    def test_is_refused_under_any_other_url(self, url: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcds_1", type=SUBSCRIPTION, url=url)))
+
+    def test_is_refused_under_the_url_of_another_type(self) -> None:
+        with pytest.raises(Refused):
+            about(SUBSCRIPTION, "rcds_1", "/v2/billing/cadences/rcds_1")
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_recognised_by_the_url_that_is_built_for_it(self, row: catalog.ObjectType) -> None:
+        one = named(LIVE, row.name, "id_1", "parent_1" if row.nested else None)
+        for name in (row.name, *row.aliases):
+            assert told(RelatedObject(id=None if row.singleton else "id_1", type=name, url=one.path)) == one
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_recognised_in_a_suspicion(self, row: catalog.ObjectType) -> None:
+        one = named(LIVE, row.name, "id_1", "parent_1" if row.nested else None)
+        assert suspected(Suspicion(livemode=True, type=row.name, id=one.id, parent=one.parent)) == one
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    @pytest.mark.parametrize("url", [url for url in OTHER_URLS if "rate_card_subscriptions/rcds_1" not in url])
+    def test_is_refused_under_a_hostile_url_whatever_it_is(self, row: catalog.ObjectType, url: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcds_1", type=row.name, url=url)))
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_refused_with_a_hostile_id_in_its_url(self, row: catalog.ObjectType) -> None:
+        for shape in [shape for shape in (row.retrieve, *row.also_at) if "{id}" in shape]:
+            for text in hostile_ids(row):
+                for spelled in (text, quote(text, safe="")):
+                    url = shape.format(id=spelled, parent="parent_1")
+                    with pytest.raises(Refused):
+                        notified(event(RelatedObject.model_construct(id=text, type=row.name, url=url)))
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_refused_with_a_hostile_parent_in_its_url(self, row: catalog.ObjectType) -> None:
+        for shape in [shape for shape in (row.retrieve, *row.also_at) if "{parent}" in shape]:
+            for text in HOSTILE_IDS:
+                if row.singleton or text != ":rate_card_id":  # that is Stripe's own placeholder
+                    url = shape.format(id="id_1", parent=text)
+                    with pytest.raises(Refused):
+                        notified(event(RelatedObject(id=None if row.singleton else "id_1", type=row.name, url=url)))
+
+    def test_without_an_id_is_refused(self) -> None:
+        with pytest.raises(Refused, match="has no id"):
+            notified(event(RelatedObject(type=SUBSCRIPTION, url="/v2/billing/rate_card_subscriptions/rcds_1")))
+
+    @pytest.mark.parametrize(
+        ("name", "type_name", "url"),
+        [
+            ("v2.billing.cadence.created", SUBSCRIPTION, "/v2/billing/rate_card_subscriptions/x_1"),
+            ("v1.customer.updated", "invoice", "/v1/invoices/x_1"),
+            ("v1.customer.subscription.updated", "customer", "/v1/customers/x_1"),
+            ("v1.customer.updated", "discount", "/v1/customers/x_1/discount"),
+            ("v1.customer.discount.created", "customer", "/v1/customers/x_1"),
+            ("v1.customer.updated", UNKNOWN, "/v1/things/x_1"),
+            ("v1.cash_balance.funds_available", "customer", "/v1/customers/x_1"),
+            ("v2.billing.rate_card.updated", RATE, "/v2/billing/rate_cards/rcd_1/rates/x_1"),
+        ],
+    )
+    def test_of_an_event_about_another_type_is_refused(self, name: str, type_name: str, url: str) -> None:
+        with pytest.raises(Refused, match="another type"):
+            notified(event(RelatedObject(id="x_1", type=type_name, url=url), name=name))
+
+    @pytest.mark.parametrize("name", ["v2.billing.rate_card.rate.created", "v2.billing.rate_card_rate.created"])
+    @pytest.mark.parametrize("type_name", ["v2.billing.rate_card.rate", RATE])
+    def test_may_go_by_an_old_name(self, name: str, type_name: str) -> None:
+        url = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+        rate = told(RelatedObject(id="rcdr_1", type=type_name, url=url), name)
+        assert (rate.type, rate.key, rate.path) == (RATE, "live#rcdr_1", url)
+
+    def test_may_be_suspected_by_an_old_name(self) -> None:
+        old = Suspicion(livemode=True, type="v2.billing.rate_card.rate", id="rcdr_1", parent="rcd_1")
+        assert suspected(old) == named(LIVE, RATE, "rcdr_1", "rcd_1")
+
+    def test_may_be_named_under_another_url_but_is_fetched_at_its_own(self) -> None:
+        url = "/v1/customers/cus_1/tax_ids/txi_1"
+        tax_id = told(RelatedObject(id="txi_1", type="tax_id", url=url), "v1.customer.tax_id.created")
+        assert (tax_id.path, tax_id.parent) == ("/v1/tax_ids/txi_1", None)
+
+    @given(IDS, IDS)
+    def test_finds_its_way_with_every_possible_id(self, identifier: str, parent: str) -> None:
+        told = about(RATE, identifier, f"/v2/billing/rate_cards/{parent}/rates/{identifier}")
+        assert (told.id, told.parent) == (identifier, parent)
+        assert told.path == f"/v2/billing/rate_cards/{parent}/rates/{identifier}"
+
+
+class TestANestedType:
+    def test_reads_its_parent_from_the_url(self) -> None:
+        rate = about(RATE, "rcdr_1", "/v2/billing/rate_cards/rcd_1/rates/rcdr_1")
+        assert rate.parent == "rcd_1"
+        assert not rate.needs_parent
+        assert rate.path == "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
+
+    def test_has_no_parent_yet_where_stripe_left_its_placeholder_in(self) -> None:
+        rate = about(RATE, "rcdr_1", "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1")
+        assert rate.parent is None
+        assert rate.needs_parent
+
+    def test_cannot_be_fetched_before_its_parent_is_known(self) -> None:
+        with pytest.raises(Refused, match="the parent of rcdr_1 is not known"):
+            _ = named(LIVE, RATE, "rcdr_1").path
+
+    @pytest.mark.parametrize("parent", [text for text in HOSTILE_IDS if text != ":rate_card_id"])
+    def test_is_refused_with_a_hostile_parent(self, parent: str) -> None:
+        url = f"/v2/billing/rate_cards/{parent}/rates/rcdr_1"
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcdr_1", type=RATE, url=url)))
+
+    @pytest.mark.parametrize("parent", [":", ":Rate", ":a-b", ":a:b", "a:b_id", ":x\n", "::x"])
+    def test_is_refused_with_something_like_a_placeholder(self, parent: str) -> None:
+        with pytest.raises(Refused):
+            about(RATE, "rcdr_1", f"/v2/billing/rate_cards/{parent}/rates/rcdr_1")
+
+    def test_does_not_take_a_placeholder_for_its_own_id(self) -> None:
+        with pytest.raises(Refused):
+            about(RATE, "rcdr_1", "/v2/billing/rate_cards/rcd_1/rates/:id")

@@ -1,0 +1,106 @@
+"""An object of a type outside the catalog is fetched where its event says, if that is plain and no known type's."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_mirror.core import catalog, items, times
+from billing_mirror.core import object_ref as subject
+from billing_mirror.core.errors import Refused
+from billing_mirror.core.messages import RelatedObject, Suspicion
+from billing_mirror.core.object_ref import notified, suspected
+
+from .hostile import OTHER_URLS
+from .object_refs import UNKNOWN, about, event, told
+
+
+class TestAnUnknownType:
+    @pytest.mark.parametrize(
+        "url",
+        ["/v1/things/th_1", "/v2/money/things/th_1", "/v2/a/b-c/d_e/th_1", "/v1/customers/cus_1/things/th_1"],
+    )
+    def test_is_fetched_at_its_own_plain_url(self, url: str) -> None:
+        thing = about(UNKNOWN, "th_1", url)
+        assert thing.path == url
+        assert thing.type == UNKNOWN
+        assert not thing.needs_parent
+
+    @pytest.mark.parametrize("url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_1"])
+    def test_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(id="rcds_1", type=UNKNOWN, url=url)))
+
+    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    def test_is_refused_at_the_url_of_a_known_one(self, row: catalog.ObjectType) -> None:
+        """Else it would be stored over an object of that type: the key does not tell them apart."""
+        url = row.retrieve.format(id="x_1", parent="p_1")
+        with pytest.raises(Refused, match="of another type"):
+            notified(event(RelatedObject(id=None if row.singleton else "x_1", type=UNKNOWN, url=url)))
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            *(url for row in catalog.TYPES.values() for url in row.also_at),
+            *(url for part in catalog.PARTS.values() for url in part.urls),
+        ],
+    )
+    def test_is_refused_at_any_other_url_of_a_known_one(self, url: str) -> None:
+        related = RelatedObject(
+            id="x_1" if url.endswith("{id}") else None, type=UNKNOWN, url=url.format(id="x_1", parent="p_1")
+        )
+        with pytest.raises(Refused, match="of another type"):
+            notified(event(related))
+
+    @pytest.mark.parametrize("identifier", ["th_1", None])
+    def test_is_refused_at_a_url_that_does_not_fit_into_a_key(self, identifier: str | None) -> None:
+        longest = "/v1/" + "a" * (subject.LONGEST_PATH - 9) + "/th_1"
+        assert told(RelatedObject(id=identifier, type=UNKNOWN, url=longest)).path == longest
+        with pytest.raises(Refused, match="too long"):
+            notified(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))
+        assert len(longest) + len(times.UNKNOWN) <= items.LARGEST_KEY
+
+    def test_is_refused_with_a_placeholder_in_its_url(self) -> None:
+        with pytest.raises(Refused):
+            about(UNKNOWN, "th_1", "/v2/money/:account/things/th_1")
+
+    @given(st.text(st.sampled_from("/v12a.:%@?#{}\\\n é~_-"), max_size=16))
+    def test_no_url_that_is_taken_leaves_the_api(self, middle: str) -> None:
+        url = f"/v1{middle}/th_1"
+        try:
+            path = about(UNKNOWN, "th_1", url).path
+        except Refused:
+            return
+        assert path == url
+        assert all(segment and segment.strip(".") for segment in path[1:].split("/"))
+        assert not set(path) & set("%:@?#{}\\\n é")
+
+    def test_cannot_be_suspected(self) -> None:
+        with pytest.raises(Refused, match="is not in the catalog"):
+            suspected(Suspicion(livemode=True, type=UNKNOWN, id="th_1"))
+
+    @pytest.mark.parametrize("url", ["/v1/settings", "/v2/money/the-settings", "/v1/customers/cus_1/settings"])
+    def test_without_an_id_is_a_singleton_that_goes_by_its_path(self, url: str) -> None:
+        thing = told(RelatedObject(type=UNKNOWN, url=url))
+        assert (thing.id, thing.path, thing.key) == (url, url, f"live#{url}")
+
+    @pytest.mark.parametrize("url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_2"])
+    def test_without_an_id_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
+        if re.fullmatch(r"/v2(/[a-z_0-9]+)+", url):
+            return
+        with pytest.raises(Refused):
+            notified(event(RelatedObject(type=UNKNOWN, url=url)))
+
+    @given(st.text(st.sampled_from("/v12a.:%@?#{}\\\n é~_-"), max_size=16))
+    def test_no_url_without_an_id_leaves_the_api(self, rest: str) -> None:
+        try:
+            path = told(RelatedObject(type=UNKNOWN, url=f"/v1{rest}")).path
+        except Refused:
+            return
+        assert path == f"/v1{rest}"
+        assert all(path[1:].split("/"))
+        assert not set(path) & set(".%:@?#{}\\\n é")
+
+    def test_of_a_snapshot_is_ignored_for_nobody_tells_where_it_is(self) -> None:
+        assert notified(event(RelatedObject(id="ch_1", type="charge"), name="v1.charge.succeeded")) is None

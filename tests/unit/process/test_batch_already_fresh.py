@@ -1,0 +1,98 @@
+"""Which messages cost no request: those that a look at their object, begun well after them, has already answered."""
+
+from billing_mirror.core import times
+from billing_mirror.core.drift import digest
+from billing_mirror.core.items import Observation, item
+from billing_mirror.core.mirror_state import UNCLAIMED
+from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.core.outcome import Outcome
+from tests.doubles.samples import subscription, subscription_event
+from tests.unit.harness import SUBSCRIPTION, House
+
+
+async def test_events_about_one_object_are_fetched_once(stocked: House) -> None:
+    results = await stocked.deliver(*(subscription_event(name) for name in ("activated", "servicing_activated")))
+    assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
+    assert [asked.path for asked in stocked.stripe.asked].count(SUBSCRIPTION) == 1
+
+
+async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked: House) -> None:
+    await stocked.queue.send(subscription_event(), group="test")
+    stocked.clock.advance(60)
+    await stocked.deliver(subscription_event())
+    await stocked.queue.send(subscription_event(), group="test")
+    stocked.queue.waiting[0].sent_at -= 30
+    asked = len(stocked.stripe.asked)
+    [ended] = await stocked.work()
+    assert (ended.outcome, len(stocked.stripe.asked)) == (Outcome.ABSORBED, asked)
+
+
+async def test_a_message_is_not_absorbed_by_a_tombstone_unless_it_tells_of_the_end(stocked: House) -> None:
+    await stocked.deliver(subscription_event())
+    del stocked.stripe.objects[SUBSCRIPTION]
+    stocked.clock.advance(120)
+    await stocked.deliver(subscription_event("servicing_canceled"))
+    assert stocked.item("rcds_1")["deleted"] is True
+    stocked.stripe.objects[SUBSCRIPTION] = subscription()
+    for name, outcome in (("deleted", Outcome.ABSORBED), ("servicing_paused", Outcome.STORED)):
+        await stocked.queue.send(subscription_event(name), group="test")
+        stocked.queue.waiting[0].sent_at -= 30
+        [ended] = await stocked.work()
+        assert ended.outcome is outcome
+
+
+async def test_a_message_within_the_margin_is_not_absorbed(stocked: House) -> None:
+    await stocked.deliver(subscription_event())
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    await stocked.queue.send(subscription_event(), group="test")
+    stocked.queue.waiting[0].sent_at -= stocked.absorb_margin - 0.5
+    [ended] = await stocked.work()
+    assert ended.outcome is Outcome.STORED
+
+
+async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_object(stocked: House) -> None:
+    await stocked.deliver(subscription_event())
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    await stocked.queue.send(subscription_event(), group="test")
+    stocked.queue.waiting[0].sent_at -= 100
+    results = await stocked.deliver(subscription_event("canceled"))
+    assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
+    assert stocked.item("rcds_1")["status"] == "canceled"
+
+
+async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_written(stocked: House) -> None:
+    """Somebody claimed after the mirrored look, fetched before the change, and has not written yet."""
+    await stocked.deliver(subscription_event())
+    one = named(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    late_token = await stocked.mirror.claim(one, stocked.clock.now())
+    late_item = stocked.item("rcds_1")
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    stocked.mirror.objects["test#rcds_1"] = {
+        **late_item,
+        "data": subscription(servicing_status="canceled"),
+        "fetched_at": times.iso(stocked.clock.now() + 100),
+    }
+    await stocked.deliver(subscription_event("canceled"))
+    await stocked.mirror.put(one, late_token, late_item)
+    assert stocked.item("rcds_1")["data"] == subscription(servicing_status="canceled")
+
+
+async def test_a_message_is_not_absorbed_by_what_a_backfill_took_from_a_list(stocked: House) -> None:
+    """However late it was asked for: a list may be older than an answer to a GET."""
+    one = named(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    listed = Observation(stocked.clock.now(), "", "", subscription(), digest(one.row, subscription()))
+    await stocked.mirror.put(one, UNCLAIMED, item(one, listed, "cus_1"))
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    await stocked.queue.send(subscription_event("canceled"), group="test")
+    stocked.queue.waiting[0].sent_at -= 100
+    [ended] = await stocked.work()
+    assert (ended.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
+
+
+async def test_without_a_margin_nothing_is_absorbed(stocked: House) -> None:
+    stocked.absorb_margin = 0
+    await stocked.deliver(subscription_event())
+    await stocked.queue.send(subscription_event(), group="test")
+    stocked.queue.waiting[0].sent_at -= 1000
+    [ended] = await stocked.work()
+    assert ended.outcome is Outcome.UNCHANGED

@@ -1,0 +1,109 @@
+"""A message that can never be done, or that is hostile, is kept with its reason and holds up no other."""
+
+import json
+import random
+
+import pytest
+
+from billing_mirror.core.errors import Refused, Unauthorized
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.outcome import Outcome
+from tests.doubles.samples import customer, event, rate, snapshot, subscription_event, version
+from tests.unit.harness import House
+
+CUSTOMER = "/v1/customers/cus_1"
+
+
+def _about(type_name: str, identifier: str, url: str, name: str = "v2.some.event") -> str:
+    body: JsonObject = {"id": identifier, "object": type_name, "livemode": False}
+    return event(name, body, url=url, at=1_600_000_000)
+
+
+BAD = {
+    "a path upwards": _about("customer", "cus_1", "/v1/customers/../customers/cus_1"),
+    "an escaped path upwards": _about("customer", "cus_1", "/v1/%2e%2e/customers/cus_1"),
+    "another host": _about("customer", "cus_1", "//evil.example/v1/customers/cus_1"),
+    "a user before a host": _about("customer", "cus_1", "@evil.example/v1/customers/cus_1"),
+    "a scheme": _about("customer", "cus_1", "https://api.stripe.com/v1/customers/cus_1"),
+    "a query": _about("customer", "cus_1", "/v1/customers/cus_1?expand[]=sources"),
+    "another id": _about("customer", "cus_1", "/v1/customers/cus_2"),
+    "a hostile id": _about("customer", "../charges", "/v1/customers/../charges"),
+    "a hostile owner": _about("tax_id", "txi_1", "/v1/customers/%2e%2e/tax_ids/txi_1"),
+    "a hostile part's owner": _about("discount", "di_1", "/v1/customers/../discount"),
+    "a hostile singleton's owner": _about("cash_balance", "", "/v1/customers/a@b/cash_balance"),
+    "a query of a singleton": _about(
+        "entitlements.active_entitlement_summary",
+        "",
+        "/v1/entitlements/active_entitlements?customer=cus_1&expand[]=data.feature",
+    ),
+    "another type": _about("invoice", "in_1", "/v1/invoices/in_1", "v1.customer.updated"),
+    "an unknown type": _about("money.thing", "th_1", "/v1/money/things/th_1", "v1.customer.updated"),
+    "an unknown type elsewhere": _about("money.thing", "th_1", "/v1/money/../things/th_1"),
+    "a hostile account": event("v1.customer.updated", customer(), url=CUSTOMER, context="acct_1/../acct_2"),
+    "a snapshot without an id": snapshot("customer.updated", {"object": "customer", "id": None}),
+    "a snapshot with a hostile id": snapshot("customer.updated", {"object": "customer", "id": "../charges"}),
+    "a snapshot of another type": snapshot("customer.updated", {"object": "invoice", "id": "in_1"}),
+    "a snapshot of nobody's balance": snapshot("cash_balance.funds_available", {"object": "cash_balance"}),
+    "a snapshot of a hostile owner": snapshot("x.y", {"object": "discount", "id": "di_1", "customer": "a/../b"}),
+    "an envelope of somebody else": json.dumps({"source": "aws.s3", "detail": json.loads(subscription_event())}),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_bad_input_is_kept_with_its_reason_and_nothing_is_asked(house: House, name: str) -> None:
+    [ended] = await house.deliver(BAD[name])
+    assert (ended.outcome, house.stripe.asked) == (Outcome.QUARANTINED, [])
+    [(body, reason)] = house.queue.quarantined
+    assert (body, reason) == (BAD[name], ended.reason)
+    assert reason
+    assert not house.mirror.objects
+    assert not house.mirror.counters
+
+
+async def test_a_live_event_under_a_test_key_is_not_fetched(stocked: House) -> None:
+    [ended] = await stocked.deliver(subscription_event(livemode=True))
+    assert (ended.outcome, stocked.stripe.asked) == (Outcome.QUARANTINED, [])
+
+
+async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: House) -> None:
+    results = await stocked.deliver("{", subscription_event())
+    assert [ended.outcome for ended in results] == [Outcome.QUARANTINED, Outcome.STORED]
+    assert stocked.queue.quarantined[0][0] == "{"
+
+
+@pytest.mark.parametrize("error", [Refused("Stripe answered 400"), Unauthorized("Stripe answered 401")])
+async def test_what_can_never_work_is_kept_with_its_reason(stocked: House, error: Refused) -> None:
+    stocked.stripe.failures = [error]
+    body = subscription_event()
+    [ended] = await stocked.deliver(body)
+    assert ended.outcome is Outcome.QUARANTINED
+    assert stocked.queue.quarantined == [(body, str(error))]
+
+
+async def test_an_object_that_is_too_large_makes_nothing_else_doubtful(house: House) -> None:
+    home = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
+    large = version(noise=random.Random(1).randbytes(500_000).hex())
+    house.stripe.objects[home] = large
+    house.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = [rate()]
+    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
+    assert (ended.outcome, house.queue.waiting) == (Outcome.QUARANTINED, [])
+    assert "too large" in ended.reason
+
+
+async def test_an_unforeseen_error_is_given_some_tries_and_never_quoted(stocked: House) -> None:
+    stocked.stripe.failures = [ValueError("a customer's secret")] * 8
+    await stocked.queue.send(subscription_event(), group="test")
+    for _ in range(8):
+        [ended] = await stocked.work()
+        stocked.clock.advance(1000)
+    assert ended.outcome is Outcome.QUARANTINED
+    assert ended.reason == "unforeseen ValueError"
+    assert "a customer's secret" not in ended.trace
+    assert "refresh.py" in ended.trace
+
+
+async def test_a_quarantine_that_does_not_answer_keeps_the_message(stocked: House) -> None:
+    await stocked.queue.send("{", group="test")
+    stocked.queue.down = True
+    [ended] = await stocked.work()
+    assert ended.later

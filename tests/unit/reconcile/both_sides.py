@@ -1,0 +1,37 @@
+"""What the tests of lists have in common: objects that both sides hold, and runs over their types."""
+
+from billing_mirror.core import json_body as bodies
+from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.items import Observation, item
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.core.run import Run
+from tests.unit.harness import House
+
+SCOPE = Scope(livemode=False)
+CUSTOMERS_SHOWN = "expand%5B0%5D=data.invoice_credit_balance&expand%5B1%5D=data.tax"
+VERSION_OF = {"v1": "2026-01-01.ga", "v2": "2026-01-01.preview"}
+
+
+def thing(type_name: str, identifier: str, **fields: bodies.Json) -> JsonObject:
+    return {"id": identifier, "object": type_name, "created": 1_600_000_000, "livemode": False, **fields}
+
+
+async def mirror(
+    house: House, body: JsonObject, *, parent: str | None = None, members: tuple[JsonObject, ...] = (), **about: str
+) -> None:
+    """Has the mirror hold an object as Stripe shows it."""
+    subject = named(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
+    house.stripe.objects.setdefault(subject.path, body)
+    api = VERSION_OF["v2" if subject.type.startswith("v2.billing") else "v1"]
+    listed = {str(one["object"]): (one,) for one in members}
+    version_of = about.get("stripe_version", api)
+    seen = Observation(house.clock.now(), version_of, "req_1", body, bodies.digest(body), listed)
+    token = await house.mirror.claim(subject, 0.0)
+    await house.mirror.put(subject, token, item(subject, seen, about.get("customer")))
+
+
+async def passed(house: House, type_name: str) -> Run:
+    house.clock.advance(10)
+    house.stripe.asked.clear()
+    return await house.passed(TYPES[type_name])

@@ -1,0 +1,66 @@
+"""What the tests of ticks have in common: a clock that only jumps, and a Stripe that takes its time."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from random import Random
+from typing import Any, TypeVar
+
+from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.schedule import Schedule
+from billing_mirror.reconcile.runs.lifecycle import last_run
+from billing_mirror.reconcile.tick import Report, tick
+from tests.doubles.clock import ManualClock
+from tests.simulation.loop import SimulatedLoop
+from tests.unit.harness import House
+
+T = TypeVar("T")
+METERS, TAX_RATES = TYPES["billing.meter"], TYPES["tax_rate"]
+LONG = "/v1/billing/meters"
+SHORT = "/v1/tax_rates"
+
+
+class JumpingClock(ManualClock):
+    """The time of the loop."""
+
+    def now(self) -> float:
+        return super().now() + asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def on_its_own_time(coroutine: Coroutine[Any, Any, T]) -> T:
+    return SimulatedLoop(Random(0)).run(coroutine)  # type: ignore[abstract]
+
+
+def a_house(*, pages: int = 0, seconds: float = 20.0) -> House:
+    """Meters on so many pages, for each of which Stripe takes so many seconds, and no tax rates."""
+    house = House(JumpingClock(), schedule=Schedule(rows=(METERS, TAX_RATES)))
+    house.stripe.page_size = 1
+    house.stripe.lists = {
+        LONG: [{"id": f"mtr_{one}", "object": METERS.name, "livemode": False} for one in range(pages)],
+        SHORT: [],
+    }
+
+    async def answer_late(path: str) -> None:
+        if path.startswith(LONG):
+            await asyncio.sleep(seconds)
+
+    house.stripe.before_answer = answer_late
+    return house
+
+
+async def ticked(house: House, seconds: float = 800.0, *, owner: str = "somebody") -> Report:
+    return await tick(replace(house.watch, owner=owner), deadline=house.clock.now() + seconds)
+
+
+def told(report: Report) -> list[tuple[str, Job, Status]]:
+    return [(worked.run.type, worked.run.job, worked.run.status) for worked in report.worked]
+
+
+async def ran(name: str, house: House) -> Run:
+    run = await last_run(name, house.watch)
+    assert run is not None
+    return run

@@ -1,0 +1,95 @@
+"""What the tests of the usage sweep have in common: who is billed by which meter, what they used, and sweeps."""
+
+from billing_mirror.core import times
+from billing_mirror.core.catalog import USAGE
+from billing_mirror.core.items import Item
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.run import Job, Run
+from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.usage.pairs import STILL_CHANGING
+from billing_mirror.reconcile.usage.sweep import sweep_usage
+from tests.doubles.samples import event
+from tests.unit.harness import House
+
+HOUR = 3600
+DAY = 24 * HOUR
+NOW = 1_700_000_000
+THIS_HOUR = NOW // HOUR * HOUR
+OLDEST = STILL_CHANGING // HOUR
+SCOPE = Scope(livemode=False)
+
+
+def v1_subscription(customer: str, *meters: str, status: str = "active") -> JsonObject:
+    return {
+        "id": f"sub_{customer}",
+        "object": "subscription",
+        "customer": customer,
+        "status": status,
+        "created": NOW - 10 * 24 * HOUR,
+        "livemode": False,
+        "items": {
+            "object": "list",
+            "data": [{"id": f"si_{meter}", "price": {"recurring": {"meter": meter}}} for meter in meters],
+            "has_more": False,
+        },
+    }
+
+
+async def subscribe(house: House, body: JsonObject) -> None:
+    url = f"/v1/subscriptions/{body['id']}"
+    house.stripe.objects[url] = body
+    await house.deliver(event("v1.customer.subscription.updated", body, url=url))
+
+
+def hour(before: int, value: int = 1) -> JsonObject:
+    """The sum of an hour, so many hours before this one."""
+    start = THIS_HOUR - before * HOUR
+    return {
+        "id": f"mtrusg_{value}",
+        "object": "billing.meter_event_summary",
+        "start_time": start,
+        "end_time": start + HOUR,
+        "aggregated_value": value,
+        "livemode": False,
+        "meter": "mtr_1",
+    }
+
+
+def summaries(meter: str, customer: str, this_hour: int = THIS_HOUR) -> str:
+    """Where the sums are listed."""
+    return (
+        f"/v1/billing/meters/{meter}/event_summaries?customer={customer}&start_time={this_hour - STILL_CHANGING}"
+        f"&end_time={this_hour}&value_grouping_window=hour"
+    )
+
+
+def used(house: House, meter: str, customer: str, *hours: JsonObject) -> None:
+    this_hour = int(house.clock.now()) // HOUR * HOUR
+    house.stripe.lists[summaries(meter, customer, this_hour)] = [*hours]
+
+
+async def swept(house: House, *, seconds: float = 100.0) -> Run:
+    house.clock.advance(1)
+    last = await last_run(USAGE.name, house.watch)
+    going_on = last is not None and not last.finished_at
+    run = last if last is not None and going_on else await begun(USAGE.name, Job.USAGE, last, house.watch)
+    return await sweep_usage(run, house.watch, until=house.clock.now() + seconds)
+
+
+def at(meter: str, customer: str, before: int) -> str:
+    return f"{meter}/{customer}/{times.iso(THIS_HOUR - before * HOUR)}"
+
+
+def hours(house: House) -> dict[str, Item]:
+    """Without the note of the last look at a customer and a meter, which lies beside them."""
+    held = [item for item in house.mirror.objects.values() if item["type"] == USAGE.name and "data" in item]
+    return {str(item["id"]): item for item in held}
+
+
+async def stock(house: House) -> House:
+    """One customer who is billed by one meter, and has used it twice."""
+    await subscribe(house, v1_subscription("cus_1", "mtr_1"))
+    used(house, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
+    house.stripe.asked.clear()
+    return house
