@@ -226,10 +226,15 @@ def _parent_in_url(row: ObjectType, related: RelatedObject) -> str | None:
     if found["id"] not in (related.id, quote(related.id or "", safe="")):
         raise Refused("the related object's URL is not the URL of its type and id")
     parent = found.get("parent")
-    if parent is None or _PLACEHOLDER.fullmatch(parent):
+    if parent is None or _is_placeholder(parent):
         return None
     checked_id(parent)
     return parent if row.nested else None
+
+
+def _is_placeholder(text: str) -> bool:
+    """Whether Stripe has left a name in a URL instead of the id, as ``:rate_card_id``."""
+    return _PLACEHOLDER.fullmatch(text) is not None
 
 
 def _matched(url: str, shapes: tuple[str, ...]) -> tuple[str, dict[str, str]]:

@@ -12,11 +12,13 @@ from dataclasses import replace
 from billing_mirror.core import mirror_state as known
 from billing_mirror.core import times
 from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Notification, Suspicion, Unreadable, read_message
-from billing_mirror.core.mirror_state import READ_LAG, Head
+from billing_mirror.core.messages import Message, Notification, Suspicion, Unreadable, read_message
+from billing_mirror.core.mirror_state import READ_LAG, Claim, Head
 from billing_mirror.core.object_ref import Subject, Untold, notified, suspected
 from billing_mirror.core.outcome import Outcome
+from billing_mirror.ports import Stripe
 from billing_mirror.refresh.apply import World, apply, claim_and_observe
 
 from .messages import Desk, Ended, Received, Task, Verdict
@@ -38,9 +40,14 @@ async def refresh(batch: Sequence[Received], desk: Desk, *, deadline: float) -> 
     groups: dict[tuple[str, str], list[Task]] = defaultdict(list)
     for task in tasks:
         if task.subject is not None:
-            groups[task.subject.key, task.subject.type].append(task)
+            groups[_group_key(task.subject)].append(task)
     verdicts = await _refresh_all(list(groups.values()), desk, deadline)
     return list(await asyncio.gather(*(settle(task, verdicts, desk) for task in tasks)))
+
+
+def _group_key(subject: Subject) -> tuple[str, str]:
+    """Equal for messages that one fetch can answer."""
+    return subject.key, subject.type
 
 
 def _read(received: Received, desk: Desk) -> Task:
@@ -52,11 +59,16 @@ def _read(received: Received, desk: Desk) -> Task:
         told = notified(message) if isinstance(message, Notification) else suspected(message)
     except Refused as error:
         return Task(received, message, problem=error)
-    if message.livemode != desk.world.stripe.livemode:
+    if _is_of_other_mode(message, desk.world.stripe):
         return Task(received, message, problem=Refused("the event's mode, live or test, is not the key's"))
     if isinstance(told, Untold):
         return Task(received, message, untold=told)
     return Task(received, message, told)
+
+
+def _is_of_other_mode(message: Message, stripe: Stripe) -> bool:
+    """Whether the message is about a live object and the key is a test key, or the other way round."""
+    return message.livemode != stripe.livemode
 
 
 async def _named(tasks: list[Task], desk: Desk, deadline: float) -> list[Task]:
@@ -117,26 +129,44 @@ async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, d
     if await _covered(tasks, subject, head, desk):
         return Outcome.ABSORBED
     subject = await with_parent(subject, tasks, head, desk.world)
-    events = [task.message for task in tasks if isinstance(task.message, Notification)]
-    event = events[0].id if events else None
-    now = desk.world.clock.now()
-    token, observation = await claim_and_observe(desk.world, subject, claimed_at=now, event=event)
-    observation = replace(observation, told_at=max((one.created.timestamp() for one in events), default=0.0))
+    token, observation = await _fetch(subject, tasks, desk.world)
     if observation.body is None:
         await _require_gone(subject, tasks, observation.fetched_at, desk.world)
     return await apply(desk.world, subject, token, observation, head)
 
 
+async def _fetch(subject: Subject, tasks: list[Task], world: World) -> tuple[int, Observation]:
+    """Claims and fetches the object. The observation keeps when the newest event was made that caused the fetch."""
+    events = [task.message for task in tasks if isinstance(task.message, Notification)]
+    event = events[0].id if events else None
+    token, observation = await claim_and_observe(world, subject, claimed_at=world.clock.now(), event=event)
+    return token, replace(observation, told_at=max((one.created.timestamp() for one in events), default=0.0))
+
+
 async def _covered(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk) -> bool:
     """Whether the mirror shows what the messages tell, and will go on doing so."""
-    if head is not None and head.deleted and not all(_tells_of_the_end(task) for task in tasks):
+    if head is not None and _contradicts_tombstone(tasks, head):
         return False  # that Stripe has not shown it once is no answer to news of it
-    sent_at = max(_told_at(task) for task in tasks)
+    sent_at = _last_told_at(tasks)
     if head is None or not known.covers(head, sent_at=sent_at, margin=desk.absorb_margin):
         return False
     # Who claimed after the mirrored look may have fetched before the change: its write would still replace.
     claim = (await desk.world.mirror.claims([subject])).get(subject.key)
+    return _is_last_claim(head, claim)
+
+
+def _contradicts_tombstone(tasks: list[Task], head: Head) -> bool:
+    """Whether the mirror holds a tombstone, and some message tells of something else than a deletion."""
+    return head.deleted and not all(_tells_of_the_end(task) for task in tasks)
+
+
+def _is_last_claim(head: Head, claim: Claim | None) -> bool:
+    """Whether nobody has claimed since the fetch that the mirror shows."""
     return claim is not None and claim.claimed == head.token
+
+
+def _last_told_at(tasks: list[Task]) -> float:
+    return max(_told_at(task) for task in tasks)
 
 
 def _told_at(task: Task) -> float:

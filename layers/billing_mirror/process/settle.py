@@ -8,7 +8,7 @@ from billing_mirror.core import backoff
 from billing_mirror.core.errors import Refused, Retryable
 from billing_mirror.core.outcome import Outcome
 
-from .messages import Desk, Ended, Task, Verdict
+from .messages import Desk, Ended, Received, Task, Verdict
 
 WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.REMOVED})
 """Outcomes after which the mirror shows what the message told, by this very write."""
@@ -38,9 +38,8 @@ async def _end_badly(task: Task, error: Exception, desk: Desk) -> Ended:
         reason=str(error) if foreseen else f"unforeseen {type(error).__name__}",
         trace="" if foreseen else _places(error),
     )
-    never = isinstance(error, Refused) or (not foreseen and received.receive_count >= UNFORESEEN_TRIES)
     try:
-        if never:
+        if _is_hopeless(error, received):
             await desk.world.queue.quarantine(received.body, reason=ended.reason)
             return replace(ended, outcome=Outcome.QUARANTINED)
         retry_after = error.retry_after if isinstance(error, Retryable) else None
@@ -50,6 +49,13 @@ async def _end_badly(task: Task, error: Exception, desk: Desk) -> Ended:
         # The queue itself is in trouble; a message that is reported as failed comes back all the same.
         pass
     return ended
+
+
+def _is_hopeless(error: Exception, received: Received) -> bool:
+    """Whether no later try can succeed."""
+    if isinstance(error, Retryable):
+        return False
+    return isinstance(error, Refused) or received.receive_count >= UNFORESEEN_TRIES
 
 
 def _places(error: Exception) -> str:

@@ -4,19 +4,20 @@ What a list shows may be old, so it is only taken where nothing is mirrored yet,
 or will be claimed is newer, so no event's write is ever lost to it. See docs/architecture.md.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from billing_mirror.core import items
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import ApiLine, ObjectType, Via
 from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.errors import Refused
-from billing_mirror.core.items import Observation
+from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Suspicion, write_message
 from billing_mirror.core.mirror_state import UNCLAIMED
 from billing_mirror.core.object_ref import Subject
 from billing_mirror.core.run import Drift, Resolution
+from billing_mirror.ports import Mirror
 from billing_mirror.refresh.apply import World
 
 from .even_spread import Turns
@@ -41,13 +42,18 @@ async def take(found: Mapping[Subject, JsonObject], page: Page, round_: Round) -
     }
     referred = await _referred(row, whole, round_.world)
     # First: once the objects are mirrored, nothing else tells what they refer to.
-    await queue([*(subject for subject in found if subject not in whole), *referred], round_)
+    await queue([*_incomplete(found, whole), *referred], round_)
     # A hundred writes at once would be in the way of those of live events; until the next request there is time.
     until = min(page.next_at, round_.world.clock.now() + LONGEST_SPREAD)
     turns = Turns(len(whole), round_.world.clock, at_once=WRITES_AT_ONCE, until=until)
     await together(
         _insert(subject, entry, owners.get(subject), page, round_, turns) for subject, entry in whole.items()
     )
+
+
+def _incomplete(found: Iterable[Subject], whole: Container[Subject]) -> list[Subject]:
+    """The objects that the page may not show whole."""
+    return [subject for subject in found if subject not in whole]
 
 
 async def _insert(
@@ -65,8 +71,13 @@ async def _insert(
         await round_.decided(Drift(subject.id, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return
     async with turns.next():
-        stored = await round_.world.mirror.put(subject, UNCLAIMED, item)
+        stored = await _put_unclaimed(subject, item, round_.world.mirror)
     round_.run.counts.inserted += stored  # not in one with the write: others count while it is waited for
+
+
+async def _put_unclaimed(subject: Subject, item: Item, mirror: Mirror) -> bool:
+    """Stores an object that the mirror has never seen, under the number that every claim is newer than."""
+    return await mirror.put(subject, UNCLAIMED, item)
 
 
 async def queue(subjects: Sequence[Subject], round_: Round) -> None:

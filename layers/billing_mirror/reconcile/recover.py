@@ -22,10 +22,11 @@ from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import Subject, Untold, checked_id, notified
 from billing_mirror.core.run import Drift, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY, MINUTE, first_or_next
+from billing_mirror.refresh.apply import World
 
 from .dependencies import Watch
 from .gather import together
-from .pages import read_page
+from .pages import Page, read_page
 from .runs.active_run import Round, require_an_end
 from .runs.lifecycle import begun, last_run, recorded
 
@@ -84,10 +85,7 @@ async def _read(here: Place, round_: Round, watch: Watch) -> None:
     counts = round_.run.counts
     going_on: Place | None = here
     while going_on is not None:
-        try:
-            page = await read_page(PATH, query, going_on, round_.world, api=ApiLine.GA)
-        except (NotShown, Gone) as error:
-            raise Refused(f"Stripe does not list the events: {error}") from error
+        page = await _read_events(query, going_on, round_.world)
         counts.pages += 1
         counts.restarts += page.restarted
         require_an_end("the lists of events", counts)
@@ -96,6 +94,13 @@ async def _read(here: Place, round_: Round, watch: Watch) -> None:
         going_on = page.next
         if going_on is not None:
             await round_.save(going_on)
+
+
+async def _read_events(query: Mapping[str, str], here: Place, world: World) -> Page:
+    try:
+        return await read_page(PATH, query, here, world, api=ApiLine.GA)
+    except (NotShown, Gone) as error:
+        raise Refused(f"Stripe does not list the events: {error}") from error
 
 
 async def _queue_what_is_not_shown(entries: Sequence[JsonObject], round_: Round, watch: Watch) -> None:

@@ -54,8 +54,19 @@ async def apply(world: World, subject: Subject, token: int, observation: Observa
         return Outcome.REMOVED if buried else Outcome.SUPERSEDED
     customer = await _customer(world, subject, body)
     item = items.item(subject, observation, customer)
+    return await _send_suspicions_and_put(world, subject, token, observation, head, item)
+
+
+async def _send_suspicions_and_put(
+    world: World, subject: Subject, token: int, observation: Observation, head: Head | None, item: Item
+) -> Outcome:
     # Before the write: once the object is stored, a redelivered message counts as covered.
     await send_suspicions(subject, observation, head, world.mirror, world.queue)
+    return await _put(world, subject, token, head, item)
+
+
+async def _put(world: World, subject: Subject, token: int, head: Head | None, item: Item) -> Outcome:
+    """Writes the item on condition that the mirror does not hold a newer one."""
     if not await world.mirror.put(subject, token, item):
         return Outcome.SUPERSEDED
     return Outcome.UNCHANGED if head is not None and _shows(head, item) else Outcome.STORED

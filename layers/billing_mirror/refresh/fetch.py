@@ -22,9 +22,7 @@ async def observe(subject: Subject, stripe: Stripe, clock: Clock, *, event: str 
     started = clock.now()
     row = subject.row
     try:
-        answer = await stripe.get(
-            subject.path, api=row.api, context=subject.scope.context, include=row.include, event=event
-        )
+        answer = await _get(subject, stripe, event=event)
     except Gone:
         return Observation(started, stripe.version(row.api), request_id="")
     _require_the_object(subject, answer)
@@ -47,6 +45,11 @@ async def observe(subject: Subject, stripe: Stripe, clock: Clock, *, event: str 
         listed,
         completed=body is not answer.body,
     )
+
+
+async def _get(subject: Subject, stripe: Stripe, *, event: str | None) -> Answer:
+    row = subject.row
+    return await stripe.get(subject.path, api=row.api, context=subject.scope.context, include=row.include, event=event)
 
 
 async def walk(path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiLine, context: str | None) -> Pages:

@@ -28,11 +28,15 @@ async def send_suspicions(
         suspicions.append(suspicion)
     group = f"{subject.scope}:repair"
     await asyncio.gather(*(queue.send(write_message(suspicion), group=group) for suspicion in suspicions))
-    news = head is None or observation.told_at > head.told_at or observation.digest != head.digest
-    if (observation.listed and _is_new(head)) or (observation.completed and news):
-        # Lists may still lack what belongs to a new object, or to a new state of one: they are read once more.
+    if _may_lack_members(observation, head):
         later = _suspicion(subject, not_before=observation.fetched_at + READ_LAG)
         await queue.send(write_message(later), group=group, delay=int(READ_LAG))
+
+
+def _may_lack_members(observation: Observation, head: Head | None) -> bool:
+    """Whether lists may still lack what belongs to a new object, or to a new state of one: they are read once more."""
+    news = head is None or observation.told_at > head.told_at or observation.digest != head.digest
+    return (bool(observation.listed) and _is_new(head)) or (observation.completed and news)
 
 
 def _changed_with(subject: Subject, observation: Observation, head: Head | None) -> list[Subject]:
