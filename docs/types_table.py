@@ -3,7 +3,15 @@
 import sys
 from pathlib import Path
 
-from billing_mirror.core.catalog import EVENTS, PARTS, RECONCILED, TYPES, USAGE, ObjectType, Rhythm
+from billing_mirror.core.catalog import (
+    EVENT_OBJECTS,
+    PARTS,
+    RECONCILED_TYPES,
+    TYPES,
+    USAGE,
+    CompareInterval,
+    ObjectType,
+)
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- types: made by `make docs` -->\n", "<!-- end of types -->"
@@ -12,50 +20,60 @@ BEGIN, END = "<!-- types: made by `make docs` -->\n", "<!-- end of types -->"
 def table() -> str:
     """The table, a row for each type of the catalog."""
     lines = [
-        f"| `{row.name}` | {row.nature} | {_ids(row)} | {'; '.join(_ways(row))} |"
-        for row in sorted(TYPES.values(), key=lambda row: not row.name.startswith("v2.billing."))
+        f"| `{object_type.name}` | {object_type.category} | {_ids(object_type)} | {'; '.join(_ways(object_type))} |"
+        for object_type in sorted(
+            TYPES.values(), key=lambda object_type: not object_type.name.startswith("v2.billing.")
+        )
     ]
     return "\n".join(["| type | nature | id | reached by |", "| --- | --- | --- | --- |", *lines, "", ""])
 
 
-def _ids(row: ObjectType) -> str:
-    if row is USAGE:
+def _ids(object_type: ObjectType) -> str:
+    if object_type is USAGE:
         return "meter/customer/hour"
-    return f"`{row.prefix}`" if row.prefix else "its path" if row.singleton else ""
+    return f"`{object_type.prefix}`" if object_type.prefix else "its path" if object_type.singleton else ""
 
 
-def _ways(row: ObjectType) -> list[str]:
-    if row is USAGE:
+def _ways(object_type: ObjectType) -> list[str]:
+    if object_type is USAGE:
         return ["the usage sweep"]
-    if row in EVENTS.values():
-        return [f"itself an event: `{name}`" for name in row.events]
-    told = [] if row.silent else ["events"]
+    if object_type in EVENT_OBJECTS.values():
+        return [f"itself an event: `{name}`" for name in object_type.events]
+    told = [] if object_type.sends_no_events else ["events"]
     changed = [
-        f"events of a {_plain(other)}" for other in TYPES.values() if other.changes and other.changes.type == row.name
+        f"events of a {_plain(other)}"
+        for other in TYPES.values()
+        if other.changes and other.changes.type == object_type.name
     ]
-    parts = [f"events of its {part.name}" for part in PARTS.values() if part.of == row.name]
-    named = sorted({_plain(other) for other in TYPES.values() for via in other.references if via.type == row.name})
-    owners = [_plain(other) for other in TYPES.values() if row.name in other.members]
+    parts = [f"events of its {part.name}" for part in PARTS.values() if part.of == object_type.name]
+    named = sorted(
+        {_plain(other) for other in TYPES.values() for via in other.references if via.type == object_type.name}
+    )
+    owners = [_plain(other) for other in TYPES.values() if object_type.name in other.members]
     return [
         *told,
         *parts,
         *changed,
         *(f"named by a {name}" for name in named),
         *(f"the list of its {name}" for name in owners),
-        *([f"{_how(row)} {_every(row)}"] if row in RECONCILED else []),
+        *([f"{_how(object_type)} {_every(object_type)}"] if object_type in RECONCILED_TYPES else []),
     ]
 
 
-def _how(row: ObjectType) -> str:
-    return "reconcile" if row.listings else "reconcile one by one"
+def _how(object_type: ObjectType) -> str:
+    return "reconcile" if object_type.listings else "reconcile one by one"
 
 
-def _every(row: ObjectType) -> str:
-    return {Rhythm.SUBSCRIPTIONS: "hourly", Rhythm.ACTIVITY: "daily", Rhythm.PRICING: "weekly"}[row.rhythm]
+def _every(object_type: ObjectType) -> str:
+    return {
+        CompareInterval.RATE_CARD_SUBSCRIPTIONS: "hourly",
+        CompareInterval.ACTIVITY: "daily",
+        CompareInterval.PRICING: "weekly",
+    }[object_type.interval]
 
 
-def _plain(row: ObjectType) -> str:
-    return row.name.rpartition(".")[2].replace("_", " ")
+def _plain(object_type: ObjectType) -> str:
+    return object_type.name.rpartition(".")[2].replace("_", " ")
 
 
 def written(page: str) -> str:

@@ -18,7 +18,7 @@ EMITTED = {
         Metric.UNCHANGED,
         Metric.SUPERSEDED,
         Metric.REMOVED,
-        Metric.ABSORBED,
+        Metric.ALREADY_FRESH,
         Metric.IGNORED,
         Metric.POSTPONED,
         Metric.QUARANTINED,

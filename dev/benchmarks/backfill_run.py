@@ -11,14 +11,14 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.state_store import DynamoJournal
+from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import HOUR, Schedule
 from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.reconcile.runs.lifecycle import begun
-from billing_mirror.reconcile.verify import reconcile
-from billing_mirror.refresh.apply import World
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.verify import verify
+from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
 from dev.benchmarks.ports import NoQueue, stripe_api
@@ -32,13 +32,13 @@ def main() -> None:
     client: DynamoDBClient = boto3.client("dynamodb", endpoint_url=given["endpoint"], config=QUICK)
     mirrored, raw = create_table(client), create_table(client)
     keep_cadences(client, mirrored)
-    world = World(SystemClock(), DynamoMirror(client, mirrored), stripe_api(given["api_base"]), NoQueue())
-    watch = Watch(world, DynamoJournal(client, mirrored), Schedule(), owner="benchmark")
+    ports = Ports(SystemClock(), DynamoMirror(client, mirrored), stripe_api(given["api_base"]), NoQueue())
+    dependencies = ReconcileDependencies(ports, DynamoStateStore(client, mirrored), Schedule(), owner="benchmark")
     with runner() as loop:
-        run = loop.run(begun(ROW.name, Job.BACKFILL, None, watch))
-        turns = list(_turns(run, watch, loop, client, raw, given))
-        loop.run(reconcile(ROW, run, watch, until=watch.world.clock.now() + HOUR))
-        held = loop.run(_held(watch))
+        run = loop.run(start_run(ROW.name, Job.BACKFILL, None, dependencies))
+        turns = list(_turns(run, dependencies, loop, client, raw, given))
+        loop.run(verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + HOUR))
+        held = loop.run(_held(dependencies))
     fresh.tell(
         status=run.status,
         reason=run.reason,
@@ -51,13 +51,18 @@ def main() -> None:
 
 
 def _turns(
-    run: Run, watch: Watch, loop: asyncio.Runner, client: DynamoDBClient, raw: str, given: fresh.Figures
+    run: Run,
+    dependencies: ReconcileDependencies,
+    loop: asyncio.Runner,
+    client: DynamoDBClient,
+    raw: str,
+    given: fresh.Figures,
 ) -> Iterator[dict[str, float]]:
     """Fills for some seconds, and then writes as many items into the other table, until all are filled."""
     written = 0
     while run.status is Status.RUNNING and written < given["objects"]:
         began = time.monotonic()
-        loop.run(reconcile(ROW, run, watch, until=watch.world.clock.now() + given["turn_seconds"]))
+        loop.run(verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + given["turn_seconds"]))
         filled, spent = run.counts.compared - written, time.monotonic() - began
         if filled:
             again = _write_again(range(written, written + filled), client, raw)
@@ -75,9 +80,9 @@ def _write_again(numbers: range, client: DynamoDBClient, table: str) -> float:
         return time.monotonic() - began
 
 
-async def _held(watch: Watch) -> int:
+async def _held(dependencies: ReconcileDependencies) -> int:
     """Objects that the mirror's index names."""
-    return len([one async for one in watch.world.mirror.ids(SCOPE, ROW.name)])
+    return len([one async for one in dependencies.ports.mirror.ids(SCOPE, ROW.name)])
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED
-from billing_mirror.core.object_ref import Subject
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Drift, Job, Resolution, Run, drift
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.reconcile.runs.lifecycle import begun
-from billing_mirror.reconcile.verify import reconcile
-from billing_mirror.refresh.apply import World
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.verify import verify
+from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
 from dev.benchmarks.ports import FileJournal, NoQueue, stripe_api
@@ -35,9 +35,11 @@ def main() -> None:
     plan = planned(objects, planted)
     mirror = seeded(objects, plan)
     with tempfile.TemporaryDirectory() as folder, runner() as loop:
-        world = World(SystemClock(), mirror, stripe_api(given["api_base"]), NoQueue())
-        watch = Watch(world, FileJournal(Path(folder) / "journal"), Schedule(), owner="benchmark")
-        run, found = loop.run(_run(watch))
+        ports = Ports(SystemClock(), mirror, stripe_api(given["api_base"]), NoQueue())
+        dependencies = ReconcileDependencies(
+            ports, FileJournal(Path(folder) / "journal"), Schedule(), owner="benchmark"
+        )
+        run, found = loop.run(_run(dependencies))
     told: dict[str, int] = counts(given["api_base"])["gets"]
     fresh.tell(
         status=run.status,
@@ -75,15 +77,15 @@ def seeded(objects: int, plan: dict[Difference, set[int]]) -> MemoryMirror:
     return mirror
 
 
-def _keep(mirror: MemoryMirror, row: ObjectType, body: JsonObject) -> None:
-    subject, item = stored(row, body)
-    mirror.objects[subject.key] = {**item, "token": UNCLAIMED}
+def _keep(mirror: MemoryMirror, object_type: ObjectType, body: JsonObject) -> None:
+    ref, item = stored(object_type, body)
+    mirror.objects[ref.key] = {**item, "token": UNCLAIMED_TOKEN}
 
 
-async def _run(watch: Watch) -> tuple[Run, list[Drift]]:
-    run = await begun(ROW.name, Job.OBJECTS, None, watch)
-    run = await reconcile(ROW, run, watch, until=watch.world.clock.now() + HOUR)
-    entries = watch.journal.entries(SCOPE, f"drift:{ROW.name}", run.name)
+async def _run(dependencies: ReconcileDependencies) -> tuple[Run, list[Drift]]:
+    run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
+    run = await verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + HOUR)
+    entries = dependencies.state_store.entries(SCOPE, f"drift:{ROW.name}", run.name)
     return run, [drift(entry) async for entry in entries]
 
 
@@ -95,7 +97,7 @@ def _judged(numbers: set[int], kind: Difference, found: Iterable[Drift]) -> tupl
 
 
 def _is_wrong(mirror: MemoryMirror, number: int, objects: int) -> bool:
-    item = mirror.objects.get(Subject(SCOPE, ROW, id_of(number)).key)
+    item = mirror.objects.get(ObjectRef(SCOPE, ROW, id_of(number)).key)
     if number >= objects:
         return item is None or item.get("deleted") is not True
     return item is None or item.get("digest") != digest(ROW, body_of(number))

@@ -6,13 +6,13 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
-from billing_mirror.adapters.metric_counts import Tally
+from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import Scope, Subject
-from billing_mirror.ports import Listed
+from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.ports import IndexEntry
 from dev.benchmarks.synthetic_data import digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import KEY
 
@@ -33,7 +33,7 @@ class Key:
 
 def stripe_api(api_base: str) -> StripeApi:
     """The real adapter."""
-    return StripeApi(Key(), api_base=api_base, preview_version=VERSION, tally=Tally())
+    return StripeApi(Key(), api_base=api_base, preview_version=VERSION, metric_counts=MetricCounts())
 
 
 class NoQueue:
@@ -59,9 +59,9 @@ class AgreeingMirror:
         self._count = count
         self.seconds = 0.0
 
-    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
+    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         began = time.thread_time()
-        found = {one.key: _head(number) for one in subjects if (number := number_of(one.id)) is not None}
+        found = {one.key: _head(number) for one in refs if (number := number_of(one.id)) is not None}
         self.seconds += time.thread_time() - began
         return found
 
@@ -72,27 +72,27 @@ class AgreeingMirror:
         *,
         status: str | None = None,  # noqa: ARG002
         since: str | None = None,  # noqa: ARG002
-    ) -> AsyncIterator[Listed]:
+    ) -> AsyncIterator[IndexEntry]:
         for number in range(self._count):
-            yield Listed("2026", id_of(number))
+            yield IndexEntry("2026", id_of(number))
 
-    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:  # noqa: ARG002
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:  # noqa: ARG002
         return {}
 
-    async def claim(self, subject: Subject, now: float) -> int:
-        raise AssertionError(f"{subject.id} is in doubt at {now}")
+    async def claim(self, ref: ObjectRef, now: float) -> int:
+        raise AssertionError(f"{ref.id} is in doubt at {now}")
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:
-        raise AssertionError(f"{subject.id} is written under {token}: {item}")
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
+        raise AssertionError(f"{ref.id} is written under {token}: {item}")
 
-    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
-        raise AssertionError(f"{subject.id} is buried under {token}: {tombstone}")
+    async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
+        raise AssertionError(f"{ref.id} is buried under {token}: {tombstone}")
 
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         raise AssertionError(f"nobody asks for {type_name} of {parent} in {scope}")
 
-    async def body(self, subject: Subject) -> JsonObject | None:
-        raise AssertionError(f"nobody asks for {subject.id}")
+    async def body(self, ref: ObjectRef) -> JsonObject | None:
+        raise AssertionError(f"nobody asks for {ref.id}")
 
 
 def _head(number: int) -> Head:
@@ -122,8 +122,8 @@ class FileJournal:
             if found is None or not over.items() <= _entry(found).items():
                 return False
         verb = "INSERT OR IGNORE" if new else "INSERT OR REPLACE"
-        row = (f"{scope}#{book}", place, pickle.dumps(entry))
-        return self._file.execute(f"{verb} INTO entries VALUES (?, ?, ?)", row).rowcount == 1
+        object_type = (f"{scope}#{book}", place, pickle.dumps(entry))
+        return self._file.execute(f"{verb} INTO entries VALUES (?, ?, ?)", object_type).rowcount == 1
 
     async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
         found = self._found(scope, book, start, "DESC LIMIT 1").fetchone()

@@ -11,8 +11,8 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.drift import digest
 from billing_mirror.core.items import OBJECT, Item, Observation
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.mirror_state import UNCLAIMED
-from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.object_ref import ObjectRef, Scope
 from dev.benchmarks.ports import VERSION
 from dev.benchmarks.synthetic_data import CADENCE, CADENCES, ROW, body_of, cadence
 
@@ -20,16 +20,16 @@ SCOPE = Scope(livemode=False)
 LONG_AGO = 1_700_000_000.0
 
 
-def stored(row: ObjectType, body: JsonObject) -> tuple[Subject, Item]:
+def stored(object_type: ObjectType, body: JsonObject) -> tuple[ObjectRef, Item]:
     """An object as a backfill stores it, without its token."""
-    subject = Subject(SCOPE, row, text_at(body, "id") or "")
-    return subject, items.item(subject, Observation(LONG_AGO, VERSION, "req_1", body, digest(row, body)), "cus_1")
+    ref = ObjectRef(SCOPE, object_type, text_at(body, "id") or "")
+    return ref, items.item(ref, Observation(LONG_AGO, VERSION, "req_1", body, digest(object_type, body)), "cus_1")
 
 
 def attributes(number: int) -> Attributes:
     """One of the crowd as a backfill writes it into the table."""
-    subject, item = stored(ROW, body_of(number))
-    return to_attributes({**item, "pk": subject.key, "sk": OBJECT, "token": UNCLAIMED})
+    ref, item = stored(ROW, body_of(number))
+    return to_attributes({**item, "pk": ref.key, "sk": OBJECT, "token": UNCLAIMED_TOKEN})
 
 
 def keep_cadences(client: DynamoDBClient, table: str) -> None:
@@ -39,6 +39,6 @@ def keep_cadences(client: DynamoDBClient, table: str) -> None:
         asyncio.run(mirror.put(*_numbered(number)))
 
 
-def _numbered(number: int) -> tuple[Subject, int, Item]:
-    subject, item = stored(CADENCE, cadence(number))
-    return subject, UNCLAIMED, item
+def _numbered(number: int) -> tuple[ObjectRef, int, Item]:
+    ref, item = stored(CADENCE, cadence(number))
+    return ref, UNCLAIMED_TOKEN, item

@@ -8,10 +8,10 @@ import billing_mirror.wiring  # noqa: F401 - what a function has in memory besid
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.run import Job, Run
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.reconcile.runs.lifecycle import begun
-from billing_mirror.reconcile.verify import reconcile
-from billing_mirror.refresh.apply import World
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.verify import verify
+from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
 from dev.benchmarks.ports import AgreeingMirror, FileJournal, NoQueue, stripe_api
@@ -25,13 +25,15 @@ def main() -> None:
     given = fresh.given()
     with tempfile.TemporaryDirectory() as folder, runner() as loop:
         mirror = AgreeingMirror(given["objects"])
-        world = World(SystemClock(), mirror, stripe_api(given["api_base"]), NoQueue())
-        watch = Watch(world, FileJournal(Path(folder) / "journal"), Schedule(), owner="benchmark")
+        ports = Ports(SystemClock(), mirror, stripe_api(given["api_base"]), NoQueue())
+        dependencies = ReconcileDependencies(
+            ports, FileJournal(Path(folder) / "journal"), Schedule(), owner="benchmark"
+        )
         started, began = time.monotonic(), time.process_time()
-        run = loop.run(_run(watch))
+        run = loop.run(_run(dependencies))
         spent = time.process_time() - began
         seconds, peak = time.monotonic() - started, fresh.peak_mib()
-        mirrors = mirror.seconds + loop.run(_seconds_to_name_all(mirror, watch))
+        mirrors = mirror.seconds + loop.run(_seconds_to_name_all(mirror, dependencies))
     fresh.tell(
         status=run.status,
         reason=run.reason,
@@ -46,15 +48,15 @@ def main() -> None:
     )
 
 
-async def _run(watch: Watch) -> Run:
-    run = await begun(ROW.name, Job.OBJECTS, None, watch)
-    return await reconcile(ROW, run, watch, until=watch.world.clock.now() + FOREVER)
+async def _run(dependencies: ReconcileDependencies) -> Run:
+    run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
+    return await verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + FOREVER)
 
 
-async def _seconds_to_name_all(mirror: AgreeingMirror, watch: Watch) -> float:
+async def _seconds_to_name_all(mirror: AgreeingMirror, dependencies: ReconcileDependencies) -> float:
     """What the mirror's index takes that does not exist: the same once more, with nobody looking."""
     began = time.thread_time()
-    async for _ in mirror.ids(watch.scope, ROW.name):
+    async for _ in mirror.ids(dependencies.scope, ROW.name):
         pass
     return time.thread_time() - began
 

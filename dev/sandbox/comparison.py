@@ -8,12 +8,12 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.attributes import body_in, from_attributes
 from billing_mirror.core import catalog
-from billing_mirror.core import object_ref as subject
+from billing_mirror.core import object_ref as ref
 from billing_mirror.core.items import OBJECT, Item
-from billing_mirror.core.json_body import JsonObject, differing
+from billing_mirror.core.json_body import JsonObject, differing_fields
 from dev.fake_stripe.client import StandIn
 
-KEPT = frozenset({catalog.USAGE.name, *(row.name for row in catalog.EVENTS.values())})
+KEPT = frozenset({catalog.USAGE.name, *(object_type.name for object_type in catalog.EVENT_OBJECTS.values())})
 """Types of what Stripe has told once and shows in no object: the stand-in lists none to compare with."""
 
 
@@ -57,7 +57,7 @@ def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Agreemen
         {event["related_object"]["type"] for event in events if event.get("related_object")}
         | {catalog.RESOURCES.get(event["type"].rpartition(".")[0], "") for event in events}
         | {str(item["type"]) for item in items.values()}
-        | {reference.type for row in catalog.TYPES.values() for reference in row.references}
+        | {reference.type for object_type in catalog.TYPES.values() for reference in object_type.references}
     )
     alive: Counter[str] = Counter()
     removed: Counter[str] = Counter()
@@ -85,7 +85,7 @@ def _problem(body: JsonObject | None, item: Item | None) -> str:
         return "missing in the table"
     if not held:
         return "alive at Stripe, removed in the table"
-    fields = differing(body_in(item) or {}, body)
+    fields = differing_fields(body_in(item) or {}, body)
     return f"{' and '.join(fields)} differ" if fields else ""
 
 
@@ -98,7 +98,7 @@ def _strangers(items: Iterable[Item]) -> list[Difference]:
 
 
 def _key(one: JsonObject) -> str:
-    return subject.key("live" if one["livemode"] else "test", catalog.TYPES.get(str(one["type"])), str(one["id"]))
+    return ref.partition_key("live" if one["livemode"] else "test", catalog.TYPES.get(str(one["type"])), str(one["id"]))
 
 
 def _objects_in(dynamodb: DynamoDBClient, table: str) -> dict[str, Item]:

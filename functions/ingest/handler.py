@@ -14,14 +14,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from billing_mirror.core.metrics import Metric
 from billing_mirror.ingest.accept import LARGEST_BODY, Accepted, accept
 from billing_mirror.settings import IngestSettings
-from billing_mirror.wiring import door, runner
+from billing_mirror.wiring import ingest_dependencies, runner
 
 settings = IngestSettings.from_environment(os.environ)
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
 loop = runner()
-ports = door(settings)
+ports = ingest_dependencies(settings)
 
 
 @metrics.log_metrics

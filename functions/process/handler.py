@@ -9,13 +9,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.metric_counts import Tally
+from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.core.messages import Notification
 from billing_mirror.core.metrics import Metric
-from billing_mirror.process.batch import refresh
-from billing_mirror.process.messages import Ended, Received
+from billing_mirror.process.batch import process_batch
+from billing_mirror.process.messages import MessageResult, ReceivedMessage
 from billing_mirror.settings import ProcessSettings
-from billing_mirror.wiring import desk, runner
+from billing_mirror.wiring import process_dependencies, runner
 
 SPARE_SECONDS = 10.0
 """What is kept of the function's time for postponing and reporting what is not done."""
@@ -24,9 +24,9 @@ settings = ProcessSettings.from_environment(os.environ)
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
-tally = Tally()
+metric_counts = MetricCounts()
 loop = runner()
-ports = desk(settings, tally)
+ports = process_dependencies(settings, metric_counts)
 
 
 @metrics.log_metrics
@@ -35,18 +35,18 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
     started = time.time()
     deadline = started + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     batch = [_received(record) for record in SQSEvent(event).records]
-    results = loop.run(refresh(batch, ports, deadline=deadline))
+    results = loop.run(process_batch(batch, ports, deadline=deadline))
     for ended in results:
         _report(ended, started)
-    for metric, count in tally.drain().items():
+    for metric, count in metric_counts.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     return {
-        "batchItemFailures": [{"itemIdentifier": ended.task.received.message_id} for ended in results if ended.later]
+        "batchItemFailures": [{"itemIdentifier": ended.item.received.message_id} for ended in results if ended.retry]
     }
 
 
-def _received(record: SQSRecord) -> Received:
-    return Received(
+def _received(record: SQSRecord) -> ReceivedMessage:
+    return ReceivedMessage(
         message_id=record.message_id,
         receipt=record.receipt_handle,
         body=record.body,
@@ -55,13 +55,13 @@ def _received(record: SQSRecord) -> Received:
     )
 
 
-def _report(ended: Ended, started: float) -> None:
+def _report(ended: MessageResult, started: float) -> None:
     """One log line and one count for each message, and how long it was on its way."""
     metrics.add_metric(ended.outcome.metric, MetricUnit.Count, 1)
     metrics.add_metric(
-        Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - ended.task.received.sent_at) * 1000
+        Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - ended.item.received.sent_at) * 1000
     )
-    message, subject = ended.task.message, ended.task.subject
+    message, ref = ended.item.message, ended.item.ref
     event = message if isinstance(message, Notification) else None
     lag = (ended.stored_at - event.created.timestamp()) * 1000 if event and ended.stored_at else None
     if lag is not None:
@@ -73,10 +73,10 @@ def _report(ended: Ended, started: float) -> None:
             "outcome": ended.outcome,
             "event_id": event.id if event else None,
             "event_type": event.type if event else None,
-            "type": subject.type if subject else None,
-            "key": subject.key if subject else None,
+            "type": ref.type if ref else None,
+            "key": ref.key if ref else None,
             "lag_ms": round(lag) if lag is not None else None,
-            "receive_count": ended.task.received.receive_count,
+            "receive_count": ended.item.received.receive_count,
             "trace": ended.trace or None,
         },
     )

@@ -10,19 +10,19 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.metric_counts import Tally
+from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.core import times
-from billing_mirror.core.errors import BadSetting
+from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Counts, Run, Status
-from billing_mirror.core.run_request import Wish, read_wish
+from billing_mirror.core.run_request import RunRequest, read_wish
 from billing_mirror.core.schedule import EVENTS
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.reconcile.dry_run import dry, found_dry
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.dry_run import differences_found, dry_run_dependencies
 from billing_mirror.reconcile.runs.lifecycle import OUT_OF_TIME
-from billing_mirror.reconcile.tick import Report, Worked, asked, tick
+from billing_mirror.reconcile.tick import TickReport, WorkedRun, run_on_demand, tick
 from billing_mirror.settings import ReconcileSettings
-from billing_mirror.wiring import runner, watch
+from billing_mirror.wiring import reconcile_dependencies, runner
 
 MOST_NAMED = 1000
 """Differences that the answer of a dry run names: an answer has 6 MB."""
@@ -33,9 +33,9 @@ settings = ReconcileSettings.from_environment(os.environ)
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
-tally = Tally()
+metric_counts = MetricCounts()
 loop = runner()
-ports = watch(settings, tally)
+ports = reconcile_dependencies(settings, metric_counts)
 
 
 @metrics.log_metrics
@@ -43,14 +43,16 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     """Works on what is due, or on what the event asks for; answers with what each run has counted so far."""
     try:
         wish = read_wish(event)
-    except BadSetting as error:
+    except ConfigurationError as error:
         logger.warning(str(error))
         return {"refused": str(error)}
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     mine = replace(ports, owner=context.aws_request_id)
     if wish is not None and wish.dry_run:
-        return _dry(wish, dry(mine), deadline)
-    report = loop.run(tick(mine, deadline=deadline) if wish is None else asked(wish.jobs, mine, deadline=deadline))
+        return _dry(wish, dry_run_dependencies(mine), deadline)
+    report = loop.run(
+        tick(mine, deadline=deadline) if wish is None else run_on_demand(wish.jobs, mine, deadline=deadline)
+    )
     _count_requests()
     if not report.leased:
         return _busy("what was asked for is begun by one of the next ticks")
@@ -66,14 +68,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     return {worked.run.type: _counts(worked) for worked in report.worked}
 
 
-def _known(report: Report) -> Iterable[Run]:
+def _known(report: TickReport) -> Iterable[Run]:
     """The last run of each name, as far as the report tells."""
     return {**report.last, **{worked.run.type: worked.run for worked in report.worked}}.values()
 
 
-def _dry(wish: Wish, watch: Watch, deadline: float) -> dict[str, object]:
+def _dry(wish: RunRequest, dependencies: ReconcileDependencies, deadline: float) -> dict[str, object]:
     """The counts and the evidence, which are kept nowhere; nothing that an alarm looks at."""
-    report = loop.run(asked(wish.jobs, watch, deadline=deadline))
+    report = loop.run(run_on_demand(wish.jobs, dependencies, deadline=deadline))
     _count_requests()
     if not report.leased:
         return _busy("ask again when it has ended")
@@ -82,7 +84,7 @@ def _dry(wish: Wish, watch: Watch, deadline: float) -> dict[str, object]:
         if worked.run.reason == OUT_OF_TIME:
             worked.run.reason = "the time is over, and a dry run does not go on: name fewer types"
         _log(worked, dry_run=True)
-        differences = found_dry(watch, worked.run.type)[:MOST_NAMED]
+        differences = differences_found(dependencies, worked.run.type)[:MOST_NAMED]
         answers[worked.run.type] = {**_counts(worked), "differences": differences}
     return answers
 
@@ -94,21 +96,21 @@ def _busy(afterwards: str) -> dict[str, object]:
 
 
 def _count_requests() -> None:
-    for metric, count in tally.drain().items():
+    for metric, count in metric_counts.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
 
 
-def _counts(worked: Worked) -> dict[str, object]:
-    return {name: value for name, value in worked.run.entry().items() if name not in ("expires_at", "type")}
+def _counts(worked: WorkedRun) -> dict[str, object]:
+    return {name: value for name, value in worked.run.to_item().items() if name not in ("expires_at", "type")}
 
 
-def _log(worked: Worked, *, dry_run: bool = False) -> None:
+def _log(worked: WorkedRun, *, dry_run: bool = False) -> None:
     run = worked.run
     log = logger.info if run.status in (Status.COMPLETE, Status.RUNNING) and not run.failures else logger.error
     log(run.reason or "reconciled", extra={"type": run.type, "dry_run": dry_run, **_counts(worked)})
 
 
-def _measure(worked: Worked) -> None:
+def _measure(worked: WorkedRun) -> None:
     run = worked.run
     for metric, count in _metrics(worked.counts).items():
         metrics.add_metric(metric, MetricUnit.Count, count)
@@ -138,13 +140,13 @@ def _age(run: Run) -> None:
     """How long ago a type was last known to be right, and how far the events are read."""
     now = time.time()
     if run.type == EVENTS:
-        read_until = times.seconds(run.watermark) if run.watermark else run.right_at
+        read_until = times.seconds(run.watermark) if run.watermark else run.verified_at
         metrics.add_metric(Metric.EVENTS_UNREAD_SINCE, MetricUnit.Seconds, now - read_until)
-    elif run.status not in (Status.NOT_SHOWN, Status.UNAUTHORIZED):
+    elif run.status not in (Status.UNAVAILABLE, Status.UNAUTHORIZED):
         with single_metric(
             name=Metric.RUN_AGE,
             unit=MetricUnit.Seconds,
-            value=max(0.0, now - run.right_at),
+            value=max(0.0, now - run.verified_at),
             default_dimensions={"stack": settings.stack_name, "type": run.type},
         ):
             pass

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.core.object_ref import ObjectRef, Scope
 
 
 class Clock(Protocol):
@@ -50,7 +50,7 @@ class Verifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StripeResponse:
     """What Stripe answered to a GET: the body parsed and as it came, and under which version.
 
     ``next_at`` says when the next request may start (seconds since 1970): until then, whoever asks has time.
@@ -68,25 +68,25 @@ class Stripe(Protocol):
     def livemode(self) -> bool:
         """Whether the key is a live one."""
 
-    def version(self, api: ApiLine) -> str:
+    def version(self, api: ApiChannel) -> str:
         """The ``Stripe-Version`` that is sent."""
 
     async def get(
         self,
         path: str,
         *,
-        api: ApiLine,
+        api: ApiChannel,
         context: str | None,
         include: Sequence[str] = (),
         event: str | None = None,
-    ) -> Answer:
+    ) -> StripeResponse:
         """GETs a path, which may have a query. ``event`` names the event that caused the request.
 
         Raises ``Gone``, ``Retryable``, ``Unauthorized`` or ``Refused`` (see ``core.errors``).
         """
 
 
-class Listed(NamedTuple):
+class IndexEntry(NamedTuple):
     """An object as an index of the mirror shows it; the order of these is the order of the index.
 
     ``created`` is in ISO 8601, UTC.
@@ -99,19 +99,19 @@ class Listed(NamedTuple):
 class Mirror(Protocol):
     """The table. Every method raises ``Retryable`` when DynamoDB is busy or down."""
 
-    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
+    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         """What is known of the subjects, by subject key; those never seen are left out."""
 
-    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         """The subjects' counters, by subject key."""
 
-    async def claim(self, subject: Subject, now: float) -> int:
+    async def claim(self, ref: ObjectRef, now: float) -> int:
         """Takes the next number of the subject's counter: the token of the fetch that follows."""
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         """Replaces the object's item, unless it has this token or a later one. False when it has."""
 
-    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
+    async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         """Makes the object's item a tombstone under the same condition; the last known body stays."""
 
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
@@ -119,14 +119,14 @@ class Mirror(Protocol):
 
     def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
-    ) -> AsyncIterator[Listed]:
+    ) -> AsyncIterator[IndexEntry]:
         """All live objects of a type, oldest first; those with a status, or created since then (ISO 8601, UTC)."""
 
-    async def body(self, subject: Subject) -> JsonObject | None:
+    async def body(self, ref: ObjectRef) -> JsonObject | None:
         """The last known body, or None where the object was never seen."""
 
 
-class Journal(Protocol):
+class StateStore(Protocol):
     """What reconcile keeps for itself, in the table beside the mirror: books of entries, and a lease.
 
     Entries of a book are in the order of their places, which are texts. Every method raises ``Retryable`` when

@@ -34,7 +34,7 @@ from .core import catalog
 from .core import json_body as bodies
 from .core import object_ref as keys
 from .core import run as records
-from .core.catalog import Nature
+from .core.catalog import Category
 from .core.drift import Difference
 from .core.items import OBJECT, Item
 from .core.json_body import JsonObject
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 __all__ = [
+    "Category",
     "Counts",
     "Difference",
     "Drift",
     "Job",
     "MirroredObject",
-    "Nature",
     "Page",
     "Reader",
     "Resolution",
@@ -64,7 +64,7 @@ PAGE = 100
 """Objects in a page at the most: what one BatchGetItem takes."""
 RUNS = 10
 """Runs in a page, where nobody says otherwise."""
-_WITH_CHOSEN_IDS = tuple(row for row in catalog.TYPES.values() if row.chosen_ids)
+_WITH_CHOSEN_IDS = tuple(object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids)
 _SCOPE = re.compile(r"(live|test)(/acct_[A-Za-z0-9_]+)*", re.ASCII)
 _NOT_OURS = "the cursor is not one that this reader has given out"
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
@@ -95,7 +95,7 @@ class MirroredObject:
 class Run:
     """A run of reconcile over one type, or over the events. Times are in ISO 8601, UTC.
 
-    One that is ``running`` goes on at the next tick; ``reason`` says what it met last. ``worked_at`` is when a tick
+    One that is ``running`` goes on at the next tick; ``reason`` says what it met last. ``updated_at`` is when a tick
     worked on it last. ``watermark`` is up to when all events are read (of runs of ``events`` only).
     """
 
@@ -104,7 +104,7 @@ class Run:
     status: Status
     reason: str
     started_at: str
-    worked_at: str
+    updated_at: str
     finished_at: str | None
     watermark: str
     counts: Counts
@@ -161,16 +161,16 @@ class Reader:
         products, prices, plans and coupons could or can be chosen, so that two objects may have the same: then
         ``type_name`` says which one is meant.
         """
-        rows = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
-        found = self._objects([keys.key(self._scope, row, object_id) for row in rows])
+        object_types = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
+        found = self._objects([keys.partition_key(self._scope, object_type, object_id) for object_type in object_types])
         return next((one for one in found if type_name in (None, one.type)), None)
 
-    def by_nature(self, nature: Nature, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
+    def by_category(self, category: Category, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
         """All objects of either nature, type by type: what customers do, or what is set up ahead.
 
         Objects of types outside the table of types have none.
         """
-        names = [row.name for row in catalog.TYPES.values() if row.nature is nature]
+        names = [object_type.name for object_type in catalog.TYPES.values() if object_type.category is category]
         type_name, _, inner = cursor.partition(" ") if cursor else (names[0], "", "")
         if type_name not in names:
             raise ValueError(_NOT_OURS)
@@ -218,9 +218,9 @@ class Reader:
         Those that Stripe has removed since are among them, with ``deleted`` set: a subscription that is
         pinned to an older version is still billed by them.
         """
-        owner, row = self.get(object_id), catalog.TYPES.get(type_name)
+        owner, object_type = self.get(object_id), catalog.TYPES.get(type_name)
         members = owner.members.get(type_name, []) if owner else []
-        return self._objects([keys.key(self._scope, row, identifier) for identifier in members])
+        return self._objects([keys.partition_key(self._scope, object_type, identifier) for identifier in members])
 
     def runs(self, type_name: str, *, limit: int = RUNS, cursor: str | None = None) -> Page[Run]:
         """The runs of reconcile over a type, or over ``"events"``, newest first.
@@ -292,7 +292,7 @@ def _run(item: Item) -> Run:
         status=read.status,
         reason=read.reason,
         started_at=str(item["started_at"]),
-        worked_at=str(item["worked_at"]),
+        updated_at=str(item["updated_at"]),
         finished_at=finished_at if isinstance(finished_at, str) else None,
         watermark=read.watermark,
         counts=read.counts,
@@ -345,7 +345,7 @@ def _to_cursor(key: Attributes) -> str:
 
 def _from_cursor(cursor: str) -> Attributes:
     try:
-        key = bodies.read(base64.urlsafe_b64decode(cursor).decode("utf-8"))
+        key = bodies.parse(base64.urlsafe_b64decode(cursor).decode("utf-8"))
     except ValueError as error:  # of base64, UTF-8 or JSON
         raise ValueError(_NOT_OURS) from error
     return to_attributes({name: str(value) for name, value in key.items()})

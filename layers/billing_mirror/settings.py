@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from .core.errors import BadSetting
+from .core.errors import ConfigurationError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
@@ -35,7 +35,7 @@ class _Settings(BaseModel):
             first = error.errors(include_input=False, include_url=False, include_context=False)[0]
             name = str(first["loc"][0]).upper()
             problem = "is not set" if first["type"] == "missing" else f"is wrong: {first['msg']}"
-            raise BadSetting(f"the environment variable {name} {problem}") from None
+            raise ConfigurationError(f"the environment variable {name} {problem}") from None
 
 
 class IngestSettings(_Settings):
@@ -59,14 +59,14 @@ class StripeSettings(_Settings):
 
 class ProcessSettings(StripeSettings):
     max_concurrency: Annotated[int, Field(ge=1, le=1000)]
-    absorb_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
+    clock_skew_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
 
 
 class ReconcileSettings(StripeSettings):
     """How long after a complete run the next one begins, and whether usage is swept."""
 
-    events_minutes: Annotated[int, Field(ge=1, le=1440)]
-    subscription_hours: Annotated[int, Field(ge=1, le=8760)]
+    recover_minutes: Annotated[int, Field(ge=1, le=1440)]
+    rate_card_subscription_hours: Annotated[int, Field(ge=1, le=8760)]
     activity_hours: Annotated[int, Field(ge=1, le=8760)]
     pricing_hours: Annotated[int, Field(ge=1, le=8760)]
     usage_sweep: Literal["on", "off"]

@@ -9,19 +9,19 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from .adapters.aws import QUICK, THREADS
 from .adapters.clock import SystemClock
 from .adapters.dynamodb import DynamoMirror
-from .adapters.metric_counts import Tally
+from .adapters.metric_counts import MetricCounts
 from .adapters.secrets import StoredSigningSecrets, StoredText
 from .adapters.signature import verify
 from .adapters.sqs import SqsQueue
-from .adapters.state_store import DynamoJournal
+from .adapters.state_store import DynamoStateStore
 from .adapters.stripe_api import StripeApi
-from .core.rate_limiter import Pace
+from .core.rate_limiter import RateLimiter
 from .core.schedule import HOUR, MINUTE, Schedule
-from .ingest.accept import Door
-from .process.messages import Desk
-from .reconcile.dependencies import Watch
-from .refresh.apply import World
-from .refresh.rate_limited import PacedStripe
+from .ingest.accept import IngestDependencies
+from .process.messages import ProcessDependencies
+from .reconcile.dependencies import ReconcileDependencies
+from .refresh.apply import Ports
+from .refresh.rate_limited import RateLimitedStripe
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
 
@@ -32,46 +32,46 @@ def runner() -> asyncio.Runner:
     return made
 
 
-def door(settings: IngestSettings) -> Door:
+def ingest_dependencies(settings: IngestSettings) -> IngestDependencies:
     """What ingest needs. Raises ``BadSetting``."""
     clock = SystemClock()
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
     secrets = StoredSigningSecrets(_stored_text(settings.signing_secret_arn, clock))
-    return Door(clock, queue, secrets, verify)
+    return IngestDependencies(clock, queue, secrets, verify)
 
 
-def desk(settings: ProcessSettings, tally: Tally) -> Desk:
+def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:
     """What process needs. Raises ``BadSetting``."""
     # Containers cannot see each other: each one keeps to its share of what all may ask for.
     share = settings.stripe_requests_per_second / settings.max_concurrency
-    return Desk(_world(settings, Pace(share), tally), settings.absorb_margin_seconds)
+    return ProcessDependencies(_ports(settings, RateLimiter(share), metric_counts), settings.clock_skew_margin_seconds)
 
 
-def watch(settings: ReconcileSettings, tally: Tally) -> Watch:
+def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCounts) -> ReconcileDependencies:
     """What reconcile needs. Raises ``BadSetting``."""
-    world = _world(settings, Pace(settings.stripe_requests_per_second), tally)
-    journal = DynamoJournal(boto3.client("dynamodb", config=QUICK), settings.table_name)
+    ports = _ports(settings, RateLimiter(settings.stripe_requests_per_second), metric_counts)
+    state_store = DynamoStateStore(boto3.client("dynamodb", config=QUICK), settings.table_name)
     schedule = Schedule(
-        events=settings.events_minutes * MINUTE,
-        subscriptions=settings.subscription_hours * HOUR,
+        recover=settings.recover_minutes * MINUTE,
+        rate_card_subscriptions=settings.rate_card_subscription_hours * HOUR,
         activity=settings.activity_hours * HOUR,
         pricing=settings.pricing_hours * HOUR,
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
-    return Watch(world, journal, schedule)
+    return ReconcileDependencies(ports, state_store, schedule)
 
 
-def _world(settings: StripeSettings, pace: Pace, tally: Tally) -> World:
+def _ports(settings: StripeSettings, pace: RateLimiter, metric_counts: MetricCounts) -> Ports:
     clock = SystemClock()
     stripe = StripeApi(
         _stored_text(settings.stripe_key_arn, clock),
         api_base=settings.stripe_api_base,
         preview_version=settings.stripe_preview_version,
-        tally=tally,
+        metric_counts=metric_counts,
     )
     mirror = DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name)
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
-    return World(clock, mirror, PacedStripe(stripe, clock, pace), queue)
+    return Ports(clock, mirror, RateLimitedStripe(stripe, clock, pace), queue)
 
 
 def _stored_text(arn: str, clock: SystemClock) -> StoredText:

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from billing_mirror.core import paging
-from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.drift import compare, digest
-from billing_mirror.core.errors import Gone
+from billing_mirror.core.errors import NotFound
 from billing_mirror.core.json_body import text_at
-from billing_mirror.core.object_ref import Scope, Subject
-from billing_mirror.ports import Journal
+from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.ports import StateStore
 from dev.benchmarks.ports import VERSION, AgreeingMirror, FileJournal, stripe_api
 from dev.benchmarks.synthetic_data import ROW, Crowd, body_of, cadence, digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import serving
@@ -43,7 +43,7 @@ async def test_all_pages_together_show_each_of_them_once() -> None:
         stripe, path = stripe_api(served.api_base), ROW.listings[0].url
         url: str | None = paging.first_page(path, {})
         while url:
-            page = (await stripe.get(url, api=ApiLine.PREVIEW, context=None)).body
+            page = (await stripe.get(url, api=ApiChannel.PREVIEW, context=None)).body
             shown += [text_at(entry, "id") for entry in paging.entries(page)]
             url = paging.next_page(page, path=path, query={})
     assert shown == [id_of(number) for number in reversed(range(250))]
@@ -52,28 +52,28 @@ async def test_all_pages_together_show_each_of_them_once() -> None:
 async def test_one_is_fetched_by_its_id_and_what_is_not_there_is_gone() -> None:
     with serving(1) as served:
         stripe, path = stripe_api(served.api_base), ROW.listings[0].url
-        assert (await stripe.get(f"{path}/{id_of(0)}", api=ApiLine.PREVIEW, context=None)).body == body_of(0)
-        with pytest.raises(Gone):
-            await stripe.get(f"{path}/{id_of(1)}", api=ApiLine.PREVIEW, context=None)
+        assert (await stripe.get(f"{path}/{id_of(0)}", api=ApiChannel.PREVIEW, context=None)).body == body_of(0)
+        with pytest.raises(NotFound):
+            await stripe.get(f"{path}/{id_of(1)}", api=ApiChannel.PREVIEW, context=None)
 
 
 async def test_the_mirror_agrees_with_the_crowd() -> None:
-    subjects = {id_of(number): Subject(SCOPE, ROW, id_of(number)) for number in range(20)}
-    heads = await AgreeingMirror(20).heads(subjects.values())
-    by_id = {identifier: heads[subject.key] for identifier, subject in subjects.items()}
+    refs = {id_of(number): ObjectRef(SCOPE, ROW, id_of(number)) for number in range(20)}
+    heads = await AgreeingMirror(20).heads(refs.values())
+    by_id = {identifier: heads[ref.key] for identifier, ref in refs.items()}
     assert compare(ROW, [body_of(number) for number in range(20)], by_id, VERSION) == {}
 
 
 async def test_the_journal_keeps_entries_in_order_and_new_ones_once(tmp_path: Path) -> None:
-    journal: Journal = FileJournal(tmp_path / "journal")
-    assert await journal.write(SCOPE, "book", "b#2", {"shown": b"2"}, new=True)
-    assert await journal.write(SCOPE, "book", "b#1", {"shown": b"1"}, new=True)
-    assert not await journal.write(SCOPE, "book", "b#1", {"shown": b"other"}, new=True)
-    assert await journal.write(SCOPE, "book", "c#1", {"shown": b"c"})
-    assert [entry async for entry in journal.entries(SCOPE, "book", "b#")] == [{"shown": b"1"}, {"shown": b"2"}]
-    assert [entry async for entry in journal.after(SCOPE, "book", "b#1")] == [{"shown": b"2"}, {"shown": b"c"}]
-    assert await journal.last(SCOPE, "book", "b#") == {"shown": b"2"}
-    assert await journal.write(SCOPE, "book", "c#1", {"shown": b"d"}, over={"shown": b"c"})
-    assert not await journal.write(SCOPE, "book", "c#1", {"shown": b"e"}, over={"shown": b"c"})
-    assert not await journal.write(SCOPE, "book", "c#2", {"shown": b"e"}, over={"shown": b"c"})
-    assert await journal.last(SCOPE, "other") is None
+    state_store: StateStore = FileJournal(tmp_path / "journal")
+    assert await state_store.write(SCOPE, "book", "b#2", {"shown": b"2"}, new=True)
+    assert await state_store.write(SCOPE, "book", "b#1", {"shown": b"1"}, new=True)
+    assert not await state_store.write(SCOPE, "book", "b#1", {"shown": b"other"}, new=True)
+    assert await state_store.write(SCOPE, "book", "c#1", {"shown": b"c"})
+    assert [entry async for entry in state_store.entries(SCOPE, "book", "b#")] == [{"shown": b"1"}, {"shown": b"2"}]
+    assert [entry async for entry in state_store.after(SCOPE, "book", "b#1")] == [{"shown": b"2"}, {"shown": b"c"}]
+    assert await state_store.last(SCOPE, "book", "b#") == {"shown": b"2"}
+    assert await state_store.write(SCOPE, "book", "c#1", {"shown": b"d"}, over={"shown": b"c"})
+    assert not await state_store.write(SCOPE, "book", "c#1", {"shown": b"e"}, over={"shown": b"c"})
+    assert not await state_store.write(SCOPE, "book", "c#2", {"shown": b"e"}, over={"shown": b"c"})
+    assert await state_store.last(SCOPE, "other") is None

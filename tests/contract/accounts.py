@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.adapters.metric_counts import Tally
+from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core import times
-from billing_mirror.core.catalog import TYPES, ApiLine
+from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import fill
-from billing_mirror.ports import Answer, Stripe
+from billing_mirror.core.object_ref import fill_template
+from billing_mirror.ports import Stripe, StripeResponse
 from dev.fake_stripe.client import StandIn
 from tests.doubles.stripe import MemoryStripe
 from tests.simulation.container import IO
@@ -71,17 +71,17 @@ class Adapter:
 
     stand_in: StandIn
     key: Key
-    tally: Tally
+    metric_counts: MetricCounts
 
     def api(self) -> StripeApi:
         return StripeApi(
             self.key,
             api_base=self.stand_in.api_base,
             preview_version=PREVIEW,
-            tally=self.tally,
+            metric_counts=self.metric_counts,
         )
 
-    async def get(self, path: str = SUBSCRIPTIONS, *, api: ApiLine = ApiLine.PREVIEW) -> Answer:
+    async def get(self, path: str = SUBSCRIPTIONS, *, api: ApiChannel = ApiChannel.PREVIEW) -> StripeResponse:
         return await self.api().get(path, api=api, context=None)
 
     def at(self, api_base: str) -> "Adapter":
@@ -133,7 +133,7 @@ class SimulatedAccount:
         return made
 
     def put(self, type_name: str, body: JsonObject, parent: str | None = None) -> None:
-        path = fill(TYPES[type_name].retrieve, id=str(body["id"]), parent=parent)
+        path = fill_template(TYPES[type_name].retrieve, id=str(body["id"]), parent=parent)
         self._state.things[None, path] = Thing(path, None, path.rpartition("/")[0], [(self._clock.now(), body)])
 
     def remove(self, type_name: str, identifier: str) -> None:
@@ -156,7 +156,7 @@ class SimulatedAccount:
         return event
 
     def _thing(self, type_name: str, identifier: str) -> Thing:
-        return self._state.things[None, fill(TYPES[type_name].retrieve, id=identifier)]
+        return self._state.things[None, fill_template(TYPES[type_name].retrieve, id=identifier)]
 
 
 def in_memory() -> Account:

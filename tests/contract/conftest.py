@@ -17,10 +17,10 @@ from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.metric_counts import Tally
+from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.sqs import SqsQueue
-from billing_mirror.adapters.state_store import DynamoJournal
-from billing_mirror.ports import Journal, Mirror, Queue
+from billing_mirror.adapters.state_store import DynamoStateStore
+from billing_mirror.ports import Mirror, Queue, StateStore
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api import server
 from dev.fake_stripe.api.faults import ApiFault
@@ -31,11 +31,11 @@ from dev.sandbox.ministack import MiniStack
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.state_store import MemoryJournal
+from tests.doubles.state_store import MemoryStateStore
 from tests.simulation.aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from tests.simulation.container import IO
 from tests.simulation.faults import Dice
-from tests.simulation.state_store import UnreliableJournal
+from tests.simulation.state_store import UnreliableStateStore
 
 from .accounts import Account, Adapter, Eventful, Key, SimulatedAccount, StandInAccount, in_memory
 from .journey import KEY, Journey
@@ -105,15 +105,15 @@ async def mirror(engine: str | None, request: pytest.FixtureRequest) -> Mirror:
 
 
 @pytest.fixture
-async def journal(engine: str | None, request: pytest.FixtureRequest) -> Journal:
+async def state_store(engine: str | None, request: pytest.FixtureRequest) -> StateStore:
     """In the same table as ``mirror``."""
     if engine == "memory":
-        return MemoryJournal()
+        return MemoryStateStore()
     if engine == "simulation":
-        return UnreliableJournal(MemoryJournal(), *calm())
+        return UnreliableStateStore(MemoryStateStore(), *calm())
     if engine is None:
         _one_thread()
-    return DynamoJournal(*request.getfixturevalue("table"))
+    return DynamoStateStore(*request.getfixturevalue("table"))
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def _reason(message: MessageTypeDef) -> str:
 @pytest.fixture
 def adapter() -> Iterator[Adapter]:
     with server.running(Backend([KEY])) as listening:
-        yield Adapter(StandIn(listening.api_base), Key(), Tally())
+        yield Adapter(StandIn(listening.api_base), Key(), MetricCounts())
 
 
 @pytest.fixture(params=["memory", "simulation", "adapter"])

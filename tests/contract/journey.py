@@ -9,22 +9,22 @@ from typing import Any
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.metric_counts import Tally
+from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.signature import verify
-from billing_mirror.adapters.state_store import DynamoJournal
+from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.messages import Suspicion, write_message
+from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Run
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.ingest.accept import Accepted, Door, accept
-from billing_mirror.ports import Journal, Mirror, Stripe
-from billing_mirror.process.batch import refresh
-from billing_mirror.process.messages import Desk, Ended
+from billing_mirror.ingest.accept import Accepted, IngestDependencies, accept
+from billing_mirror.ports import Mirror, StateStore, Stripe
+from billing_mirror.process.batch import process_batch
+from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.reader import Reader
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.refresh.apply import World
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.apply import Ports
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.encoding import dumps
 from dev.fake_stripe.api.protocol import Request
@@ -73,39 +73,41 @@ class Office:
     clock: ManualClock
     stripe: Stripe
     mirror: Mirror
-    journal: Journal
+    state_store: StateStore
     queue: MemoryQueue = field(init=False)
 
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
 
     @property
-    def world(self) -> World:
-        return World(self.clock, self.mirror, self.stripe, self.queue)
+    def ports(self) -> Ports:
+        return Ports(self.clock, self.mirror, self.stripe, self.queue)
 
     @property
-    def watch(self) -> Watch:
-        return Watch(self.world, self.journal, Schedule())
+    def reconcile_dependencies(self) -> ReconcileDependencies:
+        return ReconcileDependencies(self.ports, self.state_store, Schedule())
 
     async def accept(self, event: str | dict[str, Any]) -> Accepted:
         """What the webhook answers to an event that Stripe has signed."""
         text = event if isinstance(event, str) else dumps(event)
-        door = Door(self.clock, self.queue, Secrets(), verify)
-        return await accept(text.encode(), signature(text, self.clock.now()), door)
+        dependencies = IngestDependencies(self.clock, self.queue, Secrets(), verify)
+        return await accept(text.encode(), signature(text, self.clock.now()), dependencies)
 
-    async def work(self) -> list[Ended]:
+    async def work(self) -> list[MessageResult]:
         """Refreshes until the queue is empty; what is to be received later is received at once."""
-        ended: list[Ended] = []
+        ended: list[MessageResult] = []
         while self.queue.waiting:
             batch = self.queue.receive()
             if not batch:
                 self.clock.advance(max(1.0, min(one.visible_at for one in self.queue.waiting) - self.clock.now()))
                 continue
-            done = await refresh(batch, Desk(self.world, absorb_margin=5.0), deadline=self.clock.now() + 60)
+            done = await process_batch(
+                batch, ProcessDependencies(self.ports, clock_skew_margin=5.0), deadline=self.clock.now() + 60
+            )
             for one in done:
-                if one.later:
+                if one.retry:
                     raise AssertionError(f"not done: {one.reason} {one.trace}")
-                self.queue.delete(one.task.received.receipt)
+                self.queue.delete(one.item.received.receipt)
             ended += done
         return ended
 
@@ -113,14 +115,14 @@ class Office:
         self, type_name: str, object_id: str, parent: str | None = None, *, unlisted: bool = False
     ) -> None:
         """Has one object looked at, as a list that differs would, or that lacks it."""
-        suspicion = Suspicion(livemode=False, type=type_name, id=object_id, parent=parent, unlisted=unlisted)
+        suspicion = RefreshRequest(livemode=False, type=type_name, id=object_id, parent=parent, unlisted=unlisted)
         await self.queue.send(write_message(suspicion), group="test")
 
-    async def reconcile(self, row: ObjectType) -> Run:
-        return await passed(row, self.watch)
+    async def reconcile(self, object_type: ObjectType) -> Run:
+        return await passed(object_type, self.reconcile_dependencies)
 
     async def drifts(self, run: Run) -> list[Drift]:
-        return await drifts(run, self.watch)
+        return await drifts(run, self.reconcile_dependencies)
 
 
 @dataclass
@@ -141,11 +143,11 @@ class Journey:
             FixedText(),
             api_base=self.stand_in.api_base,
             preview_version=PREVIEW,
-            tally=Tally(),
+            metric_counts=MetricCounts(),
         )
         self.stripe = api
-        mirror, journal = DynamoMirror(self.client, self.table), DynamoJournal(self.client, self.table)
-        self.office = Office(self.clock, api, mirror, journal)
+        mirror, state_store = DynamoMirror(self.client, self.table), DynamoStateStore(self.client, self.table)
+        self.office = Office(self.clock, api, mirror, state_store)
 
     def reader(self, scope: str = "test") -> Reader:
         return Reader(self.table, scope=scope, client=self.client)
@@ -155,7 +157,7 @@ class Journey:
         account = self.backend.account(context, livemode=False)
         return [as_sent(event, self.backend.faults.settings) for event in account.events.values()]
 
-    async def deliver(self, *event_ids: str, context: str = "") -> list[Ended]:
+    async def deliver(self, *event_ids: str, context: str = "") -> list[MessageResult]:
         """Has some events go their whole way, and all that follows from them."""
         for event in self.told(context):
             if event["id"] in event_ids:

@@ -8,9 +8,9 @@ from typing import Any
 
 from billing_mirror.core import catalog
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.catalog import ObjectType, Via
+from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, Subject, fill, named
+from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, object_ref
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.account.loading import put
 from dev.fake_stripe.api.encoding import exact
@@ -20,7 +20,7 @@ from dev.fake_stripe.events.event import Event
 TESTS = Path(__file__).parents[1]
 SAMPLES = {path.stem: path for path in (TESTS / "samples").glob("*.json")}
 
-ROWS = tuple(row for row in catalog.TYPES.values() if row is not catalog.USAGE)
+ROWS = tuple(object_type for object_type in catalog.TYPES.values() if object_type is not catalog.USAGE)
 ENTITLEMENT = "entitlements.active_entitlement"
 SUMMARY = "entitlements.active_entitlement_summary"
 EVENT = "v2.core.event"
@@ -40,11 +40,11 @@ def text(type_name: str) -> str:
     return SAMPLES[type_name].read_text(encoding="utf-8")
 
 
-def body(row: ObjectType) -> JsonObject:
+def body(object_type: ObjectType) -> JsonObject:
     """What Stripe shows of the sample when everything is asked for."""
-    if row.name != SUMMARY:
-        return bodies.read(text(row.name))
-    inside: list[bodies.Json] = [bodies.read(text(ENTITLEMENT))]
+    if object_type.name != SUMMARY:
+        return bodies.parse(text(object_type.name))
+    inside: list[bodies.Json] = [bodies.parse(text(ENTITLEMENT))]
     return {"object": "list", "url": "/v1/entitlements/active_entitlements", "has_more": False, "data": inside}
 
 
@@ -52,65 +52,67 @@ def body(row: ObjectType) -> JsonObject:
 class Sample:
     """One row's sample as the mirror should know it."""
 
-    row: ObjectType
+    object_type: ObjectType
 
     @property
     def body(self) -> JsonObject:
-        return body(self.row)
+        return body(self.object_type)
 
     @property
     def owner(self) -> str | None:
         """The ``{parent}`` of its URL."""
-        if self.row.name in OWNERS:
-            return bodies.text_at(body(catalog.TYPES[OWNERS[self.row.name]]), "id")
-        if not self.row.nested:
+        if self.object_type.name in OWNERS:
+            return bodies.text_at(body(catalog.TYPES[OWNERS[self.object_type.name]]), "id")
+        if not self.object_type.nested:
             return None
-        return bodies.text_at(self.body, self.row.parent or "")
+        return bodies.text_at(self.body, self.object_type.parent or "")
 
     @property
-    def subject(self) -> Subject:
-        return named(Scope(livemode=False), self.row.name, bodies.text_at(self.body, "id") or "", self.owner)
+    def ref(self) -> ObjectRef:
+        return object_ref(
+            Scope(livemode=False), self.object_type.name, bodies.text_at(self.body, "id") or "", self.owner
+        )
 
     @property
     def parent(self) -> str | None:
         """By which it is found in the mirror."""
-        return (bodies.text_at(self.body, self.row.parent) if self.row.parent else None) or self.owner
+        return (bodies.text_at(self.body, self.object_type.parent) if self.object_type.parent else None) or self.owner
 
     @property
     def customer(self) -> str | None:
-        return self.owner if self.row.of_customer else _customer(self.row)
+        return self.owner if self.object_type.parent_is_customer else _customer(self.object_type)
 
     @property
     def at(self) -> str:
         """Its URL at Stripe."""
-        return fill(self.row.retrieve, id=self.subject.id, parent=self.owner)
+        return fill_template(self.object_type.retrieve, id=self.ref.id, parent=self.owner)
 
 
-def _customer(row: ObjectType) -> str | None:
-    match row.customer:
-        case Via(type=type_name):
+def _customer(object_type: ObjectType) -> str | None:
+    match object_type.customer:
+        case Reference(type=type_name):
             return _customer(catalog.TYPES[type_name])
         case str(path):
-            return bodies.text_at(body(row), path)
+            return bodies.text_at(body(object_type), path)
         case None:
             return None
 
 
 def load(backend: Backend, first: ObjectType) -> None:
     """Puts all samples into the stand-in; where two have the same id (a price and its plan), the ``first`` row's."""
-    for row in (first, *(row for row in ROWS if row is not first)):
-        sample = Sample(row)
-        if row.name == EVENT:
+    for object_type in (first, *(object_type for object_type in ROWS if object_type is not first)):
+        sample = Sample(object_type)
+        if object_type.name == EVENT:
             _keep_event(backend)
-        elif sample.subject.id not in backend.account("", livemode=False).entities:
-            put(backend, {"type": row.name, "body": stand_ins(row), "parent": sample.owner})
+        elif sample.ref.id not in backend.account("", livemode=False).entities:
+            put(backend, {"type": object_type.name, "body": stand_ins(object_type), "parent": sample.owner})
 
 
-def stand_ins(row: ObjectType) -> dict[str, Any]:
+def stand_ins(object_type: ObjectType) -> dict[str, Any]:
     """The sample as the stand-in takes it."""
-    if row.name == SUMMARY:
+    if object_type.name == SUMMARY:
         return {"data": [exact(text(ENTITLEMENT))]}
-    found: dict[str, Any] = exact(text(row.name))
+    found: dict[str, Any] = exact(text(object_type.name))
     return found
 
 

@@ -20,10 +20,10 @@ from .sampled import ENTITLEMENT, EVENT, ROWS, SAMPLES, SUMMARY, TESTS, Sample
 
 EMULATOR = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
 DYNAMODB = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True)
-SPEAKING = [row for row in ROWS if not row.silent]
-SILENT = [row for row in ROWS if row.silent]
-LISTED = [row for row in ROWS if row.listings]
-DELETABLE = [row for row in ROWS if not row.singleton and row.name != EVENT]
+SPEAKING = [object_type for object_type in ROWS if not object_type.sends_no_events]
+SILENT = [object_type for object_type in ROWS if object_type.sends_no_events]
+LISTED = [object_type for object_type in ROWS if object_type.listings]
+DELETABLE = [object_type for object_type in ROWS if not object_type.singleton and object_type.name != EVENT]
 
 PUBLISHED = {
     re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): line.split("+")
@@ -38,17 +38,19 @@ EVENT_TYPES = {
 }
 
 
-def of(rows: list[ObjectType]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("sample", [Sample(row) for row in rows], ids=lambda one: str(one.row.name))
+def of(object_types: list[ObjectType]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "sample", [Sample(object_type) for object_type in object_types], ids=lambda one: str(one.object_type.name)
+    )
 
 
 async def told(journey: Journey, sample: Sample) -> None:
     """Stripe has all samples, and an event tells of one of them."""
-    sampled.load(journey.backend, sample.row)
-    if sample.row.name == EVENT:
-        event_id = sample.subject.id
+    sampled.load(journey.backend, sample.object_type)
+    if sample.object_type.name == EVENT:
+        event_id = sample.ref.id
     else:
-        event_id = await asyncio.to_thread(journey.stand_in.announce, sample.subject.id)
+        event_id = await asyncio.to_thread(journey.stand_in.announce, sample.ref.id)
     [event_type] = [one["type"] for one in journey.told() if one["id"] == event_id]
     assert event_type in EVENT_TYPES
     await journey.deliver(event_id)
@@ -56,17 +58,17 @@ async def told(journey: Journey, sample: Sample) -> None:
 
 async def suspected(journey: Journey, sample: Sample) -> None:
     """Stripe has all samples, and one of them is looked at without any event."""
-    sampled.load(journey.backend, sample.row)
-    await journey.office.suspect(sample.row.name, sample.subject.id, sample.owner)
+    sampled.load(journey.backend, sample.object_type)
+    await journey.office.suspect(sample.object_type.name, sample.ref.id, sample.owner)
     await journey.deliver()
 
 
 def require_found(reader: Reader, sample: Sample) -> None:
     """By its id and by every index key that its row names, with the body that Stripe shows."""
-    row, identifier = sample.row, sample.subject.id
-    found = reader.get(identifier, row.name)
+    object_type, identifier = sample.object_type, sample.ref.id
+    found = reader.get(identifier, object_type.name)
     assert found is not None
-    assert (found.id, found.type, found.deleted) == (identifier, row.name, False)
+    assert (found.id, found.type, found.deleted) == (identifier, object_type.name, False)
     assert canonical(found.body) == canonical(sample.body)
     all_lists = lists(reader, sample)
     for listed in all_lists:
@@ -76,28 +78,28 @@ def require_found(reader: Reader, sample: Sample) -> None:
 
 def lists(reader: Reader, sample: Sample) -> list[list[MirroredObject]]:
     """Every list that it belongs to: first that of its type."""
-    row, body = sample.row, sample.body
-    pages = [reader.by_type(row.name)]
-    if row.customer or row.of_customer:
+    object_type, body = sample.object_type, sample.body
+    pages = [reader.by_type(object_type.name)]
+    if object_type.customer or object_type.parent_is_customer:
         assert sample.customer
-        pages += [reader.by_customer(sample.customer), reader.by_customer(sample.customer, row.name)]
-    if row.parent or row.nested:
+        pages += [reader.by_customer(sample.customer), reader.by_customer(sample.customer, object_type.name)]
+    if object_type.parent or object_type.nested:
         assert sample.parent
-        pages += [reader.children(sample.parent), reader.children(sample.parent, row.name)]
-    if row.status:
-        pages.append(reader.by_status(row.name, bodies.text_at(body, row.status) or ""))
-    if row.collection_status:
-        status = bodies.text_at(body, row.collection_status) or ""
-        pages.append(reader.by_collection_status(row.name, status))
+        pages += [reader.children(sample.parent), reader.children(sample.parent, object_type.name)]
+    if object_type.status:
+        pages.append(reader.by_status(object_type.name, bodies.text_at(body, object_type.status) or ""))
+    if object_type.collection_status:
+        status = bodies.text_at(body, object_type.collection_status) or ""
+        pages.append(reader.by_collection_status(object_type.name, status))
     assert all(page.cursor is None for page in pages)
     return [page.items for page in pages]
 
 
 def is_of_its_nature(reader: Reader, sample: Sample) -> bool:
-    page = reader.by_nature(sample.row.nature)
-    while page.cursor is not None and sample.subject.id not in {one.id for one in page}:
-        page = reader.by_nature(sample.row.nature, cursor=page.cursor)
-    return sample.subject.id in {one.id for one in page}
+    page = reader.by_category(sample.object_type.category)
+    while page.cursor is not None and sample.ref.id not in {one.id for one in page}:
+        page = reader.by_category(sample.object_type.category, cursor=page.cursor)
+    return sample.ref.id in {one.id for one in page}
 
 
 def require_published(asked: list[Request]) -> None:
@@ -125,25 +127,25 @@ def shows(value: Json, path: str) -> bool:
 
 class TestOfEveryRow:
     def test_there_is_a_sample(self) -> None:
-        assert {row.name for row in ROWS} - {SUMMARY} == SAMPLES.keys() - {ENTITLEMENT}
+        assert {object_type.name for object_type in ROWS} - {SUMMARY} == SAMPLES.keys() - {ENTITLEMENT}
 
     @of(list(ROWS))
     def test_the_sample_has_all_that_the_row_speaks_of(self, sample: Sample) -> None:
-        row, body = sample.row, sample.body
-        for path in (row.status, row.collection_status, row.parent, row.customer):
+        object_type, body = sample.object_type, sample.body
+        for path in (object_type.status, object_type.collection_status, object_type.parent, object_type.customer):
             assert not isinstance(path, str) or bodies.text_at(body, path), path
-        for sublist in row.sublists:
-            assert bodies.at(body, sublist.path) is not None, sublist.path
-        for path in row.include:
+        for sublist in object_type.sublists:
+            assert bodies.value_at(body, sublist.path) is not None, sublist.path
+        for path in object_type.include:
             assert shows(body, path), path
 
     @of(list(ROWS))
     def test_the_row_speaks_of_all_that_the_sample_has(self, sample: Sample) -> None:
-        row, body = sample.row, sample.body
+        object_type, body = sample.object_type, sample.body
         if "collection_status" in body:
-            assert row.collection_status == "collection_status"
+            assert object_type.collection_status == "collection_status"
         if {"status", "servicing_status"} & body.keys():
-            assert row.status == ("servicing_status" if "servicing_status" in body else "status")
+            assert object_type.status == ("servicing_status" if "servicing_status" in body else "status")
         if bodies.text_at(body, "customer"):
             assert sample.customer == bodies.text_at(body, "customer")
 
@@ -173,78 +175,78 @@ def require_asked_rightly(journey: Journey, sample: Sample) -> None:
     own = [one for one in journey.asked if one.path == path and "limit" not in one.params.names]
     assert own
     for request in own:
-        assert wanted_fields(request) == [*sample.row.include]
-        assert request.headers["stripe-version"] == journey.stripe.version(sample.row.api)
+        assert wanted_fields(request) == [*sample.object_type.include]
+        assert request.headers["stripe-version"] == journey.stripe.version(sample.object_type.api)
 
 
 @EMULATOR
-@of([row for row in ROWS if row.sublists and row.name != SUMMARY])
+@of([object_type for object_type in ROWS if object_type.sublists and object_type.name != SUMMARY])
 async def test_lists_that_stripe_cuts_short_are_complete(journey: Journey, sample: Sample) -> None:
     journey.backend.faults.set({"sublist_size": 0})
     await told(journey, sample)
     require_found(journey.reader(), sample)
-    urls = {sublist.url.format(id=sample.subject.id) for sublist in sample.row.sublists}
+    urls = {sublist.url.format(id=sample.ref.id) for sublist in sample.object_type.sublists}
     assert urls <= {request.path for request in journey.asked}
 
 
 @EMULATOR
 async def test_more_items_of_a_subscription_than_a_page_holds_are_one_list(journey: Journey) -> None:
     sample = Sample(catalog.TYPES["subscription"])
-    sampled.load(journey.backend, sample.row)
-    body = sampled.stand_ins(sample.row)
+    sampled.load(journey.backend, sample.object_type)
+    body = sampled.stand_ins(sample.object_type)
     item = body["items"]["data"][0]
     body["items"]["data"] = [{**item, "id": f"si_{number}", "quantity": number} for number in range(230)]
     await asyncio.to_thread(journey.stand_in.put, "subscription", body)
     clock = Sample(catalog.TYPES["test_helpers.test_clock"])
-    await journey.office.suspect(clock.row.name, clock.subject.id)
-    await journey.office.suspect("subscription", sample.subject.id)
+    await journey.office.suspect(clock.object_type.name, clock.ref.id)
+    await journey.office.suspect("subscription", sample.ref.id)
     await journey.deliver()
-    found = journey.reader().get(sample.subject.id)
+    found = journey.reader().get(sample.ref.id)
     assert found is not None
-    assert canonical(found.body) == canonical(bodies.read(dumps(body)))
-    run = await journey.office.reconcile(sample.row)
+    assert canonical(found.body) == canonical(bodies.parse(dumps(body)))
+    run = await journey.office.reconcile(sample.object_type)
     assert (run.complete, await journey.office.drifts(run)) == (True, [])
 
 
 @EMULATOR
 async def test_more_entitlements_than_a_page_holds_are_one_list(journey: Journey) -> None:
     sample = Sample(catalog.TYPES[SUMMARY])
-    sampled.load(journey.backend, sample.row)
-    many = [{**sampled.stand_ins(sample.row)["data"][0], "id": f"ent_{number}"} for number in range(230)]
+    sampled.load(journey.backend, sample.object_type)
+    many = [{**sampled.stand_ins(sample.object_type)["data"][0], "id": f"ent_{number}"} for number in range(230)]
     await asyncio.to_thread(journey.stand_in.put, SUMMARY, {"data": many}, parent=sample.owner)
-    await journey.deliver(await asyncio.to_thread(journey.stand_in.announce, sample.subject.id))
-    found = journey.reader().get(sample.subject.id)
+    await journey.deliver(await asyncio.to_thread(journey.stand_in.announce, sample.ref.id))
+    found = journey.reader().get(sample.ref.id)
     assert found is not None
     assert bodies.texts_at(found.body, "data.id") >= {one["id"] for one in many}
     assert found.body["has_more"] is False
 
 
 @EMULATOR
-@of([row for row in SPEAKING if row.nested])
+@of([object_type for object_type in SPEAKING if object_type.nested])
 async def test_an_event_that_names_the_parent_needs_no_look_at_the_event(journey: Journey, sample: Sample) -> None:
     journey.backend.faults.set({"placeholder_urls": False})
     await told(journey, sample)
     require_found(journey.reader(), sample)
     fetched = [request.path for request in journey.asked if request.path.startswith("/v2/core/events/")]
-    assert bool(fetched) is (sample.row.name == SUMMARY)
+    assert bool(fetched) is (sample.object_type.name == SUMMARY)
 
 
 @EMULATOR
 @of(LISTED)
 async def test_reconcile_finds_an_object_and_then_nothing_more(journey: Journey, sample: Sample) -> None:
-    sampled.load(journey.backend, sample.row)
-    for owner in {listing.per for listing in sample.row.listings if listing.per}:
-        one = Sample(catalog.TYPES[owner]).subject
+    sampled.load(journey.backend, sample.object_type)
+    for owner in {listing.per for listing in sample.object_type.listings if listing.per}:
+        one = Sample(catalog.TYPES[owner]).ref
         await journey.office.suspect(owner, one.id, one.parent)
         await journey.deliver()
     await forget(journey, sample)
-    first = await journey.office.reconcile(sample.row)
+    first = await journey.office.reconcile(sample.object_type)
     assert (first.complete, first.reason) == (True, "")
     found = await journey.office.drifts(first)
-    assert [(drift.id, drift.resolution) for drift in found] == [(sample.subject.id, Resolution.REPAIRED)]
+    assert [(drift.id, drift.resolution) for drift in found] == [(sample.ref.id, Resolution.REPAIRED)]
     await journey.deliver()
     require_found(journey.reader(), sample)
-    second = await journey.office.reconcile(sample.row)
+    second = await journey.office.reconcile(sample.object_type)
     assert (second.complete, await journey.office.drifts(second), second.counts.refreshed) == (True, [], 0)
     require_published(journey.asked)
 
@@ -255,7 +257,7 @@ async def forget(journey: Journey, sample: Sample) -> None:
         await asyncio.to_thread(
             journey.client.delete_item,
             TableName=journey.table,
-            Key={"pk": {"S": sample.subject.key}, "sk": {"S": sort_key}},
+            Key={"pk": {"S": sample.ref.key}, "sk": {"S": sort_key}},
         )
 
 
@@ -264,12 +266,12 @@ async def forget(journey: Journey, sample: Sample) -> None:
 async def test_what_stripe_has_removed_is_in_no_list_and_keeps_its_last_body(journey: Journey, sample: Sample) -> None:
     await suspected(journey, sample)
     reader, known = journey.reader(), {one["id"] for one in journey.told()}
-    await asyncio.to_thread(journey.stand_in.remove, sample.subject.id)
-    await journey.office.suspect(sample.row.name, sample.subject.id, sample.owner, unlisted=True)
+    await asyncio.to_thread(journey.stand_in.remove, sample.ref.id)
+    await journey.office.suspect(sample.object_type.name, sample.ref.id, sample.owner, unlisted=True)
     await journey.deliver(*({one["id"] for one in journey.told()} - known))
-    found = reader.get(sample.subject.id, sample.row.name)
+    found = reader.get(sample.ref.id, sample.object_type.name)
     assert found is not None
     assert found.deleted
     assert canonical(found.body) == canonical(sample.body)
     for listed in lists(reader, sample):
-        assert sample.subject.id not in {one.id for one in listed}
+        assert sample.ref.id not in {one.id for one in listed}

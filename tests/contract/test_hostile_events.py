@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 import pytest
 
-from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.ports import Answer
+from billing_mirror.ports import StripeResponse
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.state_store import MemoryJournal
+from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
 
 from .journey import Office
@@ -31,10 +31,10 @@ class Untouchable:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def version(self, api: ApiLine) -> str:
+    def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
-    async def get(self, path: str, **_: object) -> Answer:
+    async def get(self, path: str, **_: object) -> StripeResponse:
         self.asked.append(path)
         raise AssertionError(f"Stripe was asked for {path}")
 
@@ -176,31 +176,33 @@ def snapshot(event_type: str, shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def office(stripe: Untouchable | MemoryStripe) -> Office:
-    return Office(ManualClock(), stripe, MemoryMirror(), MemoryJournal())
+    return Office(ManualClock(), stripe, MemoryMirror(), MemoryStateStore())
 
 
 async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, through_the_bus: bool = False) -> None:
     """Whichever door it comes through, it ends in quarantine, whole, and with a reason that quotes nothing of it."""
     stripe = Untouchable()
-    desk = office(stripe)
+    dependencies = office(stripe)
     text = json.dumps(event)
     if through_the_bus:
-        await desk.queue.send(json.dumps({"source": "aws.partner/stripe.com/ed_1", "detail": event}), group="bus")
+        await dependencies.queue.send(
+            json.dumps({"source": "aws.partner/stripe.com/ed_1", "detail": event}), group="bus"
+        )
     else:
-        accepted = await desk.accept(text)
+        accepted = await dependencies.accept(text)
         assert accepted.status == 200
         assert accepted.metric in (Metric.ACCEPTED, Metric.QUARANTINED)
-    ended = await desk.work()
+    ended = await dependencies.work()
     assert {one.outcome for one in ended} <= {Outcome.QUARANTINED}
     assert stripe.asked == []
-    [(_, reason)] = desk.queue.quarantined
+    [(_, reason)] = dependencies.queue.quarantined
     assert reason
     assert not reason.startswith("unforeseen")
     for part in quoted:
         assert len(part) < 3 or part not in reason
-    assert isinstance(desk.mirror, MemoryMirror)
-    assert not desk.mirror.objects
-    assert not desk.mirror.counters
+    assert isinstance(dependencies.mirror, MemoryMirror)
+    assert not dependencies.mirror.objects
+    assert not dependencies.mirror.counters
 
 
 def texts(related: dict[str, Any], kind: Kind) -> list[str]:
@@ -211,10 +213,10 @@ def texts(related: dict[str, Any], kind: Kind) -> list[str]:
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 async def test_a_related_object_as_stripe_names_it_is_asked_for(kind: Kind) -> None:
     stripe = MemoryStripe()
-    desk = office(stripe)
-    await desk.accept(thin(kind, kind.related))
-    desk.clock.advance(120)
-    assert [one.outcome for one in await desk.work()] == [Outcome.REMOVED]
+    dependencies = office(stripe)
+    await dependencies.accept(thin(kind, kind.related))
+    dependencies.clock.advance(120)
+    assert [one.outcome for one in await dependencies.work()] == [Outcome.REMOVED]
     assert len(stripe.paths) == 1
 
 
@@ -282,12 +284,12 @@ async def test_an_id_that_people_chose_leads_to_its_own_url_and_nowhere_else(tex
         snapshot("coupon.updated", {"object": "coupon", "id": text}),
     ):
         stripe = MemoryStripe(objects={f"/v1/coupons/{quoted}": {"id": text, "object": "coupon", "created": 1}})
-        desk = office(stripe)
-        await desk.accept(event)
-        assert [one.outcome for one in await desk.work()] == [Outcome.STORED]
+        dependencies = office(stripe)
+        await dependencies.accept(event)
+        assert [one.outcome for one in await dependencies.work()] == [Outcome.STORED]
         assert stripe.paths == [f"/v1/coupons/{quoted}"]
-        assert isinstance(desk.mirror, MemoryMirror)
-        assert list(desk.mirror.objects) == [f"test#coupon/{text}"]
+        assert isinstance(dependencies.mirror, MemoryMirror)
+        assert list(dependencies.mirror.objects) == [f"test#coupon/{text}"]
 
 
 @pytest.mark.parametrize("text", [text for text in NO_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
@@ -313,10 +315,10 @@ async def test_an_event_whose_own_id_is_none_is_quarantined(text: str) -> None:
 )
 async def test_an_owner_that_only_the_fetched_event_names_is_no_way_in(event_type: str, text: str) -> None:
     stripe = MemoryStripe(objects={"/v2/core/events/evt_1": {"id": "evt_1", "data": {"customer": text}}})
-    desk = office(stripe)
-    await desk.accept(thin(replace(KINDS["plain"], event=event_type), None))
-    await desk.work()
-    [(_, reason)] = desk.queue.quarantined
+    dependencies = office(stripe)
+    await dependencies.accept(thin(replace(KINDS["plain"], event=event_type), None))
+    await dependencies.work()
+    [(_, reason)] = dependencies.queue.quarantined
     assert len(text) < 3 or text not in reason
     assert stripe.paths == ["/v2/core/events/evt_1"]
 
@@ -324,10 +326,10 @@ async def test_an_owner_that_only_the_fetched_event_names_is_no_way_in(event_typ
 @pytest.mark.parametrize("text", [text for text in NO_IDS if text], ids=lambda text: f"{text!r:.20}")
 async def test_a_parent_that_only_the_fetched_event_names_is_no_way_in(text: str) -> None:
     stripe = MemoryStripe(objects={"/v2/core/events/evt_1": {"id": "evt_1", "data": {"rate_card": text}}})
-    desk = office(stripe)
+    dependencies = office(stripe)
     nested = KINDS["nested"]
-    await desk.accept(thin(nested, {**nested.related, "url": nested.at(parent=":rate_card_id")}))
-    await desk.work()
-    [(_, reason)] = desk.queue.quarantined
+    await dependencies.accept(thin(nested, {**nested.related, "url": nested.at(parent=":rate_card_id")}))
+    await dependencies.work()
+    [(_, reason)] = dependencies.queue.quarantined
     assert len(text) < 3 or text not in reason
     assert stripe.paths == ["/v2/core/events/evt_1"]

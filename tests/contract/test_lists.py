@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Gone, Refused, Retryable
-from billing_mirror.core.json_body import JsonObject, at
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import NotFound, PermanentError, TransientError
+from billing_mirror.core.json_body import JsonObject, value_at
 from billing_mirror.core.paging import first_page
-from billing_mirror.refresh.fetch import walk
+from billing_mirror.refresh.fetch import list_pages
 from tests.doubles.samples import rate, rate_card, sample, subscription, version
 
 from .accounts import SUBSCRIPTIONS, Eventful
@@ -27,7 +27,7 @@ async def listed(account: Eventful, path: str, query: Mapping[str, str] | None =
 
 
 async def whole(account: Eventful, path: str, query: Mapping[str, str] | None = None) -> list[JsonObject]:
-    pages = walk(path, query or {}, account.stripe, api=api_of(path), context=None)
+    pages = list_pages(path, query or {}, account.stripe, api=api_of(path), context=None)
     return [body async for page in pages for body in page]
 
 
@@ -35,8 +35,8 @@ async def get(account: Eventful, path: str, *include: str) -> JsonObject:
     return (await account.stripe.get(path, api=api_of(path), context=None, include=include)).body
 
 
-def api_of(path: str) -> ApiLine:
-    return ApiLine.PREVIEW if path.startswith("/v2/billing/") else ApiLine.GA
+def api_of(path: str) -> ApiChannel:
+    return ApiChannel.PREVIEW if path.startswith("/v2/billing/") else ApiChannel.GA
 
 
 def customer(identifier: str) -> JsonObject:
@@ -46,26 +46,26 @@ def customer(identifier: str) -> JsonObject:
 @pytest.mark.parametrize("path", ["/v1/nonsense/no_1", "/v1/nonsense", "/v1/customers/cus_1/nonsense"])
 async def test_a_path_that_stripe_does_not_know_is_refused(eventful: Eventful, path: str) -> None:
     eventful.put("customer", customer("cus_1"))
-    with pytest.raises(Refused, match="404"):
+    with pytest.raises(PermanentError, match="404"):
         await get(eventful, path)
 
 
 @pytest.mark.parametrize("path", [f"{CARDS}/rcd_0", "/v1/products/gold", f"{EVENTS}/evt_0", f"{CARDS}/rcd_1/rates/r_1"])
 async def test_an_object_that_was_never_there_is_gone(eventful: Eventful, path: str) -> None:
     eventful.put(CARD, rate_card("rcd_1"))
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await get(eventful, path)
 
 
 @pytest.mark.parametrize("path", [f"{CARDS}/rcd_0/rates", f"{CARDS}/rcd_0/versions", f"{CUSTOMERS}/cus_0/tax_ids"])
 async def test_the_list_of_an_owner_that_is_not_there_is_gone(eventful: Eventful, path: str) -> None:
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await listed(eventful, path)
 
 
 async def test_the_list_of_a_version_that_is_not_there_is_gone(eventful: Eventful) -> None:
     eventful.put(CARD, rate_card("rcd_1"))
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await listed(eventful, f"{CARDS}/rcd_1/rates", {"rate_card_version": "rcdv_0"})
 
 
@@ -76,7 +76,7 @@ async def test_a_list_of_nothing_is_empty(eventful: Eventful, path: str) -> None
 
 @pytest.mark.parametrize("limit", ["0", "101"])
 async def test_a_page_has_its_limits(eventful: Eventful, limit: str) -> None:
-    with pytest.raises(Refused, match="400"):
+    with pytest.raises(PermanentError, match="400"):
         await get(eventful, f"{CUSTOMERS}?limit={limit}")
 
 
@@ -92,7 +92,7 @@ async def test_a_page_holds_no_more_than_is_asked_for(eventful: Eventful) -> Non
     for number in range(3):
         eventful.put("customer", customer(f"cus_{number}"))
     page = await get(eventful, f"{CUSTOMERS}?limit=1")
-    assert (at(page, "has_more"), await listed(eventful, CUSTOMERS, {"limit": "1"})) == (
+    assert (value_at(page, "has_more"), await listed(eventful, CUSTOMERS, {"limit": "1"})) == (
         True,
         ["cus_2", "cus_1", "cus_0"],
     )
@@ -105,7 +105,7 @@ async def test_what_is_made_between_two_pages_hides_nothing(eventful: Eventful, 
     for identifier in made:
         eventful.put(type_name, {**customer(identifier), "object": type_name})
     found: list[str] = []
-    async for page in walk(path, {"limit": "2"}, eventful.stripe, api=api_of(path), context=None):
+    async for page in list_pages(path, {"limit": "2"}, eventful.stripe, api=api_of(path), context=None):
         found += [str(body["id"]) for body in page]
         if len(found) == 2:
             eventful.put(type_name, {**customer("x_new"), "object": type_name})
@@ -115,10 +115,10 @@ async def test_what_is_made_between_two_pages_hides_nothing(eventful: Eventful, 
 async def test_a_v1_list_does_not_go_on_after_what_was_removed_between_two_pages(eventful: Eventful) -> None:
     for number in range(4):
         eventful.put("product", {**customer(f"p_{number}"), "object": "product"})
-    pages = walk("/v1/products", {"limit": "2"}, eventful.stripe, api=ApiLine.GA, context=None)
+    pages = list_pages("/v1/products", {"limit": "2"}, eventful.stripe, api=ApiChannel.GA, context=None)
     first = await anext(pages)
     eventful.remove("product", str(first[-1]["id"]))
-    with pytest.raises(Retryable, match="changed between two pages"):
+    with pytest.raises(TransientError, match="changed between two pages"):
         await anext(pages)
 
 
@@ -127,7 +127,7 @@ async def test_an_object_that_was_removed_is_neither_shown_nor_listed(eventful: 
         eventful.put(CARD, rate_card(identifier))
     eventful.remove(CARD, "rcd_1")
     assert await listed(eventful, CARDS) == ["rcd_2"]
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await get(eventful, f"{CARDS}/rcd_1")
 
 
@@ -169,9 +169,9 @@ async def test_an_invoice_shows_its_first_lines_and_its_list_the_others(eventful
     whole_list = {"object": "list", "has_more": False, "url": "/v1/invoices/in_1/lines", "data": lines}
     eventful.put("invoice", sample("invoice", id="in_1", lines=whole_list))  # type: ignore[arg-type]
     body = await get(eventful, "/v1/invoices/in_1")
-    assert (at(body, "lines.has_more"), at(body, "lines.data")) == (True, lines[:10])
+    assert (value_at(body, "lines.has_more"), value_at(body, "lines.data")) == (True, lines[:10])
     assert await whole(eventful, "/v1/invoices/in_1/lines") == lines
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await get(eventful, first_page("/v1/invoices/in_1/lines", {"starting_after": "il_99"}))
 
 

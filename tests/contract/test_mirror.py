@@ -9,8 +9,8 @@ from billing_mirror.core import items
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject, digest
 from billing_mirror.core.mirror_state import Claim
-from billing_mirror.core.object_ref import Scope, Subject, named
-from billing_mirror.ports import Listed, Mirror
+from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.ports import IndexEntry, Mirror
 from tests.doubles.samples import subscription
 
 TEST = Scope(livemode=False)
@@ -19,25 +19,25 @@ TYPE = "v2.billing.rate_card_subscription"
 NOW = 1_700_000_000.25
 
 
-def subject(identifier: str = "rcds_1", scope: Scope = TEST) -> Subject:
-    return named(scope, TYPE, identifier)
+def ref(identifier: str = "rcds_1", scope: Scope = TEST) -> ObjectRef:
+    return object_ref(scope, TYPE, identifier)
 
 
 def observation(body: JsonObject | None = None) -> Observation:
     return Observation(NOW, "2026-01-01.preview", "req_1", body, digest(body) if body else "")
 
 
-def item(one: Subject, **fields: str) -> Item:
+def item(one: ObjectRef, **fields: str) -> Item:
     return items.item(one, observation(subscription(one.id, **fields)), "cus_1")
 
 
-def tombstone(one: Subject) -> Item:
+def tombstone(one: ObjectRef) -> Item:
     return items.tombstone(observation(), one)
 
 
 async def listed(
     mirror: Mirror, scope: Scope = TEST, *, status: str | None = None, since: str | None = None
-) -> list[Listed]:
+) -> list[IndexEntry]:
     return [one async for one in mirror.ids(scope, TYPE, status=status, since=since)]
 
 
@@ -50,61 +50,61 @@ async def children(mirror: Mirror, parent: str) -> set[str]:
 
 
 async def test_each_claim_takes_the_next_number(mirror: Mirror) -> None:
-    assert [await mirror.claim(subject(), NOW) for _ in range(3)] == [1, 2, 3]
+    assert [await mirror.claim(ref(), NOW) for _ in range(3)] == [1, 2, 3]
 
 
 async def test_subjects_do_not_share_a_counter(mirror: Mirror) -> None:
-    await mirror.claim(subject("rcds_1"), NOW)
-    await mirror.claim(subject("rcds_1", LIVE), NOW)
-    assert await mirror.claim(subject("rcds_2"), NOW) == 1
+    await mirror.claim(ref("rcds_1"), NOW)
+    await mirror.claim(ref("rcds_1", LIVE), NOW)
+    assert await mirror.claim(ref("rcds_2"), NOW) == 1
 
 
 async def test_a_claim_keeps_its_time(mirror: Mirror) -> None:
-    await mirror.claim(subject(), NOW - 100)
-    await mirror.claim(subject(), NOW)
-    assert await mirror.claims([subject(), subject("rcds_2")]) == {subject().key: Claim(2, NOW)}
+    await mirror.claim(ref(), NOW - 100)
+    await mirror.claim(ref(), NOW)
+    assert await mirror.claims([ref(), ref("rcds_2")]) == {ref().key: Claim(2, NOW)}
 
 
 async def test_claims_at_the_same_time_get_different_numbers(mirror: Mirror) -> None:
-    tokens = await asyncio.gather(*(mirror.claim(subject(), NOW) for _ in range(20)))
+    tokens = await asyncio.gather(*(mirror.claim(ref(), NOW) for _ in range(20)))
     assert sorted(tokens) == list(range(1, 21))
 
 
 async def test_a_later_token_replaces_an_earlier_one(mirror: Mirror) -> None:
-    assert await mirror.put(subject(), 1, item(subject()))
-    assert await mirror.put(subject(), 3, item(subject(), servicing_status="paused"))
-    assert await mirror.body(subject()) == subscription(servicing_status="paused")
+    assert await mirror.put(ref(), 1, item(ref()))
+    assert await mirror.put(ref(), 3, item(ref(), servicing_status="paused"))
+    assert await mirror.body(ref()) == subscription(servicing_status="paused")
 
 
 @pytest.mark.parametrize("token", [1, 2])
 async def test_an_earlier_or_equal_token_is_refused(mirror: Mirror, token: int) -> None:
-    await mirror.put(subject(), 2, item(subject()))
-    assert not await mirror.put(subject(), token, item(subject(), servicing_status="paused"))
-    assert not await mirror.bury(subject(), token, tombstone(subject()))
-    assert await mirror.body(subject()) == subscription()
+    await mirror.put(ref(), 2, item(ref()))
+    assert not await mirror.put(ref(), token, item(ref(), servicing_status="paused"))
+    assert not await mirror.put_tombstone(ref(), token, tombstone(ref()))
+    assert await mirror.body(ref()) == subscription()
 
 
 async def test_of_many_writes_in_any_order_the_highest_token_stays(mirror: Mirror) -> None:
     tokens = random.Random(7).sample(range(1, 31), 30)
-    await asyncio.gather(*(mirror.put(subject(), token, item(subject(), lookup_key=str(token))) for token in tokens))
-    assert (await mirror.heads([subject()]))[subject().key].token == 30
-    assert await mirror.body(subject()) == subscription(lookup_key="30")
+    await asyncio.gather(*(mirror.put(ref(), token, item(ref(), lookup_key=str(token))) for token in tokens))
+    assert (await mirror.heads([ref()]))[ref().key].token == 30
+    assert await mirror.body(ref()) == subscription(lookup_key="30")
 
 
 async def test_a_head_tells_what_is_known(mirror: Mirror) -> None:
-    one = item(subject())
-    await mirror.put(subject(), 7, one)
-    head = (await mirror.heads([subject(), subject("rcds_2")]))[subject().key]
+    one = item(ref())
+    await mirror.put(ref(), 7, one)
+    head = (await mirror.heads([ref(), ref("rcds_2")]))[ref().key]
     assert (head.token, head.fetched_at, head.digest, head.deleted) == (7, NOW, one["digest"], False)
     assert (head.customer, head.parent, head.stripe_version) == ("cus_1", "rcd_1", "2026-01-01.preview")
 
 
 async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:
-    assert await mirror.heads([subject()]) == {}
+    assert await mirror.heads([ref()]) == {}
 
 
 async def test_more_heads_than_one_request_takes(mirror: Mirror) -> None:
-    many = [subject(f"rcds_{number}") for number in range(130)]
+    many = [ref(f"rcds_{number}") for number in range(130)]
     for one in many:
         await mirror.put(one, 1, item(one))
     assert set(await mirror.heads(many)) == {one.key for one in many}
@@ -112,33 +112,33 @@ async def test_more_heads_than_one_request_takes(mirror: Mirror) -> None:
 
 
 async def test_a_tombstone_keeps_the_last_body_and_leaves_every_list(mirror: Mirror) -> None:
-    await mirror.put(subject(), 1, item(subject()))
-    assert await mirror.bury(subject(), 2, tombstone(subject()))
-    head = (await mirror.heads([subject()]))[subject().key]
+    await mirror.put(ref(), 1, item(ref()))
+    assert await mirror.put_tombstone(ref(), 2, tombstone(ref()))
+    head = (await mirror.heads([ref()]))[ref().key]
     assert (head.token, head.deleted, head.customer, head.parent) == (2, True, None, None)
-    assert await mirror.body(subject()) == subscription()
+    assert await mirror.body(ref()) == subscription()
     assert await ids(mirror) == set()
     assert await children(mirror, "rcd_1") == set()
 
 
 async def test_what_was_never_seen_can_be_buried(mirror: Mirror) -> None:
-    assert await mirror.bury(subject(), 1, tombstone(subject()))
-    assert (await mirror.heads([subject()]))[subject().key].deleted
-    assert await mirror.body(subject()) is None
+    assert await mirror.put_tombstone(ref(), 1, tombstone(ref()))
+    assert (await mirror.heads([ref()]))[ref().key].deleted
+    assert await mirror.body(ref()) is None
 
 
 async def test_only_a_later_token_revives_a_tombstone(mirror: Mirror) -> None:
-    await mirror.bury(subject(), 2, tombstone(subject()))
-    assert not await mirror.put(subject(), 1, item(subject()))
-    assert await mirror.put(subject(), 3, item(subject()))
-    assert not (await mirror.heads([subject()]))[subject().key].deleted
+    await mirror.put_tombstone(ref(), 2, tombstone(ref()))
+    assert not await mirror.put(ref(), 1, item(ref()))
+    assert await mirror.put(ref(), 3, item(ref()))
+    assert not (await mirror.heads([ref()]))[ref().key].deleted
     assert await ids(mirror) == {"rcds_1"}
 
 
 async def test_lists_are_kept_apart_by_scope_and_parent(mirror: Mirror) -> None:
-    for one in (subject("rcds_1"), subject("rcds_2", LIVE)):
+    for one in (ref("rcds_1"), ref("rcds_2", LIVE)):
         await mirror.put(one, 1, item(one))
-    other = subject("rcds_3")
+    other = ref("rcds_3")
     await mirror.put(other, 1, item(other, rate_card="rcd_2"))
     assert await ids(mirror) == {"rcds_1", "rcds_3"}
     assert await ids(mirror, LIVE) == {"rcds_2"}
@@ -147,8 +147,8 @@ async def test_lists_are_kept_apart_by_scope_and_parent(mirror: Mirror) -> None:
 
 async def test_ids_are_asked_for_by_status_too(mirror: Mirror) -> None:
     for identifier, status in (("rcds_1", "active"), ("rcds_2", "paused"), ("rcds_3", "active")):
-        await mirror.put(subject(identifier), 1, item(subject(identifier), servicing_status=status))
-    await mirror.put(subject("rcds_4", LIVE), 1, item(subject("rcds_4", LIVE)))
+        await mirror.put(ref(identifier), 1, item(ref(identifier), servicing_status=status))
+    await mirror.put(ref("rcds_4", LIVE), 1, item(ref("rcds_4", LIVE)))
     assert await ids(mirror, status="active") == {"rcds_1", "rcds_3"}
     assert await ids(mirror, status="paused") == {"rcds_2"}
     assert await ids(mirror, status="canceled") == set()
@@ -165,7 +165,7 @@ async def test_ids_are_asked_for_by_status_too(mirror: Mirror) -> None:
 )
 async def test_ids_of_what_was_created_since_a_moment(mirror: Mirror, since: str, expected: set[str]) -> None:
     for day in (1, 2, 3):
-        one = subject(f"rcds_{day}")
+        one = ref(f"rcds_{day}")
         await mirror.put(one, 1, item(one, created=f"2026-11-0{day}T00:00:00.000Z"))
     assert await ids(mirror, since=since) == expected
     assert await ids(mirror, status="active", since=since) == expected
@@ -174,17 +174,17 @@ async def test_ids_of_what_was_created_since_a_moment(mirror: Mirror, since: str
 
 async def test_ids_come_oldest_first_and_of_the_same_moment_by_id(mirror: Mirror) -> None:
     expected = [
-        Listed("1970-01-01T00:00:00.000Z", "rcds_7"),
-        Listed("2026-11-01T00:00:00.000Z", "rcds_9"),
-        Listed("2026-11-02T00:00:00.000Z", "rcds_1"),
-        Listed("2026-11-02T00:00:00.000Z", "rcds_10"),
-        Listed("2026-11-02T00:00:00.000Z", "rcds_2"),
-        Listed("2026-11-02T00:00:00.000Z", "rcds_A"),
-        Listed("2026-11-02T00:00:00.000Z", "rcds_a"),
-        Listed("2026-11-02T00:00:00.001Z", "rcds_0"),
+        IndexEntry("1970-01-01T00:00:00.000Z", "rcds_7"),
+        IndexEntry("2026-11-01T00:00:00.000Z", "rcds_9"),
+        IndexEntry("2026-11-02T00:00:00.000Z", "rcds_1"),
+        IndexEntry("2026-11-02T00:00:00.000Z", "rcds_10"),
+        IndexEntry("2026-11-02T00:00:00.000Z", "rcds_2"),
+        IndexEntry("2026-11-02T00:00:00.000Z", "rcds_A"),
+        IndexEntry("2026-11-02T00:00:00.000Z", "rcds_a"),
+        IndexEntry("2026-11-02T00:00:00.001Z", "rcds_0"),
     ]
     for created, identifier in random.Random(7).sample(expected, len(expected)):
-        one = subject(identifier)
+        one = ref(identifier)
         await mirror.put(one, 1, item(one, created=created))
     assert await listed(mirror) == sorted(expected) == expected
     assert await listed(mirror, status="active") == expected
@@ -194,9 +194,9 @@ async def test_ids_come_oldest_first_and_of_the_same_moment_by_id(mirror: Mirror
 
 @pytest.mark.usefixtures("short_pages")
 async def test_ids_keep_their_order_over_many_pages(mirror: Mirror) -> None:
-    expected = [Listed(f"2026-11-01T00:00:00.00{number // 3}Z", f"rcds_{number}") for number in range(9)]
+    expected = [IndexEntry(f"2026-11-01T00:00:00.00{number // 3}Z", f"rcds_{number}") for number in range(9)]
     for created, identifier in random.Random(7).sample(expected, len(expected)):
-        one = subject(identifier)
+        one = ref(identifier)
         await mirror.put(one, 1, item(one, created=created))
     assert await listed(mirror) == expected
     assert await listed(mirror, status="active", since="2026-11-01T00:00:00.001Z") == expected[3:]
@@ -205,16 +205,19 @@ async def test_ids_keep_their_order_over_many_pages(mirror: Mirror) -> None:
 
 async def test_an_object_moves_to_where_it_was_created(mirror: Mirror) -> None:
     for identifier in ("rcds_1", "rcds_2"):
-        await mirror.put(subject(identifier), 1, item(subject(identifier), created="2026-11-01T00:00:00.000Z"))
-    await mirror.put(subject("rcds_1"), 2, item(subject("rcds_1"), created="2026-11-02T00:00:00.000Z"))
+        await mirror.put(ref(identifier), 1, item(ref(identifier), created="2026-11-01T00:00:00.000Z"))
+    await mirror.put(ref("rcds_1"), 2, item(ref("rcds_1"), created="2026-11-02T00:00:00.000Z"))
     assert await listed(mirror) == [
-        Listed("2026-11-01T00:00:00.000Z", "rcds_2"),
-        Listed("2026-11-02T00:00:00.000Z", "rcds_1"),
+        IndexEntry("2026-11-01T00:00:00.000Z", "rcds_2"),
+        IndexEntry("2026-11-02T00:00:00.000Z", "rcds_1"),
     ]
 
 
 async def test_a_head_tells_the_members(mirror: Mirror) -> None:
-    card, version = named(TEST, "v2.billing.rate_card", "rcd_1"), named(TEST, "v2.billing.rate_card_version", "rcdv_1")
+    card, version = (
+        object_ref(TEST, "v2.billing.rate_card", "rcd_1"),
+        object_ref(TEST, "v2.billing.rate_card_version", "rcdv_1"),
+    )
     listed: dict[str, tuple[JsonObject, ...]] = {"v2.billing.rate_card_rate": ({"id": "rcdr_2"}, {"id": "rcdr_1"})}
     seen = Observation(NOW, "v", "req_1", {"id": "rcdv_1", "rate_card_id": "rcd_1"}, "digest", listed)
     await mirror.put(version, 1, items.item(version, seen, None))
@@ -225,15 +228,15 @@ async def test_a_head_tells_the_members(mirror: Mirror) -> None:
 
 
 async def test_an_object_leaves_its_status_with_the_next_write(mirror: Mirror) -> None:
-    await mirror.put(subject(), 1, item(subject()))
-    await mirror.put(subject(), 2, item(subject(), servicing_status="paused"))
+    await mirror.put(ref(), 1, item(ref()))
+    await mirror.put(ref(), 2, item(ref(), servicing_status="paused"))
     assert (await ids(mirror, status="active"), await ids(mirror, status="paused")) == (set(), {"rcds_1"})
-    await mirror.bury(subject(), 3, tombstone(subject()))
+    await mirror.put_tombstone(ref(), 3, tombstone(ref()))
     assert await ids(mirror, status="paused") == set()
 
 
 async def test_objects_of_two_types_whose_ids_people_chose_alike_are_two(mirror: Mirror) -> None:
-    product, plan = named(TEST, "product", "gold"), named(TEST, "plan", "gold")
+    product, plan = object_ref(TEST, "product", "gold"), object_ref(TEST, "plan", "gold")
     for one, token in ((product, 1), (plan, 2)):
         body: JsonObject = {"id": "gold", "object": one.type, "created": 1_700_000_000}
         assert await mirror.put(one, token, items.item(one, observation(body), None))
@@ -247,7 +250,7 @@ async def test_objects_of_two_types_whose_ids_people_chose_alike_are_two(mirror:
 
 async def test_many_and_large_objects_are_all_found(mirror: Mirror) -> None:
     """DynamoDB answers with 16 MB at most for a batch, and with 1 MB for a query."""
-    many = [subject(f"rcds_{number}") for number in range(50)]
+    many = [ref(f"rcds_{number}") for number in range(50)]
     for one in many:
         await mirror.put(one, 1, item(one, note="x" * 390_000))
     assert set(await mirror.heads(many)) == {one.key for one in many}

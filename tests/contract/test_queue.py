@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 
 from .conftest import Inbox
 
@@ -36,7 +36,7 @@ async def test_the_quarantine_keeps_a_message_with_its_reason(inbox: Inbox) -> N
 
 async def test_a_message_that_is_not_ours_any_more_cannot_harm(inbox: Inbox) -> None:
     # AWS lets some old receipts pass; where it does not, the message comes back by itself.
-    with contextlib.suppress(Retryable):
+    with contextlib.suppress(TransientError):
         await inbox.queue.postpone("an old receipt", 10)
 
 

@@ -8,13 +8,13 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.state_store import DynamoJournal
+from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.core import items, run, times
-from billing_mirror.core.catalog import TYPES, Nature
+from billing_mirror.core.catalog import TYPES, Category
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation
-from billing_mirror.core.json_body import JsonObject, digest, read
-from billing_mirror.core.object_ref import Scope, Subject, named
+from billing_mirror.core.json_body import JsonObject, digest, parse
+from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
 from billing_mirror.core.run import Counts, Job, Resolution, Status
 from billing_mirror.reader import Drift, Reader, Run
 from tests.doubles.samples import rate, subscription, version
@@ -38,30 +38,30 @@ class Shelf:
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._mirror = DynamoMirror(client, table)
-        self._journal = DynamoJournal(client, table)
+        self._journal = DynamoStateStore(client, table)
         self.reader = Reader(table, scope="test", client=client)
 
     def put(self, body: JsonObject, *, customer: str | None = None, **listed: JsonObject) -> None:
-        subject = _subject(body)
+        ref = _subject(body)
         members = {RATE: tuple(listed.values())} if listed else {}
         observation = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), members)
-        asyncio.run(self._mirror.put(subject, 1, items.item(subject, observation, customer)))
+        asyncio.run(self._mirror.put(ref, 1, items.item(ref, observation, customer)))
 
     def record(self, record: run.Run) -> None:
-        asyncio.run(self._journal.write(TEST, f"run:{record.type}", record.name, record.entry()))
+        asyncio.run(self._journal.write(TEST, f"run:{record.type}", record.name, record.to_item()))
 
     def note(self, record: run.Run, drift: run.Drift, noticed_at: float) -> None:
-        entry = drift.entry(record, noticed_at)
+        entry = drift.to_item(record, noticed_at)
         asyncio.run(self._journal.write(TEST, f"drift:{record.type}", f"{record.name}#{drift.id}", entry))
 
-    def bury(self, body: JsonObject) -> None:
-        subject = _subject(body)
-        stone = items.tombstone(Observation(1_700_000_001.0, "v", "req_2"), subject)
-        asyncio.run(self._mirror.bury(subject, 2, stone))
+    def put_tombstone(self, body: JsonObject) -> None:
+        ref = _subject(body)
+        stone = items.tombstone(Observation(1_700_000_001.0, "v", "req_2"), ref)
+        asyncio.run(self._mirror.put_tombstone(ref, 2, stone))
 
 
-def _subject(body: JsonObject) -> Subject:
-    return named(TEST, str(body["object"]), str(body["id"]))
+def _subject(body: JsonObject) -> ObjectRef:
+    return object_ref(TEST, str(body["object"]), str(body["id"]))
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_an_id_that_people_chose_alike_for_several_types(shelf: Shelf) -> None:
         assert (found.id, found.type, found.body) == ("gold", name, gold(name))
 
 
-@pytest.mark.parametrize("name", [name for name, row in TYPES.items() if row.chosen_ids])
+@pytest.mark.parametrize("name", [name for name, object_type in TYPES.items() if object_type.chosen_ids])
 def test_a_chosen_id_is_found_without_its_type(shelf: Shelf, name: str) -> None:
     shelf.put(gold(name))
     found = shelf.reader.get("gold")
@@ -135,23 +135,23 @@ def test_nothing_for_an_id_that_only_an_object_of_another_type_has(shelf: Shelf)
 def test_all_of_either_nature_type_by_type(shelf: Shelf) -> None:
     for body in (subscription(), rate(), version(), gold("product"), gold("coupon")):
         shelf.put(body)
-    assert of_nature(shelf, Nature.ACTIVITY, limit=100) == [SUBSCRIPTION]
+    assert of_nature(shelf, Category.ACTIVITY, limit=100) == [SUBSCRIPTION]
     expected = [name for name in TYPES if name in {RATE, "v2.billing.rate_card_version", "product", "coupon"}]
-    assert of_nature(shelf, Nature.PRICING, limit=100) == expected
+    assert of_nature(shelf, Category.PRICING, limit=100) == expected
 
 
 def test_a_nature_in_small_pages(shelf: Shelf) -> None:
     subscriptions(shelf, 5)
     shelf.put({"id": "cus_1", "object": "customer", "created": 1})
-    assert of_nature(shelf, Nature.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
+    assert of_nature(shelf, Category.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
 
 
-def of_nature(shelf: Shelf, nature: Nature, *, limit: int) -> list[str]:
+def of_nature(shelf: Shelf, category: Category, *, limit: int) -> list[str]:
     """The types of all objects of a nature, page by page."""
-    page = shelf.reader.by_nature(nature, limit=limit)
+    page = shelf.reader.by_category(category, limit=limit)
     found = [one.type for one in page]
     while page.cursor is not None:
-        page = shelf.reader.by_nature(nature, limit=limit, cursor=page.cursor)
+        page = shelf.reader.by_category(category, limit=limit, cursor=page.cursor)
         found += [one.type for one in page]
     return found
 
@@ -159,7 +159,7 @@ def of_nature(shelf: Shelf, nature: Nature, *, limit: int) -> list[str]:
 @pytest.mark.parametrize("cursor", ["nonsense", f"{RATE} ", "product nonsense"])
 def test_a_cursor_of_another_nature_is_refused(shelf: Shelf, cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
-        shelf.reader.by_nature(Nature.ACTIVITY, cursor=cursor)
+        shelf.reader.by_category(Category.ACTIVITY, cursor=cursor)
 
 
 def test_all_of_a_type_newest_first(shelf: Shelf) -> None:
@@ -209,7 +209,7 @@ def test_a_type_by_either_status(shelf: Shelf) -> None:
 
 def test_a_removed_object_is_found_by_its_id_only(shelf: Shelf) -> None:
     shelf.put(subscription(), customer="cus_1")
-    shelf.bury(subscription())
+    shelf.put_tombstone(subscription())
     found = shelf.reader.get("rcds_1")
     assert found is not None
     assert (found.deleted, found.body) == (True, subscription())
@@ -222,7 +222,7 @@ def test_the_rates_of_a_version_also_when_one_was_removed_since(shelf: Shelf) ->
     shelf.put(rate("rcdr_1"))
     shelf.put(rate("rcdr_2"))
     shelf.put(version(), first=rate("rcdr_1"), second=rate("rcdr_2"))
-    shelf.bury(rate("rcdr_2"))
+    shelf.put_tombstone(rate("rcdr_2"))
     found = shelf.reader.members("rcdv_1", RATE)
     assert [(one.id, one.deleted) for one in found] == [("rcdr_1", False), ("rcdr_2", True)]
 
@@ -248,7 +248,7 @@ def test_the_rates_of_a_version_also_when_one_was_removed_since(shelf: Shelf) ->
 )
 def test_a_value_is_read_as_it_was_sent(shelf: Shelf, value: str) -> None:
     text = _text_with(value)
-    body = read(text)
+    body = parse(text)
     shelf.put(body)
     found = shelf.reader.get("rcds_1")
     assert found is not None
@@ -269,10 +269,10 @@ def test_whole_numbers_are_integers_and_others_are_decimals(shelf: Shelf) -> Non
 
 def test_a_body_of_half_a_megabyte(shelf: Shelf) -> None:
     text = _text_with('"' + "x" * 500_000 + '"')
-    shelf.put(read(text))
+    shelf.put(parse(text))
     found = shelf.reader.get("rcds_1")
     assert found is not None
-    assert found.body == read(text)
+    assert found.body == parse(text)
 
 
 def test_what_an_index_still_shows_after_its_removal_is_left_out(
@@ -304,7 +304,7 @@ NOON = times.seconds("2026-11-20T12:00:00.000Z")
 
 
 def run_at(minutes: int, type_name: str = SUBSCRIPTION) -> run.Run:
-    return run.Run(type_name, Job.OBJECTS, started_at=NOON + minutes * 60, worked_at=NOON + minutes * 60)
+    return run.Run(type_name, Job.VERIFY, started_at=NOON + minutes * 60, updated_at=NOON + minutes * 60)
 
 
 def drift_of(identifier: str) -> run.Drift:
@@ -317,11 +317,11 @@ def test_a_run_as_it_was_recorded(shelf: Shelf) -> None:
     assert shelf.reader.runs(SUBSCRIPTION).items == [
         Run(
             type=SUBSCRIPTION,
-            job=Job.OBJECTS,
+            job=Job.VERIFY,
             status=Status.COMPLETE,
             reason="",
             started_at="2026-11-20T12:00:00.000Z",
-            worked_at="2026-11-20T12:00:00.000Z",
+            updated_at="2026-11-20T12:00:00.000Z",
             finished_at="2026-11-20T12:00:02.500Z",
             watermark="",
             counts=counts,
@@ -340,8 +340,8 @@ def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(shelf: Shelf) 
 def test_runs_over_the_events_say_how_far_they_are_read(shelf: Shelf) -> None:
     shelf.record(run_at(0))
     watermark = "2026-11-20T11:58:00.000Z"
-    shelf.record(replace(run_at(0, "events"), job=Job.EVENTS, watermark=watermark))
-    assert [(one.job, one.watermark) for one in shelf.reader.runs("events")] == [(Job.EVENTS, watermark)]
+    shelf.record(replace(run_at(0, "events"), job=Job.RECOVER, watermark=watermark))
+    assert [(one.job, one.watermark) for one in shelf.reader.runs("events")] == [(Job.RECOVER, watermark)]
 
 
 def test_the_newest_runs_come_first_and_the_others_on_later_pages(shelf: Shelf) -> None:

@@ -22,9 +22,9 @@ VERSION = Sample(catalog.TYPES["v2.billing.rate_card_version"])
 
 async def mirrored(journey: Journey, *samples: Sample) -> None:
     """Stripe has all samples, the mirror these."""
-    sampled.load(journey.backend, samples[0].row)
+    sampled.load(journey.backend, samples[0].object_type)
     for one in samples:
-        await journey.office.suspect(one.row.name, one.subject.id, one.owner)
+        await journey.office.suspect(one.object_type.name, one.ref.id, one.owner)
     await journey.deliver()
 
 
@@ -34,25 +34,25 @@ async def announced(journey: Journey, identifier: str, event: str | None = None)
 
 async def test_a_cash_balance_has_its_path_for_an_id(journey: Journey) -> None:
     sample = Sample(catalog.TYPES["cash_balance"])
-    sampled.load(journey.backend, sample.row)
-    path = f"/v1/customers/{CUSTOMER.subject.id}/cash_balance"
+    sampled.load(journey.backend, sample.object_type)
+    path = f"/v1/customers/{CUSTOMER.ref.id}/cash_balance"
     await announced(journey, path, "funds_available")
     found = journey.reader().get(path)
     assert found is not None
     assert (found.id, found.type, canonical(found.body)) == (path, "cash_balance", canonical(sample.body))
-    assert [one.id for one in journey.reader().by_customer(CUSTOMER.subject.id, "cash_balance")] == [path]
+    assert [one.id for one in journey.reader().by_customer(CUSTOMER.ref.id, "cash_balance")] == [path]
 
 
 @pytest.mark.parametrize("event", ["updated", "entitlement_added", "entitlement_removed"])
 async def test_the_entitlements_of_a_customer_are_one_list(journey: Journey, event: str) -> None:
     sampled.load(journey.backend, catalog.TYPES[SUMMARY])
-    path = f"/v1/entitlements/active_entitlements?customer={CUSTOMER.subject.id}"
+    path = f"/v1/entitlements/active_entitlements?customer={CUSTOMER.ref.id}"
     await announced(journey, path, event)
     found = journey.reader().get(path)
     assert found is not None
     assert (found.id, found.type) == (path, SUMMARY)
     assert canonical(found.body["data"]) == canonical(Sample(catalog.TYPES[SUMMARY]).body["data"])
-    assert [one.id for one in journey.reader().by_customer(CUSTOMER.subject.id, SUMMARY)] == [path]
+    assert [one.id for one in journey.reader().by_customer(CUSTOMER.ref.id, SUMMARY)] == [path]
 
 
 async def test_a_singleton_of_a_type_outside_the_catalog(journey: Journey) -> None:
@@ -64,33 +64,33 @@ async def test_a_singleton_of_a_type_outside_the_catalog(journey: Journey) -> No
     assert (found.type, canonical(found.body)) == ("tax.settings", canonical(settings))
     assert [one.id for one in journey.reader().by_type("tax.settings")] == ["/v1/tax/settings"]
     assert [request.headers["stripe-version"] for request in journey.asked] == [
-        journey.stripe.version(catalog.ApiLine.GA)
+        journey.stripe.version(catalog.ApiChannel.GA)
     ]
 
 
 async def test_a_deleted_customer_keeps_the_last_body(journey: Journey) -> None:
     await mirrored(journey, CUSTOMER)
     known = {one["id"] for one in journey.told()}
-    await asyncio.to_thread(journey.stand_in.remove, CUSTOMER.subject.id)
+    await asyncio.to_thread(journey.stand_in.remove, CUSTOMER.ref.id)
     events = [one for one in journey.told() if one["id"] not in known]
     assert [one["type"] for one in events] == ["v1.customer.deleted"]
     await journey.deliver(events[0]["id"])
-    found = journey.reader().get(CUSTOMER.subject.id)
+    found = journey.reader().get(CUSTOMER.ref.id)
     assert found is not None
     assert found.deleted
     assert canonical(found.body) == canonical(CUSTOMER.body)
-    assert journey.reader().by_customer(CUSTOMER.subject.id, "customer").items == []
+    assert journey.reader().by_customer(CUSTOMER.ref.id, "customer").items == []
 
 
 async def test_a_canceled_subscription_stays_alive(journey: Journey) -> None:
     await mirrored(journey, SUBSCRIPTION)
     known = {one["id"] for one in journey.told()}
-    await asyncio.to_thread(journey.stand_in.transition, SUBSCRIPTION.subject.id, "canceled")
+    await asyncio.to_thread(journey.stand_in.transition, SUBSCRIPTION.ref.id, "canceled")
     events = [one for one in journey.told() if one["id"] not in known]
     assert "v1.customer.subscription.deleted" in {one["type"] for one in events}
     await journey.deliver(*(one["id"] for one in events))
     reader = journey.reader()
-    found = reader.get(SUBSCRIPTION.subject.id)
+    found = reader.get(SUBSCRIPTION.ref.id)
     assert found is not None
     assert (found.deleted, found.body["status"]) == (False, "canceled")
     assert [one.id for one in reader.by_status("subscription", "canceled")] == [found.id]
@@ -101,26 +101,26 @@ async def test_a_canceled_subscription_stays_alive(journey: Journey) -> None:
 async def test_a_rate_goes_with_the_version_that_lacks_it(journey: Journey) -> None:
     await mirrored(journey, VERSION, RATE)
     known = {one["id"] for one in journey.told()}
-    await asyncio.to_thread(journey.stand_in.remove, RATE.subject.id)
+    await asyncio.to_thread(journey.stand_in.remove, RATE.ref.id)
     events = [one for one in journey.told() if one["id"] not in known]
     assert {one["type"] for one in events} == {"v2.billing.rate_card_version.created"}
     await journey.deliver(*(one["id"] for one in events))
     reader = journey.reader()
-    assert [(one.id, one.deleted) for one in reader.members(VERSION.subject.id, RATE.row.name)] == [
-        (RATE.subject.id, True)
+    assert [(one.id, one.deleted) for one in reader.members(VERSION.ref.id, RATE.object_type.name)] == [
+        (RATE.ref.id, True)
     ]
-    assert reader.children(RATE.owner or "", RATE.row.name).items == []
-    assert len(reader.children(RATE.owner or "", VERSION.row.name).items) == 2
+    assert reader.children(RATE.owner or "", RATE.object_type.name).items == []
+    assert len(reader.children(RATE.owner or "", VERSION.object_type.name).items) == 2
 
 
 async def test_the_news_of_a_discount_is_news_of_its_customer(journey: Journey) -> None:
     await mirrored(journey, CUSTOMER)
     known = {one["id"] for one in journey.told()}
-    await asyncio.to_thread(journey.stand_in.update, CUSTOMER.subject.id, {"discount": None})
+    await asyncio.to_thread(journey.stand_in.update, CUSTOMER.ref.id, {"discount": None})
     events = [one for one in journey.told() if one["id"] not in known]
     assert [one["type"] for one in events] == ["v1.customer.discount.deleted"]
     await journey.deliver(events[0]["id"])
-    found = journey.reader().get(CUSTOMER.subject.id)
+    found = journey.reader().get(CUSTOMER.ref.id)
     assert found is not None
     assert found.body.get("discount") is None
 
@@ -136,20 +136,20 @@ async def test_usage_that_no_meter_counts_is_kept_as_the_event_that_tells_of_it(
 
 
 async def test_a_price_and_its_plan_share_an_id_and_are_two(journey: Journey) -> None:
-    for row in (catalog.TYPES["price"], catalog.TYPES["plan"]):
-        await only(journey, row)
+    for object_type in (catalog.TYPES["price"], catalog.TYPES["plan"]):
+        await only(journey, object_type)
         await journey.deliver()
     reader = journey.reader()
     for name in ("price", "plan"):
-        found = reader.get(Sample(catalog.TYPES[name]).subject.id, None if name == "price" else name)
+        found = reader.get(Sample(catalog.TYPES[name]).ref.id, None if name == "price" else name)
         assert found is not None
         assert (found.type, canonical(found.body)) == (name, canonical(Sample(catalog.TYPES[name]).body))
 
 
-async def only(journey: Journey, row: ObjectType) -> None:
+async def only(journey: Journey, object_type: ObjectType) -> None:
     """The stand-in has one object for each id: the one of this type, for now."""
     account = journey.backend.account("", livemode=False)
     account.entities.clear()
     account.by_type.clear()
-    sampled.load(journey.backend, row)
-    await journey.office.suspect(row.name, Sample(row).subject.id)
+    sampled.load(journey.backend, object_type)
+    await journey.office.suspect(object_type.name, Sample(object_type).ref.id)

@@ -6,11 +6,18 @@ from pathlib import Path
 import pytest
 
 from billing_mirror.core import catalog
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import BadSetting, Gone, NotPermitted, Refused, Retryable, Unauthorized
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import (
+    ConfigurationError,
+    NotFound,
+    PermanentError,
+    PermissionDenied,
+    TransientError,
+    Unauthorized,
+)
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.paging import PAGE_SIZE, first_page
-from billing_mirror.refresh.fetch import walk
+from billing_mirror.refresh.fetch import list_pages
 from tests.fuzz.canaries import gossip
 
 from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
@@ -18,15 +25,15 @@ from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
 
 async def test_an_object_is_answered_as_it_is(account: Account) -> None:
     identifier = account.customer("Ann")
-    answer = await account.stripe.get(f"/v1/customers/{identifier}", api=ApiLine.GA, context=None)
+    answer = await account.stripe.get(f"/v1/customers/{identifier}", api=ApiChannel.GA, context=None)
     assert (answer.body["id"], answer.body["name"]) == (identifier, "Ann")
-    assert answer.stripe_version == account.stripe.version(ApiLine.GA)
+    assert answer.stripe_version == account.stripe.version(ApiChannel.GA)
     assert answer.request_id
 
 
 async def test_what_does_not_exist_is_gone(account: Account) -> None:
-    with pytest.raises(Gone):
-        await account.stripe.get("/v2/billing/rate_cards/rcd_0", api=ApiLine.PREVIEW, context=None)
+    with pytest.raises(NotFound):
+        await account.stripe.get("/v2/billing/rate_cards/rcd_0", api=ApiChannel.PREVIEW, context=None)
 
 
 @pytest.mark.parametrize("type_name", ["v2.billing.rate_card", "customer"])
@@ -34,15 +41,17 @@ async def test_what_does_not_exist_is_gone(account: Account) -> None:
 async def test_a_list_is_walked_to_its_end(account: Account, type_name: str, count: int) -> None:
     made = account.many(type_name, count)
     api = catalog.TYPES[type_name].api
-    pages = [page async for page in walk(LISTS[type_name], {}, account.stripe, api=api, context=None)]
+    pages = [page async for page in list_pages(LISTS[type_name], {}, account.stripe, api=api, context=None)]
     assert sorted(str(one["id"]) for page in pages for one in page) == sorted(made)
     assert max(len(page) for page in pages) <= PAGE_SIZE
 
 
 async def test_a_list_that_goes_on_after_what_was_removed_is_gone(account: Account) -> None:
     account.many("customer", 1)
-    with pytest.raises(Gone):
-        await account.stripe.get(first_page("/v1/customers", {"starting_after": "cus_0"}), api=ApiLine.GA, context=None)
+    with pytest.raises(NotFound):
+        await account.stripe.get(
+            first_page("/v1/customers", {"starting_after": "cus_0"}), api=ApiChannel.GA, context=None
+        )
 
 
 def test_the_double_is_told_which_mode_it_has(account: Account) -> None:
@@ -58,9 +67,9 @@ async def test_numbers_are_exact(adapter: Adapter) -> None:
 
 async def test_each_line_of_the_api_gets_its_version(adapter: Adapter) -> None:
     api = adapter.api()
-    assert api.version(ApiLine.PREVIEW) == PREVIEW
-    with pytest.raises(Refused, match="400"):
-        await adapter.get(api=ApiLine.GA)
+    assert api.version(ApiChannel.PREVIEW) == PREVIEW
+    with pytest.raises(PermanentError, match="400"):
+        await adapter.get(api=ApiChannel.GA)
 
 
 async def test_fields_that_must_be_asked_for_are_answered(adapter: Adapter) -> None:
@@ -70,7 +79,7 @@ async def test_fields_that_must_be_asked_for_are_answered(adapter: Adapter) -> N
     cadence = adapter.stand_in.create("v2.billing.cadence", fields)
     path = f"/v2/billing/cadences/{cadence['id']}"
     include = catalog.TYPES["v2.billing.cadence"].include
-    answer = await adapter.api().get(path, api=ApiLine.PREVIEW, context=None, include=include)
+    answer = await adapter.api().get(path, api=ApiChannel.PREVIEW, context=None, include=include)
     assert answer.body.get("invoice_discount_rules") == rules
     plain = await adapter.get(path)
     assert plain.body.get("invoice_discount_rules") is None
@@ -80,9 +89,9 @@ async def test_an_account_is_named_by_its_context(adapter: Adapter) -> None:
     adapter.stand_in.accounts(["acct_1"])
     customer = adapter.stand_in.create("customer", {}, context="acct_1")
     path = f"/v1/customers/{customer['id']}"
-    assert (await adapter.api().get(path, api=ApiLine.GA, context="acct_1")).body["id"] == customer["id"]
-    with pytest.raises(Gone):
-        await adapter.get(path, api=ApiLine.GA)
+    assert (await adapter.api().get(path, api=ApiChannel.GA, context="acct_1")).body["id"] == customer["id"]
+    with pytest.raises(NotFound):
+        await adapter.get(path, api=ApiChannel.GA)
 
 
 @pytest.mark.parametrize(
@@ -104,14 +113,14 @@ async def test_an_account_is_named_by_its_context(adapter: Adapter) -> None:
 )
 async def test_what_may_pass_is_for_later(adapter: Adapter, fault: dict[str, object]) -> None:
     adapter.stand_in.faults(api=[fault])
-    with pytest.raises(Retryable) as raised:
+    with pytest.raises(TransientError) as raised:
         await adapter.get()
     assert raised.value.throttled == (fault.get("status") == 429)
 
 
 async def test_a_retry_after_is_passed_on(adapter: Adapter) -> None:
     adapter.stand_in.faults(api=[{"status": 429, "reason": "global-rate", "retry_after": 7}])
-    with pytest.raises(Retryable) as raised:
+    with pytest.raises(TransientError) as raised:
         await adapter.get()
     assert raised.value.retry_after == 7
 
@@ -119,13 +128,13 @@ async def test_a_retry_after_is_passed_on(adapter: Adapter) -> None:
 async def test_a_connection_that_was_dropped_is_made_again_once(adapter: Adapter) -> None:
     adapter.stand_in.faults(api=[{"body": "reset", "count": 1}])
     await adapter.get()
-    assert adapter.tally.drain()[Metric.STRIPE_REQUESTS] == 2
+    assert adapter.metric_counts.drain()[Metric.STRIPE_REQUESTS] == 2
 
 
 @pytest.mark.parametrize("status", [500, 409, 429])
 async def test_an_error_is_not_retried_on_the_spot(adapter: Adapter, status: int) -> None:
     adapter.stand_in.faults(api=[{"status": status, "should_retry": True}])
-    with pytest.raises(Retryable):
+    with pytest.raises(TransientError):
         await adapter.get()
     assert adapter.stand_in.requests()["total"] == 1
 
@@ -138,7 +147,7 @@ async def test_a_key_that_may_not_is_told_apart(adapter: Adapter, status: int, m
     with pytest.raises(Unauthorized) as raised:
         await adapter.get()
     assert KEY not in str(raised.value)
-    assert adapter.tally.drain() == {Metric.STRIPE_REQUESTS: 1, metric: 1}
+    assert adapter.metric_counts.drain() == {Metric.STRIPE_REQUESTS: 1, metric: 1}
 
 
 async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stripes_text(adapter: Adapter) -> None:
@@ -146,7 +155,7 @@ async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stri
         talker.status = 403
         said = "The provided key 'rk_test_***' lacks it. Having the 'rak_rate_card_read' permission would allow this."
         talker.text = json.dumps({"error": {"type": "invalid_request_error", "message": said}})
-        with pytest.raises(NotPermitted, match=r"lacks the permission rak_rate_card_read$") as raised:
+        with pytest.raises(PermissionDenied, match=r"lacks the permission rak_rate_card_read$") as raised:
             await adapter.at(talker.address).get()
     assert "rk_test" not in str(raised.value)
 
@@ -154,19 +163,19 @@ async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stri
 async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:
     api = adapter.api()
     adapter.key.text = "sk_test_revoked"
-    await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
+    await api.get(SUBSCRIPTIONS, api=ApiChannel.PREVIEW, context=None)
     assert adapter.key.text == KEY
 
 
 async def test_an_unknown_path_is_no_object_that_is_gone(adapter: Adapter) -> None:
-    with pytest.raises(Refused, match="404"):
-        await adapter.get("/v1/nonsense/no_1", api=ApiLine.GA)
+    with pytest.raises(PermanentError, match="404"):
+        await adapter.get("/v1/nonsense/no_1", api=ApiChannel.GA)
 
 
 async def test_a_proxy_that_the_environment_names_is_used(adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(Retryable, match="reached"):
+    with pytest.raises(TransientError, match="reached"):
         await adapter.get()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     await adapter.get()
@@ -179,14 +188,14 @@ async def test_no_key_but_ours_is_sent(adapter: Adapter, monkeypatch: pytest.Mon
 
 
 async def test_an_unreachable_stripe_is_for_later(adapter: Adapter) -> None:
-    with pytest.raises(Retryable, match="cannot be reached"):
+    with pytest.raises(TransientError, match="cannot be reached"):
         await adapter.at("http://127.0.0.1:9").get()
 
 
 @pytest.mark.parametrize("text", ["", "unset", "pk_live_1", "sk_prod_1", "sk_test_ü"])
 def test_a_key_of_no_known_mode_is_a_wrong_setting(adapter: Adapter, text: str) -> None:
     adapter.key.text = text
-    with pytest.raises(BadSetting, match="STRIPE_KEY_ARN"):
+    with pytest.raises(ConfigurationError, match="STRIPE_KEY_ARN"):
         adapter.api()
 
 
@@ -200,6 +209,6 @@ def test_the_key_tells_the_mode(adapter: Adapter, text: str, *, live: bool) -> N
 async def test_a_key_of_another_mode_is_not_used(adapter: Adapter, text: str) -> None:
     api = adapter.api()
     adapter.key.text = text
-    with pytest.raises(Retryable):
-        await api.get(SUBSCRIPTIONS, api=ApiLine.PREVIEW, context=None)
+    with pytest.raises(TransientError):
+        await api.get(SUBSCRIPTIONS, api=ApiChannel.PREVIEW, context=None)
     assert adapter.stand_in.requests()["total"] == 0

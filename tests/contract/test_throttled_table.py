@@ -6,12 +6,12 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.reader import Reader
 
-from .test_mirror import item, subject
+from .test_mirror import item, ref
 
-MANY = [subject(f"rcds_{number}") for number in range(6)]
+MANY = [ref(f"rcds_{number}") for number in range(6)]
 
 
 @pytest.fixture(params=["moto"])
@@ -52,5 +52,5 @@ async def test_what_was_left_out_is_asked_for_again(table: tuple[DynamoDBClient,
 async def test_a_table_that_answers_nothing_is_for_later(table: tuple[DynamoDBClient, str]) -> None:
     mirror = await stocked(*table)
     Shortage(*table, most=0)
-    with pytest.raises(Retryable, match="unprocessed"):
+    with pytest.raises(TransientError, match="unprocessed"):
         await mirror.heads(MANY)

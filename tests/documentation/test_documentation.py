@@ -11,7 +11,7 @@ import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from billing_mirror.core import catalog
-from billing_mirror.core.errors import BadSetting
+from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.run import Job, Run
 from billing_mirror.core.run_request import read_wish
 from billing_mirror.reader import Difference, Drift, Reader, Resolution
@@ -41,8 +41,10 @@ def test_a_type_is_called_silent_only_where_stripe_publishes_no_event_of_it() ->
         for line in published
         if (resource := line.split()[0].rpartition(".")[0]) in catalog.RESOURCES
     }
-    silent = {row.name for row in catalog.TYPES.values() if row.silent}
-    assert silent == {name for name, row in catalog.TYPES.items() if name not in told and not row.events}
+    silent = {object_type.name for object_type in catalog.TYPES.values() if object_type.sends_no_events}
+    assert silent == {
+        name for name, object_type in catalog.TYPES.items() if name not in told and not object_type.events
+    }
 
 
 def test_the_readme_lists_the_parameters_of_the_template() -> None:
@@ -87,7 +89,7 @@ def test_every_job_is_told_and_can_be_asked_for_as_it_is_shown() -> None:
 def test_the_record_that_is_shown_has_the_columns_that_a_record_has() -> None:
     (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
     ((name, record),) = json.loads(shown).items()
-    assert record.keys() | {"type", "expires_at"} == Run(name, Job.OBJECTS, 0.0).entry().keys()
+    assert record.keys() | {"type", "expires_at"} == Run(name, Job.VERIFY, 0.0).to_item().keys()
     assert record["found"] == record["repaired"] + record["unresolved"]
     assert record["compared"] == record["equal"] + record["missing"] + record["different"] + record["false_alarms"]
 
@@ -106,7 +108,7 @@ def test_the_evidence_that_is_shown_is_what_the_reader_answers() -> None:
 
 def test_a_wish_that_is_refused_is_answered_as_shown() -> None:
     (sentence,) = re.findall(r'\{"refused": "([^"]+)"\}', README)
-    with pytest.raises(BadSetting, match=f"^{re.escape(sentence)}$"):
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(sentence)}$"):
         read_wish({"types": ["charge"]})
 
 

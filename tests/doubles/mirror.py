@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Iterable, Mapping
 
 from billing_mirror.core import times
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import Scope, Subject
-from billing_mirror.ports import Listed
+from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.ports import IndexEntry
 
 
 class MemoryMirror:
@@ -20,35 +20,35 @@ class MemoryMirror:
         self.down = False
         self.writes_fail = False
 
-    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
+    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         self._require_up()
-        return {one.key: _head(self.objects[one.key]) for one in subjects if one.key in self.objects}
+        return {one.key: _head(self.objects[one.key]) for one in refs if one.key in self.objects}
 
-    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
-        return {one.key: self.counters[one.key] for one in subjects if one.key in self.counters}
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
+        return {one.key: self.counters[one.key] for one in refs if one.key in self.counters}
 
-    async def claim(self, subject: Subject, now: float) -> int:
+    async def claim(self, ref: ObjectRef, now: float) -> int:
         self._require_up()
-        before = self.counters.get(subject.key)
+        before = self.counters.get(ref.key)
         claim = Claim((before.claimed if before else 0) + 1, now)
-        self.counters[subject.key] = claim
+        self.counters[ref.key] = claim
         return claim.claimed
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         self._require_up()
         if self.writes_fail:
-            raise Retryable("the table takes no writes")
-        if not self._newer(subject, token):
+            raise TransientError("the table takes no writes")
+        if not self._newer(ref, token):
             return False
-        self.objects[subject.key] = {**item, "token": token}
+        self.objects[ref.key] = {**item, "token": token}
         return True
 
-    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
+    async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         self._require_up()
-        if not self._newer(subject, token):
+        if not self._newer(ref, token):
             return False
-        kept = {name: value for name, value in self.objects.get(subject.key, {}).items() if name not in INDEX_COLUMNS}
-        self.objects[subject.key] = {**kept, **tombstone, "token": token}
+        kept = {name: value for name, value in self.objects.get(ref.key, {}).items() if name not in INDEX_COLUMNS}
+        self.objects[ref.key] = {**kept, **tombstone, "token": token}
         return True
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
@@ -57,22 +57,22 @@ class MemoryMirror:
 
     async def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
-    ) -> AsyncIterator[Listed]:
+    ) -> AsyncIterator[IndexEntry]:
         columns = {"status": status} if status else {}
         for one in self._indexed(since, scope=str(scope), type=type_name, **columns):
             yield one
 
-    async def body(self, subject: Subject) -> JsonObject | None:
-        data = self.objects.get(subject.key, {}).get("data")
+    async def body(self, ref: ObjectRef) -> JsonObject | None:
+        data = self.objects.get(ref.key, {}).get("data")
         return data if isinstance(data, dict) else None
 
-    def _newer(self, subject: Subject, token: int) -> bool:
-        held = self.objects.get(subject.key)
+    def _newer(self, ref: ObjectRef, token: int) -> bool:
+        held = self.objects.get(ref.key)
         return held is None or _integer(held, "token") < token
 
-    def _indexed(self, since: str | None = None, **values: str) -> list[Listed]:
+    def _indexed(self, since: str | None = None, **values: str) -> list[IndexEntry]:
         return sorted(
-            Listed(str(item["created"]), str(item["id"]))
+            IndexEntry(str(item["created"]), str(item["id"]))
             for item in self.objects.values()
             if "created" in item
             and str(item["created"]) >= (since or "")
@@ -81,7 +81,7 @@ class MemoryMirror:
 
     def _require_up(self) -> None:
         if self.down:
-            raise Retryable("the table is down")
+            raise TransientError("the table is down")
 
 
 def _head(item: Item) -> Head:
@@ -95,7 +95,7 @@ def _head(item: Item) -> Head:
         parent=parent if isinstance(parent, str) else None,
         stripe_version=version if isinstance(version, str) else "",
         members=members_in(item),
-        told_at=times.seconds(str(item.get("told_at", times.UNKNOWN))),
+        last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
     )
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.ports import Clock
-from billing_mirror.process.messages import Received
+from billing_mirror.process.messages import ReceivedMessage
 
 
 @dataclass
@@ -45,18 +45,20 @@ class MemoryQueue:
             if message.message_id == receipt:
                 message.visible_at = self.clock.now() + seconds
 
-    def receive(self, most: int = 10) -> list[Received]:
+    def receive(self, most: int = 10) -> list[ReceivedMessage]:
         """Hands over visible messages and hides them."""
         now = self.clock.now()
         batch = [message for message in self.waiting if message.visible_at <= now][:most]
         for message in batch:
             message.receive_count += 1
             message.visible_at = now + self.visibility
-        return [Received(one.message_id, one.message_id, one.body, one.sent_at, one.receive_count) for one in batch]
+        return [
+            ReceivedMessage(one.message_id, one.message_id, one.body, one.sent_at, one.receive_count) for one in batch
+        ]
 
     def delete(self, receipt: str) -> None:
         self.waiting = [message for message in self.waiting if message.message_id != receipt]
 
     def _require_up(self) -> None:
         if self.down:
-            raise Retryable("the queue is down")
+            raise TransientError("the queue is down")

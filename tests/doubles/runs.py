@@ -2,20 +2,22 @@
 
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.run import Drift, Job, Run, drift
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.reconcile.runs.lifecycle import begun, last_run
-from billing_mirror.reconcile.verify import reconcile
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.verify import verify
 
 
-async def passed(row: ObjectType, watch: Watch, *, job: Job = Job.OBJECTS, seconds: float = 600.0) -> Run:
+async def passed(
+    object_type: ObjectType, dependencies: ReconcileDependencies, *, job: Job = Job.VERIFY, seconds: float = 600.0
+) -> Run:
     """A new run over a type, or what goes on of one that was stopped."""
-    last = await last_run(row.name, watch)
+    last = await last_run(object_type.name, dependencies)
     going_on = last is not None and not last.finished_at
-    run = last if last is not None and going_on else await begun(row.name, job, last, watch)
-    return await reconcile(row, run, watch, until=watch.world.clock.now() + seconds)
+    run = last if last is not None and going_on else await start_run(object_type.name, job, last, dependencies)
+    return await verify(object_type, run, dependencies, until=dependencies.ports.clock.now() + seconds)
 
 
-async def drifts(run: Run, watch: Watch) -> list[Drift]:
+async def drifts(run: Run, dependencies: ReconcileDependencies) -> list[Drift]:
     """The evidence of a run."""
-    found = watch.journal.entries(watch.scope, f"drift:{run.type}", run.name)
+    found = dependencies.state_store.entries(dependencies.scope, f"drift:{run.type}", run.name)
     return [drift(entry) async for entry in found]

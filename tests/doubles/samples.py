@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 
 def sample(type_name: str, **fields: Json) -> JsonObject:
     """An object with every field that Stripe shows of its type."""
-    return {**bodies.read((SAMPLES / f"{type_name}.json").read_text()), **fields}
+    return {**bodies.parse((SAMPLES / f"{type_name}.json").read_text()), **fields}
 
 
 def subscription(identifier: str = "rcds_1", **fields: Json) -> JsonObject:

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from billing_mirror.core import times
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
 
 
 @dataclass
-class MemoryJournal:
+class MemoryStateStore:
     """Implements ``ports.Journal``."""
 
     books: dict[str, dict[str, Item]] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class MemoryJournal:
     ) -> bool:
         self._require_up()
         if self.writes_fail:
-            raise Retryable("the table takes no records")
+            raise TransientError("the table takes no records")
         if self.before_write:
             await self.before_write(book)
         places = self.books.setdefault(f"{scope}#{book}", {})
@@ -73,10 +73,10 @@ class MemoryJournal:
 
     def _require_up(self) -> None:
         if self.down:
-            raise Retryable("the table is down")
+            raise TransientError("the table is down")
 
 
-class ResendingJournal(MemoryJournal):
+class ResendingJournal(MemoryStateStore):
     """Loses the answer to each write, which its client sends once more within the same call, as boto does."""
 
     async def write(

@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core import times
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Gone
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import NotFound
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.ports import Answer
+from billing_mirror.ports import StripeResponse
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Asked:
     """One request that was made."""
 
     path: str
-    api: ApiLine
+    api: ApiChannel
     context: str | None
     include: tuple[str, ...]
     event: str | None = None
@@ -58,18 +58,18 @@ class MemoryStripe:
         """The paths that were asked for, one after the other."""
         return [asked.path for asked in self.asked]
 
-    def version(self, api: ApiLine) -> str:
+    def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
     async def get(
         self,
         path: str,
         *,
-        api: ApiLine,
+        api: ApiChannel,
         context: str | None,
         include: Sequence[str] = (),
         event: str | None = None,
-    ) -> Answer:
+    ) -> StripeResponse:
         self.asked.append(Asked(path, api, context, tuple(include), event))
         await asyncio.sleep(0)  # others get their turn, as they would
         if self.failures:
@@ -77,7 +77,7 @@ class MemoryStripe:
         text = bodies.write(self._body(path))
         if self.before_answer is not None:
             await self.before_answer(path)
-        return Answer(bodies.read(text), text, self.version(api), f"req_{len(self.asked)}")
+        return StripeResponse(bodies.parse(text), text, self.version(api), f"req_{len(self.asked)}")
 
     def _body(self, path: str) -> JsonObject:
         if path in self.objects:
@@ -92,7 +92,7 @@ class MemoryStripe:
         elif name in self.lists:
             everything = self.lists[name]
         else:
-            raise Gone(f"nothing at {path}")
+            raise NotFound(f"nothing at {path}")
         if after is not None:
             start = _place_of(after, everything) + 1
         end = start + min(limit, self.page_size)
@@ -108,4 +108,4 @@ def _place_of(identifier: str, bodies: list[JsonObject]) -> int:
     for place, body in enumerate(bodies):
         if body["id"] == identifier:
             return place
-    raise Gone(f"no such object: {identifier}")
+    raise NotFound(f"no such object: {identifier}")

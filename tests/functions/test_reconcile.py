@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from billing_mirror.core.catalog import RECONCILED, USAGE
+from billing_mirror.core.catalog import RECONCILED_TYPES, USAGE
 from dev.fake_stripe.client import StandIn
 
 from .conftest import Cloud, Context, Load
@@ -40,7 +40,7 @@ def everything() -> list[dict[str, Any]]:
 def test_a_tick_recovers_events_and_fills_every_type(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
     counts = passed(load)
-    assert list(counts) == ["events", *(row.name for row in RECONCILED)]
+    assert list(counts) == ["events", *(object_type.name for object_type in RECONCILED_TYPES)]
     assert {count["status"] for count in counts.values()} == {"complete"}
     assert (counts["product"]["job"], counts["product"]["inserted"]) == ("backfill", 1)
     assert len(kept("product")) == 1
@@ -55,7 +55,7 @@ def test_a_tick_right_after_has_nothing_to_do(load: Load) -> None:
 
 @pytest.mark.usefixtures("at_stripe")
 def test_events_can_be_asked_for_alone(load: Load) -> None:
-    answer = passed(load, {"job": "events"})
+    answer = passed(load, {"job": "recover"})
     assert (list(answer), answer["events"]["status"]) == (["events"], "complete")
 
 
@@ -105,7 +105,7 @@ def test_an_unknown_type_is_named_in_a_sentence_and_nothing_is_started(
 
 def test_an_unknown_job_is_named_in_a_sentence_and_nothing_is_started(load: Load, at_stripe: StandIn) -> None:
     answer = passed(load, {"job": "sweep"})
-    assert answer == {"refused": "sweep is no job, those are events, objects, backfill, usage; nothing was started"}
+    assert answer == {"refused": "sweep is no job, those are recover, verify, backfill, usage; nothing was started"}
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 
 
@@ -138,7 +138,7 @@ def test_what_there_was_no_time_for_goes_on_with_the_next_tick(load: Load, at_st
 def test_a_type_that_fails_does_not_keep_the_next_from_its_run(load: Load, at_stripe: StandIn) -> None:
     at_stripe.faults(api=[{"status": 400, "count": 1}])
     counts = passed(load, {"types": ["customer", "product"]})
-    assert [count["status"] for count in counts.values()] == ["not_shown", "complete"]
+    assert [count["status"] for count in counts.values()] == ["unavailable", "complete"]
     assert counts["customer"]["reason"].startswith("Stripe answered 400")
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from billing_mirror.core.errors import BadSetting
+from billing_mirror.core.errors import ConfigurationError
 from tests.doubles.samples import subscription_event
 
 from .conftest import Cloud, Context, Load
@@ -21,23 +21,23 @@ def test_a_function_starts_with_what_the_template_gives_it(load: Load, name: str
         ("ingest", "QUEUE_URL", ""),
         ("process", "STRIPE_API_BASE", "stripe.com"),
         ("process", "STRIPE_PREVIEW_VERSION", "latest"),
-        ("process", "ABSORB_MARGIN_SECONDS", "-1"),
+        ("process", "CLOCK_SKEW_MARGIN_SECONDS", "-1"),
         ("reconcile", "STRIPE_REQUESTS_PER_SECOND", "many"),
         ("reconcile", "USAGE_SWEEP", "perhaps"),
-        ("reconcile", "EVENTS_MINUTES", "0"),
+        ("reconcile", "RECOVER_MINUTES", "0"),
         ("reconcile", "PRICING_HOURS", "weekly"),
     ],
 )
 def test_a_wrong_variable_is_named(cloud: Cloud, load: Load, name: str, variable: str, value: str) -> None:
     cloud.environment[variable] = value
-    with pytest.raises(BadSetting, match=variable):
+    with pytest.raises(ConfigurationError, match=variable):
         load(name)
 
 
 @pytest.mark.parametrize("text", ["unset", "whsec_", "sk_test_1"])
 def test_ingest_does_not_start_without_a_signing_secret(cloud: Cloud, load: Load, text: str) -> None:
     cloud.environment["SIGNING_SECRET_ARN"] = cloud.secret("wrong", text)
-    with pytest.raises(BadSetting, match="SIGNING_SECRET_ARN"):
+    with pytest.raises(ConfigurationError, match="SIGNING_SECRET_ARN"):
         load("ingest")
 
 
@@ -45,7 +45,7 @@ def test_ingest_does_not_start_without_a_signing_secret(cloud: Cloud, load: Load
 @pytest.mark.parametrize("text", ["unset", "whsec_1", "sk_staging_1"])
 def test_a_key_of_no_known_mode_stops_the_function(cloud: Cloud, load: Load, name: str, text: str) -> None:
     cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("wrong", text)
-    with pytest.raises(BadSetting, match="STRIPE_KEY_ARN") as raised:
+    with pytest.raises(ConfigurationError, match="STRIPE_KEY_ARN") as raised:
         load(name)
     assert text not in str(raised.value)
 

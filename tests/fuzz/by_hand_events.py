@@ -19,7 +19,7 @@ def other_kinds_of_object() -> Cases:
     for kind in (
         "list", "customer", "v2.core.event_destination", "v2.core.events", "Event", "EVENT", "event ", " event",
         "event\x00",
-        "v2.core.event\n", "billing_mirror.suspicion", "\u0435vent", "v2.core.\u0435vent", "", None, 7, True, [],
+        "v2.core.event\n", "billing_mirror.refresh", "\u0435vent", "v2.core.\u0435vent", "", None, 7, True, [],
         {}, ["event"], {"event": 1},
     ):  # fmt: skip
         yield kept(f"{kind!r}", thin(object=kind))
@@ -31,8 +31,8 @@ def other_kinds_of_object() -> Cases:
 
 @hostile
 def our_own_messages() -> Cases:
-    told = {"object": "billing_mirror.suspicion", "livemode": False, "type": "customer", "id": "cus_1", "note": CANARY}
-    yield kept("a suspicion", json.dumps(told))
+    told = {"object": "billing_mirror.refresh", "livemode": False, "type": "customer", "id": "cus_1", "note": CANARY}
+    yield kept("a refresh request", json.dumps(told))
     yield kept("a suspicion that an object is gone", json.dumps(told | {"unlisted": True}))
     yield kept("a thin event without URL, as we make them of snapshots", related(url=None))
     yield kept("a record of SQS", json.dumps({"Records": [{"body": BODY}]}))

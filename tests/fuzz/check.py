@@ -2,9 +2,9 @@
 
 import json
 
-from billing_mirror.core.errors import Refused
+from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import Notification, read_message
-from billing_mirror.core.object_ref import notified
+from billing_mirror.core.object_ref import ref_from_event
 
 from .gate import CANARY, Ended, Event, Gate
 from .oracle import Verdict, judge
@@ -41,8 +41,8 @@ def leads_nowhere(message: str) -> bool:
     told = read_message(message)
     assert isinstance(told, Notification)
     try:
-        return notified(told) is None
-    except Refused as error:
+        return ref_from_event(told) is None
+    except PermanentError as error:
         return CANARY not in str(error)
 
 

@@ -17,7 +17,7 @@ from unittest import mock
 
 from billing_mirror import wiring
 from billing_mirror.adapters.signature import verify
-from billing_mirror.ingest.accept import Door
+from billing_mirror.ingest.accept import IngestDependencies
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.template_file import ROOT
@@ -79,8 +79,8 @@ class Gate:
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
         self._log = io.StringIO()
-        door = Door(self.clock, self.queue, self.secrets, verify)
-        with redirect_stdout(self._log), mock.patch.object(wiring, "door", return_value=door):
+        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)
+        with redirect_stdout(self._log), mock.patch.object(wiring, "door", return_value=dependencies):
             self.handler = _loaded()
 
     def post(self, event: Event) -> Ended:

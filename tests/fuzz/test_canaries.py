@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import snapshot, subscription_event
 from tests.functions.conftest import Cloud, Load
@@ -92,7 +92,7 @@ def test_an_outage_tells_nobodys_secrets(
     ingest: ModuleType, lines: Lines, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     async def down(*_: object, **__: object) -> None:
-        raise Retryable("the queue is down")
+        raise TransientError("the queue is down")
 
     monkeypatch.setattr(type(ingest.ports.queue), "send", down)
     monkeypatch.setattr(type(ingest.ports.queue), "quarantine", down)
@@ -195,7 +195,7 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
         raise RuntimeError(f"{CANARY} {PERSON}")
 
     made = at_stripe.create("customer", PERSON)["id"]
-    adapter = getattr(process.module.ports.world, port)
+    adapter = getattr(process.module.ports.ports, port)
     monkeypatch.setattr(type(adapter), {"stripe": "get", "mirror": "claim"}[port], fails)
     assert process(about_customer(made), receives=receives) is (receives == 8)
     lines.require_discreet("unforeseen RuntimeError")
@@ -205,7 +205,7 @@ def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
     process: Processed, lines: Lines, monkeypatch: pytest.MonkeyPatch, at_stripe: StandIn
 ) -> None:
     made = at_stripe.create("customer", PERSON)["id"]
-    monkeypatch.setattr(process.module.ports.world.mirror, "_table", f"no-{CANARY}", raising=False)
+    monkeypatch.setattr(process.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
     process(about_customer(made))
     lines.require_discreet('"outcome":')
 

@@ -13,7 +13,7 @@ import stripe
 from billing_mirror.adapters.signature import verify
 from billing_mirror.core import messages as notification
 from billing_mirror.core import signature
-from billing_mirror.core.errors import Unsigned
+from billing_mirror.core.errors import InvalidSignature
 from billing_mirror.ingest import accept
 from billing_mirror.ports import Verifier
 
@@ -30,7 +30,7 @@ Patch = Callable[[pytest.MonkeyPatch, Gate], None]
 def _judged_by(check: Verifier) -> Patch:
     def patch(_: pytest.MonkeyPatch, gate: Gate) -> None:
         handler: Any = gate.handler
-        handler.ports = accept.Door(gate.clock, gate.queue, gate.secrets, check)
+        handler.ports = accept.IngestDependencies(gate.clock, gate.queue, gate.secrets, check)
 
     return patch
 
@@ -54,7 +54,7 @@ def _up_to_299(header: str | None, now: float) -> str:
 def _first_time(header: str | None, is_fresh: Callable[[int], bool]) -> str:
     found = re.search("t=([0-9]{1,12})", header or "")
     if not header or not found or not header.isascii() or not is_fresh(int(found[1])):
-        raise Unsigned("no")
+        raise InvalidSignature("no")
     return header
 
 

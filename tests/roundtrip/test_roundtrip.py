@@ -25,7 +25,7 @@ from billing_mirror.core import items
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, Subject, named
+from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
 from billing_mirror.reader import Reader
 from tests.contract.tables import create_table
 
@@ -58,14 +58,14 @@ def cases(first: int, number: int) -> Iterator[tuple[int, str]]:
         yield case, texts.body(f"{SEED}/{case}")
 
 
-def subject(case: int) -> Subject:
-    return named(TEST, TYPE, f"ct_{case}")
+def ref(case: int) -> ObjectRef:
+    return object_ref(TEST, TYPE, f"ct_{case}")
 
 
 def item_of(case: int, text: str) -> Item:
-    body = bodies.read(text)
+    body = bodies.parse(text)
     observation = Observation(1_790_000_000.0, "2026-10-14.preview", "req_1", body, bodies.digest(body))
-    return items.item(subject(case), observation, bodies.text_at(body, "customer"))
+    return items.item(ref(case), observation, bodies.text_at(body, "customer"))
 
 
 def require_same(case: int, text: str, found: object) -> None:
@@ -98,7 +98,7 @@ def test_a_body_comes_back_from_an_item_as_it_was_written(block: int) -> None:
     for case, text in cases(block * number, number):
         item = item_of(case, text)
         kept |= {"data", "data_z"} & item.keys()
-        whole = {**item, "pk": subject(case).key, "sk": "object", "token": 2**53 + 1}
+        whole = {**item, "pk": ref(case).key, "sk": "object", "token": 2**53 + 1}
         returned = from_attributes(wire.through(to_attributes(whole)))
         found = body_in(returned)
         require_same(case, text, found)
@@ -123,7 +123,7 @@ def test_the_texts_are_as_hard_as_they_should_be() -> None:
         r"[\U00030000-\U0003ffff]",
     ):
         assert any(re.search(pattern, text) for text in made), pattern
-    assert max(bodies.depth(bodies.read(text)) for text in made) >= 40
+    assert max(bodies.depth(bodies.parse(text)) for text in made) >= 40
     assert max(len(text.encode("utf-8", "surrogatepass")) for text in made) >= 480_000
 
 
@@ -155,4 +155,4 @@ def all_of_the_type(reader: Reader) -> dict[str, JsonObject]:
 
 
 async def store(mirror: DynamoMirror, chosen: list[tuple[int, str]]) -> None:
-    await asyncio.gather(*(mirror.put(subject(case), 1, item_of(case, text)) for case, text in chosen))
+    await asyncio.gather(*(mirror.put(ref(case), 1, item_of(case, text)) for case, text in chosen))

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from billing_mirror.core.catalog import EVENTS, USAGE
+from billing_mirror.core.catalog import EVENT_OBJECTS, USAGE
 from billing_mirror.core.items import OBJECT
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.reader import Reader
@@ -25,10 +25,10 @@ def customer(bundle: Bundle) -> str:
 @pytest.fixture
 def both_payloads(bundle: Bundle) -> Iterator[None]:
     """Stripe sends thin and snapshot events of the same changes."""
-    door = bundle.endpoints
-    bundle.stripe.destination(door.webhook_url, [door.signing_secret], payload="both")
+    dependencies = bundle.endpoints
+    bundle.stripe.destination(dependencies.webhook_url, [dependencies.signing_secret], payload="both")
     yield
-    bundle.stripe.destination(door.webhook_url, [door.signing_secret])
+    bundle.stripe.destination(dependencies.webhook_url, [dependencies.signing_secret])
 
 
 def body_of(bundle: Bundle, identifier: str) -> JsonObject:
@@ -105,13 +105,13 @@ def test_what_a_plan_names_is_fetched_although_no_event_tells_of_it(bundle: Bund
 def test_usage_that_stripe_rejected_is_kept_with_the_reason(bundle: Bundle) -> None:
     meter = bundle.stripe.create("billing.meter", {"display_name": "Calls", "event_name": "calls"})["id"]
     reports = [bundle.stripe.meter_error(meter), bundle.stripe.meter_error()]
-    [row] = {row.name for row in EVENTS.values()}
+    [object_type] = {object_type.name for object_type in EVENT_OBJECTS.values()}
     for report in reports:
         found = eventually(partial(bundle.reader.get, report))
         assert found is not None
-        assert found.type == row
+        assert found.type == object_type
         assert "reason" in str(found.body["data"])
-    assert [one.id for one in bundle.reader.children(meter, row)] == reports[:1]
+    assert [one.id for one in bundle.reader.children(meter, object_type)] == reports[:1]
 
 
 @pytest.mark.usefixtures("both_payloads")
@@ -122,7 +122,7 @@ def test_thin_and_snapshot_events_of_one_change_lead_to_one_state(bundle: Bundle
     told = [event for event in bundle.stripe.events() if (event.get("related_object") or {}).get("id") == customer]
     twins = [outcome for event in told for outcome in bundle.outcomes(event["snapshot_event"])]
     assert twins
-    assert set(twins) <= {"stored", "unchanged", "superseded", "absorbed"}
+    assert set(twins) <= {"stored", "unchanged", "superseded", "already_fresh"}
     assert bundle.take_quarantined() == []
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED, Claim, Head
-from billing_mirror.core.object_ref import Scope, Subject
-from billing_mirror.ports import Clock, Listed
-from billing_mirror.process.messages import Received
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Claim, Head
+from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.ports import Clock, IndexEntry
+from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue, Waiting
 
@@ -90,7 +90,7 @@ class UnreliableTable:
     async def _read(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
         await self._io(what, self._pause())
         if self._dice.strikes(Fault.TABLE_THROTTLED):
-            raise Retryable("DynamoDB is busy")
+            raise TransientError("DynamoDB is busy")
         result = await act()
         await self._io(f"{what}: done", self._pause())
         return result
@@ -98,13 +98,13 @@ class UnreliableTable:
     async def _batch(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
         result = await self._read(what, act)
         if self._dice.strikes(Fault.KEYS_UNPROCESSED):
-            raise Retryable("DynamoDB leaves keys unprocessed")
+            raise TransientError("DynamoDB leaves keys unprocessed")
         return result
 
     async def _write(self, what: str, act: Callable[[], Awaitable[T]]) -> T:
         result = await self._read(what, act)
         if self._dice.strikes(Fault.WRITE_TIMES_OUT):
-            raise Retryable("DynamoDB does not answer")
+            raise TransientError("DynamoDB does not answer")
         return result
 
     async def _apply(self, what: str, act: Callable[[], Awaitable[bool]]) -> bool:
@@ -124,25 +124,25 @@ class UnreliableMirror(UnreliableTable):
         super().__init__(dice, io)
         self._mirror = mirror
 
-    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
-        return await self._batch("heads", lambda: self._mirror.heads(subjects))
+    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
+        return await self._batch("heads", lambda: self._mirror.heads(refs))
 
-    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
-        wanted = list(subjects)
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
+        wanted = list(refs)
         what = f"claims {','.join(one.key for one in wanted)}"
         return await self._batch(what, lambda: self._mirror.claims(wanted))
 
-    async def claim(self, subject: Subject, now: float) -> int:
-        return await self._write(f"claim {subject.key}", lambda: self._mirror.claim(subject, now))
+    async def claim(self, ref: ObjectRef, now: float) -> int:
+        return await self._write(f"claim {ref.key}", lambda: self._mirror.claim(ref, now))
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:
-        if token == UNCLAIMED:
-            await self._io(f"listed {subject.key}")
-        what = f"insert {subject.key}" if token == UNCLAIMED else f"put {subject.key} {token}"
-        return await self._apply(what, lambda: self._mirror.put(subject, token, item))
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
+        if token == UNCLAIMED_TOKEN:
+            await self._io(f"listed {ref.key}")
+        what = f"insert {ref.key}" if token == UNCLAIMED_TOKEN else f"put {ref.key} {token}"
+        return await self._apply(what, lambda: self._mirror.put(ref, token, item))
 
-    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
-        return await self._apply(f"bury {subject.key} {token}", lambda: self._mirror.bury(subject, token, tombstone))
+    async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
+        return await self._apply(f"bury {ref.key} {token}", lambda: self._mirror.put_tombstone(ref, token, tombstone))
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         await self._io("children")
@@ -151,13 +151,13 @@ class UnreliableMirror(UnreliableTable):
 
     async def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
-    ) -> AsyncIterator[Listed]:
+    ) -> AsyncIterator[IndexEntry]:
         await self._io("ids")
         for identifier in [one async for one in self._mirror.ids(scope, type_name, status=status, since=since)]:
             yield identifier
 
-    async def body(self, subject: Subject) -> JsonObject | None:
-        return await self._read("body", lambda: self._mirror.body(subject))
+    async def body(self, ref: ObjectRef) -> JsonObject | None:
+        return await self._read("body", lambda: self._mirror.body(ref))
 
 
 @dataclass
@@ -171,11 +171,11 @@ class UnreliableQueue:
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         await self.io("send")
         if self.dice.strikes(Fault.SEND_REFUSED):
-            raise Retryable("SQS is busy")
+            raise TransientError("SQS is busy")
         await self.queue.send(body, group=group, delay=delay)
         await self.io("send: done")
         if self.dice.strikes(Fault.SEND_TIMES_OUT):
-            raise Retryable("SQS does not answer")
+            raise TransientError("SQS does not answer")
 
     async def quarantine(self, body: str, *, reason: str) -> None:
         await self.io("quarantine")
@@ -185,7 +185,7 @@ class UnreliableQueue:
         await self.io("postpone")
         await self.queue.postpone(receipt, seconds)
 
-    def receive(self, most: int) -> list[Received]:
+    def receive(self, most: int) -> list[ReceivedMessage]:
         """Some of the visible messages, in any order."""
         self.dice.random.shuffle(self.queue.waiting)
         expired = self._expired()
@@ -207,7 +207,7 @@ class UnreliableQueue:
         now = self.queue.clock.now()
         return {one.message_id for one in self.queue.waiting if 0.0 < one.visible_at <= now} & self.queue.at_work.keys()
 
-    def _note(self, batch: list[Received], expired: set[str]) -> None:
+    def _note(self, batch: list[ReceivedMessage], expired: set[str]) -> None:
         ids = [one.message_id for one in batch]
         self.dice.counts[Followed.STILL_AT_WORK] += len(expired.intersection(ids))
         if any(one.sent_at > following.sent_at for one, following in pairwise(batch)):

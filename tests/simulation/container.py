@@ -22,7 +22,7 @@ MOMENTS = {
     ("claim", True): Followed.KILLED_AFTER_CLAIM,
     ("got", False): Followed.KILLED_AFTER_FETCH,
     ("put", True): Followed.KILLED_AFTER_APPLY,
-    ("bury", True): Followed.KILLED_AFTER_APPLY,
+    ("put_tombstone", True): Followed.KILLED_AFTER_APPLY,
     ("delete", False): Followed.KILLED_BEFORE_DELETE,
 }
 """How the steps are called at which it matters most when a worker dies: what is done, and whether it is done."""
@@ -34,11 +34,11 @@ AWAITED = {
     ("got", False): "apply",
     ("listed", False): "change",
     ("insert", False): "apply",
-    ("bury", False): "apply",
+    ("put_tombstone", False): "apply",
 }
 """At which steps somebody may wait for what: with the counters just read, with a claim, with an answer in hand, with
 what a list has shown, and before something is buried."""
-DEEDS = {("claim", True): "claim", ("put", True): "apply", ("bury", True): "apply"}
+DEEDS = {("claim", True): "claim", ("put", True): "apply", ("put_tombstone", True): "apply"}
 LONGEST_WAIT = 15.0
 PASSING = 10.0
 """Seconds that are left to others, at the most, for what follows from what they did."""

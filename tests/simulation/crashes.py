@@ -1,4 +1,4 @@
-"""One story, told again and again: each time the worker is killed somewhere else. ``make crash-test`` tells all of them.
+"""One story, told again and again: each time the worker is killed somewhere else: ``make crash-test``.
 
 It is killed before or after one I/O call, starts again, and is perhaps killed a second time. Nothing else goes wrong.
 """
@@ -19,23 +19,23 @@ from rich.table import Table
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, key
+from billing_mirror.core.object_ref import Scope, partition_key
 from billing_mirror.core.run import Drift, Job, Resolution, drift
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.process.batch import refresh
-from billing_mirror.process.messages import Desk, Ended
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.reconcile.tick import asked
-from billing_mirror.refresh.apply import World
+from billing_mirror.process.batch import process_batch
+from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.tick import run_on_demand
+from billing_mirror.refresh.apply import Ports
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event
-from tests.doubles.state_store import MemoryJournal
+from tests.doubles.state_store import MemoryStateStore
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import MARGIN, Container, Trace
 from .faults import Dice
 from .loop import SimulatedLoop
-from .state_store import UnreliableJournal
+from .state_store import UnreliableStateStore
 from .stripe import SimulatedStripe, StripeState, Thing
 
 CARDS = "/v2/billing/rate_cards"
@@ -47,8 +47,8 @@ PRODUCTS = "/v1/products"
 TYPE = "v2.billing."
 RUNS = (
     ("product", Job.BACKFILL),
-    (f"{TYPE}rate_card_rate", Job.OBJECTS),
-    (f"{TYPE}rate_card_subscription", Job.OBJECTS),
+    (f"{TYPE}rate_card_rate", Job.VERIFY),
+    (f"{TYPE}rate_card_subscription", Job.VERIFY),
 )
 FOUND = {"silver", "rcds_1", "rcdr_1", "rcdv_1"}
 """What runs find that is neither told of nor new; the version has lost a rate of its list."""
@@ -72,7 +72,7 @@ class Crashing:
         self._loop = SimulatedLoop(Random(0))  # type: ignore[abstract]
         self.state = StripeState()
         self.mirror = MemoryMirror()
-        self.journal = MemoryJournal()
+        self.state_store = MemoryStateStore()
         self.steps = 0
         """I/O steps since the last crash."""
         self.crashes = 0
@@ -141,10 +141,15 @@ class Crashing:
                 await self._queue.wait()
                 continue
             container = self._container()
-            ended: list[Ended] = []
+            ended: list[MessageResult] = []
 
-            async def work(container: Container = container, ended: list[Ended] = ended) -> None:
-                ended += await refresh(batch, Desk(self._world(container), MARGIN), deadline=container.now() + 50.0)  # noqa: B023
+            async def work(
+                batch: list[ReceivedMessage] = batch,
+                container: Container = container,
+                ended: list[MessageResult] = ended,
+            ) -> None:
+                dependencies = ProcessDependencies(self._world(container), MARGIN)
+                ended += await process_batch(batch, dependencies, deadline=container.now() + 50.0)
                 await self._acknowledge(container, ended)
 
             await self._ends(container, work())
@@ -155,12 +160,14 @@ class Crashing:
         while not ended:
             await asyncio.sleep(3600.0)
             container = self._container()
-            journal = UnreliableJournal(self.journal, self._dice, container.io)
-            watch = Watch(self._world(container), journal, Schedule(), owner=f"tick {self.crashes}")
-            ended = await self._ends(container, self._run(watch, container.now() + 600.0))
+            state_store = UnreliableStateStore(self.state_store, self._dice, container.io)
+            dependencies = ReconcileDependencies(
+                self._world(container), state_store, Schedule(), owner=f"tick {self.crashes}"
+            )
+            ended = await self._ends(container, self._run(dependencies, container.now() + 600.0))
 
-    async def _run(self, watch: Watch, deadline: float) -> None:
-        await asked(RUNS, watch, deadline=deadline)
+    async def _run(self, dependencies: ReconcileDependencies, deadline: float) -> None:
+        await run_on_demand(RUNS, dependencies, deadline=deadline)
 
     async def _ends(self, container: Container, work: Coroutine[object, object, None]) -> bool:
         """Whether the work comes to its end; else it was killed."""
@@ -169,20 +176,20 @@ class Crashing:
         self.crashes += not ended
         return ended
 
-    async def _acknowledge(self, container: Container, ended: Iterable[Ended]) -> None:
+    async def _acknowledge(self, container: Container, ended: Iterable[MessageResult]) -> None:
         """Lambda deletes what is done in one request: before it, and after it, is a step as well."""
         await container.io("delete")
         for one in ended:
-            if not one.later:
-                self._queue.delete(one.task.received.receipt)
+            if not one.retry:
+                self._queue.delete(one.item.received.receipt)
         await container.io("delete: done")
 
     def _container(self) -> Container:
         following = self._kill_at[self.crashes : self.crashes + 1]
         return Container(self._dice, self._trace, "worker", frozenset(step - self.steps for step in following))
 
-    def _world(self, container: Container) -> World:
-        return World(
+    def _world(self, container: Container) -> Ports:
+        return Ports(
             container,
             UnreliableMirror(self.mirror, self._dice, container.io),
             SimulatedStripe(self.state, self._dice, self._clock.now, container.io),
@@ -193,7 +200,7 @@ class Crashing:
 
     def evidence(self) -> list[Drift]:
         """What the runs have noted, of whatever tick."""
-        books = (entries for book, entries in self.journal.books.items() if "#drift:" in book)
+        books = (entries for book, entries in self.state_store.books.items() if "#drift:" in book)
         return [drift(entry) for entries in books for entry in entries.values()]
 
     def _wrong(self) -> Iterator[str]:
@@ -202,7 +209,7 @@ class Crashing:
             yield f"the evidence: {noted}"
         for thing in self.state.things.values():
             first = thing.states[0][1] or {}
-            name = key(str(Scope(livemode=False)), TYPES[str(first["object"])], str(first["id"]))
+            name = partition_key(str(Scope(livemode=False)), TYPES[str(first["object"])], str(first["id"]))
             item = self.mirror.objects.get(name)
             if item is None or (None if item.get("deleted") is True else item.get("data")) != thing.now:
                 yield name

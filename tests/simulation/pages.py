@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from billing_mirror.core.errors import Gone, Refused
+from billing_mirror.core.errors import NotFound, PermanentError
 from billing_mirror.core.json_body import Json, JsonObject, text_at
 
 LARGEST_PAGE = 100
@@ -62,7 +62,7 @@ class Asked:
     def _limit(self) -> int:
         limit = int(self.query.get("limit", "10" if self.is_v1 else "20"))
         if not 1 <= limit <= LARGEST_PAGE:
-            raise Refused("Stripe answered 400")
+            raise PermanentError("Stripe answered 400")
         return limit
 
     def _page_of_v1(self, found: Sequence[JsonObject], size: int) -> JsonObject:
@@ -71,7 +71,7 @@ class Asked:
         if after is not None:
             places = [place for place, body in enumerate(found) if body["id"] == after]
             if not places:
-                raise Gone("Stripe answered 400 resource_missing")
+                raise NotFound("Stripe answered 400 resource_missing")
             start = places[0] + 1
         shown = found[start : start + size]
         return {"object": "list", "url": self.path, "data": [*shown], "has_more": start + size < len(found)}

@@ -1,12 +1,12 @@
 """Whether a container asked Stripe no faster than it may."""
 
-from billing_mirror.core.rate_limiter import Pace
+from billing_mirror.core.rate_limiter import RateLimiter
 
 A_MOMENT = 1e-6
 """Seconds that adding up pauses may be off."""
 
 
-class Budget(Pace):
+class Budget(RateLimiter):
     """The pace of one container, which lives as long as it, and when it has asked for something."""
 
     def __init__(self, requests_per_second: float) -> None:

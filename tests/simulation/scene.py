@@ -9,22 +9,22 @@ from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, Schedule
 from billing_mirror.ports import Stripe
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.refresh.apply import World
-from billing_mirror.refresh.rate_limited import PacedStripe
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.apply import Ports
+from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.state_store import MemoryJournal
+from tests.doubles.state_store import MemoryStateStore
 
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Dice, Fault
 from .rate_limit import Budget
 from .rhythm import Rhythm
-from .state_store import UnreliableJournal
+from .state_store import UnreliableStateStore
 from .stripe import SimulatedStripe, StripeState
 
 TEST = Scope(livemode=False)
-READ = Run(EVENTS, Job.EVENTS, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
+READ = Run(EVENTS, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
 """The events of the month before were read: going through it again takes a request for each day."""
 FAR_OFF = 600.0
 """Seconds that a clock may be off that is off by more than the margin."""
@@ -51,7 +51,7 @@ class Scene:
         self.result = result
         self.state = StripeState()
         self.mirror = MemoryMirror()
-        self.journal = MemoryJournal(books={f"{TEST}#run:{EVENTS}": {READ.name: READ.entry()}})
+        self.state_store = MemoryStateStore(books={f"{TEST}#run:{EVENTS}": {READ.name: READ.to_item()}})
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
         self.budgets: list[Budget] = []
@@ -83,21 +83,28 @@ class Scene:
         self.budgets.append(budget)
         return budget
 
-    def world(self, container: Container, budget: Budget | None = None) -> World:
+    def ports(self, container: Container, budget: Budget | None = None) -> Ports:
         """The ports as they are in a container."""
         stripe: Stripe = SimulatedStripe(self.state, self.dice, self.clock.now, container.io)
-        return World(
+        return Ports(
             container,
             UnreliableMirror(self.mirror, self.dice, container.io),
-            PacedStripe(stripe, container, budget) if budget is not None else stripe,
+            RateLimitedStripe(stripe, container, budget) if budget is not None else stripe,
             self.queue_of(container),
         )
 
-    def watch(self, container: Container, budget: Budget, rows: tuple[ObjectType, ...] = ()) -> Watch:
+    def dependencies(
+        self, container: Container, budget: Budget, object_types: tuple[ObjectType, ...] = ()
+    ) -> ReconcileDependencies:
         """What reconcile takes in a container."""
-        journal = UnreliableJournal(self.journal, self.dice, container.io)
+        state_store = UnreliableStateStore(self.state_store, self.dice, container.io)
         self._watches += 1
-        return Watch(self.world(container, budget), journal, Schedule(rows=rows), owner=f"tick {self._watches}")
+        return ReconcileDependencies(
+            self.ports(container, budget),
+            state_store,
+            Schedule(object_types=object_types),
+            owner=f"tick {self._watches}",
+        )
 
     def queue_of(self, container: Container) -> UnreliableQueue:
         return UnreliableQueue(self.queue, self.dice, container.io)

@@ -5,10 +5,10 @@ What runs are the real flows. Around them everything is simulated; see ``loop.py
 
 import asyncio
 
-from billing_mirror.core.catalog import RECONCILED
+from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.run import Job
 from billing_mirror.core.schedule import EVENTS
-from billing_mirror.reconcile.tick import asked
+from billing_mirror.reconcile.tick import run_on_demand
 
 from .container import Trace
 from .faults import Dice, Fault
@@ -107,24 +107,24 @@ class Schedule:
         await asyncio.sleep(2 * HOUR)
         names = {str((thing.states[0][1] or {})["object"]) for thing in scene.state.things.values()}
         if self.dice.recovering or self.dice.random.random() < 0.5:
-            await self._one_run(EVENTS, Job.EVENTS, scene)
+            await self._one_run(EVENTS, Job.RECOVER, scene)
             await self._settle(scene)
         if self.dice.recovering:
             return
-        job = self.dice.random.choice((Job.OBJECTS, Job.OBJECTS, Job.BACKFILL))
-        for row in RECONCILED:
-            if row.name in names:
-                await self._one_run(row.name, job, scene)
+        job = self.dice.random.choice((Job.VERIFY, Job.VERIFY, Job.BACKFILL))
+        for object_type in RECONCILED_TYPES:
+            if object_type.name in names:
+                await self._one_run(object_type.name, job, scene)
         await self._settle(scene)
 
     async def _one_run(self, name: str, job: Job, scene: Scene) -> None:
         """A run from its beginning; one that was left half done is ended first. Some ticks have little time."""
-        watch = scene.watch(scene.container("reconcile"), scene.budget(REQUESTS_PER_SECOND))
+        dependencies = scene.dependencies(scene.container("reconcile"), scene.budget(REQUESTS_PER_SECOND))
         began = scene.clock.now()
         for number in range(MOST_TICKS):
             time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, PASS_TIME)) if number < SHORT_TICKS else PASS_TIME
             deadline = scene.clock.now() + time * max(0.1, self.dice.random.random())
-            report = await asked([(name, job)], watch, deadline=deadline)
+            report = await run_on_demand([(name, job)], dependencies, deadline=deadline)
             if any(worked.run.complete and worked.run.started_at >= began for worked in report.worked):
                 return
         self.result.wrong["stuck"] = [f"a run over {name}"]

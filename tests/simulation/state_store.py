@@ -4,19 +4,19 @@ from collections.abc import AsyncIterator
 
 from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
-from tests.doubles.state_store import MemoryJournal
+from tests.doubles.state_store import MemoryStateStore
 
 from .aws import UnreliableTable
 from .container import IO
 from .faults import Dice
 
 
-class UnreliableJournal(UnreliableTable):
+class UnreliableStateStore(UnreliableTable):
     """Implements ``ports.Journal`` in front of the double that the contract suite has proven."""
 
-    def __init__(self, journal: MemoryJournal, dice: Dice, io: IO) -> None:
+    def __init__(self, state_store: MemoryStateStore, dice: Dice, io: IO) -> None:
         super().__init__(dice, io)
-        self._journal = journal
+        self._journal = state_store
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
         return await self._write("lease", lambda: self._journal.lease(scope, owner, now=now, until=until))

@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.ports import Answer
+from billing_mirror.ports import StripeResponse
 
 from .addresses import address
 from .container import IO
@@ -114,29 +114,29 @@ class SimulatedStripe:
         self._io = io
         self._pause = pause
 
-    def version(self, api: ApiLine) -> str:
+    def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
     async def get(
         self,
         path: str,
         *,
-        api: ApiLine,
+        api: ApiChannel,
         context: str | None,
         include: Sequence[str] = (),
         event: str | None = None,  # noqa: ARG002 - part of the port
-    ) -> Answer:
+    ) -> StripeResponse:
         self._state.asked.append(self._now())
         await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
         self._fail(path)
         try:
             text = bodies.write(self._answer(Asked.of(path), context, include))
-        except Gone:
+        except NotFound:
             self._dice.counts[Followed.NOT_FOUND] += 1
             await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))
             raise
         await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
-        return Answer(bodies.read(text), text, self.version(api), "req_1")
+        return StripeResponse(bodies.parse(text), text, self.version(api), "req_1")
 
     def _wait(self, slow: Fault, usual: float) -> float:
         if self._dice.strikes(slow):
@@ -146,10 +146,10 @@ class SimulatedStripe:
     def _fail(self, path: str) -> None:
         """What the adapter makes of answers that are none, and of none at all."""
         if self._now() < self._state.out_until:
-            raise Retryable("Stripe cannot be reached")
+            raise TransientError("Stripe cannot be reached")
         for fault, status in BUSY.items():
             if (fault is not Fault.ENDPOINT_THROTTLED or LOADED in path) and self._dice.strikes(fault):
-                raise Retryable(f"Stripe: {fault}", throttled=status == 429)
+                raise TransientError(f"Stripe: {fault}", throttled=status == 429)
         if self._dice.strikes(Fault.KEY_REVOKED):
             raise Unauthorized("Stripe answered 401")
 
@@ -160,13 +160,13 @@ class SimulatedStripe:
             return self._event(asked.path, context)
         place = address(asked.path)
         if place is None:
-            raise Refused("Stripe answered 404") if asked.is_v1 else Gone(f"nothing at {asked.path}")
+            raise PermanentError("Stripe answered 404") if asked.is_v1 else NotFound(f"nothing at {asked.path}")
         if place.is_list:
             return self._list(asked, context, place.owner)
         thing = self._state.things.get((context, asked.path))
         body = self._body(thing) if thing is not None else None
         if body is None:
-            raise Gone(f"nothing at {asked.path}")
+            raise NotFound(f"nothing at {asked.path}")
         return _as_shown(body, include)
 
     # ---- objects and events
@@ -186,7 +186,7 @@ class SimulatedStripe:
     def _event(self, path: str, context: str | None) -> JsonObject:
         event = self._state.events.get((context, path.rpartition("/")[2]))
         if event is None or seconds(event["created"]) < self._now() - EVENTS_KEPT:
-            raise Gone(f"nothing at {path}")
+            raise NotFound(f"nothing at {path}")
         return event
 
     def _events(self, asked: Asked, context: str | None) -> JsonObject:
@@ -226,7 +226,7 @@ class SimulatedStripe:
         """What a list belongs to: without it there is no such list."""
         thing = self._state.things.get((context, path))
         if thing is None or thing.at(at) is None:
-            raise Gone(f"nothing at {path}")
+            raise NotFound(f"nothing at {path}")
         return thing
 
 
@@ -247,5 +247,5 @@ def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
 
 
 def _lines(body: JsonObject | None) -> list[JsonObject]:
-    lines = bodies.at(body, "lines.data")
+    lines = bodies.value_at(body, "lines.data")
     return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []

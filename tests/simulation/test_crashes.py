@@ -30,7 +30,7 @@ def test_the_story_has_every_kind_of_step() -> None:
     said: list[str] = []
     Crashing(trace=said.append).run()
     kinds = {one.removeprefix("worker: ").partition(" ")[0].partition(":")[0] for one in said}
-    reads, writes = {"heads", "claims", "body", "children", "ids", "GET"}, {"claim", "put", "bury"}
+    reads, writes = {"heads", "claims", "body", "children", "ids", "GET"}, {"claim", "put", "put_tombstone"}
     assert kinds >= reads | writes | {"send", "delete", "lease", "release", "write", "last", "entries"}
 
 

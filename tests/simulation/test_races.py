@@ -7,22 +7,22 @@ from typing import TypeVar
 
 import pytest
 
-from billing_mirror.core.catalog import TYPES, ApiLine
+from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.object_ref import Subject
+from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.ports import Answer
-from billing_mirror.process.batch import refresh
-from billing_mirror.process.messages import Desk, Ended
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.refresh.apply import World
+from billing_mirror.ports import StripeResponse
+from billing_mirror.process.batch import process_batch
+from billing_mirror.process.messages import MessageResult, ProcessDependencies
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.runs import passed
 from tests.doubles.samples import event
-from tests.doubles.state_store import MemoryJournal
+from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
 
 T = TypeVar("T")
@@ -49,8 +49,8 @@ class ScriptedMirror(MemoryMirror):
         super().__init__()
         self.holds: list[Held] = []
 
-    async def claim(self, subject: Subject, now: float) -> int:
-        token = await super().claim(subject, now)
+    async def claim(self, ref: ObjectRef, now: float) -> int:
+        token = await super().claim(ref, now)
         if self.holds:
             await self.holds.pop(0).wait()
         return token
@@ -66,11 +66,11 @@ class ScriptedStripe(MemoryStripe):
         self,
         path: str,
         *,
-        api: ApiLine,
+        api: ApiChannel,
         context: str | None,
         include: Sequence[str] = (),
         event: str | None = None,
-    ) -> Answer:
+    ) -> StripeResponse:
         try:
             return await super().get(path, api=api, context=context, include=include, event=event)
         finally:
@@ -89,8 +89,8 @@ class Stage:
         self._events = 0
 
     @property
-    def world(self) -> World:
-        return World(self.clock, self.mirror, self.stripe, self.queue)
+    def ports(self) -> Ports:
+        return Ports(self.clock, self.mirror, self.stripe, self.queue)
 
     def change(self, name: str | None) -> None:
         """What is true at Stripe from now on; None is a deletion."""
@@ -112,13 +112,15 @@ class Stage:
         await self.work()
         self.clock.advance(1000)
 
-    async def work(self, most: int = 10) -> list[Ended]:
+    async def work(self, most: int = 10) -> list[MessageResult]:
         """One worker's batch."""
         batch = self.queue.receive(most)
-        ended = await refresh(batch, Desk(self.world, absorb_margin=5.0), deadline=self.clock.now() + 50.0)
+        ended = await process_batch(
+            batch, ProcessDependencies(self.ports, clock_skew_margin=5.0), deadline=self.clock.now() + 50.0
+        )
         for one in ended:
-            if not one.later:
-                self.queue.delete(one.task.received.receipt)
+            if not one.retry:
+                self.queue.delete(one.item.received.receipt)
         return ended
 
     async def held_with_the_answer(self, work: Awaitable[T]) -> tuple[Held, asyncio.Task[T]]:
@@ -163,7 +165,7 @@ async def _end(held: Held, task: asyncio.Task[T]) -> T:
     return await task
 
 
-def outcomes(ended: Sequence[Ended]) -> list[Outcome]:
+def outcomes(ended: Sequence[MessageResult]) -> list[Outcome]:
     return [one.outcome for one in ended]
 
 
@@ -330,7 +332,7 @@ async def test_a_pass_of_reconcile_looked_before_the_change_and_writes_after_it(
     await stage.mirrored("first")
     stage.stripe.lists[PRODUCTS.replace("&limit=100", "")] = [product("what a list shows")]
     stage.stripe.lists["/v1/products"] = [product("what a list shows")]
-    a_pass = passed(TYPES["product"], Watch(stage.world, MemoryJournal(), Schedule()))
+    a_pass = passed(TYPES["product"], ReconcileDependencies(stage.ports, MemoryStateStore(), Schedule()))
     slow, passing = await stage.held_with_the_answer(a_pass)
     stage.change("second")
     await stage.tell("updated")

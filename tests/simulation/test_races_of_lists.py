@@ -10,16 +10,16 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Run
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.process.batch import refresh
-from billing_mirror.process.messages import Desk
-from billing_mirror.reconcile.dependencies import Watch
-from billing_mirror.refresh.apply import World
+from billing_mirror.process.batch import process_batch
+from billing_mirror.process.messages import ProcessDependencies
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.runs import passed
 from tests.doubles.samples import event, subscription
-from tests.doubles.state_store import MemoryJournal
+from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
 
 INVOICE = "/v1/invoices/in_1"
@@ -35,7 +35,7 @@ class Stage:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.mirror = MemoryMirror()
-        self._journal = MemoryJournal()
+        self._journal = MemoryStateStore()
         self.stripe = MemoryStripe(page_size=2)
         self.queue = MemoryQueue(self.clock)
 
@@ -52,21 +52,23 @@ class Stage:
 
     async def work(self) -> list[Outcome]:
         batch = self.queue.receive()
-        ended = await refresh(batch, Desk(self._world, absorb_margin=5.0), deadline=self.clock.now() + 50.0)
+        ended = await process_batch(
+            batch, ProcessDependencies(self._world, clock_skew_margin=5.0), deadline=self.clock.now() + 50.0
+        )
         for one in ended:
-            if not one.later:
-                self.queue.delete(one.task.received.receipt)
+            if not one.retry:
+                self.queue.delete(one.item.received.receipt)
         self.clock.advance(1000)
         return [one.outcome for one in ended]
 
     async def reconcile(self, name: str) -> Run:
-        run = await passed(TYPES[name], Watch(self._world, self._journal, Schedule()))
+        run = await passed(TYPES[name], ReconcileDependencies(self._world, self._journal, Schedule()))
         self.clock.advance(3600)
         return run
 
     @property
-    def _world(self) -> World:
-        return World(self.clock, self.mirror, self.stripe, self.queue)
+    def _world(self) -> Ports:
+        return Ports(self.clock, self.mirror, self.stripe, self.queue)
 
 
 @pytest.fixture

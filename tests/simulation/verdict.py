@@ -7,7 +7,7 @@ from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import INDEX_COLUMNS, Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, key
+from billing_mirror.core.object_ref import Scope, partition_key
 
 from .scene import Scene
 from .stripe import Thing
@@ -33,7 +33,7 @@ def _wrong_objects(scene: Scene, *, losing: bool) -> Iterator[tuple[str, str]]:
             continue  # of other accounts reconcile knows nothing: what is lost there is lost
         first = thing.states[0][1] or {}
         scope = Scope(livemode=False, context=thing.context)
-        name = key(str(scope), TYPES[str(first["object"])], str(first["id"]))
+        name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))
         problem = _problem(thing, scene.mirror.objects.get(name), losing=losing)
         if problem:
             yield problem, name

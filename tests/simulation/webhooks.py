@@ -9,7 +9,7 @@ import stripe
 
 from billing_mirror.adapters.signature import verify
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.ingest.accept import Door, accept
+from billing_mirror.ingest.accept import IngestDependencies, accept
 
 from .faults import Fault, Followed
 from .scene import Scene
@@ -42,7 +42,7 @@ class Webhooks:
         self._dice = scene.dice
         self._secrets = Secrets()
         self._events = 0
-        self._told_at = 0.0
+        self._last_event_at = 0.0
         self._posts: set[asyncio.Task[None]] = set()
 
     def tell(self, event_type: str, thing: Thing) -> None:
@@ -76,14 +76,14 @@ class Webhooks:
         body = _last_body(thing)
         path = thing.path
         # No two changes of an object are told of at the same millisecond.
-        self._told_at = max(self._scene.clock.now(), self._told_at + A_MILLISECOND)
+        self._last_event_at = max(self._scene.clock.now(), self._last_event_at + A_MILLISECOND)
         if "rate_cards/rcd_1/" in path and self._dice.random.random() < 0.5:
             path = path.replace("/rcd_1/", "/:rate_card_id/")
         return {
             "object": "v2.core.event",
             "id": identifier,
             "type": event_type,
-            "created": datetime.fromtimestamp(self._told_at, UTC).isoformat(),
+            "created": datetime.fromtimestamp(self._last_event_at, UTC).isoformat(),
             "livemode": False,
             "context": thing.context,
             "related_object": {"id": body["id"], "type": body["object"], "url": path},
@@ -104,13 +104,13 @@ class Webhooks:
     async def _answer(self, text: str) -> int | None:
         """What ingest answers, or nothing when it is killed."""
         container = self._scene.container("ingest")
-        door = Door(self._scene.clock, self._scene.queue_of(container), self._secrets, verify)
+        dependencies = IngestDependencies(self._scene.clock, self._scene.queue_of(container), self._secrets, verify)
         secret = self._dice.random.choice(self._secrets.stored)
         header = stripe.WebhookSignature.generate_signature_header(text, secret, int(self._scene.clock.now()))
         answered: list[int] = []
 
         async def answer() -> None:
-            answered.append((await accept(text.encode(), header, door)).status)
+            answered.append((await accept(text.encode(), header, dependencies)).status)
 
         return answered[0] if await container.run(answer()) else None
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import Notification, read_message
 from billing_mirror.core.run import Job
 from billing_mirror.core.schedule import EVENTS
-from billing_mirror.process.batch import refresh
-from billing_mirror.process.messages import Desk, Ended, Received
-from billing_mirror.reconcile.tick import asked
+from billing_mirror.process.batch import process_batch
+from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage
+from billing_mirror.reconcile.tick import run_on_demand
 
 from .aws import UnreliableQueue
 from .container import MARGIN, Container
@@ -61,15 +61,15 @@ class Worker:
         return self._scene.budget(rhythm.requests_per_second / rhythm.workers)
 
     async def _work_on(
-        self, batch: Sequence[Received], container: Container, queue: UnreliableQueue, budget: Budget
+        self, batch: Sequence[ReceivedMessage], container: Container, queue: UnreliableQueue, budget: Budget
     ) -> bool:
         """Whether the container has survived it."""
         at_work = self._scene.queue.at_work
         at_work.update(one.message_id for one in batch)
-        desk = Desk(self._scene.world(container, budget), MARGIN)
+        dependencies = ProcessDependencies(self._scene.ports(container, budget), MARGIN)
 
         async def work() -> None:
-            ended = await refresh(batch, desk, deadline=container.now() + TIME)
+            ended = await process_batch(batch, dependencies, deadline=container.now() + TIME)
             await container.io("delete")
             self._acknowledge(ended, queue)
 
@@ -78,16 +78,16 @@ class Worker:
         at_work -= {one.message_id: 1 for one in batch}
         return survived
 
-    def _acknowledge(self, ended: Sequence[Ended], queue: UnreliableQueue) -> None:
-        if len({one.later for one in ended}) == 2:
+    def _acknowledge(self, ended: Sequence[MessageResult], queue: UnreliableQueue) -> None:
+        if len({one.retry for one in ended}) == 2:
             self._dice.counts[Followed.BATCH_IN_PART] += 1
         for one in ended:
-            self._scene.say(f"{self._name}: {one.task.received.message_id} {one.outcome} {one.reason}")
+            self._scene.say(f"{self._name}: {one.item.received.message_id} {one.outcome} {one.reason}")
             self._scene.result.outcomes[one.outcome] += 1
-            if not one.later:
-                if isinstance(one.task.message, Notification):
-                    self._scene.ended.add(one.task.message.id)
-                queue.delete(one.task.received.receipt)
+            if not one.retry:
+                if isinstance(one.item.message, Notification):
+                    self._scene.ended.add(one.item.message.id)
+                queue.delete(one.item.received.receipt)
 
     def _give_up_old_messages(self) -> None:
         for old in self._scene.queue.outlived():
@@ -119,16 +119,16 @@ class Passes:
     async def _pass(self) -> None:
         soon = self._dice.random.random() < 0.5
         await asyncio.sleep(self._dice.seconds(SOON_ENOUGH) if soon else self._dice.delay(SOON))
-        job = self._dice.random.choice((Job.OBJECTS, Job.OBJECTS, Job.OBJECTS, Job.BACKFILL, Job.EVENTS))
-        names = [EVENTS] if job is Job.EVENTS else self._taken()
+        job = self._dice.random.choice((Job.VERIFY, Job.VERIFY, Job.VERIFY, Job.BACKFILL, Job.RECOVER))
+        names = [EVENTS] if job is Job.RECOVER else self._taken()
         if not names:
             return  # another one has looked at them
         container = self._scene.container("pass", skew=self._scene.skew())
-        watch = self._scene.watch(container, self._scene.budget(REQUESTS_PER_SECOND))
+        dependencies = self._scene.dependencies(container, self._scene.budget(REQUESTS_PER_SECOND))
 
         async def work() -> None:
-            with suppress(Retryable):  # the table was busy: the function ends, and the next tick comes
-                await asked([(name, job) for name in names], watch, deadline=container.now() + PASS_TIME)
+            with suppress(TransientError):  # the table was busy: the function ends, and the next tick comes
+                await run_on_demand([(name, job) for name in names], dependencies, deadline=container.now() + PASS_TIME)
 
         await container.run(work())
 

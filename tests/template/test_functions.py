@@ -149,8 +149,8 @@ def test_the_parameters_defaults_are_settings_a_function_accepts(function: str) 
 @pytest.mark.parametrize(
     ("parameter", "field"),
     [
-        ("EventsMinutes", "events_minutes"),
-        ("RateCardSubscriptionHours", "subscription_hours"),
+        ("RecoverMinutes", "recover_minutes"),
+        ("RateCardSubscriptionHours", "rate_card_subscription_hours"),
         ("ActivityHours", "activity_hours"),
         ("PricingHours", "pricing_hours"),
     ],

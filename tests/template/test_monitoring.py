@@ -71,8 +71,8 @@ def test_widgets_lie_side_by_side() -> None:
     taken: set[tuple[int, int]] = set()
     for widget in dashboard()["widgets"]:
         columns = range(widget["x"], widget["x"] + widget["width"])
-        rows = range(widget["y"], widget["y"] + widget["height"])
-        fields = {(column, row) for column in columns for row in rows}
+        object_types = range(widget["y"], widget["y"] + widget["height"])
+        fields = {(column, object_type) for column in columns for object_type in object_types}
         assert not fields & taken
         assert max(columns) < 24
         taken |= fields
@@ -117,7 +117,7 @@ def test_silence_is_longer_than_any_invocation_and_several_pauses() -> None:
     silent = ALARMS["ReconcileSilent"]
     assert silent["Period"] >= properties("ReconcileFunction")["Timeout"]
     longest = silent["Period"] * silent["EvaluationPeriods"]
-    assert longest > 3 * BUNDLE["Parameters"]["EventsMinutes"]["Default"] * 60
+    assert longest > 3 * BUNDLE["Parameters"]["RecoverMinutes"]["Default"] * 60
     assert BUNDLE["Parameters"]["ReconcileRate"]["Default"] == "rate(5 minutes)"
 
 

@@ -3,16 +3,16 @@
 import pytest
 
 from tests.doubles.samples import cadence, subscription
-from tests.unit.harness import CADENCE, SUBSCRIPTION, House
+from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def harness() -> Harness:
+    return Harness()
 
 
 @pytest.fixture
-def stocked(house: House) -> House:
+def stocked(harness: Harness) -> Harness:
     """Stripe has a subscription and its cadence, and nothing is mirrored yet."""
-    house.stripe.objects |= {SUBSCRIPTION: subscription(), CADENCE: cadence()}
-    return house
+    harness.stripe.objects |= {SUBSCRIPTION: subscription(), CADENCE: cadence()}
+    return harness

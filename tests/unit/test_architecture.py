@@ -197,7 +197,9 @@ def test_core_neither_reads_nor_writes_anything(path: Path) -> None:
     assert not called & {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint"}
 
 
-TYPE_NAMES = {name for row in catalog.TYPES.values() for name in (row.name, *row.aliases)} | catalog.PARTS.keys()
+TYPE_NAMES = {
+    name for object_type in catalog.TYPES.values() for name in (object_type.name, *object_type.aliases)
+} | catalog.PARTS.keys()
 
 NO_TYPES = {
     "customer": "a column of the table, and a placeholder in URLs of lists",

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from billing_mirror.core.errors import BadSetting
+from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
 
 Settings = type[IngestSettings] | type[ProcessSettings] | type[ReconcileSettings]
@@ -28,15 +28,15 @@ RECONCILE = {
     "QUEUE_URL": INGEST["QUEUE_URL"],
     "QUARANTINE_URL": INGEST["QUARANTINE_URL"],
     "USAGE_SWEEP": "off",
-    "EVENTS_MINUTES": "5",
-    "SUBSCRIPTION_HOURS": "1",
+    "RECOVER_MINUTES": "5",
+    "RATE_CARD_SUBSCRIPTION_HOURS": "1",
     "ACTIVITY_HOURS": "24",
     "PRICING_HOURS": "168",
 }
-RHYTHMS = ("EVENTS_MINUTES", "SUBSCRIPTION_HOURS", "ACTIVITY_HOURS", "PRICING_HOURS")
+RHYTHMS = ("RECOVER_MINUTES", "RATE_CARD_SUBSCRIPTION_HOURS", "ACTIVITY_HOURS", "PRICING_HOURS")
 PROCESS = {name: value for name, value in RECONCILE.items() if name not in ("USAGE_SWEEP", *RHYTHMS)} | {
     "MAX_CONCURRENCY": "5",
-    "ABSORB_MARGIN_SECONDS": "0.5",
+    "CLOCK_SKEW_MARGIN_SECONDS": "0.5",
 }
 
 FUNCTIONS: list[tuple[Settings, dict[str, str]]] = [
@@ -56,12 +56,12 @@ MALFORMED = [
     *(("STRIPE_PREVIEW_VERSION", value) for value in ("2026-10-14.preview\n", "2026-10-14.preview\r\nX: y")),
     *(("STRIPE_REQUESTS_PER_SECOND", value) for value in ("", "0", "-1", "1001", "nan", "inf", "many", "1,5")),
     *(("MAX_CONCURRENCY", value) for value in ("", "0", "-1", "1001", "2.5", "many")),
-    *(("ABSORB_MARGIN_SECONDS", value) for value in ("", "-0.1", "3601", "nan", "inf", "off")),
+    *(("CLOCK_SKEW_MARGIN_SECONDS", value) for value in ("", "-0.1", "3601", "nan", "inf", "off")),
 ]
 
 
 def sentence(settings: Settings, environment: dict[str, str]) -> str:
-    with pytest.raises(BadSetting) as bad:
+    with pytest.raises(ConfigurationError) as bad:
         settings.from_environment(environment)
     assert bad.value.__cause__ is None
     assert bad.value.__suppress_context__
@@ -73,7 +73,7 @@ class TestGoodSettings:
         settings = ProcessSettings.from_environment(PROCESS)
         assert settings.stripe_requests_per_second == Decimal("2.5")
         assert settings.max_concurrency == 5
-        assert settings.absorb_margin_seconds == 0.5
+        assert settings.clock_skew_margin_seconds == 0.5
         assert settings.table_name == "billing-table"
 
     @pytest.mark.parametrize(("settings", "given"), FUNCTIONS)
@@ -94,7 +94,7 @@ class TestGoodSettings:
         ("name", "values"),
         [
             ("MAX_CONCURRENCY", ("1", "1000")),
-            ("ABSORB_MARGIN_SECONDS", ("0", "3600")),
+            ("CLOCK_SKEW_MARGIN_SECONDS", ("0", "3600")),
             ("STRIPE_REQUESTS_PER_SECOND", ("0.01", "1000")),
         ],
     )
@@ -109,7 +109,7 @@ class TestGoodSettings:
 
     @pytest.mark.parametrize("name", RHYTHMS)
     def test_say_how_often_reconcile_looks(self, name: str) -> None:
-        most = "1440" if name == "EVENTS_MINUTES" else "8760"
+        most = "1440" if name == "RECOVER_MINUTES" else "8760"
         for value in ("1", most):
             read = ReconcileSettings.from_environment(RECONCILE | {name: value})
             assert read.model_dump()[name.lower()] == int(value)

@@ -11,7 +11,7 @@ from billing_mirror.core import times
 from billing_mirror.core.items import OBJECT
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification, read_message
-from billing_mirror.core.object_ref import Subject, notified
+from billing_mirror.core.object_ref import ObjectRef, ref_from_event
 from dev.fake_stripe.types.object_types import Body
 from dev.sandbox.deploy import session
 from dev.sandbox.observer import Observer
@@ -82,8 +82,8 @@ def lags(events: Iterable[JsonObject], writes: Iterable[Write]) -> dict[str, flo
     found: dict[str, float] = {}
     for event in events:
         message = read_message(json.dumps(event))
-        told = notified(message) if isinstance(message, Notification) else None
-        if not isinstance(told, Subject) or not isinstance(message, Notification):
+        told = ref_from_event(message) if isinstance(message, Notification) else None
+        if not isinstance(told, ObjectRef) or not isinstance(message, Notification):
             continue
         made = message.created.timestamp()
         showing = [write.written_at for write in looks[told.key] if write.fetched_at >= made]

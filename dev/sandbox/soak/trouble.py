@@ -99,6 +99,6 @@ def processes_of(function: str, directory: Path) -> list[int]:
         capture_output=True,
         text=True,
     ).stdout
-    rows = (line.split(maxsplit=1) for line in listed.splitlines())
+    object_types = (line.split(maxsplit=1) for line in listed.splitlines())
     folder = f"{directory / 'aws' / 'tmp'}/ministack-lambda-{function}-"
-    return sorted(int(pid) for pid, command in rows if folder in command)
+    return sorted(int(pid) for pid, command in object_types if folder in command)

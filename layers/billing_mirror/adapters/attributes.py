@@ -46,7 +46,7 @@ def from_attributes(attributes: Mapping[str, AttributeValueTypeDef]) -> Item:
 def body_in(item: Item) -> JsonObject | None:
     """The body that an item holds, whichever way it is kept."""
     if isinstance(compressed := item.get("data_z"), bytes):
-        return bodies.read(zlib.decompress(compressed).decode("utf-8"))
+        return bodies.parse(zlib.decompress(compressed).decode("utf-8"))
     data = item.get("data")
     return data if isinstance(data, dict) else None
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 
 THREADS = 32
 """Blocking calls that one container runs at once."""
@@ -45,12 +45,12 @@ def passing_failures(service: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _PASSING or status >= 500:
-            raise Retryable(f"{service} answered {code or status}") from error
+            raise TransientError(f"{service} answered {code or status}") from error
         raise
     except ParamValidationError:
         raise  # our own mistake: it will not pass
     except BotoCoreError as error:
-        raise Retryable(f"{service} cannot be reached ({type(error).__name__})") from error
+        raise TransientError(f"{service} cannot be reached ({type(error).__name__})") from error
 
 
 def is_refused_condition(error: ClientError) -> bool:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from billing_mirror.core import times
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import Scope, Subject
-from billing_mirror.ports import Listed
+from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.ports import IndexEntry
 
 from .attributes import Attributes, body_in, from_attributes, to_attributes
 from .aws import is_refused_condition, passing_failures
@@ -38,7 +38,7 @@ HEAD_COLUMNS = (
     "parent",
     "stripe_version",
     "members",
-    "told_at",
+    "last_event_at",
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
@@ -52,47 +52,47 @@ class DynamoMirror:
         self._client = client
         self._table = table
 
-    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
-        items = await self._items(subjects, OBJECT, HEAD_COLUMNS)
+    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
+        items = await self._items(refs, OBJECT, HEAD_COLUMNS)
         return {key: _head(item) for key, item in items.items()}
 
-    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
-        items = await self._items(subjects, CLAIM, ("claimed", "claimed_at"))
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
+        items = await self._items(refs, CLAIM, ("claimed", "claimed_at"))
         return {
             key: Claim(_integer(item, "claimed"), times.seconds(str(item["claimed_at"]))) for key, item in items.items()
         }
 
-    async def claim(self, subject: Subject, now: float) -> int:
+    async def claim(self, ref: ObjectRef, now: float) -> int:
         with passing_failures(SERVICE):
             answer = await asyncio.to_thread(
                 self._client.update_item,
                 TableName=self._table,
-                Key=to_attributes({"pk": subject.key, "sk": CLAIM}),
+                Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
                 UpdateExpression="ADD claimed :one SET claimed_at = :now",
                 ExpressionAttributeValues=to_attributes({":one": 1, ":now": times.iso(now)}),
                 ReturnValues="UPDATED_NEW",
             )
         return _integer(from_attributes(answer["Attributes"]), "claimed")
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         return await unless_refused(
             lambda: self._client.put_item(
                 TableName=self._table,
-                Item=to_attributes({**item, "pk": subject.key, "sk": OBJECT, "token": token}),
+                Item=to_attributes({**item, "pk": ref.key, "sk": OBJECT, "token": token}),
                 ConditionExpression=NEWER,
                 ExpressionAttributeNames={"#token": "token"},
                 ExpressionAttributeValues=to_attributes({":token": token}),
             )
         )
 
-    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:
+    async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         # An update and not a put: the body that is there when the write lands is the last known one.
         columns = {**tombstone, "token": token}
         removed = [name for name in INDEX_COLUMNS if name not in columns]
         return await unless_refused(
             lambda: self._client.update_item(
                 TableName=self._table,
-                Key=to_attributes({"pk": subject.key, "sk": OBJECT}),
+                Key=to_attributes({"pk": ref.key, "sk": OBJECT}),
                 UpdateExpression=(
                     "SET "
                     + ", ".join(f"#{name} = :{name}" for name in columns)
@@ -112,24 +112,24 @@ class DynamoMirror:
 
     async def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
-    ) -> AsyncIterator[Listed]:
+    ) -> AsyncIterator[IndexEntry]:
         index, columns = ("by-status", {"status": status}) if status else ("by-type", {})
         request = query(self._table, index, since=since, scope=str(scope), type=type_name, **columns)
         async for item in all_pages(self._client, request):
-            yield Listed(str(item["created"]), str(item["id"]))
+            yield IndexEntry(str(item["created"]), str(item["id"]))
 
-    async def body(self, subject: Subject) -> JsonObject | None:
+    async def body(self, ref: ObjectRef) -> JsonObject | None:
         with passing_failures(SERVICE):
             answer = await asyncio.to_thread(
                 self._client.get_item,
                 TableName=self._table,
-                Key=to_attributes({"pk": subject.key, "sk": OBJECT}),
+                Key=to_attributes({"pk": ref.key, "sk": OBJECT}),
                 ConsistentRead=True,
             )
         return body_in(from_attributes(answer.get("Item", {})))
 
-    async def _items(self, subjects: Iterable[Subject], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
-        keys = sorted({subject.key for subject in subjects})
+    async def _items(self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
+        keys = sorted({ref.key for ref in refs})
         found: dict[str, Item] = {}
         for start in range(0, len(keys), MOST_KEYS):
             batch = [to_attributes({"pk": key, "sk": sort_key}) for key in keys[start : start + MOST_KEYS]]
@@ -160,7 +160,7 @@ class DynamoMirror:
             if not unprocessed:
                 return found
             keys = [dict(key) for key in unprocessed["Keys"]]
-        raise Retryable(f"{SERVICE} left keys of a batch unprocessed")
+        raise TransientError(f"{SERVICE} left keys of a batch unprocessed")
 
 
 async def unless_refused(write: Callable[[], object]) -> bool:
@@ -198,7 +198,7 @@ def _head(item: Item) -> Head:
         parent=_text(item, "parent"),
         stripe_version=_text(item, "stripe_version") or "",
         members=members_in(item),
-        told_at=times.seconds(str(item.get("told_at", times.UNKNOWN))),
+        last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
     )
 
 

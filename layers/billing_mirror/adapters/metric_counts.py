@@ -6,7 +6,7 @@ from threading import Lock
 from billing_mirror.core.metrics import Metric
 
 
-class Tally:
+class MetricCounts:
     """Counts from any thread."""
 
     def __init__(self) -> None:

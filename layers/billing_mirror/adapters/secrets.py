@@ -7,7 +7,7 @@ from threading import Lock
 from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from billing_mirror.core.errors import BadSetting, Retryable
+from billing_mirror.core.errors import ConfigurationError, TransientError
 from billing_mirror.core.signature import secrets_in
 from billing_mirror.ports import Clock
 
@@ -48,7 +48,7 @@ class StoredText:
             text = self._provider.get(self._arn, max_age=REREAD_AFTER, force_fetch=force)
         except GetParameterError as error:
             if self._last_text is None:
-                raise Retryable("Secrets Manager does not give out the secret") from error
+                raise TransientError("Secrets Manager does not give out the secret") from error
             self._down_until = self._clock.now() + FORCED_AT_MOST_EVERY
             return self._last_text
         self._last_text = text.strip() if isinstance(text, str) else ""
@@ -61,7 +61,7 @@ class StoredSigningSecrets:
     def __init__(self, text: StoredText) -> None:
         self._text = text
         if not secrets_in(text.current()):
-            raise BadSetting("the secret that SIGNING_SECRET_ARN names holds no signing secret (whsec_...)")
+            raise ConfigurationError("the secret that SIGNING_SECRET_ARN names holds no signing secret (whsec_...)")
 
     async def current(self) -> Sequence[str]:
         return secrets_in(await asyncio.to_thread(self._text.current))

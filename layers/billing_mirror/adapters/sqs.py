@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 
 from .aws import passing_failures
 
@@ -59,7 +59,7 @@ class SqsQueue:
                 )
             except ClientError as error:
                 # Then it stays in the queue, which moves it to quarantine in the end.
-                raise Retryable("SQS does not take the message into quarantine") from error
+                raise TransientError("SQS does not take the message into quarantine") from error
 
     async def postpone(self, receipt: str, seconds: int) -> None:
         with passing_failures(SERVICE):
@@ -72,7 +72,7 @@ class SqsQueue:
                 )
             except ClientError as error:
                 # The receipt is too old: the message is visible again, or somebody else has it.
-                raise Retryable("SQS does not let the message be postponed any more") from error
+                raise TransientError("SQS does not let the message be postponed any more") from error
 
 
 def _kept(body: str) -> str:

@@ -27,7 +27,7 @@ MINE = "#owner = :owner"
 RUN_OUT = "#until <= :now"
 
 
-class DynamoJournal:
+class DynamoStateStore:
     """Implements ``ports.Journal``."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:

@@ -10,12 +10,20 @@ import requests
 import stripe
 
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import BadSetting, Gone, MirrorError, NotPermitted, Refused, Retryable, Unauthorized
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import (
+    ConfigurationError,
+    MirrorError,
+    NotFound,
+    PermanentError,
+    PermissionDenied,
+    TransientError,
+    Unauthorized,
+)
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ports import Answer
+from billing_mirror.ports import StripeResponse
 
-from .metric_counts import Tally
+from .metric_counts import MetricCounts
 
 TIMEOUTS = (2.0, 10.0)
 """Seconds to connect, and between two pieces of an answer."""
@@ -42,7 +50,7 @@ def is_live(key: str) -> bool:
     """Whether an API key is a live one. Raises :class:`BadSetting` where that cannot be told."""
     found = _KEY.fullmatch(key)
     if found is None:
-        raise BadSetting(
+        raise ConfigurationError(
             "the secret that STRIPE_KEY_ARN names does not hold a Stripe API key (rk_live_..., rk_test_...)"
         )
     return found[1] == "live"
@@ -70,13 +78,13 @@ class _Session(threading.local, requests.Session):
 
 
 class StripeApi:
-    """Implements ``ports.Stripe``. ``tally`` counts the requests."""
+    """Implements ``ports.Stripe``. ``metric_counts`` counts the requests."""
 
-    def __init__(self, key: StripeKey, *, api_base: str, preview_version: str, tally: Tally) -> None:
+    def __init__(self, key: StripeKey, *, api_base: str, preview_version: str, metric_counts: MetricCounts) -> None:
         self._key = key
         self._livemode = is_live(key.current())
-        self._versions = {ApiLine.GA: stripe.api_version, ApiLine.PREVIEW: preview_version}
-        self._tally = tally
+        self._versions = {ApiChannel.GA: stripe.api_version, ApiChannel.PREVIEW: preview_version}
+        self._tally = metric_counts
         self._client = stripe.StripeClient(
             key.current(),
             base_addresses={"api": api_base},
@@ -88,38 +96,38 @@ class StripeApi:
     def livemode(self) -> bool:
         return self._livemode
 
-    def version(self, api: ApiLine) -> str:
+    def version(self, api: ApiChannel) -> str:
         return self._versions[api]
 
     async def get(
         self,
         path: str,
         *,
-        api: ApiLine,
+        api: ApiChannel,
         context: str | None,
         include: Sequence[str] = (),
         event: str | None = None,
-    ) -> Answer:
+    ) -> StripeResponse:
         options: dict[str, object] = {"stripe_version": self._versions[api]}
         if context:
             options["stripe_context"] = context
         if include:
-            options["expand" if api is ApiLine.GA else "include"] = list(include)
+            options["expand" if api is ApiChannel.GA else "include"] = list(include)
         if event:
             options["headers"] = {"Stripe-Request-Trigger": f"event={event}"}
         try:
             return await asyncio.to_thread(self._get, path, options, self._versions[api])
-        except Retryable as error:
+        except TransientError as error:
             self._tally.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
             raise
-        except NotPermitted:
+        except PermissionDenied:
             self._tally.add(Metric.STRIPE_PERMISSION_FAILURES)
             raise
         except Unauthorized:
             self._tally.add(Metric.STRIPE_AUTH_FAILURES)
             raise
 
-    def _get(self, path: str, options: Mapping[str, object], version: str) -> Answer:
+    def _get(self, path: str, options: Mapping[str, object], version: str) -> StripeResponse:
         key = self._same_mode(self._key.current())
         try:
             try:
@@ -134,22 +142,22 @@ class StripeApi:
             raise _judged(error) from error
         except (UnicodeDecodeError, AttributeError) as error:
             # The library takes an answer for text, and its member "error" for an object; a proxy's may be neither.
-            raise Retryable("the answer is not one of Stripe's") from error
+            raise TransientError("the answer is not one of Stripe's") from error
         text = response.headers.get(_TEXT, response.body)
         try:
-            body = bodies.read(text)
+            body = bodies.parse(text)
         except bodies.Malformed as error:
-            raise Retryable(f"Stripe's answer cannot be read: {error}") from error
-        return Answer(body, text, version, response.request_id or "")
+            raise TransientError(f"Stripe's answer cannot be read: {error}") from error
+        return StripeResponse(body, text, version, response.request_id or "")
 
     def _same_mode(self, key: str) -> str:
         """The key, unless it was replaced by one that sees other data: live under test, or no key at all."""
         try:
             if is_live(key) == self._livemode:
                 return key
-        except BadSetting as error:
-            raise Retryable(str(error)) from error
-        raise Retryable("the Stripe key was replaced by one of the other mode; the next container will use it")
+        except ConfigurationError as error:
+            raise TransientError(str(error)) from error
+        raise TransientError("the Stripe key was replaced by one of the other mode; the next container will use it")
 
     def _request(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
         self._tally.add(Metric.STRIPE_REQUESTS)
@@ -179,19 +187,19 @@ def _judged(error: stripe.StripeError) -> MirrorError:
     """
     status = error.http_status
     if status is None:
-        return Retryable(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
+        return TransientError(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
     code, is_stripes = _code(error)
     said = f"Stripe answered {status}" + (f" {code}" if code else "") + _request_id(error)
     if not is_stripes or status in (409, 429) or status >= 500 or status < 400:
-        return Retryable(said, retry_after=_retry_after(error), throttled=status == 429)
+        return TransientError(said, retry_after=_retry_after(error), throttled=status == 429)
     if status == 401:
         return Unauthorized(f"{said}: the key is wrong")
     if status == 403:
-        return NotPermitted(f"{said}: the key lacks {_permission(error)}")
+        return PermissionDenied(f"{said}: the key lacks {_permission(error)}")
     # A v1 list answers 400 when what it is filtered by, or goes on after, is missing.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
-        return Gone(said)
-    return Refused(said)
+        return NotFound(said)
+    return PermanentError(said)
 
 
 def _code(error: stripe.StripeError) -> tuple[str, bool]:

@@ -28,14 +28,18 @@ CAUSELESS = frozenset({Difference.OUTDATED, Difference.NO_LIST})
 """Reasons to look at an object although nothing says that it differs."""
 
 
-def digest(row: ObjectType, body: JsonObject) -> str:
+def digest(object_type: ObjectType, body: JsonObject) -> str:
     """Equal for two answers that show the same state of an object of a type."""
-    lasting = {name: value for name, value in body.items() if name not in row.volatile} if row.volatile else body
+    lasting = (
+        {name: value for name, value in body.items() if name not in object_type.ignored_fields}
+        if object_type.ignored_fields
+        else body
+    )
     return bodies.digest(lasting)
 
 
 def compare(
-    row: ObjectType, listed: Iterable[JsonObject], heads: Mapping[str, Head], stripe_version: str | None = None
+    object_type: ObjectType, listed: Iterable[JsonObject], heads: Mapping[str, Head], stripe_version: str | None = None
 ) -> dict[str, Difference]:
     """The differences of one page of objects of a type, by id.
 
@@ -53,6 +57,6 @@ def compare(
             found[identifier] = Difference.MISSING
         elif stripe_version is not None and head.stripe_version != stripe_version:
             found[identifier] = Difference.OUTDATED
-        elif head.digest != digest(row, entry):
+        elif head.digest != digest(object_type, entry):
             found[identifier] = Difference.DIFFERENT
     return found

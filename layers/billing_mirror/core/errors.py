@@ -19,7 +19,7 @@ class MirrorError(Exception):
     """Anything that this package raises on purpose. Its text is one sentence for a person."""
 
 
-class Rejected(MirrorError):
+class BadRequest(MirrorError):
     """A request that ingest does not accept.
 
     ``status`` is the HTTP status of the answer; the text is its reason.
@@ -30,14 +30,14 @@ class Rejected(MirrorError):
         self.status = status
 
 
-class Unsigned(Rejected):
+class InvalidSignature(BadRequest):
     """A request that Stripe did not sign, or not lately. Many of them mean a wrong secret."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(400, reason)
 
 
-class Retryable(MirrorError):
+class TransientError(MirrorError):
     """A step that may work later: Stripe or AWS is busy, down, or not there yet.
 
     ``retry_after`` is the least number of seconds to wait, when somebody told us one.
@@ -50,29 +50,29 @@ class Retryable(MirrorError):
         self.throttled = throttled
 
 
-class Refused(MirrorError):
+class PermanentError(MirrorError):
     """A message that can never be processed as it is."""
 
 
-class NotShown(Refused):
+class ListUnavailable(PermanentError):
     """Stripe does not show a list to this account at all."""
 
 
-class Unauthorized(Refused):
+class Unauthorized(PermanentError):
     """Stripe answered 401 or 403: the key is wrong, revoked, or may not read this."""
 
 
-class NotPermitted(Unauthorized):
+class PermissionDenied(Unauthorized):
     """Stripe answered 403: the key is a good one, but may not read this."""
 
 
-class Gone(MirrorError):
+class NotFound(MirrorError):
     """Stripe answered 404 in its own words: the object does not exist (any more)."""
 
 
-class Overtaken(MirrorError):
+class RunConflict(MirrorError):
     """Another tick has kept a later place of the same run: whoever notices stops."""
 
 
-class BadSetting(MirrorError):
+class ConfigurationError(MirrorError):
     """A setting is missing or malformed. The text names it."""

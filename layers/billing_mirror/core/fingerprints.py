@@ -18,7 +18,7 @@ def fingerprint(identifier: str) -> bytes:
     return blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()
 
 
-def packed(identifiers: Iterable[str]) -> bytes:
+def pack(identifiers: Iterable[str]) -> bytes:
     """The fingerprints of some ids, one after the other."""
     return b"".join(fingerprint(identifier) for identifier in identifiers)
 

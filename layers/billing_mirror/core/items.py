@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from . import json_body as bodies
 from . import times
-from .errors import Refused
+from .errors import PermanentError
 from .json_body import Json, JsonObject
-from .object_ref import Subject
+from .object_ref import ObjectRef
 
 OBJECT = "object"
 """Sort key of the item that holds an object."""
@@ -54,10 +54,10 @@ class Observation:
     request_id: str
     body: JsonObject | None = None
     digest: str = ""
-    listed: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
+    member_lists: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     completed: bool = False
     """Whether a list inside the body was read on its own, and may therefore be older than the rest."""
-    told_at: float = 0.0
+    last_event_at: float = 0.0
     """When the newest event was made that had been received before the fetch, by Stripe's clock; 0 without one."""
 
     @property
@@ -66,30 +66,30 @@ class Observation:
         return None if self.body is None or self.body.get("deleted") is True else self.body
 
 
-def look(observation: Observation, subject: Subject) -> Item:
+def marker(observation: Observation, ref: ObjectRef) -> Item:
     """The columns that say when something was looked at whose parts are stored under ids of their own."""
-    return {**_about_fetch(observation), **_about_subject(subject)}
+    return {**_about_fetch(observation), **_about_subject(ref)}
 
 
-def tombstone(observation: Observation, subject: Subject) -> Item:
+def tombstone(observation: Observation, ref: ObjectRef) -> Item:
     """The columns that change when an object is gone: the last known body stays, the index columns go."""
-    return {**_about_fetch(observation), **_about_subject(subject), "deleted": True}
+    return {**_about_fetch(observation), **_about_subject(ref), "deleted": True}
 
 
-def item(subject: Subject, observation: Observation, customer: str | None) -> Item:
+def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
     """The whole item of a live object, without its token. Raises :class:`Refused` when it is too large."""
     body = observation.live
     if body is None:
         raise ValueError("an object that is gone has a tombstone, not an item")
-    row = subject.row
+    object_type = ref.object_type
     columns: Mapping[str, Value] = {
-        **_about_subject(subject),
+        **_about_subject(ref),
         **_about_fetch(observation),
-        "created": times.created(bodies.at(body, row.created)),
+        "created": times.created(bodies.value_at(body, object_type.created)),
         "customer": _fitting(customer),
-        "parent": _key(body, row.parent) or (subject.parent if row.nested else None),
-        "status": _key(body, row.status),
-        "collection_status": _key(body, row.collection_status),
+        "parent": _key(body, object_type.parent) or (ref.parent if object_type.nested else None),
+        "status": _key(body, object_type.status),
+        "collection_status": _key(body, object_type.collection_status),
         "digest": observation.digest,
         "members": _members(observation),
     }
@@ -106,8 +106,8 @@ def _fitting(text: str | None) -> str | None:
     return text if text and _text_fits(text) and len(text.encode("utf-8")) <= LARGEST_KEY else None
 
 
-def _about_subject(subject: Subject) -> Item:
-    return {"id": subject.id, "type": subject.type, "scope": str(subject.scope)}
+def _about_subject(ref: ObjectRef) -> Item:
+    return {"id": ref.id, "type": ref.type, "scope": str(ref.scope)}
 
 
 def _about_fetch(observation: Observation) -> Item:
@@ -115,7 +115,7 @@ def _about_fetch(observation: Observation) -> Item:
         "fetched_at": times.iso(observation.fetched_at),
         "stripe_version": observation.stripe_version,
         "stripe_request_id": observation.request_id,
-        **({"told_at": times.iso(observation.told_at)} if observation.told_at else {}),
+        **({"last_event_at": times.iso(observation.last_event_at)} if observation.last_event_at else {}),
     }
 
 
@@ -133,7 +133,7 @@ def members(observation: Observation) -> dict[str, frozenset[str]]:
     """By type, the ids of the lists that were read with the object."""
     return {
         name: frozenset(identifier for entry in entries if (identifier := bodies.text_at(entry, "id")))
-        for name, entries in observation.listed.items()
+        for name, entries in observation.member_lists.items()
     }
 
 
@@ -147,7 +147,7 @@ def _data(body: JsonObject, room: int) -> Item:
         return {"data": body}
     compressed = zlib.compress(bodies.write(body).encode("ascii"), level=9)
     if len(compressed) > room:
-        raise Refused("the object is too large for an item of the table, even compressed")
+        raise PermanentError("the object is too large for an item of the table, even compressed")
     return {"data_z": compressed}
 
 

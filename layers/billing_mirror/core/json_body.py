@@ -32,7 +32,7 @@ class Malformed(ValueError):
     """The text is not one JSON object."""
 
 
-def read(text: str) -> JsonObject:
+def parse(text: str) -> JsonObject:
     """The JSON object that ``text`` is. Raises :class:`Malformed` for anything else."""
     try:
         value: Json = json.loads(text, parse_float=Decimal, parse_int=_integer, parse_constant=_refuse)
@@ -100,12 +100,12 @@ def digest(value: Json) -> str:
     return hashlib.sha256(canonical(value).encode("ascii")).hexdigest()
 
 
-def differing(one: JsonObject, other: JsonObject) -> list[str]:
+def differing_fields(one: JsonObject, other: JsonObject) -> list[str]:
     """The top-level members in which two bodies differ, sorted."""
     return sorted(name for name in one.keys() | other.keys() if canonical(one.get(name)) != canonical(other.get(name)))
 
 
-def at(value: Json, path: str) -> Json:
+def value_at(value: Json, path: str) -> Json:
     """The value at a dotted path (``payer.customer``), or None where a step of it is missing; ``""`` is all."""
     if path and "." not in path:  # most paths are one name, and need not be taken apart
         return value.get(path) if isinstance(value, dict) else None
@@ -142,7 +142,7 @@ def text_at(value: Json, path: str) -> str | None:
 
     Where Stripe has expanded a reference into the whole object, its id.
     """
-    found = at(value, path)
+    found = value_at(value, path)
     if isinstance(found, dict):
         found = found.get("id")
     return found if isinstance(found, str) and found else None

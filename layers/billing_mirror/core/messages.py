@@ -56,10 +56,10 @@ class Notification(_Message):
         return self.type.rpartition(".")[0]
 
 
-class Suspicion(_Message):
+class RefreshRequest(_Message):
     """A difference that a list has shown and that only a fetch can confirm."""
 
-    object: Literal["billing_mirror.suspicion"] = "billing_mirror.suspicion"
+    object: Literal["billing_mirror.refresh"] = "billing_mirror.refresh"
     livemode: bool
     context: Context | None = None
     type: Name
@@ -71,7 +71,7 @@ class Suspicion(_Message):
     """Whether a list that should show the object does not: then it is probably gone."""
 
 
-Message = Notification | Suspicion
+Message = Notification | RefreshRequest
 
 
 class _SnapshotObject(_Message):

@@ -21,7 +21,7 @@ class Metric(StrEnum):
     UNCHANGED = "Unchanged"
     SUPERSEDED = "Superseded"
     REMOVED = "Removed"
-    ABSORBED = "Absorbed"
+    ALREADY_FRESH = "AlreadyFresh"
     IGNORED = "Ignored"
     POSTPONED = "Postponed"
 

@@ -7,7 +7,7 @@ READ_LAG = 60.0
 """Seconds for which Stripe may not yet show an object that it has told of."""
 CLAIM_DIES_AFTER = 3600.0
 """Seconds after which a claim that was never applied is dead: every message is retried more often."""
-UNCLAIMED = 0
+UNCLAIMED_TOKEN = 0
 """The number of what was taken from a list and never fetched: every claim is newer."""
 
 
@@ -24,7 +24,7 @@ class Head:
     stripe_version: str = ""
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By type, the ids of the lists that belong to it."""
-    told_at: float = 0.0
+    last_event_at: float = 0.0
     """When the newest event was made that had been received before the fetch, by Stripe's clock; 0 without one."""
 
 
@@ -36,7 +36,7 @@ class Claim:
     claimed_at: float
 
 
-def covers(head: Head | None, *, sent_at: float, margin: float) -> bool:
+def is_fresh_enough(head: Head | None, *, sent_at: float, margin: float) -> bool:
     """Whether the mirrored fetch started late enough to show what a message tells that was sent then.
 
     ``margin`` is in seconds: the most by which two clocks may differ. 0 switches this off.
@@ -44,7 +44,7 @@ def covers(head: Head | None, *, sent_at: float, margin: float) -> bool:
     return head is not None and margin > 0 and head.fetched_at > sent_at + margin
 
 
-def knows_of(head: Head | None, claim: Claim | None, made_at: float) -> bool:
+def reflects_event(head: Head | None, claim: Claim | None, made_at: float) -> bool:
     """Whether the mirror shows what an event tells that Stripe made then (seconds since 1970).
 
     It does when an event that was made no earlier had been received before the fetch, whatever any clock says; or
@@ -53,12 +53,12 @@ def knows_of(head: Head | None, claim: Claim | None, made_at: float) -> bool:
     """
     if head is None:
         return False
-    if head.told_at >= made_at:
+    if head.last_event_at >= made_at:
         return True
-    return (claim.claimed if claim else UNCLAIMED) == head.token and head.fetched_at > made_at + READ_LAG
+    return (claim.claimed if claim else UNCLAIMED_TOKEN) == head.token and head.fetched_at > made_at + READ_LAG
 
 
-def in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:
+def is_in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:
     """Whether a refresh has claimed the subject and may still apply."""
     if claim is None or claim.claimed <= (head.token if head else 0):
         return False

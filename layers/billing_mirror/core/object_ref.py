@@ -6,8 +6,8 @@ from urllib.parse import quote, unquote
 
 from . import catalog
 from .catalog import ObjectType
-from .errors import Refused
-from .messages import Notification, RelatedObject, Suspicion
+from .errors import PermanentError
+from .messages import Notification, RefreshRequest, RelatedObject
 
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 # Such as "25% OFF" or "Pro plan $699/month": https://docs.stripe.com/upgrades#2018-05-21 ended that for new ones.
@@ -20,7 +20,7 @@ _PLAIN_SINGLETON = re.compile(r"/v[12](/[A-Za-z0-9_-]+)+", re.ASCII)
 _PLACEHOLDER = re.compile(r":[a-z_]+", re.ASCII)
 
 _KNOWN_URLS = (
-    *(url for row in catalog.TYPES.values() for url in (row.retrieve, *row.also_at)),
+    *(url for object_type in catalog.TYPES.values() for url in (object_type.retrieve, *object_type.alternate_urls)),
     *(url for part in catalog.PARTS.values() for url in part.urls),
 )
 
@@ -44,104 +44,106 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ObjectRef:
     """One object in one scope. ``parent`` is there where its URL needs one and it is known.
 
     The ``id`` of a singleton is its path.
     """
 
     scope: Scope
-    row: ObjectType
+    object_type: ObjectType
     id: str
     parent: str | None = None
 
     @property
     def key(self) -> str:
         """The partition key of everything the table holds about it."""
-        return key(str(self.scope), self.row, self.id)
+        return partition_key(str(self.scope), self.object_type, self.id)
 
     @property
     def type(self) -> str:
-        return self.row.name
+        return self.object_type.name
 
     @property
     def needs_parent(self) -> bool:
-        return self.row.nested and self.parent is None
+        return self.object_type.nested and self.parent is None
 
     @property
     def path(self) -> str:
         """Where to GET it."""
-        return fill(self.row.retrieve, id=self.id, parent=self.parent)
+        return fill_template(self.object_type.retrieve, id=self.id, parent=self.parent)
 
-    def beside(self, type_name: str, object_id: str, parent: str | None = None) -> "Subject":
+    def in_same_scope(self, type_name: str, object_id: str, parent: str | None = None) -> "ObjectRef":
         """Another object of the same scope."""
-        return named(self.scope, type_name, object_id, parent)
+        return object_ref(self.scope, type_name, object_id, parent)
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class UnresolvedRef:
     """What an event is about that does not say whose it is: the fetched event's data does, at ``owner``.
 
-    An object of type ``row``: the owner itself, or its singleton.
+    An object of type ``object_type``: the owner itself, or its singleton.
     """
 
     scope: Scope
-    row: ObjectType
+    object_type: ObjectType
     owner: str
 
-    def owned_by(self, owner: str) -> Subject:
+    def resolve(self, owner: str) -> ObjectRef:
         """The subject, once the owner is known. Raises :class:`Refused`."""
-        return named(self.scope, self.row.name, owner, owner if self.row.singleton else None)
+        return object_ref(self.scope, self.object_type.name, owner, owner if self.object_type.singleton else None)
 
 
-def key(scope: str, row: ObjectType | None, object_id: str) -> str:
+def partition_key(scope: str, object_type: ObjectType | None, object_id: str) -> str:
     """The partition key of an object. Where people choose ids (a plan "gold" of a product "gold") the type is in it."""
-    return f"{scope}#{row.name}/{object_id}" if row and row.chosen_ids else f"{scope}#{object_id}"
+    return (
+        f"{scope}#{object_type.name}/{object_id}" if object_type and object_type.chosen_ids else f"{scope}#{object_id}"
+    )
 
 
-def fill(template: str, **values: str | None) -> str:
+def fill_template(template: str, **values: str | None) -> str:
     """A row's URL or query value with its placeholders filled in. Raises :class:`Refused` where one is not known."""
     for name, value in values.items():
         if value is None and f"{{{name}}}" in template:
-            raise Refused(f"the {name} of {values.get('id') or 'an object'} is not known")
+            raise PermanentError(f"the {name} of {values.get('id') or 'an object'} is not known")
     return template.format(**{name: quote(value or "", safe="") for name, value in values.items()})
 
 
-def scope_of(*, livemode: bool, context: str | None) -> Scope:
+def parse_scope(*, livemode: bool, context: str | None) -> Scope:
     """Raises :class:`Refused` for a context that is not a path of account ids."""
     if context and not _ACCOUNTS.fullmatch(context):
-        raise Refused("the event's context is not a path of account ids")
+        raise PermanentError("the event's context is not a path of account ids")
     return Scope(livemode, context or None)
 
 
-def named(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> Subject:
+def object_ref(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> ObjectRef:
     """An object of a type of the catalog; of a singleton only the parent counts. Raises :class:`Refused`."""
-    row = catalog.named(type_name)
-    if row is None:
-        raise Refused(f"{type_name} is not in the catalog")
-    owner = checked_id(parent, catalog.CUSTOMER if row.of_customer else None) if parent else None
-    if row.singleton:
-        return Subject(scope, row, fill(row.retrieve, parent=owner), owner)
-    return Subject(scope, row, checked_id(object_id, row), owner)
+    object_type = catalog.find_type(type_name)
+    if object_type is None:
+        raise PermanentError(f"{type_name} is not in the catalog")
+    owner = validate_id(parent, catalog.CUSTOMER if object_type.parent_is_customer else None) if parent else None
+    if object_type.singleton:
+        return ObjectRef(scope, object_type, fill_template(object_type.retrieve, parent=owner), owner)
+    return ObjectRef(scope, object_type, validate_id(object_id, object_type), owner)
 
 
-def checked_id(text: str, row: ObjectType | None = None) -> str:
+def validate_id(text: str, object_type: ObjectType | None = None) -> str:
     """``text``, when it can be an id of Stripe's, or one that people have chosen. Raises :class:`Refused`.
 
     Strict, because it becomes a segment of a URL and a part of a key.
     """
-    if not (_CHOSEN_ID if row and row.chosen_ids else _ID).fullmatch(text):
-        raise Refused("an id has characters that no Stripe id has")
+    if not (_CHOSEN_ID if object_type and object_type.chosen_ids else _ID).fullmatch(text):
+        raise PermanentError("an id has characters that no Stripe id has")
     return text
 
 
-def suspected(suspicion: Suspicion) -> Subject:
+def ref_from_request(suspicion: RefreshRequest) -> ObjectRef:
     """The object that a suspicion is about."""
-    scope = scope_of(livemode=suspicion.livemode, context=suspicion.context)
-    return named(scope, suspicion.type, suspicion.id, suspicion.parent)
+    scope = parse_scope(livemode=suspicion.livemode, context=suspicion.context)
+    return object_ref(scope, suspicion.type, suspicion.id, suspicion.parent)
 
 
-def notified(notification: Notification) -> Subject | Untold | None:
+def ref_from_event(notification: Notification) -> ObjectRef | UnresolvedRef | None:
     """The object that an event is about, or None where it is about none that decides a bill.
 
     The event's URL is never used as it comes: for a type of the catalog the URL is built from the row, and
@@ -150,86 +152,86 @@ def notified(notification: Notification) -> Subject | Untold | None:
     """
     if catalog.IGNORED & {notification.type, notification.resource}:
         return None
-    scope = scope_of(livemode=notification.livemode, context=notification.context)
-    if notification.type in catalog.EVENTS:
+    scope = parse_scope(livemode=notification.livemode, context=notification.context)
+    if notification.type in catalog.EVENT_OBJECTS:
         if notification.related_object is not None:
             _related(scope, notification.resource, notification.related_object)
-        return Subject(scope, catalog.EVENTS[notification.type], notification.id)
+        return ObjectRef(scope, catalog.EVENT_OBJECTS[notification.type], notification.id)
     if notification.related_object is None:
         return _unrelated(scope, catalog.RESOURCES.get(notification.resource, ""))
     return _related(scope, notification.resource, notification.related_object)
 
 
-def _unrelated(scope: Scope, type_name: str) -> Untold | None:
-    part, row = catalog.PARTS.get(type_name), catalog.TYPES.get(type_name)
+def _unrelated(scope: Scope, type_name: str) -> UnresolvedRef | None:
+    part, object_type = catalog.PARTS.get(type_name), catalog.TYPES.get(type_name)
     if part:
-        return Untold(scope, catalog.TYPES[part.of], part.owner)
-    if row is None:
+        return UnresolvedRef(scope, catalog.TYPES[part.of], part.owner)
+    if object_type is None:
         return None
-    if row.singleton and row.owner_in_event:
-        return Untold(scope, row, row.owner_in_event)
-    raise Refused("the event does not say which object it is about")
+    if object_type.singleton and object_type.owner_in_event:
+        return UnresolvedRef(scope, object_type, object_type.owner_in_event)
+    raise PermanentError("the event does not say which object it is about")
 
 
-def _related(scope: Scope, resource: str, related: RelatedObject) -> Subject | None:
-    part, row = catalog.PARTS.get(related.type), catalog.named(related.type)
-    if part is None and row is None and related.url is None:
+def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef | None:
+    part, object_type = catalog.PARTS.get(related.type), catalog.find_type(related.type)
+    if part is None and object_type is None and related.url is None:
         return None  # a snapshot of something outside the catalog: where it lives is not told
-    told = part.name if part else row.name if row else related.type
+    told = part.name if part else object_type.name if object_type else related.type
     if catalog.RESOURCES.get(resource, told) != told:
-        raise Refused("the related object is of another type than the event says")
+        raise PermanentError("the related object is of another type than the event says")
     if part:
         shape, owner = _owner(related, tuple(part.urls), "id")
-        return named(scope, part.urls.get(shape, part.of), owner)
-    if row is None:
+        return object_ref(scope, part.urls.get(shape, part.of), owner)
+    if object_type is None:
         return _generic(scope, related)
-    if row.singleton:
-        return named(scope, row.name, "", _owner(related, (row.retrieve,), "parent")[1])
+    if object_type.singleton:
+        return object_ref(scope, object_type.name, "", _owner(related, (object_type.retrieve,), "parent")[1])
     if related.id is None:
-        raise Refused("the related object has no id")
-    return named(scope, row.name, related.id, _parent_in_url(row, related))
+        raise PermanentError("the related object has no id")
+    return object_ref(scope, object_type.name, related.id, _parent_in_url(object_type, related))
 
 
-def _generic(scope: Scope, related: RelatedObject) -> Subject:
+def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
     """An object of a type outside the catalog, at the URL that the event names."""
     url = related.url or ""
     if len(url) > LONGEST_PATH:
-        raise Refused("the related object's URL is too long")
+        raise PermanentError("the related object's URL is too long")
     if any(_found(url, known) for known in _KNOWN_URLS):
-        raise Refused("the related object's URL is that of another type")
+        raise PermanentError("the related object's URL is that of another type")
     if related.id is None and _PLAIN_SINGLETON.fullmatch(url):
-        return Subject(scope, catalog.generic(related.type, url), url)
+        return ObjectRef(scope, catalog.generic_type(related.type, url), url)
     plain = _PLAIN_URL.fullmatch(url)
-    if plain is None or related.id is None or plain["id"] != checked_id(related.id):
-        raise Refused("the related object's URL is outside the allowed shapes")
-    return Subject(scope, catalog.generic(related.type, url.removesuffix(related.id) + "{id}"), related.id)
+    if plain is None or related.id is None or plain["id"] != validate_id(related.id):
+        raise PermanentError("the related object's URL is outside the allowed shapes")
+    return ObjectRef(scope, catalog.generic_type(related.type, url.removesuffix(related.id) + "{id}"), related.id)
 
 
 def _owner(related: RelatedObject, shapes: tuple[str, ...], placeholder: str) -> tuple[str, str]:
     """Whose part or singleton it is, and in which shape the URL says so; a snapshot says it without one."""
     if related.url is None:
         if related.customer is None:
-            raise Refused("the event does not say whose object it is about")
+            raise PermanentError("the event does not say whose object it is about")
         return "", related.customer
     shape, found = _matched(related.url, shapes)
     owner = unquote(found[placeholder])
     if quote(owner, safe="") != found[placeholder]:  # nothing else vouches for the id
-        raise Refused("the related object's URL is not the URL of its type and id")
+        raise PermanentError("the related object's URL is not the URL of its type and id")
     return shape, owner
 
 
-def _parent_in_url(row: ObjectType, related: RelatedObject) -> str | None:
+def _parent_in_url(object_type: ObjectType, related: RelatedObject) -> str | None:
     """The parent's id in the URL of a known type; None where the URL has none, or Stripe's placeholder."""
     if related.url is None:
         return None
-    _, found = _matched(related.url, (row.retrieve, *row.also_at))
+    _, found = _matched(related.url, (object_type.retrieve, *object_type.alternate_urls))
     if found["id"] not in (related.id, quote(related.id or "", safe="")):
-        raise Refused("the related object's URL is not the URL of its type and id")
+        raise PermanentError("the related object's URL is not the URL of its type and id")
     parent = found.get("parent")
     if parent is None or _is_placeholder(parent):
         return None
-    checked_id(parent)
-    return parent if row.nested else None
+    validate_id(parent)
+    return parent if object_type.nested else None
 
 
 def _is_placeholder(text: str) -> bool:
@@ -242,7 +244,7 @@ def _matched(url: str, shapes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     for shape in shapes:
         if found := _found(url, shape):
             return shape, found.groupdict()
-    raise Refused("the related object's URL is not the URL of its type and id")
+    raise PermanentError("the related object's URL is not the URL of its type and id")
 
 
 def _found(url: str, shape: str) -> re.Match[str] | None:

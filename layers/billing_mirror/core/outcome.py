@@ -15,7 +15,7 @@ class Outcome(StrEnum):
     """A newer observation was there first."""
     REMOVED = "removed"
     """Stripe has no such object any more; its last known body is kept."""
-    ABSORBED = "absorbed"
+    ALREADY_FRESH = "already_fresh"
     """The mirror already held a fetch that is younger than the message."""
     IGNORED = "ignored"
     """An event that is about nothing that can be mirrored."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from .errors import Refused, Retryable
+from .errors import PermanentError, TransientError
 from .json_body import Json, JsonObject, text_at
 
 _ODD = re.compile(r"[^!-~]|#")
@@ -26,10 +26,10 @@ def entries(page: JsonObject) -> list[JsonObject]:
     """The objects of a page. Raises :class:`Retryable` for a body that is no page."""
     data = page.get("data")
     if not isinstance(data, list) or not ("next_page_url" in page or isinstance(page.get("has_more"), bool)):
-        raise Retryable("Stripe answered a list request with something that is not a page")
+        raise TransientError("Stripe answered a list request with something that is not a page")
     objects = [entry for entry in data if isinstance(entry, dict)]
     if len(objects) != len(data):
-        raise Retryable("Stripe answered a list request with a page of things that are no objects")
+        raise TransientError("Stripe answered a list request with a page of things that are no objects")
     return objects
 
 
@@ -44,7 +44,7 @@ def next_page(page: JsonObject, *, path: str, query: Mapping[str, str]) -> str |
     if url is None:
         return None
     if not isinstance(url, str) or url.partition("?")[0] != path or _ODD.search(url):
-        raise Refused(f"the next page of {path} is said to be somewhere else")
+        raise PermanentError(f"the next page of {path} is said to be somewhere else")
     return url
 
 
@@ -54,5 +54,5 @@ def _after_the_last(page: JsonObject, path: str, query: Mapping[str, str]) -> st
     shown = entries(page)
     last = text_at(shown[-1], "id") if shown else None
     if last is None:
-        raise Retryable(f"the list at {path} has more objects, but does not say after which one")
+        raise TransientError(f"the list at {path} has more objects, but does not say after which one")
     return first_page(path, {**query, "starting_after": last})

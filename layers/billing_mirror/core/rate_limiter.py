@@ -4,7 +4,7 @@ SLOWED_FOR = 30.0
 """Seconds for which a 429 halves the rate."""
 
 
-class Pace:
+class RateLimiter:
     """An even pace with a burst of one: a fresh container must not start with a full bucket.
 
     ``rate`` is in requests a second. Time comes in as an argument, in seconds.

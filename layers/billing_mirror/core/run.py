@@ -19,9 +19,9 @@ KEPT_FOR = 400 * 86400
 class Job(StrEnum):
     """What a run does."""
 
-    EVENTS = "events"
+    RECOVER = "recover"
     """Lists the events since the last run, and queues those that the mirror does not show."""
-    OBJECTS = "objects"
+    VERIFY = "verify"
     """Lists all objects of a type, and looks at those that the mirror shows otherwise."""
     BACKFILL = "backfill"
     """The same, but what the mirror has never seen is taken from the lists."""
@@ -39,7 +39,7 @@ class Status(StrEnum):
     """It came upon something that trying again at once would not change."""
     UNAUTHORIZED = "unauthorized"
     """The key may not read the type."""
-    NOT_SHOWN = "not_shown"
+    UNAVAILABLE = "unavailable"
     """Stripe does not show the type to this account."""
 
 
@@ -69,7 +69,7 @@ class Drift:
     type: str = field(default="", compare=False)
     token: int = field(default=0, compare=False)
 
-    def entry(self, run: "Run", noticed_at: float) -> Item:
+    def to_item(self, run: "Run", noticed_at: float) -> Item:
         """The columns of the evidence."""
         return {
             "type": self.type or run.type,
@@ -133,7 +133,7 @@ class Counts:
     unresolved: int = 0
     restarts: int = 0
     """Times that a list had to be read from its beginning again."""
-    unread: int = 0
+    lists_unreadable: int = 0
     """Lists that could not be read."""
 
     @property
@@ -162,7 +162,7 @@ class Counts:
         kind = Difference.DIFFERENT if drift.difference is Difference.OUTDATED else drift.difference
         setattr(self, kind, getattr(self, kind) + 1)
 
-    def forget_decisions(self) -> None:
+    def reset_decisions(self) -> None:
         """Sets back what :meth:`add` counts."""
         self.missing = self.different = self.not_listed = self.no_list = 0
         self.repaired = self.false_alarms = self.unresolved = 0
@@ -181,7 +181,7 @@ class Run:
     type: str
     job: Job
     started_at: float
-    worked_at: float = 0.0
+    updated_at: float = 0.0
     """When somebody worked on it last."""
     finished_at: float = 0.0
     status: Status = Status.RUNNING
@@ -191,9 +191,9 @@ class Run:
     """Ticks in a row in which it met trouble."""
     watermark: str = ""
     """Up to when everything that was to be found is queued (events only; ISO 8601, UTC)."""
-    waiting_since: float = 0.0
+    last_verified_at: float = 0.0
     """When the last run before it that came to its end did so, or the first one began."""
-    began_empty: bool = False
+    started_empty: bool = False
     """Whether it is a backfill, and the mirror had nothing of the type: then nothing in it can be missed on a list."""
     counts: Counts = field(default_factory=Counts)
 
@@ -207,27 +207,27 @@ class Run:
         return self.status is Status.COMPLETE
 
     @property
-    def right_at(self) -> float:
+    def verified_at(self) -> float:
         """When a run of its name came to its end last; where none has, when the first one began."""
-        return self.finished_at if self.complete else self.waiting_since or self.started_at
+        return self.finished_at if self.complete else self.last_verified_at or self.started_at
 
-    def entry(self) -> Item:
+    def to_item(self) -> Item:
         """The columns of the record."""
         return {
             "type": self.type,
             "job": self.job,
             "started_at": times.iso(self.started_at),
-            "worked_at": times.iso(self.worked_at),
+            "updated_at": times.iso(self.updated_at),
             "finished_at": times.iso(self.finished_at) if self.finished_at else None,
             "status": self.status,
             "reason": self.reason,
             "failures": self.failures,
             "watermark": self.watermark,
-            "waiting_since": times.iso(self.waiting_since) if self.waiting_since else None,
-            "began_empty": self.began_empty,
+            "last_verified_at": times.iso(self.last_verified_at) if self.last_verified_at else None,
+            "started_empty": self.started_empty,
             "found": self.counts.found,
             **self.counts.columns(),
-            "expires_at": int(self.worked_at or self.started_at) + KEPT_FOR,
+            "expires_at": int(self.updated_at or self.started_at) + KEPT_FOR,
         }
 
 
@@ -238,14 +238,14 @@ def run(entry: Item) -> Run:
         type=str(entry["type"]),
         job=Job(str(entry["job"])),
         started_at=times.seconds(str(entry["started_at"])),
-        worked_at=times.seconds(str(entry["worked_at"])),
+        updated_at=times.seconds(str(entry["updated_at"])),
         finished_at=_seconds(entry.get("finished_at")),
         status=Status(str(entry["status"])),
         reason=str(entry.get("reason", "")),
         failures=failures if isinstance(failures, int) else 0,
         watermark=str(entry.get("watermark", "")),
-        waiting_since=_seconds(entry.get("waiting_since")),
-        began_empty=entry.get("began_empty") is True,
+        last_verified_at=_seconds(entry.get("last_verified_at")),
+        started_empty=entry.get("started_empty") is True,
         counts=counts(entry),
     )
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .catalog import RECONCILED, USAGE
-from .errors import BadSetting
+from .catalog import RECONCILED_TYPES, USAGE
+from .errors import ConfigurationError
 from .run import Job
 from .schedule import EVENTS
 
@@ -14,40 +14,40 @@ SCHEDULER = "aws.scheduler"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RunRequest:
     """Names of runs, each with its job. A dry run finds differences, and changes nothing."""
 
     jobs: tuple[tuple[str, Job], ...]
     dry_run: bool = False
 
 
-def read_wish(event: object) -> Wish | None:
+def read_wish(event: object) -> RunRequest | None:
     """The wish in an invocation's event; None where it is a tick. Raises :class:`BadSetting` with a sentence."""
     if not isinstance(event, Mapping):
-        raise BadSetting('what is asked for is an object, such as {"job": "events"}; nothing was started')
+        raise ConfigurationError('what is asked for is an object, such as {"job": "recover"}; nothing was started')
     if event.get("source") == SCHEDULER or not event:
         return None
     unknown = sorted(event.keys() - MEMBERS)
     if unknown:
-        raise BadSetting(f"{unknown[0]} is nothing that reconcile can be asked for; nothing was started")
+        raise ConfigurationError(f"{unknown[0]} is nothing that reconcile can be asked for; nothing was started")
     dry_run, types = event.get("dry_run", False), event.get("types")
     if not isinstance(dry_run, bool):
-        raise BadSetting("dry_run is true or false; nothing was started")
+        raise ConfigurationError("dry_run is true or false; nothing was started")
     if "types" in event and not (isinstance(types, list) and types):
-        raise BadSetting("types is a list of names, or left out for all; nothing was started")
+        raise ConfigurationError("types is a list of names, or left out for all; nothing was started")
     named = types if isinstance(types, list) else []
-    return Wish(tuple(dict.fromkeys(_jobs(event.get("job", Job.OBJECTS), named))), dry_run)
+    return RunRequest(tuple(dict.fromkeys(_jobs(event.get("job", Job.VERIFY), named))), dry_run)
 
 
 def _jobs(job: object, types: list[object]) -> list[tuple[str, Job]]:
     if job not in [*Job]:
-        raise BadSetting(f"{job} is no job, those are {', '.join(Job)}; nothing was started")
-    known = {row.name: Job(str(job)) for row in RECONCILED} | {USAGE.name: Job.USAGE}
-    if job in (Job.EVENTS, Job.USAGE):
+        raise ConfigurationError(f"{job} is no job, those are {', '.join(Job)}; nothing was started")
+    known = {object_type.name: Job(str(job)) for object_type in RECONCILED_TYPES} | {USAGE.name: Job.USAGE}
+    if job in (Job.RECOVER, Job.USAGE):
         if types:
-            raise BadSetting(f"the job {job} is not one of single types; nothing was started")
-        return [(EVENTS, Job.EVENTS)] if job == Job.EVENTS else [(USAGE.name, Job.USAGE)]
+            raise ConfigurationError(f"the job {job} is not one of single types; nothing was started")
+        return [(EVENTS, Job.RECOVER)] if job == Job.RECOVER else [(USAGE.name, Job.USAGE)]
     unknown = [name for name in types if not isinstance(name, str) or name not in known]
     if unknown:
-        raise BadSetting(f"{unknown[0]} is no type that reconcile knows; nothing was started")
-    return [(str(name), known[str(name)]) for name in types or [row.name for row in RECONCILED]]
+        raise ConfigurationError(f"{unknown[0]} is no type that reconcile knows; nothing was started")
+    return [(str(name), known[str(name)]) for name in types or [object_type.name for object_type in RECONCILED_TYPES]]

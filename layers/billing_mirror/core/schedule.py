@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .catalog import RECONCILED, USAGE, ObjectType, Rhythm
+from .catalog import RECONCILED_TYPES, USAGE, CompareInterval, ObjectType
 from .run import Job, Run, Status
 
 MINUTE = 60.0
@@ -20,45 +20,45 @@ EVENTS = "events"
 class Schedule:
     """How long after a complete run the next one begins, in seconds, and over which types there are runs."""
 
-    events: float = 5 * MINUTE
-    subscriptions: float = HOUR
+    recover: float = 5 * MINUTE
+    rate_card_subscriptions: float = HOUR
     activity: float = DAY
     pricing: float = 7 * DAY
     usage: float | None = None
     """None where usage is not swept."""
-    rows: tuple[ObjectType, ...] = RECONCILED
+    object_types: tuple[ObjectType, ...] = RECONCILED_TYPES
 
     @property
     def names(self) -> list[str]:
         """The names of all runs that there may be."""
-        return [EVENTS, *(row.name for row in self.rows), USAGE.name]
+        return [EVENTS, *(object_type.name for object_type in self.object_types), USAGE.name]
 
-    def after(self, rhythm: Rhythm) -> float:
+    def interval(self, rhythm: CompareInterval) -> float:
         match rhythm:
-            case Rhythm.SUBSCRIPTIONS:
-                return self.subscriptions
-            case Rhythm.ACTIVITY:
+            case CompareInterval.RATE_CARD_SUBSCRIPTIONS:
+                return self.rate_card_subscriptions
+            case CompareInterval.ACTIVITY:
                 return self.activity
-            case Rhythm.PRICING:
+            case CompareInterval.PRICING:
                 return self.pricing
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class DueJob:
     """A job that may be worked on now: a run that goes on, or a new one."""
 
     name: str
     job: Job
-    going_on: bool
+    resumed: bool
     quick: bool
     """Whether it is one of those that are due most often, and does not wait for others."""
-    worked_at: float
+    updated_at: float
     failures: int
 
 
-def next_turn(
+def next_job(
     runs: Mapping[str, Run], now: float, schedule: Schedule, *, livemode: bool, without: frozenset[str] = frozenset()
-) -> Turn | None:
+) -> DueJob | None:
     """The job that is worked on next, or None when nothing is due. ``runs`` are the last ones, by name.
 
     Events come first, then what is due most often; of the rest, whatever was worked on longest ago. Types that are
@@ -67,24 +67,24 @@ def next_turn(
     """
     turns = [
         turn
-        for name, pause in _pauses(schedule, runs, livemode=livemode)
-        if name not in without and (turn := _turn(name, runs.get(name), pause, now)) is not None
+        for name, pause in _intervals(schedule, runs, livemode=livemode)
+        if name not in without and (turn := _due_job(name, runs.get(name), pause, now)) is not None
     ]
     fills = [turn for turn in turns if turn.job is Job.BACKFILL]
-    filled_at = max((run.worked_at for run in runs.values() if run.job is Job.BACKFILL), default=0.0)
-    rest = [(turn.worked_at, turn) for turn in turns if turn not in fills]
+    filled_at = max((run.updated_at for run in runs.values() if run.job is Job.BACKFILL), default=0.0)
+    rest = [(turn.updated_at, turn) for turn in turns if turn not in fills]
     if fills:
         rest.append((filled_at, min(fills, key=lambda turn: turn.failures)))
     if not rest:
         return None
     # What is quick and did not come to its end in its turn lets another one have the next.
-    latest = max((run.worked_at for run in runs.values()), default=0.0)
-    had_its_turn = any(turn.quick and turn.going_on and turn.worked_at == latest for turn in turns)
+    latest = max((run.updated_at for run in runs.values()), default=0.0)
+    had_its_turn = any(turn.quick and turn.resumed and turn.updated_at == latest for turn in turns)
 
-    def rank(one: tuple[float, Turn]) -> tuple[bool, bool, float]:
-        worked_at, turn = one
-        first = turn.quick and not turn.failures and not (turn.going_on and had_its_turn)
-        return not (first and turn.name == EVENTS), not first, worked_at
+    def rank(one: tuple[float, DueJob]) -> tuple[bool, bool, float]:
+        updated_at, turn = one
+        first = turn.quick and not turn.failures and not (turn.resumed and had_its_turn)
+        return not (first and turn.name == EVENTS), not first, updated_at
 
     return min(rest, key=rank)[1]
 
@@ -92,41 +92,45 @@ def next_turn(
 def events_due_at(runs: Mapping[str, Run], schedule: Schedule) -> float:
     """When the events job is due again, in seconds since 1970."""
     last = runs.get(EVENTS)
-    return last.started_at + schedule.events if last else 0.0
+    return last.started_at + schedule.recover if last else 0.0
 
 
-def _pauses(schedule: Schedule, runs: Mapping[str, Run], *, livemode: bool) -> Sequence[tuple[str, float]]:
-    types = [row for row in schedule.rows if not (row.test_mode_only and livemode)]
+def _intervals(schedule: Schedule, runs: Mapping[str, Run], *, livemode: bool) -> Sequence[tuple[str, float]]:
+    types = [object_type for object_type in schedule.object_types if not (object_type.test_mode_only and livemode)]
     asked_for = USAGE.name in runs and runs[USAGE.name].status is Status.RUNNING  # where no sweep is due by itself
     usage = [(USAGE.name, schedule.usage or DAY)] if schedule.usage is not None or asked_for else []
-    return [(EVENTS, schedule.events), *((row.name, schedule.after(row.rhythm)) for row in types), *usage]
+    return [
+        (EVENTS, schedule.recover),
+        *((object_type.name, schedule.interval(object_type.interval)) for object_type in types),
+        *usage,
+    ]
 
 
-def _turn(name: str, last: Run | None, pause: float, now: float) -> Turn | None:
+def _due_job(name: str, last: Run | None, pause: float, now: float) -> DueJob | None:
     going_on = last is not None and last.status is Status.RUNNING
     if last is not None and not going_on:
         wanted = _pause(last, pause)
         if now - last.started_at < wanted - min(wanted * SLACK, MOST_SLACK):
             return None
-    job = last.job if last is not None and going_on else first_or_next(name, last)
-    worked_at = last.worked_at if last else 0.0
-    quick = job is Job.EVENTS or (job is Job.OBJECTS and pause <= HOUR)
-    return Turn(name, job, going_on, quick, worked_at, last.failures if last else 0)
+    job = last.job if last is not None and going_on else job_of_new_run(name, last)
+    updated_at = last.updated_at if last else 0.0
+    quick = job is Job.RECOVER or (job is Job.VERIFY and pause <= HOUR)
+    return DueJob(name, job, going_on, quick, updated_at, last.failures if last else 0)
 
 
-def first_or_next(name: str, last: Run | None) -> Job:
+def job_of_new_run(name: str, last: Run | None) -> Job:
     """What a new run of a name does: a type is filled until that has been done once."""
     if name == EVENTS:
-        return Job.EVENTS
+        return Job.RECOVER
     if name == USAGE.name:
         return Job.USAGE
-    filled = last is not None and (last.job is Job.OBJECTS or last.complete)
-    return Job.OBJECTS if filled else Job.BACKFILL
+    filled = last is not None and (last.job is Job.VERIFY or last.complete)
+    return Job.VERIFY if filled else Job.BACKFILL
 
 
 def _pause(last: Run, pause: float) -> float:
     match last.status:
-        case Status.UNAUTHORIZED | Status.NOT_SHOWN:
+        case Status.UNAUTHORIZED | Status.UNAVAILABLE:
             return max(pause, DAY)  # what a person has to allow first is not asked for each hour
         case Status.FAILED:
             return min(pause, HOUR)

@@ -5,7 +5,7 @@ https://docs.stripe.com/webhooks#verify-manually
 
 import re
 
-from .errors import Unsigned
+from .errors import InvalidSignature
 
 TOLERANCE = 300
 """Seconds that a signature's time may lie in the past or in the future."""
@@ -21,16 +21,16 @@ def require_fresh(header: str | None, now: float) -> str:
     outside ASCII.
     """
     if not header:
-        raise Unsigned("the Stripe-Signature header is missing")
+        raise InvalidSignature("the Stripe-Signature header is missing")
     if len(header) > LONGEST_HEADER or not header.isascii():
-        raise Unsigned("the Stripe-Signature header is malformed")
+        raise InvalidSignature("the Stripe-Signature header is malformed")
     # Exactly one: what is judged here must be the very time that the library puts under the HMAC.
     times = [part for part in header.split(",") if part.partition("=")[0] == "t"]
     found = _TIME.fullmatch(times[0]) if len(times) == 1 else None
     if found is None:
-        raise Unsigned("the Stripe-Signature header does not have one time")
+        raise InvalidSignature("the Stripe-Signature header does not have one time")
     if abs(now - int(found[1])) > TOLERANCE:
-        raise Unsigned("the signature's time is too far from now")
+        raise InvalidSignature("the signature's time is too far from now")
     return header
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from billing_mirror.core import signature
-from billing_mirror.core.errors import Refused, Rejected, Retryable, Unsigned
+from billing_mirror.core.errors import BadRequest, InvalidSignature, PermanentError, TransientError
 from billing_mirror.core.messages import Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.object_ref import scope_of
+from billing_mirror.core.object_ref import parse_scope
 from billing_mirror.ports import Clock, Queue, SigningSecrets, Verifier
 
 LARGEST_BODY = 256 * 1024
@@ -14,7 +14,7 @@ LARGEST_BODY = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class IngestDependencies:
     """The ports that accepting a request takes."""
 
     clock: Clock
@@ -33,39 +33,39 @@ class Accepted:
     notification: Notification | None = None
 
 
-async def accept(body: bytes, signature_header: str | None, door: Door) -> Accepted:
+async def accept(body: bytes, signature_header: str | None, dependencies: IngestDependencies) -> Accepted:
     """One request's way to the queue."""
     try:
-        return await _enqueue(await _verified(body, signature_header, door), door)
-    except Unsigned as error:
+        return await _enqueue(await _verified(body, signature_header, dependencies), dependencies)
+    except InvalidSignature as error:
         return Accepted(error.status, Metric.SIGNATURE_FAILURES, str(error))
-    except Rejected as error:
+    except BadRequest as error:
         return Accepted(error.status, Metric.REJECTED, str(error))
-    except Retryable as error:
+    except TransientError as error:
         return Accepted(503, Metric.UNAVAILABLE, str(error))
 
 
-async def _verified(body: bytes, header: str | None, door: Door) -> str:
+async def _verified(body: bytes, header: str | None, dependencies: IngestDependencies) -> str:
     if len(body) > LARGEST_BODY:
-        raise Rejected(413, f"the body is larger than {LARGEST_BODY // 1024} KiB")
-    fresh = signature.require_fresh(header, door.clock.now())
+        raise BadRequest(413, f"the body is larger than {LARGEST_BODY // 1024} KiB")
+    fresh = signature.require_fresh(header, dependencies.clock.now())
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise Rejected(400, "the body is not UTF-8") from None
-    for secrets in (door.secrets.current, door.secrets.refreshed):
-        if any(door.verify(text, fresh, secret) for secret in await secrets()):
+        raise BadRequest(400, "the body is not UTF-8") from None
+    for secrets in (dependencies.secrets.current, dependencies.secrets.refreshed):
+        if any(dependencies.verify(text, fresh, secret) for secret in await secrets()):
             return text
-    raise Unsigned("no signature in the Stripe-Signature header fits")
+    raise InvalidSignature("no signature in the Stripe-Signature header fits")
 
 
-async def _enqueue(text: str, door: Door) -> Accepted:
+async def _enqueue(text: str, dependencies: IngestDependencies) -> Accepted:
     try:
         notification = read_notification(text)
-        scope = scope_of(livemode=notification.livemode, context=notification.context)
-    except (Unreadable, Refused) as error:
+        scope = parse_scope(livemode=notification.livemode, context=notification.context)
+    except (Unreadable, PermanentError) as error:
         # Signed by Stripe, so it is not thrown away; sending it again would not make it readable.
-        await door.queue.quarantine(text, reason=str(error))
+        await dependencies.queue.quarantine(text, reason=str(error))
         return Accepted(200, Metric.QUARANTINED, str(error))
-    await door.queue.send(write_message(notification), group=f"{scope}:webhook")
+    await dependencies.queue.send(write_message(notification), group=f"{scope}:webhook")
     return Accepted(200, Metric.ACCEPTED, "accepted", notification)

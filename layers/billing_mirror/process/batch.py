@@ -11,59 +11,61 @@ from dataclasses import replace
 
 from billing_mirror.core import mirror_state as known
 from billing_mirror.core import times
-from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Message, Notification, Suspicion, Unreadable, read_message
+from billing_mirror.core.messages import Message, Notification, RefreshRequest, Unreadable, read_message
 from billing_mirror.core.mirror_state import READ_LAG, Claim, Head
-from billing_mirror.core.object_ref import Subject, Untold, notified, suspected
+from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_from_request
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Stripe
-from billing_mirror.refresh.apply import World, apply, claim_and_observe
+from billing_mirror.refresh.apply import Ports, apply, claim_and_fetch
 
-from .messages import Desk, Ended, Received, Task, Verdict
-from .resolve import name, with_parent
+from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
+from .resolve import resolve, resolve_parent
 from .settle import settle
 
-AT_ONCE = 8
+MAX_CONCURRENCY = 8
 """Subjects that are worked on at the same time: with all of them, each would have a little of Stripe's pace, and none
 would come to its end."""
 A_SECOND = 1.0
 """What v1 leaves out of the time at which something was made."""
 NOT_SHOWN = "Stripe does not show the object, or not yet"
-OUT_OF_TIME = Retryable("the function ran out of time")
+OUT_OF_TIME = TransientError("the function ran out of time")
 
 
-async def refresh(batch: Sequence[Received], desk: Desk, *, deadline: float) -> list[Ended]:
+async def process_batch(
+    batch: Sequence[ReceivedMessage], dependencies: ProcessDependencies, *, deadline: float
+) -> list[MessageResult]:
     """Works through a batch; what is not done by ``deadline`` (seconds since 1970) is postponed."""
-    tasks = await _named([_read(received, desk) for received in batch], desk, deadline)
-    groups: dict[tuple[str, str], list[Task]] = defaultdict(list)
+    tasks = await _resolve_all([_parse(received, dependencies) for received in batch], dependencies, deadline)
+    groups: dict[tuple[str, str], list[WorkItem]] = defaultdict(list)
     for task in tasks:
-        if task.subject is not None:
-            groups[_group_key(task.subject)].append(task)
-    verdicts = await _refresh_all(list(groups.values()), desk, deadline)
-    return list(await asyncio.gather(*(settle(task, verdicts, desk) for task in tasks)))
+        if task.ref is not None:
+            groups[_group_key(task.ref)].append(task)
+    verdicts = await _process_all(list(groups.values()), dependencies, deadline)
+    return list(await asyncio.gather(*(settle(task, verdicts, dependencies) for task in tasks)))
 
 
-def _group_key(subject: Subject) -> tuple[str, str]:
+def _group_key(ref: ObjectRef) -> tuple[str, str]:
     """Equal for messages that one fetch can answer."""
-    return subject.key, subject.type
+    return ref.key, ref.type
 
 
-def _read(received: Received, desk: Desk) -> Task:
+def _parse(received: ReceivedMessage, dependencies: ProcessDependencies) -> WorkItem:
     try:
         message = read_message(received.body)
     except Unreadable as error:
-        return Task(received, problem=Refused(str(error)))
+        return WorkItem(received, problem=PermanentError(str(error)))
     try:
-        told = notified(message) if isinstance(message, Notification) else suspected(message)
-    except Refused as error:
-        return Task(received, message, problem=error)
-    if _is_of_other_mode(message, desk.world.stripe):
-        return Task(received, message, problem=Refused("the event's mode, live or test, is not the key's"))
-    if isinstance(told, Untold):
-        return Task(received, message, untold=told)
-    return Task(received, message, told)
+        told = ref_from_event(message) if isinstance(message, Notification) else ref_from_request(message)
+    except PermanentError as error:
+        return WorkItem(received, message, problem=error)
+    if _is_of_other_mode(message, dependencies.ports.stripe):
+        return WorkItem(received, message, problem=PermanentError("the event's mode, live or test, is not the key's"))
+    if isinstance(told, UnresolvedRef):
+        return WorkItem(received, message, unresolved=told)
+    return WorkItem(received, message, told)
 
 
 def _is_of_other_mode(message: Message, stripe: Stripe) -> bool:
@@ -71,35 +73,39 @@ def _is_of_other_mode(message: Message, stripe: Stripe) -> bool:
     return message.livemode != stripe.livemode
 
 
-async def _named(tasks: list[Task], desk: Desk, deadline: float) -> list[Task]:
+async def _resolve_all(tasks: list[WorkItem], dependencies: ProcessDependencies, deadline: float) -> list[WorkItem]:
     """The tasks, with the subjects that only fetched events name."""
-    places = asyncio.Semaphore(AT_ONCE)
-    return list(await asyncio.gather(*(_named_in_time(task, desk, deadline, places) for task in tasks)))
+    places = asyncio.Semaphore(MAX_CONCURRENCY)
+    return list(await asyncio.gather(*(_resolve_in_time(task, dependencies, deadline, places) for task in tasks)))
 
 
-async def _named_in_time(task: Task, desk: Desk, deadline: float, places: asyncio.Semaphore) -> Task:
-    if task.untold is None:
+async def _resolve_in_time(
+    task: WorkItem, dependencies: ProcessDependencies, deadline: float, places: asyncio.Semaphore
+) -> WorkItem:
+    if task.unresolved is None:
         return task
     async with places:
         try:
-            async with asyncio.timeout(max(0.0, deadline - desk.world.clock.now())):
-                return await name(task, desk.world)
+            async with asyncio.timeout(max(0.0, deadline - dependencies.ports.clock.now())):
+                return await resolve(task, dependencies.ports)
         except TimeoutError:
             return replace(task, problem=OUT_OF_TIME)
 
 
-async def _refresh_all(groups: Sequence[list[Task]], desk: Desk, deadline: float) -> dict[str, Verdict]:
+async def _process_all(
+    groups: Sequence[list[WorkItem]], dependencies: ProcessDependencies, deadline: float
+) -> dict[str, Result]:
     """The verdict on each message, by message id."""
-    subjects = [task.subject for tasks in groups for task in tasks[:1] if task.subject is not None]
+    refs = [task.ref for tasks in groups for task in tasks[:1] if task.ref is not None]
     try:
-        heads = await desk.world.mirror.heads(subjects)
-    except Retryable as error:
+        heads = await dependencies.ports.mirror.heads(refs)
+    except TransientError as error:
         return {task.received.message_id: error for tasks in groups for task in tasks}
-    places = asyncio.Semaphore(AT_ONCE)
+    places = asyncio.Semaphore(MAX_CONCURRENCY)
     verdicts = await asyncio.gather(
         *(
-            _bounded(tasks, subject, heads.get(subject.key), desk, deadline, places)
-            for tasks, subject in zip(groups, subjects, strict=True)
+            _process_in_time(tasks, ref, heads.get(ref.key), dependencies, deadline, places)
+            for tasks, ref in zip(groups, refs, strict=True)
         )
     )
     return {
@@ -107,17 +113,22 @@ async def _refresh_all(groups: Sequence[list[Task]], desk: Desk, deadline: float
     }
 
 
-async def _bounded(
-    tasks: list[Task], subject: Subject, head: Head | None, desk: Desk, deadline: float, places: asyncio.Semaphore
-) -> Verdict:
-    clock = desk.world.clock
+async def _process_in_time(
+    tasks: list[WorkItem],
+    ref: ObjectRef,
+    head: Head | None,
+    dependencies: ProcessDependencies,
+    deadline: float,
+    places: asyncio.Semaphore,
+) -> Result:
+    clock = dependencies.ports.clock
     async with places:
         left = deadline - clock.now()
         if left <= 0:
             return OUT_OF_TIME
         try:
             async with asyncio.timeout(left):
-                outcome = await _refresh_one(tasks, subject, head, desk)
+                outcome = await _process_object(tasks, ref, head, dependencies)
             return outcome, clock.now()
         except TimeoutError:
             return OUT_OF_TIME
@@ -125,39 +136,43 @@ async def _bounded(
             return error
 
 
-async def _refresh_one(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk) -> Outcome:
-    if await _covered(tasks, subject, head, desk):
-        return Outcome.ABSORBED
-    subject = await with_parent(subject, tasks, head, desk.world)
-    token, observation = await _fetch(subject, tasks, desk.world)
+async def _process_object(
+    tasks: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+) -> Outcome:
+    if await _is_already_fresh(tasks, ref, head, dependencies):
+        return Outcome.ALREADY_FRESH
+    ref = await resolve_parent(ref, tasks, head, dependencies.ports)
+    token, observation = await _fetch(ref, tasks, dependencies.ports)
     if observation.body is None:
-        await _require_gone(subject, tasks, observation.fetched_at, desk.world)
-    return await apply(desk.world, subject, token, observation, head)
+        await _require_not_found(ref, tasks, observation.fetched_at, dependencies.ports)
+    return await apply(dependencies.ports, ref, token, observation, head)
 
 
-async def _fetch(subject: Subject, tasks: list[Task], world: World) -> tuple[int, Observation]:
+async def _fetch(ref: ObjectRef, tasks: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
     """Claims and fetches the object. The observation keeps when the newest event was made that caused the fetch."""
     events = [task.message for task in tasks if isinstance(task.message, Notification)]
     event = events[0].id if events else None
-    token, observation = await claim_and_observe(world, subject, claimed_at=world.clock.now(), event=event)
-    return token, replace(observation, told_at=max((one.created.timestamp() for one in events), default=0.0))
+    token, observation = await claim_and_fetch(ports, ref, claimed_at=ports.clock.now(), event=event)
+    return token, replace(observation, last_event_at=max((one.created.timestamp() for one in events), default=0.0))
 
 
-async def _covered(tasks: list[Task], subject: Subject, head: Head | None, desk: Desk) -> bool:
+async def _is_already_fresh(
+    tasks: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+) -> bool:
     """Whether the mirror shows what the messages tell, and will go on doing so."""
     if head is not None and _contradicts_tombstone(tasks, head):
         return False  # that Stripe has not shown it once is no answer to news of it
-    sent_at = _last_told_at(tasks)
-    if head is None or not known.covers(head, sent_at=sent_at, margin=desk.absorb_margin):
+    sent_at = _last_relevant_at(tasks)
+    if head is None or not known.is_fresh_enough(head, sent_at=sent_at, margin=dependencies.clock_skew_margin):
         return False
     # Who claimed after the mirrored look may have fetched before the change: its write would still replace.
-    claim = (await desk.world.mirror.claims([subject])).get(subject.key)
+    claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
     return _is_last_claim(head, claim)
 
 
-def _contradicts_tombstone(tasks: list[Task], head: Head) -> bool:
+def _contradicts_tombstone(tasks: list[WorkItem], head: Head) -> bool:
     """Whether the mirror holds a tombstone, and some message tells of something else than a deletion."""
-    return head.deleted and not all(_tells_of_the_end(task) for task in tasks)
+    return head.deleted and not all(_announces_deletion(task) for task in tasks)
 
 
 def _is_last_claim(head: Head, claim: Claim | None) -> bool:
@@ -165,41 +180,43 @@ def _is_last_claim(head: Head, claim: Claim | None) -> bool:
     return claim is not None and claim.claimed == head.token
 
 
-def _last_told_at(tasks: list[Task]) -> float:
-    return max(_told_at(task) for task in tasks)
+def _last_relevant_at(tasks: list[WorkItem]) -> float:
+    return max(_relevant_at(task) for task in tasks)
 
 
-def _told_at(task: Task) -> float:
+def _relevant_at(task: WorkItem) -> float:
     """When there was something to look for, in seconds since 1970: a suspicion may have been sent ahead."""
     message = task.message
-    return max(task.received.sent_at, message.not_before) if isinstance(message, Suspicion) else task.received.sent_at
+    return (
+        max(task.received.sent_at, message.not_before) if isinstance(message, RefreshRequest) else task.received.sent_at
+    )
 
 
-def _may_appear_yet(tasks: list[Task], now: float) -> bool:
+def _may_appear_yet(tasks: list[WorkItem], now: float) -> bool:
     """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone.
 
     Having been shown before is no proof: one replica may be behind another.
     """
     young = [task for task in tasks if abs(now - _happened_at(task)) < READ_LAG]
     made = any(isinstance(one.message, Notification) and one.message.type.endswith(".created") for one in young)
-    return made or (bool(young) and not any(_tells_of_the_end(task) for task in tasks))
+    return made or (bool(young) and not any(_announces_deletion(task) for task in tasks))
 
 
-async def _require_gone(subject: Subject, tasks: list[Task], now: float, world: World) -> None:
+async def _require_not_found(ref: ObjectRef, tasks: list[WorkItem], now: float, ports: Ports) -> None:
     """Raises ``Retryable`` where a missing object may be one that is not shown yet."""
     if _may_appear_yet(tasks, now):
-        raise Retryable(NOT_SHOWN)
-    if young_for := await _young_for(subject, tasks, now, world):
-        raise Retryable(NOT_SHOWN, retry_after=young_for)
+        raise TransientError(NOT_SHOWN)
+    if young_for := await _young_for(ref, tasks, now, ports):
+        raise TransientError(NOT_SHOWN, retry_after=young_for)
 
 
-async def _young_for(subject: Subject, tasks: list[Task], now: float, world: World) -> float:
+async def _young_for(ref: ObjectRef, tasks: list[WorkItem], now: float, ports: Ports) -> float:
     """Seconds for which replicas, and lists too, may be behind what the mirror knows to be just made; 0 for no more.
 
     One whose deletion was told is gone, unless it has been made again since.
     """
-    made_at = _made_at(await world.mirror.body(subject))
-    ends = [_happened_at(one) for one in tasks if isinstance(one.message, Notification) and _tells_of_the_end(one)]
+    made_at = _made_at(await ports.mirror.body(ref))
+    ends = [_happened_at(one) for one in tasks if isinstance(one.message, Notification) and _announces_deletion(one)]
     told_of_its_end = any(end >= made_at + A_SECOND for end in ends)
     return max(0.0, READ_LAG - abs(now - made_at)) if not told_of_its_end else 0.0
 
@@ -208,12 +225,12 @@ def _made_at(body: JsonObject | None) -> float:
     return times.seconds(times.created(body.get("created"))) if body else 0.0
 
 
-def _tells_of_the_end(task: Task) -> bool:
-    if isinstance(task.message, Suspicion):
+def _announces_deletion(task: WorkItem) -> bool:
+    if isinstance(task.message, RefreshRequest):
         return task.message.unlisted
     return isinstance(task.message, Notification) and task.message.type.endswith(".deleted")
 
 
-def _happened_at(task: Task) -> float:
+def _happened_at(task: WorkItem) -> float:
     # A test clock may have made it in the future: https://docs.stripe.com/billing/testing/test-clocks
     return task.message.created.timestamp() if isinstance(task.message, Notification) else task.received.sent_at

@@ -8,55 +8,55 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.core import json_body as body
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Gone, Refused, Retryable
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.messages import Notification
 from billing_mirror.core.mirror_state import READ_LAG, Head
-from billing_mirror.core.object_ref import Scope, Subject, checked_id
-from billing_mirror.refresh.apply import World
+from billing_mirror.core.object_ref import ObjectRef, Scope, validate_id
+from billing_mirror.refresh.apply import Ports
 
-from .messages import Task
+from .messages import WorkItem
 
 
-async def with_parent(subject: Subject, tasks: Sequence[Task], head: Head | None, world: World) -> Subject:
+async def resolve_parent(ref: ObjectRef, tasks: Sequence[WorkItem], head: Head | None, ports: Ports) -> ObjectRef:
     """The subject with the parent that its URL needs: from a message, the mirror, or the fetched event."""
-    if not subject.needs_parent:
-        return subject
-    told = (task.subject.parent for task in tasks if task.subject is not None and task.subject.parent)
-    parent = next(told, None) or (head.parent if head else None) or await _parent_in_events(subject, tasks, world)
-    return replace(subject, parent=checked_id(parent))
+    if not ref.needs_parent:
+        return ref
+    told = (task.ref.parent for task in tasks if task.ref is not None and task.ref.parent)
+    parent = next(told, None) or (head.parent if head else None) or await _parent_in_events(ref, tasks, ports)
+    return replace(ref, parent=validate_id(parent))
 
 
-async def name(task: Task, world: World) -> Task:
+async def resolve(task: WorkItem, ports: Ports) -> WorkItem:
     """The task of an event that does not name its object; still without a subject where its data does not either."""
-    untold, event = task.untold, task.message
-    if untold is None or not isinstance(event, Notification):
+    unresolved, event = task.unresolved, task.message
+    if unresolved is None or not isinstance(event, Notification):
         return task
     try:
-        owner = await _in_event(event, untold.scope, untold.row.api, untold.owner, world)
-        return replace(task, subject=untold.owned_by(owner) if owner else None)
+        owner = await _in_event(event, unresolved.scope, unresolved.object_type.api, unresolved.owner, ports)
+        return replace(task, ref=unresolved.resolve(owner) if owner else None)
     except Exception as error:  # noqa: BLE001 - one event's failure must not take its neighbours along
         return replace(task, problem=error)
 
 
-async def _parent_in_events(subject: Subject, tasks: Sequence[Task], world: World) -> str:
+async def _parent_in_events(ref: ObjectRef, tasks: Sequence[WorkItem], ports: Ports) -> str:
     for task in tasks:
         if isinstance(task.message, Notification):
-            path = subject.row.owner_in_event or ""
-            parent = await _in_event(task.message, subject.scope, subject.row.api, path, world)
+            path = ref.object_type.owner_in_event or ""
+            parent = await _in_event(task.message, ref.scope, ref.object_type.api, path, ports)
             if parent is not None:
                 return parent
-    raise Refused(f"the parent of {subject.id} is not known: no event of it that Stripe still keeps names it")
+    raise PermanentError(f"the parent of {ref.id} is not known: no event of it that Stripe still keeps names it")
 
 
-async def _in_event(event: Notification, scope: Scope, api: ApiLine, path: str, world: World) -> str | None:
+async def _in_event(event: Notification, scope: Scope, api: ApiChannel, path: str, ports: Ports) -> str | None:
     """The id at a path of the fetched event's data."""
     try:
-        fetched = await world.stripe.get(f"/v2/core/events/{event.id}", api=api, context=scope.context, event=event.id)
-    except Gone as error:
-        if abs(world.clock.now() - event.created.timestamp()) < READ_LAG:
-            raise Retryable(f"Stripe does not show the event {event.id} yet") from error
+        fetched = await ports.stripe.get(f"/v2/core/events/{event.id}", api=api, context=scope.context, event=event.id)
+    except NotFound as error:
+        if abs(ports.clock.now() - event.created.timestamp()) < READ_LAG:
+            raise TransientError(f"Stripe does not show the event {event.id} yet") from error
         return None
     if body.text_at(fetched.body, "id") != event.id:
-        raise Retryable(f"Stripe answered with something else than the event {event.id}")
+        raise TransientError(f"Stripe answered with something else than the event {event.id}")
     return body.text_at(fetched.body, f"data.{path}")

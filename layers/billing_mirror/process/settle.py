@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing_mirror.core import backoff
-from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.outcome import Outcome
 
-from .messages import Desk, Ended, Received, Task, Verdict
+from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 
 WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.REMOVED})
 """Outcomes after which the mirror shows what the message told, by this very write."""
@@ -16,23 +16,23 @@ UNFORESEEN_TRIES = 8
 """Receives after which an error that nobody foresaw is taken to be here to stay."""
 
 
-async def settle(task: Task, verdicts: Mapping[str, Verdict], desk: Desk) -> Ended:
+async def settle(task: WorkItem, verdicts: Mapping[str, Result], dependencies: ProcessDependencies) -> MessageResult:
     """Acts on the verdict on one message; ``verdicts`` are by message id."""
     if task.problem is not None:
-        return await _end_badly(task, task.problem, desk)
-    if task.subject is None:
-        return Ended(task, Outcome.IGNORED)
+        return await _end_badly(task, task.problem, dependencies)
+    if task.ref is None:
+        return MessageResult(task, Outcome.IGNORED)
     verdict = verdicts[task.received.message_id]
     if isinstance(verdict, Exception):
-        return await _end_badly(task, verdict, desk)
+        return await _end_badly(task, verdict, dependencies)
     outcome, at = verdict
-    return Ended(task, outcome, stored_at=at if outcome in WRITTEN else None)
+    return MessageResult(task, outcome, stored_at=at if outcome in WRITTEN else None)
 
 
-async def _end_badly(task: Task, error: Exception, desk: Desk) -> Ended:
+async def _end_badly(task: WorkItem, error: Exception, dependencies: ProcessDependencies) -> MessageResult:
     received = task.received
-    foreseen = isinstance(error, Refused | Retryable)
-    ended = Ended(
+    foreseen = isinstance(error, PermanentError | TransientError)
+    ended = MessageResult(
         task,
         Outcome.POSTPONED,
         reason=str(error) if foreseen else f"unforeseen {type(error).__name__}",
@@ -40,22 +40,22 @@ async def _end_badly(task: Task, error: Exception, desk: Desk) -> Ended:
     )
     try:
         if _is_hopeless(error, received):
-            await desk.world.queue.quarantine(received.body, reason=ended.reason)
+            await dependencies.ports.queue.quarantine(received.body, reason=ended.reason)
             return replace(ended, outcome=Outcome.QUARANTINED)
-        retry_after = error.retry_after if isinstance(error, Retryable) else None
+        retry_after = error.retry_after if isinstance(error, TransientError) else None
         wait = backoff.seconds(received.message_id, received.receive_count, retry_after)
-        await desk.world.queue.postpone(received.receipt, wait)
-    except Retryable:
+        await dependencies.ports.queue.postpone(received.receipt, wait)
+    except TransientError:
         # The queue itself is in trouble; a message that is reported as failed comes back all the same.
         pass
     return ended
 
 
-def _is_hopeless(error: Exception, received: Received) -> bool:
+def _is_hopeless(error: Exception, received: ReceivedMessage) -> bool:
     """Whether no later try can succeed."""
-    if isinstance(error, Retryable):
+    if isinstance(error, TransientError):
         return False
-    return isinstance(error, Refused) or received.receive_count >= UNFORESEEN_TRIES
+    return isinstance(error, PermanentError) or received.receive_count >= UNFORESEEN_TRIES
 
 
 def _places(error: Exception) -> str:

@@ -11,8 +11,8 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Run
 from billing_mirror.core.schedule import MINUTE, Schedule
-from billing_mirror.ports import Journal
-from billing_mirror.refresh.apply import World
+from billing_mirror.ports import StateStore
+from billing_mirror.refresh.apply import Ports
 
 LEASED_FOR = 5 * MINUTE
 A_MOMENT = 0.001
@@ -20,11 +20,11 @@ A_MOMENT = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ReconcileDependencies:
     """The ports and settings that reconciling takes."""
 
-    world: World
-    journal: Journal
+    ports: Ports
+    state_store: StateStore
     schedule: Schedule
     owner: str = ""
     """Whose lease it is: one invocation's."""
@@ -32,31 +32,35 @@ class Watch:
     @property
     def scope(self) -> Scope:
         """The key's own account."""
-        return Scope(self.world.stripe.livemode)
+        return Scope(self.ports.stripe.livemode)
 
     @property
-    def rows(self) -> list[ObjectType]:
+    def object_types(self) -> list[ObjectType]:
         """The types that there are in the key's mode."""
-        return [row for row in self.schedule.rows if not (row.test_mode_only and self.scope.livemode)]
+        return [
+            object_type
+            for object_type in self.schedule.object_types
+            if not (object_type.test_mode_only and self.scope.livemode)
+        ]
 
     async def lease(self) -> bool:
         """Takes or prolongs the lease: whoever works keeps it, whoever has died loses it within minutes."""
-        now = self.world.clock.now()
-        return await self.journal.lease(self.scope, self.owner, now=now, until=now + LEASED_FOR)
+        now = self.ports.clock.now()
+        return await self.state_store.lease(self.scope, self.owner, now=now, until=now + LEASED_FOR)
 
     async def record(self, run: Run) -> bool:
         """Keeps a run's record, where it is still as it was when the run was read; False elsewhere."""
-        before: Item = {"worked_at": times.iso(run.worked_at)}
+        before: Item = {"updated_at": times.iso(run.updated_at)}
         # Later than any record that it replaces: by that the next one is told from it.
-        run.worked_at = max(self.world.clock.now(), run.worked_at + A_MOMENT)
-        return await self.keep(f"run:{run.type}", run.name, run.entry(), over=before)
+        run.updated_at = max(self.ports.clock.now(), run.updated_at + A_MOMENT)
+        return await self.keep(f"run:{run.type}", run.name, run.to_item(), over=before)
 
     async def keep(self, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None) -> bool:
         """Writes an entry where the condition holds, or finds that it has been written; False elsewhere.
 
         A write whose answer is lost is sent again by the journal's client, and refused because it has landed.
         """
-        if await self.journal.write(self.scope, book, place, entry, new=new, over=over):
+        if await self.state_store.write(self.scope, book, place, entry, new=new, over=over):
             return True
         # The whole entry, and not when it was written: somebody else may have done so in the same millisecond.
-        return await self.journal.last(self.scope, book, place) == entry
+        return await self.state_store.last(self.scope, book, place) == entry

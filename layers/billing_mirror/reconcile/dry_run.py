@@ -6,27 +6,27 @@ from dataclasses import dataclass, field, replace
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import Scope, Subject
-from billing_mirror.ports import Journal, Listed, Mirror
+from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.ports import IndexEntry, Mirror, StateStore
 
-from .dependencies import Watch
-from .usage.pairs import kept
+from .dependencies import ReconcileDependencies
+from .usage.pairs import pair_from_item
 
 
-def found_dry(watch: Watch, type_name: str) -> list[Item]:
+def differences_found(dependencies: ReconcileDependencies, type_name: str) -> list[Item]:
     """The evidence of a dry run, of which nothing else tells."""
-    journal = watch.journal
+    state_store = dependencies.state_store
     return (
-        [*journal.books.get(f"{watch.scope}#drift:{type_name}", {}).values()]
-        if isinstance(journal, _DryJournal)
+        [*state_store.books.get(f"{dependencies.scope}#drift:{type_name}", {}).values()]
+        if isinstance(state_store, _DryStateStore)
         else []
     )
 
 
-def dry(watch: Watch) -> Watch:
+def dry_run_dependencies(dependencies: ReconcileDependencies) -> ReconcileDependencies:
     """The same watch, which reads and changes nothing. Only the lease is real: the budget of requests is one."""
-    world = replace(watch.world, mirror=_DryMirror(watch.world.mirror), queue=_DryQueue())
-    return replace(watch, world=world, journal=_DryJournal(watch.journal))
+    ports = replace(dependencies.ports, mirror=_DryMirror(dependencies.ports.mirror), queue=_DryQueue())
+    return replace(dependencies, ports=ports, state_store=_DryStateStore(dependencies.state_store))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,20 @@ class _DryMirror:
 
     mirror: Mirror
 
-    async def heads(self, subjects: Iterable[Subject]) -> Mapping[str, Head]:
-        return await self.mirror.heads(subjects)
+    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
+        return await self.mirror.heads(refs)
 
-    async def claims(self, subjects: Iterable[Subject]) -> Mapping[str, Claim]:
-        return await self.mirror.claims(subjects)
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
+        return await self.mirror.claims(refs)
 
-    async def claim(self, subject: Subject, now: float) -> int:  # noqa: ARG002 - part of the port
-        last = (await self.mirror.claims([subject])).get(subject.key)
+    async def claim(self, ref: ObjectRef, now: float) -> int:  # noqa: ARG002 - part of the port
+        last = (await self.mirror.claims([ref])).get(ref.key)
         return last.claimed + 1 if last else 1
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:  # noqa: ARG002 - part of the port
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:  # noqa: ARG002 - part of the port
         return True
 
-    async def bury(self, subject: Subject, token: int, tombstone: Item) -> bool:  # noqa: ARG002 - part of the port
+    async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:  # noqa: ARG002 - part of the port
         return True
 
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
@@ -56,11 +56,11 @@ class _DryMirror:
 
     def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
-    ) -> AsyncIterator[Listed]:
+    ) -> AsyncIterator[IndexEntry]:
         return self.mirror.ids(scope, type_name, status=status, since=since)
 
-    async def body(self, subject: Subject) -> JsonObject | None:
-        return await self.mirror.body(subject)
+    async def body(self, ref: ObjectRef) -> JsonObject | None:
+        return await self.mirror.body(ref)
 
 
 class _DryQueue:
@@ -74,17 +74,17 @@ class _DryQueue:
 
 
 @dataclass(frozen=True, slots=True)
-class _DryJournal:
+class _DryStateStore:
     """Implements ``ports.Journal``: what is written lasts as long as the run, and nobody else writes."""
 
-    journal: Journal
+    state_store: StateStore
     books: dict[str, dict[str, Item]] = field(default_factory=dict)
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
-        return await self.journal.lease(scope, owner, now=now, until=until)
+        return await self.state_store.lease(scope, owner, now=now, until=until)
 
     async def release(self, scope: Scope, owner: str) -> None:
-        await self.journal.release(scope, owner)
+        await self.state_store.release(scope, owner)
 
     async def write(
         self,
@@ -110,7 +110,7 @@ class _DryJournal:
 
     async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
         """Those that are really kept too: who was billed by usage, nothing else tells. Pairs tell their own places."""
-        real = {kept(entry).place: entry async for entry in self.journal.after(scope, book, place)}
+        real = {pair_from_item(entry).place: entry async for entry in self.state_store.after(scope, book, place)}
         own = {at: entry for at, entry in self.books.get(f"{scope}#{book}", {}).items() if at > place}
         for _, entry in sorted((real | own).items()):
             yield entry

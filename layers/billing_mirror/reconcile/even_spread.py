@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from billing_mirror.ports import Clock
 
 
-class Turns:
+class EvenSpread:
     """So many turns, spread evenly over the time until then (seconds since 1970), with some at once at the most.
 
     Who is late catches up: turns that take longer than the interval between them are not spread any further, and where

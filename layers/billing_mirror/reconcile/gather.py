@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def together(several: Iterable[Awaitable[T]]) -> list[T]:
+async def gather_all(several: Iterable[Awaitable[T]]) -> list[T]:
     """All results, in order. When some fail, the others are waited for, and the first failure is raised."""
     results: list[T] = []
     failures: list[BaseException] = []

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core import paging
-from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import Place
-from billing_mirror.core.errors import Gone, NotShown, Refused, Unauthorized
+from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Subject
-from billing_mirror.refresh.apply import World
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.refresh.apply import Ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +31,30 @@ class Page:
     request_id: str = ""
     next_at: float = 0.0
     parent: str | None = None
-    owner: Subject | None = None
+    owner: ObjectRef | None = None
     fetched: bool = True
     problem: str = ""
     restarted: bool = False
 
 
-async def read_page(path: str, query: Mapping[str, str], here: Place, world: World, *, api: ApiLine) -> Page:
+async def read_page(path: str, query: Mapping[str, str], here: Place, ports: Ports, *, api: ApiChannel) -> Page:
     """The page at a place; ``next`` is None after the last one of the list.
 
     A page that cannot be had any more, and one that leads back to where the list has been, restart it. Where the first
     page cannot be had, raises ``NotShown`` or ``Gone``; where a page points elsewhere, ``Refused``.
     """
     again = Page([], next=replace(here, url="", first=""), restarted=True)
-    asked_at = world.clock.now()
+    asked_at = ports.clock.now()
     try:
-        answer = await world.stripe.get(here.url or paging.first_page(path, query), api=api, context=None)
+        answer = await ports.stripe.get(here.url or paging.first_page(path, query), api=api, context=None)
     except Unauthorized:
         raise
-    except (Refused, Gone) as error:
+    except (PermanentError, NotFound) as error:
         if here.url:
             return again  # its token has expired, or what it starts after was removed
-        if isinstance(error, Gone):
+        if isinstance(error, NotFound):
             raise
-        raise NotShown(str(error)) from error
+        raise ListUnavailable(str(error)) from error
     entries = paging.entries(answer.body)
     ids = [identifier for entry in entries if (identifier := bodies.text_at(entry, "id"))]
     page = Page(

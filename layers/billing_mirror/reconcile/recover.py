@@ -12,23 +12,23 @@ from typing import TypeAlias
 from billing_mirror.core import catalog, times
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core import mirror_state as known
-from billing_mirror.core.catalog import ApiLine
+from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Gone, NotShown, Refused, Unauthorized
+from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import Subject, Untold, checked_id, notified
+from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, validate_id
 from billing_mirror.core.run import Drift, Resolution, Run, Status
-from billing_mirror.core.schedule import DAY, MINUTE, first_or_next
-from billing_mirror.refresh.apply import World
+from billing_mirror.core.schedule import DAY, MINUTE, job_of_new_run
+from billing_mirror.refresh.apply import Ports
 
-from .dependencies import Watch
-from .gather import together
+from .dependencies import ReconcileDependencies
+from .gather import gather_all
 from .pages import Page, read_page
-from .runs.active_run import Round, require_an_end
-from .runs.lifecycle import begun, last_run, recorded
+from .runs.active_run import ActiveRun, require_an_end
+from .runs.lifecycle import execute, last_run, start_run
 
 PATH = "/v2/core/events"
 KEPT = 30 * DAY
@@ -47,81 +47,81 @@ SEEN_TO = "events:never-generated"
 """The book of those that were seen to."""
 
 
-async def recover(run: Run, watch: Watch, *, until: float) -> Run:
+async def recover(run: Run, dependencies: ReconcileDependencies, *, until: float) -> Run:
     """Goes on with a run over the events of the key's own account, until then (seconds since 1970)."""
 
-    async def work(round_: Round) -> None:
-        await _recover(round_, watch)
+    async def work(round_: ActiveRun) -> None:
+        await _recover(round_, dependencies)
 
-    return await recorded(run, work, watch, until=until)
+    return await execute(run, work, dependencies, until=until)
 
 
-async def _recover(round_: Round, watch: Watch) -> None:
+async def _recover(round_: ActiveRun, dependencies: ReconcileDependencies) -> None:
     # By the run's own start: a window that takes longer than one tick must not grow too old by that.
-    oldest, end = round_.run.started_at - KEPT, round_.world.clock.now() - ON_ITS_WAY
+    oldest, end = round_.run.started_at - KEPT, round_.ports.clock.now() - ON_ITS_WAY
     watermark = round_.run.watermark = round_.place.created or round_.run.watermark
     if watermark and times.seconds(watermark) < oldest - A_SECOND:
-        await _compare_everything(watch)  # what was told in between, nobody can list any more
+        await _compare_everything(dependencies)  # what was told in between, nobody can list any more
         watermark = ""
     here = round_.place if watermark else Place()
     start = times.seconds(watermark) if watermark else oldest
     while start < end:
         # Filters cannot be changed while a list is read: who goes on in a window, keeps its end.
         stop = times.seconds(here.owner) if here.url else min(start + WINDOW, end)
-        await _read(replace(here, created=times.iso(start), owner=times.iso(stop)), round_, watch)
+        await _read(replace(here, created=times.iso(start), owner=times.iso(stop)), round_, dependencies)
         round_.run.watermark = times.iso(stop)
         here = Place(created=round_.run.watermark)
         await round_.save(here)
         start = stop
 
 
-_Told: TypeAlias = tuple[Notification, Subject | Untold]
+_Told: TypeAlias = tuple[Notification, ObjectRef | UnresolvedRef]
 
 
-async def _read(here: Place, round_: Round, watch: Watch) -> None:
+async def _read(here: Place, round_: ActiveRun, dependencies: ReconcileDependencies) -> None:
     """Reads the events of a window, from a place on: it begins at ``created`` and ends at ``owner``."""
     since = times.iso(times.seconds(here.created) - OVERLAP)
     query = {"created[gte]": since, "created[lte]": here.owner}
     counts = round_.run.counts
     going_on: Place | None = here
     while going_on is not None:
-        page = await _read_events(query, going_on, round_.world)
+        page = await _read_events(query, going_on, round_.ports)
         counts.pages += 1
         counts.restarts += page.restarted
         require_an_end("the lists of events", counts)
         counts.compared += len(page.entries)
-        await _queue_what_is_not_shown(page.entries, round_, watch)
+        await _queue_what_is_not_shown(page.entries, round_, dependencies)
         going_on = page.next
         if going_on is not None:
             await round_.save(going_on)
 
 
-async def _read_events(query: Mapping[str, str], here: Place, world: World) -> Page:
+async def _read_events(query: Mapping[str, str], here: Place, ports: Ports) -> Page:
     try:
-        return await read_page(PATH, query, here, world, api=ApiLine.GA)
-    except (NotShown, Gone) as error:
-        raise Refused(f"Stripe does not list the events: {error}") from error
+        return await read_page(PATH, query, here, ports, api=ApiChannel.GA)
+    except (ListUnavailable, NotFound) as error:
+        raise PermanentError(f"Stripe does not list the events: {error}") from error
 
 
-async def _queue_what_is_not_shown(entries: Sequence[JsonObject], round_: Round, watch: Watch) -> None:
+async def _queue_what_is_not_shown(
+    entries: Sequence[JsonObject], round_: ActiveRun, dependencies: ReconcileDependencies
+) -> None:
     found = [one for entry in entries if (one := await _told(entry, round_)) is not None]
     failures = [entry for entry in entries if bodies.text_at(entry, "type") == NEVER_GENERATED]
     failures = [entry for entry in failures if not await _seen_to(entry, round_)]
     for entry in failures:
-        if one := await _never_generated(entry, round_, watch):
+        if one := await _never_generated(entry, round_, dependencies):
             found.append(one)
-    subjects = [subject for _, subject in found if isinstance(subject, Subject)]
-    heads = await round_.world.mirror.heads(subjects)
-    claims = await round_.world.mirror.claims(subjects)
-    now = round_.world.clock.now()
+    refs = [ref for _, ref in found if isinstance(ref, ObjectRef)]
+    heads = await round_.ports.mirror.heads(refs)
+    claims = await round_.ports.mirror.claims(refs)
+    now = round_.ports.clock.now()
     lost = [told for told in found if not _is_shown(*told, heads, claims, now)]
-    newest = {
-        subject.key if isinstance(subject, Subject) else event.id: event for event, subject in sorted(lost, key=_age)
-    }
+    newest = {ref.key if isinstance(ref, ObjectRef) else event.id: event for event, ref in sorted(lost, key=_age)}
     group = f"{round_.scope}:recovered"
-    await together(round_.world.queue.send(write_message(event), group=group) for event in newest.values())
+    await gather_all(round_.ports.queue.send(write_message(event), group=group) for event in newest.values())
     for entry in failures:  # last: whoever is stopped before here sees to them again
-        await round_.journal.write(round_.scope, SEEN_TO, _place(entry), {"expires_at": int(now + 2 * KEPT)})
+        await round_.state_store.write(round_.scope, SEEN_TO, _place(entry), {"expires_at": int(now + 2 * KEPT)})
     round_.run.counts.equal += len(found) - len(lost)
     round_.run.counts.queued += len(newest)
 
@@ -130,71 +130,73 @@ def _age(told: _Told) -> datetime:
     return told[0].created
 
 
-async def _told(entry: JsonObject, round_: Round) -> _Told | None:
+async def _told(entry: JsonObject, round_: ActiveRun) -> _Told | None:
     """An event that is about something in the catalog, and what that is."""
     name = bodies.text_at(entry, "type") or ""
-    if name not in catalog.EVENTS and name.rpartition(".")[0] not in catalog.RESOURCES:
+    if name not in catalog.EVENT_OBJECTS and name.rpartition(".")[0] not in catalog.RESOURCES:
         return None  # the list shows everything that happens, also what nobody wants to be told of
     try:
         event = read_notification(bodies.write(entry))
-        subject = notified(event)
-        if isinstance(subject, Untold) and (owner := bodies.text_at(entry, f"data.{subject.owner}")):
-            subject = subject.owned_by(owner)
-    except (Unreadable, Refused) as error:
+        ref = ref_from_event(event)
+        if isinstance(ref, UnresolvedRef) and (owner := bodies.text_at(entry, f"data.{ref.owner}")):
+            ref = ref.resolve(owner)
+    except (Unreadable, PermanentError) as error:
         identifier = bodies.text_at(entry, "id") or "an event without an id"
         await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
     own = event.context is None and event.livemode == round_.scope.livemode
-    return (event, subject) if own and subject is not None else None
+    return (event, ref) if own and ref is not None else None
 
 
 def _is_shown(
     event: Notification,
-    subject: Subject | Untold,
+    ref: ObjectRef | UnresolvedRef,
     heads: Mapping[str, Head],
     claims: Mapping[str, Claim],
     now: float,
 ) -> bool:
     """Whether the mirror shows what an event tells, or a fetch is on its way that will."""
-    if isinstance(subject, Untold):
+    if isinstance(ref, UnresolvedRef):
         return False
-    head, claim = heads.get(subject.key), claims.get(subject.key)
+    head, claim = heads.get(ref.key), claims.get(ref.key)
     created = times.seconds(times.iso(event.created.timestamp()))  # as precise as the table keeps it
-    if known.in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
+    if known.is_in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
         return True
-    return known.knows_of(head, claim, created)
+    return known.reflects_event(head, claim, created)
 
 
-async def _compare_everything(watch: Watch) -> None:
-    for row in watch.rows:
-        await _compare(row.name, watch)
+async def _compare_everything(dependencies: ReconcileDependencies) -> None:
+    for object_type in dependencies.object_types:
+        await _compare(object_type.name, dependencies)
 
 
-async def _compare(name: str, watch: Watch) -> None:
+async def _compare(name: str, dependencies: ReconcileDependencies) -> None:
     """Makes a type's run due, unless one is going on."""
-    last = await last_run(name, watch)
+    last = await last_run(name, dependencies)
     if last is None or last.status is not Status.RUNNING:
-        await begun(name, first_or_next(name, last), last, watch)
+        await start_run(name, job_of_new_run(name, last), last, dependencies)
 
 
-async def _seen_to(failure: JsonObject, round_: Round) -> bool:
+async def _seen_to(failure: JsonObject, round_: ActiveRun) -> bool:
     """Whether a window before this one, which overlaps it, has shown it."""
-    return await round_.journal.last(round_.scope, SEEN_TO, _place(failure)) is not None
+    return await round_.state_store.last(round_.scope, SEEN_TO, _place(failure)) is not None
 
 
 def _place(failure: JsonObject) -> str:
     return f"{bodies.text_at(failure, 'id')}#"
 
 
-async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _Told | None:
+async def _never_generated(entry: JsonObject, round_: ActiveRun, dependencies: ReconcileDependencies) -> _Told | None:
     """The event that Stripe should have made, as far as it tells; all other objects of its type are compared."""
     identifier = bodies.text_at(entry, "id") or ""
     try:
-        path = f"{PATH}/{checked_id(identifier)}"
-        impact = bodies.at((await round_.world.stripe.get(path, api=ApiLine.GA, context=None)).body, "data.impact")
+        path = f"{PATH}/{validate_id(identifier)}"
+        impact = bodies.value_at(
+            (await round_.ports.stripe.get(path, api=ApiChannel.GA, context=None)).body, "data.impact"
+        )
     except Unauthorized:
         raise
-    except (Refused, Gone) as error:
+    except (PermanentError, NotFound) as error:
         await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
     if not isinstance(impact, dict) or impact.get("context"):
@@ -202,7 +204,7 @@ async def _never_generated(entry: JsonObject, round_: Round, watch: Watch) -> _T
     name = bodies.text_at(impact, "event_type") or ""
     told = await _told({**entry, "type": name, "related_object": impact.get("related_object")}, round_)
     # Also where it does not say which object it was about.
-    row = told[1].row if told else catalog.TYPES.get(catalog.RESOURCES.get(name.rpartition(".")[0], ""))
-    if row in watch.rows:
-        await _compare(row.name, watch)
+    object_type = told[1].object_type if told else catalog.TYPES.get(catalog.RESOURCES.get(name.rpartition(".")[0], ""))
+    if object_type in dependencies.object_types:
+        await _compare(object_type.name, dependencies)
     return told

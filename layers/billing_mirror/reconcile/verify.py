@@ -10,24 +10,24 @@ from dataclasses import replace
 from functools import partial
 
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.catalog import ObjectType, Via
+from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.drift import Difference, compare
-from billing_mirror.core.errors import Refused
+from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED, Head
-from billing_mirror.core.object_ref import Subject, named
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.object_ref import ObjectRef, object_ref
 from billing_mirror.core.run import Drift, Job, Resolution, Run
-from billing_mirror.ports import Listed
-from billing_mirror.refresh.apply import World
+from billing_mirror.ports import IndexEntry
+from billing_mirror.refresh.apply import Ports
 
-from .backfill import queue, take
-from .dependencies import Watch
+from .backfill import enqueue, insert_new
+from .dependencies import ReconcileDependencies
 from .listing import BATCH, pages
 from .pages import Page
-from .repair import decided_before, look_at, settle_stopped
-from .runs.active_run import Round, require_an_end
-from .runs.lifecycle import recorded
+from .repair import already_resolved, finish_interrupted, verify_and_repair
+from .runs.active_run import ActiveRun, require_an_end
+from .runs.lifecycle import execute
 
 COUNTED = Place(counted=True)
 """The place after all lists."""
@@ -35,37 +35,37 @@ IDS_UNTIL_SAVED = 10_000
 """Mirrored ids after which the place is kept: all of them may take longer than one tick."""
 
 
-async def reconcile(row: ObjectType, run: Run, watch: Watch, *, until: float) -> Run:
+async def verify(object_type: ObjectType, run: Run, dependencies: ReconcileDependencies, *, until: float) -> Run:
     """Goes on with a run over all objects of a type in the key's own account, until then (seconds since 1970)."""
-    return await recorded(run, partial(_walk, row), watch, until=until)
+    return await execute(run, partial(_walk, object_type), dependencies, until=until)
 
 
-async def _walk(row: ObjectType, round_: Round) -> None:
+async def _walk(object_type: ObjectType, round_: ActiveRun) -> None:
     if not round_.place.counted:
-        await _walk_lists(row, round_)
+        await _walk_lists(object_type, round_)
         await round_.save(COUNTED)
     # What was mirrored since the run began, was fetched or listed since.
-    if not round_.run.counts.unread and not round_.run.began_empty:
-        await _look_at_unlisted(row, round_)
-    await settle_stopped(round_)
+    if not round_.run.counts.lists_unreadable and not round_.run.started_empty:
+        await _look_at_unlisted(object_type, round_)
+    await finish_interrupted(round_)
 
 
-async def _walk_lists(row: ObjectType, round_: Round) -> None:
+async def _walk_lists(object_type: ObjectType, round_: ActiveRun) -> None:
     counts = round_.run.counts
     shown: list[str] = []
-    async for page in pages(row, round_.scope, round_.world, round_.place):
+    async for page in pages(object_type, round_.scope, round_.ports, round_.place):
         counts.pages += bool(page.asked_at)
         counts.restarts += page.restarted
-        require_an_end(f"the lists of {row.name}", counts)
+        require_an_end(f"the lists of {object_type.name}", counts)
         shown += page.ids
-        await _compare(row, page, round_)
+        await _compare(object_type, page, round_)
         if page.owner is not None and page.problem:
             await round_.unreadable(page.owner.id, page.problem)
         elif page.owner is not None and page.fetched:
-            await decided_before({page.owner.id: page.owner}, round_)
-            await look_at({page.owner: Difference.DIFFERENT}, round_)
+            await already_resolved({page.owner.id: page.owner}, round_)
+            await verify_and_repair({page.owner: Difference.DIFFERENT}, round_)
         elif page.owner is not None:
-            await queue([page.owner], round_)
+            await enqueue([page.owner], round_)
         if page.next is not None:
             await round_.save(page.next, shown)
             shown.clear()
@@ -74,44 +74,44 @@ async def _walk_lists(row: ObjectType, round_: Round) -> None:
         await round_.prolong()
 
 
-async def _compare(row: ObjectType, page: Page, round_: Round) -> None:
+async def _compare(object_type: ObjectType, page: Page, round_: ActiveRun) -> None:
     if not page.entries:
         return
-    mirror, stripe = round_.world.mirror, round_.world.stripe
-    subjects = await _subjects(row, page, round_)
-    heads = await mirror.heads(subjects.values())
-    by_id = {identifier: head for identifier, one in subjects.items() if (head := heads.get(one.key))}
-    suspects = compare(row, page.entries, by_id, stripe.version(row.api))
-    for identifier in await _findable_customers(row, page.entries, by_id, subjects, round_.world):
+    mirror, stripe = round_.ports.mirror, round_.ports.stripe
+    refs = await _subjects(object_type, page, round_)
+    heads = await mirror.heads(refs.values())
+    by_id = {identifier: head for identifier, one in refs.items() if (head := heads.get(one.key))}
+    suspects = compare(object_type, page.entries, by_id, stripe.version(object_type.api))
+    for identifier in await _findable_customers(object_type, page.entries, by_id, refs, round_.ports):
         suspects.setdefault(identifier, Difference.DIFFERENT)
-    decided = await decided_before(subjects, round_)
+    decided = await already_resolved(refs, round_)
     inserted = _inserted_before(by_id, round_)
     await _note_nameless(page.entries, round_)
     unequal = suspects.keys() | decided | inserted
     round_.run.counts.compared += len(page.entries)
     round_.run.counts.equal += sum(identifier not in unequal for identifier in page.ids)
     round_.run.counts.inserted += len(inserted)
-    new = _never_seen(page.entries, subjects, by_id) if round_.run.job is Job.BACKFILL else {}
+    new = _never_seen(page.entries, refs, by_id) if round_.run.job is Job.BACKFILL else {}
     if new:
-        await take(new, page, round_)
-    await look_at(
-        {subjects[name]: kind for name, kind in suspects.items() if name in subjects and subjects[name] not in new},
+        await insert_new(new, page, round_)
+    await verify_and_repair(
+        {refs[name]: kind for name, kind in suspects.items() if name in refs and refs[name] not in new},
         round_,
     )
 
 
-async def _subjects(row: ObjectType, page: Page, round_: Round) -> dict[str, Subject]:
+async def _subjects(object_type: ObjectType, page: Page, round_: ActiveRun) -> dict[str, ObjectRef]:
     """The objects of a page, by id. One whose id cannot be asked for must not end the run of all others."""
-    subjects = {}
+    refs = {}
     for identifier in page.ids:
         try:
-            subjects[identifier] = named(round_.scope, row.name, identifier, page.parent)
-        except Refused as error:
+            refs[identifier] = object_ref(round_.scope, object_type.name, identifier, page.parent)
+        except PermanentError as error:
             await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
-    return subjects
+    return refs
 
 
-async def _note_nameless(entries: Sequence[JsonObject], round_: Round) -> None:
+async def _note_nameless(entries: Sequence[JsonObject], round_: ActiveRun) -> None:
     """Notes the objects without an id, which nobody can ask for. They must not end the run of all others either."""
     for entry in entries:
         if bodies.text_at(entry, "id") is None:
@@ -121,81 +121,81 @@ async def _note_nameless(entries: Sequence[JsonObject], round_: Round) -> None:
             await round_.decided(Drift(name, Difference.MISSING, Resolution.UNRESOLVED, reason=reason))
 
 
-def _inserted_before(heads: Mapping[str, Head], round_: Round) -> set[str]:
+def _inserted_before(heads: Mapping[str, Head], round_: ActiveRun) -> set[str]:
     """The ids of those that were inserted by a tick that was stopped before it could keep their page."""
     if round_.run.job is not Job.BACKFILL:
         return set()
     return {
         identifier
         for identifier, head in heads.items()
-        if head.token == UNCLAIMED
+        if head.token == UNCLAIMED_TOKEN
         and round_.run.started_at <= head.fetched_at < round_.began_at
         and round_.may_be_uncounted(identifier)
     }
 
 
 def _never_seen(
-    entries: Sequence[JsonObject], subjects: Mapping[str, Subject], heads: Mapping[str, Head]
-) -> dict[Subject, JsonObject]:
+    entries: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
+) -> dict[ObjectRef, JsonObject]:
     return {
-        subjects[identifier]: entry
+        refs[identifier]: entry
         for entry in entries
         if (identifier := bodies.text_at(entry, "id"))
-        and identifier in subjects
+        and identifier in refs
         and identifier not in heads
         and entry.get("deleted") is not True
     }
 
 
-async def _look_at_unlisted(row: ObjectType, round_: Round) -> None:
+async def _look_at_unlisted(object_type: ObjectType, round_: ActiveRun) -> None:
     """Looks at mirrored objects that no list has shown in the whole run."""
     # What a doubtful list does not show, it may have been refused to show.
-    has_lists = any(not listing.doubtful for listing in row.listings)
+    has_lists = any(not listing.may_be_refused for listing in object_type.listings)
     difference = Difference.NOT_LISTED if has_lists else Difference.NO_LIST
     shown = await round_.shown()
-    here = Listed(round_.place.created, round_.place.owner)
-    batch: list[Subject] = []
+    here = IndexEntry(round_.place.created, round_.place.owner)
+    batch: list[ObjectRef] = []
     passed = 0
-    async for listed in round_.world.mirror.ids(round_.scope, row.name, since=here.created or None):
+    async for listed in round_.ports.mirror.ids(round_.scope, object_type.name, since=here.created or None):
         if listed > here and listed.id not in shown:
-            batch.append(Subject(round_.scope, row, listed.id))
+            batch.append(ObjectRef(round_.scope, object_type, listed.id))
         passed += 1
         if len(batch) == BATCH or passed == IDS_UNTIL_SAVED:
-            await look_at(dict.fromkeys(await _long_known(batch, round_), difference), round_)
+            await verify_and_repair(dict.fromkeys(await _long_known(batch, round_), difference), round_)
             await round_.save(replace(COUNTED, owner=listed.id, created=listed.created))
             batch.clear()
             passed = 0
-    await look_at(dict.fromkeys(await _long_known(batch, round_), difference), round_)
+    await verify_and_repair(dict.fromkeys(await _long_known(batch, round_), difference), round_)
 
 
-async def _long_known(subjects: Sequence[Subject], round_: Round) -> list[Subject]:
+async def _long_known(refs: Sequence[ObjectRef], round_: ActiveRun) -> list[ObjectRef]:
     """Those that were not fetched during the run anyway, with the parents that their URLs need."""
-    heads = await round_.world.mirror.heads(subjects)
+    heads = await round_.ports.mirror.heads(refs)
     return [
-        replace(subject, parent=head.parent if subject.row.nested else None)
-        for subject in subjects
-        if (head := heads.get(subject.key)) and not head.deleted and head.fetched_at < round_.run.started_at
+        replace(ref, parent=head.parent if ref.object_type.nested else None)
+        for ref in refs
+        if (head := heads.get(ref.key)) and not head.deleted and head.fetched_at < round_.run.started_at
     ]
 
 
 async def _findable_customers(
-    row: ObjectType,
+    object_type: ObjectType,
     page: Sequence[JsonObject],
     heads: Mapping[str, Head],
-    subjects: Mapping[str, Subject],
-    world: World,
+    refs: Mapping[str, ObjectRef],
+    ports: Ports,
 ) -> list[str]:
     """The ids of mirrored objects without a customer, although the one they point to has one by now.
 
     The customer is not in the body, so no digest shows it.
     """
     lacking = {identifier for identifier, head in heads.items() if head.customer is None and not head.deleted}
-    if not lacking or not isinstance(row.customer, Via):
+    if not lacking or not isinstance(object_type.customer, Reference):
         return []
-    pointing: dict[str, Subject] = {}
+    pointing: dict[str, ObjectRef] = {}
     for entry in page:
-        identifier, owner = bodies.text_at(entry, "id"), bodies.text_at(entry, row.customer.path)
+        identifier, owner = bodies.text_at(entry, "id"), bodies.text_at(entry, object_type.customer.path)
         if identifier in lacking and owner:
-            pointing[identifier] = subjects[identifier].beside(row.customer.type, owner)
-    owners = await world.mirror.heads(pointing.values()) if pointing else {}
+            pointing[identifier] = refs[identifier].in_same_scope(object_type.customer.type, owner)
+    owners = await ports.mirror.heads(pointing.values()) if pointing else {}
     return [identifier for identifier, owner in pointing.items() if owner.key in owners and owners[owner.key].customer]

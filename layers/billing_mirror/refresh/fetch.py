@@ -5,121 +5,127 @@ from typing import TypeAlias
 
 from billing_mirror.core import catalog, paging, times
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.catalog import ApiLine, Sublist
+from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.drift import digest
-from billing_mirror.core.errors import Gone, Refused, Retryable, Unauthorized
+from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.mirror_state import READ_LAG
-from billing_mirror.core.object_ref import Subject, fill
-from billing_mirror.ports import Answer, Clock, Stripe
+from billing_mirror.core.object_ref import ObjectRef, fill_template
+from billing_mirror.ports import Clock, Stripe, StripeResponse
 
 Pages: TypeAlias = AsyncIterator[list[JsonObject]]
 
 
-async def observe(subject: Subject, stripe: Stripe, clock: Clock, *, event: str | None = None) -> Observation:
+async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | None = None) -> Observation:
     """What Stripe answers for the subject now. That it is gone is an answer too."""
     started = clock.now()
-    row = subject.row
+    object_type = ref.object_type
     try:
-        answer = await _get(subject, stripe, event=event)
-    except Gone:
-        return Observation(started, stripe.version(row.api), request_id="")
-    _require_the_object(subject, answer)
+        answer = await _get(ref, stripe, event=event)
+    except NotFound:
+        return Observation(started, stripe.version(object_type.api), request_id="")
+    _require_the_object(ref, answer)
     body = answer.body
-    for sublist in row.sublists:
-        body = await _completed(subject, body, sublist, stripe)
+    for sublist in object_type.sublists:
+        body = await _completed(ref, body, sublist, stripe)
     listed = {}
-    for name in row.members:
-        members = await _members(subject, name, stripe, age=started - _created(answer.body))
+    for name in object_type.members:
+        members = await _members(ref, name, stripe, age=started - _created(answer.body))
         if members is not None:
             listed[name] = members
     # A list of such objects cuts their lists short, too; where there is none, all of the body can be compared.
-    compared = answer.body if row.listings else body
+    compared = answer.body if object_type.listings else body
     return Observation(
         started,
         answer.stripe_version,
         answer.request_id,
         body,
-        digest(row, compared),
+        digest(object_type, compared),
         listed,
         completed=body is not answer.body,
     )
 
 
-async def _get(subject: Subject, stripe: Stripe, *, event: str | None) -> Answer:
-    row = subject.row
-    return await stripe.get(subject.path, api=row.api, context=subject.scope.context, include=row.include, event=event)
+async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
+    object_type = ref.object_type
+    return await stripe.get(
+        ref.path, api=object_type.api, context=ref.scope.context, include=object_type.include, event=event
+    )
 
 
-async def walk(path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiLine, context: str | None) -> Pages:
+async def list_pages(
+    path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiChannel, context: str | None
+) -> Pages:
     """The objects of a list, page by page. Raises ``Gone`` only where the list as a whole is."""
     url: str | None = paging.first_page(path, query)
     seen: set[str] = set()
     while url is not None:
         if url in seen:
-            raise Refused(f"the list at {path} leads back to a page that was already read")
+            raise PermanentError(f"the list at {path} leads back to a page that was already read")
         try:
             page = (await stripe.get(url, api=api, context=context)).body
-        except Gone:
+        except NotFound:
             if not seen:
                 raise
             # There is such a list: what the page starts after was removed meanwhile.
-            raise Retryable(f"the list at {path} changed between two pages") from None
+            raise TransientError(f"the list at {path} changed between two pages") from None
         seen.add(url)
         yield paging.entries(page)
         url = paging.next_page(page, path=path, query=query)
 
 
-async def _completed(subject: Subject, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
+async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
     """The body with a list that Stripe cut short in full: read from its start, so that it is one list."""
-    shown = bodies.at(body, sublist.path)
+    shown = bodies.value_at(body, sublist.path)
     if not isinstance(shown, dict) or shown.get("has_more") is not True:
         return body
-    whole = await _whole(subject, sublist.url, sublist.query, stripe)
+    whole = await _whole(ref, sublist.url, sublist.query, stripe)
     return bodies.with_value(body, sublist.path, {**shown, "data": [*whole], "has_more": False})
 
 
-async def _members(subject: Subject, type_name: str, stripe: Stripe, *, age: float) -> tuple[JsonObject, ...] | None:
+async def _members(ref: ObjectRef, type_name: str, stripe: Stripe, *, age: float) -> tuple[JsonObject, ...] | None:
     """The list of an object that is ``age`` seconds old; None where the account has no such lists.
 
     What was just shown is stored all the same; that Stripe refuses the list, reconcile reports.
     """
-    listing = catalog.TYPES[type_name].listing_per(subject.type)
+    listing = catalog.TYPES[type_name].listing_per(ref.type)
     try:
-        return await _whole(subject, listing.url, listing.query, stripe)
+        return await _whole(ref, listing.url, listing.query, stripe)
     except Unauthorized:
         raise
-    except Refused:
+    except PermanentError:
         return None
-    except Retryable as error:
+    except TransientError as error:
         # A test clock may have made it in the future: https://docs.stripe.com/billing/testing/test-clocks
-        if isinstance(error.__cause__, Gone) and abs(age) > READ_LAG:
+        if isinstance(error.__cause__, NotFound) and abs(age) > READ_LAG:
             return None
         raise
 
 
-async def _whole(subject: Subject, template: str, query: Mapping[str, str], stripe: Stripe) -> tuple[JsonObject, ...]:
-    ids = {"id": subject.id, "parent": subject.parent}
-    filters = {name: fill(value, **ids) for name, value in query.items()}
-    pages = walk(fill(template, **ids), filters, stripe, api=subject.row.api, context=subject.scope.context)
+async def _whole(ref: ObjectRef, template: str, query: Mapping[str, str], stripe: Stripe) -> tuple[JsonObject, ...]:
+    ids = {"id": ref.id, "parent": ref.parent}
+    filters = {name: fill_template(value, **ids) for name, value in query.items()}
+    pages = list_pages(
+        fill_template(template, **ids), filters, stripe, api=ref.object_type.api, context=ref.scope.context
+    )
     try:
         return tuple([entry async for page in pages for entry in page])
-    except Gone as error:
+    except NotFound as error:
         # The object itself was just shown: its list is behind, or what the next page starts after was removed.
-        raise Retryable(f"Stripe does not show the list of {subject.id} yet") from error
+        raise TransientError(f"Stripe does not show the list of {ref.id} yet") from error
 
 
 def _created(body: JsonObject) -> float:
     return times.seconds(times.created(body.get("created")))
 
 
-def _require_the_object(subject: Subject, answer: Answer) -> None:
-    if not subject.row.singleton and text_at(answer.body, "id") != subject.id:
-        raise Retryable(f"Stripe answered with another object than {subject.id}")
-    if subject.row.singleton and text_at(answer.body, "object") is None:
+def _require_the_object(ref: ObjectRef, answer: StripeResponse) -> None:
+    if not ref.object_type.singleton and text_at(answer.body, "id") != ref.id:
+        raise TransientError(f"Stripe answered with another object than {ref.id}")
+    if ref.object_type.singleton and text_at(answer.body, "object") is None:
         # There is no id to compare, and a proxy may answer in JSON too.
-        raise Retryable(f"Stripe answered with something else than {subject.id}")
+        raise TransientError(f"Stripe answered with something else than {ref.id}")
     livemode = answer.body.get("livemode")
-    if isinstance(livemode, bool) and livemode is not subject.scope.livemode:
-        raise Retryable(f"Stripe answered with {subject.id} of the other mode")
+    if isinstance(livemode, bool) and livemode is not ref.scope.livemode:
+        raise TransientError(f"Stripe answered with {ref.id} of the other mode")

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Retryable
-from billing_mirror.ports import Answer, Clock, Stripe
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import TransientError
+from billing_mirror.ports import Clock, Stripe, StripeResponse
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between one try and the next."""
 
 
-class PatientStripe:
+class RetryingStripe:
     """Implements ``ports.Stripe`` in front of another one. ``asked`` counts the requests, each try for itself."""
 
     def __init__(self, stripe: Stripe, clock: Clock) -> None:
@@ -22,23 +22,23 @@ class PatientStripe:
     def livemode(self) -> bool:
         return self._stripe.livemode
 
-    def version(self, api: ApiLine) -> str:
+    def version(self, api: ApiChannel) -> str:
         return self._stripe.version(api)
 
     async def get(
         self,
         path: str,
         *,
-        api: ApiLine,
+        api: ApiChannel,
         context: str | None,
         include: Sequence[str] = (),
         event: str | None = None,
-    ) -> Answer:
+    ) -> StripeResponse:
         for pause in PAUSES:
             self.asked += 1
             try:
                 return await self._stripe.get(path, api=api, context=context, include=include, event=event)
-            except Retryable as error:
+            except TransientError as error:
                 if (error.retry_after or 0.0) > PAUSES[-1]:
                     raise  # too long to stand and wait: all others wait for this one
                 await self._clock.sleep(max(pause, error.retry_after or 0.0))

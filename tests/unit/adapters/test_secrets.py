@@ -7,7 +7,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 
 from billing_mirror.adapters.secrets import FORCED_AT_MOST_EVERY, StoredSigningSecrets, StoredText
-from billing_mirror.core.errors import BadSetting, Retryable
+from billing_mirror.core.errors import ConfigurationError, TransientError
 from tests.doubles.clock import ManualClock
 
 
@@ -63,7 +63,7 @@ async def test_forged_requests_do_not_become_requests_to_it(vault: Vault, clock:
 
 def test_a_text_without_a_signing_secret_is_a_wrong_setting(vault: Vault, clock: ManualClock) -> None:
     vault.text = "unset"
-    with pytest.raises(BadSetting, match="SIGNING_SECRET_ARN"):
+    with pytest.raises(ConfigurationError, match="SIGNING_SECRET_ARN"):
         StoredSigningSecrets(StoredText(vault, "arn", clock))
 
 
@@ -75,7 +75,7 @@ async def test_while_the_service_is_down_the_last_secret_serves(vault: Vault, cl
 
 def test_a_service_that_never_answered_is_said_to_be_down(vault: Vault, clock: ManualClock) -> None:
     vault.down = True
-    with pytest.raises(Retryable):
+    with pytest.raises(TransientError):
         StoredText(vault, "arn", clock).current()
 
 

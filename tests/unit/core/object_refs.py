@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from billing_mirror.core.messages import Notification, RelatedObject
-from billing_mirror.core.object_ref import Scope, Subject, notified
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_from_event
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 RATE = "v2.billing.rate_card_rate"
@@ -32,14 +32,14 @@ def event(
     )
 
 
-def about(type_name: str, object_id: str, url: str) -> Subject:
-    found = notified(event(RelatedObject(id=object_id, type=type_name, url=url)))
-    assert isinstance(found, Subject)
+def about(type_name: str, object_id: str, url: str) -> ObjectRef:
+    found = ref_from_event(event(RelatedObject(id=object_id, type=type_name, url=url)))
+    assert isinstance(found, ObjectRef)
     return found
 
 
-def told(related: RelatedObject, name: str = "v1.some.event") -> Subject:
+def told(related: RelatedObject, name: str = "v1.some.event") -> ObjectRef:
     """The object that an event about this one is about."""
-    found = notified(event(related, name=name))
-    assert isinstance(found, Subject)
+    found = ref_from_event(event(related, name=name))
+    assert isinstance(found, ObjectRef)
     return found

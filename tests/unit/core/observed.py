@@ -3,7 +3,7 @@
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, Subject, named
+from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
 
 SUBSCRIPTION: JsonObject = {
     "id": "rcds_1",
@@ -17,8 +17,8 @@ SUBSCRIPTION: JsonObject = {
 }
 
 
-def subject(type_name: str = "v2.billing.rate_card_subscription", identifier: str = "rcds_1") -> Subject:
-    return named(Scope(livemode=True), type_name, identifier, "rcd_1")
+def ref(type_name: str = "v2.billing.rate_card_subscription", identifier: str = "rcds_1") -> ObjectRef:
+    return object_ref(Scope(livemode=True), type_name, identifier, "rcd_1")
 
 
 def seen(body: JsonObject | None, **listed: tuple[JsonObject, ...]) -> Observation:

@@ -4,17 +4,17 @@ import pytest
 
 from billing_mirror.core import errors
 from billing_mirror.core.errors import (
-    BadSetting,
-    Gone,
+    BadRequest,
+    ConfigurationError,
+    InvalidSignature,
     MirrorError,
-    Refused,
-    Rejected,
-    Retryable,
+    NotFound,
+    PermanentError,
+    TransientError,
     Unauthorized,
-    Unsigned,
 )
 
-ENDINGS: list[type[MirrorError]] = [Rejected, Retryable, Refused, Gone, BadSetting]
+ENDINGS: list[type[MirrorError]] = [BadRequest, TransientError, PermanentError, NotFound, ConfigurationError]
 
 
 def test_every_error_is_one_of_ours() -> None:
@@ -23,11 +23,11 @@ def test_every_error_is_one_of_ours() -> None:
 
 
 def test_the_special_cases_end_like_their_kind() -> None:
-    assert issubclass(Unsigned, Rejected)
-    assert issubclass(Unauthorized, Refused)
+    assert issubclass(InvalidSignature, BadRequest)
+    assert issubclass(Unauthorized, PermanentError)
 
 
-@pytest.mark.parametrize("error", [Unsigned, Unauthorized, *ENDINGS])
+@pytest.mark.parametrize("error", [InvalidSignature, Unauthorized, *ENDINGS])
 def test_an_error_ends_in_exactly_one_way(error: type[MirrorError]) -> None:
     assert sum(issubclass(error, ending) for ending in ENDINGS) == 1
 
@@ -35,21 +35,21 @@ def test_an_error_ends_in_exactly_one_way(error: type[MirrorError]) -> None:
 def test_the_text_of_an_error_is_its_sentence() -> None:
     sentence = "one sentence"
     raised = [
-        Rejected(413, sentence),
-        Unsigned(sentence),
-        Retryable(sentence),
-        Refused(sentence),
-        Gone(sentence),
+        BadRequest(413, sentence),
+        InvalidSignature(sentence),
+        TransientError(sentence),
+        PermanentError(sentence),
+        NotFound(sentence),
     ]
     assert {str(error) for error in raised} == {sentence}
 
 
 def test_a_rejection_carries_the_status_of_its_answer() -> None:
-    assert Rejected(413, "too large").status == 413
-    assert Unsigned("stale").status == 400
+    assert BadRequest(413, "too large").status == 413
+    assert InvalidSignature("stale").status == 400
 
 
 def test_a_retryable_error_asks_for_no_wait_unless_told() -> None:
-    plain, told = Retryable("busy"), Retryable("busy", retry_after=7.0, throttled=True)
+    plain, told = TransientError("busy"), TransientError("busy", retry_after=7.0, throttled=True)
     assert (plain.retry_after, plain.throttled) == (None, False)
     assert (told.retry_after, told.throttled) == (7.0, True)

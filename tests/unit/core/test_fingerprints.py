@@ -5,7 +5,7 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.fingerprints import SIZE, Fingerprints, fingerprint, packed
+from billing_mirror.core.fingerprints import SIZE, Fingerprints, fingerprint, pack
 
 IDS = st.text() | st.from_regex(r"\A(cus|in)_[A-Za-z0-9]{1,4}\Z")
 
@@ -14,13 +14,13 @@ IDS = st.text() | st.from_regex(r"\A(cus|in)_[A-Za-z0-9]{1,4}\Z")
 def test_fingerprints_are_asked_like_a_set_of_ids(pages: list[list[str]], others: list[str]) -> None:
     shown, ids = Fingerprints(), {identifier for page in pages for identifier in page}
     for page in pages:
-        shown.add(packed(page))
+        shown.add(pack(page))
     for identifier in [*ids, *others]:
         assert (identifier in shown) is (identifier in ids)
 
 
 def test_a_page_takes_eight_bytes_for_each_id_however_long() -> None:
-    assert len(packed(["a" * 900, "\ud800", "b"])) == 3 * SIZE == 24
+    assert len(pack(["a" * 900, "\ud800", "b"])) == 3 * SIZE == 24
 
 
 def test_many_ids_take_few_bytes_each() -> None:
@@ -28,7 +28,7 @@ def test_many_ids_take_few_bytes_each() -> None:
     tracemalloc.start()
     shown = Fingerprints()
     for start in range(0, number, 100):
-        shown.add(packed(f"rcds_{one}" for one in range(start, start + 100)))
+        shown.add(pack(f"rcds_{one}" for one in range(start, start + 100)))
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size / number < 60, "mostly for the sorting, of which there is no more for ten millions"

@@ -4,16 +4,16 @@ import pytest
 
 from billing_mirror.core import items
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.items import Observation, item, look, members_in, tombstone
+from billing_mirror.core.items import Observation, item, marker, members_in, tombstone
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.core.object_ref import Scope, object_ref
 
-from .observed import SUBSCRIPTION, seen, subject
+from .observed import SUBSCRIPTION, ref, seen
 
 
 class TestAnItem:
     def test_has_the_columns_of_its_row_beside_the_body(self) -> None:
-        assert item(subject(), seen(SUBSCRIPTION), "cus_1") == {
+        assert item(ref(), seen(SUBSCRIPTION), "cus_1") == {
             "id": "rcds_1",
             "type": "v2.billing.rate_card_subscription",
             "scope": "live",
@@ -31,41 +31,41 @@ class TestAnItem:
 
     def test_leaves_out_the_columns_whose_value_is_not_there(self) -> None:
         body: JsonObject = {"id": "rcds_1", "servicing_status": None, "collection_status": "", "rate_card": 3}
-        columns = item(subject(), seen(body), None)
+        columns = item(ref(), seen(body), None)
         assert not columns.keys() & {"customer", "parent", "status", "collection_status", "members"}
         assert None not in columns.values()
 
     def test_always_has_the_column_that_every_index_needs(self) -> None:
-        assert item(subject(), seen({"id": "rcds_1"}), None)["created"] == "1970-01-01T00:00:00.000Z"
+        assert item(ref(), seen({"id": "rcds_1"}), None)["created"] == "1970-01-01T00:00:00.000Z"
 
     def test_keeps_the_ids_of_its_members_in_order(self) -> None:
-        version = subject("v2.billing.rate_card_version", "rcdv_1")
+        version = ref("v2.billing.rate_card_version", "rcdv_1")
         listed: tuple[JsonObject, ...] = ({"id": "rcdr_2"}, {"id": "rcdr_1"}, {"no": "id"})
         columns = item(version, seen({"id": "rcdv_1"}, rate=listed), None)
         assert columns["members"] == {"rate": ["rcdr_1", "rcdr_2"]}
 
     def test_says_that_a_list_is_empty(self) -> None:
-        version = subject("v2.billing.rate_card_version", "rcdv_1")
+        version = ref("v2.billing.rate_card_version", "rcdv_1")
         assert item(version, seen({"id": "rcdv_1"}, rate=()), None)["members"] == {"rate": []}
 
     @pytest.mark.parametrize("value", ["\ud800", "x" * 1025])
     def test_has_no_column_that_an_index_could_not_hold(self, value: str) -> None:
-        assert "status" not in item(subject(), seen({"id": "rcds_1", "servicing_status": value}), None)
+        assert "status" not in item(ref(), seen({"id": "rcds_1", "servicing_status": value}), None)
 
     def test_has_the_digest_of_the_body_as_it_was_sent(self) -> None:
         """A list inside it is in full here, and cut short where the object is listed."""
         short: JsonObject = {"id": "sub_1", "items": {"data": [{"id": "si_1"}], "has_more": True}}
         whole: JsonObject = {"id": "sub_1", "items": {"data": [{"id": "si_1"}, {"id": "si_2"}], "has_more": False}}
-        one = named(Scope(livemode=True), "subscription", "sub_1")
+        one = object_ref(Scope(livemode=True), "subscription", "sub_1")
         columns = item(one, Observation(0.0, "v", "r", whole, bodies.digest(short)), None)
         assert (columns["data"], columns["digest"]) == (whole, bodies.digest(short))
 
     def test_of_a_nested_type_whose_body_names_no_parent_has_the_one_of_its_url(self) -> None:
-        action = named(Scope(livemode=True), "v2.billing.intent_action", "ia_1", "bi_1")
+        action = object_ref(Scope(livemode=True), "v2.billing.intent_action", "ia_1", "bi_1")
         assert item(action, seen({"id": "ia_1"}), None)["parent"] == "bi_1"
 
     def test_of_a_singleton_is_its_customers_child(self) -> None:
-        balance = named(Scope(livemode=True), "cash_balance", "", "cus_1")
+        balance = object_ref(Scope(livemode=True), "cash_balance", "", "cus_1")
         columns = item(balance, seen({"object": "cash_balance", "customer": "cus_1"}), "cus_1")
         path = "/v1/customers/cus_1/cash_balance"
         assert (columns["id"], columns["parent"], columns["customer"]) == (path, "cus_1", "cus_1")
@@ -86,17 +86,17 @@ class TestAnItem:
             "date": 1700000000,
             "created": 1,
         }
-        assert item(named(Scope(livemode=True), type_name, "x"), seen(body), None)[column] == expected
+        assert item(object_ref(Scope(livemode=True), type_name, "x"), seen(body), None)[column] == expected
 
     @pytest.mark.parametrize("body", [None, {"id": "rcds_1", "deleted": True}])
     def test_is_not_made_of_an_object_that_is_gone(self, body: JsonObject | None) -> None:
         with pytest.raises(ValueError, match="tombstone"):
-            item(subject(), seen(body), None)
+            item(ref(), seen(body), None)
 
 
 class TestATombstone:
     def test_says_that_the_object_is_gone_and_since_which_look(self) -> None:
-        assert tombstone(seen(None), subject()) == {
+        assert tombstone(seen(None), ref()) == {
             "id": "rcds_1",
             "type": "v2.billing.rate_card_subscription",
             "scope": "live",
@@ -108,11 +108,11 @@ class TestATombstone:
 
     def test_touches_neither_the_last_body_nor_any_index(self) -> None:
         kept = {"data", "data_z", "digest", *items.INDEX_COLUMNS}
-        assert not tombstone(seen({"id": "rcds_1", "deleted": True}), subject()).keys() & kept
+        assert not tombstone(seen({"id": "rcds_1", "deleted": True}), ref()).keys() & kept
 
     def test_and_an_item_have_every_index_column_between_them(self) -> None:
-        columns = item(subject(), seen(SUBSCRIPTION), "cus_1").keys()
-        assert set(items.INDEX_COLUMNS) == columns - tombstone(seen(None), subject()).keys() - {
+        columns = item(ref(), seen(SUBSCRIPTION), "cus_1").keys()
+        assert set(items.INDEX_COLUMNS) == columns - tombstone(seen(None), ref()).keys() - {
             "data",
             "digest",
         }
@@ -120,7 +120,7 @@ class TestATombstone:
 
 class TestALook:
     def test_says_when_something_was_looked_at_and_nothing_that_an_index_would_show(self) -> None:
-        assert look(seen(SUBSCRIPTION), subject()) == {
+        assert marker(seen(SUBSCRIPTION), ref()) == {
             "id": "rcds_1",
             "type": "v2.billing.rate_card_subscription",
             "scope": "live",
@@ -133,7 +133,7 @@ class TestALook:
 class TestMembers:
     def test_are_read_back_as_they_were_stored(self) -> None:
         listed: dict[str, tuple[JsonObject, ...]] = {"rate": ({"id": "rcdr_2"}, {"id": "rcdr_1"}), "overage": ()}
-        kept = item(subject("v2.billing.rate_card_version", "rcdv_1"), seen({"id": "rcdv_1"}, **listed), None)
+        kept = item(ref("v2.billing.rate_card_version", "rcdv_1"), seen({"id": "rcdv_1"}, **listed), None)
         assert members_in(kept) == {"rate": {"rcdr_1", "rcdr_2"}, "overage": frozenset()}
 
     @pytest.mark.parametrize("members", [None, "rate", ["rate"], 1, {}, {"rate": "rcdr_1"}, {"rate": None}])

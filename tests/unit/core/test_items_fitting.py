@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from billing_mirror.core import items
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.errors import Refused
+from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Item, Value, fits_native_map, item
 from billing_mirror.core.json_body import Json, JsonObject
 
-from .observed import SUBSCRIPTION, seen, subject
+from .observed import SUBSCRIPTION, ref, seen
 
 LARGEST_ITEM = 409_600
 MOST_LEVELS = 32
@@ -105,7 +105,7 @@ class TestANativeMap:
         ],
     )
     def test_holds_every_number_that_dynamodb_can(self, number: str) -> None:
-        body = bodies.read(f'{{"n": {number}}}')
+        body = bodies.parse(f'{{"n": {number}}}')
         assert fits_native_map(body)
         TypeSerializer().serialize(body)
 
@@ -125,7 +125,7 @@ class TestANativeMap:
         ],
     )
     def test_does_not_hold_a_number_out_of_dynamodbs_range(self, number: str) -> None:
-        assert not fits_native_map(bodies.read(f'{{"a": [{{"n": {number}}}]}}'))
+        assert not fits_native_map(bodies.parse(f'{{"a": [{{"n": {number}}}]}}'))
 
     def test_does_not_hold_half_a_surrogate_pair(self) -> None:
         assert not fits_native_map({"a": "\ud800"})
@@ -154,14 +154,14 @@ class TestANativeMap:
         ["1" + "0" * 40, "1." + "0" * 40, "0e200", "0e-500", "1.2345678901234567890123456789012345678e-130"],
     )
     def test_does_not_hold_a_number_that_boto3_refuses(self, number: str) -> None:
-        assert not fits_native_map(bodies.read(f'{{"n": {number}}}'))
+        assert not fits_native_map(bodies.parse(f'{{"n": {number}}}'))
 
 
 class TestAnItem:
     @pytest.mark.parametrize("character", ["a", "é", "\U0001f600"])
     def test_holds_the_body_as_a_map_as_long_as_there_is_room(self, character: str) -> None:
         def kept(length: int) -> Item:
-            return item(subject(), seen({"a": character * length}), None)
+            return item(ref(), seen({"a": character * length}), None)
 
         longest = (LARGEST_ITEM - items.ROOM_FOR_KEYS - size(kept(0))) // len(character.encode())
         assert "data" in kept(longest - 20)
@@ -181,44 +181,44 @@ class TestAnItem:
     def test_counts_what_many_small_values_take(self, value: Json) -> None:
         body: JsonObject = {"a": value}
         assert size(body) > LARGEST_ITEM
-        assert "data_z" in item(subject(), seen(body), None)
+        assert "data_z" in item(ref(), seen(body), None)
 
     @given(BODIES, st.integers(0, 60))
     def test_is_never_larger_than_dynamodb_allows(self, body: JsonObject, more: int) -> None:
         padded: JsonObject = {**body, "pad": "x" * (LARGEST_ITEM - items.ROOM_FOR_KEYS - 300 - more)}
         keys: Item = {"pk": "x" * 1500, "sk": "object", "token": 10**37}
-        assert size({**item(subject(), seen(padded), None), **keys}) <= LARGEST_ITEM
+        assert size({**item(ref(), seen(padded), None), **keys}) <= LARGEST_ITEM
 
     def test_counts_its_members_too(self) -> None:
         listed = tuple[JsonObject, ...]({"id": f"rcdr_{number:060}"} for number in range(7000))
-        with pytest.raises(Refused, match="too large"):
-            item(subject("v2.billing.rate_card_version", "rcdv_1"), seen({"id": "rcdv_1"}, rate=listed), None)
+        with pytest.raises(PermanentError, match="too large"):
+            item(ref("v2.billing.rate_card_version", "rcdv_1"), seen({"id": "rcdv_1"}, rate=listed), None)
 
     def test_can_be_written_as_attributes(self) -> None:
-        for value in item(subject(), seen(SUBSCRIPTION, rate=({"id": "r"},)), "cus_1").values():
+        for value in item(ref(), seen(SUBSCRIPTION, rate=({"id": "r"},)), "cus_1").values():
             TypeSerializer().serialize(value)
 
     def test_holds_a_body_that_fits_no_map_compressed_and_exact(self) -> None:
-        body = bodies.read('{"id": "rcds_1", "n": ' + "7" * 50 + ', "z" : null, "é": 1.50, "half": "\\ud800"}')
-        columns = item(subject(), seen(body), None)
+        body = bodies.parse('{"id": "rcds_1", "n": ' + "7" * 50 + ', "z" : null, "é": 1.50, "half": "\\ud800"}')
+        columns = item(ref(), seen(body), None)
         assert "data" not in columns
         compressed = columns["data_z"]
         assert isinstance(compressed, bytes)
-        assert bodies.read(zlib.decompress(compressed).decode()) == body
+        assert bodies.parse(zlib.decompress(compressed).decode()) == body
         assert columns["digest"] == bodies.digest(body)
 
     @given(BODIES)
     def test_is_either_a_map_or_text_that_says_the_same(self, body: JsonObject) -> None:
-        columns = item(subject(), seen({**body, "n": 10**60}), None)
+        columns = item(ref(), seen({**body, "n": 10**60}), None)
         compressed = columns["data_z"]
         assert isinstance(compressed, bytes)
-        assert bodies.read(zlib.decompress(compressed).decode()) == {**body, "n": 10**60}
+        assert bodies.parse(zlib.decompress(compressed).decode()) == {**body, "n": 10**60}
 
     def test_is_refused_when_it_is_too_large_even_compressed(self) -> None:
         noise = "".join(f"{number * 2654435761 % 2**32:08x}" for number in range(110_000))
-        with pytest.raises(Refused, match="too large"):
-            item(subject(), seen({"id": "rcds_1", "noise": noise}), None)
+        with pytest.raises(PermanentError, match="too large"):
+            item(ref(), seen({"id": "rcds_1", "noise": noise}), None)
 
     def test_takes_a_large_body_that_compresses_well(self) -> None:
-        columns = item(subject(), seen({"id": "rcds_1", "text": "x" * 1_000_000}), None)
+        columns = item(ref(), seen({"id": "rcds_1", "text": "x" * 1_000_000}), None)
         assert len(columns["data_z"]) < 10_000  # type: ignore[arg-type]

@@ -11,8 +11,8 @@ from billing_mirror.core.json_body import Json
 from billing_mirror.core.messages import (
     Message,
     Notification,
+    RefreshRequest,
     RelatedObject,
-    Suspicion,
     Unreadable,
     read_message,
     read_notification,
@@ -41,7 +41,7 @@ NOTIFICATIONS = PLAIN | st.builds(
     lambda plain, related: plain.model_copy(update={"related_object": related}), PLAIN, OF_A_SNAPSHOT
 )
 SUSPICIONS = st.builds(
-    Suspicion,
+    RefreshRequest,
     livemode=st.booleans(),
     context=st.none() | TEXTS,
     type=NAMES,
@@ -67,8 +67,8 @@ class TestTheQueue:
         assert "null" not in write_message(read_notification(pushed(context=None, related_object=None)))
 
     def test_tells_the_two_kinds_of_messages_apart(self) -> None:
-        suspicion = Suspicion(livemode=False, type="v2.billing.cadence", id="bc_1")
-        assert isinstance(read_message(write_message(suspicion)), Suspicion)
+        suspicion = RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1")
+        assert isinstance(read_message(write_message(suspicion)), RefreshRequest)
         assert isinstance(read_message(pushed()), Notification)
 
     @pytest.mark.parametrize("kind", ["event", "v2.core.events", "", None, 1])
@@ -82,7 +82,7 @@ class TestTheQueue:
 
     @pytest.mark.parametrize("name", ["livemode", "type", "id"])
     def test_names_what_a_suspicion_lacks(self, name: str) -> None:
-        suspicion = json.loads(write_message(Suspicion(livemode=False, type="t", id="i")))
+        suspicion = json.loads(write_message(RefreshRequest(livemode=False, type="t", id="i")))
         del suspicion[name]
         with pytest.raises(Unreadable, match=rf"\b{name}: Field required"):
             read_message(json.dumps(suspicion))

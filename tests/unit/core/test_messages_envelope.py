@@ -5,7 +5,7 @@ import json
 import pytest
 
 from billing_mirror.core.json_body import Json
-from billing_mirror.core.messages import Suspicion, Unreadable, read_message, read_notification, write_message
+from billing_mirror.core.messages import RefreshRequest, Unreadable, read_message, read_notification, write_message
 
 from .sent import SECRET, carrying, pushed, snapshot
 
@@ -50,7 +50,7 @@ class TestAnEnvelope:
             read_notification(enveloped(pushed()))
 
     def test_brings_no_suspicion_in(self) -> None:
-        suspicion = write_message(Suspicion(livemode=False, type="v2.billing.cadence", id="bc_1"))
+        suspicion = write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1"))
         with pytest.raises(Unreadable, match="none that is known"):
             read_message(enveloped(suspicion))
 

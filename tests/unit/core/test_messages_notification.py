@@ -50,7 +50,7 @@ class TestReadingANotification:
         ("name", "value"),
         [
             ("object", "events"),
-            ("object", "billing_mirror.suspicion"),
+            ("object", "billing_mirror.refresh"),
             ("object", None),
             ("id", ""),
             ("id", "evt_"),

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from billing_mirror.core.mirror_state import (
     CLAIM_DIES_AFTER,
     READ_LAG,
-    UNCLAIMED,
+    UNCLAIMED_TOKEN,
     Claim,
     Head,
-    covers,
-    in_flight,
-    knows_of,
+    is_fresh_enough,
+    is_in_flight,
+    reflects_event,
 )
 
 TIMES = st.floats(0, 1e9)
@@ -24,23 +24,23 @@ def head(*, fetched_at: float = 0.0, token: int = 1) -> Head:
 
 class TestCovers:
     def test_a_fetch_that_began_later_than_the_message_and_the_margin_covers_it(self) -> None:
-        assert covers(head(fetched_at=105.1), sent_at=100.0, margin=5.0)
+        assert is_fresh_enough(head(fetched_at=105.1), sent_at=100.0, margin=5.0)
 
     @pytest.mark.parametrize("fetched_at", [0.0, 99.0, 100.0, 104.0, 105.0])
     def test_a_fetch_that_began_earlier_or_within_the_margin_does_not(self, fetched_at: float) -> None:
-        assert not covers(head(fetched_at=fetched_at), sent_at=100.0, margin=5.0)
+        assert not is_fresh_enough(head(fetched_at=fetched_at), sent_at=100.0, margin=5.0)
 
     def test_a_margin_of_zero_switches_it_off(self) -> None:
-        assert not covers(head(fetched_at=1e9), sent_at=0.0, margin=0.0)
+        assert not is_fresh_enough(head(fetched_at=1e9), sent_at=0.0, margin=0.0)
 
     def test_nothing_is_covered_where_nothing_is_known(self) -> None:
-        assert not covers(None, sent_at=0.0, margin=5.0)
+        assert not is_fresh_enough(None, sent_at=0.0, margin=5.0)
 
     @given(TIMES, TIMES, st.floats(0, 3600), st.floats(-1, 1))
     def test_two_clocks_may_differ_by_the_margin(
         self, sent_at: float, fetched_at: float, margin: float, share: float
     ) -> None:
-        if covers(head(fetched_at=fetched_at), sent_at=sent_at, margin=margin):
+        if is_fresh_enough(head(fetched_at=fetched_at), sent_at=sent_at, margin=margin):
             assert fetched_at > sent_at + margin * share
 
 
@@ -49,26 +49,26 @@ class TestKnowsOf:
     LATE = head(fetched_at=1000.0 + READ_LAG + 1, token=3)
 
     def test_what_was_received_before_the_fetch_is_known_whatever_the_clocks_say(self) -> None:
-        told = Head(token=3, fetched_at=0.0, digest="d", told_at=self.MADE)
-        assert knows_of(told, None, self.MADE)
-        assert not knows_of(told, None, self.MADE + 0.001)
+        told = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE)
+        assert reflects_event(told, None, self.MADE)
+        assert not reflects_event(told, None, self.MADE + 0.001)
 
     def test_a_fetch_that_began_later_than_clocks_differ_knows(self) -> None:
-        assert knows_of(self.LATE, Claim(3, 0.0), self.MADE)
-        assert not knows_of(head(fetched_at=self.MADE + READ_LAG, token=3), Claim(3, 0.0), self.MADE)
+        assert reflects_event(self.LATE, Claim(3, 0.0), self.MADE)
+        assert not reflects_event(head(fetched_at=self.MADE + READ_LAG, token=3), Claim(3, 0.0), self.MADE)
 
     def test_a_fetch_after_which_somebody_has_claimed_may_be_replaced_by_one_that_does_not(self) -> None:
-        assert not knows_of(self.LATE, Claim(4, 0.0), self.MADE)
-        assert not knows_of(self.LATE, None, self.MADE)
+        assert not reflects_event(self.LATE, Claim(4, 0.0), self.MADE)
+        assert not reflects_event(self.LATE, None, self.MADE)
 
     @pytest.mark.parametrize(("lead", "knows"), [(READ_LAG, False), (READ_LAG + 1, True)])
     def test_a_page_may_be_as_old_as_a_list_may_be(self, lead: float, knows: bool) -> None:
-        taken = head(fetched_at=self.MADE + lead, token=UNCLAIMED)
-        assert knows_of(taken, None, self.MADE) is knows
-        assert not knows_of(taken, Claim(1, 0.0), self.MADE), "somebody is about to fetch it, or has died"
+        taken = head(fetched_at=self.MADE + lead, token=UNCLAIMED_TOKEN)
+        assert reflects_event(taken, None, self.MADE) is knows
+        assert not reflects_event(taken, Claim(1, 0.0), self.MADE), "somebody is about to fetch it, or has died"
 
     def test_nothing_is_known_of_what_was_never_seen(self) -> None:
-        assert not knows_of(None, Claim(1, 0.0), self.MADE)
+        assert not reflects_event(None, Claim(1, 0.0), self.MADE)
 
 
 class TestInFlight:
@@ -76,20 +76,20 @@ class TestInFlight:
 
     @pytest.mark.parametrize(("token", "claimed"), [(1, 2), (0, 1), (7, 20)])
     def test_a_claim_above_the_token_may_still_be_applied(self, token: int, claimed: int) -> None:
-        assert in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
+        assert is_in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
 
     @pytest.mark.parametrize(("token", "claimed"), [(2, 2), (3, 2)])
     def test_a_claim_that_was_applied_or_overtaken_is_over(self, token: int, claimed: int) -> None:
-        assert not in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
+        assert not is_in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
 
     def test_a_first_claim_is_in_flight_although_nothing_is_mirrored(self) -> None:
-        assert in_flight(None, Claim(1, self.NOW), now=self.NOW)
+        assert is_in_flight(None, Claim(1, self.NOW), now=self.NOW)
 
     def test_nothing_is_in_flight_without_a_claim(self) -> None:
-        assert not in_flight(None, None, now=self.NOW)
-        assert not in_flight(head(), None, now=self.NOW)
+        assert not is_in_flight(None, None, now=self.NOW)
+        assert not is_in_flight(head(), None, now=self.NOW)
 
     @pytest.mark.parametrize(("age", "alive"), [(0.0, True), (3599.0, True), (3600.0, False), (90_000.0, False)])
     def test_a_claim_dies_after_an_hour(self, age: float, alive: bool) -> None:
         assert CLAIM_DIES_AFTER == 3600.0
-        assert in_flight(head(token=1), Claim(2, self.NOW - age), now=self.NOW) is alive
+        assert is_in_flight(head(token=1), Claim(2, self.NOW - age), now=self.NOW) is alive

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core import catalog
-from billing_mirror.core import object_ref as subject
-from billing_mirror.core.errors import Refused
-from billing_mirror.core.messages import RelatedObject, Suspicion
-from billing_mirror.core.object_ref import fill, key, named, notified, suspected
+from billing_mirror.core import object_ref as ref
+from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.messages import RefreshRequest, RelatedObject
+from billing_mirror.core.object_ref import fill_template, object_ref, partition_key, ref_from_event, ref_from_request
 
 from .hostile import HOSTILE_IDS, OF_ANY_ROW
 from .object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, told
@@ -35,35 +35,39 @@ CHOSEN_IDS = [
 class TestIds:
     @pytest.mark.parametrize("text", HOSTILE_IDS)
     def test_what_no_id_of_stripes_looks_like_is_refused(self, text: str) -> None:
-        with pytest.raises(Refused):
-            subject.checked_id(text)
+        with pytest.raises(PermanentError):
+            ref.validate_id(text)
 
     @pytest.mark.parametrize("text", ["rcds_test_61Rc0Iuz3V1K", "cus_1", "a", "gold-plan.v2", "..a", "~1", "a" * 255])
     def test_what_an_id_may_look_like_is_taken_as_it_is(self, text: str) -> None:
-        assert subject.checked_id(text) == text
+        assert ref.validate_id(text) == text
 
     @pytest.mark.parametrize("text", HOSTILE_IDS)
     @pytest.mark.parametrize("type_name", [SUBSCRIPTION, UNKNOWN])
     def test_no_event_brings_one_in(self, text: str, type_name: str) -> None:
         url = f"/v2/billing/rate_card_subscriptions/{text}"
-        with pytest.raises(Refused):
-            notified(event(RelatedObject.model_construct(id=text, type=type_name, url=url)))
+        with pytest.raises(PermanentError):
+            ref_from_event(event(RelatedObject.model_construct(id=text, type=type_name, url=url)))
 
     @pytest.mark.parametrize("text", HOSTILE_IDS)
     def test_no_suspicion_brings_one_in(self, text: str) -> None:
-        with pytest.raises(Refused):
-            suspected(Suspicion.model_construct(livemode=True, context=None, type=SUBSCRIPTION, id=text, parent=None))
+        with pytest.raises(PermanentError):
+            ref_from_request(
+                RefreshRequest.model_construct(livemode=True, context=None, type=SUBSCRIPTION, id=text, parent=None)
+            )
 
     @pytest.mark.parametrize("text", [text for text in HOSTILE_IDS if text])
     def test_no_parent_is_one(self, text: str) -> None:
-        with pytest.raises(Refused):
-            suspected(Suspicion.model_construct(livemode=True, context=None, type=RATE, id="rcdr_1", parent=text))
+        with pytest.raises(PermanentError):
+            ref_from_request(
+                RefreshRequest.model_construct(livemode=True, context=None, type=RATE, id="rcdr_1", parent=text)
+            )
 
     @given(st.text(max_size=20))
     def test_every_id_that_is_taken_is_one_plain_segment_of_a_url(self, text: str) -> None:
         try:
-            path = named(LIVE, CADENCE, text).path
-        except Refused:
+            path = object_ref(LIVE, CADENCE, text).path
+        except PermanentError:
             return
         assert path == f"/v2/billing/cadences/{text}"
         assert path.isascii()
@@ -74,46 +78,58 @@ class TestIds:
 
 class TestIdsThatPeopleChoose:
     def test_of_two_types_do_not_meet(self) -> None:
-        rows = [row for row in catalog.TYPES.values() if row.chosen_ids]
-        keys = {named(LIVE, row.name, "gold").key for row in rows}
-        assert keys == {f"live#{row.name}/gold" for row in rows}
-        assert len(keys) == len(rows)
+        object_types = [object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids]
+        keys = {object_ref(LIVE, object_type.name, "gold").key for object_type in object_types}
+        assert keys == {f"live#{object_type.name}/gold" for object_type in object_types}
+        assert len(keys) == len(object_types)
 
     @given(st.sampled_from(CHOSEN_IDS), IDS)
     def test_never_meet_one_of_stripes_own(self, chosen: str, other: str) -> None:
-        assert named(LIVE, "plan", chosen).key != named(LIVE, CADENCE, other).key
+        assert object_ref(LIVE, "plan", chosen).key != object_ref(LIVE, CADENCE, other).key
 
     @pytest.mark.parametrize("text", CHOSEN_IDS)
-    @pytest.mark.parametrize("row", [row for row in catalog.TYPES.values() if row.chosen_ids], ids=lambda row: row.name)
-    def test_are_one_plain_segment_of_a_url_whatever_they_hold(self, row: catalog.ObjectType, text: str) -> None:
-        one = named(LIVE, row.name, text)
+    @pytest.mark.parametrize(
+        "object_type",
+        [object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids],
+        ids=lambda object_type: object_type.name,
+    )
+    def test_are_one_plain_segment_of_a_url_whatever_they_hold(
+        self, object_type: catalog.ObjectType, text: str
+    ) -> None:
+        one = object_ref(LIVE, object_type.name, text)
         before, _, segment = one.path.rpartition("/")
-        assert f"{before}/{{id}}" == row.retrieve
+        assert f"{before}/{{id}}" == object_type.retrieve
         assert re.fullmatch(r"([A-Za-z0-9_.~-]|%[0-9A-F]{2})+", segment)
         assert unquote(segment) == text
-        assert one.key == f"live#{row.name}/{text}"
+        assert one.key == f"live#{object_type.name}/{text}"
 
     @pytest.mark.parametrize("text", CHOSEN_IDS)
     def test_are_recognised_in_a_url_that_spells_them_out(self, text: str) -> None:
         url = f"/v1/prices/{quote(text, safe='')}"
-        assert told(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == named(LIVE, "price", text)
+        assert told(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == object_ref(
+            LIVE, "price", text
+        )
 
     @pytest.mark.parametrize("text", OF_ANY_ROW)
-    @pytest.mark.parametrize("row", [row for row in catalog.TYPES.values() if row.chosen_ids], ids=lambda row: row.name)
-    def test_are_refused_where_they_could_lead_elsewhere(self, row: catalog.ObjectType, text: str) -> None:
-        with pytest.raises(Refused):
-            named(LIVE, row.name, text)
+    @pytest.mark.parametrize(
+        "object_type",
+        [object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids],
+        ids=lambda object_type: object_type.name,
+    )
+    def test_are_refused_where_they_could_lead_elsewhere(self, object_type: catalog.ObjectType, text: str) -> None:
+        with pytest.raises(PermanentError):
+            object_ref(LIVE, object_type.name, text)
 
     @pytest.mark.parametrize("text", [text for text in CHOSEN_IDS if not text.isalnum() or not text.isascii()])
     def test_are_not_allowed_to_others(self, text: str) -> None:
-        with pytest.raises(Refused):
-            named(LIVE, "invoice", text)
+        with pytest.raises(PermanentError):
+            object_ref(LIVE, "invoice", text)
 
     @given(st.text(max_size=30))
     def test_never_change_the_path_that_they_are_in(self, text: str) -> None:
         try:
-            path = named(LIVE, "price", text).path
-        except Refused:
+            path = object_ref(LIVE, "price", text).path
+        except PermanentError:
             return
         assert path.count("/") == 3
         assert path.isascii()
@@ -122,20 +138,20 @@ class TestIdsThatPeopleChoose:
         assert path.rpartition("/")[2].strip(".")
 
     def test_are_not_asked_of_a_type_that_nobody_knows(self) -> None:
-        assert key("live", None, "x_1") == "live#x_1" == key("live", catalog.TYPES[CADENCE], "x_1")
+        assert partition_key("live", None, "x_1") == "live#x_1" == partition_key("live", catalog.TYPES[CADENCE], "x_1")
 
 
 class TestFilling:
     def test_fills_both_placeholders(self) -> None:
-        assert fill("/p/{parent}/c/{id}", id="i", parent="p") == "/p/p/c/i"
+        assert fill_template("/p/{parent}/c/{id}", id="i", parent="p") == "/p/p/c/i"
 
     def test_escapes_what_could_change_the_path(self) -> None:
-        assert fill("/c/{id}", id="a/b?c", parent=None) == "/c/a%2Fb%3Fc"
+        assert fill_template("/c/{id}", id="a/b?c", parent=None) == "/c/a%2Fb%3Fc"
 
     def test_needs_a_parent_only_where_one_is_asked_for(self) -> None:
-        assert fill("{id}", id="i", parent=None) == "i"
-        with pytest.raises(Refused, match="the parent of i is not known"):
-            fill("/p/{parent}", id="i", parent=None)
+        assert fill_template("{id}", id="i", parent=None) == "i"
+        with pytest.raises(PermanentError, match="the parent of i is not known"):
+            fill_template("/p/{parent}", id="i", parent=None)
 
     def test_leaves_a_plain_text_as_it_is(self) -> None:
-        assert fill("all", id="i", parent=None, customer=None) == "all"
+        assert fill_template("all", id="i", parent=None, customer=None) == "all"

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 
 from billing_mirror.core import catalog
-from billing_mirror.core.errors import Refused
-from billing_mirror.core.messages import RelatedObject, Suspicion
-from billing_mirror.core.object_ref import named, notified, suspected
+from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.messages import RefreshRequest, RelatedObject
+from billing_mirror.core.object_ref import object_ref, ref_from_event, ref_from_request
 
 from .hostile import HOSTILE_IDS, OF_ANY_ROW, OTHER_URLS
 from .object_refs import IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, about, event, told
 
 
-def hostile_ids(row: catalog.ObjectType) -> list[str]:
-    return OF_ANY_ROW if row.chosen_ids else HOSTILE_IDS
+def hostile_ids(object_type: catalog.ObjectType) -> list[str]:
+    return OF_ANY_ROW if object_type.chosen_ids else HOSTILE_IDS
 
 
 class TestAKnownType:
@@ -24,56 +24,64 @@ class TestAKnownType:
         assert found.path == "/v2/billing/rate_card_subscriptions/rcds_1"
         assert found.type == SUBSCRIPTION
         assert found.key == "live#rcds_1"
-        assert found.row is catalog.TYPES[SUBSCRIPTION]
+        assert found.object_type is catalog.TYPES[SUBSCRIPTION]
         assert not found.needs_parent
 
     @pytest.mark.parametrize("url", OTHER_URLS)
     def test_is_refused_under_any_other_url(self, url: str) -> None:
-        with pytest.raises(Refused):
-            notified(event(RelatedObject(id="rcds_1", type=SUBSCRIPTION, url=url)))
+        with pytest.raises(PermanentError):
+            ref_from_event(event(RelatedObject(id="rcds_1", type=SUBSCRIPTION, url=url)))
 
     def test_is_refused_under_the_url_of_another_type(self) -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             about(SUBSCRIPTION, "rcds_1", "/v2/billing/cadences/rcds_1")
 
-    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
-    def test_is_recognised_by_the_url_that_is_built_for_it(self, row: catalog.ObjectType) -> None:
-        one = named(LIVE, row.name, "id_1", "parent_1" if row.nested else None)
-        for name in (row.name, *row.aliases):
-            assert told(RelatedObject(id=None if row.singleton else "id_1", type=name, url=one.path)) == one
+    @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
+    def test_is_recognised_by_the_url_that_is_built_for_it(self, object_type: catalog.ObjectType) -> None:
+        one = object_ref(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
+        for name in (object_type.name, *object_type.aliases):
+            assert told(RelatedObject(id=None if object_type.singleton else "id_1", type=name, url=one.path)) == one
 
-    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
-    def test_is_recognised_in_a_suspicion(self, row: catalog.ObjectType) -> None:
-        one = named(LIVE, row.name, "id_1", "parent_1" if row.nested else None)
-        assert suspected(Suspicion(livemode=True, type=row.name, id=one.id, parent=one.parent)) == one
+    @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
+    def test_is_recognised_in_a_suspicion(self, object_type: catalog.ObjectType) -> None:
+        one = object_ref(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
+        assert (
+            ref_from_request(RefreshRequest(livemode=True, type=object_type.name, id=one.id, parent=one.parent)) == one
+        )
 
-    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
+    @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
     @pytest.mark.parametrize("url", [url for url in OTHER_URLS if "rate_card_subscriptions/rcds_1" not in url])
-    def test_is_refused_under_a_hostile_url_whatever_it_is(self, row: catalog.ObjectType, url: str) -> None:
-        with pytest.raises(Refused):
-            notified(event(RelatedObject(id="rcds_1", type=row.name, url=url)))
+    def test_is_refused_under_a_hostile_url_whatever_it_is(self, object_type: catalog.ObjectType, url: str) -> None:
+        with pytest.raises(PermanentError):
+            ref_from_event(event(RelatedObject(id="rcds_1", type=object_type.name, url=url)))
 
-    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
-    def test_is_refused_with_a_hostile_id_in_its_url(self, row: catalog.ObjectType) -> None:
-        for shape in [shape for shape in (row.retrieve, *row.also_at) if "{id}" in shape]:
-            for text in hostile_ids(row):
+    @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
+    def test_is_refused_with_a_hostile_id_in_its_url(self, object_type: catalog.ObjectType) -> None:
+        for shape in [shape for shape in (object_type.retrieve, *object_type.alternate_urls) if "{id}" in shape]:
+            for text in hostile_ids(object_type):
                 for spelled in (text, quote(text, safe="")):
                     url = shape.format(id=spelled, parent="parent_1")
-                    with pytest.raises(Refused):
-                        notified(event(RelatedObject.model_construct(id=text, type=row.name, url=url)))
+                    with pytest.raises(PermanentError):
+                        ref_from_event(event(RelatedObject.model_construct(id=text, type=object_type.name, url=url)))
 
-    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
-    def test_is_refused_with_a_hostile_parent_in_its_url(self, row: catalog.ObjectType) -> None:
-        for shape in [shape for shape in (row.retrieve, *row.also_at) if "{parent}" in shape]:
+    @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
+    def test_is_refused_with_a_hostile_parent_in_its_url(self, object_type: catalog.ObjectType) -> None:
+        for shape in [shape for shape in (object_type.retrieve, *object_type.alternate_urls) if "{parent}" in shape]:
             for text in HOSTILE_IDS:
-                if row.singleton or text != ":rate_card_id":  # that is Stripe's own placeholder
+                if object_type.singleton or text != ":rate_card_id":  # that is Stripe's own placeholder
                     url = shape.format(id="id_1", parent=text)
-                    with pytest.raises(Refused):
-                        notified(event(RelatedObject(id=None if row.singleton else "id_1", type=row.name, url=url)))
+                    with pytest.raises(PermanentError):
+                        ref_from_event(
+                            event(
+                                RelatedObject(
+                                    id=None if object_type.singleton else "id_1", type=object_type.name, url=url
+                                )
+                            )
+                        )
 
     def test_without_an_id_is_refused(self) -> None:
-        with pytest.raises(Refused, match="has no id"):
-            notified(event(RelatedObject(type=SUBSCRIPTION, url="/v2/billing/rate_card_subscriptions/rcds_1")))
+        with pytest.raises(PermanentError, match="has no id"):
+            ref_from_event(event(RelatedObject(type=SUBSCRIPTION, url="/v2/billing/rate_card_subscriptions/rcds_1")))
 
     @pytest.mark.parametrize(
         ("name", "type_name", "url"),
@@ -89,8 +97,8 @@ class TestAKnownType:
         ],
     )
     def test_of_an_event_about_another_type_is_refused(self, name: str, type_name: str, url: str) -> None:
-        with pytest.raises(Refused, match="another type"):
-            notified(event(RelatedObject(id="x_1", type=type_name, url=url), name=name))
+        with pytest.raises(PermanentError, match="another type"):
+            ref_from_event(event(RelatedObject(id="x_1", type=type_name, url=url), name=name))
 
     @pytest.mark.parametrize("name", ["v2.billing.rate_card.rate.created", "v2.billing.rate_card_rate.created"])
     @pytest.mark.parametrize("type_name", ["v2.billing.rate_card.rate", RATE])
@@ -100,8 +108,8 @@ class TestAKnownType:
         assert (rate.type, rate.key, rate.path) == (RATE, "live#rcdr_1", url)
 
     def test_may_be_suspected_by_an_old_name(self) -> None:
-        old = Suspicion(livemode=True, type="v2.billing.rate_card.rate", id="rcdr_1", parent="rcd_1")
-        assert suspected(old) == named(LIVE, RATE, "rcdr_1", "rcd_1")
+        old = RefreshRequest(livemode=True, type="v2.billing.rate_card.rate", id="rcdr_1", parent="rcd_1")
+        assert ref_from_request(old) == object_ref(LIVE, RATE, "rcdr_1", "rcd_1")
 
     def test_may_be_named_under_another_url_but_is_fetched_at_its_own(self) -> None:
         url = "/v1/customers/cus_1/tax_ids/txi_1"
@@ -128,20 +136,20 @@ class TestANestedType:
         assert rate.needs_parent
 
     def test_cannot_be_fetched_before_its_parent_is_known(self) -> None:
-        with pytest.raises(Refused, match="the parent of rcdr_1 is not known"):
-            _ = named(LIVE, RATE, "rcdr_1").path
+        with pytest.raises(PermanentError, match="the parent of rcdr_1 is not known"):
+            _ = object_ref(LIVE, RATE, "rcdr_1").path
 
     @pytest.mark.parametrize("parent", [text for text in HOSTILE_IDS if text != ":rate_card_id"])
     def test_is_refused_with_a_hostile_parent(self, parent: str) -> None:
         url = f"/v2/billing/rate_cards/{parent}/rates/rcdr_1"
-        with pytest.raises(Refused):
-            notified(event(RelatedObject(id="rcdr_1", type=RATE, url=url)))
+        with pytest.raises(PermanentError):
+            ref_from_event(event(RelatedObject(id="rcdr_1", type=RATE, url=url)))
 
     @pytest.mark.parametrize("parent", [":", ":Rate", ":a-b", ":a:b", "a:b_id", ":x\n", "::x"])
     def test_is_refused_with_something_like_a_placeholder(self, parent: str) -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             about(RATE, "rcdr_1", f"/v2/billing/rate_cards/{parent}/rates/rcdr_1")
 
     def test_does_not_take_a_placeholder_for_its_own_id(self) -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             about(RATE, "rcdr_1", "/v2/billing/rate_cards/rcd_1/rates/:id")

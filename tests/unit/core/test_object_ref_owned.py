@@ -3,14 +3,16 @@
 import pytest
 
 from billing_mirror.core import catalog
-from billing_mirror.core.errors import Refused
+from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
-from billing_mirror.core.object_ref import named, notified
+from billing_mirror.core.object_ref import object_ref, ref_from_event
 
 from .hostile import OF_ANY_ROW
 from .object_refs import LIVE, event, told
 
-SINGLETONS = [row for row in catalog.TYPES.values() if row.singleton and row.of_customer]
+SINGLETONS = [
+    object_type for object_type in catalog.TYPES.values() if object_type.singleton and object_type.parent_is_customer
+]
 
 
 class TestASingleton:
@@ -28,32 +30,38 @@ class TestASingleton:
         assert told(related, "v1.cash_balance.funds_available").path == self.BALANCE
 
     def test_whose_owner_nobody_names_is_refused(self) -> None:
-        with pytest.raises(Refused, match="does not say whose"):
-            notified(event(RelatedObject(type="cash_balance"), name="v1.cash_balance.funds_available"))
+        with pytest.raises(PermanentError, match="does not say whose"):
+            ref_from_event(event(RelatedObject(type="cash_balance"), name="v1.cash_balance.funds_available"))
 
     @pytest.mark.parametrize("customer", OF_ANY_ROW)
     def test_of_a_hostile_owner_is_refused(self, customer: str) -> None:
-        with pytest.raises(Refused):
-            notified(event(RelatedObject.model_construct(id=None, url=None, type="cash_balance", customer=customer)))
+        with pytest.raises(PermanentError):
+            ref_from_event(
+                event(RelatedObject.model_construct(id=None, url=None, type="cash_balance", customer=customer))
+            )
 
     def test_may_have_a_query_of_its_own_and_no_other(self) -> None:
         summary, url = "entitlements.active_entitlement_summary", "/v1/entitlements/active_entitlements?customer=cus_1"
         assert told(RelatedObject(type=summary, url=url)).path == url
         for hostile in (f"{url}&customer=cus_2", f"{url}#x", url.partition("?")[0], url.replace("customer", "limit")):
-            with pytest.raises(Refused):
-                notified(event(RelatedObject(type=summary, url=hostile)))
+            with pytest.raises(PermanentError):
+                ref_from_event(event(RelatedObject(type=summary, url=hostile)))
 
     def test_is_the_same_one_however_it_is_named(self) -> None:
-        by_name = named(LIVE, "cash_balance", "whatever", "cus_1")
+        by_name = object_ref(LIVE, "cash_balance", "whatever", "cus_1")
         assert by_name == told(RelatedObject(type="cash_balance", url=self.BALANCE))
         assert by_name == told(RelatedObject(type="cash_balance", customer="cus_1"))
 
     def test_cannot_be_named_without_its_owner(self) -> None:
-        with pytest.raises(Refused):
-            named(LIVE, "cash_balance", self.BALANCE)
+        with pytest.raises(PermanentError):
+            object_ref(LIVE, "cash_balance", self.BALANCE)
 
     def test_is_never_mistaken_for_another_customers(self) -> None:
-        keys = {named(LIVE, row.name, "", parent).key for row in SINGLETONS for parent in ("cus_1", "cus_2")}
+        keys = {
+            object_ref(LIVE, object_type.name, "", parent).key
+            for object_type in SINGLETONS
+            for parent in ("cus_1", "cus_2")
+        }
         assert len(keys) == 2 * len(SINGLETONS)
 
 
@@ -62,24 +70,26 @@ class TestAPart:
 
     def test_is_news_of_its_owner(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/customers/cus_1/discount")
-        assert told(related, "v1.customer.discount.created") == named(LIVE, "customer", "cus_1")
+        assert told(related, "v1.customer.discount.created") == object_ref(LIVE, "customer", "cus_1")
 
     def test_of_a_subscription_is_news_of_that(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/subscriptions/sub_1/discount")
-        assert told(related, "v1.customer.discount.created") == named(LIVE, "subscription", "sub_1")
+        assert told(related, "v1.customer.discount.created") == object_ref(LIVE, "subscription", "sub_1")
 
     def test_of_a_snapshot_is_news_of_the_customer_that_it_names(self) -> None:
         related = RelatedObject(id="di_1", type="discount", customer="cus_1")
-        assert told(related, "v1.customer.discount.deleted") == named(LIVE, "customer", "cus_1")
+        assert told(related, "v1.customer.discount.deleted") == object_ref(LIVE, "customer", "cus_1")
 
     @pytest.mark.parametrize(
         "url", ["/v1/customers/../discount", "/v1/customers/a@b/discount", "/v1/customers/%2e%2e/discount", "/v1/x"]
     )
     def test_at_a_hostile_url_is_refused(self, url: str) -> None:
-        with pytest.raises(Refused):
-            notified(event(RelatedObject(id="di_1", type="discount", url=url)))
+        with pytest.raises(PermanentError):
+            ref_from_event(event(RelatedObject(id="di_1", type="discount", url=url)))
 
     @pytest.mark.parametrize("customer", [None, *OF_ANY_ROW])
     def test_of_nobody_or_of_a_hostile_owner_is_refused(self, customer: str | None) -> None:
-        with pytest.raises(Refused):
-            notified(event(RelatedObject.model_construct(id="di_1", url=None, type="discount", customer=customer)))
+        with pytest.raises(PermanentError):
+            ref_from_event(
+                event(RelatedObject.model_construct(id="di_1", url=None, type="discount", customer=customer))
+            )

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.errors import Refused
-from billing_mirror.core.messages import RelatedObject, Suspicion
-from billing_mirror.core.object_ref import Scope, Subject, named, notified, scope_of, suspected
+from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.messages import RefreshRequest, RelatedObject
+from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref, parse_scope, ref_from_event, ref_from_request
 
 from .object_refs import CADENCE, IDS, LIVE, SUBSCRIPTION, event
 
@@ -23,7 +23,7 @@ class TestScope:
         ],
     )
     def test_is_the_mode_and_the_path_of_accounts(self, livemode: bool, context: str | None, text: str) -> None:
-        assert str(scope_of(livemode=livemode, context=context)) == text
+        assert str(parse_scope(livemode=livemode, context=context)) == text
 
     @pytest.mark.parametrize(
         "context",
@@ -46,37 +46,43 @@ class TestScope:
         ],
     )
     def test_refuses_a_context_that_is_no_path_of_accounts(self, context: str) -> None:
-        with pytest.raises(Refused):
-            scope_of(livemode=True, context=context)
-        with pytest.raises(Refused):
-            notified(event(RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1"), context=context))
-        with pytest.raises(Refused):
-            suspected(Suspicion(livemode=True, context=context, type=CADENCE, id="bc_1"))
+        with pytest.raises(PermanentError):
+            parse_scope(livemode=True, context=context)
+        with pytest.raises(PermanentError):
+            ref_from_event(
+                event(RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1"), context=context)
+            )
+        with pytest.raises(PermanentError):
+            ref_from_request(RefreshRequest(livemode=True, context=context, type=CADENCE, id="bc_1"))
 
     def test_no_context_is_the_keys_own_account(self) -> None:
-        assert scope_of(livemode=True, context="") == Scope(livemode=True) == scope_of(livemode=True, context=None)
+        assert (
+            parse_scope(livemode=True, context="") == Scope(livemode=True) == parse_scope(livemode=True, context=None)
+        )
 
     @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["", "acct_1", "acct_1/acct_2", "acct_2"]), IDS)))
     def test_objects_of_two_scopes_never_share_a_key(self, owners: list[tuple[bool, str, str]]) -> None:
         keys = {
-            named(scope_of(livemode=livemode, context=context), CADENCE, identifier).key
+            object_ref(parse_scope(livemode=livemode, context=context), CADENCE, identifier).key
             for livemode, context, identifier in owners
         }
         assert len(keys) == len(set(owners))
 
     def test_reaches_the_subject_from_events_and_suspicions(self) -> None:
         related = RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1")
-        told = notified(event(related, context="acct_1", livemode=False))
-        assert isinstance(told, Subject)
+        told = ref_from_event(event(related, context="acct_1", livemode=False))
+        assert isinstance(told, ObjectRef)
         assert told.key == "test/acct_1#bc_1"
-        assert suspected(Suspicion(livemode=False, context="acct_1", type=CADENCE, id="bc_1")) == told
+        assert ref_from_request(RefreshRequest(livemode=False, context="acct_1", type=CADENCE, id="bc_1")) == told
 
 
 class TestNeighbours:
     def test_an_object_beside_another_is_of_the_same_scope(self) -> None:
-        scope = scope_of(livemode=False, context="acct_1")
-        assert named(scope, SUBSCRIPTION, "rcds_1").beside(CADENCE, "bc_1") == named(scope, CADENCE, "bc_1")
+        scope = parse_scope(livemode=False, context="acct_1")
+        assert object_ref(scope, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "bc_1") == object_ref(
+            scope, CADENCE, "bc_1"
+        )
 
     def test_a_hostile_reference_is_refused(self) -> None:
-        with pytest.raises(Refused):
-            named(LIVE, SUBSCRIPTION, "rcds_1").beside(CADENCE, "../rate_cards")
+        with pytest.raises(PermanentError):
+            object_ref(LIVE, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "../rate_cards")

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core import catalog, items, times
-from billing_mirror.core import object_ref as subject
-from billing_mirror.core.errors import Refused
-from billing_mirror.core.messages import RelatedObject, Suspicion
-from billing_mirror.core.object_ref import notified, suspected
+from billing_mirror.core import object_ref as ref
+from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.messages import RefreshRequest, RelatedObject
+from billing_mirror.core.object_ref import ref_from_event, ref_from_request
 
 from .hostile import OTHER_URLS
 from .object_refs import UNKNOWN, about, event, told
@@ -29,20 +29,20 @@ class TestAnUnknownType:
 
     @pytest.mark.parametrize("url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_1"])
     def test_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
-        with pytest.raises(Refused):
-            notified(event(RelatedObject(id="rcds_1", type=UNKNOWN, url=url)))
+        with pytest.raises(PermanentError):
+            ref_from_event(event(RelatedObject(id="rcds_1", type=UNKNOWN, url=url)))
 
-    @pytest.mark.parametrize("row", catalog.TYPES.values(), ids=lambda row: row.name)
-    def test_is_refused_at_the_url_of_a_known_one(self, row: catalog.ObjectType) -> None:
+    @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
+    def test_is_refused_at_the_url_of_a_known_one(self, object_type: catalog.ObjectType) -> None:
         """Else it would be stored over an object of that type: the key does not tell them apart."""
-        url = row.retrieve.format(id="x_1", parent="p_1")
-        with pytest.raises(Refused, match="of another type"):
-            notified(event(RelatedObject(id=None if row.singleton else "x_1", type=UNKNOWN, url=url)))
+        url = object_type.retrieve.format(id="x_1", parent="p_1")
+        with pytest.raises(PermanentError, match="of another type"):
+            ref_from_event(event(RelatedObject(id=None if object_type.singleton else "x_1", type=UNKNOWN, url=url)))
 
     @pytest.mark.parametrize(
         "url",
         [
-            *(url for row in catalog.TYPES.values() for url in row.also_at),
+            *(url for object_type in catalog.TYPES.values() for url in object_type.alternate_urls),
             *(url for part in catalog.PARTS.values() for url in part.urls),
         ],
     )
@@ -50,19 +50,19 @@ class TestAnUnknownType:
         related = RelatedObject(
             id="x_1" if url.endswith("{id}") else None, type=UNKNOWN, url=url.format(id="x_1", parent="p_1")
         )
-        with pytest.raises(Refused, match="of another type"):
-            notified(event(related))
+        with pytest.raises(PermanentError, match="of another type"):
+            ref_from_event(event(related))
 
     @pytest.mark.parametrize("identifier", ["th_1", None])
     def test_is_refused_at_a_url_that_does_not_fit_into_a_key(self, identifier: str | None) -> None:
-        longest = "/v1/" + "a" * (subject.LONGEST_PATH - 9) + "/th_1"
+        longest = "/v1/" + "a" * (ref.LONGEST_PATH - 9) + "/th_1"
         assert told(RelatedObject(id=identifier, type=UNKNOWN, url=longest)).path == longest
-        with pytest.raises(Refused, match="too long"):
-            notified(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))
+        with pytest.raises(PermanentError, match="too long"):
+            ref_from_event(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))
         assert len(longest) + len(times.UNKNOWN) <= items.LARGEST_KEY
 
     def test_is_refused_with_a_placeholder_in_its_url(self) -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             about(UNKNOWN, "th_1", "/v2/money/:account/things/th_1")
 
     @given(st.text(st.sampled_from("/v12a.:%@?#{}\\\n é~_-"), max_size=16))
@@ -70,15 +70,15 @@ class TestAnUnknownType:
         url = f"/v1{middle}/th_1"
         try:
             path = about(UNKNOWN, "th_1", url).path
-        except Refused:
+        except PermanentError:
             return
         assert path == url
         assert all(segment and segment.strip(".") for segment in path[1:].split("/"))
         assert not set(path) & set("%:@?#{}\\\n é")
 
     def test_cannot_be_suspected(self) -> None:
-        with pytest.raises(Refused, match="is not in the catalog"):
-            suspected(Suspicion(livemode=True, type=UNKNOWN, id="th_1"))
+        with pytest.raises(PermanentError, match="is not in the catalog"):
+            ref_from_request(RefreshRequest(livemode=True, type=UNKNOWN, id="th_1"))
 
     @pytest.mark.parametrize("url", ["/v1/settings", "/v2/money/the-settings", "/v1/customers/cus_1/settings"])
     def test_without_an_id_is_a_singleton_that_goes_by_its_path(self, url: str) -> None:
@@ -89,18 +89,18 @@ class TestAnUnknownType:
     def test_without_an_id_is_refused_at_any_url_that_is_not_plain(self, url: str) -> None:
         if re.fullmatch(r"/v2(/[a-z_0-9]+)+", url):
             return
-        with pytest.raises(Refused):
-            notified(event(RelatedObject(type=UNKNOWN, url=url)))
+        with pytest.raises(PermanentError):
+            ref_from_event(event(RelatedObject(type=UNKNOWN, url=url)))
 
     @given(st.text(st.sampled_from("/v12a.:%@?#{}\\\n é~_-"), max_size=16))
     def test_no_url_without_an_id_leaves_the_api(self, rest: str) -> None:
         try:
             path = told(RelatedObject(type=UNKNOWN, url=f"/v1{rest}")).path
-        except Refused:
+        except PermanentError:
             return
         assert path == f"/v1{rest}"
         assert all(path[1:].split("/"))
         assert not set(path) & set(".%:@?#{}\\\n é")
 
     def test_of_a_snapshot_is_ignored_for_nobody_tells_where_it_is(self) -> None:
-        assert notified(event(RelatedObject(id="ch_1", type="charge"), name="v1.charge.succeeded")) is None
+        assert ref_from_event(event(RelatedObject(id="ch_1", type="charge"), name="v1.charge.succeeded")) is None

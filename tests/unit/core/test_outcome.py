@@ -9,7 +9,7 @@ from billing_mirror.core.outcome import Outcome
 def test_every_outcome_has_its_metric_and_no_two_share_one() -> None:
     metrics = [outcome.metric for outcome in Outcome]
     assert len(set(metrics)) == len(Outcome)
-    assert [metric.value.lower() for metric in metrics] == [outcome.value for outcome in Outcome]
+    assert [metric.value.lower() for metric in metrics] == [outcome.value.replace("_", "") for outcome in Outcome]
 
 
 def test_outcomes_are_the_words_that_logs_show() -> None:

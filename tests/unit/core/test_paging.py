@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from billing_mirror.core.errors import Refused, Retryable
+from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.paging import entries, first_page, next_page
 
@@ -49,7 +49,7 @@ class TestEntries:
         ],
     )
     def test_of_something_that_is_no_page_are_asked_for_again(self, page: JsonObject) -> None:
-        with pytest.raises(Retryable):
+        with pytest.raises(TransientError):
             entries(page)
 
 
@@ -88,18 +88,18 @@ class TestTheNextPage:
         ],
     )
     def test_is_refused_anywhere_but_in_the_same_list(self, url: str) -> None:
-        with pytest.raises(Refused, match="somewhere else"):
+        with pytest.raises(PermanentError, match="somewhere else"):
             after(url)
 
     @pytest.mark.parametrize("url", [1, True, [], {}, [f"{PATH}?page=2"]])
     def test_is_refused_when_it_is_no_text(self, url: Json) -> None:
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             after(url)
 
     def test_of_a_list_below_a_parent_stays_below_that_parent(self) -> None:
         path = "/v2/billing/rate_cards/rcd_1/rates"
         page: JsonObject = {"data": [], "next_page_url": "/v2/billing/rate_cards/rcd_2/rates?page=2"}
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentError):
             next_page(page, path=path, query={})
 
 
@@ -122,7 +122,7 @@ class TestTheNextPageOfV1:
 
     @pytest.mark.parametrize("shown", [[], [{"object": "x"}], [{"id": "si_1"}, {"id": ""}], [{"id": 7}]])
     def test_is_asked_for_again_where_it_is_not_said_after_what(self, shown: list[Json]) -> None:
-        with pytest.raises(Retryable):
+        with pytest.raises(TransientError):
             self.after({"data": shown, "has_more": True})
 
     def test_escapes_the_id_that_it_starts_after(self) -> None:
@@ -157,10 +157,10 @@ def test_a_first_page_belongs_to_its_own_list() -> None:
     ],
 )
 def test_a_next_page_that_is_no_plain_path_is_refused(url: str) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(PermanentError):
         next_page({"data": [], "next_page_url": url}, path="/v2/things", query={})
 
 
 def test_a_page_with_something_that_is_no_object_is_no_page() -> None:
-    with pytest.raises(Retryable):
+    with pytest.raises(TransientError):
         entries({"data": [{"id": "a"}, 1, None], "next_page_url": None})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.rate_limiter import SLOWED_FOR, Pace
+from billing_mirror.core.rate_limiter import SLOWED_FOR, RateLimiter
 
 RATES = st.floats(0.05, 200.0)
 GAPS = st.lists(st.floats(0.0, 5.0) | st.just(0.0), min_size=1, max_size=60)
@@ -15,7 +15,7 @@ GAPS = st.lists(st.floats(0.0, 5.0) | st.just(0.0), min_size=1, max_size=60)
 SLACK = 1e-6
 
 
-def starts(pace: Pace, arrivals: list[float]) -> list[float]:
+def starts(pace: RateLimiter, arrivals: list[float]) -> list[float]:
     """When each of them starts: they wait in a line, and the first of it asks."""
     begun: list[float] = []
     for arrival in arrivals:
@@ -28,7 +28,7 @@ def starts(pace: Pace, arrivals: list[float]) -> list[float]:
 
 @given(RATES, GAPS, st.floats(0, 1e9))
 def test_no_window_holds_more_starts_than_the_rate_allows(rate: float, gaps: list[float], at: float) -> None:
-    times = starts(Pace(rate), [at + gap for gap in accumulate(gaps)])
+    times = starts(RateLimiter(rate), [at + gap for gap in accumulate(gaps)])
     for first, begin in enumerate(times):
         for length in (0.0, 0.5 / rate, 1.0 / rate, 3.0 / rate, 10.0):
             inside = bisect_right(times, begin + length) - first
@@ -38,42 +38,42 @@ def test_no_window_holds_more_starts_than_the_rate_allows(rate: float, gaps: lis
 @given(RATES, GAPS)
 def test_nobody_starts_before_arriving_or_before_those_who_came_first(rate: float, gaps: list[float]) -> None:
     arrivals = list(accumulate(gaps))
-    times = starts(Pace(rate), arrivals)
+    times = starts(RateLimiter(rate), arrivals)
     assert all(start >= arrival for start, arrival in zip(times, arrivals, strict=True))
     assert times == sorted(times)
 
 
 @given(RATES, st.integers(2, 50))
 def test_a_crowd_gets_the_whole_rate(rate: float, crowd: int) -> None:
-    times = starts(Pace(rate), [1000.0] * crowd)
+    times = starts(RateLimiter(rate), [1000.0] * crowd)
     assert times[-1] - times[0] == pytest.approx((crowd - 1) / rate, rel=1e-6)
 
 
 def test_the_first_request_does_not_wait() -> None:
-    assert Pace(1.0).wait(1e9) == 0.0
+    assert RateLimiter(1.0).wait(1e9) == 0.0
 
 
 def test_rest_is_not_saved_up_for_a_burst() -> None:
-    pace = Pace(10.0)
+    pace = RateLimiter(10.0)
     pace.start(0.0)
     assert starts(pace, [100.0] * 3) == pytest.approx([100.0, 100.1, 100.2])
 
 
 def test_those_who_give_up_waiting_delay_nobody() -> None:
-    pace = Pace(0.5)
+    pace = RateLimiter(0.5)
     pace.start(0.0)
     assert [pace.wait(1.0) for _ in range(50)] == [1.0] * 50
 
 
 def test_a_429_slows_down_those_who_already_wait() -> None:
-    pace = Pace(10.0)
+    pace = RateLimiter(10.0)
     starts(pace, [0.0] * 5)
     pace.slow_down(0.45)
     assert starts(pace, [0.45] * 3) == pytest.approx([0.5, 0.7, 0.9])
 
 
 def test_a_429_halves_the_rate_for_half_a_minute() -> None:
-    pace = Pace(10.0)
+    pace = RateLimiter(10.0)
     pace.slow_down(1000.0)
     times = starts(pace, [1000.0] * 160)
     slowed = [start for start in times if start < 1000.0 + SLOWED_FOR]
@@ -83,13 +83,13 @@ def test_a_429_halves_the_rate_for_half_a_minute() -> None:
 
 
 def test_another_429_slows_down_for_longer() -> None:
-    pace = Pace(10.0)
+    pace = RateLimiter(10.0)
     pace.slow_down(0.0)
     pace.slow_down(SLOWED_FOR - 1)
     assert starts(pace, [SLOWED_FOR + 1] * 2) == pytest.approx([SLOWED_FOR + 1, SLOWED_FOR + 1.2])
 
 
 def test_after_the_slow_time_all_is_as_before() -> None:
-    pace = Pace(10.0)
+    pace = RateLimiter(10.0)
     pace.slow_down(0.0)
     assert starts(pace, [SLOWED_FOR] * 2) == pytest.approx([SLOWED_FOR, SLOWED_FOR + 0.1])

@@ -20,14 +20,14 @@ RUNS = st.builds(
     type=TEXTS,
     job=st.sampled_from(Job),
     started_at=TIMES,
-    worked_at=TIMES,
+    updated_at=TIMES,
     finished_at=TIMES,
     status=st.sampled_from(Status),
     reason=TEXTS,
     failures=NUMBERS,
     watermark=TEXTS,
-    waiting_since=TIMES,
-    began_empty=st.booleans(),
+    last_verified_at=TIMES,
+    started_empty=st.booleans(),
     counts=COUNTS,
 )
 DRIFTS = st.builds(
@@ -40,28 +40,28 @@ DRIFTS = st.builds(
     type=st.text(min_size=1),
     token=NUMBERS,
 )
-A_RUN = Run("some.type", Job.OBJECTS, started_at=1732638783.5)
+A_RUN = Run("some.type", Job.VERIFY, started_at=1732638783.5)
 
 
 @given(RUNS)
 def test_a_run_is_read_from_its_record_as_it_was(run: Run) -> None:
-    assert runs.run(run.entry()) == run
+    assert runs.run(run.to_item()) == run
 
 
 @given(RUNS)
 def test_a_record_has_found_what_no_fetch_has_dismissed(run: Run) -> None:
-    assert run.entry()["found"] == run.counts.repaired + run.counts.unresolved
+    assert run.to_item()["found"] == run.counts.repaired + run.counts.unresolved
 
 
 @given(DRIFTS)
 def test_a_drift_is_read_from_its_evidence_as_it_was(drift: Drift) -> None:
-    read = runs.drift(drift.entry(A_RUN, 1732638790.0))
+    read = runs.drift(drift.to_item(A_RUN, 1732638790.0))
     assert (read, read.type, read.token) == (drift, drift.type, drift.token)
 
 
 def test_evidence_tells_which_run_when_what_and_how_it_ended() -> None:
     drift = Drift("a", Difference.DIFFERENT, Resolution.REPAIRED, ("metadata", "status"), token=7)
-    assert drift.entry(A_RUN, 1732638790.0) == {
+    assert drift.to_item(A_RUN, 1732638790.0) == {
         "type": "some.type",
         "id": "a",
         "difference": "different",
@@ -80,25 +80,25 @@ def test_a_record_tells_when_how_much_and_why() -> None:
         "some.type",
         Job.BACKFILL,
         started_at=1732638783.5,
-        worked_at=1732638790.0,
+        updated_at=1732638790.0,
         finished_at=1732638790.0,
         status=Status.FAILED,
         reason="Stripe answered 400",
         failures=2,
-        waiting_since=1732000000.0,
+        last_verified_at=1732000000.0,
         counts=Counts(pages=2, compared=150, equal=147, repaired=2, unresolved=1),
     )
-    entry = run.entry()
+    entry = run.to_item()
     assert {name: value for name, value in entry.items() if value} == {
         "type": "some.type",
         "job": "backfill",
         "started_at": "2024-11-26T16:33:03.500Z",
-        "worked_at": "2024-11-26T16:33:10.000Z",
+        "updated_at": "2024-11-26T16:33:10.000Z",
         "finished_at": "2024-11-26T16:33:10.000Z",
         "status": "failed",
         "reason": "Stripe answered 400",
         "failures": 2,
-        "waiting_since": "2024-11-19T07:06:40.000Z",
+        "last_verified_at": "2024-11-19T07:06:40.000Z",
         "found": 3,
         "pages": 2,
         "compared": 150,
@@ -133,11 +133,11 @@ def test_a_false_alarm_is_no_difference() -> None:
 
 @given(COUNTS, st.lists(DRIFTS))
 def test_decisions_can_be_counted_again(counts: Counts, drifts: list[Drift]) -> None:
-    counts.forget_decisions()
+    counts.reset_decisions()
     before = counts.since(Counts())
     for drift in drifts:
         counts.add(drift)
-    counts.forget_decisions()
+    counts.reset_decisions()
     assert counts == before
 
 
@@ -149,8 +149,8 @@ def test_what_was_counted_since_is_the_difference_of_each_count(one: Counts, oth
 
 
 def test_a_type_was_right_when_its_last_complete_run_ended_or_else_waits_since_the_first_began() -> None:
-    assert Run("some.type", Job.OBJECTS, started_at=100.0).right_at == 100.0
-    run = Run("some.type", Job.OBJECTS, started_at=100.0, waiting_since=50.0)
-    assert (run.complete, run.right_at) == (False, 50.0)
+    assert Run("some.type", Job.VERIFY, started_at=100.0).verified_at == 100.0
+    run = Run("some.type", Job.VERIFY, started_at=100.0, last_verified_at=50.0)
+    assert (run.complete, run.verified_at) == (False, 50.0)
     run.status, run.finished_at = Status.COMPLETE, 200.0
-    assert (run.complete, run.right_at) == (True, 200.0)
+    assert (run.complete, run.verified_at) == (True, 200.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from billing_mirror.core.catalog import RECONCILED, TYPES, USAGE, Rhythm
+from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES, USAGE, CompareInterval
 from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import (
     DAY,
@@ -15,10 +15,10 @@ from billing_mirror.core.schedule import (
     MINUTE,
     MOST_SLACK,
     SLACK,
+    DueJob,
     Schedule,
-    Turn,
     events_due_at,
-    next_turn,
+    next_job,
 )
 
 NOW = 1_700_000_000.0
@@ -27,7 +27,7 @@ DAILY, WEEKLY = "customer", "product"
 SCHEDULE = Schedule()
 
 
-def ran(name: str, ago: float, *, status: Status = Status.COMPLETE, job: Job = Job.OBJECTS, **counts: int) -> Run:
+def ran(name: str, ago: float, *, status: Status = Status.COMPLETE, job: Job = Job.VERIFY, **counts: int) -> Run:
     """A run that was begun, worked on and, where it is not running, ended so many seconds ago."""
     ended = NOW - ago if status is not Status.RUNNING else 0.0
     return Run(name, job, NOW - ago, NOW - ago, ended, status, counts=Counts(**counts))
@@ -35,9 +35,9 @@ def ran(name: str, ago: float, *, status: Status = Status.COMPLETE, job: Job = J
 
 def everything(*runs: Run) -> dict[str, Run]:
     """These runs, and all others have just been made."""
-    jobs = {EVENTS: Job.EVENTS, USAGE.name: Job.USAGE}
-    names = [EVENTS, USAGE.name, *(row.name for row in RECONCILED)]
-    return {name: ran(name, 0, job=jobs.get(name, Job.OBJECTS)) for name in names} | {run.type: run for run in runs}
+    jobs = {EVENTS: Job.RECOVER, USAGE.name: Job.USAGE}
+    names = [EVENTS, USAGE.name, *(object_type.name for object_type in RECONCILED_TYPES)]
+    return {name: ran(name, 0, job=jobs.get(name, Job.VERIFY)) for name in names} | {run.type: run for run in runs}
 
 
 def early(pause: float) -> float:
@@ -45,8 +45,8 @@ def early(pause: float) -> float:
     return min(pause * SLACK, MOST_SLACK)
 
 
-def turn_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> Turn | None:
-    return next_turn(everything(*runs), NOW + later, schedule, livemode=livemode)
+def turn_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> DueJob | None:
+    return next_job(everything(*runs), NOW + later, schedule, livemode=livemode)
 
 
 def name_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> str | None:
@@ -57,20 +57,27 @@ def name_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, li
 def order_of(runs: dict[str, Run], schedule: Schedule = SCHEDULE) -> list[str]:
     """The names in the order in which they have their turns, none of them twice."""
     names: list[str] = []
-    while turn := next_turn(runs, NOW, schedule, livemode=False, without=frozenset(names)):
+    while turn := next_job(runs, NOW, schedule, livemode=False, without=frozenset(names)):
         names.append(turn.name)
     return names
 
 
 def test_there_is_a_type_of_each_rhythm() -> None:
-    rhythms = [TYPES[name].rhythm for name in (SUBSCRIPTIONS, CADENCES, DAILY, WEEKLY)]
-    assert rhythms == [Rhythm.SUBSCRIPTIONS, Rhythm.SUBSCRIPTIONS, Rhythm.ACTIVITY, Rhythm.PRICING]
+    rhythms = [TYPES[name].interval for name in (SUBSCRIPTIONS, CADENCES, DAILY, WEEKLY)]
+    assert rhythms == [
+        CompareInterval.RATE_CARD_SUBSCRIPTIONS,
+        CompareInterval.RATE_CARD_SUBSCRIPTIONS,
+        CompareInterval.ACTIVITY,
+        CompareInterval.PRICING,
+    ]
 
 
 def test_at_first_events_are_recovered_and_then_all_types_filled_parents_before_children() -> None:
-    assert order_of({}) == [EVENTS, *(row.name for row in RECONCILED)]
-    turn = next_turn({}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
-    assert turn == Turn(RECONCILED[0].name, Job.BACKFILL, going_on=False, quick=False, worked_at=0.0, failures=0)
+    assert order_of({}) == [EVENTS, *(object_type.name for object_type in RECONCILED_TYPES)]
+    turn = next_job({}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+    assert turn == DueJob(
+        RECONCILED_TYPES[0].name, Job.BACKFILL, resumed=False, quick=False, updated_at=0.0, failures=0
+    )
 
 
 def test_right_after_everything_there_is_nothing_to_do() -> None:
@@ -82,7 +89,7 @@ def test_right_after_everything_there_is_nothing_to_do() -> None:
     [(EVENTS, 5 * MINUTE), (SUBSCRIPTIONS, HOUR), (CADENCES, HOUR), (DAILY, DAY), (WEEKLY, 7 * DAY)],
 )
 def test_a_job_is_due_when_its_time_is_over_or_a_little_early(name: str, pause: float) -> None:
-    job = Job.EVENTS if name == EVENTS else Job.OBJECTS
+    job = Job.RECOVER if name == EVENTS else Job.VERIFY
     assert name_after(ran(name, pause - early(pause) - 1, job=job)) is None
     assert name_after(ran(name, pause - early(pause), job=job)) == name
 
@@ -94,25 +101,25 @@ def test_nothing_is_due_twice_in_a_minute_and_a_tick_that_comes_some_seconds_ear
 
 
 def test_the_settings_say_how_long_that_is() -> None:
-    schedule = Schedule(events=DAY, subscriptions=2 * HOUR, activity=3 * HOUR, pricing=4 * HOUR)
+    schedule = Schedule(recover=DAY, rate_card_subscriptions=2 * HOUR, activity=3 * HOUR, pricing=4 * HOUR)
     assert name_after(ran(SUBSCRIPTIONS, 1.5 * HOUR), schedule=schedule) is None
     assert name_after(ran(DAILY, 3 * HOUR), schedule=schedule) == DAILY
     assert name_after(ran(WEEKLY, 4 * HOUR), schedule=schedule) == WEEKLY
-    assert name_after(ran(EVENTS, HOUR, job=Job.EVENTS), schedule=schedule) is None
+    assert name_after(ran(EVENTS, HOUR, job=Job.RECOVER), schedule=schedule) is None
 
 
 def test_usage_is_swept_where_that_is_switched_on() -> None:
     runs = everything()
     del runs[USAGE.name]
-    assert next_turn(runs, NOW, SCHEDULE, livemode=False) is None
-    turn = next_turn(runs, NOW, Schedule(usage=DAY), livemode=False)
+    assert next_job(runs, NOW, SCHEDULE, livemode=False) is None
+    turn = next_job(runs, NOW, Schedule(usage=DAY), livemode=False)
     assert turn is not None
     assert (turn.name, turn.job) == (USAGE.name, Job.USAGE)
 
 
 def test_events_come_before_all_and_what_is_due_each_hour_before_the_rest() -> None:
     runs = everything(
-        ran(EVENTS, HOUR, job=Job.EVENTS), ran(SUBSCRIPTIONS, HOUR), ran(DAILY, 3 * DAY), ran(WEEKLY, 20 * DAY)
+        ran(EVENTS, HOUR, job=Job.RECOVER), ran(SUBSCRIPTIONS, HOUR), ran(DAILY, 3 * DAY), ran(WEEKLY, 20 * DAY)
     )
     assert order_of(runs) == [EVENTS, SUBSCRIPTIONS, WEEKLY, DAILY]
 
@@ -124,13 +131,13 @@ def test_of_the_rest_what_was_worked_on_longest_ago_comes_first() -> None:
 
 def test_what_is_due_each_hour_and_did_not_end_in_its_turn_lets_another_one_have_the_next() -> None:
     long, waiting = ran(SUBSCRIPTIONS, 10, status=Status.RUNNING), ran(DAILY, 20, status=Status.RUNNING)
-    others = {name: replace(run, worked_at=NOW - 100) for name, run in everything().items()}
+    others = {name: replace(run, updated_at=NOW - 100) for name, run in everything().items()}
     runs = {**others, SUBSCRIPTIONS: long, DAILY: waiting}
-    first = next_turn(runs, NOW, SCHEDULE, livemode=False)
+    first = next_job(runs, NOW, SCHEDULE, livemode=False)
     assert first is not None
     assert first.name == DAILY
-    runs[DAILY] = replace(waiting, worked_at=NOW)
-    second = next_turn(runs, NOW, SCHEDULE, livemode=False)
+    runs[DAILY] = replace(waiting, updated_at=NOW)
+    second = next_job(runs, NOW, SCHEDULE, livemode=False)
     assert second is not None
     assert second.name == SUBSCRIPTIONS
 
@@ -138,13 +145,13 @@ def test_what_is_due_each_hour_and_did_not_end_in_its_turn_lets_another_one_have
 def test_a_run_that_has_not_ended_goes_on() -> None:
     turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING))
     assert turn is not None
-    assert (turn.name, turn.job, turn.going_on) == (WEEKLY, Job.OBJECTS, True)
+    assert (turn.name, turn.job, turn.resumed) == (WEEKLY, Job.VERIFY, True)
 
 
 def test_a_run_that_was_begun_by_hand_goes_on_as_what_it_is() -> None:
     turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING, job=Job.BACKFILL))
     assert turn is not None
-    assert (turn.job, turn.going_on) == (Job.BACKFILL, True)
+    assert (turn.job, turn.resumed) == (Job.BACKFILL, True)
 
 
 @pytest.mark.parametrize(("status", "goes_on"), [(Status.RUNNING, True), (Status.COMPLETE, False)])
@@ -161,8 +168,8 @@ def test_usage_that_somebody_has_asked_for_goes_on_where_no_sweep_is_due_by_itse
     [
         (ran(DAILY, 2 * DAY, status=Status.FAILED, job=Job.BACKFILL), Job.BACKFILL),
         (ran(DAILY, 2 * DAY, status=Status.UNAUTHORIZED, job=Job.BACKFILL), Job.BACKFILL),
-        (ran(DAILY, 2 * DAY, job=Job.BACKFILL), Job.OBJECTS),
-        (ran(DAILY, 2 * DAY, status=Status.FAILED), Job.OBJECTS),
+        (ran(DAILY, 2 * DAY, job=Job.BACKFILL), Job.VERIFY),
+        (ran(DAILY, 2 * DAY, status=Status.FAILED), Job.VERIFY),
     ],
 )
 def test_a_type_is_filled_until_that_has_been_done_once(last: Run, job: Job) -> None:
@@ -174,32 +181,32 @@ def test_a_type_is_filled_until_that_has_been_done_once(last: Run, job: Job) -> 
 class TestTypesThatAreFilled:
     def test_are_filled_one_after_the_other(self) -> None:
         """The first one goes on, although it was worked on last: children need their parents."""
-        running = ran(RECONCILED[0].name, 10, status=Status.RUNNING, job=Job.BACKFILL)
-        turn = next_turn({running.type: running}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+        running = ran(RECONCILED_TYPES[0].name, 10, status=Status.RUNNING, job=Job.BACKFILL)
+        turn = next_job({running.type: running}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
         assert turn is not None
-        assert (turn.name, turn.going_on) == (running.type, True)
+        assert (turn.name, turn.resumed) == (running.type, True)
 
     def test_take_turns_with_the_rest_as_if_they_were_one(self) -> None:
         runs = everything(ran(DAILY, 50, status=Status.RUNNING), ran("invoice", 40, status=Status.RUNNING))
         for name in ("product", "price", "quote"):
             del runs[name]
         runs["coupon"] = ran("coupon", 45, status=Status.RUNNING, job=Job.BACKFILL)
-        first = next_turn(runs, NOW, SCHEDULE, livemode=False)
+        first = next_job(runs, NOW, SCHEDULE, livemode=False)
         assert first is not None
         assert first.name == DAILY
-        runs[DAILY] = replace(runs[DAILY], worked_at=NOW)
-        second = next_turn(runs, NOW, SCHEDULE, livemode=False)
+        runs[DAILY] = replace(runs[DAILY], updated_at=NOW)
+        second = next_job(runs, NOW, SCHEDULE, livemode=False)
         assert second is not None
         assert second.job is Job.BACKFILL
         runs[second.name] = ran(second.name, 0, status=Status.RUNNING, job=Job.BACKFILL)
-        third = next_turn(runs, NOW, SCHEDULE, livemode=False)
+        third = next_job(runs, NOW, SCHEDULE, livemode=False)
         assert third is not None
         assert third.name == "invoice"
 
     def test_let_another_one_go_before_one_that_fails(self) -> None:
-        first, second = (row.name for row in RECONCILED[:2])
+        first, second = (object_type.name for object_type in RECONCILED_TYPES[:2])
         failing = replace(ran(first, 10, status=Status.RUNNING, job=Job.BACKFILL), failures=1)
-        turn = next_turn({first: failing}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+        turn = next_job({first: failing}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
         assert turn is not None
         assert turn.name == second
 
@@ -214,7 +221,7 @@ class TestAJob:
         assert name_after(ran(WEEKLY, HOUR - early(HOUR) - 1, status=Status.FAILED)) is None
         assert name_after(ran(WEEKLY, HOUR - early(HOUR), status=Status.FAILED)) == WEEKLY
 
-    @pytest.mark.parametrize("status", [Status.UNAUTHORIZED, Status.NOT_SHOWN])
+    @pytest.mark.parametrize("status", [Status.UNAUTHORIZED, Status.UNAVAILABLE])
     @pytest.mark.parametrize(("name", "pause"), [(SUBSCRIPTIONS, DAY), (DAILY, DAY), (WEEKLY, 7 * DAY)])
     def test_that_a_person_has_to_allow_first_is_tried_once_a_day_at_most(
         self, name: str, pause: float, status: Status
@@ -229,7 +236,7 @@ class TestAJob:
         run = ran(WEEKLY, 0, unresolved=1)
         assert name_after(run, later=HOUR - early(HOUR) - 1) not in (WEEKLY, SUBSCRIPTIONS, CADENCES)
         later = {name: replace(one, started_at=NOW + HOUR) for name, one in everything(run).items() if name != WEEKLY}
-        turn = next_turn({**later, WEEKLY: run}, NOW + HOUR - early(HOUR), SCHEDULE, livemode=False)
+        turn = next_job({**later, WEEKLY: run}, NOW + HOUR - early(HOUR), SCHEDULE, livemode=False)
         assert turn is not None
         assert turn.name == WEEKLY
 
@@ -245,32 +252,34 @@ def test_what_is_only_in_test_mode_is_only_compared_there(livemode: bool) -> Non
 
 def test_events_are_due_again_after_their_time() -> None:
     assert events_due_at({}, SCHEDULE) == 0.0
-    assert events_due_at({EVENTS: ran(EVENTS, 100, job=Job.EVENTS)}, SCHEDULE) == NOW - 100 + 300
+    assert events_due_at({EVENTS: ran(EVENTS, 100, job=Job.RECOVER)}, SCHEDULE) == NOW - 100 + 300
 
 
 SLICE = 5 * MINUTE
-SIZES = st.dictionaries(st.sampled_from([row.name for row in RECONCILED]), st.integers(1, 30), max_size=8)
+SIZES = st.dictionaries(
+    st.sampled_from([object_type.name for object_type in RECONCILED_TYPES]), st.integers(1, 30), max_size=8
+)
 
 
 @settings(max_examples=30)
 @example(sizes={SUBSCRIPTIONS: 30, CADENCES: 30}, filled={SUBSCRIPTIONS, CADENCES, DAILY})
-@given(sizes=SIZES, filled=st.sets(st.sampled_from([row.name for row in RECONCILED])))
+@given(sizes=SIZES, filled=st.sets(st.sampled_from([object_type.name for object_type in RECONCILED_TYPES])))
 def test_however_long_some_runs_are_every_other_one_comes_to_its_end(sizes: dict[str, int], filled: set[str]) -> None:
     """``sizes`` are the slices of time that runs take; with more than 12, one that is due each hour is always due."""
-    names = {row.name for row in RECONCILED}
+    names = {object_type.name for object_type in RECONCILED_TYPES}
     runs = {name: ran(name, 30 * DAY) for name in filled}
     worked: dict[str, int] = {}
     now, done = NOW, set[str]()
     for _ in range(4 * (sum(sizes.values()) + len(names))):
-        turn = next_turn(runs, now, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
+        turn = next_job(runs, now, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
         if turn is None:
             break
-        if not turn.going_on:
+        if not turn.resumed:
             runs[turn.name] = Run(turn.name, turn.job, now)
             worked[turn.name] = 0
         now += SLICE
         worked[turn.name] += 1
-        runs[turn.name].worked_at = now
+        runs[turn.name].updated_at = now
         if worked[turn.name] >= sizes.get(turn.name, 1):
             runs[turn.name].status = Status.COMPLETE
             done.add(turn.name)

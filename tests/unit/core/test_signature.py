@@ -5,7 +5,7 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.errors import Unsigned
+from billing_mirror.core.errors import InvalidSignature
 from billing_mirror.core.signature import LONGEST_HEADER, TOLERANCE, require_fresh, secrets_in
 
 NOW = 1_735_689_600
@@ -35,7 +35,7 @@ class TestAFreshHeader:
         fresh = abs(away - fraction) <= 300
         try:
             require_fresh(signed(NOW + away), NOW + fraction)
-        except Unsigned:
+        except InvalidSignature:
             assert not fresh
         else:
             assert fresh
@@ -44,12 +44,12 @@ class TestAFreshHeader:
 class TestARefusedHeader:
     @pytest.mark.parametrize("away", [-TOLERANCE - 1, TOLERANCE + 1, -86_400, 86_400, -NOW, 10 * NOW])
     def test_is_one_from_too_far_away_in_either_direction(self, away: int) -> None:
-        with pytest.raises(Unsigned, match="too far from now"):
+        with pytest.raises(InvalidSignature, match="too far from now"):
             require_fresh(signed(NOW + away), NOW)
 
     @pytest.mark.parametrize("header", [None, ""])
     def test_is_one_that_is_not_there(self, header: str | None) -> None:
-        with pytest.raises(Unsigned, match="is missing"):
+        with pytest.raises(InvalidSignature, match="is missing"):
             require_fresh(header, NOW)
 
     @pytest.mark.parametrize(
@@ -81,22 +81,22 @@ class TestARefusedHeader:
         ],
     )
     def test_is_one_without_exactly_one_time(self, header: str) -> None:
-        with pytest.raises(Unsigned, match="does not have one time"):
+        with pytest.raises(InvalidSignature, match="does not have one time"):
             require_fresh(header, NOW)
 
     @pytest.mark.parametrize("header", [f"t={NOW},v1=é", f"t={NOW},v1=\udce9", "t=١٢٣,v1=ab"])
     def test_is_one_outside_ascii(self, header: str) -> None:
-        with pytest.raises(Unsigned, match="is malformed"):
+        with pytest.raises(InvalidSignature, match="is malformed"):
             require_fresh(header, NOW)
 
     def test_is_one_that_is_too_long(self) -> None:
         longest = f"t={NOW},v1=".ljust(LONGEST_HEADER, "a")
         assert require_fresh(longest, NOW) == longest
-        with pytest.raises(Unsigned, match="is malformed"):
+        with pytest.raises(InvalidSignature, match="is malformed"):
             require_fresh(longest + "a", NOW)
 
     def test_is_answered_with_a_400(self) -> None:
-        with pytest.raises(Unsigned) as refused:
+        with pytest.raises(InvalidSignature) as refused:
             require_fresh(None, NOW)
         assert refused.value.status == 400
 
@@ -108,7 +108,7 @@ PARTS = st.sampled_from([f"t={NOW}", f"t={NOW - 9999}", "t=", "t", " t=1", "v1=a
 def test_the_time_that_is_judged_is_the_time_that_the_library_signs(header: str) -> None:
     try:
         require_fresh(header, NOW)
-    except Unsigned:
+    except InvalidSignature:
         return
     judged, _ = stripe.WebhookSignature._get_timestamp_and_signatures(header, "v1")
     assert abs(judged - NOW) <= TOLERANCE
@@ -119,7 +119,7 @@ def test_no_header_that_passes_makes_the_library_fail_in_another_way(prefix: str
     header = f"{prefix},t={NOW},v1={suffix}"
     try:
         require_fresh(header, NOW)
-    except Unsigned:
+    except InvalidSignature:
         return
     with pytest.raises(stripe.SignatureVerificationError):
         stripe.WebhookSignature.verify_header(BODY, header, SECRET)

@@ -8,10 +8,10 @@ import pytest
 import stripe
 
 from billing_mirror.adapters.signature import verify
-from billing_mirror.core.errors import Retryable
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import read_message
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ingest.accept import LARGEST_BODY, Accepted, Door, accept
+from billing_mirror.ingest.accept import LARGEST_BODY, Accepted, IngestDependencies, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import snapshot, subscription_event
@@ -31,7 +31,7 @@ class Secrets:
 
     async def current(self) -> Sequence[str]:
         if self.down:
-            raise Retryable("the secrets are out of reach")
+            raise TransientError("the secrets are out of reach")
         return self.known
 
     async def refreshed(self) -> Sequence[str]:
@@ -58,8 +58,8 @@ class Front:
     async def post(self, body: str | bytes, header: str | None = None, *, signed: bool = True) -> Accepted:
         text = body if isinstance(body, str) else body.decode("utf-8", errors="replace")
         data = body.encode() if isinstance(body, str) else body
-        door = Door(self.clock, self.queue, self.secrets, verify)
-        return await accept(data, header if header is not None or not signed else self.sign(text), door)
+        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)
+        return await accept(data, header if header is not None or not signed else self.sign(text), dependencies)
 
 
 @pytest.fixture

@@ -7,26 +7,26 @@ import pytest
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
-from tests.unit.harness import CADENCE, SUBSCRIPTION, House
+from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 REPORTED = "v1.billing.meter.error_report_triggered"
 
 
-async def test_an_event_ends_as_what_stripe_shows_now(stocked: House) -> None:
+async def test_an_event_ends_as_what_stripe_shows_now(stocked: Harness) -> None:
     [ended] = await stocked.deliver(subscription_event())
     assert ended.outcome is Outcome.STORED
     assert stocked.item("rcds_1")["data"] == subscription()
     assert stocked.queue.waiting == []
 
 
-async def test_an_unchanged_object_still_takes_the_newer_token(stocked: House) -> None:
+async def test_an_unchanged_object_still_takes_the_newer_token(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     stocked.clock.advance(100)
     [ended] = await stocked.deliver(subscription_event())
     assert (ended.outcome, stocked.item("rcds_1")["token"]) == (Outcome.UNCHANGED, 2)
 
 
-async def test_a_slow_old_read_never_replaces_a_newer_one(stocked: House) -> None:
+async def test_a_slow_old_read_never_replaces_a_newer_one(stocked: Harness) -> None:
     """The claim is taken before the fetch: here the body is read, then everybody else overtakes."""
 
     async def overtake(path: str) -> None:
@@ -45,43 +45,43 @@ async def test_a_slow_old_read_never_replaces_a_newer_one(stocked: House) -> Non
     assert stocked.item("rcds_1")["status"] == "canceled"
 
 
-async def test_fields_that_stripe_only_sends_on_request_are_asked_for(stocked: House) -> None:
+async def test_fields_that_stripe_only_sends_on_request_are_asked_for(stocked: Harness) -> None:
     await stocked.deliver(event("v2.billing.cadence.created", cadence(), url=CADENCE))
     assert stocked.stripe.asked[0].include == ("invoice_discount_rules", "settings_data")
 
 
-async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(house: House) -> None:
+async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(harness: Harness) -> None:
     thing: JsonObject = {"id": "th_1", "object": "money.thing", "created": 1700000000, "livemode": False}
-    house.stripe.objects["/v1/money/things/th_1"] = thing
-    [ended] = await house.deliver(event("v1.money.thing.created", thing, url="/v1/money/things/th_1"))
+    harness.stripe.objects["/v1/money/things/th_1"] = thing
+    [ended] = await harness.deliver(event("v1.money.thing.created", thing, url="/v1/money/things/th_1"))
     assert ended.outcome is Outcome.STORED
-    assert house.item("th_1")["created"] == "2023-11-14T22:13:20.000Z"
-    assert house.stripe.asked[0].api == "ga"
+    assert harness.item("th_1")["created"] == "2023-11-14T22:13:20.000Z"
+    assert harness.stripe.asked[0].api == "ga"
 
 
 @pytest.mark.parametrize("type_name", ["v2.core.event_destination.ping", "v2.money.thing.happened"])
-async def test_an_event_about_nothing_that_can_be_mirrored_is_done(house: House, type_name: str) -> None:
+async def test_an_event_about_nothing_that_can_be_mirrored_is_done(harness: Harness, type_name: str) -> None:
     text = json.loads(subscription_event()) | {"type": type_name}
     if "ping" not in type_name:
         del text["related_object"]
-    [ended] = await house.deliver(json.dumps(text))
+    [ended] = await harness.deliver(json.dumps(text))
     assert ended.outcome is Outcome.IGNORED
-    assert house.stripe.asked == []
+    assert harness.stripe.asked == []
 
 
-async def test_two_accounts_with_the_same_id_never_meet(stocked: House) -> None:
+async def test_two_accounts_with_the_same_id_never_meet(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     await stocked.deliver(subscription_event(context="acct_1/acct_2"))
     assert set(stocked.mirror.objects) >= {"test#rcds_1", "test/acct_1/acct_2#rcds_1"}
     assert {asked.context for asked in stocked.stripe.asked} == {None, "acct_1/acct_2"}
 
 
-async def test_a_plan_a_product_and_a_coupon_of_the_same_id_never_meet(house: House) -> None:
+async def test_a_plan_a_product_and_a_coupon_of_the_same_id_never_meet(harness: Harness) -> None:
     for name, home in (("plan", "plans"), ("product", "products"), ("coupon", "coupons")):
         body: JsonObject = {"id": "gold", "object": name, "livemode": False}
-        house.stripe.objects[f"/v1/{home}/gold"] = body
-        await house.deliver(event(f"v1.{name}.updated", body, url=f"/v1/{home}/gold"))
-    assert {key: item["type"] for key, item in house.mirror.objects.items()} == {
+        harness.stripe.objects[f"/v1/{home}/gold"] = body
+        await harness.deliver(event(f"v1.{name}.updated", body, url=f"/v1/{home}/gold"))
+    assert {key: item["type"] for key, item in harness.mirror.objects.items()} == {
         f"test#{name}/gold": name for name in ("plan", "product", "coupon")
     }
 
@@ -93,33 +93,33 @@ class TestAMetersErrorReport:
         meter: JsonObject = {"id": "mtr_1", "object": "billing.meter", "livemode": False}
         return event(REPORTED, meter, url="/v1/billing/meters/mtr_1", identifier="evt_1")
 
-    def stock(self, house: House) -> JsonObject:
+    def stock(self, harness: Harness) -> JsonObject:
         body = sample("v2.core.event", id="evt_1")
-        house.stripe.objects["/v2/core/events/evt_1"] = body
+        harness.stripe.objects["/v2/core/events/evt_1"] = body
         return body
 
-    async def test_is_kept_as_an_object_under_the_events_id(self, house: House) -> None:
-        body = self.stock(house)
-        [ended] = await house.deliver(self.report())
-        assert (ended.outcome, house.stripe.paths) == (Outcome.STORED, ["/v2/core/events/evt_1"])
-        item = house.item("evt_1")
+    async def test_is_kept_as_an_object_under_the_events_id(self, harness: Harness) -> None:
+        body = self.stock(harness)
+        [ended] = await harness.deliver(self.report())
+        assert (ended.outcome, harness.stripe.paths) == (Outcome.STORED, ["/v2/core/events/evt_1"])
+        item = harness.item("evt_1")
         assert (item["type"], item["status"], item["data"]) == ("v2.core.event", REPORTED, body)
         related = body["related_object"]
         assert isinstance(related, dict)
         assert item["parent"] == related["id"]
 
-    async def test_of_no_meter_at_all_is_kept_too(self, house: House) -> None:
-        self.stock(house)
+    async def test_of_no_meter_at_all_is_kept_too(self, harness: Harness) -> None:
+        self.stock(harness)
         report = json.loads(self.report()) | {"type": "v1.billing.meter.no_meter_found"}
         del report["related_object"]
-        [ended] = await house.deliver(json.dumps(report))
-        assert (ended.outcome, house.item("evt_1")["type"]) == (Outcome.STORED, "v2.core.event")
+        [ended] = await harness.deliver(json.dumps(report))
+        assert (ended.outcome, harness.item("evt_1")["type"]) == (Outcome.STORED, "v2.core.event")
 
-    async def test_that_is_not_shown_yet_is_waited_for(self, house: House) -> None:
-        [ended] = await house.deliver(self.report())
+    async def test_that_is_not_shown_yet_is_waited_for(self, harness: Harness) -> None:
+        [ended] = await harness.deliver(self.report())
         assert ended.outcome is Outcome.POSTPONED
 
-    async def test_leaves_the_meter_alone(self, house: House) -> None:
-        self.stock(house)
-        await house.deliver(self.report())
-        assert list(house.mirror.objects) == ["test#evt_1"]
+    async def test_leaves_the_meter_alone(self, harness: Harness) -> None:
+        self.stock(harness)
+        await harness.deliver(self.report())
+        assert list(harness.mirror.objects) == ["test#evt_1"]

@@ -3,20 +3,20 @@
 from billing_mirror.core import times
 from billing_mirror.core.drift import digest
 from billing_mirror.core.items import Observation, item
-from billing_mirror.core.mirror_state import UNCLAIMED
-from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.object_ref import Scope, object_ref
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import subscription, subscription_event
-from tests.unit.harness import SUBSCRIPTION, House
+from tests.unit.harness import SUBSCRIPTION, Harness
 
 
-async def test_events_about_one_object_are_fetched_once(stocked: House) -> None:
+async def test_events_about_one_object_are_fetched_once(stocked: Harness) -> None:
     results = await stocked.deliver(*(subscription_event(name) for name in ("activated", "servicing_activated")))
     assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
     assert [asked.path for asked in stocked.stripe.asked].count(SUBSCRIPTION) == 1
 
 
-async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked: House) -> None:
+async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked: Harness) -> None:
     await stocked.queue.send(subscription_event(), group="test")
     stocked.clock.advance(60)
     await stocked.deliver(subscription_event())
@@ -24,33 +24,33 @@ async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked:
     stocked.queue.waiting[0].sent_at -= 30
     asked = len(stocked.stripe.asked)
     [ended] = await stocked.work()
-    assert (ended.outcome, len(stocked.stripe.asked)) == (Outcome.ABSORBED, asked)
+    assert (ended.outcome, len(stocked.stripe.asked)) == (Outcome.ALREADY_FRESH, asked)
 
 
-async def test_a_message_is_not_absorbed_by_a_tombstone_unless_it_tells_of_the_end(stocked: House) -> None:
+async def test_a_message_is_not_absorbed_by_a_tombstone_unless_it_tells_of_the_end(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[SUBSCRIPTION]
     stocked.clock.advance(120)
     await stocked.deliver(subscription_event("servicing_canceled"))
     assert stocked.item("rcds_1")["deleted"] is True
     stocked.stripe.objects[SUBSCRIPTION] = subscription()
-    for name, outcome in (("deleted", Outcome.ABSORBED), ("servicing_paused", Outcome.STORED)):
+    for name, outcome in (("deleted", Outcome.ALREADY_FRESH), ("servicing_paused", Outcome.STORED)):
         await stocked.queue.send(subscription_event(name), group="test")
         stocked.queue.waiting[0].sent_at -= 30
         [ended] = await stocked.work()
         assert ended.outcome is outcome
 
 
-async def test_a_message_within_the_margin_is_not_absorbed(stocked: House) -> None:
+async def test_a_message_within_the_margin_is_not_already_fresh(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
     await stocked.queue.send(subscription_event(), group="test")
-    stocked.queue.waiting[0].sent_at -= stocked.absorb_margin - 0.5
+    stocked.queue.waiting[0].sent_at -= stocked.clock_skew_margin - 0.5
     [ended] = await stocked.work()
     assert ended.outcome is Outcome.STORED
 
 
-async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_object(stocked: House) -> None:
+async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_object(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
     await stocked.queue.send(subscription_event(), group="test")
@@ -60,10 +60,10 @@ async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_o
     assert stocked.item("rcds_1")["status"] == "canceled"
 
 
-async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_written(stocked: House) -> None:
+async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_written(stocked: Harness) -> None:
     """Somebody claimed after the mirrored look, fetched before the change, and has not written yet."""
     await stocked.deliver(subscription_event())
-    one = named(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    one = object_ref(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
     late_token = await stocked.mirror.claim(one, stocked.clock.now())
     late_item = stocked.item("rcds_1")
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
@@ -77,11 +77,11 @@ async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_writte
     assert stocked.item("rcds_1")["data"] == subscription(servicing_status="canceled")
 
 
-async def test_a_message_is_not_absorbed_by_what_a_backfill_took_from_a_list(stocked: House) -> None:
+async def test_a_message_is_not_absorbed_by_what_a_backfill_took_from_a_list(stocked: Harness) -> None:
     """However late it was asked for: a list may be older than an answer to a GET."""
-    one = named(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
-    listed = Observation(stocked.clock.now(), "", "", subscription(), digest(one.row, subscription()))
-    await stocked.mirror.put(one, UNCLAIMED, item(one, listed, "cus_1"))
+    one = object_ref(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    listed = Observation(stocked.clock.now(), "", "", subscription(), digest(one.object_type, subscription()))
+    await stocked.mirror.put(one, UNCLAIMED_TOKEN, item(one, listed, "cus_1"))
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
     await stocked.queue.send(subscription_event("canceled"), group="test")
     stocked.queue.waiting[0].sent_at -= 100
@@ -89,8 +89,8 @@ async def test_a_message_is_not_absorbed_by_what_a_backfill_took_from_a_list(sto
     assert (ended.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
 
 
-async def test_without_a_margin_nothing_is_absorbed(stocked: House) -> None:
-    stocked.absorb_margin = 0
+async def test_without_a_margin_nothing_is_already_fresh(stocked: Harness) -> None:
+    stocked.clock_skew_margin = 0
     await stocked.deliver(subscription_event())
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= 1000

@@ -5,10 +5,10 @@ import pytest
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
-from tests.unit.harness import CADENCE, SUBSCRIPTION, House
+from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 
-async def test_what_is_gone_becomes_a_tombstone_with_its_last_body(stocked: House) -> None:
+async def test_what_is_gone_becomes_a_tombstone_with_its_last_body(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[SUBSCRIPTION]
     stocked.clock.advance(100)
@@ -19,14 +19,14 @@ async def test_what_is_gone_becomes_a_tombstone_with_its_last_body(stocked: Hous
     assert "customer" not in item
 
 
-async def test_a_notice_of_deletion_is_a_tombstone_too(house: House) -> None:
+async def test_a_notice_of_deletion_is_a_tombstone_too(harness: Harness) -> None:
     deleted: JsonObject = {"id": "cus_1", "object": "customer", "deleted": True, "livemode": False}
-    house.stripe.objects["/v1/customers/cus_1"] = deleted
-    [ended] = await house.deliver(event("v1.customer.deleted", deleted, url="/v1/customers/cus_1"))
-    assert (ended.outcome, house.item("customer/cus_1")["deleted"]) == (Outcome.REMOVED, True)
+    harness.stripe.objects["/v1/customers/cus_1"] = deleted
+    [ended] = await harness.deliver(event("v1.customer.deleted", deleted, url="/v1/customers/cus_1"))
+    assert (ended.outcome, harness.item("customer/cus_1")["deleted"]) == (Outcome.REMOVED, True)
 
 
-async def test_a_tombstone_is_revived_by_a_later_look(stocked: House) -> None:
+async def test_a_tombstone_is_revived_by_a_later_look(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     body = stocked.stripe.objects.pop(SUBSCRIPTION)
     stocked.clock.advance(100)
@@ -37,32 +37,32 @@ async def test_a_tombstone_is_revived_by_a_later_look(stocked: House) -> None:
     assert "deleted" not in stocked.item("rcds_1")
 
 
-async def test_what_comes_back_as_it_was_is_stored_and_not_unchanged(house: House) -> None:
+async def test_what_comes_back_as_it_was_is_stored_and_not_unchanged(harness: Harness) -> None:
     home = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
     outcomes = []
     for body in (rate(), None, rate()):
-        house.stripe.objects = {home: body} if body else {}
-        results = await house.deliver(event("v2.billing.rate_card_rate.updated", rate(), url=home))
+        harness.stripe.objects = {home: body} if body else {}
+        results = await harness.deliver(event("v2.billing.rate_card_rate.updated", rate(), url=home))
         outcomes += [ended.outcome for ended in results]
-        house.clock.advance(100)
+        harness.clock.advance(100)
     assert outcomes == [Outcome.STORED, Outcome.REMOVED, Outcome.STORED]
 
 
-async def test_a_new_object_that_stripe_does_not_show_yet_is_tried_again(house: House) -> None:
-    made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=house.clock.now() - 1)
-    [ended] = await house.deliver(made)
+async def test_a_new_object_that_stripe_does_not_show_yet_is_tried_again(harness: Harness) -> None:
+    made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=harness.clock.now() - 1)
+    [ended] = await harness.deliver(made)
     assert ended.outcome is Outcome.POSTPONED
-    assert "test#bc_1" not in house.mirror.objects
-    house.stripe.objects[CADENCE] = cadence()
-    house.clock.advance(10)
-    [ended] = await house.work()
+    assert "test#bc_1" not in harness.mirror.objects
+    harness.stripe.objects[CADENCE] = cadence()
+    harness.clock.advance(10)
+    [ended] = await harness.work()
     assert ended.outcome is Outcome.STORED
 
 
 @pytest.mark.parametrize("age", [120, -30 * 86400], ids=["old", "made by a test clock in the future"])
-async def test_a_new_object_that_never_appears_ends_as_a_tombstone(house: House, age: float) -> None:
-    made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=house.clock.now() - age)
-    [ended] = await house.deliver(made)
+async def test_a_new_object_that_never_appears_ends_as_a_tombstone(harness: Harness, age: float) -> None:
+    made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=harness.clock.now() - age)
+    [ended] = await harness.deliver(made)
     assert ended.outcome is Outcome.REMOVED
 
 
@@ -80,27 +80,27 @@ async def test_a_new_object_that_never_appears_ends_as_a_tombstone(house: House,
     ids=str,
 )
 async def test_a_mirrored_object_that_an_answer_lacks_is_gone_once_news_are_old_or_say_so(
-    house: House, told: dict[str, float], outcome: Outcome
+    harness: Harness, told: dict[str, float], outcome: Outcome
 ) -> None:
     """The replica that answered may be behind. The numbers are the ages of events, in seconds."""
-    house.stripe.objects[CADENCE] = cadence()
-    await house.deliver(event("v2.billing.cadence.created", cadence(), url=CADENCE))
-    house.clock.advance(200)
-    del house.stripe.objects[CADENCE]
-    now = house.clock.now()
+    harness.stripe.objects[CADENCE] = cadence()
+    await harness.deliver(event("v2.billing.cadence.created", cadence(), url=CADENCE))
+    harness.clock.advance(200)
+    del harness.stripe.objects[CADENCE]
+    now = harness.clock.now()
     texts = [event(f"v2.billing.cadence.{word}", cadence(), url=CADENCE, at=now - age) for word, age in told.items()]
-    assert {ended.outcome for ended in await house.deliver(*texts)} == {outcome}
-    house.clock.advance(60)
-    await house.work()
-    assert house.item("bc_1")["deleted"] is True
+    assert {ended.outcome for ended in await harness.deliver(*texts)} == {outcome}
+    harness.clock.advance(60)
+    await harness.work()
+    assert harness.item("bc_1")["deleted"] is True
 
 
-async def test_what_was_made_again_is_not_buried_by_late_news_of_its_old_life(house: House) -> None:
-    home, made_at = "/v1/products/gold", house.clock.now()
+async def test_what_was_made_again_is_not_buried_by_late_news_of_its_old_life(harness: Harness) -> None:
+    home, made_at = "/v1/products/gold", harness.clock.now()
     body: JsonObject = {"id": "gold", "object": "product", "created": int(made_at), "livemode": False}
-    house.stripe.objects[home] = body
-    await house.deliver(event("v1.product.created", body, url=home, at=made_at))
-    del house.stripe.objects[home]  # the replica that answers next is behind
-    house.clock.advance(10)
-    [ended] = await house.deliver(event("v1.product.deleted", body, url=home, at=made_at - 30))
-    assert (ended.outcome, "deleted" in house.item("product/gold")) == (Outcome.POSTPONED, False)
+    harness.stripe.objects[home] = body
+    await harness.deliver(event("v1.product.created", body, url=home, at=made_at))
+    del harness.stripe.objects[home]  # the replica that answers next is behind
+    harness.clock.advance(10)
+    [ended] = await harness.deliver(event("v1.product.deleted", body, url=home, at=made_at - 30))
+    assert (ended.outcome, "deleted" in harness.item("product/gold")) == (Outcome.POSTPONED, False)

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from billing_mirror.core.errors import Refused, Retryable, Unauthorized
+from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.process.messages import Ended
+from billing_mirror.process.messages import MessageResult
 from tests.doubles.samples import subscription_event
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 EVENT = "/v2/core/events/evt_1"
 CUSTOMER = "/v1/customers/cus_1"
@@ -25,92 +25,94 @@ def told(name: str = SOURCE_CHANGED, *, identifier: str = "evt_1", age: float = 
     return json.dumps({**event, "livemode": False, **fields})
 
 
-def stock(house: House, data: Json) -> None:
-    house.stripe.objects[EVENT] = {"id": "evt_1", "object": "v2.core.event", "data": data}
-    house.stripe.objects[CUSTOMER] = {"id": "cus_1", "object": "customer", "livemode": False}
-    house.stripe.lists[ENTITLEMENTS] = [{"id": "ent_1"}]
+def stock(harness: Harness, data: Json) -> None:
+    harness.stripe.objects[EVENT] = {"id": "evt_1", "object": "v2.core.event", "data": data}
+    harness.stripe.objects[CUSTOMER] = {"id": "cus_1", "object": "customer", "livemode": False}
+    harness.stripe.lists[ENTITLEMENTS] = [{"id": "ent_1"}]
 
 
-async def delivered(house: House, *texts: str) -> Ended:
-    [ended] = await house.deliver(*texts)
+async def delivered(harness: Harness, *texts: str) -> MessageResult:
+    [ended] = await harness.deliver(*texts)
     return ended
 
 
-async def test_news_of_a_discount_refreshes_the_customer_that_the_event_names(house: House) -> None:
-    stock(house, {"customer": "cus_1"})
-    assert (await delivered(house, told())).outcome is Outcome.STORED
-    assert house.stripe.paths == [EVENT, CUSTOMER]
-    assert house.item("customer/cus_1")["type"] == "customer"
+async def test_news_of_a_discount_refreshes_the_customer_that_the_event_names(harness: Harness) -> None:
+    stock(harness, {"customer": "cus_1"})
+    assert (await delivered(harness, told())).outcome is Outcome.STORED
+    assert harness.stripe.paths == [EVENT, CUSTOMER]
+    assert harness.item("customer/cus_1")["type"] == "customer"
 
 
 @pytest.mark.parametrize("word", ["updated", "entitlement_added", "entitlement_removed"])
-async def test_news_of_entitlements_refreshes_the_customers_list(house: House, word: str) -> None:
-    stock(house, {"customer": "cus_1"})
-    ended = await delivered(house, told(f"v1.{SUMMARY}.{word}"))
+async def test_news_of_entitlements_refreshes_the_customers_list(harness: Harness, word: str) -> None:
+    stock(harness, {"customer": "cus_1"})
+    ended = await delivered(harness, told(f"v1.{SUMMARY}.{word}"))
     assert ended.outcome is Outcome.STORED
-    item = house.item(ENTITLEMENTS)
+    item = harness.item(ENTITLEMENTS)
     assert (item["type"], item["customer"], item["parent"]) == (SUMMARY, "cus_1", "cus_1")
     assert item["created"], "else no index would have it"
 
 
-async def test_an_expanded_customer_counts_as_its_id(house: House) -> None:
-    stock(house, {"customer": {"id": "cus_1", "object": "customer"}})
-    assert (await delivered(house, told())).outcome is Outcome.STORED
+async def test_an_expanded_customer_counts_as_its_id(harness: Harness) -> None:
+    stock(harness, {"customer": {"id": "cus_1", "object": "customer"}})
+    assert (await delivered(harness, told())).outcome is Outcome.STORED
 
 
 @pytest.mark.parametrize("data", [None, {}, [], {"customer": None}, {"customer": ""}, {"customer": 7}, {"other": "x"}])
-async def test_an_event_whose_data_names_nobody_is_ignored(house: House, data: Json) -> None:
-    stock(house, data)
-    assert (await delivered(house, told())).outcome is Outcome.IGNORED
-    assert (house.stripe.paths, house.mirror.objects) == ([EVENT], {})
+async def test_an_event_whose_data_names_nobody_is_ignored(harness: Harness, data: Json) -> None:
+    stock(harness, data)
+    assert (await delivered(harness, told())).outcome is Outcome.IGNORED
+    assert (harness.stripe.paths, harness.mirror.objects) == ([EVENT], {})
 
 
-async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(house: House) -> None:
+async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(harness: Harness) -> None:
     """Its data names nobody, which would end a healthy message for good."""
-    stock(house, {"customer": "cus_1"})
-    house.stripe.objects[EVENT] = {"error": "unavailable"}
-    assert (await delivered(house, told())).outcome is Outcome.POSTPONED
+    stock(harness, {"customer": "cus_1"})
+    harness.stripe.objects[EVENT] = {"error": "unavailable"}
+    assert (await delivered(harness, told())).outcome is Outcome.POSTPONED
 
 
-async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
-    ended = await delivered(house, told(age=0))
+async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(harness: Harness) -> None:
+    ended = await delivered(harness, told(age=0))
     assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "Stripe does not show the event evt_1 yet")
-    stock(house, {"customer": "cus_1"})
-    house.clock.advance(30)
-    [ended] = await house.work()
+    stock(harness, {"customer": "cus_1"})
+    harness.clock.advance(30)
+    [ended] = await harness.work()
     assert ended.outcome is Outcome.STORED
 
 
-async def test_an_event_that_stripe_no_longer_keeps_is_ignored(house: House) -> None:
-    assert (await delivered(house, told())).outcome is Outcome.IGNORED
+async def test_an_event_that_stripe_no_longer_keeps_is_ignored(harness: Harness) -> None:
+    assert (await delivered(harness, told())).outcome is Outcome.IGNORED
 
 
 @pytest.mark.parametrize(
     "customer", ["..", "cus_1/../x", "%2e%2e", "//evil.example", "cus_1\\x", "cus_1\r\nX: y", "a" * 256]
 )
-async def test_a_hostile_customer_is_kept_with_its_reason_and_nothing_is_asked(house: House, customer: str) -> None:
-    stock(house, {"customer": customer})
-    ended = await delivered(house, told())
+async def test_a_hostile_customer_is_kept_with_its_reason_and_nothing_is_asked(harness: Harness, customer: str) -> None:
+    stock(harness, {"customer": customer})
+    ended = await delivered(harness, told())
     assert (ended.outcome, ended.reason) == (Outcome.QUARANTINED, "an id has characters that no Stripe id has")
-    assert house.stripe.paths == [EVENT]
+    assert harness.stripe.paths == [EVENT]
 
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (Retryable("Stripe answered 503"), Outcome.POSTPONED),
-        (Refused("Stripe answered 400"), Outcome.QUARANTINED),
+        (TransientError("Stripe answered 503"), Outcome.POSTPONED),
+        (PermanentError("Stripe answered 400"), Outcome.QUARANTINED),
         (Unauthorized("Stripe answered 403"), Outcome.QUARANTINED),
     ],
 )
-async def test_a_failure_to_fetch_the_event_ends_as_any_other(house: House, error: Exception, outcome: Outcome) -> None:
-    house.stripe.failures = [error]
-    ended = await delivered(house, told())
+async def test_a_failure_to_fetch_the_event_ends_as_any_other(
+    harness: Harness, error: Exception, outcome: Outcome
+) -> None:
+    harness.stripe.failures = [error]
+    ended = await delivered(harness, told())
     assert (ended.outcome, ended.reason) == (outcome, str(error))
 
 
-async def test_an_unforeseen_failure_spares_the_neighbours_and_is_given_some_tries(house: House) -> None:
-    stock(house, {"customer": "cus_1"})
+async def test_an_unforeseen_failure_spares_the_neighbours_and_is_given_some_tries(harness: Harness) -> None:
+    stock(harness, {"customer": "cus_1"})
     thing = json.loads(told("v1.customer.updated", identifier="evt_2"))
     thing["related_object"] = {"id": "cus_1", "type": "customer", "url": CUSTOMER}
 
@@ -118,43 +120,43 @@ async def test_an_unforeseen_failure_spares_the_neighbours_and_is_given_some_tri
         if path == EVENT:
             raise ValueError("a customer's secret")
 
-    house.stripe.before_answer = fail
-    results = await house.deliver(told(), json.dumps(thing))
+    harness.stripe.before_answer = fail
+    results = await harness.deliver(told(), json.dumps(thing))
     assert {ended.outcome: ended.reason for ended in results} == {
         Outcome.STORED: "",
         Outcome.POSTPONED: "unforeseen ValueError",
     }
 
 
-async def test_several_events_about_one_customer_cost_one_look(house: House) -> None:
-    stock(house, {"customer": "cus_1"})
-    house.stripe.objects["/v2/core/events/evt_2"] = house.stripe.objects[EVENT] | {"id": "evt_2"}
-    results = await house.deliver(told(), told(identifier="evt_2"))
+async def test_several_events_about_one_customer_cost_one_look(harness: Harness) -> None:
+    stock(harness, {"customer": "cus_1"})
+    harness.stripe.objects["/v2/core/events/evt_2"] = harness.stripe.objects[EVENT] | {"id": "evt_2"}
+    results = await harness.deliver(told(), told(identifier="evt_2"))
     assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
-    assert house.stripe.paths.count(CUSTOMER) == 1
+    assert harness.stripe.paths.count(CUSTOMER) == 1
 
 
-async def test_every_message_of_a_mixed_batch_ends_once(house: House) -> None:
-    stock(house, {"customer": "cus_1"})
-    results = await house.deliver(told(), "{", subscription_event(livemode=True))
+async def test_every_message_of_a_mixed_batch_ends_once(harness: Harness) -> None:
+    stock(harness, {"customer": "cus_1"})
+    results = await harness.deliver(told(), "{", subscription_event(livemode=True))
     assert sorted(ended.outcome for ended in results) == [Outcome.QUARANTINED, Outcome.QUARANTINED, Outcome.STORED]
-    assert len({ended.task.received.message_id for ended in results}) == 3
+    assert len({ended.item.received.message_id for ended in results}) == 3
 
 
-async def test_the_event_is_fetched_in_the_account_that_it_is_of(house: House) -> None:
-    stock(house, {"customer": "cus_1"})
-    await delivered(house, told(context="acct_1/acct_2"))
-    assert {asked.context for asked in house.stripe.asked} == {"acct_1/acct_2"}
-    assert list(house.mirror.objects) == ["test/acct_1/acct_2#customer/cus_1"]
+async def test_the_event_is_fetched_in_the_account_that_it_is_of(harness: Harness) -> None:
+    stock(harness, {"customer": "cus_1"})
+    await delivered(harness, told(context="acct_1/acct_2"))
+    assert {asked.context for asked in harness.stripe.asked} == {"acct_1/acct_2"}
+    assert list(harness.mirror.objects) == ["test/acct_1/acct_2#customer/cus_1"]
 
 
-async def test_an_event_of_the_other_mode_is_not_even_fetched(house: House) -> None:
-    ended = await delivered(house, told(livemode=True))
-    assert (ended.outcome, house.stripe.asked) == (Outcome.QUARANTINED, [])
+async def test_an_event_of_the_other_mode_is_not_even_fetched(harness: Harness) -> None:
+    ended = await delivered(harness, told(livemode=True))
+    assert (ended.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
 
 
-async def test_what_cannot_be_named_in_time_is_tried_again(house: House) -> None:
-    stock(house, {"customer": "cus_1"})
-    await house.queue.send(told(), group="test")
-    [ended] = await house.work(seconds=0)
+async def test_what_cannot_be_named_in_time_is_tried_again(harness: Harness) -> None:
+    stock(harness, {"customer": "cus_1"})
+    await harness.queue.send(told(), group="test")
+    [ended] = await harness.work(seconds=0)
     assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")

@@ -8,7 +8,7 @@ from billing_mirror.core import times
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import event, rate, rate_card, version
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 RATE = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
 VERSION = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
@@ -18,293 +18,295 @@ OVERAGE = "v2.billing.rate_card_custom_pricing_unit_overage_rate"
 OVERAGES = "/v2/billing/rate_cards/rcd_1/custom_pricing_unit_overage_rates"
 
 
-async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(house: House) -> None:
-    house.stripe.objects |= {
+async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(harness: Harness) -> None:
+    harness.stripe.objects |= {
         RATE: rate(),
         "/v2/core/events/evt_1": {"id": "evt_1", "data": {"rate_card": "rcd_1"}},
     }
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    [ended] = await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    [ended] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
     assert ended.outcome is Outcome.STORED
-    assert [asked.path for asked in house.stripe.asked] == ["/v2/core/events/evt_1", RATE]
+    assert [asked.path for asked in harness.stripe.asked] == ["/v2/core/events/evt_1", RATE]
 
 
-async def test_a_parent_in_the_url_saves_the_event(house: House) -> None:
-    house.stripe.objects[RATE] = rate()
-    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
-    assert [asked.path for asked in house.stripe.asked] == [RATE]
+async def test_a_parent_in_the_url_saves_the_event(harness: Harness) -> None:
+    harness.stripe.objects[RATE] = rate()
+    await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
+    assert [asked.path for asked in harness.stripe.asked] == [RATE]
 
 
-async def test_a_parent_that_the_mirror_knows_saves_the_event(house: House) -> None:
-    house.stripe.objects[RATE] = rate()
-    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
-    house.clock.advance(100)
+async def test_a_parent_that_the_mirror_knows_saves_the_event(harness: Harness) -> None:
+    harness.stripe.objects[RATE] = rate()
+    await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
+    harness.clock.advance(100)
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert [asked.path for asked in house.stripe.asked] == [RATE, RATE]
+    await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    assert [asked.path for asked in harness.stripe.asked] == [RATE, RATE]
 
 
 @pytest.mark.parametrize("age", [100, -30 * 86400], ids=["old", "made by a test clock in the future"])
-async def test_a_parent_that_nobody_knows_ends_in_quarantine(house: House, age: float) -> None:
+async def test_a_parent_that_nobody_knows_ends_in_quarantine(harness: Harness, age: float) -> None:
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    old = event("v2.billing.rate_card_rate.created", rate(), url=url, at=house.clock.now() - age)
-    [ended] = await house.deliver(old)
+    old = event("v2.billing.rate_card_rate.created", rate(), url=url, at=harness.clock.now() - age)
+    [ended] = await harness.deliver(old)
     assert ended.outcome is Outcome.QUARANTINED
-    assert house.queue.quarantined[0][1].startswith("the parent of rcdr_1 is not known")
+    assert harness.queue.quarantined[0][1].startswith("the parent of rcdr_1 is not known")
 
 
-async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
+async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(harness: Harness) -> None:
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    made = event("v2.billing.rate_card_rate.created", rate(), url=url, at=house.clock.now() - 1)
-    [ended] = await house.deliver(made)
+    made = event("v2.billing.rate_card_rate.created", rate(), url=url, at=harness.clock.now() - 1)
+    [ended] = await harness.deliver(made)
     assert ended.outcome is Outcome.POSTPONED
 
 
-async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(house: House) -> None:
-    house.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_1": {"error": "unavailable"}}
+async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(harness: Harness) -> None:
+    harness.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_1": {"error": "unavailable"}}
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    [ended] = await house.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert (ended.outcome, house.queue.quarantined) == (Outcome.POSTPONED, [])
+    [ended] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    assert (ended.outcome, harness.queue.quarantined) == (Outcome.POSTPONED, [])
 
 
-async def test_any_event_of_the_object_may_tell_its_parent(house: House) -> None:
-    house.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_2": {"id": "evt_2", "data": {"rate_card": "rcd_1"}}}
+async def test_any_event_of_the_object_may_tell_its_parent(harness: Harness) -> None:
+    harness.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_2": {"id": "evt_2", "data": {"rate_card": "rcd_1"}}}
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    name, at = "v2.billing.rate_card_rate.created", house.clock.now() - 100
-    results = await house.deliver(
+    name, at = "v2.billing.rate_card_rate.created", harness.clock.now() - 100
+    results = await harness.deliver(
         event(name, rate(), url=url, at=at), event(name, rate(), url=url, at=at, identifier="evt_2")
     )
     assert {ended.outcome for ended in results} == {Outcome.STORED}
 
 
-async def _with_two_rates(house: House) -> None:
-    house.stripe.objects |= {
+async def _with_two_rates(harness: Harness) -> None:
+    harness.stripe.objects |= {
         CARD: rate_card(live_version="rcdv_1"),
         VERSION: version(),
         RATE: rate(),
         "/v2/billing/rate_cards/rcd_1/rates/rcdr_2": rate("rcdr_2"),
     }
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate(), rate("rcdr_2")]
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate(), rate("rcdr_2")]
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
 
 
-async def test_a_new_version_brings_its_rates(house: House) -> None:
-    await _with_two_rates(house)
-    results = await house.work()
+async def test_a_new_version_brings_its_rates(harness: Harness) -> None:
+    await _with_two_rates(harness)
+    results = await harness.work()
     assert {ended.outcome for ended in results} == {Outcome.STORED}
-    assert {"test#rcdr_1", "test#rcdr_2"} <= set(house.mirror.objects)
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
+    assert {"test#rcdr_1", "test#rcdr_2"} <= set(harness.mirror.objects)
+    assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
 
-async def test_the_rates_of_a_new_version_are_read_once_more(house: House) -> None:
+async def test_the_rates_of_a_new_version_are_read_once_more(harness: Harness) -> None:
     """Lists lag: the first one may lack a rate that was made a moment ago."""
-    house.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
-    await house.work()
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": []}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
-    house.clock.advance(60)
-    await house.work()
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
-    await house.work()
-    assert house.queue.waiting == []
+    harness.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    await harness.work()
+    assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": []}
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
+    harness.clock.advance(60)
+    await harness.work()
+    assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+    await harness.work()
+    assert harness.queue.waiting == []
 
 
-async def test_a_look_meanwhile_does_not_save_the_rates_from_being_read_once_more(house: House) -> None:
+async def test_a_look_meanwhile_does_not_save_the_rates_from_being_read_once_more(harness: Harness) -> None:
     """It may have come too early as well."""
-    house.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
-    house.clock.advance(40)
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
-    house.clock.advance(21)
-    await house.work()
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+    harness.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    harness.clock.advance(40)
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
+    harness.clock.advance(21)
+    await harness.work()
+    assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
 
 
-async def test_a_look_after_that_minute_saves_the_rates_from_being_read_once_more(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
-    [second] = house.queue.waiting
-    second.visible_at = house.clock.now() + 90
-    house.clock.advance(80)
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
-    house.clock.advance(10)
-    house.stripe.asked.clear()
-    [ended] = await house.work()
-    assert (ended.outcome, house.stripe.asked, house.queue.waiting) == (Outcome.ABSORBED, [], [])
+async def test_a_look_after_that_minute_saves_the_rates_from_being_read_once_more(harness: Harness) -> None:
+    await _with_two_rates(harness)
+    await harness.work()
+    [second] = harness.queue.waiting
+    second.visible_at = harness.clock.now() + 90
+    harness.clock.advance(80)
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
+    harness.clock.advance(10)
+    harness.stripe.asked.clear()
+    [ended] = await harness.work()
+    assert (ended.outcome, harness.stripe.asked, harness.queue.waiting) == (Outcome.ALREADY_FRESH, [], [])
 
 
-async def _with_a_version_that_lacks_a_rate_of_another(house: House) -> str:
+async def _with_a_version_that_lacks_a_rate_of_another(harness: Harness) -> str:
     """Both are mirrored, and nothing is doubtful. Answers where the second one is."""
-    await _with_two_rates(house)
+    await _with_two_rates(harness)
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
-    house.stripe.objects[url] = version("rcdv_2")
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
-    await house.work()
-    await house.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
+    harness.stripe.objects[url] = version("rcdv_2")
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
+    await harness.work()
+    await harness.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
     for _ in range(3):
-        house.clock.advance(60)
-        await house.work()
-    assert house.queue.waiting == []
+        harness.clock.advance(60)
+        await harness.work()
+    assert harness.queue.waiting == []
     return url
 
 
-async def test_a_look_at_a_version_whose_list_is_as_it_was_suspects_no_rate_of_another(house: House) -> None:
-    url = await _with_a_version_that_lacks_a_rate_of_another(house)
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
-    assert (ended.outcome, house.queue.waiting) == (Outcome.UNCHANGED, [])
+async def test_a_look_at_a_version_whose_list_is_as_it_was_suspects_no_rate_of_another(harness: Harness) -> None:
+    url = await _with_a_version_that_lacks_a_rate_of_another(harness)
+    [ended] = await harness.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
+    assert (ended.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
 
 
-async def test_a_look_at_a_version_whose_list_has_changed_suspects_what_it_lacks(house: House) -> None:
-    url = await _with_a_version_that_lacks_a_rate_of_another(house)
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = []
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
+async def test_a_look_at_a_version_whose_list_has_changed_suspects_what_it_lacks(harness: Harness) -> None:
+    url = await _with_a_version_that_lacks_a_rate_of_another(harness)
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = []
+    [ended] = await harness.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
     assert ended.outcome is Outcome.STORED, "its body is as it was, its members are not"
-    assert sorted(json.loads(one.body)["id"] for one in house.queue.waiting) == ["rcdr_1", "rcdr_2"]
+    assert sorted(json.loads(one.body)["id"] for one in harness.queue.waiting) == ["rcdr_1", "rcdr_2"]
 
 
-async def test_a_rate_that_the_new_version_has_lost_is_noticed(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
-    house.clock.advance(100)
+async def test_a_rate_that_the_new_version_has_lost_is_noticed(harness: Harness) -> None:
+    await _with_two_rates(harness)
+    await harness.work()
+    harness.clock.advance(100)
     new = version("rcdv_2")
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
-    house.stripe.objects |= {url: new, CARD: rate_card(live_version="rcdv_2")}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
-    del house.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
-    await house.deliver(event("v2.billing.rate_card_version.created", new, url=url))
-    assert Outcome.REMOVED in [ended.outcome for ended in await house.work()]
-    assert house.item("rcdr_2")["deleted"] is True
-    assert "deleted" not in house.item("rcdr_1")
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
+    harness.stripe.objects |= {url: new, CARD: rate_card(live_version="rcdv_2")}
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
+    del harness.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
+    await harness.deliver(event("v2.billing.rate_card_version.created", new, url=url))
+    assert Outcome.REMOVED in [ended.outcome for ended in await harness.work()]
+    assert harness.item("rcdr_2")["deleted"] is True
+    assert "deleted" not in harness.item("rcdr_1")
+    assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
 
-async def test_a_new_rate_that_only_another_version_lacks_is_not_gone_because_one_answer_lacks_it(house: House) -> None:
+async def test_a_new_rate_that_only_another_version_lacks_is_not_gone_because_one_answer_lacks_it(
+    harness: Harness,
+) -> None:
     """Decision 13: that version may know nothing of it, and a replica may be behind."""
-    made = rate("rcdr_2", created=times.iso(house.clock.now()))
+    made = rate("rcdr_2", created=times.iso(harness.clock.now()))
     path = f"{RATES}/rcdr_2"
-    house.stripe.objects |= {path: made, VERSION: version(), CARD: rate_card()}
-    house.stripe.lists |= {f"{RATES}?rate_card_version=rcdv_1": [], f"{OVERAGES}?rate_card_version=rcdv_1": []}
-    await house.deliver(event("v2.billing.rate_card_rate.created", made, url=path))
-    house.clock.advance(20)
-    behind = house.stripe.objects.pop(path)
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
-    assert Outcome.POSTPONED in [ended.outcome for ended in await house.work()]
-    assert "deleted" not in house.item("rcdr_2")
-    house.stripe.objects[path] = behind
-    house.clock.advance(41)
-    assert Outcome.UNCHANGED in [ended.outcome for ended in await house.work()]
+    harness.stripe.objects |= {path: made, VERSION: version(), CARD: rate_card()}
+    harness.stripe.lists |= {f"{RATES}?rate_card_version=rcdv_1": [], f"{OVERAGES}?rate_card_version=rcdv_1": []}
+    await harness.deliver(event("v2.billing.rate_card_rate.created", made, url=path))
+    harness.clock.advance(20)
+    behind = harness.stripe.objects.pop(path)
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
+    assert Outcome.POSTPONED in [ended.outcome for ended in await harness.work()]
+    assert "deleted" not in harness.item("rcdr_2")
+    harness.stripe.objects[path] = behind
+    harness.clock.advance(41)
+    assert Outcome.UNCHANGED in [ended.outcome for ended in await harness.work()]
 
 
-async def test_that_an_old_version_still_lists_what_is_gone_is_no_news(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
-    house.clock.advance(100)
-    await house.work()
-    del house.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
+async def test_that_an_old_version_still_lists_what_is_gone_is_no_news(harness: Harness) -> None:
+    await _with_two_rates(harness)
+    await harness.work()
+    harness.clock.advance(100)
+    await harness.work()
+    del harness.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
     gone = event("v2.billing.rate_card_rate.deleted", rate("rcdr_2"), url=f"{RATES}/rcdr_2", identifier="evt_2")
-    await house.deliver(gone)
-    assert house.item("rcdr_2")["deleted"] is True
+    await harness.deliver(gone)
+    assert harness.item("rcdr_2")["deleted"] is True
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
-    told = event("v2.billing.rate_card_version.updated", version(), url=url, at=house.clock.now(), identifier="evt_3")
-    [ended] = await house.deliver(told)
-    assert (ended.outcome, house.queue.waiting) == (Outcome.UNCHANGED, [])
+    told = event("v2.billing.rate_card_version.updated", version(), url=url, at=harness.clock.now(), identifier="evt_3")
+    [ended] = await harness.deliver(told)
+    assert (ended.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
 
 
-async def test_a_rate_that_the_list_shows_and_stripe_does_not_show_yet_is_waited_for(house: House) -> None:
-    await _with_two_rates(house)
-    late = house.stripe.objects.pop(RATE)
-    assert Outcome.POSTPONED in [ended.outcome for ended in await house.work()]
-    assert "test#rcdr_1" not in house.mirror.objects
-    house.stripe.objects[RATE] = late
-    house.clock.advance(10)
-    await house.work()
-    assert house.item("rcdr_1")["data"] == late
+async def test_a_rate_that_the_list_shows_and_stripe_does_not_show_yet_is_waited_for(harness: Harness) -> None:
+    await _with_two_rates(harness)
+    late = harness.stripe.objects.pop(RATE)
+    assert Outcome.POSTPONED in [ended.outcome for ended in await harness.work()]
+    assert "test#rcdr_1" not in harness.mirror.objects
+    harness.stripe.objects[RATE] = late
+    harness.clock.advance(10)
+    await harness.work()
+    assert harness.item("rcdr_1")["data"] == late
 
 
-async def test_a_removed_rate_that_stripe_still_shows_is_told_by_the_versions(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
+async def test_a_removed_rate_that_stripe_still_shows_is_told_by_the_versions(harness: Harness) -> None:
+    await _with_two_rates(harness)
+    await harness.work()
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
-    house.stripe.objects[url] = version("rcdv_2")
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
-    house.clock.advance(100)
-    await house.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
-    await house.work()
-    assert "deleted" not in house.item("rcdr_2")
-    assert house.item("rcdv_2")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+    harness.stripe.objects[url] = version("rcdv_2")
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
+    harness.clock.advance(100)
+    await harness.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
+    await harness.work()
+    assert "deleted" not in harness.item("rcdr_2")
+    assert harness.item("rcdv_2")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
 
 
-async def test_a_new_version_refreshes_its_rate_card_although_no_event_says_so(house: House) -> None:
-    await _with_two_rates(house)
-    await house.work()
-    house.stripe.objects[CARD] = rate_card(live_version="rcdv_2")
+async def test_a_new_version_refreshes_its_rate_card_although_no_event_says_so(harness: Harness) -> None:
+    await _with_two_rates(harness)
+    await harness.work()
+    harness.stripe.objects[CARD] = rate_card(live_version="rcdv_2")
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
-    house.stripe.objects[url] = version("rcdv_2")
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate(), rate("rcdr_2")]
-    house.clock.advance(100)
-    await house.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
-    await house.work()
-    assert house.item("rcd_1")["data"] == rate_card(live_version="rcdv_2")
+    harness.stripe.objects[url] = version("rcdv_2")
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate(), rate("rcdr_2")]
+    harness.clock.advance(100)
+    await harness.deliver(event("v2.billing.rate_card_version.created", version("rcdv_2"), url=url))
+    await harness.work()
+    assert harness.item("rcd_1")["data"] == rate_card(live_version="rcdv_2")
 
 
-async def test_suspicions_survive_a_write_that_failed(house: House) -> None:
+async def test_suspicions_survive_a_write_that_failed(harness: Harness) -> None:
     """They are sent before the write: after it, the redelivered message would be absorbed."""
-    house.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
-    house.mirror.writes_fail = True
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    harness.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
+    harness.mirror.writes_fail = True
+    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
     assert ended.outcome is Outcome.POSTPONED
-    suspected = [json.loads(one.body)["id"] for one in house.queue.waiting if "suspicion" in one.body]
+    suspected = [json.loads(one.body)["id"] for one in harness.queue.waiting if "refresh" in one.body]
     assert sorted(suspected) == ["rcd_1", "rcdr_1", "rcdv_1"]
 
 
-async def test_a_list_that_stripe_does_not_show_yet_is_asked_for_again(house: House) -> None:
-    new = version(created=times.iso(house.clock.now() - 5))
-    house.stripe.objects |= {CARD: rate_card(), VERSION: new}
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", new, url=VERSION))
+async def test_a_list_that_stripe_does_not_show_yet_is_asked_for_again(harness: Harness) -> None:
+    new = version(created=times.iso(harness.clock.now() - 5))
+    harness.stripe.objects |= {CARD: rate_card(), VERSION: new}
+    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", new, url=VERSION))
     assert (ended.outcome, ended.trace) == (Outcome.POSTPONED, "")
-    assert "test#rcdv_1" not in house.mirror.objects
+    assert "test#rcdv_1" not in harness.mirror.objects
 
 
 @pytest.mark.parametrize("seconds", [-100, 100], ids=["old", "made by a test clock in the future"])
-async def test_a_list_that_an_account_does_not_have_keeps_nothing_else_out(house: House, seconds: int) -> None:
+async def test_a_list_that_an_account_does_not_have_keeps_nothing_else_out(harness: Harness, seconds: int) -> None:
     """Not every account has overage rates."""
-    old = version(created=times.iso(house.clock.now() + seconds))
-    house.stripe.objects |= {CARD: rate_card(), VERSION: old, RATE: rate()}
-    house.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", old, url=VERSION))
+    old = version(created=times.iso(harness.clock.now() + seconds))
+    harness.stripe.objects |= {CARD: rate_card(), VERSION: old, RATE: rate()}
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
+    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", old, url=VERSION))
     assert ended.outcome is Outcome.STORED
-    assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+    assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
 
 
-async def test_every_list_of_a_version_is_kept_by_its_type(house: House) -> None:
-    await _with_two_rates(house)
+async def test_every_list_of_a_version_is_kept_by_its_type(harness: Harness) -> None:
+    await _with_two_rates(harness)
     overage: JsonObject = {**rate("cpuor_1"), "object": OVERAGE, "custom_pricing_unit": "cpu_1"}
-    house.stripe.lists[f"{OVERAGES}?rate_card_version=rcdv_1"] = [overage]
-    house.stripe.objects[f"{OVERAGES}/cpuor_1"] = overage
-    house.clock.advance(100)
-    await house.work()
-    await house.work()
-    assert house.item("rcdv_1")["members"] == {
+    harness.stripe.lists[f"{OVERAGES}?rate_card_version=rcdv_1"] = [overage]
+    harness.stripe.objects[f"{OVERAGES}/cpuor_1"] = overage
+    harness.clock.advance(100)
+    await harness.work()
+    await harness.work()
+    assert harness.item("rcdv_1")["members"] == {
         "v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"],
         OVERAGE: ["cpuor_1"],
     }
-    assert house.item("cpuor_1")["parent"] == "rcd_1"
+    assert harness.item("cpuor_1")["parent"] == "rcd_1"
 
 
-async def test_the_components_of_a_pricing_plan_version_come_with_it(house: House) -> None:
+async def test_the_components_of_a_pricing_plan_version_come_with_it(harness: Harness) -> None:
     plan = "/v2/billing/pricing_plans/bpp_1"
     made: JsonObject = {**version("bppv_1"), "object": "v2.billing.pricing_plan_version", "pricing_plan": "bpp_1"}
     part: JsonObject = {**version("bppc_1"), "object": "v2.billing.pricing_plan_component", "pricing_plan": "bpp_1"}
-    house.stripe.objects |= {f"{plan}/versions/bppv_1": made, f"{plan}/components/bppc_1": part}
-    house.stripe.objects[plan] = {**rate_card("bpp_1"), "object": "v2.billing.pricing_plan"}
-    house.stripe.lists[f"{plan}/components?pricing_plan_version=bppv_1"] = [part]
+    harness.stripe.objects |= {f"{plan}/versions/bppv_1": made, f"{plan}/components/bppc_1": part}
+    harness.stripe.objects[plan] = {**rate_card("bpp_1"), "object": "v2.billing.pricing_plan"}
+    harness.stripe.lists[f"{plan}/components?pricing_plan_version=bppv_1"] = [part]
     url = f"{plan}/versions/bppv_1"
-    await house.deliver(event("v2.billing.pricing_plan_version.created", made, url=url))
-    await house.work()
-    assert house.item("bppv_1")["members"] == {"v2.billing.pricing_plan_component": ["bppc_1"]}
-    assert house.item("bppc_1")["parent"] == house.item("bpp_1")["id"] == "bpp_1"
+    await harness.deliver(event("v2.billing.pricing_plan_version.created", made, url=url))
+    await harness.work()
+    assert harness.item("bppv_1")["members"] == {"v2.billing.pricing_plan_component": ["bppc_1"]}
+    assert harness.item("bppc_1")["parent"] == harness.item("bpp_1")["id"] == "bpp_1"

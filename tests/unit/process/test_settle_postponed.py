@@ -4,22 +4,22 @@ import asyncio
 
 import pytest
 
-from billing_mirror.core.errors import Retryable
-from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.core.errors import TransientError
+from billing_mirror.core.object_ref import Scope, object_ref
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.process.batch import AT_ONCE
+from billing_mirror.process.batch import MAX_CONCURRENCY
 from tests.doubles.samples import (
     cadence,
     subscription,
     subscription_event,
 )
-from tests.unit.harness import SUBSCRIPTION, House
+from tests.unit.harness import SUBSCRIPTION, Harness
 
 
 @pytest.mark.parametrize(
-    "error", [Retryable("busy", throttled=True), Retryable("down"), Retryable("wait", retry_after=90)]
+    "error", [TransientError("busy", throttled=True), TransientError("down"), TransientError("wait", retry_after=90)]
 )
-async def test_what_may_pass_is_tried_again_later(stocked: House, error: Retryable) -> None:
+async def test_what_may_pass_is_tried_again_later(stocked: Harness, error: TransientError) -> None:
     stocked.stripe.failures = [error]
     [ended] = await stocked.deliver(subscription_event())
     assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, str(error))
@@ -27,12 +27,12 @@ async def test_what_may_pass_is_tried_again_later(stocked: House, error: Retryab
     assert max(4, error.retry_after or 0) <= wait <= 90
 
 
-async def test_an_outage_of_three_days_uses_up_less_than_a_thousand_receives(stocked: House) -> None:
+async def test_an_outage_of_three_days_uses_up_less_than_a_thousand_receives(stocked: Harness) -> None:
     await stocked.queue.send(subscription_event(), group="test")
     end = stocked.clock.now() + 3 * 86400
     receives = 0
     while stocked.clock.now() < end:
-        stocked.stripe.failures = [Retryable("down")]
+        stocked.stripe.failures = [TransientError("down")]
         receives += len(await stocked.work())
         stocked.clock.advance(60)
     stocked.stripe.failures = []
@@ -43,7 +43,7 @@ async def test_an_outage_of_three_days_uses_up_less_than_a_thousand_receives(sto
     assert receives < 1000 / 2
 
 
-async def test_while_the_table_is_down_nothing_is_lost(stocked: House) -> None:
+async def test_while_the_table_is_down_nothing_is_lost(stocked: Harness) -> None:
     stocked.mirror.down = True
     [ended] = await stocked.deliver(subscription_event())
     assert ended.outcome is Outcome.POSTPONED
@@ -52,27 +52,30 @@ async def test_while_the_table_is_down_nothing_is_lost(stocked: House) -> None:
     assert [one.outcome for one in await stocked.work()] == [Outcome.STORED]
 
 
-async def test_another_object_than_the_one_asked_for_is_not_stored(stocked: House) -> None:
+async def test_another_object_than_the_one_asked_for_is_not_stored(stocked: Harness) -> None:
     stocked.stripe.objects[SUBSCRIPTION] = subscription("rcds_2")
     [ended] = await stocked.deliver(subscription_event())
     assert ended.outcome is Outcome.POSTPONED
-    assert named(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1").key not in stocked.mirror.objects
+    assert (
+        object_ref(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1").key
+        not in stocked.mirror.objects
+    )
 
 
-async def test_an_object_of_the_other_mode_is_not_stored(stocked: House) -> None:
+async def test_an_object_of_the_other_mode_is_not_stored(stocked: Harness) -> None:
     stocked.stripe.objects[SUBSCRIPTION] = subscription(livemode=True)
     [ended] = await stocked.deliver(subscription_event())
     assert ended.outcome is Outcome.POSTPONED
     assert "test#rcds_1" not in stocked.mirror.objects
 
 
-async def test_what_is_not_done_in_time_is_tried_again(stocked: House) -> None:
+async def test_what_is_not_done_in_time_is_tried_again(stocked: Harness) -> None:
     await stocked.queue.send(subscription_event(), group="test")
     [ended] = await stocked.work(seconds=0)
     assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")
 
 
-async def test_an_answer_that_comes_too_late_is_not_waited_for(stocked: House) -> None:
+async def test_an_answer_that_comes_too_late_is_not_waited_for(stocked: Harness) -> None:
     async def dawdle(_: str) -> None:
         await asyncio.sleep(60)
 
@@ -85,27 +88,29 @@ async def test_an_answer_that_comes_too_late_is_not_waited_for(stocked: House) -
 class TestABatchOfVeryManySubjects:
     MANY = 50
 
-    async def send(self, house: House) -> None:
+    async def send(self, harness: Harness) -> None:
         for number in range(self.MANY):
             one = subscription(f"rcds_{number}", billing_cadence=f"bc_{number}")
-            house.stripe.objects[f"/v2/billing/rate_card_subscriptions/rcds_{number}"] = one
-            house.stripe.objects[f"/v2/billing/cadences/bc_{number}"] = cadence(f"bc_{number}")
-            await house.queue.send(subscription_event(identifier=f"rcds_{number}"), group="test")
+            harness.stripe.objects[f"/v2/billing/rate_card_subscriptions/rcds_{number}"] = one
+            harness.stripe.objects[f"/v2/billing/cadences/bc_{number}"] = cadence(f"bc_{number}")
+            await harness.queue.send(subscription_event(identifier=f"rcds_{number}"), group="test")
 
-    async def test_ends_with_some_of_them_done_when_stripe_has_time_for_one_request_each(self, house: House) -> None:
+    async def test_ends_with_some_of_them_done_when_stripe_has_time_for_one_request_each(
+        self, harness: Harness
+    ) -> None:
         """Each takes two: with all of them at once, none would come to its end."""
-        await self.send(house)
+        await self.send(harness)
 
         async def answer_some(_: str) -> None:
-            if len(house.stripe.asked) > self.MANY:
+            if len(harness.stripe.asked) > self.MANY:
                 await asyncio.sleep(60)
 
-        house.stripe.before_answer = answer_some
-        results = await house.work(seconds=0.5)
+        harness.stripe.before_answer = answer_some
+        results = await harness.work(seconds=0.5)
         assert {ended.outcome for ended in results} == {Outcome.STORED, Outcome.POSTPONED}
 
-    async def test_is_worked_on_by_a_few_at_once_until_all_are_done(self, house: House) -> None:
-        await self.send(house)
+    async def test_is_worked_on_by_a_few_at_once_until_all_are_done(self, harness: Harness) -> None:
+        await self.send(harness)
         running: list[str] = []
         most = 0
 
@@ -116,7 +121,7 @@ class TestABatchOfVeryManySubjects:
             await asyncio.sleep(0)
             running.remove(path)
 
-        house.stripe.before_answer = count
-        results = await house.work()
+        harness.stripe.before_answer = count
+        results = await harness.work()
         assert [ended.outcome for ended in results] == [Outcome.STORED] * self.MANY
-        assert 1 < most <= AT_ONCE < self.MANY
+        assert 1 < most <= MAX_CONCURRENCY < self.MANY

@@ -5,11 +5,11 @@ import random
 
 import pytest
 
-from billing_mirror.core.errors import Refused, Unauthorized
+from billing_mirror.core.errors import PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import customer, event, rate, snapshot, subscription_event, version
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 CUSTOMER = "/v1/customers/cus_1"
 
@@ -50,29 +50,29 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_bad_input_is_kept_with_its_reason_and_nothing_is_asked(house: House, name: str) -> None:
-    [ended] = await house.deliver(BAD[name])
-    assert (ended.outcome, house.stripe.asked) == (Outcome.QUARANTINED, [])
-    [(body, reason)] = house.queue.quarantined
+async def test_bad_input_is_kept_with_its_reason_and_nothing_is_asked(harness: Harness, name: str) -> None:
+    [ended] = await harness.deliver(BAD[name])
+    assert (ended.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
+    [(body, reason)] = harness.queue.quarantined
     assert (body, reason) == (BAD[name], ended.reason)
     assert reason
-    assert not house.mirror.objects
-    assert not house.mirror.counters
+    assert not harness.mirror.objects
+    assert not harness.mirror.counters
 
 
-async def test_a_live_event_under_a_test_key_is_not_fetched(stocked: House) -> None:
+async def test_a_live_event_under_a_test_key_is_not_fetched(stocked: Harness) -> None:
     [ended] = await stocked.deliver(subscription_event(livemode=True))
     assert (ended.outcome, stocked.stripe.asked) == (Outcome.QUARANTINED, [])
 
 
-async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: House) -> None:
+async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: Harness) -> None:
     results = await stocked.deliver("{", subscription_event())
     assert [ended.outcome for ended in results] == [Outcome.QUARANTINED, Outcome.STORED]
     assert stocked.queue.quarantined[0][0] == "{"
 
 
-@pytest.mark.parametrize("error", [Refused("Stripe answered 400"), Unauthorized("Stripe answered 401")])
-async def test_what_can_never_work_is_kept_with_its_reason(stocked: House, error: Refused) -> None:
+@pytest.mark.parametrize("error", [PermanentError("Stripe answered 400"), Unauthorized("Stripe answered 401")])
+async def test_what_can_never_work_is_kept_with_its_reason(stocked: Harness, error: PermanentError) -> None:
     stocked.stripe.failures = [error]
     body = subscription_event()
     [ended] = await stocked.deliver(body)
@@ -80,17 +80,17 @@ async def test_what_can_never_work_is_kept_with_its_reason(stocked: House, error
     assert stocked.queue.quarantined == [(body, str(error))]
 
 
-async def test_an_object_that_is_too_large_makes_nothing_else_doubtful(house: House) -> None:
+async def test_an_object_that_is_too_large_makes_nothing_else_doubtful(harness: Harness) -> None:
     home = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
     large = version(noise=random.Random(1).randbytes(500_000).hex())
-    house.stripe.objects[home] = large
-    house.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = [rate()]
-    [ended] = await house.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
-    assert (ended.outcome, house.queue.waiting) == (Outcome.QUARANTINED, [])
+    harness.stripe.objects[home] = large
+    harness.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = [rate()]
+    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
+    assert (ended.outcome, harness.queue.waiting) == (Outcome.QUARANTINED, [])
     assert "too large" in ended.reason
 
 
-async def test_an_unforeseen_error_is_given_some_tries_and_never_quoted(stocked: House) -> None:
+async def test_an_unforeseen_error_is_given_some_tries_and_never_quoted(stocked: Harness) -> None:
     stocked.stripe.failures = [ValueError("a customer's secret")] * 8
     await stocked.queue.send(subscription_event(), group="test")
     for _ in range(8):
@@ -99,11 +99,11 @@ async def test_an_unforeseen_error_is_given_some_tries_and_never_quoted(stocked:
     assert ended.outcome is Outcome.QUARANTINED
     assert ended.reason == "unforeseen ValueError"
     assert "a customer's secret" not in ended.trace
-    assert "refresh.py" in ended.trace
+    assert "batch.py" in ended.trace
 
 
-async def test_a_quarantine_that_does_not_answer_keeps_the_message(stocked: House) -> None:
+async def test_a_quarantine_that_does_not_answer_keeps_the_message(stocked: Harness) -> None:
     await stocked.queue.send("{", group="test")
     stocked.queue.down = True
     [ended] = await stocked.work()
-    assert ended.later
+    assert ended.retry

@@ -4,9 +4,9 @@ from billing_mirror.core import json_body as bodies
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.core.object_ref import Scope, object_ref
 from billing_mirror.core.run import Run
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 SCOPE = Scope(livemode=False)
 CUSTOMERS_SHOWN = "expand%5B0%5D=data.invoice_credit_balance&expand%5B1%5D=data.tax"
@@ -18,20 +18,20 @@ def thing(type_name: str, identifier: str, **fields: bodies.Json) -> JsonObject:
 
 
 async def mirror(
-    house: House, body: JsonObject, *, parent: str | None = None, members: tuple[JsonObject, ...] = (), **about: str
+    harness: Harness, body: JsonObject, *, parent: str | None = None, members: tuple[JsonObject, ...] = (), **about: str
 ) -> None:
     """Has the mirror hold an object as Stripe shows it."""
-    subject = named(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
-    house.stripe.objects.setdefault(subject.path, body)
-    api = VERSION_OF["v2" if subject.type.startswith("v2.billing") else "v1"]
+    ref = object_ref(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
+    harness.stripe.objects.setdefault(ref.path, body)
+    api = VERSION_OF["v2" if ref.type.startswith("v2.billing") else "v1"]
     listed = {str(one["object"]): (one,) for one in members}
     version_of = about.get("stripe_version", api)
-    seen = Observation(house.clock.now(), version_of, "req_1", body, bodies.digest(body), listed)
-    token = await house.mirror.claim(subject, 0.0)
-    await house.mirror.put(subject, token, item(subject, seen, about.get("customer")))
+    seen = Observation(harness.clock.now(), version_of, "req_1", body, bodies.digest(body), listed)
+    token = await harness.mirror.claim(ref, 0.0)
+    await harness.mirror.put(ref, token, item(ref, seen, about.get("customer")))
 
 
-async def passed(house: House, type_name: str) -> Run:
-    house.clock.advance(10)
-    house.stripe.asked.clear()
-    return await house.passed(TYPES[type_name])
+async def passed(harness: Harness, type_name: str) -> Run:
+    harness.clock.advance(10)
+    harness.stripe.asked.clear()
+    return await harness.passed(TYPES[type_name])

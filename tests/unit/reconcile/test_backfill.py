@@ -11,18 +11,18 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Item, Observation, item, tombstone
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.object_ref import Scope, Subject, named
-from billing_mirror.core.rate_limiter import Pace
+from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.reconcile.backfill import LONGEST_SPREAD
-from billing_mirror.reconcile.runs.lifecycle import begun
-from billing_mirror.reconcile.verify import reconcile
-from billing_mirror.refresh.rate_limited import PacedStripe
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.verify import verify
+from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import Life, mortal
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 NAME = "v2.billing.rate_card_subscription"
 HOME = "/v2/billing/rate_card_subscriptions"
@@ -35,167 +35,171 @@ def whole_cadence() -> JsonObject:
     return {**cadence(), "invoice_discount_rules": [], "settings_data": {}}
 
 
-def stock(house: House, *subscriptions: JsonObject) -> None:
+def stock(harness: Harness, *subscriptions: JsonObject) -> None:
     """Stripe's side: these subscriptions, and the cadence that they are of."""
-    house.stripe.objects |= {f"{HOME}/{body['id']}": body for body in subscriptions}
-    house.stripe.objects["/v2/billing/cadences/bc_1"] = whole_cadence()
-    house.stripe.lists[HOME] = [body for body in subscriptions if body["servicing_status"] == "active"]
+    harness.stripe.objects |= {f"{HOME}/{body['id']}": body for body in subscriptions}
+    harness.stripe.objects["/v2/billing/cadences/bc_1"] = whole_cadence()
+    harness.stripe.lists[HOME] = [body for body in subscriptions if body["servicing_status"] == "active"]
     for status in ("canceled", "paused", "pending"):
         hidden = [body for body in subscriptions if body["servicing_status"] == status]
-        house.stripe.lists[f"{HOME}?servicing_status={status}"] = hidden
+        harness.stripe.lists[f"{HOME}?servicing_status={status}"] = hidden
     shown = "include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"
-    house.stripe.lists[f"/v2/billing/cadences?{shown}"] = [whole_cadence()]
+    harness.stripe.lists[f"/v2/billing/cadences?{shown}"] = [whole_cadence()]
 
 
-async def filled(house: House, name: str = NAME) -> Run:
-    house.clock.advance(1)
-    return await house.passed(TYPES[name], job=Job.BACKFILL)
+async def filled(harness: Harness, name: str = NAME) -> Run:
+    harness.clock.advance(1)
+    return await harness.passed(TYPES[name], job=Job.BACKFILL)
 
 
-def suspected(house: House) -> list[tuple[Json, str]]:
+def suspected(harness: Harness) -> list[tuple[Json, str]]:
     """What is queued to be fetched, with the group that it shares."""
-    return [(bodies.read(message.body)["id"], message.group) for message in house.queue.waiting]
+    return [(bodies.parse(message.body)["id"], message.group) for message in harness.queue.waiting]
 
 
-async def test_objects_are_taken_from_pages_without_a_fetch(house: House) -> None:
-    stock(house, *(subscription(f"rcds_{number}") for number in range(250)))
-    await filled(house, CADENCE)
-    house.stripe.asked.clear()
-    run = await filled(house)
+async def test_objects_are_taken_from_pages_without_a_fetch(harness: Harness) -> None:
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(250)))
+    await filled(harness, CADENCE)
+    harness.stripe.asked.clear()
+    run = await filled(harness)
     assert (run.complete, run.counts.inserted, run.counts.compared) == (True, 250, 250)
-    assert len(house.stripe.asked) == run.counts.pages == 3 + 3
-    assert (run.counts.equal, run.counts.queued, run.counts.found, await house.drifts(run)) == (0, 0, 0, [])
-    kept = house.item("rcds_7")
+    assert len(harness.stripe.asked) == run.counts.pages == 3 + 3
+    assert (run.counts.equal, run.counts.queued, run.counts.found, await harness.drifts(run)) == (0, 0, 0, [])
+    kept = harness.item("rcds_7")
     assert (kept["data"], kept["customer"], kept["token"]) == (subscription("rcds_7"), "cus_1", 0)
 
 
 @pytest.mark.parametrize("status", ["canceled", "paused", "pending"])
-async def test_objects_that_the_plain_list_hides_are_taken_too(house: House, status: str) -> None:
-    stock(house, subscription(servicing_status=status))
-    await filled(house, CADENCE)
-    assert (await filled(house)).counts.inserted == 1
-    assert house.item("rcds_1")["status"] == status
+async def test_objects_that_the_plain_list_hides_are_taken_too(harness: Harness, status: str) -> None:
+    stock(harness, subscription(servicing_status=status))
+    await filled(harness, CADENCE)
+    assert (await filled(harness)).counts.inserted == 1
+    assert harness.item("rcds_1")["status"] == status
 
 
-async def test_what_was_filled_is_equal_in_the_next_run(house: House) -> None:
-    stock(house, *(subscription(f"rcds_{number}") for number in range(3)))
-    await filled(house, CADENCE)
-    await filled(house)
-    house.clock.advance(1)
-    run = await house.passed(TYPES[NAME])
-    assert (run.counts.equal, run.counts.compared, await house.drifts(run)) == (3, 3, [])
+async def test_what_was_filled_is_equal_in_the_next_run(harness: Harness) -> None:
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(3)))
+    await filled(harness, CADENCE)
+    await filled(harness)
+    harness.clock.advance(1)
+    run = await harness.passed(TYPES[NAME])
+    assert (run.counts.equal, run.counts.compared, await harness.drifts(run)) == (3, 3, [])
 
 
-async def test_an_object_that_is_mirrored_is_never_replaced_by_a_page(house: House) -> None:
-    stock(house, subscription())
-    await house.deliver(subscription_event())
-    house.clock.advance(1)
-    house.stripe.lists[HOME] = [subscription(collection_status="behind")]
-    run = await filled(house)
+async def test_an_object_that_is_mirrored_is_never_replaced_by_a_page(harness: Harness) -> None:
+    stock(harness, subscription())
+    await harness.deliver(subscription_event())
+    harness.clock.advance(1)
+    harness.stripe.lists[HOME] = [subscription(collection_status="behind")]
+    run = await filled(harness)
     assert (run.counts.inserted, run.counts.false_alarms) == (0, 1)
-    assert house.item("rcds_1")["data"] == subscription()
+    assert harness.item("rcds_1")["data"] == subscription()
 
 
-async def test_an_object_that_is_gone_is_not_brought_back_by_a_page(house: House) -> None:
-    stock(house, subscription())
-    subject = named(SCOPE, NAME, "rcds_1")
-    await house.mirror.bury(subject, 3, tombstone(Observation(house.clock.now(), "", ""), subject))
-    house.mirror.counters.clear()
-    del house.stripe.objects[f"{HOME}/rcds_1"]
-    run = await filled(house)
+async def test_an_object_that_is_gone_is_not_brought_back_by_a_page(harness: Harness) -> None:
+    stock(harness, subscription())
+    ref = object_ref(SCOPE, NAME, "rcds_1")
+    await harness.mirror.put_tombstone(ref, 3, tombstone(Observation(harness.clock.now(), "", ""), ref))
+    harness.mirror.counters.clear()
+    del harness.stripe.objects[f"{HOME}/rcds_1"]
+    run = await filled(harness)
     assert run.counts.inserted == 0
-    assert house.item("rcds_1")["deleted"] is True
+    assert harness.item("rcds_1")["deleted"] is True
 
 
-async def test_an_event_that_comes_while_a_page_is_read_wins(house: House) -> None:
-    stock(house, subscription())
-    await filled(house, CADENCE)
+async def test_an_event_that_comes_while_a_page_is_read_wins(harness: Harness) -> None:
+    stock(harness, subscription())
+    await filled(harness, CADENCE)
     newer = subscription(collection_status="past_due")
 
     async def change(path: str) -> None:
         if path.startswith(f"{HOME}?"):
-            house.stripe.before_answer = None
-            house.stripe.objects[f"{HOME}/rcds_1"] = newer
-            await house.deliver(subscription_event(at=house.clock.now()))
+            harness.stripe.before_answer = None
+            harness.stripe.objects[f"{HOME}/rcds_1"] = newer
+            await harness.deliver(subscription_event(at=harness.clock.now()))
 
-    house.stripe.before_answer = change
-    await filled(house)
-    assert house.item("rcds_1")["data"] == newer
+    harness.stripe.before_answer = change
+    await filled(harness)
+    assert harness.item("rcds_1")["data"] == newer
 
 
-async def test_an_event_whose_fetch_began_before_the_fill_wins(house: House) -> None:
+async def test_an_event_whose_fetch_began_before_the_fill_wins(harness: Harness) -> None:
     """Its number was claimed first, and is still the higher one."""
-    stock(house, subscription())
-    await filled(house, CADENCE)
-    subject = named(SCOPE, NAME, "rcds_1")
-    token = await house.mirror.claim(subject, house.clock.now())
-    await filled(house)
-    assert house.item("rcds_1")["token"] == 0
-    seen = Observation(house.clock.now(), "", "", subscription(collection_status="past_due"))
-    assert await house.mirror.put(subject, token, item(subject, seen, "cus_1"))
+    stock(harness, subscription())
+    await filled(harness, CADENCE)
+    ref = object_ref(SCOPE, NAME, "rcds_1")
+    token = await harness.mirror.claim(ref, harness.clock.now())
+    await filled(harness)
+    assert harness.item("rcds_1")["token"] == 0
+    seen = Observation(harness.clock.now(), "", "", subscription(collection_status="past_due"))
+    assert await harness.mirror.put(ref, token, item(ref, seen, "cus_1"))
 
 
-async def test_an_event_that_comes_after_the_fill_wins(house: House) -> None:
-    stock(house, subscription())
-    await filled(house, CADENCE)
-    await filled(house)
-    house.stripe.objects[f"{HOME}/rcds_1"] = newer = subscription(collection_status="past_due")
-    house.clock.advance(100)
-    await house.deliver(subscription_event(at=house.clock.now()))
-    assert house.item("rcds_1")["data"] == newer
+async def test_an_event_that_comes_after_the_fill_wins(harness: Harness) -> None:
+    stock(harness, subscription())
+    await filled(harness, CADENCE)
+    await filled(harness)
+    harness.stripe.objects[f"{HOME}/rcds_1"] = newer = subscription(collection_status="past_due")
+    harness.clock.advance(100)
+    await harness.deliver(subscription_event(at=harness.clock.now()))
+    assert harness.item("rcds_1")["data"] == newer
 
 
-async def test_an_object_whose_customer_is_not_known_yet_is_queued(house: House) -> None:
-    stock(house, subscription())
-    run = await filled(house)
-    assert (run.counts.inserted, run.counts.queued, suspected(house)) == (0, 1, [("rcds_1", "test:backfill")])
-    await house.work()
-    assert house.item("rcds_1")["customer"] == "cus_1"
+async def test_an_object_whose_customer_is_not_known_yet_is_queued(harness: Harness) -> None:
+    stock(harness, subscription())
+    run = await filled(harness)
+    assert (run.counts.inserted, run.counts.queued, suspected(harness)) == (0, 1, [("rcds_1", "test:backfill")])
+    await harness.work()
+    assert harness.item("rcds_1")["customer"] == "cus_1"
 
 
-async def test_customers_are_looked_up_once_for_a_page(house: House) -> None:
-    stock(house, *(subscription(f"rcds_{number}") for number in range(100)))
-    await filled(house, CADENCE)
-    house.clock.advance(1)
+async def test_customers_are_looked_up_once_for_a_page(harness: Harness) -> None:
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(100)))
+    await filled(harness, CADENCE)
+    harness.clock.advance(1)
     life = Life()
-    watch = replace(house.watch, world=replace(house.world, mirror=mortal(house.mirror, life)))
-    run = await begun(NAME, Job.BACKFILL, None, watch)
-    assert (await reconcile(TYPES[NAME], run, watch, until=house.clock.now() + 100)).counts.inserted == 100
+    dependencies = replace(
+        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+    )
+    run = await start_run(NAME, Job.BACKFILL, None, dependencies)
+    assert (await verify(TYPES[NAME], run, dependencies, until=harness.clock.now() + 100)).counts.inserted == 100
     assert life.made["heads"] < 10
     assert life.made["claim"] == 0
 
 
-async def test_nobody_looks_for_what_no_list_shows_where_nothing_was_mirrored(house: House) -> None:
-    stock(house, *(subscription(f"rcds_{number}") for number in range(3)))
-    await filled(house, CADENCE)
+async def test_nobody_looks_for_what_no_list_shows_where_nothing_was_mirrored(harness: Harness) -> None:
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(3)))
+    await filled(harness, CADENCE)
     life = Life()
-    watch = replace(house.watch, world=replace(house.world, mirror=mortal(house.mirror, life)))
-    run = await begun(NAME, Job.BACKFILL, None, watch)
-    run = await reconcile(TYPES[NAME], run, watch, until=house.clock.now() + 100)
-    assert (run.complete, run.counts.inserted, run.began_empty, life.made["ids"]) == (True, 3, True, 1)
+    dependencies = replace(
+        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+    )
+    run = await start_run(NAME, Job.BACKFILL, None, dependencies)
+    run = await verify(TYPES[NAME], run, dependencies, until=harness.clock.now() + 100)
+    assert (run.complete, run.counts.inserted, run.started_empty, life.made["ids"]) == (True, 3, True, 1)
 
 
-async def test_what_was_mirrored_before_and_is_on_no_list_is_found(house: House) -> None:
-    stock(house, subscription("rcds_1"))
-    await house.deliver(subscription_event())
-    house.clock.advance(100)
-    stock(house, subscription("rcds_2"))
-    del house.stripe.objects[f"{HOME}/rcds_1"]
-    run = await filled(house)
-    assert (run.counts.inserted, run.began_empty) == (1, False)
-    assert await house.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
+async def test_what_was_mirrored_before_and_is_on_no_list_is_found(harness: Harness) -> None:
+    stock(harness, subscription("rcds_1"))
+    await harness.deliver(subscription_event())
+    harness.clock.advance(100)
+    stock(harness, subscription("rcds_2"))
+    del harness.stripe.objects[f"{HOME}/rcds_1"]
+    run = await filled(harness)
+    assert (run.counts.inserted, run.started_empty) == (1, False)
+    assert await harness.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
 
 
-async def test_an_object_that_lacks_what_is_shown_on_request_only_is_queued(house: House) -> None:
-    stock(house)
+async def test_an_object_that_lacks_what_is_shown_on_request_only_is_queued(harness: Harness) -> None:
+    stock(harness)
     shown = "include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"
-    house.stripe.lists[f"/v2/billing/cadences?{shown}"] = [cadence("bc_1", invoice_discount_rules=[])]
-    run = await filled(house, CADENCE)
-    assert (run.counts.inserted, suspected(house)) == (0, [("bc_1", "test:backfill")])
+    harness.stripe.lists[f"/v2/billing/cadences?{shown}"] = [cadence("bc_1", invoice_discount_rules=[])]
+    run = await filled(harness, CADENCE)
+    assert (run.counts.inserted, suspected(harness)) == (0, [("bc_1", "test:backfill")])
 
 
 @pytest.mark.parametrize(("cut", "inserted"), [(True, 0), (False, 1)])
-async def test_an_object_whose_own_list_is_cut_short_is_queued(house: House, cut: bool, inserted: int) -> None:
+async def test_an_object_whose_own_list_is_cut_short_is_queued(harness: Harness, cut: bool, inserted: int) -> None:
     note: JsonObject = {
         "id": "cn_1",
         "object": "credit_note",
@@ -204,59 +208,59 @@ async def test_an_object_whose_own_list_is_cut_short_is_queued(house: House, cut
         "customer": "cus_1",
         "lines": {"object": "list", "data": [{"id": "cnli_1"}], "has_more": cut},
     }
-    house.stripe.lists["/v1/credit_notes"] = [note]
-    run = await filled(house, "credit_note")
+    harness.stripe.lists["/v1/credit_notes"] = [note]
+    run = await filled(harness, "credit_note")
     assert (run.counts.inserted, run.counts.queued) == (inserted, 1 - inserted)
-    assert suspected(house) == ([("cn_1", "test:backfill")] if cut else [])
+    assert suspected(harness) == ([("cn_1", "test:backfill")] if cut else [])
 
 
-async def test_what_an_object_refers_to_is_queued(house: House) -> None:
+async def test_what_an_object_refers_to_is_queued(harness: Harness) -> None:
     card = "/v2/billing/rate_cards/rcd_1"
-    house.stripe.objects[f"{card}/versions/rcdv_1"] = version()
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=f"{card}/versions/rcdv_1"))
-    house.queue.waiting.clear()
-    house.clock.advance(100)
+    harness.stripe.objects[f"{card}/versions/rcdv_1"] = version()
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=f"{card}/versions/rcdv_1"))
+    harness.queue.waiting.clear()
+    harness.clock.advance(100)
     unit: JsonObject = {"id": "cpu_1", "value": "1"}
-    house.stripe.lists[f"{card}/rates?rate_card_version=rcdv_1"] = [
+    harness.stripe.lists[f"{card}/rates?rate_card_version=rcdv_1"] = [
         rate("rcdr_1", custom_pricing_unit_amount=unit),
         rate("rcdr_2", custom_pricing_unit_amount=unit),
         rate("rcdr_3", custom_pricing_unit_amount={"id": "../x"}),
     ]
-    run = await filled(house, "v2.billing.rate_card_rate")
+    run = await filled(harness, "v2.billing.rate_card_rate")
     assert run.counts.inserted == 3
-    assert suspected(house).count(("cpu_1", "test:backfill")) == 1
+    assert suspected(harness).count(("cpu_1", "test:backfill")) == 1
 
 
-async def test_an_object_that_fits_into_no_item_is_told(house: House) -> None:
+async def test_an_object_that_fits_into_no_item_is_told(harness: Harness) -> None:
     noise = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(300_000))
-    stock(house, subscription("rcds_1", metadata={"x": noise}), subscription("rcds_2"))
-    await filled(house, CADENCE)
-    run = await filled(house)
+    stock(harness, subscription("rcds_1", metadata={"x": noise}), subscription("rcds_2"))
+    await filled(harness, CADENCE)
+    run = await filled(harness)
     assert run.counts.inserted == 1
-    [drift] = await house.drifts(run)
+    [drift] = await harness.drifts(run)
     assert drift == Drift("rcds_1", Difference.MISSING, Resolution.UNRESOLVED, reason=drift.reason)
     assert "too large" in drift.reason
 
 
-async def test_an_object_that_is_deleted_is_not_taken(house: House) -> None:
+async def test_an_object_that_is_deleted_is_not_taken(harness: Harness) -> None:
     shown = "expand%5B0%5D=data.invoice_credit_balance&expand%5B1%5D=data.tax"
-    house.stripe.lists[f"/v1/customers?{shown}"] = [{"id": "cus_1", "object": "customer", "deleted": True}]
-    assert (await filled(house, "customer")).counts.inserted == 0
+    harness.stripe.lists[f"/v1/customers?{shown}"] = [{"id": "cus_1", "object": "customer", "deleted": True}]
+    assert (await filled(harness, "customer")).counts.inserted == 0
 
 
 class SlowMirror(MemoryMirror):
     """A table whose writes take a while, so that others are begun meanwhile."""
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         await asyncio.sleep(0)
-        return await super().put(subject, token, item)
+        return await super().put(ref, token, item)
 
 
-async def test_objects_that_are_stored_at_the_same_time_are_all_counted(house: House) -> None:
-    house.mirror = SlowMirror()
-    stock(house, *(subscription(f"rcds_{number}") for number in range(50)))
-    await filled(house, CADENCE)
-    assert (await filled(house)).counts.inserted == 50
+async def test_objects_that_are_stored_at_the_same_time_are_all_counted(harness: Harness) -> None:
+    harness.mirror = SlowMirror()
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(50)))
+    await filled(harness, CADENCE)
+    assert (await filled(harness)).counts.inserted == 50
 
 
 class DatedMirror(MemoryMirror):
@@ -267,42 +271,42 @@ class DatedMirror(MemoryMirror):
         self._clock = clock
         self.written_at: list[float] = []
 
-    async def put(self, subject: Subject, token: int, item: Item) -> bool:
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         self.written_at.append(self._clock.now())
-        return await super().put(subject, token, item)
+        return await super().put(ref, token, item)
 
 
-async def paced_fill(house: House, mirror: DatedMirror, pace: float = 1.0) -> tuple[Run, float]:
+async def paced_fill(harness: Harness, mirror: DatedMirror, pace: float = 1.0) -> tuple[Run, float]:
     """A backfill at so many requests a second, and how many seconds it has taken."""
-    mirror.objects.update(house.mirror.objects)
+    mirror.objects.update(harness.mirror.objects)
     mirror.written_at.clear()
-    stripe = PacedStripe(house.stripe, house.clock, Pace(pace))
-    watch = replace(house.watch, world=replace(house.world, mirror=mirror, stripe=stripe))
-    started = house.clock.now()
-    run = await begun(NAME, Job.BACKFILL, None, watch)
-    return await reconcile(TYPES[NAME], run, watch, until=started + 1000), house.clock.now() - started
+    stripe = RateLimitedStripe(harness.stripe, harness.clock, RateLimiter(pace))
+    dependencies = replace(harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mirror, stripe=stripe))
+    started = harness.clock.now()
+    run = await start_run(NAME, Job.BACKFILL, None, dependencies)
+    return await verify(TYPES[NAME], run, dependencies, until=started + 1000), harness.clock.now() - started
 
 
-async def test_a_page_is_stored_evenly_until_the_next_request_may_start(house: House) -> None:
-    stock(house, *(subscription(f"rcds_{number}") for number in range(200)))
-    await filled(house, CADENCE)
-    mirror = DatedMirror(house.clock)
-    await paced_fill(house, mirror)
+async def test_a_page_is_stored_evenly_until_the_next_request_may_start(harness: Harness) -> None:
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(200)))
+    await filled(harness, CADENCE)
+    mirror = DatedMirror(harness.clock)
+    await paced_fill(harness, mirror)
     gaps = [later - earlier for earlier, later in pairwise(mirror.written_at)]
     assert gaps == pytest.approx([0.01] * 199, abs=1e-6)
 
 
-async def test_a_page_is_stored_soon_however_slow_the_requests_are(house: House) -> None:
-    stock(house, *(subscription(f"rcds_{number}") for number in range(100)))
-    await filled(house, CADENCE)
-    mirror = DatedMirror(house.clock)
-    await paced_fill(house, mirror, 1 / 60)
+async def test_a_page_is_stored_soon_however_slow_the_requests_are(harness: Harness) -> None:
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(100)))
+    await filled(harness, CADENCE)
+    mirror = DatedMirror(harness.clock)
+    await paced_fill(harness, mirror, 1 / 60)
     assert mirror.written_at[-1] - mirror.written_at[0] == pytest.approx(LONGEST_SPREAD, rel=0.02)
 
 
-async def test_spreading_the_writes_puts_off_no_request(house: House) -> None:
-    stock(house, *(subscription(f"rcds_{number}") for number in range(200)))
-    await filled(house, CADENCE)
-    run, seconds = await paced_fill(house, DatedMirror(house.clock))
+async def test_spreading_the_writes_puts_off_no_request(harness: Harness) -> None:
+    stock(harness, *(subscription(f"rcds_{number}") for number in range(200)))
+    await filled(harness, CADENCE)
+    run, seconds = await paced_fill(harness, DatedMirror(harness.clock))
     assert (run.complete, run.counts.inserted, run.counts.pages) == (True, 200, 2 + 3)
     assert seconds == pytest.approx(run.counts.pages - 1)

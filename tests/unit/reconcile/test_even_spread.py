@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from billing_mirror.reconcile.even_spread import Turns
+from billing_mirror.reconcile.even_spread import EvenSpread
 from tests.simulation.loop import SimulatedLoop
 
 
@@ -23,13 +23,13 @@ def begun(*, until: float, each: float = 0.0, count: int = 10, at_once: int = 4)
     """When each of some turns began, in seconds since the first might; each takes so long."""
     times: list[float] = []
 
-    async def one(turns: Turns) -> None:
+    async def one(turns: EvenSpread) -> None:
         async with turns.next():
             times.append(LoopClock().now())
             await asyncio.sleep(each)
 
     async def all_of_them() -> None:
-        turns = Turns(count, LoopClock(), at_once=at_once, until=until)
+        turns = EvenSpread(count, LoopClock(), at_once=at_once, until=until)
         await asyncio.gather(*(one(turns) for _ in range(count)))
 
     SimulatedLoop(Random(7)).run(all_of_them())  # type: ignore[abstract]

@@ -3,32 +3,32 @@
 import asyncio
 from dataclasses import replace
 
-from billing_mirror.core.errors import NotPermitted, Retryable
+from billing_mirror.core.errors import PermissionDenied, TransientError
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR
 from billing_mirror.reconcile.dependencies import LEASED_FOR
-from billing_mirror.reconcile.tick import Report, asked
+from billing_mirror.reconcile.tick import TickReport, run_on_demand
 
 from .ticks import LONG, METERS, TAX_RATES, a_house, on_its_own_time, ran, ticked, told
 
 
 def test_a_first_tick_recovers_events_and_fills_each_type() -> None:
-    house = a_house(pages=2)
-    report = on_its_own_time(ticked(house))
+    harness = a_house(pages=2)
+    report = on_its_own_time(ticked(harness))
     assert told(report) == [
-        (EVENTS, Job.EVENTS, Status.COMPLETE),
+        (EVENTS, Job.RECOVER, Status.COMPLETE),
         (METERS.name, Job.BACKFILL, Status.COMPLETE),
         (TAX_RATES.name, Job.BACKFILL, Status.COMPLETE),
     ]
     assert report.last.keys() == {EVENTS, METERS.name, TAX_RATES.name}
-    assert house.journal.leases == {}, "given back"
+    assert harness.state_store.leases == {}, "given back"
 
 
 def test_the_tick_after_has_nothing_to_do_and_tells_of_the_runs_before() -> None:
-    async def two() -> Report:
-        house = a_house(pages=2)
-        await ticked(house)
-        return await ticked(house)
+    async def two() -> TickReport:
+        harness = a_house(pages=2)
+        await ticked(harness)
+        return await ticked(harness)
 
     report = on_its_own_time(two())
     assert (report.leased, report.worked) == (True, [])
@@ -37,10 +37,10 @@ def test_the_tick_after_has_nothing_to_do_and_tells_of_the_runs_before() -> None
 
 def test_while_a_run_takes_long_events_have_their_turn_every_five_minutes() -> None:
     """And each page is read once: whatever goes on, goes on where it was."""
-    house = a_house(pages=60)  # 1200 seconds
+    harness = a_house(pages=60)  # 1200 seconds
 
-    async def two() -> list[Report]:
-        return [await ticked(house), await ticked(house)]
+    async def two() -> list[TickReport]:
+        return [await ticked(harness), await ticked(harness)]
 
     first, second = on_its_own_time(two())
     assert [name for name, _, _ in told(first)] == [EVENTS, METERS.name, EVENTS, METERS.name, EVENTS, METERS.name]
@@ -48,18 +48,18 @@ def test_while_a_run_takes_long_events_have_their_turn_every_five_minutes() -> N
     assert second.last[METERS.name].complete
     assert second.last[METERS.name].counts.compared == 60
     assert sum(one.counts.compared for report in (first, second) for one in report.worked) == 60
-    asked = [path for path in house.stripe.paths if path.startswith(LONG)]
+    asked = [path for path in harness.stripe.paths if path.startswith(LONG)]
     assert len(set(asked)) == 60
     assert len(asked) <= 60 + 5, "the page that the end of a turn cuts off is read again"
 
 
 def test_a_tick_ends_by_its_deadline_and_the_next_one_goes_on() -> None:
-    async def two() -> tuple[float, Run, Report]:
-        house = a_house(pages=10)
-        started = house.clock.now()
-        await ticked(house, 130)
-        spent, left = house.clock.now() - started, await ran(METERS.name, house)
-        return spent, left, await ticked(house)
+    async def two() -> tuple[float, Run, TickReport]:
+        harness = a_house(pages=10)
+        started = harness.clock.now()
+        await ticked(harness, 130)
+        spent, left = harness.clock.now() - started, await ran(METERS.name, harness)
+        return spent, left, await ticked(harness)
 
     spent, left, report = on_its_own_time(two())
     assert spent <= 131
@@ -69,18 +69,21 @@ def test_a_tick_ends_by_its_deadline_and_the_next_one_goes_on() -> None:
 
 def test_what_the_end_of_a_turn_cuts_off_amid_a_page_is_counted_once() -> None:
     """Its list was read and counted, and one of its objects was being fetched."""
-    house = a_house(pages=10)
-    house.stripe.objects = {f"{LONG}/{body['id']}": body for body in house.stripe.lists[LONG]}
+    harness = a_house(pages=10)
+    harness.stripe.objects = {f"{LONG}/{body['id']}": body for body in harness.stripe.lists[LONG]}
 
     async def fetch_late(path: str) -> None:
         if path.startswith(f"{LONG}/"):
             await asyncio.sleep(20)
 
-    house.stripe.before_answer = fetch_late
-    wish = ((METERS.name, Job.OBJECTS),)
+    harness.stripe.before_answer = fetch_late
+    wish = ((METERS.name, Job.VERIFY),)
 
-    async def three() -> list[Report]:
-        return [await asked(wish, house.watch, deadline=house.clock.now() + 90) for _ in range(3)]
+    async def three() -> list[TickReport]:
+        return [
+            await run_on_demand(wish, harness.reconcile_dependencies, deadline=harness.clock.now() + 90)
+            for _ in range(3)
+        ]
 
     counts = [report.worked[0].counts for report in on_its_own_time(three())]
     assert [one.compared for one in counts] == [4, 4, 2]
@@ -88,42 +91,42 @@ def test_what_the_end_of_a_turn_cuts_off_amid_a_page_is_counted_once() -> None:
 
 
 def test_of_two_ticks_one_works() -> None:
-    house = a_house(pages=10)
+    harness = a_house(pages=10)
 
-    async def both() -> list[Report]:
-        return list(await asyncio.gather(ticked(house, owner="one"), ticked(house, owner="another")))
+    async def both() -> list[TickReport]:
+        return list(await asyncio.gather(ticked(harness, owner="one"), ticked(harness, owner="another")))
 
     reports = on_its_own_time(both())
     assert sorted(report.leased for report in reports) == [False, True]
     assert [report.worked for report in reports if not report.leased] == [[]]
-    assert len([path for path in house.stripe.paths if path.startswith(LONG)]) == 10
+    assert len([path for path in harness.stripe.paths if path.startswith(LONG)]) == 10
 
 
 def test_a_lease_of_somebody_who_died_runs_out() -> None:
-    async def later() -> tuple[Report, Report]:
-        house = a_house(pages=1)
-        assert await replace(house.watch, owner="who died").lease()
-        early = await ticked(house)
+    async def later() -> tuple[TickReport, TickReport]:
+        harness = a_house(pages=1)
+        assert await replace(harness.reconcile_dependencies, owner="who died").lease()
+        early = await ticked(harness)
         await asyncio.sleep(LEASED_FOR)
-        return early, await ticked(house)
+        return early, await ticked(harness)
 
     early, late = on_its_own_time(later())
     assert (early.leased, late.leased) == (False, True)
 
 
 def test_a_type_that_the_key_may_not_read_says_so_and_the_others_go_on() -> None:
-    house = a_house()
+    harness = a_house()
 
     async def forbid(path: str) -> None:
         if path.startswith(LONG):
-            raise NotPermitted("the key lacks rak_billing_meter_read")
+            raise PermissionDenied("the key lacks rak_billing_meter_read")
 
-    house.stripe.before_answer = forbid
+    harness.stripe.before_answer = forbid
 
-    async def hours() -> tuple[Report, Report]:
-        report = await ticked(house)
+    async def hours() -> tuple[TickReport, TickReport]:
+        report = await ticked(harness)
         await asyncio.sleep(3 * HOUR)
-        return report, await ticked(house)
+        return report, await ticked(harness)
 
     report, later = on_its_own_time(hours())
     runs = {worked.run.type: worked.run for worked in report.worked}
@@ -134,18 +137,18 @@ def test_a_type_that_the_key_may_not_read_says_so_and_the_others_go_on() -> None
 
 
 def test_a_job_that_stripe_fails_is_tried_once_in_a_tick_and_goes_on_in_the_next() -> None:
-    house = a_house(pages=2)
+    harness = a_house(pages=2)
 
     async def fail(path: str) -> None:
         if path.startswith(LONG):
-            raise Retryable("Stripe answered 503")
+            raise TransientError("Stripe answered 503")
 
-    house.stripe.before_answer = fail
+    harness.stripe.before_answer = fail
 
-    async def two() -> tuple[Report, Report]:
-        report = await ticked(house)
-        house.stripe.before_answer = None
-        return report, await ticked(house)
+    async def two() -> tuple[TickReport, TickReport]:
+        report = await ticked(harness)
+        harness.stripe.before_answer = None
+        return report, await ticked(harness)
 
     report, later = on_its_own_time(two())
     assert told(report).count((METERS.name, Job.BACKFILL, Status.RUNNING)) == 1
@@ -154,12 +157,12 @@ def test_a_job_that_stripe_fails_is_tried_once_in_a_tick_and_goes_on_in_the_next
 
 
 def test_events_that_cannot_be_listed_keep_no_other_job_from_its_turn() -> None:
-    house = a_house(pages=2)
+    harness = a_house(pages=2)
 
     async def fail(path: str) -> None:
         if path.startswith("/v2/core/events"):
-            raise Retryable("Stripe answered 503")
+            raise TransientError("Stripe answered 503")
 
-    house.stripe.before_answer = fail
-    report = on_its_own_time(ticked(house))
+    harness.stripe.before_answer = fail
+    report = on_its_own_time(ticked(harness))
     assert [status for _, _, status in told(report)] == [Status.RUNNING, Status.COMPLETE, Status.COMPLETE]

@@ -4,11 +4,11 @@ import pytest
 
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Gone, NotPermitted, Refused
+from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Drift, Resolution, Status
 from tests.doubles.samples import rate, version
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 from .both_sides import CUSTOMERS_SHOWN, mirror, passed, thing
 
@@ -16,255 +16,257 @@ from .both_sides import CUSTOMERS_SHOWN, mirror, passed, thing
 class TestAListForEachOwner:
     RATES = "/v2/billing/rate_cards/rcd_1/rates"
 
-    async def test_is_asked_for_with_the_owner_and_the_parent_of_the_owner(self, house: House) -> None:
-        await mirror(house, version("rcdv_1"), parent="rcd_1", members=(rate(),))
-        await mirror(house, version("rcdv_2", rate_card_id="rcd_2"), parent="rcd_2")
-        house.stripe.objects[f"{self.RATES}/rcdr_1"] = rate()
-        house.stripe.lists = {
+    async def test_is_asked_for_with_the_owner_and_the_parent_of_the_owner(self, harness: Harness) -> None:
+        await mirror(harness, version("rcdv_1"), parent="rcd_1", members=(rate(),))
+        await mirror(harness, version("rcdv_2", rate_card_id="rcd_2"), parent="rcd_2")
+        harness.stripe.objects[f"{self.RATES}/rcdr_1"] = rate()
+        harness.stripe.lists = {
             f"{self.RATES}?rate_card_version=rcdv_1": [rate()],
             "/v2/billing/rate_cards/rcd_2/rates?rate_card_version=rcdv_2": [],
         }
-        run = await passed(house, "v2.billing.rate_card_rate")
+        run = await passed(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages, run.counts.compared) == (True, 2, 1)
-        assert await house.drifts(run) == [Drift("rcdr_1", Difference.MISSING, Resolution.REPAIRED)]
-        assert house.item("rcdr_1")["parent"] == "rcd_1"
-        assert f"{self.RATES}/rcdr_1" in house.stripe.paths
+        assert await harness.drifts(run) == [Drift("rcdr_1", Difference.MISSING, Resolution.REPAIRED)]
+        assert harness.item("rcdr_1")["parent"] == "rcd_1"
+        assert f"{self.RATES}/rcdr_1" in harness.stripe.paths
 
-    async def test_of_more_owners_than_are_looked_up_at_once(self, house: House) -> None:
+    async def test_of_more_owners_than_are_looked_up_at_once(self, harness: Harness) -> None:
         for number in range(130):
-            await mirror(house, version(f"rcdv_{number}"), parent="rcd_1")
-            house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_{number}"] = []
-        assert (await passed(house, "v2.billing.rate_card_rate")).counts.pages == 130
+            await mirror(harness, version(f"rcdv_{number}"), parent="rcd_1")
+            harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_{number}"] = []
+        assert (await passed(harness, "v2.billing.rate_card_rate")).counts.pages == 130
 
-    async def test_of_an_owner_that_was_removed_meanwhile_is_left_out(self, house: House) -> None:
+    async def test_of_an_owner_that_was_removed_meanwhile_is_left_out(self, harness: Harness) -> None:
         for name in ("rcdv_1", "rcdv_2"):
-            await mirror(house, version(name), parent="rcd_1")
-        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
-        run = await passed(house, "v2.billing.rate_card_rate")
+            await mirror(harness, version(name), parent="rcd_1")
+        harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
+        run = await passed(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 1)
 
-    async def test_that_does_not_show_an_object_has_it_looked_at_under_its_parent(self, house: House) -> None:
-        await mirror(house, version(), parent="rcd_1")
-        await mirror(house, rate(), parent="rcd_1")
-        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = []
-        run = await passed(house, "v2.billing.rate_card_rate")
-        assert await house.drifts(run) == [Drift("rcdr_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
-        assert house.stripe.paths[-1] == f"{self.RATES}/rcdr_1"
+    async def test_that_does_not_show_an_object_has_it_looked_at_under_its_parent(self, harness: Harness) -> None:
+        await mirror(harness, version(), parent="rcd_1")
+        await mirror(harness, rate(), parent="rcd_1")
+        harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = []
+        run = await passed(harness, "v2.billing.rate_card_rate")
+        assert await harness.drifts(run) == [Drift("rcdr_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
+        assert harness.stripe.paths[-1] == f"{self.RATES}/rcdr_1"
 
-    async def test_may_need_the_customer_of_the_owner(self, house: House) -> None:
-        await mirror(house, thing("billing.credit_grant", "credgr_1", customer="cus_1"), customer="cus_1")
-        await mirror(house, thing("billing.credit_grant", "credgr_2"))
+    async def test_may_need_the_customer_of_the_owner(self, harness: Harness) -> None:
+        await mirror(harness, thing("billing.credit_grant", "credgr_1", customer="cus_1"), customer="cus_1")
+        await mirror(harness, thing("billing.credit_grant", "credgr_2"))
         path = "/v1/billing/credit_balance_transactions"
         moved = thing("billing.credit_balance_transaction", "cbtxn_1", credit_grant="credgr_1")
-        house.stripe.objects[f"{path}/cbtxn_1"] = moved
-        house.stripe.lists[f"{path}?customer=cus_1&credit_grant=credgr_1"] = [moved]
-        run = await passed(house, "billing.credit_balance_transaction")
+        harness.stripe.objects[f"{path}/cbtxn_1"] = moved
+        harness.stripe.lists[f"{path}?customer=cus_1&credit_grant=credgr_1"] = [moved]
+        run = await passed(harness, "billing.credit_balance_transaction")
         assert (run.complete, run.counts.pages) == (True, 1), "an owner without a customer has no such list"
-        item = house.item("cbtxn_1")
+        item = harness.item("cbtxn_1")
         assert (item["customer"], item["parent"]) == ("cus_1", "credgr_1")
 
-    async def test_stands_beside_the_list_of_all(self, house: House) -> None:
+    async def test_stands_beside_the_list_of_all(self, harness: Harness) -> None:
         """Customers of a test clock are in no other list."""
-        await mirror(house, thing("test_helpers.test_clock", "clock_1", status="ready"))
+        await mirror(harness, thing("test_helpers.test_clock", "clock_1", status="ready"))
         for name in ("cus_1", "cus_2"):
-            house.stripe.objects[f"/v1/customers/{name}"] = thing("customer", name)
-        house.stripe.lists = {
+            harness.stripe.objects[f"/v1/customers/{name}"] = thing("customer", name)
+        harness.stripe.lists = {
             f"/v1/customers?{CUSTOMERS_SHOWN}": [thing("customer", "cus_1")],
             f"/v1/customers?test_clock=clock_1&{CUSTOMERS_SHOWN}": [thing("customer", "cus_2")],
         }
-        run = await passed(house, "customer")
-        assert {drift.id: drift.resolution for drift in await house.drifts(run)} == dict.fromkeys(
+        run = await passed(harness, "customer")
+        assert {drift.id: drift.resolution for drift in await harness.drifts(run)} == dict.fromkeys(
             ("cus_1", "cus_2"), Resolution.REPAIRED
         )
 
-    async def test_that_is_other_than_its_owner_has_it_has_the_owner_looked_at(self, house: House) -> None:
+    async def test_that_is_other_than_its_owner_has_it_has_the_owner_looked_at(self, harness: Harness) -> None:
         """Else the members that are kept with a version would stay wrong: its body does not show them."""
-        await mirror(house, version(), parent="rcd_1")
-        await mirror(house, rate(), parent="rcd_1")
-        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
-        run = await passed(house, "v2.billing.rate_card_rate")
-        assert [(drift.id, drift.resolution) for drift in await house.drifts(run)] == [("rcdv_1", Resolution.REPAIRED)]
-        assert house.stripe.paths.count("/v2/billing/rate_cards/rcd_1/versions/rcdv_1") == 1
-        assert house.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
-        assert await house.drifts(await passed(house, "v2.billing.rate_card_rate")) == []
+        await mirror(harness, version(), parent="rcd_1")
+        await mirror(harness, rate(), parent="rcd_1")
+        harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
+        run = await passed(harness, "v2.billing.rate_card_rate")
+        assert [(drift.id, drift.resolution) for drift in await harness.drifts(run)] == [
+            ("rcdv_1", Resolution.REPAIRED)
+        ]
+        assert harness.stripe.paths.count("/v2/billing/rate_cards/rcd_1/versions/rcdv_1") == 1
+        assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
+        assert await harness.drifts(await passed(harness, "v2.billing.rate_card_rate")) == []
 
     async def test_needs_no_owner_with_an_id_of_stripes_where_the_url_of_the_object_has_none(
-        self, house: House
+        self, harness: Harness
     ) -> None:
-        await mirror(house, thing("customer", "25% OFF/you"))
+        await mirror(harness, thing("customer", "25% OFF/you"))
         tax_id = thing("tax_id", "txi_1", customer="25% OFF/you")
-        house.stripe.objects["/v1/tax_ids/txi_1"] = tax_id
-        house.stripe.lists = {"/v1/tax_ids": [], "/v1/customers/25%25%20OFF%2Fyou/tax_ids": [tax_id]}
-        run = await passed(house, "tax_id")
-        assert (run.complete, await house.drifts(run)) == (
+        harness.stripe.objects["/v1/tax_ids/txi_1"] = tax_id
+        harness.stripe.lists = {"/v1/tax_ids": [], "/v1/customers/25%25%20OFF%2Fyou/tax_ids": [tax_id]}
+        run = await passed(harness, "tax_id")
+        assert (run.complete, await harness.drifts(run)) == (
             True,
             [Drift("txi_1", Difference.MISSING, Resolution.REPAIRED)],
         )
 
-    async def test_that_is_refused_is_told_and_keeps_no_other_list_from_being_read(self, house: House) -> None:
-        await mirror(house, version("rcdv_1"), parent="rcd_1", members=(rate("rcdr_9"),))
-        await mirror(house, version("rcdv_2"), parent="rcd_1")
-        await mirror(house, rate("rcdr_9"), parent="rcd_1")
-        house.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
-        house.stripe.failures = [Refused("Stripe answered 400")]
-        run = await passed(house, "v2.billing.rate_card_rate")
+    async def test_that_is_refused_is_told_and_keeps_no_other_list_from_being_read(self, harness: Harness) -> None:
+        await mirror(harness, version("rcdv_1"), parent="rcd_1", members=(rate("rcdr_9"),))
+        await mirror(harness, version("rcdv_2"), parent="rcd_1")
+        await mirror(harness, rate("rcdr_9"), parent="rcd_1")
+        harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
+        harness.stripe.failures = [PermanentError("Stripe answered 400")]
+        run = await passed(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 1)
-        assert len(house.stripe.asked) == 2, "what no list shows may be in the one refused"
-        assert [(drift.id, drift.resolution, drift.reason) for drift in await house.drifts(run)] == [
+        assert len(harness.stripe.asked) == 2, "what no list shows may be in the one refused"
+        assert [(drift.id, drift.resolution, drift.reason) for drift in await harness.drifts(run)] == [
             ("rcdv_1", Resolution.UNRESOLVED, "Stripe answered 400")
         ]
 
-    async def test_that_our_key_may_not_read_ends_the_run(self, house: House) -> None:
-        await mirror(house, version(), parent="rcd_1")
-        house.stripe.failures = [NotPermitted("Stripe answered 403")]
-        run = await passed(house, "v2.billing.rate_card_rate")
+    async def test_that_our_key_may_not_read_ends_the_run(self, harness: Harness) -> None:
+        await mirror(harness, version(), parent="rcd_1")
+        harness.stripe.failures = [PermissionDenied("Stripe answered 403")]
+        run = await passed(harness, "v2.billing.rate_card_rate")
         assert (run.status, run.reason) == (Status.UNAUTHORIZED, "Stripe answered 403")
 
 
 class TestAPlainList:
-    async def test_of_v1_is_read_page_by_page(self, house: House) -> None:
-        house.stripe.page_size = 2
+    async def test_of_v1_is_read_page_by_page(self, harness: Harness) -> None:
+        harness.stripe.page_size = 2
         meters = [thing("billing.meter", f"mtr_{number}", status="active") for number in range(5)]
         for body in meters:
-            await mirror(house, body)
-        house.stripe.lists["/v1/billing/meters"] = meters
-        run = await passed(house, "billing.meter")
-        assert (run.complete, run.counts.pages, run.counts.compared, await house.drifts(run)) == (True, 3, 5, [])
-        assert [asked.query.get("starting_after") for asked in house.stripe.asked] == [None, "mtr_1", "mtr_3"]
+            await mirror(harness, body)
+        harness.stripe.lists["/v1/billing/meters"] = meters
+        run = await passed(harness, "billing.meter")
+        assert (run.complete, run.counts.pages, run.counts.compared, await harness.drifts(run)) == (True, 3, 5, [])
+        assert [asked.query.get("starting_after") for asked in harness.stripe.asked] == [None, "mtr_1", "mtr_3"]
 
-    async def test_shows_fields_on_request_below_its_data(self, house: House) -> None:
-        house.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
-        assert (await passed(house, "coupon")).complete
+    async def test_shows_fields_on_request_below_its_data(self, harness: Harness) -> None:
+        harness.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
+        assert (await passed(harness, "coupon")).complete
 
     @pytest.mark.parametrize("odd", ["Pro plan $699/month", "735*%24", "..", "a?b=c"])
-    async def test_with_an_id_that_cannot_be_asked_for_tells_so_and_goes_on(self, house: House, odd: str) -> None:
+    async def test_with_an_id_that_cannot_be_asked_for_tells_so_and_goes_on(self, harness: Harness, odd: str) -> None:
         """People could once choose any text: https://github.com/stripe/stripe-java/issues/736"""
         plain = thing("tax_rate", "txr_1")
-        house.stripe.objects["/v1/tax_rates/txr_1"] = plain
-        house.stripe.lists["/v1/tax_rates"] = [thing("tax_rate", odd), plain]
-        run = await passed(house, "tax_rate")
+        harness.stripe.objects["/v1/tax_rates/txr_1"] = plain
+        harness.stripe.lists["/v1/tax_rates"] = [thing("tax_rate", odd), plain]
+        run = await passed(harness, "tax_rate")
         assert (run.complete, run.counts.compared) == (True, 2)
-        assert {(drift.id, drift.resolution, drift.reason) for drift in await house.drifts(run)} == {
+        assert {(drift.id, drift.resolution, drift.reason) for drift in await harness.drifts(run)} == {
             (odd, Resolution.UNRESOLVED, "an id has characters that no Stripe id has"),
             ("txr_1", Resolution.REPAIRED, ""),
         }
-        assert house.stripe.paths == ["/v1/tax_rates?limit=100", "/v1/tax_rates/txr_1"]
+        assert harness.stripe.paths == ["/v1/tax_rates?limit=100", "/v1/tax_rates/txr_1"]
 
-    async def test_may_have_an_id_that_people_have_chosen(self, house: House) -> None:
+    async def test_may_have_an_id_that_people_have_chosen(self, harness: Harness) -> None:
         plan = thing("plan", "Pro plan $699/month")
-        house.stripe.objects["/v1/plans/Pro%20plan%20%24699%2Fmonth"] = plan
-        house.stripe.lists["/v1/plans?expand%5B0%5D=data.tiers"] = [plan]
-        run = await passed(house, "plan")
-        assert [(drift.id, drift.resolution) for drift in await house.drifts(run)] == [
+        harness.stripe.objects["/v1/plans/Pro%20plan%20%24699%2Fmonth"] = plan
+        harness.stripe.lists["/v1/plans?expand%5B0%5D=data.tiers"] = [plan]
+        run = await passed(harness, "plan")
+        assert [(drift.id, drift.resolution) for drift in await harness.drifts(run)] == [
             ("Pro plan $699/month", Resolution.REPAIRED)
         ]
-        assert house.item("plan/Pro plan $699/month")["data"] == plan
-        assert await house.drifts(await passed(house, "plan")) == []
+        assert harness.item("plan/Pro plan $699/month")["data"] == plan
+        assert await harness.drifts(await passed(harness, "plan")) == []
 
-    async def test_asks_for_all_where_stripe_would_show_only_some(self, house: House) -> None:
+    async def test_asks_for_all_where_stripe_would_show_only_some(self, harness: Harness) -> None:
         shown = "expand%5B0%5D=data.discounts&expand%5B1%5D=data.items.data.discounts"
-        house.stripe.lists[f"/v1/subscriptions?status=all&{shown}"] = []
-        assert (await passed(house, "subscription")).complete
+        harness.stripe.lists[f"/v1/subscriptions?status=all&{shown}"] = []
+        assert (await passed(harness, "subscription")).complete
 
-    async def test_is_compared_by_bodies_as_they_were_sent(self, house: House) -> None:
+    async def test_is_compared_by_bodies_as_they_were_sent(self, harness: Harness) -> None:
         """The mirror's body has the whole of a list that both answers cut short."""
         cut: JsonObject = {"object": "list", "data": [{"id": "il_1"}], "has_more": True}
         sent = thing("credit_note", "cn_1", lines=cut)
-        house.stripe.objects["/v1/credit_notes/cn_1"] = sent
-        house.stripe.lists = {
+        harness.stripe.objects["/v1/credit_notes/cn_1"] = sent
+        harness.stripe.lists = {
             "/v1/credit_notes": [sent],
             "/v1/credit_notes/cn_1/lines": [{"id": "il_1"}, {"id": "il_2"}],
         }
-        assert [drift.id for drift in await house.drifts(await passed(house, "credit_note"))] == ["cn_1"]
-        assert bodies.texts_at(house.item("cn_1")["data"], "lines.data.id") == {"il_1", "il_2"}  # type: ignore[arg-type]
-        run = await passed(house, "credit_note")
-        assert (await house.drifts(run), house.stripe.paths) == ([], ["/v1/credit_notes?limit=100"])
+        assert [drift.id for drift in await harness.drifts(await passed(harness, "credit_note"))] == ["cn_1"]
+        assert bodies.texts_at(harness.item("cn_1")["data"], "lines.data.id") == {"il_1", "il_2"}  # type: ignore[arg-type]
+        run = await passed(harness, "credit_note")
+        assert (await harness.drifts(run), harness.stripe.paths) == ([], ["/v1/credit_notes?limit=100"])
 
-    async def test_with_a_deleted_object_agrees_with_its_tombstone(self, house: House) -> None:
+    async def test_with_a_deleted_object_agrees_with_its_tombstone(self, harness: Harness) -> None:
         gone: JsonObject = {"id": "cus_1", "object": "customer", "deleted": True}
-        await mirror(house, thing("customer", "cus_1"))
-        house.stripe.objects["/v1/customers/cus_1"] = gone
-        house.stripe.lists[f"/v1/customers?{CUSTOMERS_SHOWN}"] = [gone]
-        assert [drift.resolution for drift in await house.drifts(await passed(house, "customer"))] == [
+        await mirror(harness, thing("customer", "cus_1"))
+        harness.stripe.objects["/v1/customers/cus_1"] = gone
+        harness.stripe.lists[f"/v1/customers?{CUSTOMERS_SHOWN}"] = [gone]
+        assert [drift.resolution for drift in await harness.drifts(await passed(harness, "customer"))] == [
             Resolution.REPAIRED
         ]
-        assert await house.drifts(await passed(house, "customer")) == []
+        assert await harness.drifts(await passed(harness, "customer")) == []
 
-    @pytest.mark.parametrize("error", [Refused("Stripe answered 400"), Gone("nothing there")])
-    async def test_that_the_account_does_not_have_is_told(self, house: House, error: Exception) -> None:
-        house.stripe.failures = [error]
-        run = await passed(house, "tax_rate")
-        assert (run.status, run.reason) == (Status.NOT_SHOWN, str(error))
+    @pytest.mark.parametrize("error", [PermanentError("Stripe answered 400"), NotFound("nothing there")])
+    async def test_that_the_account_does_not_have_is_told(self, harness: Harness, error: Exception) -> None:
+        harness.stripe.failures = [error]
+        run = await passed(harness, "tax_rate")
+        assert (run.status, run.reason) == (Status.UNAVAILABLE, str(error))
 
-    async def test_is_compared_without_links_that_expire(self, house: House) -> None:
+    async def test_is_compared_without_links_that_expire(self, harness: Harness) -> None:
         shown = "/v1/invoices?expand%5B0%5D=data.discounts&expand%5B1%5D=data.lines.data.discounts"
         sent = thing("invoice", "in_1", hosted_invoice_url="https://pay/1")
-        house.stripe.objects["/v1/invoices/in_1"] = sent
-        house.stripe.lists[shown] = [sent]
-        assert [drift.id for drift in await house.drifts(await passed(house, "invoice"))] == ["in_1"]
-        house.stripe.lists[shown] = [{**sent, "hosted_invoice_url": "https://pay/2"}]
-        assert (await house.drifts(await passed(house, "invoice")), len(house.stripe.asked)) == ([], 1)
+        harness.stripe.objects["/v1/invoices/in_1"] = sent
+        harness.stripe.lists[shown] = [sent]
+        assert [drift.id for drift in await harness.drifts(await passed(harness, "invoice"))] == ["in_1"]
+        harness.stripe.lists[shown] = [{**sent, "hosted_invoice_url": "https://pay/2"}]
+        assert (await harness.drifts(await passed(harness, "invoice")), len(harness.stripe.asked)) == ([], 1)
 
-    async def test_that_shows_an_object_twice_has_it_looked_at_once(self, house: House) -> None:
-        house.stripe.page_size = 1
-        house.stripe.objects["/v1/tax_rates/txr_1"] = thing("tax_rate", "txr_1", active=True)
+    async def test_that_shows_an_object_twice_has_it_looked_at_once(self, harness: Harness) -> None:
+        harness.stripe.page_size = 1
+        harness.stripe.objects["/v1/tax_rates/txr_1"] = thing("tax_rate", "txr_1", active=True)
         behind = thing("tax_rate", "txr_1", active=False)
-        house.stripe.lists["/v1/tax_rates"] = [behind, thing("tax_rate", "txr_2"), behind]
-        house.stripe.objects["/v1/tax_rates/txr_2"] = thing("tax_rate", "txr_2")
-        await passed(house, "tax_rate")
-        assert house.stripe.paths.count("/v1/tax_rates/txr_1") == 1
+        harness.stripe.lists["/v1/tax_rates"] = [behind, thing("tax_rate", "txr_2"), behind]
+        harness.stripe.objects["/v1/tax_rates/txr_2"] = thing("tax_rate", "txr_2")
+        await passed(harness, "tax_rate")
+        assert harness.stripe.paths.count("/v1/tax_rates/txr_1") == 1
 
 
 class TestAHiddenList:
     PRICES = "/v1/prices"
     SHOWN = "expand%5B0%5D=data.tiers&expand%5B1%5D=data.currency_options"
 
-    async def test_is_asked_for_where_the_plain_one_shows_nothing_of_it(self, house: House) -> None:
+    async def test_is_asked_for_where_the_plain_one_shows_nothing_of_it(self, harness: Harness) -> None:
         active, hidden = thing("price", "price_1", active=True), thing("price", "price_2", active=False)
-        house.stripe.objects |= {"/v1/prices/price_1": active, "/v1/prices/price_2": hidden}
-        house.stripe.lists = {
+        harness.stripe.objects |= {"/v1/prices/price_1": active, "/v1/prices/price_2": hidden}
+        harness.stripe.lists = {
             f"{self.PRICES}?{self.SHOWN}": [active],
             f"{self.PRICES}?{self.SHOWN}&active=false": [hidden],
         }
-        run = await passed(house, "price")
-        assert (run.complete, run.counts.pages, len(await house.drifts(run))) == (True, 2, 2)
+        run = await passed(harness, "price")
+        assert (run.complete, run.counts.pages, len(await harness.drifts(run))) == (True, 2, 2)
 
-    async def test_is_not_asked_for_where_the_plain_one_shows_all(self, house: House) -> None:
+    async def test_is_not_asked_for_where_the_plain_one_shows_all(self, harness: Harness) -> None:
         both = [thing("price", "price_1", active=True), thing("price", "price_2", active=False)]
-        house.stripe.objects |= {f"/v1/prices/{body['id']}": body for body in both}
-        house.stripe.lists[f"{self.PRICES}?{self.SHOWN}"] = both
-        run = await passed(house, "price")
-        assert (run.complete, run.counts.pages, len(await house.drifts(run))) == (True, 1, 2)
+        harness.stripe.objects |= {f"/v1/prices/{body['id']}": body for body in both}
+        harness.stripe.lists[f"{self.PRICES}?{self.SHOWN}"] = both
+        run = await passed(harness, "price")
+        assert (run.complete, run.counts.pages, len(await harness.drifts(run))) == (True, 1, 2)
 
-    async def test_that_is_refused_does_not_mean_that_the_account_has_none(self, house: House) -> None:
+    async def test_that_is_refused_does_not_mean_that_the_account_has_none(self, harness: Harness) -> None:
         async def refuse(path: str) -> None:
             if "active=false" in path:
-                raise Refused("Stripe answered 400")
+                raise PermanentError("Stripe answered 400")
 
-        house.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
-        house.stripe.before_answer = refuse
-        run = await passed(house, "price")
+        harness.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
+        harness.stripe.before_answer = refuse
+        run = await passed(harness, "price")
         assert (run.status, run.reason) == (Status.FAILED, "Stripe answered 400")
 
-    async def test_may_lack_what_belongs_to_an_id_that_people_have_chosen(self, house: House) -> None:
-        await mirror(house, thing("price", "price_1", product="25% OFF/you"))
-        house.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
-        run = await passed(house, "price")
-        assert (run.complete, await house.drifts(run)) == (
+    async def test_may_lack_what_belongs_to_an_id_that_people_have_chosen(self, harness: Harness) -> None:
+        await mirror(harness, thing("price", "price_1", product="25% OFF/you"))
+        harness.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
+        run = await passed(harness, "price")
+        assert (run.complete, await harness.drifts(run)) == (
             True,
             [Drift("price_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)],
         )
 
-    async def test_may_be_one_of_several(self, house: House) -> None:
+    async def test_may_be_one_of_several(self, harness: Harness) -> None:
         home, name = "/v2/billing/rate_card_subscriptions", "v2.billing.rate_card_subscription"
         bodies = {
             status: thing(name, f"rcds_{status}", servicing_status=status)
             for status in ("active", "canceled", "paused", "pending")
         }
-        house.stripe.objects |= {f"{home}/{body['id']}": body for body in bodies.values()}
-        house.stripe.lists = {f"{home}?servicing_status={status}": [body] for status, body in bodies.items()}
-        house.stripe.lists[home] = [bodies["active"], bodies["paused"]]
-        run = await passed(house, name)
-        assert {drift.id for drift in await house.drifts(run)} == {body["id"] for body in bodies.values()}
-        asked = [asked.query.get("servicing_status") for asked in house.stripe.asked if asked.place == home]
+        harness.stripe.objects |= {f"{home}/{body['id']}": body for body in bodies.values()}
+        harness.stripe.lists = {f"{home}?servicing_status={status}": [body] for status, body in bodies.items()}
+        harness.stripe.lists[home] = [bodies["active"], bodies["paused"]]
+        run = await passed(harness, name)
+        assert {drift.id for drift in await harness.drifts(run)} == {body["id"] for body in bodies.values()}
+        asked = [asked.query.get("servicing_status") for asked in harness.stripe.asked if asked.place == home]
         assert asked == [None, "canceled", "pending"], "what the plain list shows is not asked for again"

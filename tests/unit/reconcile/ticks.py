@@ -10,10 +10,10 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.reconcile.runs.lifecycle import last_run
-from billing_mirror.reconcile.tick import Report, tick
+from billing_mirror.reconcile.tick import TickReport, tick
 from tests.doubles.clock import ManualClock
 from tests.simulation.loop import SimulatedLoop
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 T = TypeVar("T")
 METERS, TAX_RATES = TYPES["billing.meter"], TYPES["tax_rate"]
@@ -35,11 +35,11 @@ def on_its_own_time(coroutine: Coroutine[Any, Any, T]) -> T:
     return SimulatedLoop(Random(0)).run(coroutine)  # type: ignore[abstract]
 
 
-def a_house(*, pages: int = 0, seconds: float = 20.0) -> House:
+def a_house(*, pages: int = 0, seconds: float = 20.0) -> Harness:
     """Meters on so many pages, for each of which Stripe takes so many seconds, and no tax rates."""
-    house = House(JumpingClock(), schedule=Schedule(rows=(METERS, TAX_RATES)))
-    house.stripe.page_size = 1
-    house.stripe.lists = {
+    harness = Harness(JumpingClock(), schedule=Schedule(object_types=(METERS, TAX_RATES)))
+    harness.stripe.page_size = 1
+    harness.stripe.lists = {
         LONG: [{"id": f"mtr_{one}", "object": METERS.name, "livemode": False} for one in range(pages)],
         SHORT: [],
     }
@@ -48,19 +48,19 @@ def a_house(*, pages: int = 0, seconds: float = 20.0) -> House:
         if path.startswith(LONG):
             await asyncio.sleep(seconds)
 
-    house.stripe.before_answer = answer_late
-    return house
+    harness.stripe.before_answer = answer_late
+    return harness
 
 
-async def ticked(house: House, seconds: float = 800.0, *, owner: str = "somebody") -> Report:
-    return await tick(replace(house.watch, owner=owner), deadline=house.clock.now() + seconds)
+async def ticked(harness: Harness, seconds: float = 800.0, *, owner: str = "somebody") -> TickReport:
+    return await tick(replace(harness.reconcile_dependencies, owner=owner), deadline=harness.clock.now() + seconds)
 
 
-def told(report: Report) -> list[tuple[str, Job, Status]]:
+def told(report: TickReport) -> list[tuple[str, Job, Status]]:
     return [(worked.run.type, worked.run.job, worked.run.status) for worked in report.worked]
 
 
-async def ran(name: str, house: House) -> Run:
-    run = await last_run(name, house.watch)
+async def ran(name: str, harness: Harness) -> Run:
+    run = await last_run(name, harness.reconcile_dependencies)
     assert run is not None
     return run

@@ -1,13 +1,13 @@
 """Where the columns beside a body come from: the object, its cadence where that knows the customer, and its fetch."""
 
 from billing_mirror.core import times
-from billing_mirror.core.errors import Gone, Refused
+from billing_mirror.core.errors import NotFound, PermanentError
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
-from tests.unit.harness import CADENCE, SUBSCRIPTION, House
+from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 
-async def test_the_columns_that_indexes_need_come_from_the_object(stocked: House) -> None:
+async def test_the_columns_that_indexes_need_come_from_the_object(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     item = stocked.item("rcds_1")
     assert {name: item[name] for name in ("type", "scope", "parent", "status", "collection_status")} == {
@@ -19,29 +19,29 @@ async def test_the_columns_that_indexes_need_come_from_the_object(stocked: House
     }
 
 
-async def test_an_object_goes_by_its_present_name_whatever_the_event_calls_it(house: House) -> None:
+async def test_an_object_goes_by_its_present_name_whatever_the_event_calls_it(harness: Harness) -> None:
     home = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
-    house.stripe.objects[home] = rate()
+    harness.stripe.objects[home] = rate()
     old = rate(object="v2.billing.rate_card.rate")
-    [ended] = await house.deliver(event("v2.billing.rate_card.rate.created", old, url=home))
+    [ended] = await harness.deliver(event("v2.billing.rate_card.rate.created", old, url=home))
     assert ended.outcome is Outcome.STORED
-    assert house.item("rcdr_1")["type"] == "v2.billing.rate_card_rate"
+    assert harness.item("rcdr_1")["type"] == "v2.billing.rate_card_rate"
 
 
-async def test_the_customer_of_a_subscription_is_found_through_its_cadence(stocked: House) -> None:
+async def test_the_customer_of_a_subscription_is_found_through_its_cadence(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     assert stocked.item("rcds_1")["customer"] == "cus_1"
     assert stocked.item("bc_1")["data"] == cadence()
 
 
-async def test_a_cadence_that_is_mirrored_is_not_fetched_again(stocked: House) -> None:
+async def test_a_cadence_that_is_mirrored_is_not_fetched_again(stocked: Harness) -> None:
     stocked.stripe.objects["/v2/billing/rate_card_subscriptions/rcds_2"] = subscription("rcds_2")
     await stocked.deliver(subscription_event())
     await stocked.deliver(subscription_event(identifier="rcds_2"))
     assert [asked.path for asked in stocked.stripe.asked].count(CADENCE) == 1
 
 
-async def test_a_cadence_that_stripe_does_not_show_yet_is_waited_for(stocked: House) -> None:
+async def test_a_cadence_that_stripe_does_not_show_yet_is_waited_for(stocked: Harness) -> None:
     late = stocked.stripe.objects.pop(CADENCE)
     stocked.stripe.objects[SUBSCRIPTION] = subscription(created=times.iso(stocked.clock.now() - 5))
     [ended] = await stocked.deliver(subscription_event())
@@ -53,7 +53,7 @@ async def test_a_cadence_that_stripe_does_not_show_yet_is_waited_for(stocked: Ho
     assert stocked.item("rcds_1")["customer"] == "cus_1"
 
 
-async def test_a_removed_cadence_still_tells_whose_the_subscription_is(stocked: House) -> None:
+async def test_a_removed_cadence_still_tells_whose_the_subscription_is(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[CADENCE]
     stocked.clock.advance(100)
@@ -64,10 +64,10 @@ async def test_a_removed_cadence_still_tells_whose_the_subscription_is(stocked: 
     assert stocked.item("rcds_1")["customer"] == "cus_1"
 
 
-async def test_a_cadence_that_stripe_refuses_does_not_keep_the_subscription_out(stocked: House) -> None:
+async def test_a_cadence_that_stripe_refuses_does_not_keep_the_subscription_out(stocked: Harness) -> None:
     async def refuse(path: str) -> None:
         if path == CADENCE:
-            raise Refused("Stripe answered 400")
+            raise PermanentError("Stripe answered 400")
 
     stocked.stripe.before_answer = refuse
     [ended] = await stocked.deliver(subscription_event())
@@ -75,7 +75,7 @@ async def test_a_cadence_that_stripe_refuses_does_not_keep_the_subscription_out(
     assert "customer" not in stocked.item("rcds_1")
 
 
-async def test_the_time_that_is_kept_is_when_the_fetch_began(stocked: House) -> None:
+async def test_the_time_that_is_kept_is_when_the_fetch_began(stocked: Harness) -> None:
     began = stocked.clock.now()
 
     async def take_long(_: str) -> None:
@@ -86,12 +86,12 @@ async def test_the_time_that_is_kept_is_when_the_fetch_began(stocked: House) -> 
     assert stocked.item("rcds_1")["fetched_at"] == times.iso(began)
 
 
-async def test_the_time_that_is_kept_of_what_is_gone_is_when_the_fetch_began(stocked: House) -> None:
+async def test_the_time_that_is_kept_of_what_is_gone_is_when_the_fetch_began(stocked: Harness) -> None:
     began = stocked.clock.now()
 
     async def take_long(path: str) -> None:
         stocked.clock.advance(30)
-        raise Gone(path)
+        raise NotFound(path)
 
     stocked.stripe.before_answer = take_long
     await stocked.deliver(subscription_event("canceled", at=began - 100))

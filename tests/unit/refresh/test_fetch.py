@@ -4,12 +4,12 @@ import pytest
 
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core import times
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Gone, Refused, Retryable
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, named
-from billing_mirror.refresh.fetch import observe, walk
+from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.refresh.fetch import fetch, list_pages
 from tests.doubles.clock import ManualClock
 from tests.doubles.samples import sample, version
 from tests.doubles.stripe import MemoryStripe
@@ -23,7 +23,7 @@ def page(*ids: str, then: str | None) -> JsonObject:
 
 
 async def walked(stripe: MemoryStripe) -> list[str]:
-    pages = walk(LIST, {}, stripe, api=ApiLine.PREVIEW, context=None)
+    pages = list_pages(LIST, {}, stripe, api=ApiChannel.PREVIEW, context=None)
     return [str(entry["id"]) async for entries in pages for entry in entries]
 
 
@@ -42,14 +42,14 @@ async def test_a_list_that_leads_back_is_given_up() -> None:
         f"{LIST}?limit=100": page("a", then=f"{LIST}?page=2"),
         f"{LIST}?page=2": page("b", then=f"{LIST}?page=2"),
     }
-    with pytest.raises(Refused, match="already read"):
+    with pytest.raises(PermanentError, match="already read"):
         await walked(stripe)
 
 
 async def test_a_page_elsewhere_is_not_asked_for() -> None:
     stripe = MemoryStripe()
     stripe.objects = {f"{LIST}?limit=100": page("a", then="/v1/charges?page=2")}
-    with pytest.raises(Refused):
+    with pytest.raises(PermanentError):
         await walked(stripe)
     assert len(stripe.asked) == 1
 
@@ -69,8 +69,8 @@ def numbered(count: int) -> list[JsonObject]:
 
 
 async def look(stripe: MemoryStripe, type_name: str = "subscription", identifier: str = "sub_1") -> Observation:
-    subject = named(Scope(livemode=False, context="acct_1"), type_name, identifier, "cus_1")
-    return await observe(subject, stripe, ManualClock(1_700_000_000))
+    ref = object_ref(Scope(livemode=False, context="acct_1"), type_name, identifier, "cus_1")
+    return await fetch(ref, stripe, ManualClock(1_700_000_000))
 
 
 class TestAListThatStripeCutsShort:
@@ -80,7 +80,7 @@ class TestAListThatStripeCutsShort:
         stripe.objects[SUBSCRIPTION] = subscription_with(*everything[:10], more=True)
         stripe.lists[WHOLE] = everything
         seen = await look(stripe)
-        assert bodies.at(seen.body, "items") == {
+        assert bodies.value_at(seen.body, "items") == {
             "object": "list",
             "data": everything,
             "has_more": False,
@@ -96,7 +96,7 @@ class TestAListThatStripeCutsShort:
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
         stripe.lists[WHOLE] = numbered(1)
         await look(stripe)
-        assert {(asked.context, asked.api) for asked in stripe.asked} == {("acct_1", ApiLine.GA)}
+        assert {(asked.context, asked.api) for asked in stripe.asked} == {("acct_1", ApiChannel.GA)}
 
     async def test_does_not_change_what_the_body_is_compared_by(self) -> None:
         """A list of subscriptions cuts it short as well: digests must be of the same."""
@@ -128,19 +128,19 @@ class TestAListThatStripeCutsShort:
                 del stripe.lists[WHOLE][0]
 
         stripe.before_answer = remove
-        with pytest.raises(Retryable):
+        with pytest.raises(TransientError):
             await look(stripe)
 
     async def test_that_stripe_does_not_show_is_waited_for_however_old_the_object_is(self) -> None:
         stripe = MemoryStripe()
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
-        with pytest.raises(Retryable):
+        with pytest.raises(TransientError):
             await look(stripe)
 
     async def test_may_lie_deep_in_the_body_and_there_may_be_two(self) -> None:
         quote = sample("quote")
         identifier = str(quote["id"])
-        computed = bodies.at(quote, "computed.upfront")
+        computed = bodies.value_at(quote, "computed.upfront")
         assert isinstance(computed, dict)
         cut: JsonObject = {"object": "list", "data": [], "has_more": True}
         quote = bodies.with_value({**quote, "line_items": cut}, "computed.upfront", {**computed, "line_items": cut})
@@ -153,7 +153,7 @@ class TestAListThatStripeCutsShort:
         seen = (await look(stripe, "quote", identifier)).body
         assert bodies.texts_at(seen, "line_items.data.id") == {"li_1"}
         assert bodies.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
-        assert bodies.at(seen, "computed.recurring") == bodies.at(quote, "computed.recurring")
+        assert bodies.value_at(seen, "computed.recurring") == bodies.value_at(quote, "computed.recurring")
         assert stripe.asked[0].include == ("discounts", "line_items", "computed.upfront.line_items")
 
     async def test_may_be_the_whole_of_a_singleton(self) -> None:
@@ -176,13 +176,13 @@ async def test_a_list_that_changes_while_it_is_read_is_read_again_later() -> Non
         stripe.lists["/v1/tax_rates"] = stripe.lists["/v1/tax_rates"][1:]
 
     stripe.before_answer = remove
-    with pytest.raises(Retryable, match="changed between two pages"):
-        async for _ in walk("/v1/tax_rates", {}, stripe, api=ApiLine.GA, context=None):
+    with pytest.raises(TransientError, match="changed between two pages"):
+        async for _ in list_pages("/v1/tax_rates", {}, stripe, api=ApiChannel.GA, context=None):
             pass
 
 
 async def test_a_list_that_there_is_not_is_gone() -> None:
-    with pytest.raises(Gone):
+    with pytest.raises(NotFound):
         await walked(MemoryStripe())
 
 
@@ -193,21 +193,21 @@ class TestMembers:
         stripe = MemoryStripe()
         stripe.objects[self.VERSION] = version(created=times.iso(created))
         stripe.lists = {f"/v2/billing/rate_cards/rcd_1/{name}?rate_card_version=rcdv_1": [] for name in lists}
-        subject = named(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
-        return await observe(subject, stripe, ManualClock(1_700_000_000))
+        ref = object_ref(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+        return await fetch(ref, stripe, ManualClock(1_700_000_000))
 
     async def test_are_all_listed(self) -> None:
         seen = await self.seen(1_700_000_000, "rates", "custom_pricing_unit_overage_rates")
-        assert seen.listed == {"v2.billing.rate_card_rate": (), OVERAGE: ()}
+        assert seen.member_lists == {"v2.billing.rate_card_rate": (), OVERAGE: ()}
 
     @pytest.mark.parametrize("age", [61, 86400, -61, -86400])
     async def test_of_an_old_object_may_have_no_list_at_all(self, age: int) -> None:
         seen = await self.seen(1_700_000_000 - age, "rates")
-        assert seen.listed == {"v2.billing.rate_card_rate": ()}
+        assert seen.member_lists == {"v2.billing.rate_card_rate": ()}
 
     @pytest.mark.parametrize("age", [-30, 0, 30])
     async def test_of_a_new_object_are_waited_for(self, age: int) -> None:
-        with pytest.raises(Retryable, match="does not show the list"):
+        with pytest.raises(TransientError, match="does not show the list"):
             await self.seen(1_700_000_000 - age, "rates")
 
     async def test_whose_list_is_refused_do_not_keep_the_object_out(self) -> None:
@@ -216,11 +216,11 @@ class TestMembers:
 
         async def refuse(path: str) -> None:
             if path != self.VERSION:
-                raise Refused("Stripe answered 400")
+                raise PermanentError("Stripe answered 400")
 
         for name in ("rates", "custom_pricing_unit_overage_rates"):
             stripe.lists[f"/v2/billing/rate_cards/rcd_1/{name}?rate_card_version=rcdv_1"] = []
         stripe.before_answer = refuse
-        subject = named(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
-        seen = await observe(subject, stripe, ManualClock(1_700_000_000))
-        assert (seen.body, seen.listed) == (stripe.objects[self.VERSION], {})
+        ref = object_ref(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+        seen = await fetch(ref, stripe, ManualClock(1_700_000_000))
+        assert (seen.body, seen.member_lists) == (stripe.objects[self.VERSION], {})

@@ -4,15 +4,15 @@ import pytest
 
 from billing_mirror.core.json_body import Json, JsonObject
 from tests.doubles.samples import event
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 SUBSCRIPTION = "/v1/subscriptions/sub_1"
 WHOLE = "/v1/subscription_items?subscription=sub_1&expand%5B0%5D=data.discounts"
 
 
-def bill(house: House, quantities: list[int], *, status: str = "active", listed: list[int] | None = None) -> None:
+def bill(harness: Harness, quantities: list[int], *, status: str = "active", listed: list[int] | None = None) -> None:
     """Stripe's side: a subscription that shows its first item only, and the list, which may show other quantities."""
-    house.stripe.objects[SUBSCRIPTION] = {
+    harness.stripe.objects[SUBSCRIPTION] = {
         "id": "sub_1",
         "object": "subscription",
         "created": 1_600_000_000,
@@ -27,7 +27,7 @@ def bill(house: House, quantities: list[int], *, status: str = "active", listed:
         },
     }
     shown = quantities if listed is None else listed
-    house.stripe.objects[f"{WHOLE}&limit=100"] = house.stripe.objects[WHOLE.replace("?", "?limit=100&", 1)] = {
+    harness.stripe.objects[f"{WHOLE}&limit=100"] = harness.stripe.objects[WHOLE.replace("?", "?limit=100&", 1)] = {
         "object": "list",
         "data": [item(number, quantity) for number, quantity in enumerate(shown)],
         "has_more": False,
@@ -38,13 +38,13 @@ def item(number: int, quantity: int) -> JsonObject:
     return {"id": f"si_{number}", "object": "subscription_item", "quantity": quantity}
 
 
-def told(house: House, word: str = "updated") -> str:
-    body = house.stripe.objects[SUBSCRIPTION]
-    return event(f"v1.customer.subscription.{word}", body, url=SUBSCRIPTION, at=house.clock.now())
+def told(harness: Harness, word: str = "updated") -> str:
+    body = harness.stripe.objects[SUBSCRIPTION]
+    return event(f"v1.customer.subscription.{word}", body, url=SUBSCRIPTION, at=harness.clock.now())
 
 
-def quantities(house: House) -> list[Json]:
-    data = house.item("sub_1")["data"]
+def quantities(harness: Harness) -> list[Json]:
+    data = harness.item("sub_1")["data"]
     assert isinstance(data, dict)
     assert isinstance(data["items"], dict)
     assert isinstance(data["items"]["data"], list)
@@ -52,25 +52,25 @@ def quantities(house: House) -> list[Json]:
 
 
 @pytest.mark.parametrize("status", ["active", "past_due"], ids=["only what is cut off changes", "the object changes"])
-async def test_a_list_that_was_behind_is_read_once_more(house: House, status: str) -> None:
-    bill(house, [1, 1])
-    await house.deliver(told(house))
-    house.clock.advance(1000)
-    await house.work()
-    bill(house, [1, 2], status=status, listed=[1, 1])
-    await house.deliver(told(house))
-    assert quantities(house) == [1, 1]
-    bill(house, [1, 2], status=status)
-    house.clock.advance(61)
-    await house.work()
-    assert quantities(house) == [1, 2]
+async def test_a_list_that_was_behind_is_read_once_more(harness: Harness, status: str) -> None:
+    bill(harness, [1, 1])
+    await harness.deliver(told(harness))
+    harness.clock.advance(1000)
+    await harness.work()
+    bill(harness, [1, 2], status=status, listed=[1, 1])
+    await harness.deliver(told(harness))
+    assert quantities(harness) == [1, 1]
+    bill(harness, [1, 2], status=status)
+    harness.clock.advance(61)
+    await harness.work()
+    assert quantities(harness) == [1, 2]
 
 
-async def test_a_list_is_not_read_again_and_again(house: House) -> None:
-    bill(house, [1, 1])
-    await house.deliver(told(house))
+async def test_a_list_is_not_read_again_and_again(harness: Harness) -> None:
+    bill(harness, [1, 1])
+    await harness.deliver(told(harness))
     for _ in range(3):
-        house.clock.advance(61)
-        await house.work()
-    assert house.stripe.paths.count(SUBSCRIPTION) == 2
-    assert house.queue.waiting == []
+        harness.clock.advance(61)
+        await harness.work()
+    assert harness.stripe.paths.count(SUBSCRIPTION) == 2
+    assert harness.queue.waiting == []

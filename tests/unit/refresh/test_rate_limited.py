@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from billing_mirror.core.catalog import ApiLine
-from billing_mirror.core.errors import Gone, Retryable
-from billing_mirror.core.rate_limiter import Pace
-from billing_mirror.ports import Answer
-from billing_mirror.refresh.rate_limited import PacedStripe
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.errors import NotFound, TransientError
+from billing_mirror.core.rate_limiter import RateLimiter
+from billing_mirror.ports import StripeResponse
+from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.clock import ManualClock
 from tests.doubles.stripe import MemoryStripe
 
@@ -22,10 +22,10 @@ class Counter:
         self.clock = ManualClock()
         self.stripe = MemoryStripe()
         self.stripe.objects[GOLD] = {"id": "gold", "object": "product"}
-        self.paced = PacedStripe(self.stripe, self.clock, Pace(10.0))
+        self.paced = RateLimitedStripe(self.stripe, self.clock, RateLimiter(10.0))
 
-    async def ask(self, path: str = GOLD) -> Answer:
-        return await self.paced.get(path, api=ApiLine.GA, context=None)
+    async def ask(self, path: str = GOLD) -> StripeResponse:
+        return await self.paced.get(path, api=ApiChannel.GA, context=None)
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ async def test_requests_of_many_at_once_keep_to_the_pace(counter: Counter) -> No
 async def test_a_request_that_fails_takes_its_turn_too(counter: Counter) -> None:
     started = counter.clock.now()
     for _ in range(11):
-        with pytest.raises(Gone):
+        with pytest.raises(NotFound):
             await counter.ask("/v1/products/silver")
     assert counter.clock.now() - started == pytest.approx(1.0)
 
 
 async def test_a_429_halves_the_pace(counter: Counter) -> None:
-    counter.stripe.failures = [Retryable("Stripe answered 429", throttled=True)]
-    with pytest.raises(Retryable):
+    counter.stripe.failures = [TransientError("Stripe answered 429", throttled=True)]
+    with pytest.raises(TransientError):
         await counter.ask()
     started = counter.clock.now()
     for _ in range(11):
@@ -58,8 +58,8 @@ async def test_a_429_halves_the_pace(counter: Counter) -> None:
 
 
 async def test_another_failure_does_not(counter: Counter) -> None:
-    counter.stripe.failures = [Retryable("Stripe answered 500")]
-    with pytest.raises(Retryable):
+    counter.stripe.failures = [TransientError("Stripe answered 500")]
+    with pytest.raises(TransientError):
         await counter.ask()
     started = counter.clock.now()
     for _ in range(11):

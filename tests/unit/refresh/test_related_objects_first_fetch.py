@@ -2,44 +2,46 @@
 
 from billing_mirror.core import json_body as bodies
 from billing_mirror.core.items import Observation, item
-from billing_mirror.core.mirror_state import UNCLAIMED
-from billing_mirror.core.object_ref import Scope, named
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.object_ref import Scope, object_ref
 from tests.doubles.samples import event, rate, rate_card, version
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 SCOPE = Scope(livemode=False)
 CARD = "/v2/billing/rate_cards/rcd_1"
 VERSION = f"{CARD}/versions/rcdv_1"
 
 
-async def test_the_news_of_a_version_that_a_backfill_took_still_makes_its_rate_card_doubtful(house: House) -> None:
+async def test_the_news_of_a_version_that_a_backfill_took_still_makes_its_rate_card_doubtful(harness: Harness) -> None:
     body = version()
-    subject = named(SCOPE, "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
-    seen = Observation(house.clock.now(), "2026-01-01.preview", "req_1", body, bodies.digest(body))
-    await house.mirror.put(subject, UNCLAIMED, item(subject, seen, None))
-    house.stripe.objects |= {VERSION: body, CARD: rate_card()}
+    ref = object_ref(SCOPE, "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+    seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", body, bodies.digest(body))
+    await harness.mirror.put(ref, UNCLAIMED_TOKEN, item(ref, seen, None))
+    harness.stripe.objects |= {VERSION: body, CARD: rate_card()}
     for of in ("rates", "custom_pricing_unit_overage_rates"):
-        house.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
-    await house.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
-    suspected = {bodies.read(message.body)["id"] for message in house.queue.waiting}
+        harness.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
+    await harness.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
+    suspected = {bodies.parse(message.body)["id"] for message in harness.queue.waiting}
     assert suspected == {"rcd_1", "rcdv_1"}, "the card, and its lists once more"
 
 
-async def test_a_rate_that_was_written_after_the_first_look_and_is_gone_is_noticed_by_the_second(house: House) -> None:
+async def test_a_rate_that_was_written_after_the_first_look_and_is_gone_is_noticed_by_the_second(
+    harness: Harness,
+) -> None:
     """It was fetched before, by a slow worker, so the first look at the list that lacks it did not find it mirrored."""
     body, gone = version(), rate("rcdr_9")
-    house.stripe.objects |= {VERSION: body, CARD: rate_card()}
+    harness.stripe.objects |= {VERSION: body, CARD: rate_card()}
     for of in ("rates", "custom_pricing_unit_overage_rates"):
-        house.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
-    late = named(SCOPE, "v2.billing.rate_card_rate", "rcdr_9", "rcd_1")
-    token = await house.mirror.claim(late, house.clock.now())
-    seen = Observation(house.clock.now(), "2026-01-01.preview", "req_1", gone, bodies.digest(gone))
-    house.clock.advance(5)
-    await house.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
-    await house.mirror.put(late, token, item(late, seen, None))
-    await house.work()
+        harness.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
+    late = object_ref(SCOPE, "v2.billing.rate_card_rate", "rcdr_9", "rcd_1")
+    token = await harness.mirror.claim(late, harness.clock.now())
+    seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", gone, bodies.digest(gone))
+    harness.clock.advance(5)
+    await harness.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
+    await harness.mirror.put(late, token, item(late, seen, None))
+    await harness.work()
     for _ in range(3):
-        house.clock.advance(61)
-        await house.work()
-    assert house.item("rcdr_9")["deleted"] is True
-    assert house.queue.waiting == []
+        harness.clock.advance(61)
+        await harness.work()
+    assert harness.item("rcdr_9")["deleted"] is True
+    assert harness.queue.waiting == []

@@ -9,32 +9,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from . import v1, v2
-from .object_type import ApiLine, Listing, Nature, ObjectType, Part, Rhythm, Sublist, Usage, Via
+from .object_type import ApiChannel, Category, CompareInterval, Listing, ObjectType, Part, Reference, Sublist, Usage
 
 __all__ = [
-    "BILLED_BY_USAGE",
     "CUSTOMER",
-    "EVENTS",
+    "EVENT_OBJECTS",
     "IGNORED",
+    "METERED_TYPES",
     "PARTS",
-    "RECONCILED",
+    "RECONCILED_TYPES",
     "RESOURCES",
     "TYPES",
     "USAGE",
-    "ApiLine",
+    "ApiChannel",
+    "Category",
+    "CompareInterval",
     "Listing",
-    "Nature",
     "ObjectType",
     "Part",
-    "Rhythm",
+    "Reference",
     "Sublist",
     "Usage",
-    "Via",
-    "generic",
-    "named",
+    "find_type",
+    "generic_type",
 ]
 
-TYPES: Mapping[str, ObjectType] = MappingProxyType({row.name: row for row in (*v1.ROWS, *v2.ROWS)})
+TYPES: Mapping[str, ObjectType] = MappingProxyType(
+    {object_type.name: object_type for object_type in (*v1.ROWS, *v2.ROWS)}
+)
 """Every row, by name; a list's owner comes before what is listed."""
 
 CUSTOMER = v1.CUSTOMER
@@ -42,7 +44,7 @@ CUSTOMER = v1.CUSTOMER
 USAGE = v1.USAGE
 """What a customer has used of a meter in an hour: summed up by Stripe, found by the usage sweep alone."""
 
-BILLED_BY_USAGE: tuple[ObjectType, ...] = tuple(row for row in TYPES.values() if row.usage)
+METERED_TYPES: tuple[ObjectType, ...] = tuple(object_type for object_type in TYPES.values() if object_type.usage)
 """Types whose objects tell which meters a customer is billed by."""
 
 PARTS: Mapping[str, Part] = MappingProxyType({v1.DISCOUNT.name: v1.DISCOUNT})
@@ -50,19 +52,21 @@ PARTS: Mapping[str, Part] = MappingProxyType({v1.DISCOUNT.name: v1.DISCOUNT})
 
 RESOURCES: Mapping[str, str] = MappingProxyType(
     {
-        **{resource: row.name for row in TYPES.values() for resource in row.resources},
+        **{resource: object_type.name for object_type in TYPES.values() for resource in object_type.resources},
         **{part.resource: part.name for part in PARTS.values()},
     }
 )
 """The type that an event is about, by what its own type has before the last word."""
 
-EVENTS: Mapping[str, ObjectType] = MappingProxyType({name: row for row in TYPES.values() for name in row.events})
+EVENT_OBJECTS: Mapping[str, ObjectType] = MappingProxyType(
+    {name: object_type for object_type in TYPES.values() for name in object_type.events}
+)
 """Rows of the event types that are objects themselves."""
 
-RECONCILED: tuple[ObjectType, ...] = tuple(
+RECONCILED_TYPES: tuple[ObjectType, ...] = tuple(
     sorted(
-        (row for row in TYPES.values() if row not in (v1.EVENT, v1.USAGE)),
-        key=lambda row: row.rhythm is not Rhythm.SUBSCRIPTIONS,
+        (object_type for object_type in TYPES.values() if object_type not in (v1.EVENT, v1.USAGE)),
+        key=lambda object_type: object_type.interval is not CompareInterval.RATE_CARD_SUBSCRIPTIONS,
     )
 )
 """What reconcile compares with Stripe: what it compares most often comes first, and parents before children."""
@@ -82,11 +86,11 @@ IGNORED = frozenset(
 """Events, or resources of events, that are acknowledged: no object that decides a bill has changed."""
 
 
-def named(name: str) -> ObjectType | None:
+def find_type(name: str) -> ObjectType | None:
     """The row of a type, also by a name that it once had."""
-    return TYPES.get(name) or next((row for row in TYPES.values() if name in row.aliases), None)
+    return TYPES.get(name) or next((object_type for object_type in TYPES.values() if name in object_type.aliases), None)
 
 
-def generic(type_name: str, retrieve: str) -> ObjectType:
+def generic_type(type_name: str, retrieve: str) -> ObjectType:
     """A row for a type outside the catalog: mirrored at its own URL, found by its id and by its type."""
-    return ObjectType(name=type_name, nature=Nature.ACTIVITY, retrieve=retrieve)
+    return ObjectType(name=type_name, category=Category.ACTIVITY, retrieve=retrieve)

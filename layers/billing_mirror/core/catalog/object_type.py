@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 
-class Nature(StrEnum):
+class Category(StrEnum):
     """Where a type's objects come from."""
 
     ACTIVITY = "activity"
@@ -15,7 +15,7 @@ class Nature(StrEnum):
     """Set up ahead: products, prices, meters, rate cards, coupons."""
 
 
-class ApiLine(StrEnum):
+class ApiChannel(StrEnum):
     """Which ``Stripe-Version`` a type is read with."""
 
     GA = "ga"
@@ -24,10 +24,10 @@ class ApiLine(StrEnum):
     """The deployment's ``StripePreviewVersion``."""
 
 
-class Rhythm(StrEnum):
+class CompareInterval(StrEnum):
     """How often reconcile compares a type; the deployment's settings say how often that is."""
 
-    SUBSCRIPTIONS = "subscriptions"
+    RATE_CARD_SUBSCRIPTIONS = "subscriptions"
     """Rate card subscriptions, and the cadences through which they belong to customers."""
     ACTIVITY = "activity"
     PRICING = "pricing"
@@ -38,7 +38,7 @@ def _nothing() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Via:
+class Reference:
     """Another object that a body names: the id at ``path`` is one of an object of ``type``."""
 
     path: str
@@ -59,8 +59,8 @@ class Listing:
     url: str
     query: Mapping[str, str] = field(default_factory=_nothing)
     per: str | None = None
-    hidden: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    doubtful: bool = False
+    hidden_filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    may_be_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class Usage:
 
     statuses: tuple[str, ...]
     meters: str
-    by: Via | None = None
+    by: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,7 +108,7 @@ class ObjectType:
 
     name: str
     """Stripe's own ``object``."""
-    nature: Nature
+    category: Category
     retrieve: str
     """Where one object is. A URL without ``{id}`` is that of a singleton: its path is its id."""
     prefix: str = ""
@@ -119,10 +119,10 @@ class ObjectType:
     """Other names that Stripe's documentation has for the same type."""
     resource: str = ""
     """What comes before the last word of its event types; by default its name, after ``v1.`` for v1."""
-    silent: bool = False
+    sends_no_events: bool = False
     """Whether Stripe sends no events of it."""
     test_mode_only: bool = False
-    also_at: tuple[str, ...] = ()
+    alternate_urls: tuple[str, ...] = ()
     """Other URLs under which an event may name it."""
     listings: tuple[Listing, ...] = ()
     """Lists that together hold all objects; without any, known objects are looked at one by one."""
@@ -130,8 +130,8 @@ class ObjectType:
     """Where the body names the object that it belongs to."""
     owner_in_event: str | None = None
     """Where a fetched event's data names the ``{parent}`` of the URL."""
-    customer: str | Via | None = None
-    of_customer: bool = False
+    customer: str | Reference | None = None
+    parent_is_customer: bool = False
     """Whether the ``{parent}`` of the URL is a customer."""
     created: str = "created"
     """Where the body says when it was created."""
@@ -139,25 +139,25 @@ class ObjectType:
     collection_status: str | None = None
     include: tuple[str, ...] = ()
     """Fields that Stripe shows on request only: v2's ``include``, v1's ``expand``."""
-    volatile: tuple[str, ...] = ()
+    ignored_fields: tuple[str, ...] = ()
     """Members that may differ from one answer to the next although nothing has changed: links that expire."""
     sublists: tuple[Sublist, ...] = ()
     members: tuple[str, ...] = ()
     """Types with a list ``per`` object of this one that is read whenever the object is."""
-    references: tuple[Via, ...] = ()
+    references: tuple[Reference, ...] = ()
     """Objects that no event announces: they are fetched when they are not mirrored yet."""
-    changes: Via | None = None
+    changes: Reference | None = None
     """An object that a new one of this type changes, although Stripe may send no event for it."""
     events: tuple[str, ...] = ()
     """Event types that are objects of this type themselves: what they tell is in no other object."""
     usage: Usage | None = None
     """How an object tells which meters its customer is billed by."""
-    compared: Rhythm | None = None
+    compare_interval: CompareInterval | None = None
     """How often reconcile compares it, where it is not as its nature says."""
 
     @property
-    def api(self) -> ApiLine:
-        return ApiLine.PREVIEW if self.retrieve.startswith("/v2/billing/") else ApiLine.GA
+    def api(self) -> ApiChannel:
+        return ApiChannel.PREVIEW if self.retrieve.startswith("/v2/billing/") else ApiChannel.GA
 
     @property
     def nested(self) -> bool:
@@ -176,9 +176,9 @@ class ObjectType:
         return (self.resource or f"{version}{self.name}", *(f"{version}{alias}" for alias in self.aliases))
 
     @property
-    def rhythm(self) -> Rhythm:
+    def interval(self) -> CompareInterval:
         """How often reconcile compares it."""
-        return self.compared or Rhythm(self.nature)
+        return self.compare_interval or CompareInterval(self.category)
 
     def listing_per(self, type_name: str) -> Listing:
         """The list that each object of that type has of objects of this one."""

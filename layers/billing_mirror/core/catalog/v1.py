@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from .object_type import Listing, Nature, ObjectType, Part, Rhythm, Sublist, Usage, Via
+from .object_type import Category, CompareInterval, Listing, ObjectType, Part, Reference, Sublist, Usage
 
 _OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}"})
 _ALL_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}", "status": "all"})
@@ -13,7 +13,7 @@ _ALL = MappingProxyType({"status": "all"})
 TEST_CLOCK = ObjectType(
     name="test_helpers.test_clock",
     test_mode_only=True,
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="clock_",
     retrieve="/v1/test_helpers/test_clocks/{id}",
     listings=(Listing(url="/v1/test_helpers/test_clocks"),),
@@ -23,7 +23,7 @@ TEST_CLOCK = ObjectType(
 PRODUCT = ObjectType(
     name="product",
     chosen_ids=True,
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="prod_",
     retrieve="/v1/products/{id}",
     listings=(Listing(url="/v1/products"),),
@@ -31,7 +31,7 @@ PRODUCT = ObjectType(
 
 METER = ObjectType(
     name="billing.meter",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="mtr_",
     retrieve="/v1/billing/meters/{id}",
     listings=(Listing(url="/v1/billing/meters"),),
@@ -41,10 +41,10 @@ METER = ObjectType(
 PRICE = ObjectType(
     name="price",
     chosen_ids=True,
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="price_",
     retrieve="/v1/prices/{id}",
-    listings=(Listing(url="/v1/prices", hidden=MappingProxyType({"active": ("false",)})),),
+    listings=(Listing(url="/v1/prices", hidden_filters=MappingProxyType({"active": ("false",)})),),
     parent="product",
     include=("tiers", "currency_options"),
 )
@@ -52,7 +52,7 @@ PRICE = ObjectType(
 PLAN = ObjectType(
     name="plan",
     chosen_ids=True,
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="plan_",
     retrieve="/v1/plans/{id}",
     listings=(Listing(url="/v1/plans"),),
@@ -63,7 +63,7 @@ PLAN = ObjectType(
 COUPON = ObjectType(
     name="coupon",
     chosen_ids=True,
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     retrieve="/v1/coupons/{id}",
     listings=(Listing(url="/v1/coupons"),),
     include=("applies_to", "currency_options"),
@@ -71,7 +71,7 @@ COUPON = ObjectType(
 
 PROMOTION_CODE = ObjectType(
     name="promotion_code",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="promo_",
     retrieve="/v1/promotion_codes/{id}",
     listings=(Listing(url="/v1/promotion_codes"),),
@@ -82,7 +82,7 @@ PROMOTION_CODE = ObjectType(
 
 TAX_RATE = ObjectType(
     name="tax_rate",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="txr_",
     retrieve="/v1/tax_rates/{id}",
     listings=(Listing(url="/v1/tax_rates"),),
@@ -90,8 +90,8 @@ TAX_RATE = ObjectType(
 
 FEATURE = ObjectType(
     name="entitlements.feature",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     prefix="feat_",
     retrieve="/v1/entitlements/features/{id}",
     listings=(Listing(url="/v1/entitlements/features"),),
@@ -99,7 +99,7 @@ FEATURE = ObjectType(
 
 ALERT = ObjectType(
     name="billing.alert",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="alrt_",
     retrieve="/v1/billing/alerts/{id}",
     listings=(Listing(url="/v1/billing/alerts"),),
@@ -110,7 +110,7 @@ ALERT = ObjectType(
 CUSTOMER = ObjectType(
     name="customer",
     chosen_ids=True,
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="cus_",
     retrieve="/v1/customers/{id}",
     listings=(
@@ -123,32 +123,32 @@ CUSTOMER = ObjectType(
 
 TAX_ID = ObjectType(
     name="tax_id",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="txi_",
     retrieve="/v1/tax_ids/{id}",
-    also_at=("/v1/customers/{parent}/tax_ids/{id}",),
+    alternate_urls=("/v1/customers/{parent}/tax_ids/{id}",),
     resource="v1.customer.tax_id",
     listings=(
         Listing(url="/v1/tax_ids"),
         Listing(url="/v1/customers/{id}/tax_ids", per=CUSTOMER.name),
     ),
     customer="customer",
-    compared=Rhythm.PRICING,
+    compare_interval=CompareInterval.PRICING,
 )
 
 CASH_BALANCE = ObjectType(
     name="cash_balance",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     retrieve="/v1/customers/{parent}/cash_balance",
-    of_customer=True,
+    parent_is_customer=True,
 )
 
 ENTITLEMENTS = ObjectType(
     name="entitlements.active_entitlement_summary",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     retrieve="/v1/entitlements/active_entitlements?customer={parent}",
     owner_in_event="customer",
-    of_customer=True,
+    parent_is_customer=True,
     sublists=(
         Sublist(
             path="",
@@ -160,7 +160,7 @@ ENTITLEMENTS = ObjectType(
 
 CREDIT_GRANT = ObjectType(
     name="billing.credit_grant",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="credgr_",
     retrieve="/v1/billing/credit_grants/{id}",
     listings=(Listing(url="/v1/billing/credit_grants"),),
@@ -169,7 +169,7 @@ CREDIT_GRANT = ObjectType(
 
 CREDIT_BALANCE_TRANSACTION = ObjectType(
     name="billing.credit_balance_transaction",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="cbtxn_",
     retrieve="/v1/billing/credit_balance_transactions/{id}",
     listings=(
@@ -180,12 +180,12 @@ CREDIT_BALANCE_TRANSACTION = ObjectType(
         ),
     ),
     parent="credit_grant",
-    customer=Via(path="credit_grant", type=CREDIT_GRANT.name),
+    customer=Reference(path="credit_grant", type=CREDIT_GRANT.name),
 )
 
 SUBSCRIPTION = ObjectType(
     name="subscription",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="sub_",
     retrieve="/v1/subscriptions/{id}",
     resource="v1.customer.subscription",
@@ -211,7 +211,7 @@ SUBSCRIPTION = ObjectType(
 
 SUBSCRIPTION_SCHEDULE = ObjectType(
     name="subscription_schedule",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="sub_sched_",
     retrieve="/v1/subscription_schedules/{id}",
     listings=(Listing(url="/v1/subscription_schedules"),),
@@ -222,7 +222,7 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
 
 QUOTE = ObjectType(
     name="quote",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="qt_",
     retrieve="/v1/quotes/{id}",
     listings=(
@@ -240,7 +240,7 @@ QUOTE = ObjectType(
 
 INVOICE = ObjectType(
     name="invoice",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="in_",
     retrieve="/v1/invoices/{id}",
     listings=(Listing(url="/v1/invoices"),),
@@ -248,24 +248,24 @@ INVOICE = ObjectType(
     customer="customer",
     status="status",
     include=("discounts", "lines.data.discounts"),
-    volatile=("hosted_invoice_url", "invoice_pdf"),
+    ignored_fields=("hosted_invoice_url", "invoice_pdf"),
     sublists=(Sublist(path="lines", url="/v1/invoices/{id}/lines", query=_WITH_DISCOUNTS),),
 )
 
 INVOICE_PAYMENT = ObjectType(
     name="invoice_payment",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="inpay_",
     retrieve="/v1/invoice_payments/{id}",
     listings=(Listing(url="/v1/invoice_payments"),),
     parent="invoice",
-    customer=Via(path="invoice", type=INVOICE.name),
+    customer=Reference(path="invoice", type=INVOICE.name),
     status="status",
 )
 
 INVOICE_ITEM = ObjectType(
     name="invoiceitem",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="ii_",
     retrieve="/v1/invoiceitems/{id}",
     listings=(Listing(url="/v1/invoiceitems"),),
@@ -277,20 +277,20 @@ INVOICE_ITEM = ObjectType(
 
 CREDIT_NOTE = ObjectType(
     name="credit_note",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="cn_",
     retrieve="/v1/credit_notes/{id}",
     listings=(Listing(url="/v1/credit_notes"),),
     parent="invoice",
     customer="customer",
     status="status",
-    volatile=("pdf",),
+    ignored_fields=("pdf",),
     sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
 )
 
 EVENT = ObjectType(
     name="v2.core.event",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="evt_",
     retrieve="/v2/core/events/{id}",
     parent="related_object",
@@ -300,8 +300,8 @@ EVENT = ObjectType(
 
 USAGE = ObjectType(
     name="billing.meter_event_summary",
-    silent=True,
-    nature=Nature.ACTIVITY,
+    sends_no_events=True,
+    category=Category.ACTIVITY,
     prefix="mtrusg_",
     retrieve="/v1/billing/meters/{parent}/event_summaries",
     created="start_time",

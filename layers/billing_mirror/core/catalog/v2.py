@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from .object_type import Listing, Nature, ObjectType, Rhythm, Usage, Via
+from .object_type import Category, CompareInterval, Listing, ObjectType, Reference, Usage
 
 _TEST_CLOCK = "test_helpers.test_clock"
 _HIDES_STATUSES = MappingProxyType({"servicing_status": ("canceled", "paused", "pending")})
@@ -10,27 +10,27 @@ _HIDES_INACTIVE = MappingProxyType({"active": ("false",)})
 
 PROFILE = ObjectType(
     name="v2.billing.profile",
-    silent=True,
-    nature=Nature.ACTIVITY,
+    sends_no_events=True,
+    category=Category.ACTIVITY,
     prefix="bilp_",
     retrieve="/v2/billing/profiles/{id}",
-    listings=(Listing(url="/v2/billing/profiles", doubtful=True),),
+    listings=(Listing(url="/v2/billing/profiles", may_be_refused=True),),
     customer="customer",
     status="status",
 )
 
 BILL_SETTING_VERSION = ObjectType(
     name="v2.billing.bill_setting_version",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     retrieve="/v2/billing/bill_settings/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/bill_settings/{id}/versions", per="v2.billing.bill_setting"),),
 )
 
 BILL_SETTING = ObjectType(
     name="v2.billing.bill_setting",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     retrieve="/v2/billing/bill_settings/{id}",
     listings=(Listing(url="/v2/billing/bill_settings"),),
     members=(BILL_SETTING_VERSION.name,),
@@ -38,16 +38,16 @@ BILL_SETTING = ObjectType(
 
 COLLECTION_SETTING_VERSION = ObjectType(
     name="v2.billing.collection_setting_version",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     retrieve="/v2/billing/collection_settings/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/collection_settings/{id}/versions", per="v2.billing.collection_setting"),),
 )
 
 COLLECTION_SETTING = ObjectType(
     name="v2.billing.collection_setting",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     retrieve="/v2/billing/collection_settings/{id}",
     listings=(Listing(url="/v2/billing/collection_settings"),),
     members=(COLLECTION_SETTING_VERSION.name,),
@@ -55,16 +55,16 @@ COLLECTION_SETTING = ObjectType(
 
 CUSTOM_PRICING_UNIT = ObjectType(
     name="v2.billing.custom_pricing_unit",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     prefix="cpu_",
     retrieve="/v2/billing/custom_pricing_units/{id}",
-    listings=(Listing(url="/v2/billing/custom_pricing_units", hidden=_HIDES_INACTIVE),),
+    listings=(Listing(url="/v2/billing/custom_pricing_units", hidden_filters=_HIDES_INACTIVE),),
 )
 
 LICENSED_ITEM = ObjectType(
     name="v2.billing.licensed_item",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="bli_",
     retrieve="/v2/billing/licensed_items/{id}",
     listings=(Listing(url="/v2/billing/licensed_items"),),
@@ -72,7 +72,7 @@ LICENSED_ITEM = ObjectType(
 
 METERED_ITEM = ObjectType(
     name="v2.billing.metered_item",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="bli_",
     retrieve="/v2/billing/metered_items/{id}",
     listings=(Listing(url="/v2/billing/metered_items"),),
@@ -81,8 +81,8 @@ METERED_ITEM = ObjectType(
 
 ONE_TIME_ITEM = ObjectType(
     name="v2.billing.one_time_item",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     prefix="bli_",
     retrieve="/v2/billing/one_time_items/{id}",
     listings=(Listing(url="/v2/billing/one_time_items"),),
@@ -90,15 +90,15 @@ ONE_TIME_ITEM = ObjectType(
 
 SERVICE_ACTION = ObjectType(
     name="v2.billing.service_action",
-    silent=True,
-    nature=Nature.PRICING,
+    sends_no_events=True,
+    category=Category.PRICING,
     prefix="svca_",
     retrieve="/v2/billing/service_actions/{id}",
 )
 
 LICENSE_FEE = ObjectType(
     name="v2.billing.license_fee",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="licf_",
     retrieve="/v2/billing/license_fees/{id}",
     # Without a filter the list may be refused.
@@ -114,21 +114,21 @@ LICENSE_FEE = ObjectType(
 
 LICENSE_FEE_VERSION = ObjectType(
     name="v2.billing.license_fee_version",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="licfv_",
     retrieve="/v2/billing/license_fees/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/license_fees/{id}/versions", per=LICENSE_FEE.name),),
     parent="license_fee_id",
     owner_in_event="license_fee_id",
-    changes=Via(path="license_fee_id", type=LICENSE_FEE.name),
+    changes=Reference(path="license_fee_id", type=LICENSE_FEE.name),
 )
 
 RATE_CARD = ObjectType(
     name="v2.billing.rate_card",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="rcd_",
     retrieve="/v2/billing/rate_cards/{id}",
-    listings=(Listing(url="/v2/billing/rate_cards", hidden=_HIDES_INACTIVE),),
+    listings=(Listing(url="/v2/billing/rate_cards", hidden_filters=_HIDES_INACTIVE),),
 )
 
 _OF_ITS_VERSION = MappingProxyType({"rate_card_version": "{id}"})
@@ -136,7 +136,7 @@ _OF_ITS_VERSION = MappingProxyType({"rate_card_version": "{id}"})
 RATE = ObjectType(
     name="v2.billing.rate_card_rate",
     aliases=("v2.billing.rate_card.rate",),
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="rcdr_",
     retrieve="/v2/billing/rate_cards/{parent}/rates/{id}",
     listings=(
@@ -148,13 +148,13 @@ RATE = ObjectType(
     ),
     parent="rate_card",
     owner_in_event="rate_card",
-    references=(Via(path="custom_pricing_unit_amount", type=CUSTOM_PRICING_UNIT.name),),
+    references=(Reference(path="custom_pricing_unit_amount", type=CUSTOM_PRICING_UNIT.name),),
 )
 
 OVERAGE_RATE = ObjectType(
     name="v2.billing.rate_card_custom_pricing_unit_overage_rate",
     aliases=("v2.billing.rate_card.custom_pricing_unit_overage_rate",),
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="cpuor_",
     retrieve="/v2/billing/rate_cards/{parent}/custom_pricing_unit_overage_rates/{id}",
     listings=(
@@ -167,35 +167,35 @@ OVERAGE_RATE = ObjectType(
     parent="rate_card",
     owner_in_event="rate_card",
     references=(
-        Via(path="custom_pricing_unit", type=CUSTOM_PRICING_UNIT.name),
-        Via(path="one_time_item", type=ONE_TIME_ITEM.name),
+        Reference(path="custom_pricing_unit", type=CUSTOM_PRICING_UNIT.name),
+        Reference(path="one_time_item", type=ONE_TIME_ITEM.name),
     ),
 )
 
 RATE_CARD_VERSION = ObjectType(
     name="v2.billing.rate_card_version",
     aliases=("v2.billing.rate_card.version",),
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="rcdv_",
     retrieve="/v2/billing/rate_cards/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/rate_cards/{id}/versions", per=RATE_CARD.name),),
     parent="rate_card_id",
     owner_in_event="rate_card_id",
-    changes=Via(path="rate_card_id", type=RATE_CARD.name),
+    changes=Reference(path="rate_card_id", type=RATE_CARD.name),
     members=(RATE.name, OVERAGE_RATE.name),
 )
 
 PRICING_PLAN = ObjectType(
     name="v2.billing.pricing_plan",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="bpp_",
     retrieve="/v2/billing/pricing_plans/{id}",
-    listings=(Listing(url="/v2/billing/pricing_plans", hidden=_HIDES_INACTIVE),),
+    listings=(Listing(url="/v2/billing/pricing_plans", hidden_filters=_HIDES_INACTIVE),),
 )
 
 PRICING_PLAN_COMPONENT = ObjectType(
     name="v2.billing.pricing_plan_component",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="bppc_",
     retrieve="/v2/billing/pricing_plans/{parent}/components/{id}",
     listings=(
@@ -207,35 +207,35 @@ PRICING_PLAN_COMPONENT = ObjectType(
     ),
     parent="pricing_plan",
     owner_in_event="pricing_plan_id",
-    references=(Via(path="service_action", type=SERVICE_ACTION.name),),
+    references=(Reference(path="service_action", type=SERVICE_ACTION.name),),
 )
 
 PRICING_PLAN_VERSION = ObjectType(
     name="v2.billing.pricing_plan_version",
-    nature=Nature.PRICING,
+    category=Category.PRICING,
     prefix="bppv_",
     retrieve="/v2/billing/pricing_plans/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/pricing_plans/{id}/versions", per=PRICING_PLAN.name),),
     parent="pricing_plan",
     owner_in_event="pricing_plan_id",
-    changes=Via(path="pricing_plan", type=PRICING_PLAN.name),
+    changes=Reference(path="pricing_plan", type=PRICING_PLAN.name),
     members=(PRICING_PLAN_COMPONENT.name,),
 )
 
 SPEND_MODIFIER = ObjectType(
     name="v2.billing.cadence_spend_modifier",
-    silent=True,
-    nature=Nature.ACTIVITY,
+    sends_no_events=True,
+    category=Category.ACTIVITY,
     retrieve="/v2/billing/cadences/{parent}/spend_modifier_rules/{id}",
     listings=(Listing(url="/v2/billing/cadences/{id}/spend_modifier_rules", per="v2.billing.cadence"),),
     parent="billing_cadence",
-    customer=Via(path="billing_cadence", type="v2.billing.cadence"),
-    references=(Via(path="max_billing_period_spend.alert", type="billing.alert"),),
+    customer=Reference(path="billing_cadence", type="v2.billing.cadence"),
+    references=(Reference(path="max_billing_period_spend.alert", type="billing.alert"),),
 )
 
 CADENCE = ObjectType(
     name="v2.billing.cadence",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="bc_",
     retrieve="/v2/billing/cadences/{id}",
     listings=(
@@ -245,43 +245,45 @@ CADENCE = ObjectType(
     customer="payer.customer",
     status="status",
     include=("invoice_discount_rules", "settings_data"),
-    compared=Rhythm.SUBSCRIPTIONS,
+    compare_interval=CompareInterval.RATE_CARD_SUBSCRIPTIONS,
     members=(SPEND_MODIFIER.name,),
     references=(
-        Via(path="payer.billing_profile", type=PROFILE.name),
-        Via(path="settings.bill", type=BILL_SETTING.name),
-        Via(path="settings.collection", type=COLLECTION_SETTING.name),
+        Reference(path="payer.billing_profile", type=PROFILE.name),
+        Reference(path="settings.bill", type=BILL_SETTING.name),
+        Reference(path="settings.collection", type=COLLECTION_SETTING.name),
     ),
 )
 
 
 def _usage_by_rates(version: str) -> Usage:
     """A subscription is billed by the rates of its own version of a rate card, also by those that later ones lack."""
-    return Usage(statuses=("active",), meters="metered_item.meter", by=Via(path=version, type=RATE_CARD_VERSION.name))
+    return Usage(
+        statuses=("active",), meters="metered_item.meter", by=Reference(path=version, type=RATE_CARD_VERSION.name)
+    )
 
 
 RATE_CARD_SUBSCRIPTION = ObjectType(
     name="v2.billing.rate_card_subscription",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="rcds_",
     retrieve="/v2/billing/rate_card_subscriptions/{id}",
-    listings=(Listing(url="/v2/billing/rate_card_subscriptions", hidden=_HIDES_STATUSES),),
+    listings=(Listing(url="/v2/billing/rate_card_subscriptions", hidden_filters=_HIDES_STATUSES),),
     parent="rate_card",
-    customer=Via(path="billing_cadence", type=CADENCE.name),
+    customer=Reference(path="billing_cadence", type=CADENCE.name),
     status="servicing_status",
     collection_status="collection_status",
     usage=_usage_by_rates("rate_card_version"),
-    compared=Rhythm.SUBSCRIPTIONS,
+    compare_interval=CompareInterval.RATE_CARD_SUBSCRIPTIONS,
 )
 
 PRICING_PLAN_SUBSCRIPTION = ObjectType(
     name="v2.billing.pricing_plan_subscription",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     prefix="bpps_",
     retrieve="/v2/billing/pricing_plan_subscriptions/{id}",
-    listings=(Listing(url="/v2/billing/pricing_plan_subscriptions", hidden=_HIDES_STATUSES),),
+    listings=(Listing(url="/v2/billing/pricing_plan_subscriptions", hidden_filters=_HIDES_STATUSES),),
     parent="pricing_plan",
-    customer=Via(path="billing_cadence", type=CADENCE.name),
+    customer=Reference(path="billing_cadence", type=CADENCE.name),
     status="servicing_status",
     collection_status="collection_status",
     include=("discount_details", "pricing_plan_component_details"),
@@ -290,7 +292,7 @@ PRICING_PLAN_SUBSCRIPTION = ObjectType(
 
 CONTRACT = ObjectType(
     name="v2.billing.contract",
-    nature=Nature.ACTIVITY,
+    category=Category.ACTIVITY,
     retrieve="/v2/billing/contracts/{id}",
     listings=(Listing(url="/v2/billing/contracts"),),
     customer="customer",
@@ -301,20 +303,20 @@ CONTRACT = ObjectType(
 
 INTENT_ACTION = ObjectType(
     name="v2.billing.intent_action",
-    silent=True,
-    nature=Nature.ACTIVITY,
+    sends_no_events=True,
+    category=Category.ACTIVITY,
     retrieve="/v2/billing/intents/{parent}/actions/{id}",
     listings=(Listing(url="/v2/billing/intents/{id}/actions", per="v2.billing.intent"),),
 )
 
 INTENT = ObjectType(
     name="v2.billing.intent",
-    silent=True,
-    nature=Nature.ACTIVITY,
+    sends_no_events=True,
+    category=Category.ACTIVITY,
     retrieve="/v2/billing/intents/{id}",
     listings=(Listing(url="/v2/billing/intents"),),
     parent="cadence",
-    customer=Via(path="cadence", type=CADENCE.name),
+    customer=Reference(path="cadence", type=CADENCE.name),
     status="status",
     members=(INTENT_ACTION.name,),
 )

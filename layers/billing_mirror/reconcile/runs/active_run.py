@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from billing_mirror.core.checkpoints import Place, place
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import Overtaken, Refused
-from billing_mirror.core.fingerprints import Fingerprints, fingerprint, packed
+from billing_mirror.core.errors import PermanentError, RunConflict
+from billing_mirror.core.fingerprints import Fingerprints, fingerprint, pack
 from billing_mirror.core.items import Item
 from billing_mirror.core.run import Counts, Drift, Resolution, Run, counts, drift
 from billing_mirror.core.schedule import DAY
-from billing_mirror.reconcile.dependencies import LEASED_FOR, Watch
-from billing_mirror.refresh.retrying import PatientStripe
+from billing_mirror.reconcile.dependencies import LEASED_FOR, ReconcileDependencies
+from billing_mirror.refresh.retrying import RetryingStripe
 
 PAGES_KEPT_FOR = 30 * DAY
 """Seconds for which the places of a run are kept: it should have ended long before."""
@@ -38,36 +38,36 @@ def in_a_place(identifier: str) -> str:
 def require_an_end(what: str, counts: Counts) -> None:
     """Raises ``Refused`` where lists do not seem to have one."""
     if counts.restarts > MOST_RESTARTS + counts.pages // 100 or counts.pages > MOST_PAGES:
-        raise Refused(f"{what} do not come to an end")
+        raise PermanentError(f"{what} do not come to an end")
 
 
-class Round:
+class ActiveRun:
     """``place`` is where the run goes on; ``looked_at`` are the keys of the objects that were fetched this time.
 
     ``half_done`` says that a tick may have been stopped amid the page that comes next, and ``began_at`` when this one
     took up the run (seconds since 1970).
     """
 
-    def __init__(self, run: Run, watch: Watch) -> None:
+    def __init__(self, run: Run, dependencies: ReconcileDependencies) -> None:
         self.run = run
-        self._watch = watch
-        self.scope = watch.scope
-        self.journal = watch.journal
+        self._watch = dependencies
+        self.scope = dependencies.scope
+        self.state_store = dependencies.state_store
         self.place = Place()
         self.looked_at: set[str] = set()
-        self._stripe = PatientStripe(watch.world.stripe, watch.world.clock)
-        self.world = replace(watch.world, stripe=self._stripe)
+        self._stripe = RetryingStripe(dependencies.ports.stripe, dependencies.ports.clock)
+        self.ports = replace(dependencies.ports, stripe=self._stripe)
         self._page = 0
         self.half_done = False
         self._shown_before: Fingerprints | None = None
         self._saved = replace(run.counts)
-        self.began_at = self._leased_at = self.world.clock.now()
+        self.began_at = self._leased_at = self.ports.clock.now()
         self._before = replace(run.counts)
 
     async def go_on(self) -> None:
         """Takes up the run where its last page was kept."""
         self.half_done = True
-        last = await self.journal.last(self.scope, self._pages, self.run.name)
+        last = await self.state_store.last(self.scope, self._pages, self.run.name)
         if last is not None:
             self._page = int(str(last["page"]))
             self.place = place(last.get("place"))
@@ -96,13 +96,13 @@ class Round:
         entry: Item = {
             "page": self._page,
             "place": place.entry(),
-            "shown": packed(shown),
+            "shown": pack(shown),
             **counts.columns(),
-            "expires_at": int(self.world.clock.now() + PAGES_KEPT_FOR),
+            "expires_at": int(self.ports.clock.now() + PAGES_KEPT_FOR),
         }
         at = f"{self.run.name}#{self._page:08}"
         if not await self._watch.keep(self._pages, at, entry, new=True):
-            raise Overtaken("another tick goes on with this run")
+            raise RunConflict("another tick goes on with this run")
 
     def cut_off(self) -> None:
         """Forgets what was counted since the last page was kept: it will be counted again."""
@@ -110,16 +110,16 @@ class Round:
 
     async def prolong(self) -> None:
         """Keeps the lease while there is work. Raises ``Overtaken``."""
-        now = self.world.clock.now()
+        now = self.ports.clock.now()
         if now - self._leased_at > LEASED_FOR / 5:
             if not await self._watch.lease():
-                raise Overtaken("another tick holds the lease")
+                raise RunConflict("another tick holds the lease")
             self._leased_at = now
 
     async def shown(self) -> Fingerprints:
         """The ids that the lists have shown in the whole run."""
         found = Fingerprints()
-        async for entry in self.journal.entries(self.scope, self._pages, self.run.name):
+        async for entry in self.state_store.entries(self.scope, self._pages, self.run.name):
             several = entry.get("shown")
             if isinstance(several, bytes):
                 found.add(several)
@@ -139,17 +139,17 @@ class Round:
             before = await self.noted(drift.id)
             if before is not None and before.resolution is Resolution.REPAIRED:
                 return  # what was confirmed once, no list that lags can take back
-        entry = drift.entry(self.run, self.world.clock.now())
-        await self.journal.write(self.scope, self._evidence, self._at(drift.id), entry)
+        entry = drift.to_item(self.run, self.ports.clock.now())
+        await self.state_store.write(self.scope, self._evidence, self._at(drift.id), entry)
 
     async def has_notes(self) -> bool:
         """Whether the run has noted any suspicion: one question, which spares one for each object of a page."""
-        return await self.journal.last(self.scope, self._evidence, self.run.name) is not None
+        return await self.state_store.last(self.scope, self._evidence, self.run.name) is not None
 
     async def noted(self, identifier: str) -> Drift | None:
         """What the run has noted of a suspicion."""
         at = self._at(identifier)
-        async for entry in self.journal.entries(self.scope, self._evidence, at):
+        async for entry in self.state_store.entries(self.scope, self._evidence, at):
             found = drift(entry)  # the first one: others have longer ids
             return found if found.id == identifier else None
         return None
@@ -162,30 +162,30 @@ class Round:
 
     async def unreadable(self, owner: str, reason: str) -> None:
         """Notes a list that could not be read."""
-        self.run.counts.unread += 1
+        self.run.counts.lists_unreadable += 1
         await self.decided(Drift(owner, Difference.NO_LIST, Resolution.UNRESOLVED, reason=reason))
 
     async def recount(self) -> None:
         """Counts the decisions by their evidence, whatever became of the ticks that made them."""
-        self.run.counts.forget_decisions()
+        self.run.counts.reset_decisions()
         async for one in self.drifts():
             self.run.counts.add(one)
 
     async def drifts(self) -> AsyncIterator[Drift]:
         """The evidence of the run so far."""
-        async for entry in self.journal.entries(self.scope, self._evidence, self.run.name):
+        async for entry in self.state_store.entries(self.scope, self._evidence, self.run.name):
             yield drift(entry)
 
     async def record(self) -> None:
         """Keeps the run's record, where it is still as it was when this was begun. Raises ``Overtaken``."""
         self.measure()
         if not await self._watch.record(self.run):
-            raise Overtaken("the run's record was replaced meanwhile")
+            raise RunConflict("the run's record was replaced meanwhile")
 
     def measure(self) -> None:
         """Adds up the requests and the time that the run has taken."""
         self.run.counts.stripe_calls = self._before.stripe_calls + self._stripe.asked
-        spent = self.world.clock.now() - self.began_at
+        spent = self.ports.clock.now() - self.began_at
         self.run.counts.milliseconds = self._before.milliseconds + int(spent * 1000)
 
     def _at(self, identifier: str) -> str:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from billing_mirror.core import json_body as bodies
-from billing_mirror.core.catalog import BILLED_BY_USAGE, TYPES, USAGE, Usage
+from billing_mirror.core.catalog import METERED_TYPES, TYPES, USAGE, Usage
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, Subject, named
-from billing_mirror.ports import Listed
-from billing_mirror.reconcile.gather import together
-from billing_mirror.reconcile.runs.active_run import Round, in_a_place
-from billing_mirror.refresh.apply import World
+from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.ports import IndexEntry
+from billing_mirror.reconcile.gather import gather_all
+from billing_mirror.reconcile.runs.active_run import ActiveRun, in_a_place
+from billing_mirror.refresh.apply import Ports
 
 HOUR = 3600
 STILL_CHANGING = (35 * 24 + 2) * HOUR
@@ -28,7 +28,12 @@ https://docs.stripe.com/api/billing/meter-event/create
 """
 PAIRS = "usage:pairs"
 """The book of the pairs."""
-SLICES = tuple((row.name, row.usage, status) for row in BILLED_BY_USAGE if row.usage for status in row.usage.statuses)
+SLICES = tuple(
+    (object_type.name, object_type.usage, status)
+    for object_type in METERED_TYPES
+    if object_type.usage
+    for status in object_type.usage.statuses
+)
 """The subscriptions whose customers are billed by usage, by type and status."""
 BATCH = 100
 """Objects that are looked up at once, and pairs that are written at once."""
@@ -37,7 +42,7 @@ MOST_OWNERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class UsagePair:
     """A customer and a meter that the customer is billed by, or was.
 
     Until then (seconds since 1970) its usage can still change, as far as is known.
@@ -56,53 +61,53 @@ class Pair:
         """Of its entry."""
         return in_a_place(self.name)
 
-    def subject(self, scope: Scope) -> Subject:
+    def ref(self, scope: Scope) -> ObjectRef:
         """What is claimed before the pair's usage is fetched; its hours are stored below it."""
-        return Subject(scope, USAGE, self.name, self.name)
+        return ObjectRef(scope, USAGE, self.name, self.name)
 
 
-async def keep(pair: Pair, round_: Round) -> None:
+async def store_pair(pair: UsagePair, round_: ActiveRun) -> None:
     """Writes a pair down, until its usage can change no more."""
     entry: Item = {"pair": pair.name, "expires_at": pair.until}
-    await round_.journal.write(round_.scope, PAIRS, pair.place, entry)
+    await round_.state_store.write(round_.scope, PAIRS, pair.place, entry)
 
 
-def kept(entry: Item) -> Pair:
+def pair_from_item(entry: Item) -> UsagePair:
     """The pair that an entry was written for."""
     # The id of a customer may have slashes: some were chosen.
     meter, _, customer = str(entry["pair"]).partition("/")
-    return Pair(meter, customer, int(str(entry["expires_at"])))
+    return UsagePair(meter, customer, int(str(entry["expires_at"])))
 
 
-async def pairs_after(place: str, round_: Round) -> AsyncIterator[Pair]:
+async def pairs_after(place: str, round_: ActiveRun) -> AsyncIterator[UsagePair]:
     """The pairs whose usage can still change, from the entry after a place on."""
-    async for entry in round_.journal.after(round_.scope, PAIRS, place):
-        pair = kept(entry)
-        if pair.until > round_.world.clock.now():  # DynamoDB takes its time to remove what has expired
+    async for entry in round_.state_store.after(round_.scope, PAIRS, place):
+        pair = pair_from_item(entry)
+        if pair.until > round_.ports.clock.now():  # DynamoDB takes its time to remove what has expired
             yield pair
 
 
-async def write_down(round_: Round) -> None:
+async def record_pairs(round_: ActiveRun) -> None:
     """Keeps the pairs of all who are billed by usage now, from the round's place on.
 
     ``listing`` of a place is the number of a slice; ``created`` and ``owner`` are its last subscription whose pairs
     are kept. A subscription whose status changes meanwhile may be in no slice: the next run finds it.
     """
-    meters, first = _Meters(round_.scope, round_.world), round_.place
+    meters, first = _Meters(round_.scope, round_.ports), round_.place
     for number in range(first.listing, len(SLICES)):
         type_name, usage, status = SLICES[number]
         here = first if number == first.listing else Place(listing=number)
         async for stretch in _stretches(type_name, status, here, round_):
-            subjects = [named(round_.scope, type_name, listed.id) for listed in stretch]
-            await _write_down(subjects, usage, meters, round_)
+            refs = [object_ref(round_.scope, type_name, listed.id) for listed in stretch]
+            await _write_down(refs, usage, meters, round_)
             await round_.save(Place(listing=number, owner=stretch[-1].id, created=stretch[-1].created))
 
 
-async def _stretches(type_name: str, status: str, here: Place, round_: Round) -> AsyncIterator[list[Listed]]:
+async def _stretches(type_name: str, status: str, here: Place, round_: ActiveRun) -> AsyncIterator[list[IndexEntry]]:
     """The objects of a slice after a place, some at a time."""
-    stretch: list[Listed] = []
-    async for listed in round_.world.mirror.ids(round_.scope, type_name, status=status, since=here.created or None):
-        if listed > Listed(here.created, here.owner):
+    stretch: list[IndexEntry] = []
+    async for listed in round_.ports.mirror.ids(round_.scope, type_name, status=status, since=here.created or None):
+        if listed > IndexEntry(here.created, here.owner):
             stretch.append(listed)
         if len(stretch) == BATCH:
             yield stretch
@@ -111,24 +116,24 @@ async def _stretches(type_name: str, status: str, here: Place, round_: Round) ->
         yield stretch
 
 
-async def _write_down(subjects: Sequence[Subject], usage: Usage, meters: "_Meters", round_: Round) -> None:
-    heads = await round_.world.mirror.heads(subjects)
-    held = await together(round_.world.mirror.body(subject) for subject in subjects)
-    until = int(round_.world.clock.now()) + STILL_CHANGING
+async def _write_down(refs: Sequence[ObjectRef], usage: Usage, meters: "_Meters", round_: ActiveRun) -> None:
+    heads = await round_.ports.mirror.heads(refs)
+    held = await gather_all(round_.ports.mirror.body(ref) for ref in refs)
+    until = int(round_.ports.clock.now()) + STILL_CHANGING
     found = {
-        Pair(meter, head.customer, until)
-        for subject, body in zip(subjects, held, strict=True)
-        if body is not None and (head := heads.get(subject.key)) and head.customer
+        UsagePair(meter, head.customer, until)
+        for ref, body in zip(refs, held, strict=True)
+        if body is not None and (head := heads.get(ref.key)) and head.customer
         for meter in await meters.of(usage, body)
     }
     await _keep_all(found, round_)
 
 
-async def _keep_all(pairs: Iterable[Pair], round_: Round) -> None:
+async def _keep_all(pairs: Iterable[UsagePair], round_: ActiveRun) -> None:
     """Some at a time: a few subscriptions may name very many."""
     waiting = iter(pairs)
     while several := [*islice(waiting, BATCH)]:
-        await together(keep(pair, round_) for pair in several)
+        await gather_all(store_pair(pair, round_) for pair in several)
         await round_.prolong()
 
 
@@ -137,7 +142,7 @@ class _Meters:
     """The meters that an object's customer is billed by; those of a rate card's version are not looked up each time."""
 
     scope: Scope
-    world: World
+    ports: Ports
     of_owner: dict[str, set[str]] = field(default_factory=dict)
 
     async def of(self, usage: Usage, body: JsonObject) -> set[str]:
@@ -146,23 +151,23 @@ class _Meters:
         found: set[str] = set()
         for owner in bodies.texts_at(body, usage.by.path):
             if owner not in self.of_owner:
-                meters = await self._of_members(Subject(self.scope, TYPES[usage.by.type], owner), usage)
+                meters = await self._of_members(ObjectRef(self.scope, TYPES[usage.by.type], owner), usage)
                 if len(self.of_owner) == MOST_OWNERS:
                     self.of_owner.clear()
                 self.of_owner[owner] = meters
             found |= self.of_owner[owner]
         return found
 
-    async def _of_members(self, owner: Subject, usage: Usage) -> set[str]:
-        head = (await self.world.mirror.heads([owner])).get(owner.key)
+    async def _of_members(self, owner: ObjectRef, usage: Usage) -> set[str]:
+        head = (await self.ports.mirror.heads([owner])).get(owner.key)
         members = [
-            Subject(self.scope, TYPES[type_name], member)
+            ObjectRef(self.scope, TYPES[type_name], member)
             for type_name, several in (head.members if head else {}).items()
             for member in several
         ]
         found: set[str] = set()
         for start in range(0, len(members), BATCH):
             # Removed ones too: by their last known bodies.
-            held = await together(self.world.mirror.body(member) for member in members[start : start + BATCH])
+            held = await gather_all(self.ports.mirror.body(member) for member in members[start : start + BATCH])
             found = found.union(*(bodies.texts_at(body, usage.meters) for body in held if body))
         return found

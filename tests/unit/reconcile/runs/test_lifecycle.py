@@ -9,15 +9,15 @@ import pytest
 
 from billing_mirror.core.catalog import TYPES, USAGE, ObjectType
 from billing_mirror.core.run import Drift, Job, Run, Status
-from billing_mirror.reconcile.dependencies import Watch
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.recover import recover
-from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
 from billing_mirror.reconcile.usage.pairs import PAIRS
 from billing_mirror.reconcile.usage.sweep import sweep_usage
-from billing_mirror.reconcile.verify import reconcile
-from billing_mirror.refresh.apply import World
+from billing_mirror.reconcile.verify import verify
+from billing_mirror.refresh.apply import Ports
 from tests.doubles.crashing import Killed, Life, mortal
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 from tests.unit.reconcile.scenarios import ROW, drifted, empty, of_owners, used, with_lost_events
 
 STARTED_AT = 1_700_000_000.0
@@ -27,48 +27,52 @@ STARTED_AT = 1_700_000_000.0
 class Scene:
     """A house, and a job that is to be done in it."""
 
-    house: Callable[[], Awaitable[House]]
+    harness: Callable[[], Awaitable[Harness]]
     job: Job
-    row: ObjectType = ROW
+    object_type: ObjectType = ROW
     named: str = ""
     pause: float = 1.0
     """Seconds until somebody goes on."""
 
     @property
     def name(self) -> str:
-        return self.named or self.row.name
+        return self.named or self.object_type.name
 
-    async def worked(self, watch: Watch) -> Run:
+    async def worked(self, dependencies: ReconcileDependencies) -> Run:
         """The run, begun or gone on with."""
-        run = await last_run(self.name, watch)
+        run = await last_run(self.name, dependencies)
         if run is None or run.started_at < STARTED_AT:
-            run = await begun(self.name, self.job, run, watch)
+            run = await start_run(self.name, self.job, run, dependencies)
         if run.finished_at:
             return run
-        until = watch.world.clock.now() + 100
+        until = dependencies.ports.clock.now() + 100
         match self.job:
-            case Job.EVENTS:
-                return await recover(run, watch, until=until)
+            case Job.RECOVER:
+                return await recover(run, dependencies, until=until)
             case Job.USAGE:
-                return await sweep_usage(run, watch, until=until)
-            case Job.OBJECTS | Job.BACKFILL:
-                return await reconcile(self.row, run, watch, until=until)
+                return await sweep_usage(run, dependencies, until=until)
+            case Job.VERIFY | Job.BACKFILL:
+                return await verify(self.object_type, run, dependencies, until=until)
 
-    async def killed(self, house: House, life: Life) -> None:
-        world = World(house.clock, mortal(house.mirror, life), mortal(house.stripe, life), mortal(house.queue, life))
+    async def killed(self, harness: Harness, life: Life) -> None:
+        ports = Ports(
+            harness.clock, mortal(harness.mirror, life), mortal(harness.stripe, life), mortal(harness.queue, life)
+        )
         with suppress(Killed):
-            await self.worked(replace(house.watch, world=world, journal=mortal(house.journal, life)))
+            await self.worked(
+                replace(harness.reconcile_dependencies, ports=ports, state_store=mortal(harness.state_store, life))
+            )
 
-    async def end(self, house: House) -> "End":
-        run = await self.worked(house.watch)
+    async def end(self, harness: Harness) -> "End":
+        run = await self.worked(harness.reconcile_dependencies)
         counts = asdict(run.counts)
         for spent in ("milliseconds", "stripe_calls", "queued", "written"):
             del counts[spent]  # of a tick that was killed nobody knows
-        held = [(key, item.get("data"), "deleted" in item) for key, item in sorted(house.mirror.objects.items())]
-        queued = {message.body for message in house.queue.waiting}
-        begun = {book for book in house.journal.books if book.startswith("test#run:")}
-        pairs = set(house.journal.books.get(f"test#{PAIRS}", {}))
-        return End(run.status, run.watermark, counts, await house.drifts(run), held, queued, begun, pairs)
+        held = [(key, item.get("data"), "deleted" in item) for key, item in sorted(harness.mirror.objects.items())]
+        queued = {message.body for message in harness.queue.waiting}
+        begun = {book for book in harness.state_store.books if book.startswith("test#run:")}
+        pairs = set(harness.state_store.books.get(f"test#{PAIRS}", {}))
+        return End(run.status, run.watermark, counts, await harness.drifts(run), held, queued, begun, pairs)
 
 
 @dataclass
@@ -86,10 +90,10 @@ class End:
 
 
 SCENES = {
-    "objects": Scene(drifted, Job.OBJECTS),
+    "objects": Scene(drifted, Job.VERIFY),
     "backfill": Scene(empty, Job.BACKFILL),
     "backfill of what each owner lists": Scene(of_owners, Job.BACKFILL, TYPES["v2.billing.rate_card_rate"]),
-    "events": Scene(with_lost_events, Job.EVENTS, named="events", pause=0.0),
+    "events": Scene(with_lost_events, Job.RECOVER, named="events", pause=0.0),
     "usage": Scene(used, Job.USAGE, named=USAGE.name),
 }
 
@@ -97,13 +101,13 @@ SCENES = {
 @pytest.mark.parametrize("before", [True, False], ids=["before it is made", "before it is answered"])
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
 async def test_a_run_that_is_killed_at_any_call_ends_like_one_that_is_not(scene: Scene, before: bool) -> None:
-    expected = await scene.end(await scene.house())
+    expected = await scene.end(await scene.harness())
     assert expected.status is Status.COMPLETE
     for nth in itertools.count(1):
-        house, life = await scene.house(), Life(nth, before)
-        await scene.killed(house, life)
-        house.clock.advance(scene.pause)
-        assert await scene.end(house) == expected, f"killed at call {nth}"
+        harness, life = await scene.harness(), Life(nth, before)
+        await scene.killed(harness, life)
+        harness.clock.advance(scene.pause)
+        assert await scene.end(harness) == expected, f"killed at call {nth}"
         if not life.over():
             break
 

@@ -13,18 +13,18 @@ from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES, USAGE
 from billing_mirror.core.items import Item, Observation, item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, Subject
+from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.ports import Listed
-from billing_mirror.reconcile.runs.lifecycle import begun, last_run
-from billing_mirror.reconcile.usage.pairs import BATCH, MOST_OWNERS, PAIRS, STILL_CHANGING, Pair
+from billing_mirror.ports import IndexEntry
+from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.usage.pairs import BATCH, MOST_OWNERS, PAIRS, STILL_CHANGING, UsagePair
 from billing_mirror.reconcile.usage.sweep import sweep_usage
-from billing_mirror.refresh.apply import World
+from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import Killed, Life, mortal
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.state_store import MemoryJournal
-from tests.unit.harness import House
+from tests.doubles.state_store import MemoryStateStore
+from tests.unit.harness import Harness
 
 SCOPE = Scope(livemode=False)
 NOW = 1_700_000_000
@@ -42,19 +42,19 @@ class Subscribed:
     ago: int = 0
 
 
-async def store(house: House, type_name: str, identifier: str, body: JsonObject, **listed: list[str]) -> None:
+async def store(harness: Harness, type_name: str, identifier: str, body: JsonObject, **listed: list[str]) -> None:
     members: dict[str, tuple[JsonObject, ...]] = {
         name: tuple({"id": one} for one in several) for name, several in listed.items()
     }
-    subject = Subject(SCOPE, TYPES[type_name], identifier)
-    seen = Observation(NOW, "version", "request", body={**body, "id": identifier}, listed=members)
+    ref = ObjectRef(SCOPE, TYPES[type_name], identifier)
+    seen = Observation(NOW, "version", "request", body={**body, "id": identifier}, member_lists=members)
     customer = body.get("customer")
-    await house.mirror.put(subject, 1, item(subject, seen, customer if isinstance(customer, str) else None))
+    await harness.mirror.put(ref, 1, item(ref, seen, customer if isinstance(customer, str) else None))
 
 
-async def stocked(several: Iterable[Subscribed], house: House | None = None) -> House:
+async def stocked(several: Iterable[Subscribed], harness: Harness | None = None) -> Harness:
     """A mirror with these subscriptions; Stripe has a list for each pair, without any usage."""
-    house = house or House()
+    harness = harness or Harness()
     for number, one in enumerate(several):
         data: list[JsonObject] = [{"price": {"recurring": {"meter": meter}}} for meter in one.meters]
         body: JsonObject = {
@@ -63,29 +63,31 @@ async def stocked(several: Iterable[Subscribed], house: House | None = None) -> 
             "created": NOW - one.ago,
             "items": {"data": [*data]},
         }
-        await store(house, "subscription", f"sub_{number:05}", body)
-    return house
+        await store(harness, "subscription", f"sub_{number:05}", body)
+    return harness
 
 
-async def swept(house: House, life: Life | None = None) -> tuple[Run | None, Counter[str]]:
+async def swept(harness: Harness, life: Life | None = None) -> tuple[Run | None, Counter[str]]:
     """A tick's part of a run, for as long as it lives; the pairs that it has asked for."""
-    house.stripe.asked.clear()
+    harness.stripe.asked.clear()
     life = life or Life()
-    world = World(house.clock, mortal(house.mirror, life), mortal(house.stripe, life), house.queue)
-    watch = replace(house.watch, world=world, journal=mortal(house.journal, life))
-    last, run = await last_run(USAGE.name, house.watch), None
+    ports = Ports(harness.clock, mortal(harness.mirror, life), mortal(harness.stripe, life), harness.queue)
+    dependencies = replace(harness.reconcile_dependencies, ports=ports, state_store=mortal(harness.state_store, life))
+    last, run = await last_run(USAGE.name, harness.reconcile_dependencies), None
     going_on = last is not None and not last.finished_at
     with suppress(Killed):
-        begun_ = last if last and going_on else await begun(USAGE.name, Job.USAGE, last, house.watch)
-        run = await sweep_usage(begun_, watch, until=house.clock.now() + 100)
-    asked = Counter(f"{one.place.split('/')[4]}/{one.query['customer']}" for one in house.stripe.asked)
+        begun_ = (
+            last if last and going_on else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
+        )
+        run = await sweep_usage(begun_, dependencies, until=harness.clock.now() + 100)
+    asked = Counter(f"{one.place.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.asked)
     return run, asked
 
 
 async def test_a_pair_is_asked_for_once_wherever_its_subscriptions_are_in_the_index() -> None:
     several = [Subscribed(f"cus_{number % 2}", ("mtr_1", "mtr_2"), ago=number) for number in range(2 * BATCH + 1)]
-    house = await stocked([*several, Subscribed("cus_1", ("mtr_2", "mtr_3"), "past_due")])
-    run, asked = await swept(house)
+    harness = await stocked([*several, Subscribed("cus_1", ("mtr_2", "mtr_3"), "past_due")])
+    run, asked = await swept(harness)
     assert run is not None
     assert run.complete
     assert asked == Counter(["mtr_1/cus_0", "mtr_1/cus_1", "mtr_2/cus_0", "mtr_2/cus_1", "mtr_3/cus_1"])
@@ -95,10 +97,10 @@ async def test_a_pair_is_asked_for_once_wherever_its_subscriptions_are_in_the_in
 async def test_who_is_stopped_amid_the_subscriptions_goes_on_after_those_that_were_seen_to(status: str) -> None:
     """Be it amid those of one status or of the next, all made in the same second."""
     first = [Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(BATCH)]
-    house = await stocked([*first, *(replace(one, status=status, customer=f"{one.customer}x") for one in first * 2)])
+    harness = await stocked([*first, *(replace(one, status=status, customer=f"{one.customer}x") for one in first * 2)])
     early, late = Life(5 * BATCH), Life()
-    assert await swept(house, early) == (None, Counter())
-    run, asked = await swept(house, late)
+    assert await swept(harness, early) == (None, Counter())
+    run, asked = await swept(harness, late)
     assert run is not None
     assert run.complete
     assert asked.keys() == {f"mtr_1/cus_{number}{x}" for number in range(BATCH) for x in ("", "x")}
@@ -114,7 +116,7 @@ class WatchedMirror(MemoryMirror):
 
     async def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
-    ) -> AsyncIterator[Listed]:
+    ) -> AsyncIterator[IndexEntry]:
         async for listed in super().ids(scope, type_name, status=status, since=since):
             self.held += 1
             self.most_held = max(self.held, self.most_held)
@@ -123,15 +125,17 @@ class WatchedMirror(MemoryMirror):
 
 async def test_who_goes_on_reads_the_index_from_where_it_stopped() -> None:
     mirror = WatchedMirror()
-    house = await stocked((Subscribed("cus_1", ("mtr_1",), ago=ago) for ago in range(2 * BATCH)), House(mirror=mirror))
-    assert await swept(house, Life(2 * BATCH)) == (None, Counter())
+    harness = await stocked(
+        (Subscribed("cus_1", ("mtr_1",), ago=ago) for ago in range(2 * BATCH)), Harness(mirror=mirror)
+    )
+    assert await swept(harness, Life(2 * BATCH)) == (None, Counter())
     mirror.held = 0
-    await swept(house)
+    await swept(harness)
     assert mirror.held == BATCH + 1, "and the one it stopped after"
 
 
 @dataclass
-class WatchedJournal(MemoryJournal):
+class WatchedJournal(MemoryStateStore):
     """Tells the mirror when a place is kept."""
 
     mirror: WatchedMirror | None = None
@@ -146,23 +150,23 @@ class WatchedJournal(MemoryJournal):
 
 async def test_only_some_subscriptions_are_in_memory_however_many_there_are() -> None:
     mirror = WatchedMirror()
-    house = House(mirror=mirror, journal=WatchedJournal(mirror=mirror))
-    await stocked((Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(20 * BATCH)), house)
-    run, asked = await swept(house)
+    harness = Harness(mirror=mirror, state_store=WatchedJournal(mirror=mirror))
+    await stocked((Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(20 * BATCH)), harness)
+    run, asked = await swept(harness)
     assert run is not None
     assert (run.complete, len(asked)) == (True, 20 * BATCH)
     assert mirror.most_held == BATCH
 
 
-async def release(house: House, version: str, *meters: str) -> None:
+async def release(harness: Harness, version: str, *meters: str) -> None:
     """A version of a rate card, and a rate for each meter."""
     name, rates = "v2.billing.rate_card_rate", [f"rate_of_{version}_{meter}" for meter in meters]
     for rate, meter in zip(rates, meters, strict=True):
-        await store(house, name, rate, {"metered_item": {"meter": meter}})
-    await store(house, "v2.billing.rate_card_version", version, {}, **{name: rates})
+        await store(harness, name, rate, {"metered_item": {"meter": meter}})
+    await store(harness, "v2.billing.rate_card_version", version, {}, **{name: rates})
 
 
-async def subscribe(house: House, *versions: str) -> None:
+async def subscribe(harness: Harness, *versions: str) -> None:
     for number, version in enumerate(versions):
         body: JsonObject = {
             "customer": "cus_1",
@@ -170,19 +174,19 @@ async def subscribe(house: House, *versions: str) -> None:
             "rate_card_version": version,
             "created": times.iso(NOW - 10_000 + number),
         }
-        await store(house, "v2.billing.rate_card_subscription", f"rcds_{number:05}", body)
+        await store(harness, "v2.billing.rate_card_subscription", f"rcds_{number:05}", body)
 
 
 async def test_all_meters_of_a_version_are_found_however_many_there_are() -> None:
-    house, meters = House(), [f"mtr_{number}" for number in range(2 * BATCH + 1)]
-    await release(house, "rcdv_1", *meters)
-    await subscribe(house, "rcdv_1")
-    _, asked = await swept(house)
+    harness, meters = Harness(), [f"mtr_{number}" for number in range(2 * BATCH + 1)]
+    await release(harness, "rcdv_1", *meters)
+    await subscribe(harness, "rcdv_1")
+    _, asked = await swept(harness)
     assert asked == Counter(f"{meter}/cus_1" for meter in meters)
 
 
 @dataclass
-class SlowJournal(MemoryJournal):
+class SlowJournal(MemoryStateStore):
     """Takes a second to write a pair, and notes how many were written before the lease was prolonged."""
 
     clock: ManualClock = field(default_factory=ManualClock)
@@ -203,38 +207,41 @@ class SlowJournal(MemoryJournal):
 
 async def test_the_lease_is_prolonged_while_pairs_are_written_however_many_a_version_makes() -> None:
     clock = ManualClock()
-    journal = SlowJournal(clock=clock)
-    house, meters = House(clock=clock, journal=journal), [f"mtr_{number}" for number in range(3 * BATCH + 1)]
-    await release(house, "rcdv_1", *meters)
-    await subscribe(house, "rcdv_1")
-    _, asked = await swept(house)
+    state_store = SlowJournal(clock=clock)
+    harness, meters = (
+        Harness(clock=clock, state_store=state_store),
+        [f"mtr_{number}" for number in range(3 * BATCH + 1)],
+    )
+    await release(harness, "rcdv_1", *meters)
+    await subscribe(harness, "rcdv_1")
+    _, asked = await swept(harness)
     assert asked == Counter(f"{meter}/cus_1" for meter in meters)
-    assert journal.at_once == [BATCH, BATCH, BATCH, 1]
+    assert state_store.at_once == [BATCH, BATCH, BATCH, 1]
 
 
 async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_versions() -> None:
-    house, life = House(), Life()
+    harness, life = Harness(), Life()
     versions = [f"rcdv_{number:05}" for number in range(MOST_OWNERS)]
     for version in ("rcdv_shared", *versions):
-        await release(house, version, "mtr_1")
+        await release(harness, version, "mtr_1")
     several = ["rcdv_shared"] * BATCH + versions + ["rcdv_shared"] * BATCH
-    await subscribe(house, *several)
-    _, asked = await swept(house, life)
+    await subscribe(harness, *several)
+    _, asked = await swept(harness, life)
     assert asked == Counter(["mtr_1/cus_1"])
     rates = life.made["body"] - len(several)
     assert rates == 1 + MOST_OWNERS + 1, "the shared one was forgotten once"
 
 
 async def test_a_pair_is_known_for_as_long_as_its_usage_can_change() -> None:
-    house = await stocked([Subscribed("cus_1", ("mtr_1",))])
-    await swept(house)
-    assert house.journal.books[f"test#{PAIRS}"] == {
-        "mtr_1/cus_1": {"pair": "mtr_1/cus_1", "expires_at": int(house.clock.now()) + STILL_CHANGING}
+    harness = await stocked([Subscribed("cus_1", ("mtr_1",))])
+    await swept(harness)
+    assert harness.state_store.books[f"test#{PAIRS}"] == {
+        "mtr_1/cus_1": {"pair": "mtr_1/cus_1", "expires_at": int(harness.clock.now()) + STILL_CHANGING}
     }
 
 
 def test_the_place_of_a_pair_fits_into_a_key_however_long_the_customers_id_is() -> None:
-    long = [Pair("mtr_1", "\N{PILE OF POO}" * 254 + last) for last in "\N{PILE OF POO}\N{EYES}"]
+    long = [UsagePair("mtr_1", "\N{PILE OF POO}" * 254 + last) for last in "\N{PILE OF POO}\N{EYES}"]
     assert len({pair.place for pair in long}) == 2
     assert max(len(pair.place.encode()) for pair in long) < LARGEST_KEY
 
@@ -250,7 +257,7 @@ SUBSCRIPTIONS = st.lists(st.builds(Subscribed, CUSTOMERS, METERS, STATUSES, st.i
 async def test_however_often_it_is_killed_it_asks_for_every_pair_and_hardly_for_one_twice(
     several: list[Subscribed], times_over: int, kills: list[tuple[int, bool]]
 ) -> None:
-    house = await stocked(several * times_over)
+    harness = await stocked(several * times_over)
     billed = {
         f"{meter}/{one.customer}"
         for one in several
@@ -261,9 +268,9 @@ async def test_however_often_it_is_killed_it_asks_for_every_pair_and_hardly_for_
     ended: Run | None = None
     for life in (*(Life(nth, before) for nth, before in kills), Life()):
         if ended is None or not ended.complete:
-            _, asked = await swept(house, life)
+            _, asked = await swept(harness, life)
             total += asked
-            ended = await last_run(USAGE.name, house.watch)
+            ended = await last_run(USAGE.name, harness.reconcile_dependencies)
     assert ended is not None
     assert ended.complete
     assert set(total) == billed

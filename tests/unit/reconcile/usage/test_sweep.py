@@ -7,19 +7,19 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.reconcile.usage.pairs import STILL_CHANGING, Pair
+from billing_mirror.reconcile.usage.pairs import STILL_CHANGING, UsagePair
 from tests.doubles.samples import cadence, event, rate, rate_card, subscription, subscription_event, version
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 from .usages import DAY, HOUR, OLDEST, SCOPE, THIS_HOUR, at, hour, hours, stock, subscribe, swept, used, v1_subscription
 
 
 @pytest.fixture
-async def stocked(house: House) -> House:
-    return await stock(house)
+async def stocked(harness: Harness) -> Harness:
+    return await stock(harness)
 
 
-async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked: House) -> None:
+async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked: Harness) -> None:
     run = await swept(stocked)
     assert (run.complete, run.counts.compared, run.counts.written) == (True, 2, 2)
     assert hours(stocked).keys() == {at("mtr_1", "cus_1", 1), at("mtr_1", "cus_1", 2)}
@@ -29,7 +29,7 @@ async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked:
     assert item["created"] == times.iso(THIS_HOUR - HOUR)
 
 
-async def test_only_hours_that_are_over_and_can_still_change_are_asked_for(stocked: House) -> None:
+async def test_only_hours_that_are_over_and_can_still_change_are_asked_for(stocked: Harness) -> None:
     await swept(stocked)
     [asked] = stocked.stripe.asked
     assert asked.query == {
@@ -42,14 +42,14 @@ async def test_only_hours_that_are_over_and_can_still_change_are_asked_for(stock
     assert 35 * 24 <= STILL_CHANGING / HOUR < 36 * 24, "Stripe takes usage of the last 35 days"
 
 
-async def test_all_pages_are_read(stocked: House) -> None:
+async def test_all_pages_are_read(stocked: Harness) -> None:
     stocked.stripe.page_size = 100
     used(stocked, "mtr_1", "cus_1", *({**hour(number), "id": f"mtrusg_{number}"} for number in range(1, 251)))
     run = await swept(stocked)
     assert (run.counts.pages, run.counts.written, len(hours(stocked))) == (3, 250, 250)
 
 
-async def test_an_hour_that_is_as_it_was_is_not_written_again(stocked: House) -> None:
+async def test_an_hour_that_is_as_it_was_is_not_written_again(stocked: Harness) -> None:
     await swept(stocked)
     before = {identifier: dict(item) for identifier, item in hours(stocked).items()}
     run = await swept(stocked)
@@ -57,25 +57,25 @@ async def test_an_hour_that_is_as_it_was_is_not_written_again(stocked: House) ->
     assert hours(stocked) == before
 
 
-async def test_an_hour_is_written_again_where_somebody_may_still_write_what_it_was_before(stocked: House) -> None:
+async def test_an_hour_is_written_again_where_somebody_may_still_write_what_it_was_before(stocked: Harness) -> None:
     """Somebody claimed after the sum that is mirrored was looked at, has fetched an older one, and not written yet."""
     await swept(stocked)
     one = stocked.item(at("mtr_1", "cus_1", 1))
-    pair = Pair("mtr_1", "cus_1").subject(SCOPE)
+    pair = UsagePair("mtr_1", "cus_1").ref(SCOPE)
     late = await stocked.mirror.claim(pair, 0.0)
     await swept(stocked)
     await stocked.mirror.put(replace(pair, id=str(one["id"])), late, {**one, "data": hour(1, 4)})
     assert stocked.item(str(one["id"]))["data"] == hour(1, 5)
 
 
-async def test_the_note_of_the_last_look_is_in_no_index(stocked: House) -> None:
+async def test_the_note_of_the_last_look_is_in_no_index(stocked: Harness) -> None:
     await swept(stocked)
     note = stocked.item("mtr_1/cus_1")
     assert note["token"] == 1
     assert not note.keys() & {"created", "customer", "parent"}
 
 
-async def test_the_last_hours_of_a_subscription_that_has_ended_are_still_asked_for(stocked: House) -> None:
+async def test_the_last_hours_of_a_subscription_that_has_ended_are_still_asked_for(stocked: Harness) -> None:
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
     stocked.clock.advance(STILL_CHANGING - 2 * HOUR)
@@ -88,10 +88,10 @@ async def test_the_last_hours_of_a_subscription_that_has_ended_are_still_asked_f
     assert stocked.stripe.asked == [], "nothing of it can change any more"
 
 
-async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(house: House) -> None:
+async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(harness: Harness) -> None:
     body = {**v1_subscription("a/b", "mtr_1"), "id": "sub_1"}
-    await subscribe(house, body)
-    this_hour = int(house.clock.now()) // HOUR * HOUR
+    await subscribe(harness, body)
+    this_hour = int(harness.clock.now()) // HOUR * HOUR
     shown = urlencode(
         {
             "customer": "a/b",
@@ -100,13 +100,13 @@ async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(hou
             "value_grouping_window": "hour",
         }
     )
-    house.stripe.lists = {f"/v1/billing/meters/mtr_1/event_summaries?{shown}": [hour(1)]}
-    await swept(house)
-    await swept(house)
-    assert {asked.query.get("customer") for asked in house.stripe.asked if "meters" in asked.place} == {"a/b"}
+    harness.stripe.lists = {f"/v1/billing/meters/mtr_1/event_summaries?{shown}": [hour(1)]}
+    await swept(harness)
+    await swept(harness)
+    assert {asked.query.get("customer") for asked in harness.stripe.asked if "meters" in asked.place} == {"a/b"}
 
 
-async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(stocked: House) -> None:
+async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(stocked: Harness) -> None:
     await swept(stocked)
     used(stocked, "mtr_1", "cus_1", hour(1, 6), hour(2, 7))
     assert (await swept(stocked)).counts.written == 1
@@ -114,7 +114,7 @@ async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(
     assert (changed["data"], changed["token"], same["token"]) == (hour(1, 6), 2, 1)
 
 
-async def test_an_hour_that_vanished_becomes_a_tombstone_and_may_come_back(stocked: House) -> None:
+async def test_an_hour_that_vanished_becomes_a_tombstone_and_may_come_back(stocked: Harness) -> None:
     await swept(stocked)
     used(stocked, "mtr_1", "cus_1", hour(2, 7))
     await swept(stocked)
@@ -127,7 +127,7 @@ async def test_an_hour_that_vanished_becomes_a_tombstone_and_may_come_back(stock
     assert (revived["token"], "deleted" in revived, "created" in revived) == (3, False, True)
 
 
-async def test_hours_too_old_to_change_stay_although_nobody_asks_for_them_any_more(stocked: House) -> None:
+async def test_hours_too_old_to_change_stay_although_nobody_asks_for_them_any_more(stocked: Harness) -> None:
     used(stocked, "mtr_1", "cus_1", hour(OLDEST, 9), hour(OLDEST - 1, 8))
     await swept(stocked)
     stocked.clock.advance(HOUR)
@@ -137,7 +137,7 @@ async def test_hours_too_old_to_change_stay_although_nobody_asks_for_them_any_mo
     assert kept == {at("mtr_1", "cus_1", OLDEST): False, at("mtr_1", "cus_1", OLDEST - 1): True}
 
 
-async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocked: House) -> None:
+async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocked: Harness) -> None:
     """While the first sweep has read the old sum and not written yet, a second one runs from start to end."""
 
     async def overtake(_: str) -> None:
@@ -151,32 +151,34 @@ async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocke
 
 
 @pytest.mark.parametrize("status", ["active", "trialing", "past_due", "unpaid"])
-async def test_every_customer_who_may_be_billed_is_asked_about(house: House, status: str) -> None:
-    await subscribe(house, v1_subscription("cus_1", "mtr_1", status=status))
-    used(house, "mtr_1", "cus_1", hour(1))
-    assert (await swept(house)).counts.written == 1
+async def test_every_customer_who_may_be_billed_is_asked_about(harness: Harness, status: str) -> None:
+    await subscribe(harness, v1_subscription("cus_1", "mtr_1", status=status))
+    used(harness, "mtr_1", "cus_1", hour(1))
+    assert (await swept(harness)).counts.written == 1
 
 
 @pytest.mark.parametrize("status", ["canceled", "incomplete", "incomplete_expired", "paused"])
-async def test_a_subscription_that_bills_nobody_is_not_asked_about(house: House, status: str) -> None:
-    await subscribe(house, v1_subscription("cus_1", "mtr_1", status=status))
-    house.stripe.asked.clear()
-    assert (await swept(house)).complete
-    assert house.stripe.asked == []
+async def test_a_subscription_that_bills_nobody_is_not_asked_about(harness: Harness, status: str) -> None:
+    await subscribe(harness, v1_subscription("cus_1", "mtr_1", status=status))
+    harness.stripe.asked.clear()
+    assert (await swept(harness)).complete
+    assert harness.stripe.asked == []
 
 
-async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscriptions_name_them(house: House) -> None:
+async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscriptions_name_them(
+    harness: Harness,
+) -> None:
     first = v1_subscription("cus_1", "mtr_1", "mtr_2", "mtr_1")
-    await subscribe(house, first)
-    await subscribe(house, {**first, "id": "sub_second"})
+    await subscribe(harness, first)
+    await subscribe(harness, {**first, "id": "sub_second"})
     for meter in ("mtr_1", "mtr_2"):
-        used(house, meter, "cus_1", hour(1))
-    house.stripe.asked.clear()
-    await swept(house)
-    assert [asked.place.split("/")[4] for asked in house.stripe.asked] == ["mtr_1", "mtr_2"]
+        used(harness, meter, "cus_1", hour(1))
+    harness.stripe.asked.clear()
+    await swept(harness)
+    assert [asked.place.split("/")[4] for asked in harness.stripe.asked] == ["mtr_1", "mtr_2"]
 
 
-async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_there_is_some(stocked: House) -> None:
+async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_there_is_some(stocked: Harness) -> None:
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
     stocked.clock.advance(20 * DAY)
@@ -192,7 +194,7 @@ async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_the
     assert stocked.stripe.asked == []
 
 
-async def test_usage_of_long_ago_does_not_cut_short_how_long_a_pair_is_asked_for(stocked: House) -> None:
+async def test_usage_of_long_ago_does_not_cut_short_how_long_a_pair_is_asked_for(stocked: Harness) -> None:
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1"))
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
@@ -204,7 +206,7 @@ async def test_usage_of_long_ago_does_not_cut_short_how_long_a_pair_is_asked_for
     assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 9), "told of late, and in time"
 
 
-async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may_change(stocked: House) -> None:
+async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may_change(stocked: Harness) -> None:
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
     stocked.clock.advance(20 * DAY)
@@ -223,34 +225,36 @@ async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may
 CARD = "/v2/billing/rate_cards/rcd_1"
 
 
-async def release(house: House, *rates: JsonObject) -> None:
+async def release(harness: Harness, *rates: JsonObject) -> None:
     """The version of the rate card that samples name, and these rates in it."""
     listed = {f"{CARD}/rates?rate_card_version=rcdv_1": [*rates]}
-    house.stripe.lists |= {**listed, f"{CARD}/custom_pricing_unit_overage_rates?rate_card_version=rcdv_1": []}
-    house.stripe.objects |= {f"{CARD}/versions/rcdv_1": version(), CARD: rate_card()}
-    house.stripe.objects |= {f"{CARD}/rates/{one['id']}": one for one in rates}
+    harness.stripe.lists |= {**listed, f"{CARD}/custom_pricing_unit_overage_rates?rate_card_version=rcdv_1": []}
+    harness.stripe.objects |= {f"{CARD}/versions/rcdv_1": version(), CARD: rate_card()}
+    harness.stripe.objects |= {f"{CARD}/rates/{one['id']}": one for one in rates}
     url = f"{CARD}/versions/rcdv_1"
-    await house.deliver(event("v2.billing.rate_card_version.created", version(), url=url))
-    await house.work()
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=url))
+    await harness.work()
 
 
-async def test_a_subscription_is_billed_by_the_meters_of_its_own_version_removed_rates_included(house: House) -> None:
+async def test_a_subscription_is_billed_by_the_meters_of_its_own_version_removed_rates_included(
+    harness: Harness,
+) -> None:
     rates = [rate("rcdr_1", metered_item={"id": "mi_1", "meter": "mtr_1"}), rate("rcdr_2", metered_item=None)]
-    await release(house, *rates)
+    await release(harness, *rates)
     home = "/v2/billing/rate_card_subscriptions/rcds_1"
-    house.stripe.objects |= {home: subscription(), "/v2/billing/cadences/bc_1": cadence()}
-    await house.deliver(subscription_event())
-    del house.stripe.objects[f"{CARD}/rates/rcdr_1"]
-    gone = event("v2.billing.rate_card_rate.deleted", rates[0], url=f"{CARD}/rates/rcdr_1", at=house.clock.now())
-    house.clock.advance(10)
-    await house.deliver(gone)
-    assert house.item("rcdr_1")["deleted"] is True
-    used(house, "mtr_1", "cus_1", hour(1))
-    assert (await swept(house)).counts.written == 1
-    assert list(hours(house)) == [at("mtr_1", "cus_1", 1)]
+    harness.stripe.objects |= {home: subscription(), "/v2/billing/cadences/bc_1": cadence()}
+    await harness.deliver(subscription_event())
+    del harness.stripe.objects[f"{CARD}/rates/rcdr_1"]
+    gone = event("v2.billing.rate_card_rate.deleted", rates[0], url=f"{CARD}/rates/rcdr_1", at=harness.clock.now())
+    harness.clock.advance(10)
+    await harness.deliver(gone)
+    assert harness.item("rcdr_1")["deleted"] is True
+    used(harness, "mtr_1", "cus_1", hour(1))
+    assert (await swept(harness)).counts.written == 1
+    assert list(hours(harness)) == [at("mtr_1", "cus_1", 1)]
 
 
-async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_cards(house: House) -> None:
+async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_cards(harness: Harness) -> None:
     body: JsonObject = {
         **subscription("bpps_1"),
         "object": "v2.billing.pricing_plan_subscription",
@@ -260,9 +264,9 @@ async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_car
             {"type": "rate_card_details", "rate_card_details": {"rate_card": "rcd_1", "rate_card_version": "rcdv_1"}},
         ],
     }
-    await release(house, rate(metered_item={"id": "mi_1", "meter": "mtr_1"}))
+    await release(harness, rate(metered_item={"id": "mi_1", "meter": "mtr_1"}))
     home = "/v2/billing/pricing_plan_subscriptions/bpps_1"
-    house.stripe.objects |= {home: body, "/v2/billing/cadences/bc_1": cadence()}
-    await house.deliver(event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home))
-    used(house, "mtr_1", "cus_1", hour(1))
-    assert (await swept(house)).counts.written == 1
+    harness.stripe.objects |= {home: body, "/v2/billing/cadences/bc_1": cadence()}
+    await harness.deliver(event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home))
+    used(harness, "mtr_1", "cus_1", hour(1))
+    assert (await swept(harness)).counts.written == 1

@@ -5,66 +5,66 @@ import asyncio
 import pytest
 
 from billing_mirror.core.catalog import USAGE
-from billing_mirror.core.errors import Gone, NotPermitted, Refused, Retryable
+from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
 from billing_mirror.core.run import Resolution, Run, Status
 from billing_mirror.reconcile.runs.lifecycle import last_run
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 from .usages import at, hour, hours, stock, subscribe, swept, used, v1_subscription
 
 
 @pytest.fixture
-async def stocked(house: House) -> House:
-    return await stock(house)
+async def stocked(harness: Harness) -> Harness:
+    return await stock(harness)
 
 
 @pytest.mark.parametrize(
-    ("error", "unresolved"), [(Gone("no such meter"), []), (Refused("Stripe answered 400"), ["mtr_1/cus_1"])]
+    ("error", "unresolved"), [(NotFound("no such meter"), []), (PermanentError("Stripe answered 400"), ["mtr_1/cus_1"])]
 )
 async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(
-    house: House, error: Exception, unresolved: list[str]
+    harness: Harness, error: Exception, unresolved: list[str]
 ) -> None:
-    await subscribe(house, v1_subscription("cus_1", "mtr_1", "mtr_2"))
+    await subscribe(harness, v1_subscription("cus_1", "mtr_1", "mtr_2"))
     for meter in ("mtr_1", "mtr_2"):
-        used(house, meter, "cus_1", hour(1))
-    await swept(house)
+        used(harness, meter, "cus_1", hour(1))
+    await swept(harness)
 
     async def refuse(path: str) -> None:
         if "mtr_1" in path:
             raise error
 
-    house.stripe.before_answer = refuse
-    used(house, "mtr_2", "cus_1", hour(1), hour(2))
-    run = await swept(house)
+    harness.stripe.before_answer = refuse
+    used(harness, "mtr_2", "cus_1", hour(1), hour(2))
+    run = await swept(harness)
     assert (run.complete, run.counts.written) == (True, 1)
-    assert [drift.id for drift in await house.drifts(run)] == unresolved
-    assert "deleted" not in house.item(at("mtr_1", "cus_1", 1))
+    assert [drift.id for drift in await harness.drifts(run)] == unresolved
+    assert "deleted" not in harness.item(at("mtr_1", "cus_1", 1))
 
 
-async def failing(house: House, error: Exception) -> Run:
+async def failing(harness: Harness, error: Exception) -> Run:
     async def fail(_: str) -> None:
         raise error
 
-    house.stripe.before_answer = fail
-    run = await swept(house)
-    assert hours(house) == {}
+    harness.stripe.before_answer = fail
+    run = await swept(harness)
+    assert hours(harness) == {}
     return run
 
 
-async def test_a_key_that_may_not_read_usage_ends_the_sweep(stocked: House) -> None:
-    run = await failing(stocked, NotPermitted("Stripe answered 403"))
+async def test_a_key_that_may_not_read_usage_ends_the_sweep(stocked: Harness) -> None:
+    run = await failing(stocked, PermissionDenied("Stripe answered 403"))
     assert (run.status, run.reason) == (Status.UNAUTHORIZED, "Stripe answered 403")
 
 
-async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_others(stocked: House) -> None:
-    run = await failing(stocked, Retryable("Stripe answered 503"))
+async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_others(stocked: Harness) -> None:
+    run = await failing(stocked, TransientError("Stripe answered 503"))
     assert run.complete
     assert [(one.reason, one.resolution) for one in await stocked.drifts(run)] == [
         ("Stripe answered 503", Resolution.UNRESOLVED)
     ]
 
 
-async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(stocked: House) -> None:
+async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(stocked: Harness) -> None:
     stocked.stripe.page_size = 1
     await subscribe(stocked, v1_subscription("cus_2", "mtr_1"))
     used(stocked, "mtr_1", "cus_1", *({**hour(1), "id": f"mtrusg_{number}"} for number in range(500)))
@@ -76,34 +76,34 @@ async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(st
     assert (drift.resolution, drift.reason) == (Resolution.UNRESOLVED, "the list does not come to an end")
 
 
-async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(house: House) -> None:
+async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(harness: Harness) -> None:
     for number in (1, 2, 3):
-        await subscribe(house, v1_subscription(f"cus_{number}", "mtr_1"))
-        used(house, "mtr_1", f"cus_{number}", hour(1))
+        await subscribe(harness, v1_subscription(f"cus_{number}", "mtr_1"))
+        used(harness, "mtr_1", f"cus_{number}", hour(1))
 
     async def dawdle(path: str) -> None:
         if "cus_2" in path:
             await asyncio.sleep(60)
 
-    house.stripe.before_answer = dawdle
-    run = await swept(house, seconds=0.05)
+    harness.stripe.before_answer = dawdle
+    run = await swept(harness, seconds=0.05)
     assert (run.status, run.reason, run.failures) == (Status.RUNNING, "it goes on at the next tick", 0)
     assert run.counts.written == 1
-    house.stripe.before_answer = None
-    house.stripe.asked.clear()
-    house.clock.advance(10)
-    run = await swept(house)
+    harness.stripe.before_answer = None
+    harness.stripe.asked.clear()
+    harness.clock.advance(10)
+    run = await swept(harness)
     assert (run.complete, run.counts.written) == (True, 3)
-    assert [asked.query["customer"] for asked in house.stripe.asked] == ["cus_2", "cus_3"]
+    assert [asked.query["customer"] for asked in harness.stripe.asked] == ["cus_2", "cus_3"]
 
 
-async def test_every_sweep_leaves_a_record(stocked: House) -> None:
+async def test_every_sweep_leaves_a_record(stocked: Harness) -> None:
     run = await swept(stocked)
-    assert await last_run(USAGE.name, stocked.watch) == run
+    assert await last_run(USAGE.name, stocked.reconcile_dependencies) == run
     assert (run.status, run.counts.pages, run.counts.compared) == (Status.COMPLETE, 1, 2)
 
 
-async def test_an_unforeseen_error_ends_the_sweep_and_not_the_function(stocked: House) -> None:
+async def test_an_unforeseen_error_ends_the_sweep_and_not_the_function(stocked: Harness) -> None:
     stocked.stripe.failures = [ValueError("a customer's secret")]
     run = await swept(stocked)
     assert (run.complete, run.reason) == (False, "unforeseen ValueError")

@@ -6,11 +6,11 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.reconcile.runs.lifecycle import begun, last_run
+from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
 from billing_mirror.reconcile.usage.pairs import STILL_CHANGING
 from billing_mirror.reconcile.usage.sweep import sweep_usage
 from tests.doubles.samples import event
-from tests.unit.harness import House
+from tests.unit.harness import Harness
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -36,10 +36,10 @@ def v1_subscription(customer: str, *meters: str, status: str = "active") -> Json
     }
 
 
-async def subscribe(house: House, body: JsonObject) -> None:
+async def subscribe(harness: Harness, body: JsonObject) -> None:
     url = f"/v1/subscriptions/{body['id']}"
-    house.stripe.objects[url] = body
-    await house.deliver(event("v1.customer.subscription.updated", body, url=url))
+    harness.stripe.objects[url] = body
+    await harness.deliver(event("v1.customer.subscription.updated", body, url=url))
 
 
 def hour(before: int, value: int = 1) -> JsonObject:
@@ -64,32 +64,36 @@ def summaries(meter: str, customer: str, this_hour: int = THIS_HOUR) -> str:
     )
 
 
-def used(house: House, meter: str, customer: str, *hours: JsonObject) -> None:
-    this_hour = int(house.clock.now()) // HOUR * HOUR
-    house.stripe.lists[summaries(meter, customer, this_hour)] = [*hours]
+def used(harness: Harness, meter: str, customer: str, *hours: JsonObject) -> None:
+    this_hour = int(harness.clock.now()) // HOUR * HOUR
+    harness.stripe.lists[summaries(meter, customer, this_hour)] = [*hours]
 
 
-async def swept(house: House, *, seconds: float = 100.0) -> Run:
-    house.clock.advance(1)
-    last = await last_run(USAGE.name, house.watch)
+async def swept(harness: Harness, *, seconds: float = 100.0) -> Run:
+    harness.clock.advance(1)
+    last = await last_run(USAGE.name, harness.reconcile_dependencies)
     going_on = last is not None and not last.finished_at
-    run = last if last is not None and going_on else await begun(USAGE.name, Job.USAGE, last, house.watch)
-    return await sweep_usage(run, house.watch, until=house.clock.now() + seconds)
+    run = (
+        last
+        if last is not None and going_on
+        else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
+    )
+    return await sweep_usage(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
 
 
 def at(meter: str, customer: str, before: int) -> str:
     return f"{meter}/{customer}/{times.iso(THIS_HOUR - before * HOUR)}"
 
 
-def hours(house: House) -> dict[str, Item]:
+def hours(harness: Harness) -> dict[str, Item]:
     """Without the note of the last look at a customer and a meter, which lies beside them."""
-    held = [item for item in house.mirror.objects.values() if item["type"] == USAGE.name and "data" in item]
+    held = [item for item in harness.mirror.objects.values() if item["type"] == USAGE.name and "data" in item]
     return {str(item["id"]): item for item in held}
 
 
-async def stock(house: House) -> House:
+async def stock(harness: Harness) -> Harness:
     """One customer who is billed by one meter, and has used it twice."""
-    await subscribe(house, v1_subscription("cus_1", "mtr_1"))
-    used(house, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
-    house.stripe.asked.clear()
-    return house
+    await subscribe(harness, v1_subscription("cus_1", "mtr_1"))
+    used(harness, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
+    harness.stripe.asked.clear()
+    return harness
