@@ -114,34 +114,41 @@ class FileJournal:
     async def release(self, scope: Scope, owner: str) -> None: ...
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
-        if over is not None:
+        if expected is not None:
             query = "SELECT entry FROM entries WHERE book = ? AND place = ?"
-            found = self._file.execute(query, (f"{scope}#{book}", place)).fetchone()
-            if found is None or not over.items() <= _entry(found).items():
+            found = self._file.execute(query, (f"{scope}#{partition}", sort_key)).fetchone()
+            if found is None or not expected.items() <= _entry(found).items():
                 return False
-        verb = "INSERT OR IGNORE" if new else "INSERT OR REPLACE"
-        object_type = (f"{scope}#{book}", place, pickle.dumps(entry))
+        verb = "INSERT OR IGNORE" if if_absent else "INSERT OR REPLACE"
+        object_type = (f"{scope}#{partition}", sort_key, pickle.dumps(entry))
         return self._file.execute(f"{verb} INTO entries VALUES (?, ?, ?)", object_type).rowcount == 1
 
-    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
-        found = self._found(scope, book, start, "DESC LIMIT 1").fetchone()
+    async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
+        found = self._found(scope, partition, start, "DESC LIMIT 1").fetchone()
         return _entry(found) if found else None
 
-    async def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
-        for found in self._found(scope, book, start, "ASC"):
+    async def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
+        for found in self._found(scope, partition, start, "ASC"):
             yield _entry(found)
 
-    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+    async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
         query = "SELECT entry FROM entries WHERE book = ? AND place > ? ORDER BY place"
-        for found in self._file.execute(query, (f"{scope}#{book}", place)):
+        for found in self._file.execute(query, (f"{scope}#{partition}", sort_key)):
             yield _entry(found)
 
-    def _found(self, scope: Scope, book: str, start: str, order: str) -> sqlite3.Cursor:
+    def _found(self, scope: Scope, partition: str, start: str, order: str) -> sqlite3.Cursor:
         return self._file.execute(
             f"SELECT entry FROM entries WHERE book = ? AND place >= ? AND place < ? ORDER BY place {order}",  # noqa: S608
-            (f"{scope}#{book}", start, f"{start}\U0010ffff"),
+            (f"{scope}#{partition}", start, f"{start}\U0010ffff"),
         )
 
 

@@ -13,7 +13,7 @@ import stripe
 
 from billing_mirror.core.drift import compare
 from billing_mirror.core.fingerprints import pack
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
 from dev.benchmarks.ports import VERSION, AgreeingMirror
@@ -50,7 +50,7 @@ def _compared(first: Any, mirror: AgreeingMirror) -> tuple[int, int]:  # noqa: A
     scope = Scope(livemode=False)
     with runner() as loop:
         for entries in _batches(first):
-            refs = {one["id"]: object_ref(scope, ROW.name, one["id"]) for one in entries}
+            refs = {one["id"]: ref_to(scope, ROW.name, one["id"]) for one in entries}
             heads = loop.run(mirror.heads(refs.values()))
             by_id = {identifier: heads[ref.key] for identifier, ref in refs.items()}
             differing += len(compare(ROW, entries, by_id, VERSION))

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.attributes import body_in, from_attributes
-from billing_mirror.core import catalog
-from billing_mirror.core import object_ref as ref
+from billing_mirror.core import catalog, object_ref
 from billing_mirror.core.items import OBJECT, Item
 from billing_mirror.core.json_body import JsonObject, differing_fields
 from dev.fake_stripe.client import StandIn
@@ -98,7 +97,9 @@ def _strangers(items: Iterable[Item]) -> list[Difference]:
 
 
 def _key(one: JsonObject) -> str:
-    return ref.partition_key("live" if one["livemode"] else "test", catalog.TYPES.get(str(one["type"])), str(one["id"]))
+    return object_ref.partition_key(
+        "live" if one["livemode"] else "test", catalog.TYPES.get(str(one["type"])), str(one["id"])
+    )
 
 
 def _objects_in(dynamodb: DynamoDBClient, table: str) -> dict[str, Item]:

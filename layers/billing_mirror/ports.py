@@ -143,20 +143,27 @@ class StateStore(Protocol):
         """Gives the lease back, where it is still the owner's."""
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
-        """Keeps an entry at its place, instead of what is there.
+        """Stores an entry under its sort key and replaces what is there; False where the condition does not hold.
 
-        With ``new`` only where nothing is, with ``over`` only where an entry with these columns is; False elsewhere.
-        Only one of the two may be given. Where an answer was lost on the way and the write sent again, what has landed
-        is refused too: that one is equal to what is there.
+        ``if_absent`` writes only where nothing is stored, ``expected`` only over an entry that has these columns; give
+        at most one of them. A write that is sent again because its answer was lost is refused, too: what is stored
+        then equals the entry.
         """
 
-    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
+    async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
         """The last entry of a book of those whose places begin so."""
 
-    def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
+    def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
         """The entries of a book whose places begin so, in order."""
 
-    def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+    def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
         """The entries of a book whose places come after this one, in order; after ``""`` all of them."""

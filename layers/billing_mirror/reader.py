@@ -30,9 +30,7 @@ import boto3
 
 from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
 from .adapters.indexes import query
-from .core import catalog
-from .core import json_body as bodies
-from .core import object_ref as keys
+from .core import catalog, json_body, object_ref
 from .core import run as records
 from .core.catalog import Category
 from .core.drift import Difference
@@ -162,7 +160,9 @@ class Reader:
         ``type_name`` says which one is meant.
         """
         object_types = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
-        found = self._objects([keys.partition_key(self._scope, object_type, object_id) for object_type in object_types])
+        found = self._objects(
+            [object_ref.partition_key(self._scope, object_type, object_id) for object_type in object_types]
+        )
         return next((one for one in found if type_name in (None, one.type)), None)
 
     def by_category(self, category: Category, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
@@ -220,7 +220,7 @@ class Reader:
         """
         owner, object_type = self.get(object_id), catalog.TYPES.get(type_name)
         members = owner.members.get(type_name, []) if owner else []
-        return self._objects([keys.partition_key(self._scope, object_type, identifier) for identifier in members])
+        return self._objects([object_ref.partition_key(self._scope, object_type, identifier) for identifier in members])
 
     def runs(self, type_name: str, *, limit: int = RUNS, cursor: str | None = None) -> Page[Run]:
         """The runs of reconcile over a type, or over ``"events"``, newest first.
@@ -345,7 +345,7 @@ def _to_cursor(key: Attributes) -> str:
 
 def _from_cursor(cursor: str) -> Attributes:
     try:
-        key = bodies.parse(base64.urlsafe_b64decode(cursor).decode("utf-8"))
+        key = json_body.parse(base64.urlsafe_b64decode(cursor).decode("utf-8"))
     except ValueError as error:  # of base64, UTF-8 or JSON
         raise ValueError(_NOT_OURS) from error
     return to_attributes({name: str(value) for name, value in key.items()})

@@ -66,14 +66,14 @@ async def test_the_mirror_agrees_with_the_crowd() -> None:
 
 async def test_the_journal_keeps_entries_in_order_and_new_ones_once(tmp_path: Path) -> None:
     state_store: StateStore = FileJournal(tmp_path / "journal")
-    assert await state_store.write(SCOPE, "book", "b#2", {"shown": b"2"}, new=True)
-    assert await state_store.write(SCOPE, "book", "b#1", {"shown": b"1"}, new=True)
-    assert not await state_store.write(SCOPE, "book", "b#1", {"shown": b"other"}, new=True)
+    assert await state_store.write(SCOPE, "book", "b#2", {"shown": b"2"}, if_absent=True)
+    assert await state_store.write(SCOPE, "book", "b#1", {"shown": b"1"}, if_absent=True)
+    assert not await state_store.write(SCOPE, "book", "b#1", {"shown": b"other"}, if_absent=True)
     assert await state_store.write(SCOPE, "book", "c#1", {"shown": b"c"})
     assert [entry async for entry in state_store.entries(SCOPE, "book", "b#")] == [{"shown": b"1"}, {"shown": b"2"}]
     assert [entry async for entry in state_store.after(SCOPE, "book", "b#1")] == [{"shown": b"2"}, {"shown": b"c"}]
     assert await state_store.last(SCOPE, "book", "b#") == {"shown": b"2"}
-    assert await state_store.write(SCOPE, "book", "c#1", {"shown": b"d"}, over={"shown": b"c"})
-    assert not await state_store.write(SCOPE, "book", "c#1", {"shown": b"e"}, over={"shown": b"c"})
-    assert not await state_store.write(SCOPE, "book", "c#2", {"shown": b"e"}, over={"shown": b"c"})
+    assert await state_store.write(SCOPE, "book", "c#1", {"shown": b"d"}, expected={"shown": b"c"})
+    assert not await state_store.write(SCOPE, "book", "c#1", {"shown": b"e"}, expected={"shown": b"c"})
+    assert not await state_store.write(SCOPE, "book", "c#2", {"shown": b"e"}, expected={"shown": b"c"})
     assert await state_store.last(SCOPE, "other") is None

@@ -50,7 +50,7 @@ class Inbox:
 
     queue: Queue
     receive: Callable[[], list[tuple[str, str]]]
-    """Visible messages as pairs of receipt and body; they are hidden from then on."""
+    """Visible messages of receipt and body; they are hidden from then on."""
     quarantined: Callable[[], list[tuple[str, str]]]
     """Pairs of body and reason."""
 

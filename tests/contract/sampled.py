@@ -6,11 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from billing_mirror.core import catalog
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import catalog, json_body
 from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, object_ref
+from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, ref_to
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.account.loading import put
 from dev.fake_stripe.api.encoding import exact
@@ -43,8 +42,8 @@ def text(type_name: str) -> str:
 def body(object_type: ObjectType) -> JsonObject:
     """What Stripe shows of the sample when everything is asked for."""
     if object_type.name != SUMMARY:
-        return bodies.parse(text(object_type.name))
-    inside: list[bodies.Json] = [bodies.parse(text(ENTITLEMENT))]
+        return json_body.parse(text(object_type.name))
+    inside: list[json_body.Json] = [json_body.parse(text(ENTITLEMENT))]
     return {"object": "list", "url": "/v1/entitlements/active_entitlements", "has_more": False, "data": inside}
 
 
@@ -62,21 +61,23 @@ class Sample:
     def owner(self) -> str | None:
         """The ``{parent}`` of its URL."""
         if self.object_type.name in OWNERS:
-            return bodies.text_at(body(catalog.TYPES[OWNERS[self.object_type.name]]), "id")
+            return json_body.text_at(body(catalog.TYPES[OWNERS[self.object_type.name]]), "id")
         if not self.object_type.nested:
             return None
-        return bodies.text_at(self.body, self.object_type.parent or "")
+        return json_body.text_at(self.body, self.object_type.parent or "")
 
     @property
     def ref(self) -> ObjectRef:
-        return object_ref(
-            Scope(livemode=False), self.object_type.name, bodies.text_at(self.body, "id") or "", self.owner
+        return ref_to(
+            Scope(livemode=False), self.object_type.name, json_body.text_at(self.body, "id") or "", self.owner
         )
 
     @property
     def parent(self) -> str | None:
         """By which it is found in the mirror."""
-        return (bodies.text_at(self.body, self.object_type.parent) if self.object_type.parent else None) or self.owner
+        return (
+            json_body.text_at(self.body, self.object_type.parent) if self.object_type.parent else None
+        ) or self.owner
 
     @property
     def customer(self) -> str | None:
@@ -93,7 +94,7 @@ def _customer(object_type: ObjectType) -> str | None:
         case Reference(type=type_name):
             return _customer(catalog.TYPES[type_name])
         case str(path):
-            return bodies.text_at(body(object_type), path)
+            return json_body.text_at(body(object_type), path)
         case None:
             return None
 

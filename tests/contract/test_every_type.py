@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from billing_mirror.core import catalog
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import catalog, json_body
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.json_body import Json, canonical
 from billing_mirror.core.run import Resolution
@@ -87,9 +86,9 @@ def lists(reader: Reader, sample: Sample) -> list[list[MirroredObject]]:
         assert sample.parent
         pages += [reader.children(sample.parent), reader.children(sample.parent, object_type.name)]
     if object_type.status:
-        pages.append(reader.by_status(object_type.name, bodies.text_at(body, object_type.status) or ""))
+        pages.append(reader.by_status(object_type.name, json_body.text_at(body, object_type.status) or ""))
     if object_type.collection_status:
-        status = bodies.text_at(body, object_type.collection_status) or ""
+        status = json_body.text_at(body, object_type.collection_status) or ""
         pages.append(reader.by_collection_status(object_type.name, status))
     assert all(page.cursor is None for page in pages)
     return [page.items for page in pages]
@@ -133,9 +132,9 @@ class TestOfEveryRow:
     def test_the_sample_has_all_that_the_row_speaks_of(self, sample: Sample) -> None:
         object_type, body = sample.object_type, sample.body
         for path in (object_type.status, object_type.collection_status, object_type.parent, object_type.customer):
-            assert not isinstance(path, str) or bodies.text_at(body, path), path
+            assert not isinstance(path, str) or json_body.text_at(body, path), path
         for sublist in object_type.sublists:
-            assert bodies.value_at(body, sublist.path) is not None, sublist.path
+            assert json_body.value_at(body, sublist.path) is not None, sublist.path
         for path in object_type.include:
             assert shows(body, path), path
 
@@ -146,8 +145,8 @@ class TestOfEveryRow:
             assert object_type.collection_status == "collection_status"
         if {"status", "servicing_status"} & body.keys():
             assert object_type.status == ("servicing_status" if "servicing_status" in body else "status")
-        if bodies.text_at(body, "customer"):
-            assert sample.customer == bodies.text_at(body, "customer")
+        if json_body.text_at(body, "customer"):
+            assert sample.customer == json_body.text_at(body, "customer")
 
 
 @DYNAMODB
@@ -203,7 +202,7 @@ async def test_more_items_of_a_subscription_than_a_page_holds_are_one_list(journ
     await journey.deliver()
     found = journey.reader().get(sample.ref.id)
     assert found is not None
-    assert canonical(found.body) == canonical(bodies.parse(dumps(body)))
+    assert canonical(found.body) == canonical(json_body.parse(dumps(body)))
     run = await journey.office.reconcile(sample.object_type)
     assert (run.complete, await journey.office.drifts(run)) == (True, [])
 
@@ -217,7 +216,7 @@ async def test_more_entitlements_than_a_page_holds_are_one_list(journey: Journey
     await journey.deliver(await asyncio.to_thread(journey.stand_in.announce, sample.ref.id))
     found = journey.reader().get(sample.ref.id)
     assert found is not None
-    assert bodies.texts_at(found.body, "data.id") >= {one["id"] for one in many}
+    assert json_body.texts_at(found.body, "data.id") >= {one["id"] for one in many}
     assert found.body["has_more"] is False
 
 

@@ -9,7 +9,7 @@ from billing_mirror.core import items
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject, digest
 from billing_mirror.core.mirror_state import Claim
-from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.ports import IndexEntry, Mirror
 from tests.doubles.samples import subscription
 
@@ -20,7 +20,7 @@ NOW = 1_700_000_000.25
 
 
 def ref(identifier: str = "rcds_1", scope: Scope = TEST) -> ObjectRef:
-    return object_ref(scope, TYPE, identifier)
+    return ref_to(scope, TYPE, identifier)
 
 
 def observation(body: JsonObject | None = None) -> Observation:
@@ -215,8 +215,8 @@ async def test_an_object_moves_to_where_it_was_created(mirror: Mirror) -> None:
 
 async def test_a_head_tells_the_members(mirror: Mirror) -> None:
     card, version = (
-        object_ref(TEST, "v2.billing.rate_card", "rcd_1"),
-        object_ref(TEST, "v2.billing.rate_card_version", "rcdv_1"),
+        ref_to(TEST, "v2.billing.rate_card", "rcd_1"),
+        ref_to(TEST, "v2.billing.rate_card_version", "rcdv_1"),
     )
     listed: dict[str, tuple[JsonObject, ...]] = {"v2.billing.rate_card_rate": ({"id": "rcdr_2"}, {"id": "rcdr_1"})}
     seen = Observation(NOW, "v", "req_1", {"id": "rcdv_1", "rate_card_id": "rcd_1"}, "digest", listed)
@@ -236,7 +236,7 @@ async def test_an_object_leaves_its_status_with_the_next_write(mirror: Mirror) -
 
 
 async def test_objects_of_two_types_whose_ids_people_chose_alike_are_two(mirror: Mirror) -> None:
-    product, plan = object_ref(TEST, "product", "gold"), object_ref(TEST, "plan", "gold")
+    product, plan = ref_to(TEST, "product", "gold"), ref_to(TEST, "plan", "gold")
     for one, token in ((product, 1), (plan, 2)):
         body: JsonObject = {"id": "gold", "object": one.type, "created": 1_700_000_000}
         assert await mirror.put(one, token, items.item(one, observation(body), None))

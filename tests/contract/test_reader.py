@@ -14,7 +14,7 @@ from billing_mirror.core.catalog import TYPES, Category
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, digest, parse
-from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.run import Counts, Job, Resolution, Status
 from billing_mirror.reader import Drift, Reader, Run
 from tests.doubles.samples import rate, subscription, version
@@ -61,7 +61,7 @@ class Shelf:
 
 
 def _subject(body: JsonObject) -> ObjectRef:
-    return object_ref(TEST, str(body["object"]), str(body["id"]))
+    return ref_to(TEST, str(body["object"]), str(body["id"]))
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ NOW = 1_700_000_000.25
 MINUTE = 60.0
 
 
-async def entries(state_store: StateStore, book: str = BOOK, start: str = "", scope: Scope = TEST) -> list[Item]:
-    return [entry async for entry in state_store.entries(scope, book, start)]
+async def entries(state_store: StateStore, partition: str = BOOK, start: str = "", scope: Scope = TEST) -> list[Item]:
+    return [entry async for entry in state_store.entries(scope, partition, start)]
 
 
 async def leased(state_store: StateStore, owner: str, *, now: float = NOW, scope: Scope = TEST) -> bool:
@@ -38,13 +38,13 @@ async def leased(state_store: StateStore, owner: str, *, now: float = NOW, scope
     return await state_store.lease(scope, owner, now=now, until=now + MINUTE)
 
 
-async def written(state_store: StateStore, *places: str, book: str = BOOK, scope: Scope = TEST) -> None:
+async def written(state_store: StateStore, *sort_keys: str, partition: str = BOOK, scope: Scope = TEST) -> None:
     """An entry at each place, that says where and whose it is."""
-    for place in places:
-        assert await state_store.write(scope, book, place, {"place": place, "in": f"{scope} {book}"})
+    for sort_key in sort_keys:
+        assert await state_store.write(scope, partition, sort_key, {"place": sort_key, "in": f"{scope} {partition}"})
 
 
-def places(found: list[Item]) -> list[str]:
+def sort_keys(found: list[Item]) -> list[str]:
     return [str(entry["place"]) for entry in found]
 
 
@@ -137,9 +137,9 @@ async def test_a_record_and_a_page_are_equal_to_what_was_written(state_store: St
     """By that a run knows its own write again, to which it has lost the answer."""
     record = Run("price", Job.VERIFY, started_at=NOW, updated_at=NOW + 1, reason="why").to_item()
     page: Item = {"page": 1, "place": Place(shown=(1, 2), url="next").entry(), "shown": pack(["a"]), "pages": 3}
-    for place, entry in (("record", record), ("page", page)):
-        await state_store.write(TEST, BOOK, place, entry, new=True)
-        assert await state_store.last(TEST, BOOK, place) == entry
+    for sort_key, entry in (("record", record), ("page", page)):
+        await state_store.write(TEST, BOOK, sort_key, entry, if_absent=True)
+        assert await state_store.last(TEST, BOOK, sort_key) == entry
 
 
 async def test_words_that_dynamodb_reserves_are_names_like_others(state_store: StateStore) -> None:
@@ -166,15 +166,17 @@ async def test_what_is_written_later_stands_in_place_of_what_was_there(state_sto
 
 
 async def test_a_new_entry_is_refused_where_one_is(state_store: StateStore) -> None:
-    assert await state_store.write(TEST, BOOK, "1", {"compared": 1}, new=True)
-    assert not await state_store.write(TEST, BOOK, "1", {"compared": 2}, new=True)
-    assert await state_store.write(TEST, BOOK, "2", {"compared": 3}, new=True)
-    assert await state_store.write(LIVE, BOOK, "1", {"compared": 4}, new=True)
+    assert await state_store.write(TEST, BOOK, "1", {"compared": 1}, if_absent=True)
+    assert not await state_store.write(TEST, BOOK, "1", {"compared": 2}, if_absent=True)
+    assert await state_store.write(TEST, BOOK, "2", {"compared": 3}, if_absent=True)
+    assert await state_store.write(LIVE, BOOK, "1", {"compared": 4}, if_absent=True)
     assert await entries(state_store) == [{"compared": 1}, {"compared": 3}]
 
 
 async def test_of_new_entries_at_the_same_place_and_time_one_is_written(state_store: StateStore) -> None:
-    wrote = await asyncio.gather(*(state_store.write(TEST, BOOK, "1", {"by": number}, new=True) for number in range(8)))
+    wrote = await asyncio.gather(
+        *(state_store.write(TEST, BOOK, "1", {"by": number}, if_absent=True) for number in range(8))
+    )
     assert wrote.count(True) == 1
     assert await entries(state_store) == [{"by": wrote.index(True)}]
 
@@ -182,16 +184,16 @@ async def test_of_new_entries_at_the_same_place_and_time_one_is_written(state_st
 async def test_entries_are_in_the_order_of_their_places(state_store: StateStore) -> None:
     expected = ["1", "10", "9", "A", "Z", "a", "a ", "a#", "a~", "b", "é", "\N{SNOWMAN}", "\N{PILE OF POO}"]
     await written(state_store, *random.Random(7).sample(expected, len(expected)))
-    assert places(await entries(state_store)) == expected
+    assert sort_keys(await entries(state_store)) == expected
 
 
 async def test_many_and_large_entries_are_all_found_in_order(state_store: StateStore) -> None:
     """DynamoDB answers with 1 MB at most for a query."""
     expected = [f"{kind}{number:02}" for kind in "ab" for number in range(5)]
-    for place in random.Random(7).sample(expected, len(expected)):
-        await state_store.write(TEST, BOOK, place, {"place": place, "data": bytes(390_000)})
-    assert places(await entries(state_store)) == expected
-    assert places(await entries(state_store, start="b")) == expected[5:]
+    for sort_key in random.Random(7).sample(expected, len(expected)):
+        await state_store.write(TEST, BOOK, sort_key, {"place": sort_key, "data": bytes(390_000)})
+    assert sort_keys(await entries(state_store)) == expected
+    assert sort_keys(await entries(state_store, start="b")) == expected[5:]
     last = await state_store.last(TEST, BOOK)
     assert last is not None
     assert last["place"] == "b04"
@@ -199,29 +201,29 @@ async def test_many_and_large_entries_are_all_found_in_order(state_store: StateS
 
 async def test_entries_whose_places_begin_alike(state_store: StateStore) -> None:
     await written(state_store, "a", "a#1", "a#2", "ab#1", "b#1", "B#1")
-    assert places(await entries(state_store, start="a#")) == ["a#1", "a#2"]
-    assert places(await entries(state_store, start="a")) == ["a", "a#1", "a#2", "ab#1"]
+    assert sort_keys(await entries(state_store, start="a#")) == ["a#1", "a#2"]
+    assert sort_keys(await entries(state_store, start="a")) == ["a", "a#1", "a#2", "ab#1"]
     assert await entries(state_store, start="c") == []
 
 
 async def test_an_entry_is_replaced_where_it_is_the_one_that_was_read(state_store: StateStore) -> None:
-    assert not await state_store.write(TEST, BOOK, "1", {"at": "b"}, over={"at": "a"})
+    assert not await state_store.write(TEST, BOOK, "1", {"at": "b"}, expected={"at": "a"})
     assert await entries(state_store) == []
     await state_store.write(TEST, BOOK, "1", {"at": "a", "status": "running", "compared": 1})
     assert await state_store.write(
-        TEST, BOOK, "1", {"at": "b", "status": "running"}, over={"at": "a", "status": "running"}
+        TEST, BOOK, "1", {"at": "b", "status": "running"}, expected={"at": "a", "status": "running"}
     )
     others: list[Item] = [{"at": "a"}, {"at": "b", "status": "complete"}, {"at": "b", "compared": 1}]
     for other in others:
-        assert not await state_store.write(TEST, BOOK, "1", {"at": "c"}, over=other)
-    assert not await state_store.write(TEST, BOOK, "2", {"at": "c"}, over={"at": "b"})
-    assert not await state_store.write(LIVE, BOOK, "1", {"at": "c"}, over={"at": "b"})
+        assert not await state_store.write(TEST, BOOK, "1", {"at": "c"}, expected=other)
+    assert not await state_store.write(TEST, BOOK, "2", {"at": "c"}, expected={"at": "b"})
+    assert not await state_store.write(LIVE, BOOK, "1", {"at": "c"}, expected={"at": "b"})
     assert await entries(state_store) == [{"at": "b", "status": "running"}]
 
 
 async def test_of_those_who_replace_an_entry_at_the_same_time_one_does(state_store: StateStore) -> None:
     await state_store.write(TEST, BOOK, "1", {"by": -1})
-    several = (state_store.write(TEST, BOOK, "1", {"by": number}, over={"by": -1}) for number in range(8))
+    several = (state_store.write(TEST, BOOK, "1", {"by": number}, expected={"by": -1}) for number in range(8))
     wrote = await asyncio.gather(*several)
     assert wrote.count(True) == 1
     assert await entries(state_store) == [{"by": wrote.index(True)}]
@@ -239,12 +241,12 @@ async def test_of_those_who_replace_an_entry_at_the_same_time_one_does(state_sto
 )
 @pytest.mark.usefixtures("short_pages")
 async def test_the_entries_after_a_place_whether_there_is_one_or_not(
-    state_store: StateStore, place: str, expected: list[str]
+    state_store: StateStore, sort_key: str, expected: list[str]
 ) -> None:
     await written(state_store, "b", "a#2", "a", "\N{PILE OF POO}", "a#1")
-    await written(state_store, "a#3", "z", book="run:typ")
+    await written(state_store, "a#3", "z", partition="run:typ")
     await written(state_store, "a#4", "y", scope=LIVE)
-    assert places([entry async for entry in state_store.after(TEST, BOOK, place)]) == expected
+    assert sort_keys([entry async for entry in state_store.after(TEST, BOOK, sort_key)]) == expected
 
 
 async def test_the_last_entry_is_that_of_the_last_place(state_store: StateStore) -> None:
@@ -264,25 +266,25 @@ async def test_the_last_of_the_entries_whose_places_begin_alike(state_store: Sta
 
 async def test_books_are_kept_apart_by_scope_and_whole_name(state_store: StateStore) -> None:
     for scope in (TEST, LIVE, CONNECTED):
-        for book in ("run:typ", BOOK, "run:type.of.another"):
-            await written(state_store, "1", "2", book=book, scope=scope)
-            found = await entries(state_store, book, scope=scope)
-            assert found == [{"place": place, "in": f"{scope} {book}"} for place in ("1", "2")]
-            assert await state_store.last(scope, book) == found[-1]
+        for partition in ("run:typ", BOOK, "run:type.of.another"):
+            await written(state_store, "1", "2", partition=partition, scope=scope)
+            found = await entries(state_store, partition, scope=scope)
+            assert found == [{"place": sort_key, "in": f"{scope} {partition}"} for sort_key in ("1", "2")]
+            assert await state_store.last(scope, partition) == found[-1]
 
 
 async def test_a_book_in_which_nothing_was_written_has_no_entries(state_store: StateStore) -> None:
     await written(state_store, "1")
-    for scope, book in ((TEST, "run:typ"), (TEST, "run:type.of.another"), (LIVE, BOOK), (CONNECTED, BOOK)):
-        assert await state_store.last(scope, book) is None
-        assert await entries(state_store, book, scope=scope) == []
-        assert [entry async for entry in state_store.after(scope, book, "")] == []
+    for scope, partition in ((TEST, "run:typ"), (TEST, "run:type.of.another"), (LIVE, BOOK), (CONNECTED, BOOK)):
+        assert await state_store.last(scope, partition) is None
+        assert await entries(state_store, partition, scope=scope) == []
+        assert [entry async for entry in state_store.after(scope, partition, "")] == []
 
 
 async def test_a_lease_is_no_entry(state_store: StateStore) -> None:
     await leased(state_store, "me")
     await written(state_store, "1")
-    assert places(await entries(state_store)) == ["1"]
+    assert sort_keys(await entries(state_store)) == ["1"]
 
 
 async def test_an_entry_is_no_object(state_store: StateStore, mirror: Mirror) -> None:
@@ -307,8 +309,8 @@ async def test_a_table_that_is_away_is_for_later(unreachable: StateStore) -> Non
         leased(unreachable, "me"),
         unreachable.release(TEST, "me"),
         unreachable.write(TEST, BOOK, "1", {}),
-        unreachable.write(TEST, BOOK, "1", {}, new=True),
-        unreachable.write(TEST, BOOK, "1", {}, over={"at": "a"}),
+        unreachable.write(TEST, BOOK, "1", {}, if_absent=True),
+        unreachable.write(TEST, BOOK, "1", {}, expected={"at": "a"}),
         unreachable.last(TEST, BOOK),
         entries(unreachable),
         anext(unreachable.after(TEST, BOOK, "")),

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.json_body import Json, JsonObject
 
 CREATED = "2026-11-01T08:00:00.000Z"
@@ -13,7 +13,7 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 
 def sample(type_name: str, **fields: Json) -> JsonObject:
     """An object with every field that Stripe shows of its type."""
-    return {**bodies.parse((SAMPLES / f"{type_name}.json").read_text()), **fields}
+    return {**json_body.parse((SAMPLES / f"{type_name}.json").read_text()), **fields}
 
 
 def subscription(identifier: str = "rcds_1", **fields: Json) -> JsonObject:

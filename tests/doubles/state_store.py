@@ -13,7 +13,7 @@ from billing_mirror.core.object_ref import Scope
 class MemoryStateStore:
     """Implements ``ports.Journal``."""
 
-    books: dict[str, dict[str, Item]] = field(default_factory=dict)
+    partitions: dict[str, dict[str, Item]] = field(default_factory=dict)
     """Entries by place, by scope and book (``test#run:type``)."""
     leases: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Owner and end (ISO 8601, UTC), by scope."""
@@ -36,40 +36,47 @@ class MemoryStateStore:
             del self.leases[str(scope)]
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
         self._require_up()
         if self.writes_fail:
             raise TransientError("the table takes no records")
         if self.before_write:
-            await self.before_write(book)
-        places = self.books.setdefault(f"{scope}#{book}", {})
-        if new and place in places:
+            await self.before_write(partition)
+        sort_keys = self.partitions.setdefault(f"{scope}#{partition}", {})
+        if if_absent and sort_key in sort_keys:
             return False
-        if over is not None and not over.items() <= places.get(place, {}).items():
+        if expected is not None and not expected.items() <= sort_keys.get(sort_key, {}).items():
             return False
-        places[place] = {**entry}
+        sort_keys[sort_key] = {**entry}
         return True
 
-    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
+    async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
         self._require_up()
-        found = self._found(scope, book, start)
+        found = self._found(scope, partition, start)
         return found[-1] if found else None
 
-    async def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
+    async def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
         self._require_up()
-        for entry in self._found(scope, book, start):
+        for entry in self._found(scope, partition, start):
             yield entry
 
-    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+    async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
         self._require_up()
-        for at, entry in sorted(self.books.get(f"{scope}#{book}", {}).items()):
-            if at > place:
+        for at, entry in sorted(self.partitions.get(f"{scope}#{partition}", {}).items()):
+            if at > sort_key:
                 yield {**entry}
 
-    def _found(self, scope: Scope, book: str, start: str) -> list[Item]:
-        places = self.books.get(f"{scope}#{book}", {})
-        return [{**places[place]} for place in sorted(places) if place.startswith(start)]
+    def _found(self, scope: Scope, partition: str, start: str) -> list[Item]:
+        sort_keys = self.partitions.get(f"{scope}#{partition}", {})
+        return [{**sort_keys[sort_key]} for sort_key in sorted(sort_keys) if sort_key.startswith(start)]
 
     def _require_up(self) -> None:
         if self.down:
@@ -80,7 +87,14 @@ class ResendingJournal(MemoryStateStore):
     """Loses the answer to each write, which its client sends once more within the same call, as boto does."""
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
-        await super().write(scope, book, place, entry, new=new, over=over)
-        return await super().write(scope, book, place, entry, new=new, over=over)
+        await super().write(scope, partition, sort_key, entry, if_absent=if_absent, expected=expected)
+        return await super().write(scope, partition, sort_key, entry, if_absent=if_absent, expected=expected)

@@ -5,8 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import times
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound
 from billing_mirror.core.json_body import JsonObject
@@ -74,10 +73,10 @@ class MemoryStripe:
         await asyncio.sleep(0)  # others get their turn, as they would
         if self.failures:
             raise self.failures.pop(0)
-        text = bodies.write(self._body(path))
+        text = json_body.write(self._body(path))
         if self.before_answer is not None:
             await self.before_answer(path)
-        return StripeResponse(bodies.parse(text), text, self.version(api), f"req_{len(self.asked)}")
+        return StripeResponse(json_body.parse(text), text, self.version(api), f"req_{len(self.asked)}")
 
     def _body(self, path: str) -> JsonObject:
         if path in self.objects:

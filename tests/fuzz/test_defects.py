@@ -11,8 +11,7 @@ import pytest
 import stripe
 
 from billing_mirror.adapters.signature import verify
-from billing_mirror.core import messages as notification
-from billing_mirror.core import signature
+from billing_mirror.core import messages, signature
 from billing_mirror.core.errors import InvalidSignature
 from billing_mirror.ingest import accept
 from billing_mirror.ports import Verifier
@@ -101,11 +100,11 @@ def _reads_anything(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
 
 
 def _lax(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
-    def read(text: str) -> notification.Notification:
+    def read(text: str) -> messages.Notification:
         value = json.loads(text)
         if value.get("object") == "event":
-            return notification.read_notification(text)
-        return notification.Notification.model_validate(value, strict=False)
+            return messages.read_notification(text)
+        return messages.Notification.model_validate(value, strict=False)
 
     monkeypatch.setattr(accept, "read_notification", read)
 

@@ -21,11 +21,10 @@ import pytest
 from billing_mirror.adapters.attributes import body_in, from_attributes, to_attributes
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import items
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import items, json_body
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.reader import Reader
 from tests.contract.tables import create_table
 
@@ -59,13 +58,13 @@ def cases(first: int, number: int) -> Iterator[tuple[int, str]]:
 
 
 def ref(case: int) -> ObjectRef:
-    return object_ref(TEST, TYPE, f"ct_{case}")
+    return ref_to(TEST, TYPE, f"ct_{case}")
 
 
 def item_of(case: int, text: str) -> Item:
-    body = bodies.parse(text)
-    observation = Observation(1_790_000_000.0, "2026-10-14.preview", "req_1", body, bodies.digest(body))
-    return items.item(ref(case), observation, bodies.text_at(body, "customer"))
+    body = json_body.parse(text)
+    observation = Observation(1_790_000_000.0, "2026-10-14.preview", "req_1", body, json_body.digest(body))
+    return items.item(ref(case), observation, json_body.text_at(body, "customer"))
 
 
 def require_same(case: int, text: str, found: object) -> None:
@@ -102,7 +101,7 @@ def test_a_body_comes_back_from_an_item_as_it_was_written(block: int) -> None:
         returned = from_attributes(wire.through(to_attributes(whole)))
         found = body_in(returned)
         require_same(case, text, found)
-        assert bodies.digest(found) == item["digest"], f"EXACTNESS_SEED={SEED} EXACTNESS_CASE={case}: the digest"
+        assert json_body.digest(found) == item["digest"], f"EXACTNESS_SEED={SEED} EXACTNESS_CASE={case}: the digest"
         assert returned["token"] == 2**53 + 1
     assert kept == {"data", "data_z"} or ONLY or number < 50
 
@@ -123,7 +122,7 @@ def test_the_texts_are_as_hard_as_they_should_be() -> None:
         r"[\U00030000-\U0003ffff]",
     ):
         assert any(re.search(pattern, text) for text in made), pattern
-    assert max(bodies.depth(bodies.parse(text)) for text in made) >= 40
+    assert max(json_body.depth(json_body.parse(text)) for text in made) >= 40
     assert max(len(text.encode("utf-8", "surrogatepass")) for text in made) >= 480_000
 
 

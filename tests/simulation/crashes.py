@@ -200,7 +200,7 @@ class Crashing:
 
     def evidence(self) -> list[Drift]:
         """What the runs have noted, of whatever tick."""
-        books = (entries for book, entries in self.state_store.books.items() if "#drift:" in book)
+        books = (entries for book, entries in self.state_store.partitions.items() if "#drift:" in book)
         return [drift(entry) for entries in books for entry in entries.values()]
 
     def _wrong(self) -> Iterator[str]:

@@ -51,7 +51,7 @@ class Scene:
         self.result = result
         self.state = StripeState()
         self.mirror = MemoryMirror()
-        self.state_store = MemoryStateStore(books={f"{TEST}#run:{EVENTS}": {READ.name: READ.to_item()}})
+        self.state_store = MemoryStateStore(partitions={f"{TEST}#run:{EVENTS}": {READ.name: READ.to_item()}})
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
         self.budgets: list[Budget] = []

@@ -25,21 +25,29 @@ class UnreliableStateStore(UnreliableTable):
         await self._write("release", lambda: self._journal.release(scope, owner))
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
         return await self._write(
-            f"write {book}", lambda: self._journal.write(scope, book, place, entry, new=new, over=over)
+            f"write {partition}",
+            lambda: self._journal.write(scope, partition, sort_key, entry, if_absent=if_absent, expected=expected),
         )
 
-    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
-        return await self._read(f"last {book}", lambda: self._journal.last(scope, book, start))
+    async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
+        return await self._read(f"last {partition}", lambda: self._journal.last(scope, partition, start))
 
-    async def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
-        await self._io(f"entries {book}")
-        for entry in [one async for one in self._journal.entries(scope, book, start)]:
+    async def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
+        await self._io(f"entries {partition}")
+        for entry in [one async for one in self._journal.entries(scope, partition, start)]:
             yield entry
 
-    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
-        await self._io(f"after {book}")
-        for entry in [one async for one in self._journal.after(scope, book, place)]:
+    async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
+        await self._io(f"after {partition}")
+        for entry in [one async for one in self._journal.after(scope, partition, sort_key)]:
             yield entry

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
@@ -130,13 +130,13 @@ class SimulatedStripe:
         await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
         self._fail(path)
         try:
-            text = bodies.write(self._answer(Asked.of(path), context, include))
+            text = json_body.write(self._answer(Asked.of(path), context, include))
         except NotFound:
             self._dice.counts[Followed.NOT_FOUND] += 1
             await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))
             raise
         await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
-        return StripeResponse(bodies.parse(text), text, self.version(api), "req_1")
+        return StripeResponse(json_body.parse(text), text, self.version(api), "req_1")
 
     def _wait(self, slow: Fault, usual: float) -> float:
         if self._dice.strikes(slow):
@@ -197,7 +197,7 @@ class SimulatedStripe:
             event
             for event in self._state.told(context, self._listed_at())
             if (not types or event["type"] in types)
-            and (wanted is None or bodies.text_at(event, "related_object.id") == wanted)
+            and (wanted is None or json_body.text_at(event, "related_object.id") == wanted)
             and all(passes(event, *bound) for bound in bounds.items())
         ]
         return asked.page(found, self._state.page_size)
@@ -243,9 +243,9 @@ def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
     lines = _lines(shown)
     if len(lines) <= SHOWN_LINES:
         return shown
-    return bodies.with_value(shown, "lines", {"object": "list", "data": [*lines[:SHOWN_LINES]], "has_more": True})
+    return json_body.with_value(shown, "lines", {"object": "list", "data": [*lines[:SHOWN_LINES]], "has_more": True})
 
 
 def _lines(body: JsonObject | None) -> list[JsonObject]:
-    lines = bodies.value_at(body, "lines.data")
+    lines = json_body.value_at(body, "lines.data")
     return [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []

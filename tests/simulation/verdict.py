@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import times
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import INDEX_COLUMNS, Item
 from billing_mirror.core.json_body import JsonObject
@@ -61,7 +60,7 @@ def _problem(thing: Thing, item: Item | None, *, losing: bool) -> str | None:
     data = item.get("data")
     if not isinstance(data, dict) or data.get("account") != thing.context:
         return "crossed"
-    if bodies.canonical(data) != bodies.canonical(thing.now):
+    if json_body.canonical(data) != json_body.canonical(thing.now):
         return "stale"
     return None if _columns(thing.now) == {name: item.get(name) for name in INDEX_COLUMNS} else "stale in an index"
 

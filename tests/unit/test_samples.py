@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 
 SAMPLES = sorted((Path(__file__).parents[1] / "samples").glob("*.json"))
 
@@ -66,17 +66,18 @@ class TestEverySample:
     def test_is_exact_json_of_the_object_that_its_file_is_named_after(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         assert json.loads(text, object_pairs_hook=once)
-        assert bodies.parse(text)["object"] == path.stem
+        assert json_body.parse(text)["object"] == path.stem
 
     def test_is_no_live_object(self, path: Path) -> None:
-        assert bodies.parse(path.read_text(encoding="utf-8")).get("livemode", False) is False
+        assert json_body.parse(path.read_text(encoding="utf-8")).get("livemode", False) is False
 
 
 def test_no_two_samples_share_an_id_of_the_same_type() -> None:
-    read = [bodies.parse(path.read_text(encoding="utf-8")) for path in SAMPLES]
+    read = [json_body.parse(path.read_text(encoding="utf-8")) for path in SAMPLES]
     # A cash balance has no id: it is its customer's only one.
     named = [
-        (bodies.text_at(one, "object"), bodies.text_at(one, "id") or bodies.text_at(one, "customer")) for one in read
+        (json_body.text_at(one, "object"), json_body.text_at(one, "id") or json_body.text_at(one, "customer"))
+        for one in read
     ]
     assert all(identifier for _, identifier in named)
     assert len(set(named)) == len(named)
@@ -89,4 +90,4 @@ def test_a_v1_sample_has_every_field_that_the_library_knows(path: Path) -> None:
     known = V1_CLASSES[path.stem].__annotations__.keys()
     left_out = ONLY_WHEN_EXPANDED.get(path.stem, set())
     assert left_out <= known
-    assert bodies.parse(path.read_text(encoding="utf-8")).keys() == known - NO_FIELDS - left_out
+    assert json_body.parse(path.read_text(encoding="utf-8")).keys() == known - NO_FIELDS - left_out

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.items import Item, Value
 from billing_mirror.core.json_body import JsonObject
 
@@ -46,7 +46,7 @@ def from_attributes(attributes: Mapping[str, AttributeValueTypeDef]) -> Item:
 def body_in(item: Item) -> JsonObject | None:
     """The body that an item holds, whichever way it is kept."""
     if isinstance(compressed := item.get("data_z"), bytes):
-        return bodies.parse(zlib.decompress(compressed).decode("utf-8"))
+        return json_body.parse(zlib.decompress(compressed).decode("utf-8"))
     data = item.get("data")
     return data if isinstance(data, dict) else None
 
@@ -56,9 +56,9 @@ def _plain(value: object) -> Value:
         case Decimal():
             return int(value) if value == value.to_integral_value() else value
         case dict():
-            return {name: cast("bodies.Json", _plain(member)) for name, member in value.items()}
+            return {name: cast("json_body.Json", _plain(member)) for name, member in value.items()}
         case list():
-            return [cast("bodies.Json", _plain(element)) for element in value]
+            return [cast("json_body.Json", _plain(element)) for element in value]
         case None | bool() | str() | bytes():
             return value
         case _:

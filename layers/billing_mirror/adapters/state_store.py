@@ -59,55 +59,62 @@ class DynamoStateStore:
         )
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
-        attributes = {**to_attributes(entry), **_key(scope, book, place)}
+        attributes = {**to_attributes(entry), **_key(scope, partition, sort_key)}
         request: PutItemInputTypeDef = {"TableName": self._table, "Item": attributes}
-        if new:
+        if if_absent:
             request |= {"ConditionExpression": NEW}
-        if over is not None:
+        if expected is not None:
             request |= {
-                "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in over),
-                "ExpressionAttributeNames": {f"#{name}": name for name in over},
-                "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in over.items()}),
+                "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in expected),
+                "ExpressionAttributeNames": {f"#{name}": name for name in expected},
+                "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in expected.items()}),
             }
         return await unless_refused(lambda: self._client.put_item(**request))
 
-    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
-        request = self._entries(scope, book, start)
+    async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
+        request = self._entries(scope, partition, start)
         request |= {"ScanIndexForward": False, "Limit": 1}
         with passing_failures(SERVICE):
             answer = await asyncio.to_thread(lambda: self._client.query(**request))
         return _entry(from_attributes(answer["Items"][0])) if answer["Items"] else None
 
-    async def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
-        async for item in all_pages(self._client, self._entries(scope, book, start)):
+    async def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
+        async for item in all_pages(self._client, self._entries(scope, partition, start)):
             yield _entry(item)
 
-    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
-        async for item in all_pages(self._client, self._entries(scope, book, place, where="sk > :place")):
+    async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
+        async for item in all_pages(self._client, self._entries(scope, partition, sort_key, where="sk > :place")):
             yield _entry(item)
 
     def _entries(
-        self, scope: Scope, book: str, place: str, *, where: str = "begins_with(sk, :place)"
+        self, scope: Scope, partition: str, sort_key: str, *, where: str = "begins_with(sk, :place)"
     ) -> QueryInputTypeDef:
-        values = {":pk": _partition(scope, book)} | ({":place": place} if place else {})
+        values = {":pk": _partition(scope, partition)} | ({":place": sort_key} if sort_key else {})
         return {
             "TableName": self._table,
             # DynamoDB takes no empty text for a part of a key.
-            "KeyConditionExpression": f"pk = :pk AND {where}" if place else "pk = :pk",
+            "KeyConditionExpression": f"pk = :pk AND {where}" if sort_key else "pk = :pk",
             "ExpressionAttributeValues": to_attributes(values),
             # A run goes on from what the one before it has written last.
             "ConsistentRead": True,
         }
 
 
-def _partition(scope: Scope, book: str) -> str:
-    return f"{scope}#{book}"
+def _partition(scope: Scope, partition: str) -> str:
+    return f"{scope}#{partition}"
 
 
-def _key(scope: Scope, book: str, place: str) -> Attributes:
-    return to_attributes({"pk": _partition(scope, book), "sk": place})
+def _key(scope: Scope, partition: str, sort_key: str) -> Attributes:
+    return to_attributes({"pk": _partition(scope, partition), "sk": sort_key})
 
 
 def _entry(item: Item) -> Item:

@@ -9,7 +9,7 @@ from typing import Protocol
 import requests
 import stripe
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     ConfigurationError,
@@ -145,8 +145,8 @@ class StripeApi:
             raise TransientError("the answer is not one of Stripe's") from error
         text = response.headers.get(_TEXT, response.body)
         try:
-            body = bodies.parse(text)
-        except bodies.Malformed as error:
+            body = json_body.parse(text)
+        except json_body.Malformed as error:
             raise TransientError(f"Stripe's answer cannot be read: {error}") from error
         return StripeResponse(body, text, version, response.request_id or "")
 

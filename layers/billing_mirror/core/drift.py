@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from . import json_body as bodies
+from . import json_body
 from .catalog import ObjectType
 from .json_body import JsonObject
 from .mirror_state import Head
@@ -35,7 +35,7 @@ def digest(object_type: ObjectType, body: JsonObject) -> str:
         if object_type.ignored_fields
         else body
     )
-    return bodies.digest(lasting)
+    return json_body.digest(lasting)
 
 
 def compare(
@@ -47,7 +47,7 @@ def compare(
     """
     found = {}
     for entry in listed:
-        identifier = bodies.text_at(entry, "id")
+        identifier = json_body.text_at(entry, "id")
         if identifier is None:
             continue
         head = heads.get(identifier)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
-from . import json_body as bodies
-from . import times
+from . import json_body, times
 from .errors import PermanentError
 from .json_body import Json, JsonObject
 from .object_ref import ObjectRef
@@ -85,7 +84,7 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
     columns: Mapping[str, Value] = {
         **_about_subject(ref),
         **_about_fetch(observation),
-        "created": times.created(bodies.value_at(body, object_type.created)),
+        "created": times.created(json_body.value_at(body, object_type.created)),
         "customer": _fitting(customer),
         "parent": _key(body, object_type.parent) or (ref.parent if object_type.nested else None),
         "status": _key(body, object_type.status),
@@ -99,7 +98,7 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
 
 def _key(body: JsonObject, path: str | None) -> str | None:
     """The text at a path, where an index can hold it."""
-    return _fitting(bodies.text_at(body, path)) if path else None
+    return _fitting(json_body.text_at(body, path)) if path else None
 
 
 def _fitting(text: str | None) -> str | None:
@@ -132,7 +131,7 @@ def members_in(item: Item) -> dict[str, frozenset[str]]:
 def members(observation: Observation) -> dict[str, frozenset[str]]:
     """By type, the ids of the lists that were read with the object."""
     return {
-        name: frozenset(identifier for entry in entries if (identifier := bodies.text_at(entry, "id")))
+        name: frozenset(identifier for entry in entries if (identifier := json_body.text_at(entry, "id")))
         for name, entries in observation.member_lists.items()
     }
 
@@ -145,7 +144,7 @@ def _members(observation: Observation) -> Json:
 def _data(body: JsonObject, room: int) -> Item:
     if fits_native_map(body) and _size(body) <= room:
         return {"data": body}
-    compressed = zlib.compress(bodies.write(body).encode("ascii"), level=9)
+    compressed = zlib.compress(json_body.write(body).encode("ascii"), level=9)
     if len(compressed) > room:
         raise PermanentError("the object is too large for an item of the table, even compressed")
     return {"data_z": compressed}
@@ -153,7 +152,7 @@ def _data(body: JsonObject, room: int) -> Item:
 
 def fits_native_map(body: JsonObject) -> bool:
     """Whether DynamoDB's types can hold the body without losing anything of it."""
-    return bodies.depth(body) <= DEEPEST_MAP and _values_fit(body)
+    return json_body.depth(body) <= DEEPEST_MAP and _values_fit(body)
 
 
 def _values_fit(value: Json) -> bool:

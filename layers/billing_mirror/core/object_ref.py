@@ -75,7 +75,7 @@ class ObjectRef:
 
     def in_same_scope(self, type_name: str, object_id: str, parent: str | None = None) -> "ObjectRef":
         """Another object of the same scope."""
-        return object_ref(self.scope, type_name, object_id, parent)
+        return ref_to(self.scope, type_name, object_id, parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class UnresolvedRef:
 
     def resolve(self, owner: str) -> ObjectRef:
         """The subject, once the owner is known. Raises :class:`Refused`."""
-        return object_ref(self.scope, self.object_type.name, owner, owner if self.object_type.singleton else None)
+        return ref_to(self.scope, self.object_type.name, owner, owner if self.object_type.singleton else None)
 
 
 def partition_key(scope: str, object_type: ObjectType | None, object_id: str) -> str:
@@ -116,7 +116,7 @@ def parse_scope(*, livemode: bool, context: str | None) -> Scope:
     return Scope(livemode, context or None)
 
 
-def object_ref(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> ObjectRef:
+def ref_to(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> ObjectRef:
     """An object of a type of the catalog; of a singleton only the parent counts. Raises :class:`Refused`."""
     object_type = catalog.find_type(type_name)
     if object_type is None:
@@ -140,7 +140,7 @@ def validate_id(text: str, object_type: ObjectType | None = None) -> str:
 def ref_from_request(suspicion: RefreshRequest) -> ObjectRef:
     """The object that a suspicion is about."""
     scope = parse_scope(livemode=suspicion.livemode, context=suspicion.context)
-    return object_ref(scope, suspicion.type, suspicion.id, suspicion.parent)
+    return ref_to(scope, suspicion.type, suspicion.id, suspicion.parent)
 
 
 def ref_from_event(notification: Notification) -> ObjectRef | UnresolvedRef | None:
@@ -182,14 +182,14 @@ def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef |
         raise PermanentError("the related object is of another type than the event says")
     if part:
         shape, owner = _owner(related, tuple(part.urls), "id")
-        return object_ref(scope, part.urls.get(shape, part.of), owner)
+        return ref_to(scope, part.urls.get(shape, part.of), owner)
     if object_type is None:
         return _generic(scope, related)
     if object_type.singleton:
-        return object_ref(scope, object_type.name, "", _owner(related, (object_type.retrieve,), "parent")[1])
+        return ref_to(scope, object_type.name, "", _owner(related, (object_type.retrieve,), "parent")[1])
     if related.id is None:
         raise PermanentError("the related object has no id")
-    return object_ref(scope, object_type.name, related.id, _parent_in_url(object_type, related))
+    return ref_to(scope, object_type.name, related.id, _parent_in_url(object_type, related))
 
 
 def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:

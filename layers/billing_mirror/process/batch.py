@@ -9,8 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing_mirror.core import mirror_state as known
-from billing_mirror.core import times
+from billing_mirror.core import mirror_state, times
 from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
@@ -163,7 +162,7 @@ async def _is_already_fresh(
     if head is not None and _contradicts_tombstone(tasks, head):
         return False  # that Stripe has not shown it once is no answer to news of it
     sent_at = _last_relevant_at(tasks)
-    if head is None or not known.is_fresh_enough(head, sent_at=sent_at, margin=dependencies.clock_skew_margin):
+    if head is None or not mirror_state.is_fresh_enough(head, sent_at=sent_at, margin=dependencies.clock_skew_margin):
         return False
     # Who claimed after the mirrored look may have fetched before the change: its write would still replace.
     claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)

@@ -7,7 +7,7 @@ events have no related object at all: their data names the customer.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing_mirror.core import json_body as body
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.messages import Notification
@@ -57,6 +57,6 @@ async def _in_event(event: Notification, scope: Scope, api: ApiChannel, path: st
         if abs(ports.clock.now() - event.created.timestamp()) < READ_LAG:
             raise TransientError(f"Stripe does not show the event {event.id} yet") from error
         return None
-    if body.text_at(fetched.body, "id") != event.id:
+    if json_body.text_at(fetched.body, "id") != event.id:
         raise TransientError(f"Stripe answered with something else than the event {event.id}")
-    return body.text_at(fetched.body, f"data.{path}")
+    return json_body.text_at(fetched.body, f"data.{path}")

@@ -6,8 +6,7 @@ or will be claimed is newer, so no event's write is ever lost to it. See docs/ar
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core import items
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import items, json_body
 from billing_mirror.core.catalog import ApiChannel, ObjectType, Reference
 from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.errors import PermanentError
@@ -93,10 +92,10 @@ def _is_whole(object_type: ObjectType, entry: JsonObject) -> bool:
     """
     if object_type.api is ApiChannel.PREVIEW and not all(name in entry for name in object_type.include):
         return False
-    return not any(_is_cut_short(bodies.value_at(entry, sublist.path)) for sublist in object_type.sublists)
+    return not any(_is_cut_short(json_body.value_at(entry, sublist.path)) for sublist in object_type.sublists)
 
 
-def _is_cut_short(value: bodies.Json) -> bool:
+def _is_cut_short(value: json_body.Json) -> bool:
     return isinstance(value, dict) and value.get("has_more") is not False
 
 
@@ -108,7 +107,7 @@ async def _customers(
         case Reference(path=path, type=type_name):
             return await _customers_via(path, type_name, found, ports)
         case str(path):
-            return {ref: bodies.text_at(entry, path) for ref, entry in found.items()}
+            return {ref: json_body.text_at(entry, path) for ref, entry in found.items()}
         case None:
             return {ref: ref.parent if object_type.parent_is_customer else None for ref in found}
 
@@ -118,7 +117,7 @@ async def _customers_via(
 ) -> Mapping[ObjectRef, str | None]:
     pointed: dict[ObjectRef, ObjectRef | None] = {}
     for ref, entry in found.items():
-        named = bodies.text_at(entry, path)
+        named = json_body.text_at(entry, path)
         pointed[ref] = ref.in_same_scope(type_name, named) if named else None
     heads = await ports.mirror.heads({one for one in pointed.values() if one is not None})
     return {
@@ -140,7 +139,7 @@ async def _referred(object_type: ObjectType, found: Mapping[ObjectRef, JsonObjec
 
 def _references(object_type: ObjectType, ref: ObjectRef, entry: JsonObject) -> Iterable[ObjectRef]:
     for reference in object_type.references:
-        if identifier := bodies.text_at(entry, reference.path):
+        if identifier := json_body.text_at(entry, reference.path):
             try:
                 yield ref.in_same_scope(reference.type, identifier)
             except PermanentError:

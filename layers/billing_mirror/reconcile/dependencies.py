@@ -53,14 +53,16 @@ class ReconcileDependencies:
         before: Item = {"updated_at": times.iso(run.updated_at)}
         # Later than any record that it replaces: by that the next one is told from it.
         run.updated_at = max(self.ports.clock.now(), run.updated_at + A_MOMENT)
-        return await self.keep(f"run:{run.type}", run.name, run.to_item(), over=before)
+        return await self.keep(f"run:{run.type}", run.name, run.to_item(), expected=before)
 
-    async def keep(self, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None) -> bool:
+    async def keep(
+        self, partition: str, sort_key: str, entry: Item, *, if_absent: bool = False, expected: Item | None = None
+    ) -> bool:
         """Writes an entry where the condition holds, or finds that it has been written; False elsewhere.
 
         A write whose answer is lost is sent again by the journal's client, and refused because it has landed.
         """
-        if await self.state_store.write(self.scope, book, place, entry, new=new, over=over):
+        if await self.state_store.write(self.scope, partition, sort_key, entry, if_absent=if_absent, expected=expected):
             return True
         # The whole entry, and not when it was written: somebody else may have done so in the same millisecond.
-        return await self.state_store.last(self.scope, book, place) == entry
+        return await self.state_store.last(self.scope, partition, sort_key) == entry

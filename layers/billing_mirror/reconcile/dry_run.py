@@ -17,7 +17,7 @@ def differences_found(dependencies: ReconcileDependencies, type_name: str) -> li
     """The evidence of a dry run, of which nothing else tells."""
     state_store = dependencies.state_store
     return (
-        [*state_store.books.get(f"{dependencies.scope}#drift:{type_name}", {}).values()]
+        [*state_store.partitions.get(f"{dependencies.scope}#drift:{type_name}", {}).values()]
         if isinstance(state_store, _DryStateStore)
         else []
     )
@@ -78,7 +78,7 @@ class _DryStateStore:
     """Implements ``ports.Journal``: what is written lasts as long as the run, and nobody else writes."""
 
     state_store: StateStore
-    books: dict[str, dict[str, Item]] = field(default_factory=dict)
+    partitions: dict[str, dict[str, Item]] = field(default_factory=dict)
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
         return await self.state_store.lease(scope, owner, now=now, until=until)
@@ -89,28 +89,32 @@ class _DryStateStore:
     async def write(
         self,
         scope: Scope,
-        book: str,
-        place: str,
+        partition: str,
+        sort_key: str,
         entry: Item,
         *,
-        new: bool = False,  # noqa: ARG002 - part of the port
-        over: Item | None = None,  # noqa: ARG002 - part of the port
+        if_absent: bool = False,  # noqa: ARG002 - part of the port
+        expected: Item | None = None,  # noqa: ARG002 - part of the port
     ) -> bool:
-        self.books.setdefault(f"{scope}#{book}", {})[place] = entry
+        self.partitions.setdefault(f"{scope}#{partition}", {})[sort_key] = entry
         return True
 
-    async def last(self, scope: Scope, book: str, start: str = "") -> Item | None:
-        places = [place for place in self.books.get(f"{scope}#{book}", {}) if place.startswith(start)]
-        return self.books[f"{scope}#{book}"][max(places)] if places else None
+    async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
+        sort_keys = [
+            sort_key for sort_key in self.partitions.get(f"{scope}#{partition}", {}) if sort_key.startswith(start)
+        ]
+        return self.partitions[f"{scope}#{partition}"][max(sort_keys)] if sort_keys else None
 
-    async def entries(self, scope: Scope, book: str, start: str = "") -> AsyncIterator[Item]:
-        for place, entry in sorted(self.books.get(f"{scope}#{book}", {}).items()):
-            if place.startswith(start):
+    async def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
+        for sort_key, entry in sorted(self.partitions.get(f"{scope}#{partition}", {}).items()):
+            if sort_key.startswith(start):
                 yield entry
 
-    async def after(self, scope: Scope, book: str, place: str) -> AsyncIterator[Item]:
+    async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
         """Those that are really kept too: who was billed by usage, nothing else tells. Pairs tell their own places."""
-        real = {pair_from_item(entry).place: entry async for entry in self.state_store.after(scope, book, place)}
-        own = {at: entry for at, entry in self.books.get(f"{scope}#{book}", {}).items() if at > place}
+        real = {
+            pair_from_item(entry).sort_key: entry async for entry in self.state_store.after(scope, partition, sort_key)
+        }
+        own = {at: entry for at, entry in self.partitions.get(f"{scope}#{partition}", {}).items() if at > sort_key}
         for _, entry in sorted((real | own).items()):
             yield entry

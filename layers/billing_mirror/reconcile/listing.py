@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES, ApiChannel, Listing, ObjectType
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
@@ -163,4 +163,4 @@ def _passes(entry: JsonObject, filters: Mapping[str, str]) -> bool:
 
 def _as_filter(value: Json) -> str | None:
     """A value as a list's filter spells it."""
-    return str(value).lower() if isinstance(value, bool) else bodies.text_at({"value": value}, "value")
+    return str(value).lower() if isinstance(value, bool) else json_body.text_at({"value": value}, "value")

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import paging
+from billing_mirror.core import json_body, paging
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
@@ -56,7 +55,7 @@ async def read_page(path: str, query: Mapping[str, str], here: Place, ports: Por
             raise
         raise ListUnavailable(str(error)) from error
     entries = paging.entries(answer.body)
-    ids = [identifier for entry in entries if (identifier := bodies.text_at(entry, "id"))]
+    ids = [identifier for entry in entries if (identifier := json_body.text_at(entry, "id"))]
     page = Page(
         entries,
         ids,

@@ -9,9 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
-from billing_mirror.core import catalog, times
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import mirror_state as known
+from billing_mirror.core import catalog, json_body, mirror_state, times
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.drift import Difference
@@ -107,7 +105,7 @@ async def _queue_what_is_not_shown(
     entries: Sequence[JsonObject], round_: ActiveRun, dependencies: ReconcileDependencies
 ) -> None:
     found = [one for entry in entries if (one := await _told(entry, round_)) is not None]
-    failures = [entry for entry in entries if bodies.text_at(entry, "type") == NEVER_GENERATED]
+    failures = [entry for entry in entries if json_body.text_at(entry, "type") == NEVER_GENERATED]
     failures = [entry for entry in failures if not await _seen_to(entry, round_)]
     for entry in failures:
         if one := await _never_generated(entry, round_, dependencies):
@@ -132,16 +130,16 @@ def _age(told: _Told) -> datetime:
 
 async def _told(entry: JsonObject, round_: ActiveRun) -> _Told | None:
     """An event that is about something in the catalog, and what that is."""
-    name = bodies.text_at(entry, "type") or ""
+    name = json_body.text_at(entry, "type") or ""
     if name not in catalog.EVENT_OBJECTS and name.rpartition(".")[0] not in catalog.RESOURCES:
         return None  # the list shows everything that happens, also what nobody wants to be told of
     try:
-        event = read_notification(bodies.write(entry))
+        event = read_notification(json_body.write(entry))
         ref = ref_from_event(event)
-        if isinstance(ref, UnresolvedRef) and (owner := bodies.text_at(entry, f"data.{ref.owner}")):
+        if isinstance(ref, UnresolvedRef) and (owner := json_body.text_at(entry, f"data.{ref.owner}")):
             ref = ref.resolve(owner)
     except (Unreadable, PermanentError) as error:
-        identifier = bodies.text_at(entry, "id") or "an event without an id"
+        identifier = json_body.text_at(entry, "id") or "an event without an id"
         await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
     own = event.context is None and event.livemode == round_.scope.livemode
@@ -160,9 +158,9 @@ def _is_shown(
         return False
     head, claim = heads.get(ref.key), claims.get(ref.key)
     created = times.seconds(times.iso(event.created.timestamp()))  # as precise as the table keeps it
-    if known.is_in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
+    if mirror_state.is_in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
         return True
-    return known.reflects_event(head, claim, created)
+    return mirror_state.reflects_event(head, claim, created)
 
 
 async def _compare_everything(dependencies: ReconcileDependencies) -> None:
@@ -183,15 +181,15 @@ async def _seen_to(failure: JsonObject, round_: ActiveRun) -> bool:
 
 
 def _place(failure: JsonObject) -> str:
-    return f"{bodies.text_at(failure, 'id')}#"
+    return f"{json_body.text_at(failure, 'id')}#"
 
 
 async def _never_generated(entry: JsonObject, round_: ActiveRun, dependencies: ReconcileDependencies) -> _Told | None:
     """The event that Stripe should have made, as far as it tells; all other objects of its type are compared."""
-    identifier = bodies.text_at(entry, "id") or ""
+    identifier = json_body.text_at(entry, "id") or ""
     try:
         path = f"{PATH}/{validate_id(identifier)}"
-        impact = bodies.value_at(
+        impact = json_body.value_at(
             (await round_.ports.stripe.get(path, api=ApiChannel.GA, context=None)).body, "data.impact"
         )
     except Unauthorized:
@@ -201,7 +199,7 @@ async def _never_generated(entry: JsonObject, round_: ActiveRun, dependencies: R
         return None
     if not isinstance(impact, dict) or impact.get("context"):
         return None
-    name = bodies.text_at(impact, "event_type") or ""
+    name = json_body.text_at(impact, "event_type") or ""
     told = await _told({**entry, "type": name, "related_object": impact.get("related_object")}, round_)
     # Also where it does not say which object it was about.
     object_type = told[1].object_type if told else catalog.TYPES.get(catalog.RESOURCES.get(name.rpartition(".")[0], ""))

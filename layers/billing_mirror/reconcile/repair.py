@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from billing_mirror.core import items, times
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import mirror_state as known
+from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
 from billing_mirror.core.drift import CAUSELESS, Difference
 from billing_mirror.core.errors import PermanentError, TransientError
@@ -39,7 +37,7 @@ async def verify_and_repair(suspects: Mapping[ObjectRef, Difference], round_: Ac
     idle = {
         ref: difference
         for ref, difference in suspects.items()
-        if not known.is_in_flight(heads.get(ref.key), claims.get(ref.key), now=now)
+        if not mirror_state.is_in_flight(heads.get(ref.key), claims.get(ref.key), now=now)
     }
     round_.run.counts.in_flight += len(suspects) - len(idle)
     round_.looked_at.update(ref.key for ref in idle)
@@ -114,7 +112,7 @@ async def repair_one(ref: ObjectRef, drift: Drift, round_: ActiveRun) -> None:
         else:
             await round_.decided(replace(drift, reason=NOT_SHOWN))
         return
-    fields = bodies.differing_fields(before, observation.live) if before and observation.live else []
+    fields = json_body.differing_fields(before, observation.live) if before and observation.live else []
     drift = replace(drift, fields=tuple(fields), token=token, reason=INTERRUPTED)
     dismissed = replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason="")
     has_cause = _has_cause(drift.difference, head, observation)

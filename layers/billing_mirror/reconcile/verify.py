@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.drift import Difference, compare
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
-from billing_mirror.core.object_ref import ObjectRef, object_ref
+from billing_mirror.core.object_ref import ObjectRef, ref_to
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.ports import IndexEntry
 from billing_mirror.refresh.apply import Ports
@@ -105,7 +105,7 @@ async def _subjects(object_type: ObjectType, page: Page, round_: ActiveRun) -> d
     refs = {}
     for identifier in page.ids:
         try:
-            refs[identifier] = object_ref(round_.scope, object_type.name, identifier, page.parent)
+            refs[identifier] = ref_to(round_.scope, object_type.name, identifier, page.parent)
         except PermanentError as error:
             await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
     return refs
@@ -114,9 +114,9 @@ async def _subjects(object_type: ObjectType, page: Page, round_: ActiveRun) -> d
 async def _note_nameless(entries: Sequence[JsonObject], round_: ActiveRun) -> None:
     """Notes the objects without an id, which nobody can ask for. They must not end the run of all others either."""
     for entry in entries:
-        if bodies.text_at(entry, "id") is None:
+        if json_body.text_at(entry, "id") is None:
             # Told apart by their bodies: evidence is by id, and the end of a run counts it.
-            name = f"without an id, {bodies.digest(entry)[:16]}"
+            name = f"without an id, {json_body.digest(entry)[:16]}"
             reason = "the list shows an object without an id"
             await round_.decided(Drift(name, Difference.MISSING, Resolution.UNRESOLVED, reason=reason))
 
@@ -140,7 +140,7 @@ def _never_seen(
     return {
         refs[identifier]: entry
         for entry in entries
-        if (identifier := bodies.text_at(entry, "id"))
+        if (identifier := json_body.text_at(entry, "id"))
         and identifier in refs
         and identifier not in heads
         and entry.get("deleted") is not True
@@ -194,7 +194,7 @@ async def _findable_customers(
         return []
     pointing: dict[str, ObjectRef] = {}
     for entry in page:
-        identifier, owner = bodies.text_at(entry, "id"), bodies.text_at(entry, object_type.customer.path)
+        identifier, owner = json_body.text_at(entry, "id"), json_body.text_at(entry, object_type.customer.path)
         if identifier in lacking and owner:
             pointing[identifier] = refs[identifier].in_same_scope(object_type.customer.type, owner)
     owners = await ports.mirror.heads(pointing.values()) if pointing else {}

@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import TypeAlias
 
-from billing_mirror.core import catalog, paging, times
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import catalog, json_body, paging, times
 from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.drift import digest
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
@@ -77,11 +76,11 @@ async def list_pages(
 
 async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
     """The body with a list that Stripe cut short in full: read from its start, so that it is one list."""
-    shown = bodies.value_at(body, sublist.path)
+    shown = json_body.value_at(body, sublist.path)
     if not isinstance(shown, dict) or shown.get("has_more") is not True:
         return body
     whole = await _whole(ref, sublist.url, sublist.query, stripe)
-    return bodies.with_value(body, sublist.path, {**shown, "data": [*whole], "has_more": False})
+    return json_body.with_value(body, sublist.path, {**shown, "data": [*whole], "has_more": False})
 
 
 async def _members(ref: ObjectRef, type_name: str, stripe: Stripe, *, age: float) -> tuple[JsonObject, ...] | None:

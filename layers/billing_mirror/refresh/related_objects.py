@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
-from billing_mirror.core import catalog
-from billing_mirror.core import json_body as body
+from billing_mirror.core import catalog, json_body
 from billing_mirror.core.drift import compare
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Observation
@@ -44,7 +43,7 @@ def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -
     changes = ref.object_type.changes
     if changes is None or observation.live is None or not _is_new(head):
         return []
-    identifier = body.text_at(observation.live, changes.path)
+    identifier = json_body.text_at(observation.live, changes.path)
     return [ref.in_same_scope(changes.type, identifier)] if identifier else []
 
 
@@ -52,7 +51,7 @@ async def _not_yet_mirrored(ref: ObjectRef, observation: Observation, mirror: Mi
     """The objects that this one names, of types whose births Stripe may not announce."""
     named: list[ObjectRef] = []
     for reference in ref.object_type.references:
-        if identifier := body.text_at(observation.live, reference.path):
+        if identifier := json_body.text_at(observation.live, reference.path):
             with suppress(PermanentError):  # what was fetched is stored all the same
                 named.append(ref.in_same_scope(reference.type, identifier))
     known = await mirror.heads(named) if named else {}
@@ -69,7 +68,7 @@ async def _differing_members(
         members = {
             identifier: ref.in_same_scope(type_name, identifier, parent)
             for entry in listed
-            if (identifier := body.text_at(entry, "id"))
+            if (identifier := json_body.text_at(entry, "id"))
         }
         heads = await mirror.heads(members.values())
         by_id = {identifier: heads[member.key] for identifier, member in members.items() if member.key in heads}

@@ -1,9 +1,9 @@
 """A subscription as a look has shown it."""
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 
 SUBSCRIPTION: JsonObject = {
     "id": "rcds_1",
@@ -18,9 +18,9 @@ SUBSCRIPTION: JsonObject = {
 
 
 def ref(type_name: str = "v2.billing.rate_card_subscription", identifier: str = "rcds_1") -> ObjectRef:
-    return object_ref(Scope(livemode=True), type_name, identifier, "rcd_1")
+    return ref_to(Scope(livemode=True), type_name, identifier, "rcd_1")
 
 
 def seen(body: JsonObject | None, **listed: tuple[JsonObject, ...]) -> Observation:
-    digest = bodies.digest(body) if body is not None else ""
+    digest = json_body.digest(body) if body is not None else ""
     return Observation(1732638783.25, "2026-10-14.preview", "req_1", body, digest, listed)

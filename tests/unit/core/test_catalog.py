@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_mirror.core import catalog
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import catalog, json_body
 from billing_mirror.core.catalog import ApiChannel, Category, CompareInterval, Listing, ObjectType, Reference
 from billing_mirror.core.messages import Notification, RelatedObject
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, fill_template, ref_from_event
@@ -183,7 +182,7 @@ class TestEveryRow:
         shown = sample(object_type.name)
         for path in paths(object_type):
             outer, _, last = path.rpartition(".")
-            inner = bodies.value_at(shown, outer)
+            inner = json_body.value_at(shown, outer)
             assert inner is None or (isinstance(inner, dict) and last in inner), path
 
 

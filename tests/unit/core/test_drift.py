@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import json_body as body
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import CAUSELESS, Difference, compare, digest
 from billing_mirror.core.json_body import JsonObject
@@ -21,7 +21,7 @@ def entry(identifier: str, status: str = "active") -> JsonObject:
 
 
 def head(mirrored: JsonObject, *, deleted: bool = False, version: str = "") -> Head:
-    return Head(1, fetched_at=0.0, digest=body.digest(mirrored), deleted=deleted, stripe_version=version)
+    return Head(1, fetched_at=0.0, digest=json_body.digest(mirrored), deleted=deleted, stripe_version=version)
 
 
 def test_a_listed_object_that_was_never_seen_is_missing() -> None:
@@ -107,7 +107,7 @@ class TestVolatileMembers:
 
     def test_are_all_that_is_left_out(self) -> None:
         assert digest(self.INVOICE, self.ONE) != digest(self.INVOICE, {**self.ONE, "status": "paid"})
-        assert digest(ROW, self.ONE) == body.digest(self.ONE) != digest(self.INVOICE, self.ONE)
+        assert digest(ROW, self.ONE) == json_body.digest(self.ONE) != digest(self.INVOICE, self.ONE)
 
     def test_do_not_make_a_listed_object_different(self) -> None:
         held = Head(1, 0.0, digest(self.INVOICE, self.ONE))

@@ -2,11 +2,10 @@
 
 import pytest
 
-from billing_mirror.core import items
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import items, json_body
 from billing_mirror.core.items import Observation, item, marker, members_in, tombstone
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 
 from .observed import SUBSCRIPTION, ref, seen
 
@@ -25,7 +24,7 @@ class TestAnItem:
             "parent": "rcd_1",
             "status": "active",
             "collection_status": "past_due",
-            "digest": bodies.digest(SUBSCRIPTION),
+            "digest": json_body.digest(SUBSCRIPTION),
             "data": SUBSCRIPTION,
         }
 
@@ -56,16 +55,16 @@ class TestAnItem:
         """A list inside it is in full here, and cut short where the object is listed."""
         short: JsonObject = {"id": "sub_1", "items": {"data": [{"id": "si_1"}], "has_more": True}}
         whole: JsonObject = {"id": "sub_1", "items": {"data": [{"id": "si_1"}, {"id": "si_2"}], "has_more": False}}
-        one = object_ref(Scope(livemode=True), "subscription", "sub_1")
-        columns = item(one, Observation(0.0, "v", "r", whole, bodies.digest(short)), None)
-        assert (columns["data"], columns["digest"]) == (whole, bodies.digest(short))
+        one = ref_to(Scope(livemode=True), "subscription", "sub_1")
+        columns = item(one, Observation(0.0, "v", "r", whole, json_body.digest(short)), None)
+        assert (columns["data"], columns["digest"]) == (whole, json_body.digest(short))
 
     def test_of_a_nested_type_whose_body_names_no_parent_has_the_one_of_its_url(self) -> None:
-        action = object_ref(Scope(livemode=True), "v2.billing.intent_action", "ia_1", "bi_1")
+        action = ref_to(Scope(livemode=True), "v2.billing.intent_action", "ia_1", "bi_1")
         assert item(action, seen({"id": "ia_1"}), None)["parent"] == "bi_1"
 
     def test_of_a_singleton_is_its_customers_child(self) -> None:
-        balance = object_ref(Scope(livemode=True), "cash_balance", "", "cus_1")
+        balance = ref_to(Scope(livemode=True), "cash_balance", "", "cus_1")
         columns = item(balance, seen({"object": "cash_balance", "customer": "cus_1"}), "cus_1")
         path = "/v1/customers/cus_1/cash_balance"
         assert (columns["id"], columns["parent"], columns["customer"]) == (path, "cus_1", "cus_1")
@@ -86,7 +85,7 @@ class TestAnItem:
             "date": 1700000000,
             "created": 1,
         }
-        assert item(object_ref(Scope(livemode=True), type_name, "x"), seen(body), None)[column] == expected
+        assert item(ref_to(Scope(livemode=True), type_name, "x"), seen(body), None)[column] == expected
 
     @pytest.mark.parametrize("body", [None, {"id": "rcds_1", "deleted": True}])
     def test_is_not_made_of_an_object_that_is_gone(self, body: JsonObject | None) -> None:

@@ -9,8 +9,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import items
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import items, json_body
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Item, Value, fits_native_map, item
 from billing_mirror.core.json_body import Json, JsonObject
@@ -84,8 +83,8 @@ class TestANativeMap:
             return
         attribute = TypeSerializer().serialize(body)
         json.dumps(attribute).encode()
-        assert bodies.digest(_plain(TypeDeserializer().deserialize(attribute))) == bodies.digest(body)
-        assert bodies.depth(body) + 1 <= MOST_LEVELS
+        assert json_body.digest(_plain(TypeDeserializer().deserialize(attribute))) == json_body.digest(body)
+        assert json_body.depth(body) + 1 <= MOST_LEVELS
 
     @pytest.mark.parametrize(
         "number",
@@ -105,7 +104,7 @@ class TestANativeMap:
         ],
     )
     def test_holds_every_number_that_dynamodb_can(self, number: str) -> None:
-        body = bodies.parse(f'{{"n": {number}}}')
+        body = json_body.parse(f'{{"n": {number}}}')
         assert fits_native_map(body)
         TypeSerializer().serialize(body)
 
@@ -125,7 +124,7 @@ class TestANativeMap:
         ],
     )
     def test_does_not_hold_a_number_out_of_dynamodbs_range(self, number: str) -> None:
-        assert not fits_native_map(bodies.parse(f'{{"a": [{{"n": {number}}}]}}'))
+        assert not fits_native_map(json_body.parse(f'{{"a": [{{"n": {number}}}]}}'))
 
     def test_does_not_hold_half_a_surrogate_pair(self) -> None:
         assert not fits_native_map({"a": "\ud800"})
@@ -154,7 +153,7 @@ class TestANativeMap:
         ["1" + "0" * 40, "1." + "0" * 40, "0e200", "0e-500", "1.2345678901234567890123456789012345678e-130"],
     )
     def test_does_not_hold_a_number_that_boto3_refuses(self, number: str) -> None:
-        assert not fits_native_map(bodies.parse(f'{{"n": {number}}}'))
+        assert not fits_native_map(json_body.parse(f'{{"n": {number}}}'))
 
 
 class TestAnItem:
@@ -199,20 +198,20 @@ class TestAnItem:
             TypeSerializer().serialize(value)
 
     def test_holds_a_body_that_fits_no_map_compressed_and_exact(self) -> None:
-        body = bodies.parse('{"id": "rcds_1", "n": ' + "7" * 50 + ', "z" : null, "é": 1.50, "half": "\\ud800"}')
+        body = json_body.parse('{"id": "rcds_1", "n": ' + "7" * 50 + ', "z" : null, "é": 1.50, "half": "\\ud800"}')
         columns = item(ref(), seen(body), None)
         assert "data" not in columns
         compressed = columns["data_z"]
         assert isinstance(compressed, bytes)
-        assert bodies.parse(zlib.decompress(compressed).decode()) == body
-        assert columns["digest"] == bodies.digest(body)
+        assert json_body.parse(zlib.decompress(compressed).decode()) == body
+        assert columns["digest"] == json_body.digest(body)
 
     @given(BODIES)
     def test_is_either_a_map_or_text_that_says_the_same(self, body: JsonObject) -> None:
         columns = item(ref(), seen({**body, "n": 10**60}), None)
         compressed = columns["data_z"]
         assert isinstance(compressed, bytes)
-        assert bodies.parse(zlib.decompress(compressed).decode()) == {**body, "n": 10**60}
+        assert json_body.parse(zlib.decompress(compressed).decode()) == {**body, "n": 10**60}
 
     def test_is_refused_when_it_is_too_large_even_compressed(self) -> None:
         noise = "".join(f"{number * 2654435761 % 2**32:08x}" for number in range(110_000))

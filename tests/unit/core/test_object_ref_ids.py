@@ -8,10 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core import catalog
-from billing_mirror.core import object_ref as ref
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RefreshRequest, RelatedObject
-from billing_mirror.core.object_ref import fill_template, object_ref, partition_key, ref_from_event, ref_from_request
+from billing_mirror.core.object_ref import (
+    fill_template,
+    partition_key,
+    ref_from_event,
+    ref_from_request,
+    ref_to,
+)
 
 from .hostile import HOSTILE_IDS, OF_ANY_ROW
 from .object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, told
@@ -36,11 +41,11 @@ class TestIds:
     @pytest.mark.parametrize("text", HOSTILE_IDS)
     def test_what_no_id_of_stripes_looks_like_is_refused(self, text: str) -> None:
         with pytest.raises(PermanentError):
-            ref.validate_id(text)
+            validate_id(text)
 
     @pytest.mark.parametrize("text", ["rcds_test_61Rc0Iuz3V1K", "cus_1", "a", "gold-plan.v2", "..a", "~1", "a" * 255])
     def test_what_an_id_may_look_like_is_taken_as_it_is(self, text: str) -> None:
-        assert ref.validate_id(text) == text
+        assert validate_id(text) == text
 
     @pytest.mark.parametrize("text", HOSTILE_IDS)
     @pytest.mark.parametrize("type_name", [SUBSCRIPTION, UNKNOWN])
@@ -66,7 +71,7 @@ class TestIds:
     @given(st.text(max_size=20))
     def test_every_id_that_is_taken_is_one_plain_segment_of_a_url(self, text: str) -> None:
         try:
-            path = object_ref(LIVE, CADENCE, text).path
+            path = ref_to(LIVE, CADENCE, text).path
         except PermanentError:
             return
         assert path == f"/v2/billing/cadences/{text}"
@@ -79,13 +84,13 @@ class TestIds:
 class TestIdsThatPeopleChoose:
     def test_of_two_types_do_not_meet(self) -> None:
         object_types = [object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids]
-        keys = {object_ref(LIVE, object_type.name, "gold").key for object_type in object_types}
+        keys = {ref_to(LIVE, object_type.name, "gold").key for object_type in object_types}
         assert keys == {f"live#{object_type.name}/gold" for object_type in object_types}
         assert len(keys) == len(object_types)
 
     @given(st.sampled_from(CHOSEN_IDS), IDS)
     def test_never_meet_one_of_stripes_own(self, chosen: str, other: str) -> None:
-        assert object_ref(LIVE, "plan", chosen).key != object_ref(LIVE, CADENCE, other).key
+        assert ref_to(LIVE, "plan", chosen).key != ref_to(LIVE, CADENCE, other).key
 
     @pytest.mark.parametrize("text", CHOSEN_IDS)
     @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ class TestIdsThatPeopleChoose:
     def test_are_one_plain_segment_of_a_url_whatever_they_hold(
         self, object_type: catalog.ObjectType, text: str
     ) -> None:
-        one = object_ref(LIVE, object_type.name, text)
+        one = ref_to(LIVE, object_type.name, text)
         before, _, segment = one.path.rpartition("/")
         assert f"{before}/{{id}}" == object_type.retrieve
         assert re.fullmatch(r"([A-Za-z0-9_.~-]|%[0-9A-F]{2})+", segment)
@@ -106,9 +111,7 @@ class TestIdsThatPeopleChoose:
     @pytest.mark.parametrize("text", CHOSEN_IDS)
     def test_are_recognised_in_a_url_that_spells_them_out(self, text: str) -> None:
         url = f"/v1/prices/{quote(text, safe='')}"
-        assert told(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == object_ref(
-            LIVE, "price", text
-        )
+        assert told(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == ref_to(LIVE, "price", text)
 
     @pytest.mark.parametrize("text", OF_ANY_ROW)
     @pytest.mark.parametrize(
@@ -118,17 +121,17 @@ class TestIdsThatPeopleChoose:
     )
     def test_are_refused_where_they_could_lead_elsewhere(self, object_type: catalog.ObjectType, text: str) -> None:
         with pytest.raises(PermanentError):
-            object_ref(LIVE, object_type.name, text)
+            ref_to(LIVE, object_type.name, text)
 
     @pytest.mark.parametrize("text", [text for text in CHOSEN_IDS if not text.isalnum() or not text.isascii()])
     def test_are_not_allowed_to_others(self, text: str) -> None:
         with pytest.raises(PermanentError):
-            object_ref(LIVE, "invoice", text)
+            ref_to(LIVE, "invoice", text)
 
     @given(st.text(max_size=30))
     def test_never_change_the_path_that_they_are_in(self, text: str) -> None:
         try:
-            path = object_ref(LIVE, "price", text).path
+            path = ref_to(LIVE, "price", text).path
         except PermanentError:
             return
         assert path.count("/") == 3

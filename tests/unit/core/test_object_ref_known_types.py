@@ -8,7 +8,7 @@ from hypothesis import given
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RefreshRequest, RelatedObject
-from billing_mirror.core.object_ref import object_ref, ref_from_event, ref_from_request
+from billing_mirror.core.object_ref import ref_from_event, ref_from_request, ref_to
 
 from .hostile import HOSTILE_IDS, OF_ANY_ROW, OTHER_URLS
 from .object_refs import IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, about, event, told
@@ -38,13 +38,13 @@ class TestAKnownType:
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
     def test_is_recognised_by_the_url_that_is_built_for_it(self, object_type: catalog.ObjectType) -> None:
-        one = object_ref(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
+        one = ref_to(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
         for name in (object_type.name, *object_type.aliases):
             assert told(RelatedObject(id=None if object_type.singleton else "id_1", type=name, url=one.path)) == one
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
     def test_is_recognised_in_a_suspicion(self, object_type: catalog.ObjectType) -> None:
-        one = object_ref(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
+        one = ref_to(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
         assert (
             ref_from_request(RefreshRequest(livemode=True, type=object_type.name, id=one.id, parent=one.parent)) == one
         )
@@ -109,7 +109,7 @@ class TestAKnownType:
 
     def test_may_be_suspected_by_an_old_name(self) -> None:
         old = RefreshRequest(livemode=True, type="v2.billing.rate_card.rate", id="rcdr_1", parent="rcd_1")
-        assert ref_from_request(old) == object_ref(LIVE, RATE, "rcdr_1", "rcd_1")
+        assert ref_from_request(old) == ref_to(LIVE, RATE, "rcdr_1", "rcd_1")
 
     def test_may_be_named_under_another_url_but_is_fetched_at_its_own(self) -> None:
         url = "/v1/customers/cus_1/tax_ids/txi_1"
@@ -137,7 +137,7 @@ class TestANestedType:
 
     def test_cannot_be_fetched_before_its_parent_is_known(self) -> None:
         with pytest.raises(PermanentError, match="the parent of rcdr_1 is not known"):
-            _ = object_ref(LIVE, RATE, "rcdr_1").path
+            _ = ref_to(LIVE, RATE, "rcdr_1").path
 
     @pytest.mark.parametrize("parent", [text for text in HOSTILE_IDS if text != ":rate_card_id"])
     def test_is_refused_with_a_hostile_parent(self, parent: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
-from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, object_ref, ref_from_event
+from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_to
 
 from .hostile import OF_ANY_ROW
 from .object_refs import LIVE, event
@@ -40,10 +40,10 @@ class TestWhatIsNotTold:
     @pytest.mark.parametrize(
         ("name", "expected"),
         [
-            ("v1.customer.discount.source_changed", object_ref(LIVE, "customer", "cus_1")),
+            ("v1.customer.discount.source_changed", ref_to(LIVE, "customer", "cus_1")),
             (
                 "v1.entitlements.active_entitlement_summary.updated",
-                object_ref(LIVE, "entitlements.active_entitlement_summary", "", "cus_1"),
+                ref_to(LIVE, "entitlements.active_entitlement_summary", "", "cus_1"),
             ),
         ],
     )

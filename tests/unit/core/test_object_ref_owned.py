@@ -5,7 +5,7 @@ import pytest
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
-from billing_mirror.core.object_ref import object_ref, ref_from_event
+from billing_mirror.core.object_ref import ref_from_event, ref_to
 
 from .hostile import OF_ANY_ROW
 from .object_refs import LIVE, event, told
@@ -48,17 +48,17 @@ class TestASingleton:
                 ref_from_event(event(RelatedObject(type=summary, url=hostile)))
 
     def test_is_the_same_one_however_it_is_named(self) -> None:
-        by_name = object_ref(LIVE, "cash_balance", "whatever", "cus_1")
+        by_name = ref_to(LIVE, "cash_balance", "whatever", "cus_1")
         assert by_name == told(RelatedObject(type="cash_balance", url=self.BALANCE))
         assert by_name == told(RelatedObject(type="cash_balance", customer="cus_1"))
 
     def test_cannot_be_named_without_its_owner(self) -> None:
         with pytest.raises(PermanentError):
-            object_ref(LIVE, "cash_balance", self.BALANCE)
+            ref_to(LIVE, "cash_balance", self.BALANCE)
 
     def test_is_never_mistaken_for_another_customers(self) -> None:
         keys = {
-            object_ref(LIVE, object_type.name, "", parent).key
+            ref_to(LIVE, object_type.name, "", parent).key
             for object_type in SINGLETONS
             for parent in ("cus_1", "cus_2")
         }
@@ -70,15 +70,15 @@ class TestAPart:
 
     def test_is_news_of_its_owner(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/customers/cus_1/discount")
-        assert told(related, "v1.customer.discount.created") == object_ref(LIVE, "customer", "cus_1")
+        assert told(related, "v1.customer.discount.created") == ref_to(LIVE, "customer", "cus_1")
 
     def test_of_a_subscription_is_news_of_that(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/subscriptions/sub_1/discount")
-        assert told(related, "v1.customer.discount.created") == object_ref(LIVE, "subscription", "sub_1")
+        assert told(related, "v1.customer.discount.created") == ref_to(LIVE, "subscription", "sub_1")
 
     def test_of_a_snapshot_is_news_of_the_customer_that_it_names(self) -> None:
         related = RelatedObject(id="di_1", type="discount", customer="cus_1")
-        assert told(related, "v1.customer.discount.deleted") == object_ref(LIVE, "customer", "cus_1")
+        assert told(related, "v1.customer.discount.deleted") == ref_to(LIVE, "customer", "cus_1")
 
     @pytest.mark.parametrize(
         "url", ["/v1/customers/../discount", "/v1/customers/a@b/discount", "/v1/customers/%2e%2e/discount", "/v1/x"]

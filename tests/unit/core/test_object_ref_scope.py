@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RefreshRequest, RelatedObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref, parse_scope, ref_from_event, ref_from_request
+from billing_mirror.core.object_ref import ObjectRef, Scope, parse_scope, ref_from_event, ref_from_request, ref_to
 
 from .object_refs import CADENCE, IDS, LIVE, SUBSCRIPTION, event
 
@@ -63,7 +63,7 @@ class TestScope:
     @given(st.lists(st.tuples(st.booleans(), st.sampled_from(["", "acct_1", "acct_1/acct_2", "acct_2"]), IDS)))
     def test_objects_of_two_scopes_never_share_a_key(self, owners: list[tuple[bool, str, str]]) -> None:
         keys = {
-            object_ref(parse_scope(livemode=livemode, context=context), CADENCE, identifier).key
+            ref_to(parse_scope(livemode=livemode, context=context), CADENCE, identifier).key
             for livemode, context, identifier in owners
         }
         assert len(keys) == len(set(owners))
@@ -79,10 +79,8 @@ class TestScope:
 class TestNeighbours:
     def test_an_object_beside_another_is_of_the_same_scope(self) -> None:
         scope = parse_scope(livemode=False, context="acct_1")
-        assert object_ref(scope, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "bc_1") == object_ref(
-            scope, CADENCE, "bc_1"
-        )
+        assert ref_to(scope, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "bc_1") == ref_to(scope, CADENCE, "bc_1")
 
     def test_a_hostile_reference_is_refused(self) -> None:
         with pytest.raises(PermanentError):
-            object_ref(LIVE, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "../rate_cards")
+            ref_to(LIVE, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "../rate_cards")

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import catalog, items, times
-from billing_mirror.core import object_ref as ref
+from billing_mirror.core import catalog, items, object_ref, times
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RefreshRequest, RelatedObject
 from billing_mirror.core.object_ref import ref_from_event, ref_from_request
@@ -55,7 +54,7 @@ class TestAnUnknownType:
 
     @pytest.mark.parametrize("identifier", ["th_1", None])
     def test_is_refused_at_a_url_that_does_not_fit_into_a_key(self, identifier: str | None) -> None:
-        longest = "/v1/" + "a" * (ref.LONGEST_PATH - 9) + "/th_1"
+        longest = "/v1/" + "a" * (object_ref.LONGEST_PATH - 9) + "/th_1"
         assert told(RelatedObject(id=identifier, type=UNKNOWN, url=longest)).path == longest
         with pytest.raises(PermanentError, match="too long"):
             ref_from_event(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))

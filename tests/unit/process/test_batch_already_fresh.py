@@ -4,7 +4,7 @@ from billing_mirror.core import times
 from billing_mirror.core.drift import digest
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import subscription, subscription_event
 from tests.unit.harness import SUBSCRIPTION, Harness
@@ -63,7 +63,7 @@ async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_o
 async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_written(stocked: Harness) -> None:
     """Somebody claimed after the mirrored look, fetched before the change, and has not written yet."""
     await stocked.deliver(subscription_event())
-    one = object_ref(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    one = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
     late_token = await stocked.mirror.claim(one, stocked.clock.now())
     late_item = stocked.item("rcds_1")
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
@@ -79,7 +79,7 @@ async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_writte
 
 async def test_a_message_is_not_absorbed_by_what_a_backfill_took_from_a_list(stocked: Harness) -> None:
     """However late it was asked for: a list may be older than an answer to a GET."""
-    one = object_ref(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    one = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
     listed = Observation(stocked.clock.now(), "", "", subscription(), digest(one.object_type, subscription()))
     await stocked.mirror.put(one, UNCLAIMED_TOKEN, item(one, listed, "cus_1"))
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")

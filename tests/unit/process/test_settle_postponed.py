@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.process.batch import MAX_CONCURRENCY
 from tests.doubles.samples import (
@@ -57,8 +57,7 @@ async def test_another_object_than_the_one_asked_for_is_not_stored(stocked: Harn
     [ended] = await stocked.deliver(subscription_event())
     assert ended.outcome is Outcome.POSTPONED
     assert (
-        object_ref(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1").key
-        not in stocked.mirror.objects
+        ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1").key not in stocked.mirror.objects
     )
 
 

@@ -1,10 +1,10 @@
 """What the tests of lists have in common: objects that both sides hold, and runs over their types."""
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.run import Run
 from tests.unit.harness import Harness
 
@@ -13,7 +13,7 @@ CUSTOMERS_SHOWN = "expand%5B0%5D=data.invoice_credit_balance&expand%5B1%5D=data.
 VERSION_OF = {"v1": "2026-01-01.ga", "v2": "2026-01-01.preview"}
 
 
-def thing(type_name: str, identifier: str, **fields: bodies.Json) -> JsonObject:
+def thing(type_name: str, identifier: str, **fields: json_body.Json) -> JsonObject:
     return {"id": identifier, "object": type_name, "created": 1_600_000_000, "livemode": False, **fields}
 
 
@@ -21,12 +21,12 @@ async def mirror(
     harness: Harness, body: JsonObject, *, parent: str | None = None, members: tuple[JsonObject, ...] = (), **about: str
 ) -> None:
     """Has the mirror hold an object as Stripe shows it."""
-    ref = object_ref(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
+    ref = ref_to(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
     harness.stripe.objects.setdefault(ref.path, body)
     api = VERSION_OF["v2" if ref.type.startswith("v2.billing") else "v1"]
     listed = {str(one["object"]): (one,) for one in members}
     version_of = about.get("stripe_version", api)
-    seen = Observation(harness.clock.now(), version_of, "req_1", body, bodies.digest(body), listed)
+    seen = Observation(harness.clock.now(), version_of, "req_1", body, json_body.digest(body), listed)
     token = await harness.mirror.claim(ref, 0.0)
     await harness.mirror.put(ref, token, item(ref, seen, about.get("customer")))
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import times
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import Scope
@@ -29,7 +28,7 @@ def harness() -> Harness:
 
 def thin(harness: Harness, identifier: str, ago: float, name: str = "evt_1", **fields: Json) -> JsonObject:
     """An event that was made so many seconds ago, as it is listed."""
-    made = bodies.parse(subscription_event(identifier=identifier, at=harness.clock.now() - ago))
+    made = json_body.parse(subscription_event(identifier=identifier, at=harness.clock.now() - ago))
     return {**made, "id": name, **fields}
 
 
@@ -48,7 +47,7 @@ async def recovered(harness: Harness, seconds: float = 100.0) -> Run:
 
 def queued(harness: Harness) -> list[Json]:
     """The ids of the events that wait in the queue."""
-    return [bodies.parse(message.body)["id"] for message in harness.queue.waiting]
+    return [json_body.parse(message.body)["id"] for message in harness.queue.waiting]
 
 
 async def with_watermark(harness: Harness, ago: float) -> None:

@@ -2,8 +2,7 @@
 
 from urllib.parse import urlencode
 
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import times
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Item
@@ -110,7 +109,7 @@ async def of_owners() -> Harness:
 
 def thin(identifier: str, at: float, name: str) -> JsonObject:
     """An event as the list of events shows it."""
-    return {**bodies.parse(subscription_event(identifier=identifier, at=at)), "id": name}
+    return {**json_body.parse(subscription_event(identifier=identifier, at=at)), "id": name}
 
 
 async def with_lost_events() -> Harness:

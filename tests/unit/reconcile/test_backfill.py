@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Item, Observation, item, tombstone
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.reconcile.backfill import LONGEST_SPREAD
@@ -54,7 +54,7 @@ async def filled(harness: Harness, name: str = NAME) -> Run:
 
 def suspected(harness: Harness) -> list[tuple[Json, str]]:
     """What is queued to be fetched, with the group that it shares."""
-    return [(bodies.parse(message.body)["id"], message.group) for message in harness.queue.waiting]
+    return [(json_body.parse(message.body)["id"], message.group) for message in harness.queue.waiting]
 
 
 async def test_objects_are_taken_from_pages_without_a_fetch(harness: Harness) -> None:
@@ -98,7 +98,7 @@ async def test_an_object_that_is_mirrored_is_never_replaced_by_a_page(harness: H
 
 async def test_an_object_that_is_gone_is_not_brought_back_by_a_page(harness: Harness) -> None:
     stock(harness, subscription())
-    ref = object_ref(SCOPE, NAME, "rcds_1")
+    ref = ref_to(SCOPE, NAME, "rcds_1")
     await harness.mirror.put_tombstone(ref, 3, tombstone(Observation(harness.clock.now(), "", ""), ref))
     harness.mirror.counters.clear()
     del harness.stripe.objects[f"{HOME}/rcds_1"]
@@ -127,7 +127,7 @@ async def test_an_event_whose_fetch_began_before_the_fill_wins(harness: Harness)
     """Its number was claimed first, and is still the higher one."""
     stock(harness, subscription())
     await filled(harness, CADENCE)
-    ref = object_ref(SCOPE, NAME, "rcds_1")
+    ref = ref_to(SCOPE, NAME, "rcds_1")
     token = await harness.mirror.claim(ref, harness.clock.now())
     await filled(harness)
     assert harness.item("rcds_1")["token"] == 0

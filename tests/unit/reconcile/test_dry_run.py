@@ -21,12 +21,12 @@ from .scenarios import ROW, drifted, empty, thin, used, with_lost_events
 async def dry_run(harness: Harness, name: str, job: Job) -> TickReport:
     """A dry run, after which everything has to be as it was."""
     before = deepcopy(
-        [harness.mirror.objects, harness.mirror.counters, harness.state_store.books, harness.queue.waiting]
+        [harness.mirror.objects, harness.mirror.counters, harness.state_store.partitions, harness.queue.waiting]
     )
     report = await run_on_demand(
         [(name, job)], dry_run_dependencies(harness.reconcile_dependencies), deadline=harness.clock.now() + 100
     )
-    after = [harness.mirror.objects, harness.mirror.counters, harness.state_store.books, harness.queue.waiting]
+    after = [harness.mirror.objects, harness.mirror.counters, harness.state_store.partitions, harness.queue.waiting]
     assert after == before
     assert harness.state_store.leases == {}
     return report

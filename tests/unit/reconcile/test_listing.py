@@ -205,5 +205,5 @@ class TestWhatNoListShows:
         fetched = [path for path in harness.stripe.paths if not path.startswith(f"{LIST}?")]
         assert sorted(fetched) == sorted(f"{LIST}/{name}" for name in gone)
         assert (life.made["claim"], life.made["put_tombstone"], life.made["put"]) == (3, 3, 0)
-        entries = sum(len(book) for book in harness.state_store.books.values())
+        entries = sum(len(book) for book in harness.state_store.partitions.values())
         assert entries <= run.counts.pages + 1 + len(gone) + 1, "a page of a list, and evidence, and the record"

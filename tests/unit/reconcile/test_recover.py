@@ -8,7 +8,7 @@ from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import READ_LAG
-from billing_mirror.core.object_ref import object_ref
+from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, EVENTS, HOUR
 from billing_mirror.reconcile.recover import ON_ITS_WAY, OVERLAP, PATH
@@ -55,7 +55,7 @@ class TestAnEvent:
     async def test_is_not_covered_by_a_fetch_after_which_somebody_has_claimed(self, harness: Harness) -> None:
         """Who claimed later may have fetched before the change, and would still replace what shows it."""
         await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() - DAY))
-        await harness.mirror.claim(object_ref(SCOPE, NAME, "rcds_1"), 0.0)
+        await harness.mirror.claim(ref_to(SCOPE, NAME, "rcds_1"), 0.0)
         harness.stripe.events = [thin(harness, "rcds_1", HOUR)]
         assert (await recovered(harness)).counts.queued == 1
 
@@ -63,7 +63,7 @@ class TestAnEvent:
     async def test_is_covered_by_a_page_only_when_that_came_very_much_later(
         self, harness: Harness, lead: float, count: int
     ) -> None:
-        ref = object_ref(SCOPE, NAME, "rcds_1")
+        ref = ref_to(SCOPE, NAME, "rcds_1")
         seen = Observation(harness.clock.now(), "", "", subscription())
         await harness.mirror.put(ref, 0, item(ref, seen, "cus_1"))
         harness.stripe.events = [thin(harness, "rcds_1", lead)]
@@ -71,19 +71,19 @@ class TestAnEvent:
         assert (await recovered(harness)).counts.queued == count
 
     async def test_is_covered_by_a_fetch_that_is_on_its_way(self, harness: Harness) -> None:
-        ref = object_ref(SCOPE, NAME, "rcds_1")
+        ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 600)]
         await harness.mirror.claim(ref, harness.clock.now() - 500)
         assert (await recovered(harness)).counts.queued == 0
 
     async def test_is_not_covered_by_a_fetch_that_was_claimed_before_it(self, harness: Harness) -> None:
-        ref = object_ref(SCOPE, NAME, "rcds_1")
+        ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 600)]
         await harness.mirror.claim(ref, harness.clock.now() - 700)
         assert (await recovered(harness)).counts.queued == 1
 
     async def test_is_not_covered_by_a_fetch_that_has_died(self, harness: Harness) -> None:
-        ref = object_ref(SCOPE, NAME, "rcds_1")
+        ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 2 * HOUR)]
         await harness.mirror.claim(ref, harness.clock.now() - 1.5 * HOUR)
         assert (await recovered(harness)).counts.queued == 1

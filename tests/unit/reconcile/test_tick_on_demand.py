@@ -116,7 +116,7 @@ class TestWhatIsAskedFor:
 
             harness.state_store.before_write = work_on_it
             report = await self._asked(harness)
-            return read_run(harness.state_store.books[f"test#{meters}"][before.name]), report
+            return read_run(harness.state_store.partitions[f"test#{meters}"][before.name]), report
 
         return on_its_own_time(both())
 

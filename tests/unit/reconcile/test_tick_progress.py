@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import object_ref
+from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Job, Resolution, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule, next_job
 from billing_mirror.ports import StripeResponse
@@ -112,7 +112,7 @@ class Circle(MemoryStripe):
         if not path.startswith(PATH):
             return await super().get(path, api=api, context=context, include=include, event=event)
         page: JsonObject = {"data": [{"id": "evt_1", "type": "v2.other"}], "next_page_url": f"{PATH}?page={path[-1]}1"}
-        return StripeResponse(page, bodies.write(page), self.version(api), "req_1")
+        return StripeResponse(page, json_body.write(page), self.version(api), "req_1")
 
 
 async def test_events_that_lead_back_end_their_run() -> None:
@@ -138,7 +138,7 @@ def test_events_that_did_not_come_to_their_end_let_others_have_the_next_turn() -
 async def test_an_object_whose_look_has_no_end_is_unresolved(harness: Harness) -> None:
     body: JsonObject = {"id": "sub_1", "object": "subscription", "created": 1_600_000_000, "livemode": False}
     await mirror(harness, body)
-    ref = object_ref(SCOPE, "subscription", "sub_1")
+    ref = ref_to(SCOPE, "subscription", "sub_1")
     harness.stripe.lists["/v1/subscriptions?status=all"] = [{**body, "status": "active"}]
 
     async def never(path: str) -> None:

@@ -6,7 +6,7 @@ from billing_mirror.core import catalog, times
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
 from billing_mirror.reconcile.verify import verify
@@ -15,7 +15,7 @@ from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
 
 ROW = catalog.TYPES["v2.billing.rate_card_subscription"]
-SUBJECT = object_ref(Scope(livemode=False), ROW.name, "rcds_1")
+SUBJECT = ref_to(Scope(livemode=False), ROW.name, "rcds_1")
 CADENCE = "/v2/billing/cadences/bc_1"
 LIST = "/v2/billing/rate_card_subscriptions"
 CANCELED = f"{LIST}?servicing_status=canceled"

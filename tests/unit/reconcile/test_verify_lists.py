@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied
 from billing_mirror.core.json_body import JsonObject
@@ -178,7 +178,7 @@ class TestAPlainList:
             "/v1/credit_notes/cn_1/lines": [{"id": "il_1"}, {"id": "il_2"}],
         }
         assert [drift.id for drift in await harness.drifts(await passed(harness, "credit_note"))] == ["cn_1"]
-        assert bodies.texts_at(harness.item("cn_1")["data"], "lines.data.id") == {"il_1", "il_2"}  # type: ignore[arg-type]
+        assert json_body.texts_at(harness.item("cn_1")["data"], "lines.data.id") == {"il_1", "il_2"}  # type: ignore[arg-type]
         run = await passed(harness, "credit_note")
         assert (await harness.drifts(run), harness.stripe.paths) == ([], ["/v1/credit_notes?limit=100"])
 

@@ -2,13 +2,12 @@
 
 import pytest
 
-from billing_mirror.core import json_body as bodies
-from billing_mirror.core import times
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.refresh.fetch import fetch, list_pages
 from tests.doubles.clock import ManualClock
 from tests.doubles.samples import sample, version
@@ -69,7 +68,7 @@ def numbered(count: int) -> list[JsonObject]:
 
 
 async def look(stripe: MemoryStripe, type_name: str = "subscription", identifier: str = "sub_1") -> Observation:
-    ref = object_ref(Scope(livemode=False, context="acct_1"), type_name, identifier, "cus_1")
+    ref = ref_to(Scope(livemode=False, context="acct_1"), type_name, identifier, "cus_1")
     return await fetch(ref, stripe, ManualClock(1_700_000_000))
 
 
@@ -80,7 +79,7 @@ class TestAListThatStripeCutsShort:
         stripe.objects[SUBSCRIPTION] = subscription_with(*everything[:10], more=True)
         stripe.lists[WHOLE] = everything
         seen = await look(stripe)
-        assert bodies.value_at(seen.body, "items") == {
+        assert json_body.value_at(seen.body, "items") == {
             "object": "list",
             "data": everything,
             "has_more": False,
@@ -104,7 +103,7 @@ class TestAListThatStripeCutsShort:
         sent = subscription_with(*numbered(1), more=True)
         stripe.objects[SUBSCRIPTION] = sent
         stripe.lists[WHOLE] = numbered(3)
-        assert (await look(stripe)).digest == bodies.digest(sent)
+        assert (await look(stripe)).digest == json_body.digest(sent)
 
     async def test_is_not_asked_for_when_it_is_whole(self) -> None:
         stripe = MemoryStripe()
@@ -140,10 +139,10 @@ class TestAListThatStripeCutsShort:
     async def test_may_lie_deep_in_the_body_and_there_may_be_two(self) -> None:
         quote = sample("quote")
         identifier = str(quote["id"])
-        computed = bodies.value_at(quote, "computed.upfront")
+        computed = json_body.value_at(quote, "computed.upfront")
         assert isinstance(computed, dict)
         cut: JsonObject = {"object": "list", "data": [], "has_more": True}
-        quote = bodies.with_value({**quote, "line_items": cut}, "computed.upfront", {**computed, "line_items": cut})
+        quote = json_body.with_value({**quote, "line_items": cut}, "computed.upfront", {**computed, "line_items": cut})
         stripe = MemoryStripe()
         stripe.objects[f"/v1/quotes/{identifier}"] = quote
         stripe.lists = {
@@ -151,9 +150,9 @@ class TestAListThatStripeCutsShort:
             f"/v1/quotes/{identifier}/computed_upfront_line_items": [{"id": "li_2"}],
         }
         seen = (await look(stripe, "quote", identifier)).body
-        assert bodies.texts_at(seen, "line_items.data.id") == {"li_1"}
-        assert bodies.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
-        assert bodies.value_at(seen, "computed.recurring") == bodies.value_at(quote, "computed.recurring")
+        assert json_body.texts_at(seen, "line_items.data.id") == {"li_1"}
+        assert json_body.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
+        assert json_body.value_at(seen, "computed.recurring") == json_body.value_at(quote, "computed.recurring")
         assert stripe.asked[0].include == ("discounts", "line_items", "computed.upfront.line_items")
 
     async def test_may_be_the_whole_of_a_singleton(self) -> None:
@@ -164,7 +163,7 @@ class TestAListThatStripeCutsShort:
         stripe.lists[path] = active
         seen = await look(stripe, "entitlements.active_entitlement_summary", "")
         assert seen.body == {"object": "list", "data": active, "has_more": False, "url": "/v1/x"}
-        assert seen.digest == bodies.digest(seen.body), "no list shows it cut short: all of it can be compared"
+        assert seen.digest == json_body.digest(seen.body), "no list shows it cut short: all of it can be compared"
 
 
 async def test_a_list_that_changes_while_it_is_read_is_read_again_later() -> None:
@@ -193,7 +192,7 @@ class TestMembers:
         stripe = MemoryStripe()
         stripe.objects[self.VERSION] = version(created=times.iso(created))
         stripe.lists = {f"/v2/billing/rate_cards/rcd_1/{name}?rate_card_version=rcdv_1": [] for name in lists}
-        ref = object_ref(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+        ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
         return await fetch(ref, stripe, ManualClock(1_700_000_000))
 
     async def test_are_all_listed(self) -> None:
@@ -221,6 +220,6 @@ class TestMembers:
         for name in ("rates", "custom_pricing_unit_overage_rates"):
             stripe.lists[f"/v2/billing/rate_cards/rcd_1/{name}?rate_card_version=rcdv_1"] = []
         stripe.before_answer = refuse
-        ref = object_ref(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+        ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
         seen = await fetch(ref, stripe, ManualClock(1_700_000_000))
         assert (seen.body, seen.member_lists) == (stripe.objects[self.VERSION], {})

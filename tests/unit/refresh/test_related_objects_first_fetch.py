@@ -1,9 +1,9 @@
 """What the first look at a version does, also where a backfill took it from a list, and what the second one does."""
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
-from billing_mirror.core.object_ref import Scope, object_ref
+from billing_mirror.core.object_ref import Scope, ref_to
 from tests.doubles.samples import event, rate, rate_card, version
 from tests.unit.harness import Harness
 
@@ -14,14 +14,14 @@ VERSION = f"{CARD}/versions/rcdv_1"
 
 async def test_the_news_of_a_version_that_a_backfill_took_still_makes_its_rate_card_doubtful(harness: Harness) -> None:
     body = version()
-    ref = object_ref(SCOPE, "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
-    seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", body, bodies.digest(body))
+    ref = ref_to(SCOPE, "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+    seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", body, json_body.digest(body))
     await harness.mirror.put(ref, UNCLAIMED_TOKEN, item(ref, seen, None))
     harness.stripe.objects |= {VERSION: body, CARD: rate_card()}
     for of in ("rates", "custom_pricing_unit_overage_rates"):
         harness.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
     await harness.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
-    suspected = {bodies.parse(message.body)["id"] for message in harness.queue.waiting}
+    suspected = {json_body.parse(message.body)["id"] for message in harness.queue.waiting}
     assert suspected == {"rcd_1", "rcdv_1"}, "the card, and its lists once more"
 
 
@@ -33,9 +33,9 @@ async def test_a_rate_that_was_written_after_the_first_look_and_is_gone_is_notic
     harness.stripe.objects |= {VERSION: body, CARD: rate_card()}
     for of in ("rates", "custom_pricing_unit_overage_rates"):
         harness.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
-    late = object_ref(SCOPE, "v2.billing.rate_card_rate", "rcdr_9", "rcd_1")
+    late = ref_to(SCOPE, "v2.billing.rate_card_rate", "rcdr_9", "rcd_1")
     token = await harness.mirror.claim(late, harness.clock.now())
-    seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", gone, bodies.digest(gone))
+    seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", gone, json_body.digest(gone))
     harness.clock.advance(5)
     await harness.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
     await harness.mirror.put(late, token, item(late, seen, None))

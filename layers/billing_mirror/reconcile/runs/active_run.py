@@ -101,7 +101,7 @@ class ActiveRun:
             "expires_at": int(self.ports.clock.now() + PAGES_KEPT_FOR),
         }
         at = f"{self.run.name}#{self._page:08}"
-        if not await self._watch.keep(self._pages, at, entry, new=True):
+        if not await self._watch.keep(self._pages, at, entry, if_absent=True):
             raise RunConflict("another tick goes on with this run")
 
     def cut_off(self) -> None:

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import METERED_TYPES, TYPES, USAGE, Usage
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, object_ref
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.ports import IndexEntry
 from billing_mirror.reconcile.gather import gather_all
 from billing_mirror.reconcile.runs.active_run import ActiveRun, in_a_place
@@ -57,7 +57,7 @@ class UsagePair:
         return f"{self.meter}/{self.customer}"
 
     @property
-    def place(self) -> str:
+    def sort_key(self) -> str:
         """Of its entry."""
         return in_a_place(self.name)
 
@@ -69,7 +69,7 @@ class UsagePair:
 async def store_pair(pair: UsagePair, round_: ActiveRun) -> None:
     """Writes a pair down, until its usage can change no more."""
     entry: Item = {"pair": pair.name, "expires_at": pair.until}
-    await round_.state_store.write(round_.scope, PAIRS, pair.place, entry)
+    await round_.state_store.write(round_.scope, PAIRS, pair.sort_key, entry)
 
 
 def pair_from_item(entry: Item) -> UsagePair:
@@ -98,7 +98,7 @@ async def record_pairs(round_: ActiveRun) -> None:
         type_name, usage, status = SLICES[number]
         here = first if number == first.listing else Place(listing=number)
         async for stretch in _stretches(type_name, status, here, round_):
-            refs = [object_ref(round_.scope, type_name, listed.id) for listed in stretch]
+            refs = [ref_to(round_.scope, type_name, listed.id) for listed in stretch]
             await _write_down(refs, usage, meters, round_)
             await round_.save(Place(listing=number, owner=stretch[-1].id, created=stretch[-1].created))
 
@@ -147,9 +147,9 @@ class _Meters:
 
     async def of(self, usage: Usage, body: JsonObject) -> set[str]:
         if usage.by is None:
-            return bodies.texts_at(body, usage.meters)
+            return json_body.texts_at(body, usage.meters)
         found: set[str] = set()
-        for owner in bodies.texts_at(body, usage.by.path):
+        for owner in json_body.texts_at(body, usage.by.path):
             if owner not in self.of_owner:
                 meters = await self._of_members(ObjectRef(self.scope, TYPES[usage.by.type], owner), usage)
                 if len(self.of_owner) == MOST_OWNERS:
@@ -169,5 +169,5 @@ class _Meters:
         for start in range(0, len(members), BATCH):
             # Removed ones too: by their last known bodies.
             held = await gather_all(self.ports.mirror.body(member) for member in members[start : start + BATCH])
-            found = found.union(*(bodies.texts_at(body, usage.meters) for body in held if body))
+            found = found.union(*(json_body.texts_at(body, usage.meters) for body in held if body))
         return found

@@ -7,8 +7,7 @@ https://docs.stripe.com/api/billing/meter-event-summary/list
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from billing_mirror.core import items, times
-from billing_mirror.core import json_body as bodies
+from billing_mirror.core import items, json_body, times
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.drift import Difference
@@ -42,7 +41,7 @@ async def _sweep_all(round_: ActiveRun) -> None:
         await round_.save(LOOKING)
     async for pair in pairs_after(round_.place.owner, round_):
         await _sweep(pair, round_)
-        await round_.save(replace(LOOKING, owner=pair.place))
+        await round_.save(replace(LOOKING, owner=pair.sort_key))
 
 
 async def _sweep(pair: UsagePair, round_: ActiveRun) -> None:
@@ -117,7 +116,7 @@ async def _store(
     heads = await ports.mirror.heads(refs.values())
     written = 0
     for identifier, ref in refs.items():
-        hour = replace(seen, body=listed[identifier], digest=bodies.digest(listed[identifier]))
+        hour = replace(seen, body=listed[identifier], digest=json_body.digest(listed[identifier]))
         head = heads.get(ref.key)
         if undisturbed and head is not None and not head.deleted and head.digest == hour.digest:
             continue

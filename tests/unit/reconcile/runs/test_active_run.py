@@ -70,7 +70,7 @@ class TestARound:
         shown = await (await again(harness, first.run)).shown()
         assert all(one in shown for one in ("a", "b", "id0", "id20000", "id44999"))
         assert "c" not in shown
-        largest = max(len(entry["shown"]) for entry in harness.state_store.books[PAGES].values())  # type: ignore[arg-type]
+        largest = max(len(entry["shown"]) for entry in harness.state_store.partitions[PAGES].values())  # type: ignore[arg-type]
         assert largest < 400_000, "an entry has to fit into an item"
 
     async def test_counts_from_its_evidence_again(self, harness: Harness) -> None:

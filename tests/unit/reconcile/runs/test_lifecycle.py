@@ -70,8 +70,8 @@ class Scene:
             del counts[spent]  # of a tick that was killed nobody knows
         held = [(key, item.get("data"), "deleted" in item) for key, item in sorted(harness.mirror.objects.items())]
         queued = {message.body for message in harness.queue.waiting}
-        begun = {book for book in harness.state_store.books if book.startswith("test#run:")}
-        pairs = set(harness.state_store.books.get(f"test#{PAIRS}", {}))
+        begun = {partition for partition in harness.state_store.partitions if partition.startswith("test#run:")}
+        pairs = set(harness.state_store.partitions.get(f"test#{PAIRS}", {}))
         return End(run.status, run.watermark, counts, await harness.drifts(run), held, queued, begun, pairs)
 
 

@@ -141,11 +141,18 @@ class WatchedJournal(MemoryStateStore):
     mirror: WatchedMirror | None = None
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
-        if book == f"pages:{USAGE.name}" and self.mirror:
+        if partition == f"pages:{USAGE.name}" and self.mirror:
             self.mirror.held = 0
-        return await super().write(scope, book, place, entry, new=new, over=over)
+        return await super().write(scope, partition, sort_key, entry, if_absent=if_absent, expected=expected)
 
 
 async def test_only_some_subscriptions_are_in_memory_however_many_there_are() -> None:
@@ -193,12 +200,19 @@ class SlowJournal(MemoryStateStore):
     at_once: list[int] = field(default_factory=lambda: [0])
 
     async def write(
-        self, scope: Scope, book: str, place: str, entry: Item, *, new: bool = False, over: Item | None = None
+        self,
+        scope: Scope,
+        partition: str,
+        sort_key: str,
+        entry: Item,
+        *,
+        if_absent: bool = False,
+        expected: Item | None = None,
     ) -> bool:
-        if book == PAIRS:
+        if partition == PAIRS:
             self.clock.advance(1)
             self.at_once[-1] += 1
-        return await super().write(scope, book, place, entry, new=new, over=over)
+        return await super().write(scope, partition, sort_key, entry, if_absent=if_absent, expected=expected)
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
         self.at_once.append(0)
@@ -235,15 +249,15 @@ async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_ver
 async def test_a_pair_is_known_for_as_long_as_its_usage_can_change() -> None:
     harness = await stocked([Subscribed("cus_1", ("mtr_1",))])
     await swept(harness)
-    assert harness.state_store.books[f"test#{PAIRS}"] == {
+    assert harness.state_store.partitions[f"test#{PAIRS}"] == {
         "mtr_1/cus_1": {"pair": "mtr_1/cus_1", "expires_at": int(harness.clock.now()) + STILL_CHANGING}
     }
 
 
 def test_the_place_of_a_pair_fits_into_a_key_however_long_the_customers_id_is() -> None:
     long = [UsagePair("mtr_1", "\N{PILE OF POO}" * 254 + last) for last in "\N{PILE OF POO}\N{EYES}"]
-    assert len({pair.place for pair in long}) == 2
-    assert max(len(pair.place.encode()) for pair in long) < LARGEST_KEY
+    assert len({pair.sort_key for pair in long}) == 2
+    assert max(len(pair.sort_key.encode()) for pair in long) < LARGEST_KEY
 
 
 CUSTOMERS = st.sampled_from(["cus_1", "cus_2", "a/b", "cus_1/x"])

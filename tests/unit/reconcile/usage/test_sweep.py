@@ -213,8 +213,8 @@ async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may
     last = hour(-20 * 24 + 1)
     used(stocked, "mtr_1", "cus_1", last)
     await swept(stocked)
-    over = THIS_HOUR + 20 * DAY + STILL_CHANGING
-    for now, times_asked in ((over - 1, 1), (over, 0)):
+    expected = THIS_HOUR + 20 * DAY + STILL_CHANGING
+    for now, times_asked in ((expected - 1, 1), (expected, 0)):
         stocked.clock.advance(now - 1 - stocked.clock.now())
         stocked.stripe.asked.clear()
         used(stocked, "mtr_1", "cus_1", last)
