@@ -16,6 +16,7 @@ from billing_mirror.core.object_ref import (
     ref_from_event,
     ref_from_request,
     ref_to,
+    validate_id,
 )
 
 from .hostile import HOSTILE_IDS, OF_ANY_ROW
