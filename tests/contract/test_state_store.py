@@ -230,7 +230,7 @@ async def test_of_those_who_replace_an_entry_at_the_same_time_one_does(state_sto
 
 
 @pytest.mark.parametrize(
-    ("place", "expected"),
+    ("sort_key", "expected"),
     [
         ("", ["a", "a#1", "a#2", "b", "\N{PILE OF POO}"]),
         ("a", ["a#1", "a#2", "b", "\N{PILE OF POO}"]),

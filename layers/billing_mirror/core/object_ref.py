@@ -1,13 +1,18 @@
 """What a message is about: the one object to fetch, where it lives at Stripe, and whose it is."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from . import catalog
 from .catalog import ObjectType
 from .errors import PermanentError
-from .messages import Notification, RefreshRequest, RelatedObject
+
+if TYPE_CHECKING:  # the reader imports this module, and needs no pydantic
+    from .messages import Notification, RefreshRequest, RelatedObject
 
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 # Such as "25% OFF" or "Pro plan $699/month": https://docs.stripe.com/upgrades#2018-05-21 ended that for new ones.
@@ -73,7 +78,7 @@ class ObjectRef:
         """Where to GET it."""
         return fill_template(self.object_type.retrieve, id=self.id, parent=self.parent)
 
-    def in_same_scope(self, type_name: str, object_id: str, parent: str | None = None) -> "ObjectRef":
+    def in_same_scope(self, type_name: str, object_id: str, parent: str | None = None) -> ObjectRef:
         """Another object of the same scope."""
         return ref_to(self.scope, type_name, object_id, parent)
 
