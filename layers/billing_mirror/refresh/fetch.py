@@ -11,7 +11,7 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.mirror_state import READ_LAG
 from billing_mirror.core.object_ref import ObjectRef, fill_template
-from billing_mirror.ports import Clock, Stripe, StripeResponse
+from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 Pages: TypeAlias = AsyncIterator[list[JsonObject]]
 
@@ -48,9 +48,10 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
 
 async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
     object_type = ref.object_type
-    return await stripe.get(
-        ref.path, api=object_type.api, context=ref.scope.context, include=object_type.include, event=event
+    request = StripeRequest(
+        ref.path, object_type.api, context=ref.scope.context, include=object_type.include, event_id=event
     )
+    return await stripe.get(request)
 
 
 async def list_pages(
@@ -63,7 +64,7 @@ async def list_pages(
         if url in seen:
             raise PermanentError(f"the list at {path} leads back to a page that was already read")
         try:
-            page = (await stripe.get(url, api=api, context=context)).body
+            page = (await stripe.get(StripeRequest(url, api, context))).body
         except NotFound:
             if not seen:
                 raise

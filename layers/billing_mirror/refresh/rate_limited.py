@@ -1,13 +1,12 @@
 """Stripe, asked no faster than a container may."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.rate_limiter import RateLimiter
-from billing_mirror.ports import Clock, Stripe, StripeResponse
+from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 
 class RateLimitedStripe:
@@ -26,21 +25,13 @@ class RateLimitedStripe:
     def version(self, api: ApiChannel) -> str:
         return self._stripe.version(api)
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
+    async def get(self, request: StripeRequest) -> StripeResponse:
         async with self._turn:
             if pause := self._pace.wait(self._clock.now()):
                 await self._clock.sleep(pause)
             self._pace.start(self._clock.now())
         try:
-            answer = await self._stripe.get(path, api=api, context=context, include=include, event=event)
+            answer = await self._stripe.get(request)
         except TransientError as error:
             if error.throttled:
                 self._pace.slow_down(self._clock.now())

@@ -1,10 +1,8 @@
 """Stripe, asked again on the spot when an answer may come later: for those whom no queue will call again."""
 
-from collections.abc import Sequence
-
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
-from billing_mirror.ports import Clock, Stripe, StripeResponse
+from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between one try and the next."""
@@ -25,22 +23,14 @@ class RetryingStripe:
     def version(self, api: ApiChannel) -> str:
         return self._stripe.version(api)
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
+    async def get(self, request: StripeRequest) -> StripeResponse:
         for pause in PAUSES:
             self.asked += 1
             try:
-                return await self._stripe.get(path, api=api, context=context, include=include, event=event)
+                return await self._stripe.get(request)
             except TransientError as error:
                 if (error.retry_after or 0.0) > PAUSES[-1]:
                     raise  # too long to stand and wait: all others wait for this one
                 await self._clock.sleep(max(pause, error.retry_after or 0.0))
         self.asked += 1
-        return await self._stripe.get(path, api=api, context=context, include=include, event=event)
+        return await self._stripe.get(request)
