@@ -171,3 +171,13 @@ class StateStore(Protocol):
 
     def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
         """The entries of a book whose places come after this one, in order; after ``""`` all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What process and reconcile need to refresh an object."""
+
+    clock: Clock
+    mirror: Mirror
+    stripe: Stripe
+    queue: Queue

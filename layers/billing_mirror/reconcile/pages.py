@@ -9,8 +9,7 @@ from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.ports import StripeRequest
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StripeRequest
 
 
 @dataclass(frozen=True, slots=True)

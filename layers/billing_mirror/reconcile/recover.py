@@ -20,8 +20,7 @@ from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, validate_id
 from billing_mirror.core.run import Drift, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY, MINUTE, job_of_new_run
-from billing_mirror.ports import StripeRequest
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StripeRequest
 
 from .dependencies import ReconcileDependencies
 from .gather import gather_all

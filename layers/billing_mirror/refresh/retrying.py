@@ -1,4 +1,4 @@
-"""Stripe, asked again on the spot when an answer may come later: for those whom no queue will call again."""
+"""Retries of requests to Stripe within one run: reconcile has no queue that would retry for it."""
 
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
@@ -9,7 +9,7 @@ PAUSES = (1.0, 2.0, 4.0, 8.0)
 
 
 class RetryingStripe:
-    """Implements ``ports.Stripe`` in front of another one. ``asked`` counts the requests, each try for itself."""
+    """Implements ``ports.Stripe`` around another one. ``asked`` counts the requests, retries included."""
 
     def __init__(self, stripe: Stripe, clock: Clock) -> None:
         self._stripe = stripe
@@ -30,7 +30,7 @@ class RetryingStripe:
                 return await self._stripe.get(request)
             except TransientError as error:
                 if (error.retry_after or 0.0) > PAUSES[-1]:
-                    raise  # too long to stand and wait: all others wait for this one
+                    raise  # too long to wait here: the whole run would wait
                 await self._clock.sleep(max(pause, error.retry_after or 0.0))
         self.asked += 1
         return await self._stripe.get(request)
