@@ -4,16 +4,15 @@
 
     reader = Reader("the table's name", scope="live")
     subscription = reader.get("rcds_...")
-    for one in reader.by_customer("cus_..."): ...
+    for subscription in reader.by_customer("cus_..."): ...
     for run in reader.runs("invoice"): ...
 
-A list comes in pages of whole objects; give a page's ``cursor`` to the same call for the next one. Objects
-that Stripe has removed are in no list; :meth:`Reader.get` still returns them, with ``deleted`` set and the
-last known body. A ``limit`` is at most 100; a larger one is taken for 100. Needs ``dynamodb:BatchGetItem`` and
-``Query`` on the table and its indexes.
+Lists come in pages of whole objects; pass a page's ``cursor`` to the same method for the next page. Lists leave out
+objects that Stripe has deleted; :meth:`Reader.get` still returns them, with ``deleted`` set and the last known body.
+A ``limit`` above 100 means 100. The reader needs ``dynamodb:BatchGetItem`` and ``Query`` on the table and its indexes.
 
-How sure the mirror is of itself, :meth:`Reader.runs` and :meth:`Reader.drifts` tell: what reconcile has compared and
-found. Both are kept for 400 days.
+:meth:`Reader.runs` and :meth:`Reader.drifts` show what reconcile has compared with Stripe, and what differed. Both are
+kept for 400 days.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -29,6 +27,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import boto3
 
 from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
+from .adapters.batch_get import MAX_KEYS, batch_get
 from .adapters.indexes import query
 from .core import catalog, json_body, object_ref
 from .core import run as records
@@ -58,13 +57,13 @@ __all__ = [
 
 T = TypeVar("T")
 
-PAGE = 100
-"""Objects in a page at the most: what one BatchGetItem takes."""
-RUNS = 10
-"""Runs in a page, where nobody says otherwise."""
+MAX_PAGE = MAX_KEYS
+"""Objects of a page."""
+DEFAULT_RUNS = 10
+"""Runs of a page by default."""
 _WITH_CHOSEN_IDS = tuple(object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids)
 _SCOPE = re.compile(r"(live|test)(/acct_[A-Za-z0-9_]+)*", re.ASCII)
-_NOT_OURS = "the cursor is not one that this reader has given out"
+_FOREIGN_CURSOR = "the cursor does not come from this reader"
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds before each try of a batch."""
 
@@ -74,8 +73,8 @@ class MirroredObject:
     """An object as Stripe showed it at ``fetched_at`` (ISO 8601, UTC).
 
     Numbers of ``body`` are ``int`` or ``Decimal``, exact. ``token`` grows with each write of this object.
-    ``customer`` is whose it is, also where the body does not say so. ``members`` holds, by type, the ids of the
-    lists that belong to it (a rate card version's rates).
+    ``customer`` is the id of the customer, also where the body does not name one. ``members`` holds the ids on the
+    lists that belong to the object, by type (a rate card version's rates).
     """
 
     id: str
@@ -93,8 +92,8 @@ class MirroredObject:
 class Run:
     """A run of reconcile over one type, or over the events. Times are in ISO 8601, UTC.
 
-    One that is ``running`` goes on at the next tick; ``reason`` says what it met last. ``updated_at`` is when a tick
-    worked on it last. ``watermark`` is up to when all events are read (of runs of ``events`` only).
+    A ``running`` run resumes at the next tick; ``reason`` is its latest problem, and ``updated_at`` the end of its
+    latest tick. All events before ``watermark`` are read (runs of ``events`` only).
     """
 
     type: str
@@ -110,11 +109,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What a run found to differ, and how that ended: ``repaired``, ``false_alarm`` or ``unresolved``.
+    """A difference that a run found, and its resolution: ``repaired``, ``false_alarm`` or ``unresolved``.
 
-    ``fields`` are the top-level members of the body that differed, where both sides had one. ``reason`` says why
-    something is unresolved. ``token`` is the number under which the repair was written: that of the
-    :class:`MirroredObject` as long as nobody has written it again. ``run`` is the ``started_at`` of the run.
+    ``fields`` are the top-level members of the body that differed, where both sides had a body. ``reason`` says why a
+    drift is unresolved. ``token`` is that of the repairing write: the :class:`MirroredObject` has the same token until
+    its next write. ``run`` is the ``started_at`` of the run.
     """
 
     type: str
@@ -142,7 +141,7 @@ class Page(Generic[T]):
 class Reader:
     """Reads one scope of the table: ``live``, ``test``, or either followed by ``/`` and a connected account.
 
-    Raises ``ValueError`` for anything else: nothing would ever be found there.
+    Raises ``ValueError`` for any other scope: the table has none.
     """
 
     def __init__(self, table: str, *, scope: str = "live", client: DynamoDBClient | None = None) -> None:
@@ -153,11 +152,11 @@ class Reader:
         self._client: DynamoDBClient = client or boto3.client("dynamodb")
 
     def get(self, object_id: str, type_name: str | None = None) -> MirroredObject | None:
-        """The object with this id, removed or not; None when the mirror has never seen it.
+        """The object with this id, deleted or not; None where the mirror has never seen it.
 
-        Something without an id, such as a customer's cash balance, is asked for by its path. Ids of customers,
-        products, prices, plans and coupons could or can be chosen, so that two objects may have the same: then
-        ``type_name`` says which one is meant.
+        An object without an id, such as a customer's cash balance, is found by its path. Users may choose the ids of
+        customers, products, prices, plans and coupons, so two objects can have the same id: ``type_name`` tells them
+        apart.
         """
         object_types = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
         found = self._objects(
@@ -165,83 +164,82 @@ class Reader:
         )
         return next((one for one in found if type_name in (None, one.type)), None)
 
-    def by_category(self, category: Category, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
-        """All objects of either nature, type by type: what customers do, or what is set up ahead.
-
-        Objects of types outside the table of types have none.
-        """
+    def by_category(
+        self, category: Category, *, limit: int = MAX_PAGE, cursor: str | None = None
+    ) -> Page[MirroredObject]:
+        """All objects of a category, type by type. Objects of types outside the catalog have no category."""
         names = [object_type.name for object_type in catalog.TYPES.values() if object_type.category is category]
         type_name, _, inner = cursor.partition(" ") if cursor else (names[0], "", "")
         if type_name not in names:
-            raise ValueError(_NOT_OURS)
+            raise ValueError(_FOREIGN_CURSOR)
         later = names[names.index(type_name) + 1 :]
         page = self.by_type(type_name, limit=limit, cursor=inner or None)
         while not page.items and page.cursor is None and later:
             type_name = later.pop(0)
             page = self.by_type(type_name, limit=limit)
-        onward = f"{type_name} {page.cursor}" if page.cursor else f"{later[0]} " if later else None
-        return Page(page.items, onward)
+        following = f"{type_name} {page.cursor}" if page.cursor else f"{later[0]} " if later else None
+        return Page(page.items, following)
 
-    def by_type(self, type_name: str, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
+    def by_type(self, type_name: str, *, limit: int = MAX_PAGE, cursor: str | None = None) -> Page[MirroredObject]:
         """All objects of a type."""
         return self._page("by-type", limit, cursor, type=type_name)
 
     def by_customer(
-        self, customer: str, type_name: str | None = None, *, limit: int = PAGE, cursor: str | None = None
+        self, customer: str, type_name: str | None = None, *, limit: int = MAX_PAGE, cursor: str | None = None
     ) -> Page[MirroredObject]:
         """All objects of a customer, grouped by type; or those of one type."""
         kind = {"type": type_name} if type_name else {}
         return self._page("by-customer", limit, cursor, customer=customer, **kind)
 
     def children(
-        self, parent: str, type_name: str | None = None, *, limit: int = PAGE, cursor: str | None = None
+        self, parent: str, type_name: str | None = None, *, limit: int = MAX_PAGE, cursor: str | None = None
     ) -> Page[MirroredObject]:
         """All objects below a parent (a rate card's rates, versions, subscriptions); or those of one type."""
         kind = {"type": type_name} if type_name else {}
         return self._page("by-parent", limit, cursor, parent=parent, **kind)
 
     def by_status(
-        self, type_name: str, status: str, *, limit: int = PAGE, cursor: str | None = None
+        self, type_name: str, status: str, *, limit: int = MAX_PAGE, cursor: str | None = None
     ) -> Page[MirroredObject]:
         """Objects of a type by status; for v2 subscriptions that is the servicing status."""
         return self._page("by-status", limit, cursor, type=type_name, status=status)
 
     def by_collection_status(
-        self, type_name: str, status: str, *, limit: int = PAGE, cursor: str | None = None
+        self, type_name: str, status: str, *, limit: int = MAX_PAGE, cursor: str | None = None
     ) -> Page[MirroredObject]:
         """Subscriptions of a type by collection status, such as ``past_due``."""
         return self._page("by-collection-status", limit, cursor, type=type_name, collection_status=status)
 
     def members(self, object_id: str, type_name: str) -> list[MirroredObject]:
-        """The objects on a list that belongs to another one: the rates of a rate card version.
+        """The objects on a list that belongs to another object: the rates of a rate card version.
 
-        Those that Stripe has removed since are among them, with ``deleted`` set: a subscription that is
-        pinned to an older version is still billed by them.
+        Objects that Stripe has deleted since are included, with ``deleted`` set: a subscription that is pinned to an
+        older version is still billed by them.
         """
         owner, object_type = self.get(object_id), catalog.TYPES.get(type_name)
         members = owner.members.get(type_name, []) if owner else []
         return self._objects([object_ref.partition_key(self._scope, object_type, identifier) for identifier in members])
 
-    def runs(self, type_name: str, *, limit: int = RUNS, cursor: str | None = None) -> Page[Run]:
+    def runs(self, type_name: str, *, limit: int = DEFAULT_RUNS, cursor: str | None = None) -> Page[Run]:
         """The runs of reconcile over a type, or over ``"events"``, newest first.
 
-        A run is ``complete`` when every list was read to its end and every suspicion was looked at. Its ``counts`` are
-        those of :class:`Counts`: what lists have shown was ``compared``, what differed was ``found`` and is
-        ``repaired`` or ``unresolved``, and of ``false_alarms`` a fetch said that the mirror was right.
+        A run is ``complete`` when it has read every list to its end and verified every difference. :class:`Counts`
+        holds its counts: list entries were ``compared``, confirmed differences were ``found`` and then ``repaired`` or
+        left ``unresolved``; for ``false_alarms`` a fetch showed that the mirror was right.
         """
-        items, onward = self._entries(f"run:{type_name}", "", limit, cursor)
-        return Page([_run(item) for item in items], onward)
+        items, following = self._entries(f"run:{type_name}", "", limit, cursor)
+        return Page([_run(item) for item in items], following)
 
     def drifts(
-        self, type_name: str, *, run: Run | None = None, limit: int = PAGE, cursor: str | None = None
+        self, type_name: str, *, run: Run | None = None, limit: int = MAX_PAGE, cursor: str | None = None
     ) -> Page[Drift]:
-        """The evidence of what the runs over a type have found, the newest run first; or that of one run."""
+        """The differences that the runs over a type have found, newest run first; or those of one run."""
         start = f"{run.started_at}#" if run is not None else ""
-        items, onward = self._entries(f"drift:{type_name}", start, limit, cursor)
-        return Page([_drift(item) for item in items], onward)
+        items, following = self._entries(f"drift:{type_name}", start, limit, cursor)
+        return Page([_drift(item) for item in items], following)
 
-    def _entries(self, book: str, start: str, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
-        values = {":pk": f"{self._scope}#{book}"} | ({":start": start} if start else {})
+    def _entries(self, partition: str, start: str, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
+        values = {":pk": f"{self._scope}#{partition}"} | ({":start": start} if start else {})
         request: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk" + (" AND begins_with(sk, :start)" if start else ""),
@@ -250,14 +248,14 @@ class Reader:
         return self._query(request, limit, cursor)
 
     def _page(self, index: str, limit: int, cursor: str | None, **values: str) -> Page[MirroredObject]:
-        items, onward = self._query(query(self._table, index, scope=self._scope, **values), limit, cursor)
-        # An index may still show what has just been removed.
+        items, following = self._query(query(self._table, index, scope=self._scope, **values), limit, cursor)
+        # An index may still show an object that was just deleted.
         live = [one for one in self._objects([str(item["pk"]) for item in items]) if not one.deleted]
-        return Page(live, onward)
+        return Page(live, following)
 
     def _query(self, request: QueryInputTypeDef, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
-        """A page of what a request finds, newest first, and the cursor of the next one."""
-        request |= {"ScanIndexForward": False, "Limit": min(limit, PAGE)}
+        """A page of a query, newest first, and the cursor of the next page."""
+        request |= {"ScanIndexForward": False, "Limit": min(limit, MAX_PAGE)}
         if cursor is not None:
             request["ExclusiveStartKey"] = _from_cursor(cursor)
         answer = self._client.query(**request)
@@ -265,23 +263,10 @@ class Reader:
         return [from_attributes(item) for item in answer["Items"]], _to_cursor(last) if last else None
 
     def _objects(self, partitions: Sequence[str]) -> list[MirroredObject]:
-        found = {str(item["pk"]): _mirrored(item) for item in self._items(list(dict.fromkeys(partitions)))}
+        distinct = list(dict.fromkeys(partitions))
+        items = batch_get(self._client, self._table, distinct, OBJECT, pauses=BATCH_PAUSES)
+        found = {str(item["pk"]): _mirrored(item) for item in items}
         return [found[partition] for partition in partitions if partition in found]
-
-    def _items(self, partitions: list[str]) -> Iterator[Item]:
-        for start in range(0, len(partitions), PAGE):
-            wanted = [_object_key(partition) for partition in partitions[start : start + PAGE]]
-            for pause in BATCH_PAUSES:
-                time.sleep(pause)
-                answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": wanted}})
-                for item in answer["Responses"].get(self._table, []):
-                    yield from_attributes(item)
-                unprocessed = answer["UnprocessedKeys"].get(self._table)
-                wanted = [dict(key) for key in unprocessed["Keys"]] if unprocessed else []
-                if not wanted:
-                    break
-            else:
-                raise TimeoutError("DynamoDB leaves keys unprocessed: the table is throttled")
 
 
 def _run(item: Item) -> Run:
@@ -314,10 +299,6 @@ def _drift(item: Item) -> Drift:
     )
 
 
-def _object_key(partition: str) -> Attributes:
-    return to_attributes({"pk": partition, "sk": OBJECT})
-
-
 def _mirrored(item: Item) -> MirroredObject:
     token = item["token"]
     members = item.get("members")
@@ -347,5 +328,5 @@ def _from_cursor(cursor: str) -> Attributes:
     try:
         key = json_body.parse(base64.urlsafe_b64decode(cursor).decode("utf-8"))
     except ValueError as error:  # of base64, UTF-8 or JSON
-        raise ValueError(_NOT_OURS) from error
+        raise ValueError(_FOREIGN_CURSOR) from error
     return to_attributes({name: str(value) for name, value in key.items()})

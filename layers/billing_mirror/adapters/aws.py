@@ -1,4 +1,4 @@
-"""Which failures of AWS may pass, and how its clients are configured."""
+"""Which errors of AWS are transient, and how its clients are configured."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +19,9 @@ QUICK = Config(
     max_pool_connections=THREADS,
 )
 
-_PASSING = frozenset(
+_TRANSIENT = frozenset(
     {
-        "AccessDenied",  # a policy that is being changed; nothing may be lost meanwhile
+        "AccessDenied",  # a policy that is being changed: no message may be lost meanwhile
         "AccessDeniedException",
         "InternalServerError",
         "LimitExceededException",
@@ -37,18 +37,18 @@ _PASSING = frozenset(
 
 
 @contextmanager
-def passing_failures(service: str) -> Iterator[None]:
-    """Turns what may pass into :class:`Retryable`; lets the rest through."""
+def transient_errors(service: str) -> Iterator[None]:
+    """Raises transient errors as :class:`TransientError`; lets the rest through."""
     try:
         yield
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _PASSING or status >= 500:
+        if code in _TRANSIENT or status >= 500:
             raise TransientError(f"{service} answered {code or status}") from error
         raise
     except ParamValidationError:
-        raise  # our own mistake: it will not pass
+        raise  # our own mistake, and permanent
     except BotoCoreError as error:
         raise TransientError(f"{service} cannot be reached ({type(error).__name__})") from error
 

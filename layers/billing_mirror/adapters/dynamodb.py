@@ -1,4 +1,4 @@
-"""The mirror, as one DynamoDB table."""
+"""The mirror in a DynamoDB table."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import IndexEntry
 
-from .attributes import Attributes, body_in, from_attributes, to_attributes
-from .aws import is_refused_condition, passing_failures
+from .attributes import body_in, from_attributes, to_attributes
+from .aws import is_refused_condition, transient_errors
+from .batch_get import batch_get
 from .indexes import query
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 SERVICE = "DynamoDB"
-MAX_BATCH_KEYS = 100
-"""Keys that one BatchGetItem takes."""
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try of a batch."""
 HEAD_COLUMNS = (
@@ -63,7 +62,7 @@ class DynamoMirror:
         }
 
     async def claim(self, ref: ObjectRef, now: float) -> int:
-        with passing_failures(SERVICE):
+        with transient_errors(SERVICE):
             answer = await asyncio.to_thread(
                 self._client.update_item,
                 TableName=self._table,
@@ -75,7 +74,7 @@ class DynamoMirror:
         return _integer(from_attributes(answer["Attributes"]), "claimed")
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        return await unless_refused(
+        return await write_if(
             lambda: self._client.put_item(
                 TableName=self._table,
                 Item=to_attributes({**item, "pk": ref.key, "sk": OBJECT, "token": token}),
@@ -86,10 +85,10 @@ class DynamoMirror:
         )
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
-        # An update and not a put: the body that is there when the write lands is the last known one.
+        # An update, not a put: the item keeps its body, the last known one.
         columns = {**tombstone, "token": token}
         removed = [name for name in INDEX_COLUMNS if name not in columns]
-        return await unless_refused(
+        return await write_if(
             lambda: self._client.update_item(
                 TableName=self._table,
                 Key=to_attributes({"pk": ref.key, "sk": OBJECT}),
@@ -119,7 +118,7 @@ class DynamoMirror:
             yield IndexEntry(str(item["created"]), str(item["id"]))
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        with passing_failures(SERVICE):
+        with transient_errors(SERVICE):
             answer = await asyncio.to_thread(
                 self._client.get_item,
                 TableName=self._table,
@@ -129,43 +128,29 @@ class DynamoMirror:
         return body_in(from_attributes(answer.get("Item", {})))
 
     async def _items(self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
-        keys = sorted({ref.key for ref in refs})
-        found: dict[str, Item] = {}
-        for start in range(0, len(keys), MAX_BATCH_KEYS):
-            batch = [to_attributes({"pk": key, "sk": sort_key}) for key in keys[start : start + MAX_BATCH_KEYS]]
-            for item in await self._batch(batch, columns):
-                found[str(item["pk"])] = item
-        return found
-
-    async def _batch(self, keys: list[Attributes], columns: Sequence[str]) -> list[Item]:
-        names = {f"#{name}": name for name in ("pk", *columns)}
-        found: list[Item] = []
-        for pause in BATCH_PAUSES:
-            await asyncio.sleep(pause)
-            with passing_failures(SERVICE):
-                answer = await asyncio.to_thread(
-                    self._client.batch_get_item,
-                    RequestItems={
-                        self._table: {
-                            "Keys": keys,
-                            "ProjectionExpression": ", ".join(names),
-                            "ExpressionAttributeNames": names,
-                            # Read what was written last: what a claim compares itself with must not be old.
-                            "ConsistentRead": True,
-                        }
-                    },
+        partitions = sorted({ref.key for ref in refs})
+        if not partitions:
+            return {}
+        with transient_errors(SERVICE):
+            try:
+                items = await asyncio.to_thread(
+                    batch_get,
+                    self._client,
+                    self._table,
+                    partitions,
+                    sort_key,
+                    pauses=BATCH_PAUSES,
+                    columns=columns,
+                    consistent=True,  # a stale head or claim could hide the newest write
                 )
-            found += [from_attributes(item) for item in answer["Responses"].get(self._table, [])]
-            unprocessed = answer["UnprocessedKeys"].get(self._table)
-            if not unprocessed:
-                return found
-            keys = [dict(key) for key in unprocessed["Keys"]]
-        raise TransientError(f"{SERVICE} left keys of a batch unprocessed")
+            except TimeoutError as error:
+                raise TransientError(f"{SERVICE} left keys of a batch unprocessed") from error
+        return {str(item["pk"]): item for item in items}
 
 
-async def unless_refused(write: Callable[[], object]) -> bool:
-    """Makes a conditional write; False when its condition does not hold."""
-    with passing_failures(SERVICE):
+async def write_if(write: Callable[[], object]) -> bool:
+    """Makes a conditional write in a thread; False where the condition does not hold."""
+    with transient_errors(SERVICE):
         try:
             await asyncio.to_thread(write)
         except ClientError as error:
@@ -176,10 +161,10 @@ async def unless_refused(write: Callable[[], object]) -> bool:
 
 
 async def all_pages(client: DynamoDBClient, request: QueryInputTypeDef) -> AsyncIterator[Item]:
-    """The items that a query finds, on all its pages, in the order of the table's or the index's range key."""
+    """All items of a query, page by page, in the order of the sort key."""
     page = request.copy()
     while True:
-        with passing_failures(SERVICE):
+        with transient_errors(SERVICE):
             answer = await asyncio.to_thread(lambda: client.query(**page))
         for item in answer["Items"]:
             yield from_attributes(item)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from billing_mirror.core.errors import TransientError
 
-from .aws import passing_failures
+from .aws import transient_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -32,7 +32,7 @@ class SqsQueue:
         self._quarantine_url = quarantine_url
 
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
-        with passing_failures(SERVICE):
+        with transient_errors(SERVICE):
             # A group on a standard queue gives fair shares; it does not order anything.
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
             await asyncio.to_thread(
@@ -44,7 +44,7 @@ class SqsQueue:
             )
 
     async def quarantine(self, body: str, *, reason: str) -> None:
-        with passing_failures(SERVICE):
+        with transient_errors(SERVICE):
             try:
                 await asyncio.to_thread(
                     self._client.send_message,
@@ -62,7 +62,7 @@ class SqsQueue:
                 raise TransientError("SQS does not take the message into quarantine") from error
 
     async def postpone(self, receipt: str, seconds: int) -> None:
-        with passing_failures(SERVICE):
+        with transient_errors(SERVICE):
             try:
                 await asyncio.to_thread(
                     self._client.change_message_visibility,

@@ -14,8 +14,8 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
 
 from .attributes import Attributes, from_attributes, to_attributes
-from .aws import passing_failures
-from .dynamodb import SERVICE, all_pages, unless_refused
+from .aws import transient_errors
+from .dynamodb import SERVICE, all_pages, write_if
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,7 +36,7 @@ class DynamoStateStore:
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
         values = {":owner": owner, ":until": times.iso(until), ":now": times.iso(now)}
-        return await unless_refused(
+        return await write_if(
             lambda: self._client.update_item(
                 TableName=self._table,
                 Key=_key(scope, LEASE, LEASE),
@@ -48,7 +48,7 @@ class DynamoStateStore:
         )
 
     async def release(self, scope: Scope, owner: str) -> None:
-        await unless_refused(
+        await write_if(
             lambda: self._client.delete_item(
                 TableName=self._table,
                 Key=_key(scope, LEASE, LEASE),
@@ -78,12 +78,12 @@ class DynamoStateStore:
                 "ExpressionAttributeNames": {f"#{name}": name for name in expected},
                 "ExpressionAttributeValues": to_attributes({f":{name}": value for name, value in expected.items()}),
             }
-        return await unless_refused(lambda: self._client.put_item(**request))
+        return await write_if(lambda: self._client.put_item(**request))
 
     async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
         request = self._entries(scope, partition, start)
         request |= {"ScanIndexForward": False, "Limit": 1}
-        with passing_failures(SERVICE):
+        with transient_errors(SERVICE):
             answer = await asyncio.to_thread(lambda: self._client.query(**request))
         return _entry(from_attributes(answer["Items"][0])) if answer["Items"] else None
 
