@@ -1,4 +1,4 @@
-"""What the flows need from outside. Adapters implement it; so do doubles that pass the same contract."""
+"""What the flows need from outside. Adapters implement these ports, and so do doubles that pass the same contract."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,27 +21,27 @@ class Clock(Protocol):
 class Queue(Protocol):
     """The queue between the functions, and the quarantine beside it.
 
-    Every method raises :class:`~billing_mirror.core.errors.Retryable` when the service does not take it.
+    Every method raises :class:`~billing_mirror.core.errors.TransientError` when the service fails.
     """
 
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
-        """``group`` shares the queue fairly: a crowd in one group does not hold up another.
+        """Each ``group`` gets a fair share of the queue: many messages in one group do not hold up another.
 
-        ``delay`` is in seconds: for so long nobody receives it.
+        ``delay`` is in seconds; before that, the message is not received.
         """
 
     async def quarantine(self, body: str, *, reason: str) -> None: ...
 
     async def postpone(self, receipt: str, seconds: int) -> None:
-        """Hides a received message for so long."""
+        """Hides a received message for some seconds."""
 
 
 class SigningSecrets(Protocol):
     async def current(self) -> Sequence[str]:
-        """The secrets that are valid as far as is known."""
+        """The valid secrets, from a cache."""
 
     async def refreshed(self) -> Sequence[str]:
-        """The same, asked anew when the last time is long enough ago."""
+        """The valid secrets, read again unless that has just been done."""
 
 
 class Verifier(Protocol):
@@ -66,9 +66,9 @@ class StripeRequest:
 
 @dataclass(frozen=True, slots=True)
 class StripeResponse:
-    """What Stripe answered to a GET: the body parsed and as it came, and under which version.
+    """Stripe's response to a GET: the body parsed and as exact text, and the version that it has.
 
-    ``next_at`` says when the next request may start (seconds since 1970): until then, whoever asks has time.
+    ``next_at`` is when the next request may start (seconds since 1970): until then, the caller has time.
     """
 
     body: JsonObject
@@ -84,14 +84,14 @@ class Stripe(Protocol):
         """Whether the key is a live one."""
 
     def version(self, api: ApiChannel) -> str:
-        """The ``Stripe-Version`` that is sent."""
+        """The ``Stripe-Version`` header of a request."""
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         """Raises ``NotFound``, ``TransientError``, ``Unauthorized`` or ``PermanentError`` (see ``core.errors``)."""
 
 
 class IndexEntry(NamedTuple):
-    """An object as an index of the mirror shows it; the order of these is the order of the index.
+    """An object in an index of the mirror. Entries compare in the order of the index.
 
     ``created`` is in ISO 8601, UTC.
     """
@@ -101,19 +101,19 @@ class IndexEntry(NamedTuple):
 
 
 class Mirror(Protocol):
-    """The table. Every method raises ``Retryable`` when DynamoDB is busy or down."""
+    """The table. Every method raises ``TransientError`` when DynamoDB is busy or down."""
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
-        """What is known of the subjects, by subject key; those never seen are left out."""
+        """The objects' heads, by key; objects that the mirror has never seen are left out."""
 
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
-        """The subjects' counters, by subject key."""
+        """The objects' counters, by key."""
 
     async def claim(self, ref: ObjectRef, now: float) -> int:
-        """Takes the next number of the subject's counter: the token of the fetch that follows."""
+        """Takes the next number of the object's counter: the fencing token of the fetch that follows."""
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        """Replaces the object's item, unless it has this token or a later one. False when it has."""
+        """Replaces the object's item, unless the item has this token or a later one. False where it has."""
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         """Makes the object's item a tombstone under the same condition; the last known body stays."""
@@ -124,27 +124,27 @@ class Mirror(Protocol):
     def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
     ) -> AsyncIterator[IndexEntry]:
-        """All live objects of a type, oldest first; those with a status, or created since then (ISO 8601, UTC)."""
+        """All live objects of a type, oldest first; or those with a status, or created ``since`` (ISO 8601, UTC)."""
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        """The last known body, or None where the object was never seen."""
+        """The last known body; None where the mirror has never seen the object."""
 
 
 class StateStore(Protocol):
-    """What reconcile keeps for itself, in the table beside the mirror: books of entries, and a lease.
+    """Reconcile's own state, in the table beside the mirror: partitions of entries, and a lease.
 
-    Entries of a book are in the order of their places, which are texts. Every method raises ``Retryable`` when
+    Entries of a partition are ordered by their sort keys. Every method raises ``TransientError`` when
     DynamoDB is busy or down.
     """
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
-        """Takes the lease of a scope until then, or prolongs it; False while somebody else holds it.
+        """Takes the lease of a scope, or prolongs it, ``until`` then; False while another owner holds it.
 
-        Times are in seconds since 1970; one that has run out by ``now`` is free.
+        Times are in seconds since 1970. A lease that has run out by ``now`` is free.
         """
 
     async def release(self, scope: Scope, owner: str) -> None:
-        """Gives the lease back, where it is still the owner's."""
+        """Releases the lease, where the owner still holds it."""
 
     async def write(
         self,
@@ -159,18 +159,18 @@ class StateStore(Protocol):
         """Stores an entry under its sort key and replaces what is there; False where the condition does not hold.
 
         ``if_absent`` writes only where nothing is stored, ``expected`` only over an entry that has these columns; give
-        at most one of them. A write that is sent again because its answer was lost is refused, too: what is stored
-        then equals the entry.
+        at most one of them. A write that is repeated because its answer was lost is refused, too: then the stored
+        entry equals the given one.
         """
 
     async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
-        """The last entry of a book of those whose places begin so."""
+        """The last entry of a partition whose sort key begins with ``start``."""
 
     def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
-        """The entries of a book whose places begin so, in order."""
+        """The entries of a partition whose sort keys begin with ``start``, in order."""
 
     def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
-        """The entries of a book whose places come after this one, in order; after ``""`` all of them."""
+        """The entries of a partition after this sort key, in order; after ``""`` all of them."""
 
 
 @dataclass(frozen=True, slots=True)

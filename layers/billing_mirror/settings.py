@@ -1,4 +1,4 @@
-"""What each function must be told: one frozen record for each, read once from its environment.
+"""The settings of each function: one frozen record, read once from its environment.
 
 A field is the variable of the same name in capitals. Secrets are never in the environment, only their ARNs.
 """
@@ -27,7 +27,7 @@ class _Settings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Raises :class:`BadSetting` with a sentence that names the first variable that is wrong."""
+        """Raises :class:`ConfigurationError` that names the first variable that is wrong."""
         given = {name.lower(): environment[name] for name in cls.variables() if name in environment}
         try:
             return cls.model_validate(given)
@@ -45,7 +45,7 @@ class IngestSettings(_Settings):
 
 
 class StripeSettings(_Settings):
-    """What the functions that ask Stripe have in common."""
+    """Settings of every function that sends requests to Stripe."""
 
     table_name: Text
     queue_url: Text
@@ -54,7 +54,7 @@ class StripeSettings(_Settings):
     stripe_api_base: HttpUrl
     stripe_preview_version: PreviewVersion
     stripe_requests_per_second: Annotated[float, Field(gt=0, le=1000)]
-    """For the whole function, however many containers it runs in."""
+    """For all containers of the function together."""
 
 
 class ProcessSettings(StripeSettings):
@@ -63,7 +63,7 @@ class ProcessSettings(StripeSettings):
 
 
 class ReconcileSettings(StripeSettings):
-    """How long after a complete run the next one begins, and whether usage is swept."""
+    """How long after a complete run the next one starts, and whether usage is swept."""
 
     recover_minutes: Annotated[int, Field(ge=1, le=1440)]
     rate_card_subscription_hours: Annotated[int, Field(ge=1, le=8760)]

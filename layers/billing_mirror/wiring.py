@@ -1,4 +1,4 @@
-"""Which adapters a function's flow gets: the only place that builds them."""
+"""Builds the adapters of each function's flow; nothing else builds them."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -26,14 +26,14 @@ from .settings import IngestSettings, ProcessSettings, ReconcileSettings, Stripe
 
 
 def runner() -> asyncio.Runner:
-    """What runs a function's flow: one loop for the life of a container, with threads for blocking calls."""
-    made = asyncio.Runner()
-    made.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    return made
+    """The event loop of a container, with threads for blocking calls."""
+    created = asyncio.Runner()
+    created.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    return created
 
 
 def ingest_dependencies(settings: IngestSettings) -> IngestDependencies:
-    """What ingest needs. Raises ``BadSetting``."""
+    """What ingest needs. Raises ``ConfigurationError``."""
     clock = SystemClock()
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
     secrets = StoredSigningSecrets(_stored_text(settings.signing_secret_arn, clock))
@@ -41,14 +41,14 @@ def ingest_dependencies(settings: IngestSettings) -> IngestDependencies:
 
 
 def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:
-    """What process needs. Raises ``BadSetting``."""
-    # Containers cannot see each other: each one keeps to its share of what all may ask for.
+    """What process needs. Raises ``ConfigurationError``."""
+    # Containers do not see each other: each keeps to its share of the rate.
     share = settings.stripe_requests_per_second / settings.max_concurrency
     return ProcessDependencies(_ports(settings, RateLimiter(share), metric_counts), settings.clock_skew_margin_seconds)
 
 
 def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCounts) -> ReconcileDependencies:
-    """What reconcile needs. Raises ``BadSetting``."""
+    """What reconcile needs. Raises ``ConfigurationError``."""
     ports = _ports(settings, RateLimiter(settings.stripe_requests_per_second), metric_counts)
     state_store = DynamoStateStore(boto3.client("dynamodb", config=QUICK), settings.table_name)
     schedule = Schedule(
@@ -61,7 +61,7 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
     return ReconcileDependencies(ports, state_store, schedule)
 
 
-def _ports(settings: StripeSettings, pace: RateLimiter, metric_counts: MetricCounts) -> Ports:
+def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: MetricCounts) -> Ports:
     clock = SystemClock()
     stripe = StripeApi(
         _stored_text(settings.stripe_key_arn, clock),
@@ -71,7 +71,7 @@ def _ports(settings: StripeSettings, pace: RateLimiter, metric_counts: MetricCou
     )
     mirror = DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name)
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
-    return Ports(clock, mirror, RateLimitedStripe(stripe, clock, pace), queue)
+    return Ports(clock, mirror, RateLimitedStripe(stripe, clock, limiter), queue)
 
 
 def _stored_text(arn: str, clock: SystemClock) -> StoredText:

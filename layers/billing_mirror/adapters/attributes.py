@@ -1,4 +1,4 @@
-"""Values of ours as DynamoDB attributes, and back, exactly."""
+"""Exact conversion between our values and DynamoDB attributes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Attributes: TypeAlias = "dict[str, AttributeValueTypeDef]"
 
 
 class _Deserializer(TypeDeserializer):
-    """DynamoDB writes 1e40 out, and boto3's own class refuses the zeros beyond 38 digits.
+    """DynamoDB returns 1e40 with all its zeros, and boto3's own class refuses more than 38 digits.
 
     https://github.com/boto/boto3/issues/2500
     """
@@ -34,17 +34,17 @@ _deserializer = _Deserializer()
 
 
 def to_attributes(item: Mapping[str, Value]) -> Attributes:
-    """An item as DynamoDB's client takes it."""
+    """An item as the DynamoDB client expects it."""
     return {name: _serializer.serialize(value) for name, value in item.items()}
 
 
 def from_attributes(attributes: Mapping[str, AttributeValueTypeDef]) -> Item:
-    """An item as we know it: whole numbers as ``int``, others as ``Decimal``, binaries as ``bytes``."""
+    """An item in our values: whole numbers as ``int``, others as ``Decimal``, binaries as ``bytes``."""
     return {name: _plain(_deserializer.deserialize(value)) for name, value in attributes.items()}
 
 
 def body_in(item: Item) -> JsonObject | None:
-    """The body that an item holds, whichever way it is kept."""
+    """The body of an item, native or compressed."""
     if isinstance(compressed := item.get("data_z"), bytes):
         return json_body.parse(zlib.decompress(compressed).decode("utf-8"))
     data = item.get("data")

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from billing_mirror.core.errors import TransientError
 
 THREADS = 32
-"""Blocking calls that one container runs at once."""
+"""Blocking calls that one container runs concurrently."""
 
 # The default read timeout is a minute: longer than API Gateway waits, and as long as `process` may run.
 QUICK = Config(

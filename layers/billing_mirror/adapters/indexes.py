@@ -1,4 +1,4 @@
-"""How an index of the table is asked: all its hash columns, and as many range columns as are known.
+"""Queries of the table's indexes, by all hash columns and as many range columns as are known.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.DesignPattern.MultiAttributeKeys.html
 """
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def query(table: str, index: str, *, since: str | None = None, **columns: str) -> QueryInputTypeDef:
-    """The request for all items of an index whose columns have these values, created ``since`` then (ISO 8601).
+    """The request for all items of an index with these values, created ``since`` then (ISO 8601).
 
-    Of one type they come in the order of ``created`` and ``id``, unless the request is told otherwise.
+    Items of one type come in the order of ``created`` and ``id`` by default.
     """
     conditions = [f"#{name} = :{name}" for name in columns]
     values = dict(columns)

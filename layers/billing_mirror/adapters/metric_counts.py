@@ -1,4 +1,4 @@
-"""How often things happened since the last time somebody asked."""
+"""Counts of metrics since the last drain."""
 
 from collections import Counter
 from threading import Lock
@@ -7,7 +7,7 @@ from billing_mirror.core.metrics import Metric
 
 
 class MetricCounts:
-    """Counts from any thread."""
+    """Thread-safe counters."""
 
     def __init__(self) -> None:
         self._counts: Counter[Metric] = Counter()
@@ -18,7 +18,7 @@ class MetricCounts:
             self._counts[metric] += 1
 
     def drain(self) -> dict[Metric, int]:
-        """The counts, which start again at zero."""
+        """Returns the counts and resets them to zero."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         return dict(counts)

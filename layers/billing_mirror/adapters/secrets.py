@@ -12,19 +12,19 @@ from billing_mirror.core.signature import secrets_in
 from billing_mirror.ports import Clock
 
 REREAD_AFTER = 300
-"""Seconds for which a secret is used without looking again."""
-FORCED_AT_MOST_EVERY = 60.0
-"""Seconds between two forced looks, so that forged requests do not become requests to Secrets Manager."""
+"""Seconds for which a secret is cached."""
+MIN_SECONDS_BETWEEN_FORCED_READS = 60.0
+"""Limits forced reads: each forged request would otherwise become a request to Secrets Manager."""
 
 
 class StoredText:
-    """One secret's text. While Secrets Manager does not answer, the last text that it gave."""
+    """The text of one secret; the last known one while Secrets Manager fails."""
 
     def __init__(self, provider: BaseProvider, arn: str, clock: Clock) -> None:
         self._provider = provider
         self._arn = arn
         self._clock = clock
-        self._last_forced = -FORCED_AT_MOST_EVERY
+        self._last_forced = -MIN_SECONDS_BETWEEN_FORCED_READS
         self._last_text: str | None = None
         self._down_until = 0.0
         self._forcing = Lock()
@@ -33,10 +33,10 @@ class StoredText:
         return self._read(force=False)
 
     def refreshed(self) -> str:
-        # One at a time: who waits here finds the new text, not the one that has just been refused.
+        # One thread at a time: a waiting thread finds the new text, not the one that was just refused.
         with self._forcing:
             now = self._clock.now()
-            if now - self._last_forced < FORCED_AT_MOST_EVERY:
+            if now - self._last_forced < MIN_SECONDS_BETWEEN_FORCED_READS:
                 return self.current()
             self._last_forced = now
             return self._read(force=True)
@@ -48,15 +48,15 @@ class StoredText:
             text = self._provider.get(self._arn, max_age=REREAD_AFTER, force_fetch=force)
         except GetParameterError as error:
             if self._last_text is None:
-                raise TransientError("Secrets Manager does not give out the secret") from error
-            self._down_until = self._clock.now() + FORCED_AT_MOST_EVERY
+                raise TransientError("Secrets Manager does not return the secret") from error
+            self._down_until = self._clock.now() + MIN_SECONDS_BETWEEN_FORCED_READS
             return self._last_text
         self._last_text = text.strip() if isinstance(text, str) else ""
         return self._last_text
 
 
 class StoredSigningSecrets:
-    """Implements ``ports.SigningSecrets``: a text of one or more secrets, separated by white space."""
+    """Implements ``ports.SigningSecrets`` with a text of secrets, separated by white space."""
 
     def __init__(self, text: StoredText) -> None:
         self._text = text

@@ -4,7 +4,7 @@ import stripe
 
 
 def verify(text: str, header: str, secret: str) -> bool:
-    """Implements ``ports.Verifier``. Judges no time: the flow has done that, with its own clock."""
+    """Implements ``ports.Verifier``. Ignores the time: the flow checks it by its own clock."""
     try:
         return bool(stripe.WebhookSignature.verify_header(text, header, secret))
     except stripe.SignatureVerificationError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SERVICE = "SQS"
 MAX_GROUP = 128
 MAX_MESSAGE = 1024 * 1024 - 4096
-"""Bytes that a message may have, less some for its attributes."""
+"""Bytes of a message, less some for its attributes."""
 MAX_REASON = 1000
 """Characters of a reason that are kept as a message attribute."""
 
@@ -49,7 +49,7 @@ class SqsQueue:
                 await asyncio.to_thread(
                     self._client.send_message,
                     QueueUrl=self._quarantine_url,
-                    MessageBody=_kept(body) or "(empty)",
+                    MessageBody=_storable(body) or "(empty)",
                     MessageAttributes={
                         "reason": {
                             "DataType": "String",
@@ -58,8 +58,8 @@ class SqsQueue:
                     },
                 )
             except ClientError as error:
-                # Then it stays in the queue, which moves it to quarantine in the end.
-                raise TransientError("SQS does not take the message into quarantine") from error
+                # The message stays in the queue, which moves it to quarantine in the end.
+                raise TransientError("SQS refuses the message for quarantine") from error
 
     async def postpone(self, receipt: str, seconds: int) -> None:
         with transient_errors(SERVICE):
@@ -71,20 +71,20 @@ class SqsQueue:
                     VisibilityTimeout=seconds,
                 )
             except ClientError as error:
-                # The receipt is too old: the message is visible again, or somebody else has it.
-                raise TransientError("SQS does not let the message be postponed any more") from error
+                # The receipt has expired: the message is visible again, or another worker has received it.
+                raise TransientError("SQS no longer lets the message be postponed") from error
 
 
-def _kept(body: str) -> str:
-    """``body`` as SQS takes it: its odd characters as escapes, or as base64 where so many would be too long."""
-    spelled_out = _allowed(body)
-    if len(spelled_out.encode("utf-8")) <= MAX_MESSAGE:
-        return spelled_out
+def _storable(body: str) -> str:
+    """``body`` as SQS allows it: forbidden characters as escapes, or all of it as base64 where that gets too long."""
+    escaped = _allowed(body)
+    if len(escaped.encode("utf-8")) <= MAX_MESSAGE:
+        return escaped
     return "base64:" + b64encode(body.encode("utf-8", "surrogatepass")).decode("ascii")
 
 
 def _allowed(text: str) -> str:
-    """``text`` with the characters that SQS does not take written as escapes, so that nothing is lost.
+    """``text`` with the characters that SQS forbids written as escapes, so that nothing is lost.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     """

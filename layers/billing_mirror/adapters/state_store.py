@@ -1,7 +1,4 @@
-"""What reconcile keeps for itself, beside the mirror in its table.
-
-A book is a partition, and a place in it a sort key. The lease is an item of its own.
-"""
+"""Reconcile's own state, in the table beside the mirror. The lease is an item of its own."""
 
 from __future__ import annotations
 
@@ -22,13 +19,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutItemInputTypeDef, QueryInputTypeDef
 
 LEASE = "lease"
-NEW = "attribute_not_exists(pk)"
-MINE = "#owner = :owner"
-RUN_OUT = "#until <= :now"
+ABSENT = "attribute_not_exists(pk)"
+OWN = "#owner = :owner"
+EXPIRED = "#until <= :now"
 
 
 class DynamoStateStore:
-    """Implements ``ports.Journal``."""
+    """Implements ``ports.StateStore``."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -41,7 +38,7 @@ class DynamoStateStore:
                 TableName=self._table,
                 Key=_key(scope, LEASE, LEASE),
                 UpdateExpression="SET #owner = :owner, #until = :until",
-                ConditionExpression=f"{NEW} OR {MINE} OR {RUN_OUT}",
+                ConditionExpression=f"{ABSENT} OR {OWN} OR {EXPIRED}",
                 ExpressionAttributeNames={"#owner": "owner", "#until": "until"},
                 ExpressionAttributeValues=to_attributes(values),
             )
@@ -52,7 +49,7 @@ class DynamoStateStore:
             lambda: self._client.delete_item(
                 TableName=self._table,
                 Key=_key(scope, LEASE, LEASE),
-                ConditionExpression=MINE,
+                ConditionExpression=OWN,
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues=to_attributes({":owner": owner}),
             )
@@ -71,7 +68,7 @@ class DynamoStateStore:
         attributes = {**to_attributes(entry), **_key(scope, partition, sort_key)}
         request: PutItemInputTypeDef = {"TableName": self._table, "Item": attributes}
         if if_absent:
-            request |= {"ConditionExpression": NEW}
+            request |= {"ConditionExpression": ABSENT}
         if expected is not None:
             request |= {
                 "ConditionExpression": " AND ".join(f"#{name} = :{name}" for name in expected),
@@ -92,19 +89,19 @@ class DynamoStateStore:
             yield _entry(item)
 
     async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
-        async for item in all_pages(self._client, self._entries(scope, partition, sort_key, where="sk > :place")):
+        async for item in all_pages(self._client, self._entries(scope, partition, sort_key, where="sk > :sort_key")):
             yield _entry(item)
 
     def _entries(
-        self, scope: Scope, partition: str, sort_key: str, *, where: str = "begins_with(sk, :place)"
+        self, scope: Scope, partition: str, sort_key: str, *, where: str = "begins_with(sk, :sort_key)"
     ) -> QueryInputTypeDef:
-        values = {":pk": _partition(scope, partition)} | ({":place": sort_key} if sort_key else {})
+        values = {":pk": _partition(scope, partition)} | ({":sort_key": sort_key} if sort_key else {})
         return {
             "TableName": self._table,
-            # DynamoDB takes no empty text for a part of a key.
+            # DynamoDB allows no empty key.
             "KeyConditionExpression": f"pk = :pk AND {where}" if sort_key else "pk = :pk",
             "ExpressionAttributeValues": to_attributes(values),
-            # A run goes on from what the one before it has written last.
+            # A tick resumes from what the tick before wrote last.
             "ConsistentRead": True,
         }
 

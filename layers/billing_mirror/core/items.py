@@ -1,4 +1,4 @@
-"""How an observation is stored: an item's columns, and what a native map can hold.
+"""Items: an observation's columns, and what a native map can hold.
 
 Limits of an item: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
@@ -41,11 +41,11 @@ Item: TypeAlias = dict[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What Stripe answered under a claim, or would not show any more.
+    """What Stripe answered under a claim: a body, or "not found".
 
-    ``fetched_at`` is when the request started, in seconds since 1970. ``body`` is None when the object is
-    gone; lists inside it are complete. ``digest`` is that of the body as Stripe shows it in a list too, where
-    such lists are cut short. ``listed`` holds the bodies of the lists that belong to the object, by type.
+    ``fetched_at`` is when the request started, in seconds since 1970. ``body`` is None for "not found"; lists inside
+    the body are complete. ``digest`` is that of the body as a list shows it, with inner lists cut short.
+    ``member_lists`` holds the bodies of the lists that belong to the object, by type.
     """
 
     fetched_at: float
@@ -55,37 +55,37 @@ class Observation:
     digest: str = ""
     member_lists: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     completed: bool = False
-    """Whether a list inside the body was read on its own, and may therefore be older than the rest."""
+    """Whether a list inside the body was read by a request of its own, and may be older than the rest."""
     last_event_at: float = 0.0
-    """When the newest event was made that had been received before the fetch, by Stripe's clock; 0 without one."""
+    """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
 
     @property
     def live(self) -> JsonObject | None:
-        """The body; None when there is no such object, or only the notice that it was deleted."""
+        """The body; None for "not found" and for a body that only says ``deleted``."""
         return None if self.body is None or self.body.get("deleted") is True else self.body
 
 
 def marker(observation: Observation, ref: ObjectRef) -> Item:
-    """The columns that say when something was looked at whose parts are stored under ids of their own."""
-    return {**_about_fetch(observation), **_about_subject(ref)}
+    """The item that records a fetch whose parts are stored as objects of their own."""
+    return {**_about_fetch(observation), **_about_object(ref)}
 
 
 def tombstone(observation: Observation, ref: ObjectRef) -> Item:
-    """The columns that change when an object is gone: the last known body stays, the index columns go."""
-    return {**_about_fetch(observation), **_about_subject(ref), "deleted": True}
+    """The columns of a tombstone: the last known body stays, the index columns go."""
+    return {**_about_fetch(observation), **_about_object(ref), "deleted": True}
 
 
 def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
-    """The whole item of a live object, without its token. Raises :class:`Refused` when it is too large."""
+    """The whole item of a live object, without its token. Raises :class:`PermanentError` where it is too large."""
     body = observation.live
     if body is None:
-        raise ValueError("an object that is gone has a tombstone, not an item")
+        raise ValueError("a deleted object has a tombstone, not an item")
     object_type = ref.object_type
     columns: Mapping[str, Value] = {
-        **_about_subject(ref),
+        **_about_object(ref),
         **_about_fetch(observation),
         "created": times.created(json_body.value_at(body, object_type.created)),
-        "customer": _fitting(customer),
+        "customer": _indexable(customer),
         "parent": _key(body, object_type.parent) or (ref.parent if object_type.nested else None),
         "status": _key(body, object_type.status),
         "collection_status": _key(body, object_type.collection_status),
@@ -98,14 +98,14 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
 
 def _key(body: JsonObject, path: str | None) -> str | None:
     """The text at a path, where an index can hold it."""
-    return _fitting(json_body.text_at(body, path)) if path else None
+    return _indexable(json_body.text_at(body, path)) if path else None
 
 
-def _fitting(text: str | None) -> str | None:
+def _indexable(text: str | None) -> str | None:
     return text if text and _text_fits(text) and len(text.encode("utf-8")) <= MAX_KEY else None
 
 
-def _about_subject(ref: ObjectRef) -> Item:
+def _about_object(ref: ObjectRef) -> Item:
     return {"id": ref.id, "type": ref.type, "scope": str(ref.scope)}
 
 
@@ -119,7 +119,7 @@ def _about_fetch(observation: Observation) -> Item:
 
 
 def members_in(item: Item) -> dict[str, frozenset[str]]:
-    """What :func:`item` has stored of an object's lists."""
+    """By type, the ids of the lists that :func:`item` has stored."""
     members = item.get("members")
     return {
         name: frozenset(identifier for identifier in identifiers if isinstance(identifier, str))
@@ -170,7 +170,7 @@ def _values_fit(value: Json) -> bool:
 
 
 def _number_fits(number: Decimal) -> bool:
-    # As boto3 judges it, zeros at either end included.
+    # As boto3 counts: zeros at either end included.
     _, digits, exponent = number.as_tuple()
     return (
         isinstance(exponent, int)

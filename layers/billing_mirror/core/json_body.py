@@ -1,4 +1,4 @@
-"""What a body of Stripe's says, exactly: reading JSON text, comparing it, and finding a value in it.
+"""Exact JSON bodies: parsing, writing, comparing, and finding values.
 
 Numbers are ``int`` or ``Decimal`` from the text; no float touches them.
 """
@@ -17,7 +17,7 @@ JsonObject: TypeAlias = dict[str, Json]
 MANY_DIGITS = 130
 """From here on a number stays a Decimal: int() is slow with long texts and refuses 4,300 digits.
 
-More than any number of DynamoDB's has, so that what comes back from the table is of the same kind.
+No number in DynamoDB has so many, so a value keeps its type on the way through the table.
 """
 
 MAX_DEPTH = 200
@@ -64,10 +64,10 @@ def _refuse(constant: str) -> Json:
 
 
 def write(value: Json) -> str:
-    """JSON text that :func:`read` makes the same value of, numbers digit for digit."""
+    """JSON text that :func:`parse` reads as the same value, numbers digit for digit."""
     try:
         return _plain_encoder.encode(value)
-    except TypeError:  # there is a Decimal in it, which Python's encoder does not know
+    except TypeError:  # a Decimal, which Python's encoder does not support
         return _written(value)
 
 
@@ -84,7 +84,7 @@ def _written(value: Json) -> str:
 
 
 def canonical(value: Json) -> str:
-    """One text for all equal values: keys sorted, null members left out, equal numbers written alike.
+    """One text for all equal values: keys sorted, null members left out, equal numbers written the same.
 
     Stripe's v2 omits some null members in one answer and writes them in another; both mean the same.
     A number that is no integer is written as ``{"<digits>e<exponent>": null}``, which no body can be: its
@@ -107,7 +107,7 @@ def differing_fields(one: JsonObject, other: JsonObject) -> list[str]:
 
 def value_at(value: Json, path: str) -> Json:
     """The value at a dotted path (``payer.customer``), or None where a step of it is missing; ``""`` is all."""
-    if path and "." not in path:  # most paths are one name, and need not be taken apart
+    if path and "." not in path:  # most paths are one name
         return value.get(path) if isinstance(value, dict) else None
     for step in path.split(".") if path else ():
         if not isinstance(value, dict):
@@ -129,7 +129,7 @@ def _flat(values: list[Json]) -> list[Json]:
 
 
 def with_value(body: JsonObject, path: str, value: JsonObject) -> JsonObject:
-    """The body with another object at a dotted path; the body that was given stays as it is."""
+    """The body with another object at a dotted path; the given body stays unchanged."""
     if not path:
         return value
     step, _, rest = path.partition(".")

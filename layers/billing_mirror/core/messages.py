@@ -1,4 +1,4 @@
-"""What travels on the queue: Stripe's events reduced to what is needed, and our own suspicions.
+"""Messages on the queue: Stripe's events, reduced to what is needed, and our own refresh requests.
 
 Stripe writes an event in three ways. Thin events: https://docs.stripe.com/event-destinations#events-overview,
 snapshot events, which carry an object as it was: https://docs.stripe.com/api/events/object, and either of them
@@ -19,18 +19,17 @@ Url = Annotated[str, Field(max_length=2000)]
 
 
 class Unreadable(ValueError):
-    """The text is none of the messages below. Says which member is wrong, never what it holds."""
+    """The text is no message. The error names the wrong member, never its value."""
 
 
 class _Message(BaseModel):
-    # Members that we do not know are ignored: Stripe may add some any day.
+    # Unknown members are ignored: Stripe may add some at any time.
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 class RelatedObject(_Message):
-    """The object that an event is about. A singleton has no id; ``url`` is missing where a snapshot told of it.
-
-    ``customer`` is whose it is, where a snapshot told so.
+    """The object that an event is about. A singleton has no id. A snapshot event has no ``url``, but may name the
+    ``customer``.
     """
 
     id: Id | None = None
@@ -52,12 +51,12 @@ class Notification(_Message):
 
     @property
     def resource(self) -> str:
-        """What kind of thing it tells of: its type without the last word."""
+        """The kind of resource: the type without its last word."""
         return self.type.rpartition(".")[0]
 
 
 class RefreshRequest(_Message):
-    """A difference that a list has shown and that only a fetch can confirm."""
+    """A request to fetch one object: identity only, never state."""
 
     object: Literal["billing_mirror.refresh"] = "billing_mirror.refresh"
     livemode: bool
@@ -66,16 +65,16 @@ class RefreshRequest(_Message):
     id: Annotated[str, Field(max_length=1000)]
     parent: Id | None = None
     not_before: float = 0.0
-    """Seconds since 1970: what was fetched before then does not answer it."""
+    """Seconds since 1970: an earlier fetch does not answer the request."""
     unlisted: bool = False
-    """Whether a list that should show the object does not: then it is probably gone."""
+    """Whether a list that should show the object lacks it: then it is probably deleted."""
 
 
 Message = Notification | RefreshRequest
 
 
 class _SnapshotObject(_Message):
-    """Of the object that a snapshot carries, what says which one it is."""
+    """The identity of the object that a snapshot carries."""
 
     id: Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
     object: Name
@@ -87,7 +86,7 @@ class _SnapshotData(_Message):
 
 
 class _Snapshot(_Message):
-    """An event that carries an object as it was. Nothing of that is kept but which object it is."""
+    """An event that carries an object's state. Only the object's identity is kept."""
 
     object: Literal["event"]
     id: EventId
@@ -99,15 +98,15 @@ class _Snapshot(_Message):
     data: _SnapshotData
 
     def notification(self) -> Notification:
-        """The thin event that tells the same."""
-        told = self.data.object
+        """The thin event for the same change."""
+        related = self.data.object
         return Notification(
             id=self.id,
             type=f"v1.{self.type}",
             created=datetime.fromtimestamp(self.created, UTC),
             livemode=self.livemode,
             context=self.context or self.account,
-            related_object=RelatedObject(id=told.id, type=told.object, customer=told.customer),
+            related_object=RelatedObject(id=related.id, type=related.object, customer=related.customer),
         )
 
 
@@ -152,7 +151,7 @@ def write_message(message: Message) -> str:
 
 
 def _sent_by_stripe(event: _Event) -> Notification:
-    """Only what we made of a snapshot ourselves may lack the URL."""
+    """A thin event must have the URL; only our own reduction of a snapshot lacks it."""
     if isinstance(event, _Snapshot):
         return event.notification()
     if event.related_object is not None and event.related_object.url is None:
@@ -171,7 +170,7 @@ def _reason(error: ValidationError, below: str = "") -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     if first["type"].startswith("union_tag"):  # pydantic's own words would quote it
         return "not an event: object: none that is known"
-    # The name of the kind of message stands between the places.
+    # pydantic puts the message's tag into the path.
     steps = first["loc"][:1] + first["loc"][2:] if below and first["loc"][:1] == (below,) else first["loc"][not below :]
-    place = ".".join(str(step) for step in steps)
-    return f"not an event: {place}: {first['msg']}" if place else f"not an event: {first['msg']}"
+    path = ".".join(str(step) for step in steps)
+    return f"not an event: {path}: {first['msg']}" if path else f"not an event: {first['msg']}"

@@ -1,4 +1,4 @@
-"""What the table already knows of a subject, without its body: enough to decide whether to fetch."""
+"""What the mirror knows of an object without its body: enough to decide whether to fetch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 READ_LAG = 60.0
 """Seconds after its creation for which Stripe may not yet show an object whose event it has sent."""
 CLAIM_DIES_AFTER = 3600.0
-"""Seconds after which a claim that was never applied is dead: every message is retried more often."""
+"""Seconds after which a claim without a write is dead: retries of messages come sooner."""
 UNCLAIMED_TOKEN = 0
-"""The number of what was taken from a list and never fetched: every claim is newer."""
+"""The token of objects that backfill inserts from a list, without a fetch: every claim is newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,14 @@ class Head:
     parent: str | None = None
     stripe_version: str = ""
     members: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """By type, the ids of the lists that belong to it."""
+    """By type, the ids on the lists that belong to the object."""
     last_event_at: float = 0.0
-    """When the newest event was made that had been received before the fetch, by Stripe's clock; 0 without one."""
+    """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A subject's counter: the last number taken, and when."""
+    """An object's counter: the last token taken, and when."""
 
     claimed: int
     claimed_at: float
@@ -50,19 +50,18 @@ def lag_left(created_at: float, now: float) -> float:
 
 
 def is_fresh_enough(head: Head | None, *, sent_at: float, margin: float) -> bool:
-    """Whether the mirrored fetch started late enough to show what a message tells that was sent then.
+    """Whether the mirrored fetch started late enough to show what a message sent then announces.
 
-    ``margin`` is in seconds: the most by which two clocks may differ. 0 switches this off.
+    ``margin`` is the clock skew to allow for, in seconds. 0 switches this off.
     """
     return head is not None and margin > 0 and head.fetched_at > sent_at + margin
 
 
 def reflects_event(head: Head | None, claim: Claim | None, made_at: float) -> bool:
-    """Whether the mirror shows what an event tells that Stripe made then (seconds since 1970).
+    """Whether the mirror shows what an event announces that Stripe created then (seconds since 1970).
 
-    It does when an event that was made no earlier had been received before the fetch, whatever any clock says; or
-    when the fetch started so much later that no clock and no replica can have been so far behind, and nobody has
-    claimed since.
+    It does where an event that is no older was received before the fetch, whatever any clock says; or where the fetch
+    started so much later that no clock and no replica can lag so far, and has the newest token.
     """
     if head is None:
         return False
@@ -72,7 +71,7 @@ def reflects_event(head: Head | None, claim: Claim | None, made_at: float) -> bo
 
 
 def is_in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:
-    """Whether a refresh has claimed the subject and may still apply."""
+    """Whether a worker has claimed the object and may still apply its fetch."""
     if claim is None or claim.claimed <= (head.token if head else 0):
         return False
     return now - claim.claimed_at < CLAIM_DIES_AFTER

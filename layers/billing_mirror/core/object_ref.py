@@ -1,4 +1,4 @@
-"""What a message is about: the one object to fetch, where it lives at Stripe, and whose it is."""
+"""Object refs: which object a message is about, where to GET it, and in which scope it is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KNOWN_URLS = (
 )
 
 MAX_PATH = 900
-"""Characters of a path that is taken for an id: it has to fit into keys of the table."""
+"""Characters of a path that serves as an id: it must fit into the table's keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """One object in one scope. ``parent`` is there where its URL needs one and it is known.
+    """One object in one scope. ``parent`` is set where the URL needs a parent and it is known.
 
     The ``id`` of a singleton is its path.
     """
@@ -62,7 +62,7 @@ class ObjectRef:
 
     @property
     def key(self) -> str:
-        """The partition key of everything the table holds about it."""
+        """The partition key of all items about the object."""
         return partition_key(str(self.scope), self.object_type, self.id)
 
     @property
@@ -85,9 +85,9 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedRef:
-    """What an event is about that does not say whose it is: the fetched event's data does, at ``owner``.
+    """A ref that only the fetched event resolves: its data names the owner, at the path ``owner``.
 
-    An object of type ``object_type``: the owner itself, or its singleton.
+    The object has the type ``object_type``: it is the owner itself, or its singleton.
     """
 
     scope: Scope
@@ -95,19 +95,19 @@ class UnresolvedRef:
     owner: str
 
     def resolve(self, owner: str) -> ObjectRef:
-        """The subject, once the owner is known. Raises :class:`Refused`."""
+        """The ref to the object of this owner. Raises :class:`PermanentError`."""
         return ref_to(self.scope, self.object_type.name, owner, owner if self.object_type.singleton else None)
 
 
 def partition_key(scope: str, object_type: ObjectType | None, object_id: str) -> str:
-    """The partition key of an object. Where people choose ids (a plan "gold" of a product "gold") the type is in it."""
+    """The partition key of an object; with the type, where users choose ids (a plan "gold" of a product "gold")."""
     return (
         f"{scope}#{object_type.name}/{object_id}" if object_type and object_type.chosen_ids else f"{scope}#{object_id}"
     )
 
 
 def fill_template(template: str, **values: str | None) -> str:
-    """A row's URL or query value with its placeholders filled in. Raises :class:`Refused` where one is not known."""
+    """A URL or query value with its placeholders filled in. Raises :class:`PermanentError` where a value is unknown."""
     for name, value in values.items():
         if value is None and f"{{{name}}}" in template:
             raise PermanentError(f"the {name} of {values.get('id') or 'an object'} is not known")
@@ -115,14 +115,14 @@ def fill_template(template: str, **values: str | None) -> str:
 
 
 def parse_scope(*, livemode: bool, context: str | None) -> Scope:
-    """Raises :class:`Refused` for a context that is not a path of account ids."""
+    """Raises :class:`PermanentError` for a context that is not a path of account ids."""
     if context and not _ACCOUNTS.fullmatch(context):
         raise PermanentError("the event's context is not a path of account ids")
     return Scope(livemode, context or None)
 
 
 def ref_to(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> ObjectRef:
-    """An object of a type of the catalog; of a singleton only the parent counts. Raises :class:`Refused`."""
+    """The ref to an object of a catalog type; a singleton needs only the parent. Raises :class:`PermanentError`."""
     object_type = catalog.find_type(type_name)
     if object_type is None:
         raise PermanentError(f"{type_name} is not in the catalog")
@@ -133,27 +133,27 @@ def ref_to(scope: Scope, type_name: str, object_id: str, parent: str | None = No
 
 
 def validate_id(text: str, object_type: ObjectType | None = None) -> str:
-    """``text``, when it can be an id of Stripe's, or one that people have chosen. Raises :class:`Refused`.
+    """``text``, where it can be an id of Stripe's, or one that users choose. Raises :class:`PermanentError`.
 
-    Strict, because it becomes a segment of a URL and a part of a key.
+    Strict, because the id becomes a segment of a URL and a part of a key.
     """
     if not (_CHOSEN_ID if object_type and object_type.chosen_ids else _ID).fullmatch(text):
         raise PermanentError("an id has characters that no Stripe id has")
     return text
 
 
-def ref_from_request(suspicion: RefreshRequest) -> ObjectRef:
-    """The object that a suspicion is about."""
-    scope = parse_scope(livemode=suspicion.livemode, context=suspicion.context)
-    return ref_to(scope, suspicion.type, suspicion.id, suspicion.parent)
+def ref_from_request(request: RefreshRequest) -> ObjectRef:
+    """The object to refresh. Raises :class:`PermanentError`."""
+    scope = parse_scope(livemode=request.livemode, context=request.context)
+    return ref_to(scope, request.type, request.id, request.parent)
 
 
 def ref_from_event(notification: Notification) -> ObjectRef | UnresolvedRef | None:
-    """The object that an event is about, or None where it is about none that decides a bill.
+    """The object that an event is about; None where the mirror ignores the event.
 
-    The event's URL is never used as it comes: for a type of the catalog the URL is built from the row, and
-    the event's must agree with it; for another type it must be plain and end with the object's own id.
-    Raises :class:`Refused`.
+    The event's URL is never trusted: for a catalog type the URL is built from the catalog, and the event's must agree;
+    for another type it must be plain and end with the object's own id.
+    Raises :class:`PermanentError`.
     """
     if catalog.IGNORED & {notification.type, notification.resource}:
         return None
@@ -181,9 +181,9 @@ def _unrelated(scope: Scope, type_name: str) -> UnresolvedRef | None:
 def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef | None:
     part, object_type = catalog.PARTS.get(related.type), catalog.find_type(related.type)
     if part is None and object_type is None and related.url is None:
-        return None  # a snapshot of something outside the catalog: where it lives is not told
-    told = part.name if part else object_type.name if object_type else related.type
-    if catalog.RESOURCES.get(resource, told) != told:
+        return None  # a snapshot of a type outside the catalog has no URL
+    named = part.name if part else object_type.name if object_type else related.type
+    if catalog.RESOURCES.get(resource, named) != named:
         raise PermanentError("the related object is of another type than the event says")
     if part:
         shape, owner = _owner(related, tuple(part.urls), "id")
@@ -213,14 +213,14 @@ def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
 
 
 def _owner(related: RelatedObject, shapes: tuple[str, ...], placeholder: str) -> tuple[str, str]:
-    """Whose part or singleton it is, and in which shape the URL says so; a snapshot says it without one."""
+    """The shape of the URL and the owner's id in it; a snapshot names the owner without a URL."""
     if related.url is None:
         if related.customer is None:
             raise PermanentError("the event does not say whose object it is about")
         return "", related.customer
     shape, found = _matched(related.url, shapes)
     owner = unquote(found[placeholder])
-    if quote(owner, safe="") != found[placeholder]:  # nothing else vouches for the id
+    if quote(owner, safe="") != found[placeholder]:  # nothing else confirms the id
         raise PermanentError("the related object's URL is not the URL of its type and id")
     return shape, owner
 
@@ -245,7 +245,7 @@ def _is_placeholder(text: str) -> bool:
 
 
 def _matched(url: str, shapes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """The shape that a URL has, and what is in its places."""
+    """The shape that a URL has, and the ids in it."""
     for shape in shapes:
         if found := _found(url, shape):
             return shape, found.groupdict()

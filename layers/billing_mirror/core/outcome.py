@@ -1,4 +1,4 @@
-"""How the work on one message ended."""
+"""How the processing of one message ended."""
 
 from enum import StrEnum
 
@@ -6,19 +6,19 @@ from .metrics import Metric
 
 
 class Outcome(StrEnum):
-    """Three kinds: done (deleted from the queue), later (stays), never (moved to quarantine)."""
+    """Three kinds: done (deleted from the queue), postponed (stays), quarantined."""
 
     STORED = "stored"
     UNCHANGED = "unchanged"
-    """Stored again under a newer token: Stripe showed what the mirror already held."""
+    """Stored under a newer token: Stripe showed the state that the mirror already held."""
     SUPERSEDED = "superseded"
-    """A newer observation was there first."""
+    """The mirror already held a newer observation."""
     REMOVED = "removed"
-    """Stripe has no such object any more; its last known body is kept."""
+    """Stripe has no such object: a tombstone keeps the last known body."""
     ALREADY_FRESH = "already_fresh"
-    """The mirror already held a fetch that is younger than the message."""
+    """The mirror already held a fetch that is newer than the message."""
     IGNORED = "ignored"
-    """An event that is about nothing that can be mirrored."""
+    """The event is about nothing that can be mirrored."""
     POSTPONED = "postponed"
     QUARANTINED = "quarantined"
 

@@ -1,7 +1,7 @@
 """Which page of a list comes next.
 
-v2 names it: https://docs.stripe.com/api-v2-overview#list-pagination; v1 wants the id of the last object that it
-has shown: https://docs.stripe.com/api/pagination
+v2 names it: https://docs.stripe.com/api-v2-overview#list-pagination; v1 wants the id of the last object
+on the page: https://docs.stripe.com/api/pagination
 """
 
 import re
@@ -14,7 +14,7 @@ from .json_body import Json, JsonObject, text_at
 _ODD = re.compile(r"[^!-~]|#")
 
 PAGE_SIZE = 100
-"""Objects asked for in one page."""
+"""Objects requested per page."""
 
 
 def first_page(path: str, query: Mapping[str, str]) -> str:
@@ -23,20 +23,20 @@ def first_page(path: str, query: Mapping[str, str]) -> str:
 
 
 def entries(page: JsonObject) -> list[JsonObject]:
-    """The objects of a page. Raises :class:`Retryable` for a body that is no page."""
+    """The objects of a page. Raises :class:`TransientError` for a body that is not a page."""
     data = page.get("data")
     if not isinstance(data, list) or not ("next_page_url" in page or isinstance(page.get("has_more"), bool)):
         raise TransientError("Stripe answered a list request with something that is not a page")
     objects = [entry for entry in data if isinstance(entry, dict)]
     if len(objects) != len(data):
-        raise TransientError("Stripe answered a list request with a page of things that are no objects")
+        raise TransientError("Stripe answered a list request with a page that has other entries than objects")
     return objects
 
 
 def next_page(page: JsonObject, *, path: str, query: Mapping[str, str]) -> str | None:
     """The path of the page after ``page``, or None at the end of the list at ``path``.
 
-    Raises :class:`Refused` when it points anywhere but to the same list: our key goes where it points.
+    Raises :class:`PermanentError` where it points to another list: our key is sent there.
     """
     if "next_page_url" not in page:
         return _after_the_last(page, path, query)

@@ -20,7 +20,7 @@ class RateLimiter:
         return max(0.0, self._next_start - now)
 
     def start(self, now: float) -> None:
-        """A request starts. Said when it does: one that is given up while it waits costs nothing."""
+        """Counts a request. Called when it starts, so that a request cancelled while it waits costs nothing."""
         slowed = now < self._slow_until
         self._next_start = now + self._interval * (2.0 if slowed else 1.0)
 

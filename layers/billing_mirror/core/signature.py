@@ -1,4 +1,4 @@
-"""Whether a ``Stripe-Signature`` header may be given to the library that checks it, and whether it is fresh.
+"""Whether a ``Stripe-Signature`` header is well-formed and fresh, before the SDK verifies it.
 
 https://docs.stripe.com/webhooks#verify-manually
 """
@@ -15,16 +15,15 @@ _TIME = re.compile(r"t=([0-9]{1,12})", re.ASCII)
 
 
 def require_fresh(header: str | None, now: float) -> str:
-    """The header, when it is worth computing an HMAC for. Raises :class:`Unsigned`.
+    """The header, where it is worth computing an HMAC for. Raises :class:`InvalidSignature`.
 
-    The library accepts any time in the future, and fails in other ways than by refusing on characters
-    outside ASCII.
+    The SDK accepts any time in the future, and raises other errors on characters outside ASCII.
     """
     if not header:
         raise InvalidSignature("the Stripe-Signature header is missing")
     if len(header) > MAX_HEADER or not header.isascii():
         raise InvalidSignature("the Stripe-Signature header is malformed")
-    # Exactly one: what is judged here must be the very time that the library puts under the HMAC.
+    # Exactly one: the time checked here must be the time that the SDK signs.
     times = [part for part in header.split(",") if part.partition("=")[0] == "t"]
     found = _TIME.fullmatch(times[0]) if len(times) == 1 else None
     if found is None:

@@ -1,4 +1,4 @@
-"""How the table writes an instant: ISO 8601 in UTC with milliseconds, so that text order is time order.
+"""Instants. The table writes them in ISO 8601, UTC, with milliseconds: text order is time order.
 
 Everywhere else an instant is a float of seconds since 1970.
 """
@@ -12,7 +12,7 @@ UNKNOWN = "1970-01-01T00:00:00.000Z"
 """Stands for the creation of an object that does not say when it was created."""
 
 MAX_SECONDS = 10**12
-"""Seconds since 1970 beyond which a number is no time."""
+"""A larger number of seconds is no time."""
 
 
 def iso(seconds: float) -> str:
@@ -48,7 +48,7 @@ def created_at(body: JsonObject | None) -> float:
 
 def _read(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    # Without an offset it would be taken for the time zone of the machine.
+    # Without an offset, Python would assume the time zone of the machine.
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Ingest: verify a request, reduce it to a notification, and answer only when the queue has it."""
+"""Ingest: verify a request, reduce it to a notification, and answer only when the queue has the notification."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ MAX_BODY = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class IngestDependencies:
-    """The ports that accepting a request takes."""
+    """What ingest needs."""
 
     clock: Clock
     queue: Queue
@@ -25,7 +25,7 @@ class IngestDependencies:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What to answer, and what to count. ``reason`` is one line for whoever reads the answer."""
+    """The answer and its metric. ``reason`` is one sentence for a person."""
 
     status: int
     metric: Metric
@@ -34,7 +34,7 @@ class Accepted:
 
 
 async def accept(body: bytes, signature_header: str | None, dependencies: IngestDependencies) -> Accepted:
-    """One request's way to the queue."""
+    """Verifies a request and sends its notification to the queue."""
     try:
         return await _enqueue(await _verified(body, signature_header, dependencies), dependencies)
     except InvalidSignature as error:
@@ -64,7 +64,7 @@ async def _enqueue(text: str, dependencies: IngestDependencies) -> Accepted:
         notification = read_notification(text)
         scope = parse_scope(livemode=notification.livemode, context=notification.context)
     except (Unreadable, PermanentError) as error:
-        # Signed by Stripe, so it is not thrown away; sending it again would not make it readable.
+        # Stripe signed it, so it is kept; a retry of Stripe's would not make it readable.
         await dependencies.queue.quarantine(text, reason=str(error))
         return Accepted(200, Metric.QUARANTINED, str(error))
     await dependencies.queue.send(write_message(notification), group=f"{scope}:webhook")

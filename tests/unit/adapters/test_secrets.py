@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 
-from billing_mirror.adapters.secrets import FORCED_AT_MOST_EVERY, StoredSigningSecrets, StoredText
+from billing_mirror.adapters.secrets import MIN_SECONDS_BETWEEN_FORCED_READS, StoredSigningSecrets, StoredText
 from billing_mirror.core.errors import ConfigurationError, TransientError
 from tests.doubles.clock import ManualClock
 
@@ -48,13 +48,13 @@ async def test_a_secret_is_looked_up_once_for_many_requests(vault: Vault, clock:
 async def test_a_new_secret_is_found_when_it_is_asked_for(vault: Vault, clock: ManualClock) -> None:
     secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
     vault.text = "whsec_new whsec_old"
-    clock.advance(FORCED_AT_MOST_EVERY)
+    clock.advance(MIN_SECONDS_BETWEEN_FORCED_READS)
     assert await secrets.refreshed() == ("whsec_new", "whsec_old")
 
 
 async def test_forged_requests_do_not_become_requests_to_it(vault: Vault, clock: ManualClock) -> None:
     secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
-    clock.advance(FORCED_AT_MOST_EVERY)
+    clock.advance(MIN_SECONDS_BETWEEN_FORCED_READS)
     for _ in range(100):
         await secrets.refreshed()
         clock.advance(0.5)
