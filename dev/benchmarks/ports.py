@@ -17,8 +17,6 @@ from dev.benchmarks.synthetic_data import digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import KEY
 
 VERSION = "2026-10-28.preview"
-UNHURRIED = 1e9
-"""Requests a second."""
 
 
 class Key:

@@ -30,9 +30,6 @@ class StandIn:
         """Where notifications go from now on, signed with each secret: `thin`, `snapshot` or `both`."""
         self._call("POST", "destinations", {"url": url, "secrets": list(secrets), "payload": payload})
 
-    def no_destination(self) -> None:
-        self._call("DELETE", "destinations")
-
     def accounts(self, contexts: Sequence[str]) -> None:
         self._call("POST", "accounts", {"contexts": list(contexts)})
 

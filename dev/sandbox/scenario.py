@@ -44,7 +44,6 @@ class Business:
     say: Callable[[str], None] = lambda _: None
     items: list[str] = field(default_factory=list)
     card: str = ""
-    enterprise_card: str = ""
     rates: list[str] = field(default_factory=list)
     subscriptions: list[str] = field(default_factory=list)
     seats: JsonObject = field(default_factory=dict)
@@ -61,7 +60,7 @@ class Business:
             for item, price in zip(self.items, prices, strict=False)
         ]
         self.card = self._create(RATE_CARD, display_name="Pay as you go", rates=first)
-        self.enterprise_card = self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
+        self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
         self.rates = [str(one["id"]) for one in self.stripe.objects(RATE) if one["body"]["rate_card"] == self.card]
         self._offer_a_plan()
         self._sell_seats()
