@@ -13,7 +13,7 @@ from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.run import Drift
+from billing_mirror.core.run import Drift, Job
 from billing_mirror.ports import Mirror, Stripe, StripeResponse
 from billing_mirror.reconcile.backfill import _put_unclaimed
 from billing_mirror.reconcile.pages import Page
@@ -31,7 +31,17 @@ async def claims_before_insert(ref: ObjectRef, item: Item, mirror: Mirror) -> bo
     return await mirror.put(ref, await mirror.claim(ref, 0.0), item)
 
 
-@mutant("verify writes the bodies of a list over the objects", also=(claims_before_insert,))
+@replaces(_compare)
+async def inserts_in_any_job(object_type: ObjectType, page: Page, round_: ActiveRun) -> None:
+    as_backfill = copy(round_)
+    as_backfill.run = replace(round_.run, job=Job.BACKFILL)
+    await _compare(object_type, page, as_backfill)
+
+
+@mutant(
+    "verify writes the bodies of a list over the objects",
+    also=(claims_before_insert, inserts_in_any_job),
+)
 @replaces(_never_seen)
 def inserts_what_differs(
     entries: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
