@@ -18,9 +18,9 @@ from .adapters.stripe_api import StripeApi
 from .core.rate_limiter import RateLimiter
 from .core.schedule import HOUR, MINUTE, Schedule
 from .ingest.accept import IngestDependencies
+from .ports import Ports
 from .process.messages import ProcessDependencies
 from .reconcile.dependencies import ReconcileDependencies
-from .refresh.apply import Ports
 from .refresh.rate_limited import RateLimitedStripe
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
