@@ -9,8 +9,8 @@ from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.ports import Mirror, Stripe
-from billing_mirror.refresh.apply import Ports, _put, _send_suspicions_and_put
+from billing_mirror.ports import Mirror, Ports, Stripe
+from billing_mirror.refresh.apply import _enqueue_related_and_put, _put
 from billing_mirror.refresh.fetch import _completed
 from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
 
@@ -34,7 +34,7 @@ async def ignores_unlisted_members(
 
 
 @mutant("refresh requests are sent after the write")
-@replaces(_send_suspicions_and_put)
+@replaces(_enqueue_related_and_put)
 async def sends_after_put(
     ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, item: Item
 ) -> Outcome:

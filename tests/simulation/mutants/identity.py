@@ -5,9 +5,9 @@ from dataclasses import replace
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Message, RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef, Scope, _is_placeholder, partition_key
-from billing_mirror.ports import Stripe, StripeResponse
+from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.batch import _is_of_other_mode
-from billing_mirror.refresh.apply import Ports, _customer, _customer_of
+from billing_mirror.refresh.apply import _customer_of, _resolve_customer
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import _refresh_request
 
@@ -40,12 +40,12 @@ def knows_no_placeholder(text: str) -> bool:
 
 @mutant("a refresh request does not name the parent")
 @replaces(_refresh_request)
-def requests_without_parent(suspect: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False) -> RefreshRequest:
-    return _refresh_request(replace(suspect, parent=None), not_before=not_before, unlisted=unlisted)
+def requests_without_parent(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False) -> RefreshRequest:
+    return _refresh_request(replace(ref, parent=None), not_before=not_before, unlisted=unlisted)
 
 
 @mutant("the customer is only looked up in the mirror")
 @replaces(_customer_of)
-async def never_fetches_owner(ports: Ports, ref: ObjectRef, pointing: JsonObject) -> str | None:
-    body = await ports.mirror.body(ref)
-    return await _customer(ports, ref, body) if body is not None else None
+async def never_fetches_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) -> str | None:
+    body = await ports.mirror.body(owner)
+    return await _resolve_customer(ports, owner, body) if body is not None else None

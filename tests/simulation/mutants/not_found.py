@@ -7,11 +7,10 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.ports import Stripe, StripeResponse
+from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.batch import _contradicts_tombstone, _may_appear_yet, _require_not_found, _young_for
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.reconcile.repair import _may_be_there
-from billing_mirror.refresh.apply import Ports
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import _may_lack_members
 

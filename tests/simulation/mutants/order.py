@@ -3,9 +3,10 @@
 from billing_mirror.core.items import Observation
 from billing_mirror.core.mirror_state import Claim
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch, _happened_at
 from billing_mirror.process.messages import WorkItem
-from billing_mirror.refresh.apply import Ports, claim_and_fetch
+from billing_mirror.refresh.apply import claim_and_fetch
 from billing_mirror.refresh.fetch import fetch
 from tests.doubles.mirror import MemoryMirror
 

@@ -7,11 +7,11 @@ from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.items import Observation
 from billing_mirror.core.mirror_state import Claim, Head, reflects_event
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.reconcile.pages import Page
 from billing_mirror.reconcile.recover import _read_events
-from billing_mirror.refresh.apply import Ports
 
 from .registry import mutant, replaces
 

@@ -14,7 +14,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Drift, Job
-from billing_mirror.ports import Mirror, Stripe, StripeResponse
+from billing_mirror.ports import Mirror, Stripe, StripeRequest, StripeResponse
 from billing_mirror.reconcile.backfill import _put_unclaimed
 from billing_mirror.reconcile.pages import Page
 from billing_mirror.reconcile.repair import repair_one, verify_and_repair
@@ -75,17 +75,9 @@ class EmptyStripe:
     def version(self, api: ApiChannel) -> str:
         return self._stripe.version(api)
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
-        await self._stripe.get(path, api=api, context=context, include=include, event=event)
-        raise NotFound(path)
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        await self._stripe.get(request)
+        raise NotFound(request.path)
 
 
 @replaces(repair_one)

@@ -5,7 +5,8 @@ from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.refresh.apply import Ports, _put, _shows, apply
+from billing_mirror.ports import Ports
+from billing_mirror.refresh.apply import _put, _shows, apply
 from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
