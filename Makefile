@@ -53,7 +53,7 @@ sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it run
 sandbox-down:  ## end what `make sandbox` started
 	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
-docs: tools-dev  ## write the parts of the README that are made from code
+docs: tools-dev  ## write the parts of the documentation that are made from code
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
