@@ -50,4 +50,4 @@ def test_a_seed_that_ends_wrong_is_told_with_what_replays_it_and_what_happened_t
     command, *trace = shown.partition("\nSeed ")[0].splitlines()
     assert command == f"make simulate SEEDS=1 FROM={told['failed_seeds'][0]}"
     assert any(": GET " in line for line in trace)
-    assert any(": bury " in line for line in trace)
+    assert any(": put_tombstone " in line for line in trace)
