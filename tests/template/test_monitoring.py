@@ -112,7 +112,7 @@ def test_only_email_and_event_bridge_are_optional() -> None:
 
 
 def test_a_postponed_message_is_retried_in_every_period_of_its_alarm() -> None:
-    assert ALARMS["MessagesPostponed"]["Period"] >= backoff.LONGEST
+    assert ALARMS["MessagesPostponed"]["Period"] >= backoff.MAX_PAUSE
 
 
 def test_reconcile_counts_as_silent_only_after_a_full_invocation_and_several_intervals() -> None:
