@@ -125,3 +125,9 @@ def test_the_classifiers_begin_with_the_oldest_python_that_is_allowed() -> None:
     versions = classified_versions()
     assert PROJECT["requires-python"] == f">={versions[0]}"
     assert versions == [f"3.{minor}" for minor in range(int(versions[0].partition(".")[2]), int(versions[-1][2:]) + 1)]
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    sections = re.findall(r"^## \[?([^\]\s]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    released = [name for name in sections if name != "Unreleased"]
+    assert released[0] == PROJECT["version"]
