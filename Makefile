@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ check: tools-dev  ## check format, lint, types and templates without running tes
 	@$(DEV)/mypy
 	@$(DEV)/cfn-lint template.yaml ops/template.yaml
 	@echo "Format, lint, types and templates: no problems found."
+
+coverage: tools-dev  ## measure branch coverage of the fast tests, into build/coverage
+	@$(DEV)/pytest -n 2 -q tests/unit tests/contract -k "not emulator" \
+		--cov --cov-report=term --cov-report=html
 
 sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it running
 	@$(DEV)/python -m dev.sandbox up

@@ -19,7 +19,7 @@ from docs import types_table
 from tests.template_file import ROOT
 
 README = (ROOT / "README.md").read_text()
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def rows_of(heading: str) -> list[list[str]]:
