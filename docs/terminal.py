@@ -18,21 +18,19 @@ COLUMNS = 100
 LEFT_OUT = "Mirrored"
 """The title of the one table that the picture leaves out: it has a row for each type."""
 FONTS = re.compile(r"@font-face \{.*?\}\n", re.DOTALL)
-"""GitHub shows a picture without loading fonts."""
+"""GitHub shows a picture without loading fonts: the reader's own have to do."""
+
+OWN_FONTS = "DejaVu Sans Mono, Menlo, Consolas"
 
 
 def shown(recording: str) -> Iterator[str]:
     """The lines of the picture: from the first step on, with a mark where a table is left out."""
-    started = left_out = False
-    for line in recording.splitlines():
-        started = started or line.startswith(("✓", "✗"))
-        if line.startswith(LEFT_OUT):
-            left_out = True
-            yield "[... a table of the mirrored types ...]"
-        if started and not left_out:
-            yield line.rstrip()
-        if line.startswith("└"):
-            left_out = False
+    steps, _, report = recording[recording.index("✓") :].partition(f"{LEFT_OUT} ")
+    # A step that was longer than the recording is wide goes on in the next line.
+    yield from re.sub(r" *\n(?![✓✗\n]|$)", " ", steps.rstrip()).splitlines()
+    yield ""
+    yield "[... a table of the mirrored types ...]"
+    yield from report[report.index("┘") + 1 :].strip().splitlines()
 
 
 def picture(recording: str) -> str:
@@ -46,7 +44,7 @@ def picture(recording: str) -> str:
         text.highlight_regex(r"^\[\.\.\..*", "dim")
         console.print(text)
     svg = console.export_svg(title="make demo", unique_id="demo")
-    return "\n".join(line.rstrip() for line in FONTS.sub("", svg).splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in FONTS.sub("", svg).replace("Fira Code", OWN_FONTS).splitlines()) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The README's table of types, made from the catalog: ``make docs`` writes it."""
+"""The table of types in docs/reading.md, made from the catalog: ``make docs`` writes it."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from billing_mirror.core.catalog import (
     ObjectType,
 )
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parent / "reading.md"
 BEGIN, END = "<!-- types: made by `make docs` -->\n", "<!-- end of types -->"
 
 
@@ -84,5 +84,5 @@ def written(page: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
-    sys.stdout.write("README.md: the table of types is as the catalog says.\n")
+    PAGE.write_text(written(PAGE.read_text()))
+    sys.stdout.write("docs/reading.md: the table of types is as the catalog says.\n")
