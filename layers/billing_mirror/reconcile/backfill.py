@@ -16,8 +16,7 @@ from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Drift, Resolution
-from billing_mirror.ports import Mirror
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Mirror, Ports
 
 from .even_spread import EvenSpread
 from .gather import gather_all

@@ -11,8 +11,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Run
 from billing_mirror.core.schedule import MINUTE, Schedule
-from billing_mirror.ports import StateStore
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StateStore
 
 LEASED_FOR = 5 * MINUTE
 A_MOMENT = 0.001

@@ -9,7 +9,7 @@ from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StripeRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ async def read_page(path: str, query: Mapping[str, str], here: Place, ports: Por
     again = Page([], next=replace(here, url="", first=""), restarted=True)
     asked_at = ports.clock.now()
     try:
-        answer = await ports.stripe.get(here.url or paging.first_page(path, query), api=api, context=None)
+        answer = await ports.stripe.get(StripeRequest(here.url or paging.first_page(path, query), api, context=None))
     except Unauthorized:
         raise
     except (PermanentError, NotFound) as error:

@@ -20,7 +20,7 @@ from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, validate_id
 from billing_mirror.core.run import Drift, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY, MINUTE, job_of_new_run
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StripeRequest
 
 from .dependencies import ReconcileDependencies
 from .gather import gather_all
@@ -190,7 +190,7 @@ async def _never_generated(entry: JsonObject, round_: ActiveRun, dependencies: R
     try:
         path = f"{PATH}/{validate_id(identifier)}"
         impact = json_body.value_at(
-            (await round_.ports.stripe.get(path, api=ApiChannel.GA, context=None)).body, "data.impact"
+            (await round_.ports.stripe.get(StripeRequest(path, ApiChannel.GA, context=None))).body, "data.impact"
         )
     except Unauthorized:
         raise

@@ -10,7 +10,7 @@ from billing_mirror.core.drift import CAUSELESS, Difference
 from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import READ_LAG, Head
+from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Resolution
@@ -139,8 +139,8 @@ async def _is_ours(ref: ObjectRef, token: int, round_: ActiveRun) -> bool:
 
 def _may_be_there(difference: Difference, before: JsonObject | None, now: float) -> bool:
     """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone."""
-    made = times.seconds(times.created(before.get("created"))) if before else 0.0
-    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or abs(now - made) < READ_LAG
+    made = times.created_at(before)
+    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or mirror_state.may_lag(made, now)
 
 
 def _has_cause(difference: Difference, head: Head | None, observation: Observation) -> bool:

@@ -18,8 +18,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, ref_to
 from billing_mirror.core.run import Drift, Job, Resolution, Run
-from billing_mirror.ports import IndexEntry
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import IndexEntry, Ports
 
 from .backfill import enqueue, insert_new
 from .dependencies import ReconcileDependencies

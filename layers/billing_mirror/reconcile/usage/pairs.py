@@ -15,10 +15,9 @@ from billing_mirror.core.checkpoints import Place
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
-from billing_mirror.ports import IndexEntry
+from billing_mirror.ports import IndexEntry, Ports
 from billing_mirror.reconcile.gather import gather_all
 from billing_mirror.reconcile.runs.active_run import ActiveRun, in_a_place
-from billing_mirror.refresh.apply import Ports
 
 HOUR = 3600
 STILL_CHANGING = (35 * 24 + 2) * HOUR

@@ -16,10 +16,10 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, fill_template
 from billing_mirror.core.run import Drift, Resolution, Run
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lifecycle import execute
-from billing_mirror.refresh.apply import Ports
 from billing_mirror.refresh.fetch import list_pages
 
 from .pairs import HOUR, STILL_CHANGING, UsagePair, pairs_after, record_pairs, store_pair

@@ -9,13 +9,13 @@ import pytest
 
 from billing_mirror.core.catalog import TYPES, USAGE, ObjectType
 from billing_mirror.core.run import Drift, Job, Run, Status
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.recover import recover
 from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
 from billing_mirror.reconcile.usage.pairs import PAIRS
 from billing_mirror.reconcile.usage.sweep import sweep_usage
 from billing_mirror.reconcile.verify import verify
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.crashing import Killed, Life, mortal
 from tests.unit.harness import Harness
 from tests.unit.reconcile.scenarios import ROW, drifted, empty, of_owners, used, with_lost_events

@@ -15,11 +15,10 @@ from billing_mirror.core.items import Item, Observation, item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.ports import IndexEntry
+from billing_mirror.ports import IndexEntry, Ports
 from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
 from billing_mirror.reconcile.usage.pairs import BATCH, MOST_OWNERS, PAIRS, STILL_CHANGING, UsagePair
 from billing_mirror.reconcile.usage.sweep import sweep_usage
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import Killed, Life, mortal
 from tests.doubles.mirror import MemoryMirror

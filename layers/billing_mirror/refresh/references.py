@@ -1,0 +1,37 @@
+"""Which other objects a body names."""
+
+from billing_mirror.core.catalog import Reference
+from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.json_body import JsonObject, text_at
+from billing_mirror.core.object_ref import ObjectRef
+
+
+def references(ref: ObjectRef, body: JsonObject | None) -> list[ObjectRef]:
+    """The objects that a body names, of types whose creation Stripe may not announce."""
+    found: list[ObjectRef] = []
+    for reference in ref.object_type.references:
+        identifier = text_at(body, reference.path)
+        if identifier is None:
+            continue
+        try:
+            found.append(ref.in_same_scope(reference.type, identifier))
+        except PermanentError:
+            continue  # the object that names it is stored all the same
+    return found
+
+
+def customer_or_owner(ref: ObjectRef, body: JsonObject) -> str | ObjectRef | None:
+    """The id of the object's customer, or the object that knows the customer; None where the body names neither.
+
+    Raises ``PermanentError`` where the body names an owner by an id that no Stripe id can be.
+    """
+    if ref.object_type.parent_is_customer:
+        return ref.parent
+    match ref.object_type.customer:
+        case Reference(path=path, type=type_name):
+            owner = text_at(body, path)
+            return ref.in_same_scope(type_name, owner) if owner else None
+        case str(path):
+            return text_at(body, path)
+        case None:
+            return None
