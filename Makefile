@@ -53,8 +53,10 @@ sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it run
 sandbox-down:  ## end what `make sandbox` started
 	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
-docs: tools-dev  ## write the parts of the documentation that are made from code
+docs: tools-dev  ## write the parts of the documentation that are made from code and from a recorded run
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
+	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
+	@$(DEV)/python docs/terminal.py
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build

@@ -28,9 +28,10 @@ def shown(recording: str) -> Iterator[str]:
     steps, _, report = recording[recording.index("✓") :].partition(f"{LEFT_OUT} ")
     # A step that was longer than the recording is wide goes on in the next line.
     yield from re.sub(r" *\n(?![✓✗\n]|$)", " ", steps.rstrip()).splitlines()
-    yield ""
-    yield "[... a table of the mirrored types ...]"
-    yield from report[report.index("┘") + 1 :].strip().splitlines()
+    if report:
+        yield ""
+        yield "[... a table of the mirrored types ...]"
+        yield from report[report.index("┘") + 1 :].strip().splitlines()
 
 
 def picture(recording: str) -> str:
