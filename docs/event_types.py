@@ -13,6 +13,7 @@ PUBLISHED = ROOT / "tests" / "published_event_types.txt"
 PAGE = ROOT / "docs" / "deploy.md"
 BEGIN, END = "<!-- event types: made by `make docs` -->\n", "<!-- end of event types -->"
 
+
 def event_types() -> list[str]:
     """Every published event type that changes an object of the catalog."""
     published = [line.partition(" ")[0] for line in PUBLISHED.read_text().splitlines()]
