@@ -15,7 +15,7 @@ MOST_WORDS_OF_A_TITLE = 7
 each_decision = pytest.mark.parametrize("page", DECISIONS, ids=named)
 
 
-def tests_in(path: Path) -> set[str]:
+def names_of_tests(path: Path) -> set[str]:
     """The tests of a file: ``test_it``, or ``TestThis::test_it``."""
     found: set[str] = set()
     for node in ast.parse(path.read_text()).body:
@@ -47,7 +47,7 @@ def test_every_invariant_names_a_test_that_exists() -> None:
         assert identifiers, invariant
         for identifier in identifiers:
             path, _, name = identifier.partition("::")
-            assert name in tests_in(ROOT / path)
+            assert name in names_of_tests(ROOT / path)
 
 
 def test_every_folder_of_tests_is_described() -> None:
