@@ -23,6 +23,11 @@ def links(page: Path) -> list[tuple[str, str]]:
     return [(path, anchor) for path, anchor in found if "://" not in path and not path.startswith("mailto:")]
 
 
+def is_file(name: str, page: Path) -> bool:
+    """Whether a file is named by its mere name: at the root, beside the page, or somewhere in the package."""
+    return (ROOT / name).exists() or (page.parent / name).exists() or any(PACKAGE.rglob(name))
+
+
 @each_page
 def test_every_link_leads_to_a_file(page: Path) -> None:
     assert [path for path, _ in links(page) if not (page.parent / path).exists()] == []
@@ -37,8 +42,10 @@ def test_every_anchor_is_a_heading(page: Path) -> None:
 @each_page
 def test_every_path_in_code_exists(page: Path) -> None:
     spans = code_spans(page.read_text())
-    paths = [span.partition("::")[0] for span in spans if PATH.fullmatch(span) or FILE.fullmatch(span)]
-    assert [path for path in paths if not any((place / path).exists() for place in (ROOT, PACKAGE, page.parent))] == []
+    paths = [span.partition("::")[0] for span in spans if PATH.fullmatch(span)]
+    files = [span for span in spans if FILE.fullmatch(span)]
+    missing = [path for path in paths if not any((place / path).exists() for place in (ROOT, PACKAGE))]
+    assert missing + [name for name in files if not is_file(name, page)] == []
 
 
 @each_page
