@@ -57,8 +57,10 @@ sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it 
 sandbox-down:  ## stop the sandbox
 	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
-docs: tools-dev  ## write the parts of the documentation that are generated from code
+docs: tools-dev  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
+	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
+	@$(DEV)/python docs/terminal.py
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build
