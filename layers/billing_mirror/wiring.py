@@ -55,7 +55,8 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         recover=settings.recover_minutes * MINUTE,
         rate_card_subscriptions=settings.rate_card_subscription_hours * HOUR,
         activity=settings.activity_hours * HOUR,
-        pricing=settings.pricing_hours * HOUR,
+        configuration=settings.configuration_hours * HOUR,
+        catalog=settings.catalog_hours * HOUR,
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
     return ReconcileDependencies(ports, state_store, schedule)
