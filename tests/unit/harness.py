@@ -62,7 +62,7 @@ class Harness:
         return results
 
     async def passed(self, object_type: ObjectType, *, job: Job = Job.VERIFY, seconds: float = 100.0) -> Run:
-        """A new run over a type, or what goes on of one that was stopped."""
+        """A new run over a type, or an interrupted run resumed."""
         return await passed(object_type, self.reconcile_dependencies, job=job, seconds=seconds)
 
     async def drifts(self, run: Run) -> list[Drift]:

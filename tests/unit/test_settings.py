@@ -1,4 +1,4 @@
-"""A function that is told something wrong does not start, and says which variable it is."""
+"""A function with a wrong setting does not start, and names the variable."""
 
 from decimal import Decimal
 
@@ -34,8 +34,14 @@ RECONCILE = {
     "CONFIGURATION_HOURS": "168",
     "CATALOG_HOURS": "168",
 }
-RHYTHMS = ("RECOVER_MINUTES", "RATE_CARD_SUBSCRIPTION_HOURS", "ACTIVITY_HOURS", "CONFIGURATION_HOURS", "CATALOG_HOURS")
-PROCESS = {name: value for name, value in RECONCILE.items() if name not in ("USAGE_SWEEP", *RHYTHMS)} | {
+INTERVALS = (
+    "RECOVER_MINUTES",
+    "RATE_CARD_SUBSCRIPTION_HOURS",
+    "ACTIVITY_HOURS",
+    "CONFIGURATION_HOURS",
+    "CATALOG_HOURS",
+)
+PROCESS = {name: value for name, value in RECONCILE.items() if name not in ("USAGE_SWEEP", *INTERVALS)} | {
     "MAX_CONCURRENCY": "5",
     "CLOCK_SKEW_MARGIN_SECONDS": "0.5",
 }
@@ -108,8 +114,8 @@ class TestGoodSettings:
     def test_may_switch_the_usage_sweep(self, value: str) -> None:
         assert ReconcileSettings.from_environment(RECONCILE | {"USAGE_SWEEP": value}).usage_sweep == value
 
-    @pytest.mark.parametrize("name", RHYTHMS)
-    def test_say_how_often_reconcile_looks(self, name: str) -> None:
+    @pytest.mark.parametrize("name", INTERVALS)
+    def test_say_how_often_reconcile_runs(self, name: str) -> None:
         most = "1440" if name == "RECOVER_MINUTES" else "8760"
         for value in ("1", most):
             read = ReconcileSettings.from_environment(RECONCILE | {name: value})
@@ -133,30 +139,30 @@ class TestBadSettings:
 
     @pytest.mark.parametrize(("name", "value"), MALFORMED)
     def test_one_that_is_malformed_is_named(self, name: str, value: str) -> None:
-        told = sentence(ProcessSettings, PROCESS | {name: value})
-        assert told.startswith(f"the environment variable {name} is wrong: ")
-        assert "\n" not in told
+        reason = sentence(ProcessSettings, PROCESS | {name: value})
+        assert reason.startswith(f"the environment variable {name} is wrong: ")
+        assert "\n" not in reason
 
     @pytest.mark.parametrize("value", ["yes", "ON", "true", "1", " on", SECRET])
     def test_a_switch_is_either_on_or_off(self, value: str) -> None:
-        told = sentence(ReconcileSettings, RECONCILE | {"USAGE_SWEEP": value})
-        assert told.startswith("the environment variable USAGE_SWEEP is wrong: ")
-        assert SECRET not in told
+        reason = sentence(ReconcileSettings, RECONCILE | {"USAGE_SWEEP": value})
+        assert reason.startswith("the environment variable USAGE_SWEEP is wrong: ")
+        assert SECRET not in reason
 
-    @pytest.mark.parametrize("name", RHYTHMS)
+    @pytest.mark.parametrize("name", INTERVALS)
     @pytest.mark.parametrize("value", ["", "0", "-1", "8761", "1.5", "daily", SECRET])
-    def test_a_rhythm_is_a_whole_number_in_bounds(self, name: str, value: str) -> None:
-        told = sentence(ReconcileSettings, RECONCILE | {name: value})
-        assert told.startswith(f"the environment variable {name} is wrong: ")
-        assert SECRET not in told
+    def test_an_interval_is_a_whole_number_in_bounds(self, name: str, value: str) -> None:
+        reason = sentence(ReconcileSettings, RECONCILE | {name: value})
+        assert reason.startswith(f"the environment variable {name} is wrong: ")
+        assert SECRET not in reason
 
     @pytest.mark.parametrize("name", sorted({name for name, _ in MALFORMED}))
     def test_its_value_is_never_quoted(self, name: str) -> None:
         assert SECRET not in sentence(ProcessSettings, PROCESS | {name: f"{SECRET} {SECRET}"})
 
     def test_the_other_values_are_never_quoted_either(self) -> None:
-        told = sentence(IngestSettings, {name: SECRET for name in INGEST if name != "QUEUE_URL"})
-        assert SECRET not in told
+        reason = sentence(IngestSettings, {name: SECRET for name in INGEST if name != "QUEUE_URL"})
+        assert SECRET not in reason
 
     def test_of_several_one_is_named(self) -> None:
         assert "STACK_NAME is not set" in sentence(ProcessSettings, {})

@@ -1,4 +1,4 @@
-"""How often Secrets Manager is asked."""
+"""How often Secrets Manager is called."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +15,11 @@ class Vault(BaseProvider):
     """Stands where Powertools asks the service; the cache in front of it is Powertools' own."""
 
     text = "whsec_old"
-    looks = 0
+    reads = 0
     down = False
 
     def _get(self, name: str, **_: object) -> str:  # noqa: ARG002 - the base class names it
-        self.looks += 1
+        self.reads += 1
         time.sleep(0.02)  # long enough for others to come in between
         if self.down:
             raise OSError("no connection")
@@ -39,13 +39,13 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-async def test_a_secret_is_looked_up_once_for_many_requests(vault: Vault, clock: ManualClock) -> None:
+async def test_a_secret_is_read_once_for_many_requests(vault: Vault, clock: ManualClock) -> None:
     secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
     assert [await secrets.current() for _ in range(5)] == [("whsec_old",)] * 5
-    assert vault.looks == 1
+    assert vault.reads == 1
 
 
-async def test_a_new_secret_is_found_when_it_is_asked_for(vault: Vault, clock: ManualClock) -> None:
+async def test_a_forced_read_finds_a_new_secret(vault: Vault, clock: ManualClock) -> None:
     secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
     vault.text = "whsec_new whsec_old"
     clock.advance(MIN_SECONDS_BETWEEN_FORCED_READS)
@@ -58,7 +58,7 @@ async def test_forged_requests_do_not_become_requests_to_it(vault: Vault, clock:
     for _ in range(100):
         await secrets.refreshed()
         clock.advance(0.5)
-    assert vault.looks == 2
+    assert vault.reads == 2
 
 
 def test_a_text_without_a_signing_secret_is_a_wrong_setting(vault: Vault, clock: ManualClock) -> None:
@@ -85,15 +85,15 @@ def test_all_who_were_refused_at_once_get_the_new_text(vault: Vault, clock: Manu
     vault.text = "rk_test_new"
     with ThreadPoolExecutor(10) as threads:
         assert set(threads.map(lambda _: stored.refreshed(), range(10))) == {"rk_test_new"}
-    assert vault.looks == 2
+    assert vault.reads == 2
 
 
-async def test_a_service_that_is_down_is_not_asked_at_every_request(vault: Vault, clock: ManualClock) -> None:
+async def test_a_failing_service_is_not_called_for_every_request(vault: Vault, clock: ManualClock) -> None:
     secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
     vault.down = True
     await secrets.refreshed()
-    looks = vault.looks
+    reads = vault.reads
     for _ in range(20):
         await secrets.current()
         await secrets.refreshed()
-    assert vault.looks == looks
+    assert vault.reads == reads

@@ -61,7 +61,7 @@ OF_ANY_ROW = [
     "a\x7f",
     "a" * 256,
 ]
-"""What is hostile even where people may choose the ids."""
+"""Ids that are hostile even where users may choose ids."""
 
 OTHER_URLS = [
     "",

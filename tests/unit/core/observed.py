@@ -1,4 +1,4 @@
-"""A subscription as a look has shown it."""
+"""A subscription as a fetch has shown it."""
 
 from billing_mirror.core import json_body
 from billing_mirror.core.items import Observation

@@ -29,21 +29,21 @@ def test_each_failure_waits_longer_than_the_one_before(message: str, count: int)
 
 
 @given(MESSAGES, RECEIVES, st.integers(0, 900))
-def test_it_is_never_under_what_stripe_asked_for(message: str, count: int, retry_after: int) -> None:
+def test_it_is_never_below_retry_after(message: str, count: int, retry_after: int) -> None:
     assert seconds(message, count, float(retry_after)) >= retry_after
 
 
 @given(MESSAGES, RECEIVES, st.integers(0, 900))
-def test_what_stripe_asked_for_never_shortens_it(message: str, count: int, retry_after: int) -> None:
+def test_retry_after_never_shortens_it(message: str, count: int, retry_after: int) -> None:
     assert seconds(message, count, float(retry_after)) >= seconds(message, count)
 
 
-def test_an_outage_of_days_is_looked_at_again_every_quarter_of_an_hour() -> None:
+def test_an_outage_of_days_is_retried_every_quarter_of_an_hour() -> None:
     assert all(0.8 * MAX_PAUSE - 1 <= seconds("m", count) <= MAX_PAUSE for count in range(10, 500))
 
 
 @pytest.mark.parametrize("retry_after", [3600.0, 1e300, float("inf")])
-def test_nobody_can_ask_for_more_than_the_longest_wait(retry_after: float) -> None:
+def test_retry_after_never_exceeds_the_longest_wait(retry_after: float) -> None:
     assert seconds("m", 1, retry_after) == MAX_PAUSE
 
 

@@ -1,4 +1,4 @@
-"""Errors are split by what happens next; whoever catches one kind must not catch another."""
+"""Errors are split by what happens next; code that catches one kind must not catch another."""
 
 import importlib
 import pkgutil

@@ -88,13 +88,13 @@ class TestAnItem:
         assert item(ref_to(Scope(livemode=True), type_name, "x"), seen(body), None)[column] == expected
 
     @pytest.mark.parametrize("body", [None, {"id": "rcds_1", "deleted": True}])
-    def test_is_not_made_of_an_object_that_is_gone(self, body: JsonObject | None) -> None:
+    def test_is_not_made_of_a_deleted_object(self, body: JsonObject | None) -> None:
         with pytest.raises(ValueError, match="tombstone"):
             item(ref(), seen(body), None)
 
 
 class TestATombstone:
-    def test_says_that_the_object_is_gone_and_since_which_look(self) -> None:
+    def test_says_that_the_object_is_deleted_and_which_fetch_showed_that(self) -> None:
         assert tombstone(seen(None), ref()) == {
             "id": "rcds_1",
             "type": "v2.billing.rate_card_subscription",
@@ -118,7 +118,7 @@ class TestATombstone:
 
 
 class TestALook:
-    def test_says_when_something_was_looked_at_and_nothing_that_an_index_would_show(self) -> None:
+    def test_records_the_fetch_and_has_no_index_column(self) -> None:
         assert marker(seen(SUBSCRIPTION), ref()) == {
             "id": "rcds_1",
             "type": "v2.billing.rate_card_subscription",
@@ -151,5 +151,5 @@ class TestAnObservation:
         assert seen(body).live == body
 
     @pytest.mark.parametrize("body", [None, {"id": "cus_1", "deleted": True}])
-    def test_shows_that_an_object_is_gone(self, body: JsonObject | None) -> None:
+    def test_has_no_live_body_where_the_object_is_deleted(self, body: JsonObject | None) -> None:
         assert seen(body).live is None

@@ -1,4 +1,4 @@
-"""Reading a body exactly, and telling whether two bodies say the same."""
+"""Exact parsing of bodies, and whether two bodies are equal."""
 
 import json
 from contextlib import suppress
@@ -355,7 +355,7 @@ class TestReplacing:
         assert json_body.value_at(json_body.with_value(value, path, {"put": True}), path) == {"put": True}
 
 
-def test_no_object_looks_like_a_number() -> None:
+def test_no_object_equals_a_number() -> None:
     assert json_body.digest(json_body.parse('{"a": 1.5}')) != json_body.digest(json_body.parse('{"a": {"15e-1": {}}}'))
     assert json_body.digest(json_body.parse('{"a": 1.5}')) != json_body.digest(
         json_body.parse('{"a": {"15e-1": null}}')

@@ -66,7 +66,7 @@ class TestTheQueue:
     def test_carries_no_null(self) -> None:
         assert "null" not in write_message(read_notification(pushed(context=None, related_object=None)))
 
-    def test_tells_the_two_kinds_of_messages_apart(self) -> None:
+    def test_distinguishes_the_two_kinds_of_messages(self) -> None:
         suspicion = RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1")
         assert isinstance(read_message(write_message(suspicion)), RefreshRequest)
         assert isinstance(read_message(pushed()), Notification)
@@ -81,7 +81,7 @@ class TestTheQueue:
             read_message(without("object"))
 
     @pytest.mark.parametrize("name", ["livemode", "type", "id"])
-    def test_names_what_a_suspicion_lacks(self, name: str) -> None:
+    def test_names_the_member_that_a_refresh_request_lacks(self, name: str) -> None:
         suspicion = json.loads(write_message(RefreshRequest(livemode=False, type="t", id="i")))
         del suspicion[name]
         with pytest.raises(Unreadable, match=rf"\b{name}: Field required"):

@@ -49,7 +49,7 @@ class TestAnEnvelope:
         with pytest.raises(Unreadable, match=r"^not an event: object: none that is known"):
             read_notification(enveloped(pushed()))
 
-    def test_brings_no_suspicion_in(self) -> None:
+    def test_accepts_no_refresh_request(self) -> None:
         suspicion = write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1"))
         with pytest.raises(Unreadable, match="none that is known"):
             read_message(enveloped(suspicion))
@@ -75,7 +75,7 @@ class TestAnEnvelope:
             (carrying(id=SECRET * 100), "data.object.id"),
         ],
     )
-    def test_names_the_place_in_the_event_and_never_quotes_it(self, event: str, place: str) -> None:
+    def test_names_the_path_in_the_event_and_never_quotes_the_value(self, event: str, place: str) -> None:
         with pytest.raises(Unreadable, match=f"^not an event: (detail\\.)?{place}: ") as unreadable:
             read_message(enveloped(event))
         assert SECRET not in str(unreadable.value)

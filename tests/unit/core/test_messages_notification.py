@@ -24,7 +24,7 @@ class TestReadingANotification:
             url="/v2/billing/rate_card_subscriptions/rcds_1",
         )
 
-    def test_members_that_nobody_knows_yet_are_no_reason_to_refuse(self) -> None:
+    def test_unknown_members_are_ignored(self) -> None:
         more = pushed(changes={"before": {}}, snapshot_event="evt_2", tomorrow=[{"a": 1}])
         assert read_notification(more) == read_notification(pushed())
 
@@ -93,7 +93,7 @@ class TestReadingANotification:
             ({"id": "x", "type": "t t", "url": "/v1/x"}, "related_object.type"),
         ],
     )
-    def test_a_malformed_member_of_the_related_object_is_named_with_its_place(
+    def test_a_malformed_member_of_the_related_object_is_named_by_its_path(
         self, related: dict[str, Json], place: str
     ) -> None:
         with pytest.raises(Unreadable, match=f"^not an event: {place}: "):

@@ -1,4 +1,4 @@
-"""A snapshot is read as the thin event that tells the same, and its payload is neither kept nor quoted."""
+"""A snapshot is read as the thin event for the same change; its payload is neither kept nor quoted."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ def related(text: str) -> RelatedObject:
 
 
 class TestASnapshot:
-    def test_is_read_as_the_thin_event_that_tells_the_same(self) -> None:
+    def test_is_read_as_the_thin_event_for_the_same_change(self) -> None:
         assert read_notification(snapshot()) == Notification(
             id="evt_1TJG9LHcsXioUXdhRsSoWUzy",
             type="v1.customer.subscription.updated",
@@ -51,7 +51,7 @@ class TestASnapshot:
             ({"account": "acct_1", "context": None}, "acct_1"),
         ],
     )
-    def test_of_another_account_says_whose_it_is(self, told: dict[str, Json], context: str | None) -> None:
+    def test_of_another_account_names_the_account(self, told: dict[str, Json], context: str | None) -> None:
         assert read_notification(snapshot(**told)).context == context
 
     @pytest.mark.parametrize("odd", [None, 7, True, [], {}, {"id": "cus_1", "object": "customer"}])
@@ -87,7 +87,7 @@ class TestASnapshot:
             (carrying(customer="x" * 256), "data.object.customer"),
         ],
     )
-    def test_with_a_malformed_member_is_refused_with_its_place(self, text: str, place: str) -> None:
+    def test_with_a_malformed_member_is_refused_by_its_path(self, text: str, place: str) -> None:
         for read in (read_notification, read_message):
             with pytest.raises(Unreadable, match=f"^not an event: {place}: "):
                 read(text)

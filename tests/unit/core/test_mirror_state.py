@@ -1,4 +1,4 @@
-"""When the mirror already knows what a message tells, and when somebody else is about to find out."""
+"""When the mirror already reflects a message, and when a refresh is in flight."""
 
 import pytest
 from hypothesis import given
@@ -23,11 +23,11 @@ def head(*, fetched_at: float = 0.0, token: int = 1) -> Head:
 
 
 class TestCovers:
-    def test_a_fetch_that_began_later_than_the_message_and_the_margin_covers_it(self) -> None:
+    def test_a_fetch_started_after_the_message_and_the_margin_is_fresh_enough(self) -> None:
         assert is_fresh_enough(head(fetched_at=105.1), sent_at=100.0, margin=5.0)
 
     @pytest.mark.parametrize("fetched_at", [0.0, 99.0, 100.0, 104.0, 105.0])
-    def test_a_fetch_that_began_earlier_or_within_the_margin_does_not(self, fetched_at: float) -> None:
+    def test_a_fetch_started_earlier_or_within_the_margin_is_not(self, fetched_at: float) -> None:
         assert not is_fresh_enough(head(fetched_at=fetched_at), sent_at=100.0, margin=5.0)
 
     def test_a_margin_of_zero_switches_it_off(self) -> None:
@@ -53,11 +53,11 @@ class TestKnowsOf:
         assert reflects_event(told, None, self.MADE)
         assert not reflects_event(told, None, self.MADE + 0.001)
 
-    def test_a_fetch_that_began_later_than_clocks_differ_knows(self) -> None:
+    def test_a_fetch_started_later_than_clocks_differ_reflects_the_event(self) -> None:
         assert reflects_event(self.LATE, Claim(3, 0.0), self.MADE)
         assert not reflects_event(head(fetched_at=self.MADE + READ_LAG, token=3), Claim(3, 0.0), self.MADE)
 
-    def test_a_fetch_after_which_somebody_has_claimed_may_be_replaced_by_one_that_does_not(self) -> None:
+    def test_a_fetch_with_a_later_claim_may_be_replaced_by_an_older_state(self) -> None:
         assert not reflects_event(self.LATE, Claim(4, 0.0), self.MADE)
         assert not reflects_event(self.LATE, None, self.MADE)
 
@@ -79,7 +79,7 @@ class TestInFlight:
         assert is_in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
 
     @pytest.mark.parametrize(("token", "claimed"), [(2, 2), (3, 2)])
-    def test_a_claim_that_was_applied_or_overtaken_is_over(self, token: int, claimed: int) -> None:
+    def test_an_applied_or_superseded_claim_is_not_in_flight(self, token: int, claimed: int) -> None:
         assert not is_in_flight(head(token=token), Claim(claimed, self.NOW - 1), now=self.NOW)
 
     def test_a_first_claim_is_in_flight_although_nothing_is_mirrored(self) -> None:

@@ -40,12 +40,12 @@ CHOSEN_IDS = [
 
 class TestIds:
     @pytest.mark.parametrize("text", HOSTILE_IDS)
-    def test_what_no_id_of_stripes_looks_like_is_refused(self, text: str) -> None:
+    def test_text_that_is_no_stripe_id_is_refused(self, text: str) -> None:
         with pytest.raises(PermanentError):
             validate_id(text)
 
     @pytest.mark.parametrize("text", ["rcds_test_61Rc0Iuz3V1K", "cus_1", "a", "gold-plan.v2", "..a", "~1", "a" * 255])
-    def test_what_an_id_may_look_like_is_taken_as_it_is(self, text: str) -> None:
+    def test_a_valid_id_stays_unchanged(self, text: str) -> None:
         assert validate_id(text) == text
 
     @pytest.mark.parametrize("text", HOSTILE_IDS)
@@ -56,7 +56,7 @@ class TestIds:
             ref_from_event(event(RelatedObject.model_construct(id=text, type=type_name, url=url)))
 
     @pytest.mark.parametrize("text", HOSTILE_IDS)
-    def test_no_suspicion_brings_one_in(self, text: str) -> None:
+    def test_a_refresh_request_cannot_smuggle_one_in(self, text: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_request(
                 RefreshRequest.model_construct(livemode=True, context=None, type=SUBSCRIPTION, id=text, parent=None)
@@ -141,7 +141,7 @@ class TestIdsThatPeopleChoose:
         assert unquote(path.removeprefix("/v1/prices/")) == text
         assert path.rpartition("/")[2].strip(".")
 
-    def test_are_not_asked_of_a_type_that_nobody_knows(self) -> None:
+    def test_are_not_accepted_for_an_unknown_type(self) -> None:
         assert partition_key("live", None, "x_1") == "live#x_1" == partition_key("live", catalog.TYPES[CADENCE], "x_1")
 
 
@@ -152,7 +152,7 @@ class TestFilling:
     def test_escapes_what_could_change_the_path(self) -> None:
         assert fill_template("/c/{id}", id="a/b?c", parent=None) == "/c/a%2Fb%3Fc"
 
-    def test_needs_a_parent_only_where_one_is_asked_for(self) -> None:
+    def test_needs_a_parent_only_where_the_template_names_one(self) -> None:
         assert fill_template("{id}", id="i", parent=None) == "i"
         with pytest.raises(PermanentError, match="the parent of i is not known"):
             fill_template("/p/{parent}", id="i", parent=None)

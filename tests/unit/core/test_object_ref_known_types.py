@@ -43,7 +43,7 @@ class TestAKnownType:
             assert told(RelatedObject(id=None if object_type.singleton else "id_1", type=name, url=one.path)) == one
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
-    def test_is_recognised_in_a_suspicion(self, object_type: catalog.ObjectType) -> None:
+    def test_is_recognised_in_a_refresh_request(self, object_type: catalog.ObjectType) -> None:
         one = ref_to(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
         assert (
             ref_from_request(RefreshRequest(livemode=True, type=object_type.name, id=one.id, parent=one.parent)) == one
@@ -107,7 +107,7 @@ class TestAKnownType:
         rate = told(RelatedObject(id="rcdr_1", type=type_name, url=url), name)
         assert (rate.type, rate.key, rate.path) == (RATE, "live#rcdr_1", url)
 
-    def test_may_be_suspected_by_an_old_name(self) -> None:
+    def test_may_be_requested_by_an_old_name(self) -> None:
         old = RefreshRequest(livemode=True, type="v2.billing.rate_card.rate", id="rcdr_1", parent="rcd_1")
         assert ref_from_request(old) == ref_to(LIVE, RATE, "rcdr_1", "rcd_1")
 

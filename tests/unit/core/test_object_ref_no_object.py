@@ -36,7 +36,7 @@ class TestAnEventThatSaysNotWhichObjectItIsAbout:
             )
 
 
-class TestWhatIsNotTold:
+class TestAnEventThatNamesNoObject:
     @pytest.mark.parametrize(
         ("name", "expected"),
         [

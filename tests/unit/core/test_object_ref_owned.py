@@ -1,4 +1,4 @@
-"""What goes by its owner: an object that each customer has one of, and a part that is news of what it is part of."""
+"""Objects found by their owner: a singleton of each customer, and a part whose events refresh the whole."""
 
 import pytest
 
@@ -29,7 +29,7 @@ class TestASingleton:
         related = RelatedObject(type="cash_balance", customer="cus_1")
         assert told(related, "v1.cash_balance.funds_available").path == self.BALANCE
 
-    def test_whose_owner_nobody_names_is_refused(self) -> None:
+    def test_without_an_owner_is_refused(self) -> None:
         with pytest.raises(PermanentError, match="does not say whose"):
             ref_from_event(event(RelatedObject(type="cash_balance"), name="v1.cash_balance.funds_available"))
 
@@ -66,17 +66,17 @@ class TestASingleton:
 
 
 class TestAPart:
-    """A customer's discount has no URL of its own to be fetched at: news of it is news of the customer."""
+    """A customer's discount has no URL of its own, so its events refresh the customer."""
 
-    def test_is_news_of_its_owner(self) -> None:
+    def test_refreshes_its_owner(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/customers/cus_1/discount")
         assert told(related, "v1.customer.discount.created") == ref_to(LIVE, "customer", "cus_1")
 
-    def test_of_a_subscription_is_news_of_that(self) -> None:
+    def test_of_a_subscription_refreshes_the_subscription(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/subscriptions/sub_1/discount")
         assert told(related, "v1.customer.discount.created") == ref_to(LIVE, "subscription", "sub_1")
 
-    def test_of_a_snapshot_is_news_of_the_customer_that_it_names(self) -> None:
+    def test_of_a_snapshot_refreshes_the_customer_that_it_names(self) -> None:
         related = RelatedObject(id="di_1", type="discount", customer="cus_1")
         assert told(related, "v1.customer.discount.deleted") == ref_to(LIVE, "customer", "cus_1")
 
@@ -88,7 +88,7 @@ class TestAPart:
             ref_from_event(event(RelatedObject(id="di_1", type="discount", url=url)))
 
     @pytest.mark.parametrize("customer", [None, *OF_ANY_ROW])
-    def test_of_nobody_or_of_a_hostile_owner_is_refused(self, customer: str | None) -> None:
+    def test_without_an_owner_or_with_a_hostile_one_is_refused(self, customer: str | None) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(
                 event(RelatedObject.model_construct(id="di_1", url=None, type="discount", customer=customer))

@@ -68,7 +68,7 @@ class TestScope:
         }
         assert len(keys) == len(set(owners))
 
-    def test_reaches_the_subject_from_events_and_suspicions(self) -> None:
+    def test_reaches_the_ref_from_events_and_refresh_requests(self) -> None:
         related = RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1")
         told = ref_from_event(event(related, context="acct_1", livemode=False))
         assert isinstance(told, ObjectRef)

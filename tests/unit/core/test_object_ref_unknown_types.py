@@ -33,7 +33,7 @@ class TestAnUnknownType:
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
     def test_is_refused_at_the_url_of_a_known_one(self, object_type: catalog.ObjectType) -> None:
-        """Else it would be stored over an object of that type: the key does not tell them apart."""
+        """Otherwise it would replace an object of that type, which has the same key."""
         url = object_type.retrieve.format(id="x_1", parent="p_1")
         with pytest.raises(PermanentError, match="of another type"):
             ref_from_event(event(RelatedObject(id=None if object_type.singleton else "x_1", type=UNKNOWN, url=url)))
@@ -75,7 +75,7 @@ class TestAnUnknownType:
         assert all(segment and segment.strip(".") for segment in path[1:].split("/"))
         assert not set(path) & set("%:@?#{}\\\n é")
 
-    def test_cannot_be_suspected(self) -> None:
+    def test_cannot_be_requested(self) -> None:
         with pytest.raises(PermanentError, match="is not in the catalog"):
             ref_from_request(RefreshRequest(livemode=True, type=UNKNOWN, id="th_1"))
 
@@ -101,5 +101,5 @@ class TestAnUnknownType:
         assert all(path[1:].split("/"))
         assert not set(path) & set(".%:@?#{}\\\n é")
 
-    def test_of_a_snapshot_is_ignored_for_nobody_tells_where_it_is(self) -> None:
+    def test_of_a_snapshot_is_ignored_because_it_has_no_url(self) -> None:
         assert ref_from_event(event(RelatedObject(id="ch_1", type="charge"), name="v1.charge.succeeded")) is None

@@ -20,5 +20,5 @@ def test_metric_names_are_what_cloudwatch_and_a_dashboard_can_show() -> None:
     assert all(re.fullmatch(r"[A-Z][A-Za-z]{1,40}", metric.value) for metric in Metric)
 
 
-def test_metric_names_are_told_apart_without_regard_to_case() -> None:
+def test_metric_names_differ_by_more_than_case() -> None:
     assert len({metric.value.lower() for metric in Metric}) == len(Metric)

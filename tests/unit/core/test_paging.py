@@ -48,7 +48,7 @@ class TestEntries:
             {"id": "rcds_1", "object": "v2.billing.rate_card_subscription"},
         ],
     )
-    def test_of_something_that_is_no_page_are_asked_for_again(self, page: JsonObject) -> None:
+    def test_of_a_body_that_is_not_a_page_are_retried(self, page: JsonObject) -> None:
         with pytest.raises(TransientError):
             entries(page)
 
@@ -121,7 +121,7 @@ class TestTheNextPageOfV1:
         assert self.after({"data": [{"id": "si_1"}], "has_more": more}) is None
 
     @pytest.mark.parametrize("shown", [[], [{"object": "x"}], [{"id": "si_1"}, {"id": ""}], [{"id": 7}]])
-    def test_is_asked_for_again_where_it_is_not_said_after_what(self, shown: list[Json]) -> None:
+    def test_is_retried_where_the_page_does_not_name_its_last_object(self, shown: list[Json]) -> None:
         with pytest.raises(TransientError):
             self.after({"data": shown, "has_more": True})
 

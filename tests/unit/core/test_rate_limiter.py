@@ -17,13 +17,13 @@ SLACK = 1e-6
 
 def starts(pace: RateLimiter, arrivals: list[float]) -> list[float]:
     """When each of them starts: they wait in a line, and the first of it asks."""
-    begun: list[float] = []
+    begins: list[float] = []
     for arrival in arrivals:
-        turn = max([arrival, *begun[-1:]])
+        turn = max([arrival, *begins[-1:]])
         start = turn + pace.wait(turn)
         pace.start(start)
-        begun.append(start)
-    return begun
+        begins.append(start)
+    return begins
 
 
 @given(RATES, GAPS, st.floats(0, 1e9))
@@ -36,7 +36,7 @@ def test_no_window_holds_more_starts_than_the_rate_allows(rate: float, gaps: lis
 
 
 @given(RATES, GAPS)
-def test_nobody_starts_before_arriving_or_before_those_who_came_first(rate: float, gaps: list[float]) -> None:
+def test_no_request_starts_before_it_arrives_or_before_earlier_requests(rate: float, gaps: list[float]) -> None:
     arrivals = list(accumulate(gaps))
     times = starts(RateLimiter(rate), arrivals)
     assert all(start >= arrival for start, arrival in zip(times, arrivals, strict=True))
@@ -44,9 +44,9 @@ def test_nobody_starts_before_arriving_or_before_those_who_came_first(rate: floa
 
 
 @given(RATES, st.integers(2, 50))
-def test_a_crowd_gets_the_whole_rate(rate: float, crowd: int) -> None:
-    times = starts(RateLimiter(rate), [1000.0] * crowd)
-    assert times[-1] - times[0] == pytest.approx((crowd - 1) / rate, rel=1e-6)
+def test_many_requests_get_the_whole_rate(rate: float, count: int) -> None:
+    times = starts(RateLimiter(rate), [1000.0] * count)
+    assert times[-1] - times[0] == pytest.approx((count - 1) / rate, rel=1e-6)
 
 
 def test_the_first_request_does_not_wait() -> None:
@@ -59,7 +59,7 @@ def test_rest_is_not_saved_up_for_a_burst() -> None:
     assert starts(pace, [100.0] * 3) == pytest.approx([100.0, 100.1, 100.2])
 
 
-def test_those_who_give_up_waiting_delay_nobody() -> None:
+def test_a_cancelled_request_delays_no_other() -> None:
     pace = RateLimiter(0.5)
     pace.start(0.0)
     assert [pace.wait(1.0) for _ in range(50)] == [1.0] * 50

@@ -138,5 +138,5 @@ class TestSecrets:
             ("sk_live_1 WHSEC_a xwhsec_a", ()),
         ],
     )
-    def test_are_the_words_of_a_text_that_look_like_one(self, text: str, secrets: tuple[str, ...]) -> None:
+    def test_are_the_words_of_a_text_with_the_prefix(self, text: str, secrets: tuple[str, ...]) -> None:
         assert secrets_in(text) == secrets

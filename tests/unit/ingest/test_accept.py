@@ -79,7 +79,7 @@ async def test_only_what_is_needed_of_the_event_is_queued(front: Front) -> None:
     assert "ann@example.com" not in front.queue.waiting[0].body
 
 
-async def test_a_snapshot_is_queued_as_the_thin_event_that_tells_the_same(front: Front) -> None:
+async def test_a_snapshot_is_queued_as_the_thin_event_for_the_same_change(front: Front) -> None:
     body = snapshot("customer.updated", {"id": "cus_1", "object": "customer", "email": "ann@example.com"})
     accepted = await front.post(body)
     assert (accepted.status, accepted.metric) == (200, Metric.ACCEPTED)
@@ -114,7 +114,7 @@ async def test_the_previous_secret_is_tried_as_well(front: Front) -> None:
     assert (await front.post(body, front.sign(body, OLD_SECRET))).status == 200
 
 
-async def test_a_secret_that_was_rolled_meanwhile_is_looked_up(front: Front) -> None:
+async def test_a_rolled_secret_is_read_again(front: Front) -> None:
     front.secrets.known = (OLD_SECRET,)
     assert (await front.post(subscription_event())).status == 200
     assert front.secrets.looks == 1
@@ -189,12 +189,12 @@ async def test_a_signed_body_that_is_no_event_is_kept_with_its_reason(front: Fro
 
 
 @pytest.mark.parametrize("body", [subscription_event(), "null"])
-async def test_while_the_queue_is_down_stripe_is_asked_to_try_again(front: Front, body: str) -> None:
+async def test_a_failing_queue_makes_stripe_retry(front: Front, body: str) -> None:
     front.queue.down = True
     assert (await front.post(body)).status == 503
 
 
-async def test_while_the_secrets_are_out_of_reach_stripe_is_asked_to_try_again(front: Front) -> None:
+async def test_unavailable_secrets_make_stripe_retry(front: Front) -> None:
     front.secrets.down = True
     accepted = await front.post(subscription_event())
     assert (accepted.status, accepted.metric) == (503, Metric.UNAVAILABLE)

@@ -13,8 +13,8 @@ REPORTED = "v1.billing.meter.error_report_triggered"
 
 
 async def test_an_event_ends_as_what_stripe_shows_now(stocked: Harness) -> None:
-    [ended] = await stocked.deliver(subscription_event())
-    assert ended.outcome is Outcome.STORED
+    [result] = await stocked.deliver(subscription_event())
+    assert result.outcome is Outcome.STORED
     assert stocked.item("rcds_1")["data"] == subscription()
     assert stocked.queue.waiting == []
 
@@ -22,12 +22,12 @@ async def test_an_event_ends_as_what_stripe_shows_now(stocked: Harness) -> None:
 async def test_an_unchanged_object_still_takes_the_newer_token(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     stocked.clock.advance(100)
-    [ended] = await stocked.deliver(subscription_event())
-    assert (ended.outcome, stocked.item("rcds_1")["token"]) == (Outcome.UNCHANGED, 2)
+    [result] = await stocked.deliver(subscription_event())
+    assert (result.outcome, stocked.item("rcds_1")["token"]) == (Outcome.UNCHANGED, 2)
 
 
 async def test_a_slow_old_read_never_replaces_a_newer_one(stocked: Harness) -> None:
-    """The claim is taken before the fetch: here the body is read, then everybody else overtakes."""
+    """The claim precedes the fetch: here one worker reads the body, then all others write first."""
 
     async def overtake(path: str) -> None:
         if path != SUBSCRIPTION:
@@ -40,12 +40,12 @@ async def test_a_slow_old_read_never_replaces_a_newer_one(stocked: Harness) -> N
     stocked.clock.advance(100)
     await stocked.queue.send(subscription_event(), group="test")
     stocked.stripe.before_answer = overtake
-    [ended] = await stocked.work()
-    assert ended.outcome is Outcome.SUPERSEDED
+    [result] = await stocked.work()
+    assert result.outcome is Outcome.SUPERSEDED
     assert stocked.item("rcds_1")["status"] == "canceled"
 
 
-async def test_fields_that_stripe_only_sends_on_request_are_asked_for(stocked: Harness) -> None:
+async def test_fields_that_stripe_sends_on_request_only_are_requested(stocked: Harness) -> None:
     await stocked.deliver(event("v2.billing.cadence.created", cadence(), url=CADENCE))
     assert stocked.stripe.asked[0].include == ("invoice_discount_rules", "settings_data")
 
@@ -53,8 +53,8 @@ async def test_fields_that_stripe_only_sends_on_request_are_asked_for(stocked: H
 async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(harness: Harness) -> None:
     thing: JsonObject = {"id": "th_1", "object": "money.thing", "created": 1700000000, "livemode": False}
     harness.stripe.objects["/v1/money/things/th_1"] = thing
-    [ended] = await harness.deliver(event("v1.money.thing.created", thing, url="/v1/money/things/th_1"))
-    assert ended.outcome is Outcome.STORED
+    [result] = await harness.deliver(event("v1.money.thing.created", thing, url="/v1/money/things/th_1"))
+    assert result.outcome is Outcome.STORED
     assert harness.item("th_1")["created"] == "2023-11-14T22:13:20.000Z"
     assert harness.stripe.asked[0].api == "ga"
 
@@ -64,8 +64,8 @@ async def test_an_event_about_nothing_that_can_be_mirrored_is_done(harness: Harn
     text = json.loads(subscription_event()) | {"type": type_name}
     if "ping" not in type_name:
         del text["related_object"]
-    [ended] = await harness.deliver(json.dumps(text))
-    assert ended.outcome is Outcome.IGNORED
+    [result] = await harness.deliver(json.dumps(text))
+    assert result.outcome is Outcome.IGNORED
     assert harness.stripe.asked == []
 
 
@@ -100,8 +100,8 @@ class TestAMetersErrorReport:
 
     async def test_is_kept_as_an_object_under_the_events_id(self, harness: Harness) -> None:
         body = self.stock(harness)
-        [ended] = await harness.deliver(self.report())
-        assert (ended.outcome, harness.stripe.paths) == (Outcome.STORED, ["/v2/core/events/evt_1"])
+        [result] = await harness.deliver(self.report())
+        assert (result.outcome, harness.stripe.paths) == (Outcome.STORED, ["/v2/core/events/evt_1"])
         item = harness.item("evt_1")
         assert (item["type"], item["status"], item["data"]) == ("v2.core.event", REPORTED, body)
         related = body["related_object"]
@@ -112,12 +112,12 @@ class TestAMetersErrorReport:
         self.stock(harness)
         report = json.loads(self.report()) | {"type": "v1.billing.meter.no_meter_found"}
         del report["related_object"]
-        [ended] = await harness.deliver(json.dumps(report))
-        assert (ended.outcome, harness.item("evt_1")["type"]) == (Outcome.STORED, "v2.core.event")
+        [result] = await harness.deliver(json.dumps(report))
+        assert (result.outcome, harness.item("evt_1")["type"]) == (Outcome.STORED, "v2.core.event")
 
     async def test_that_is_not_shown_yet_is_waited_for(self, harness: Harness) -> None:
-        [ended] = await harness.deliver(self.report())
-        assert ended.outcome is Outcome.POSTPONED
+        [result] = await harness.deliver(self.report())
+        assert result.outcome is Outcome.POSTPONED
 
     async def test_leaves_the_meter_alone(self, harness: Harness) -> None:
         self.stock(harness)

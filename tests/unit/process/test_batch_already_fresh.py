@@ -1,4 +1,4 @@
-"""Which messages cost no request: those that a look at their object, begun well after them, has already answered."""
+"""Already fresh: messages that a fetch, started well after they were sent, has already answered."""
 
 from billing_mirror.core import times
 from billing_mirror.core.drift import digest
@@ -12,7 +12,7 @@ from tests.unit.harness import SUBSCRIPTION, Harness
 
 async def test_events_about_one_object_are_fetched_once(stocked: Harness) -> None:
     results = await stocked.deliver(*(subscription_event(name) for name in ("activated", "servicing_activated")))
-    assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
+    assert [result.outcome for result in results] == [Outcome.STORED, Outcome.STORED]
     assert [asked.path for asked in stocked.stripe.asked].count(SUBSCRIPTION) == 1
 
 
@@ -23,11 +23,11 @@ async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked:
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= 30
     asked = len(stocked.stripe.asked)
-    [ended] = await stocked.work()
-    assert (ended.outcome, len(stocked.stripe.asked)) == (Outcome.ALREADY_FRESH, asked)
+    [result] = await stocked.work()
+    assert (result.outcome, len(stocked.stripe.asked)) == (Outcome.ALREADY_FRESH, asked)
 
 
-async def test_a_message_is_not_absorbed_by_a_tombstone_unless_it_tells_of_the_end(stocked: Harness) -> None:
+async def test_a_tombstone_makes_only_deletions_already_fresh(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[SUBSCRIPTION]
     stocked.clock.advance(120)
@@ -37,8 +37,8 @@ async def test_a_message_is_not_absorbed_by_a_tombstone_unless_it_tells_of_the_e
     for name, outcome in (("deleted", Outcome.ALREADY_FRESH), ("servicing_paused", Outcome.STORED)):
         await stocked.queue.send(subscription_event(name), group="test")
         stocked.queue.waiting[0].sent_at -= 30
-        [ended] = await stocked.work()
-        assert ended.outcome is outcome
+        [result] = await stocked.work()
+        assert result.outcome is outcome
 
 
 async def test_a_message_within_the_margin_is_not_already_fresh(stocked: Harness) -> None:
@@ -46,22 +46,22 @@ async def test_a_message_within_the_margin_is_not_already_fresh(stocked: Harness
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= stocked.clock_skew_margin - 0.5
-    [ended] = await stocked.work()
-    assert ended.outcome is Outcome.STORED
+    [result] = await stocked.work()
+    assert result.outcome is Outcome.STORED
 
 
-async def test_a_late_message_is_not_absorbed_with_an_early_one_about_the_same_object(stocked: Harness) -> None:
+async def test_a_late_message_is_not_already_fresh_because_an_early_one_is(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= 100
     results = await stocked.deliver(subscription_event("canceled"))
-    assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
+    assert [result.outcome for result in results] == [Outcome.STORED, Outcome.STORED]
     assert stocked.item("rcds_1")["status"] == "canceled"
 
 
-async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_written(stocked: Harness) -> None:
-    """Somebody claimed after the mirrored look, fetched before the change, and has not written yet."""
+async def test_a_message_is_not_already_fresh_while_an_older_fetch_is_in_flight(stocked: Harness) -> None:
+    """A worker claimed after the mirrored fetch, fetched before the change, and has not written yet."""
     await stocked.deliver(subscription_event())
     one = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
     late_token = await stocked.mirror.claim(one, stocked.clock.now())
@@ -77,16 +77,16 @@ async def test_a_message_is_not_absorbed_while_an_older_look_may_still_be_writte
     assert stocked.item("rcds_1")["data"] == subscription(servicing_status="canceled")
 
 
-async def test_a_message_is_not_absorbed_by_what_a_backfill_took_from_a_list(stocked: Harness) -> None:
-    """However late it was asked for: a list may be older than an answer to a GET."""
+async def test_a_backfilled_object_makes_no_message_already_fresh(stocked: Harness) -> None:
+    """However late the list was requested: a list may be older than the response to a GET."""
     one = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
     listed = Observation(stocked.clock.now(), "", "", subscription(), digest(one.object_type, subscription()))
     await stocked.mirror.put(one, UNCLAIMED_TOKEN, item(one, listed, "cus_1"))
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
     await stocked.queue.send(subscription_event("canceled"), group="test")
     stocked.queue.waiting[0].sent_at -= 100
-    [ended] = await stocked.work()
-    assert (ended.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
+    [result] = await stocked.work()
+    assert (result.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
 
 
 async def test_without_a_margin_nothing_is_already_fresh(stocked: Harness) -> None:
@@ -94,5 +94,5 @@ async def test_without_a_margin_nothing_is_already_fresh(stocked: Harness) -> No
     await stocked.deliver(subscription_event())
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= 1000
-    [ended] = await stocked.work()
-    assert ended.outcome is Outcome.UNCHANGED
+    [result] = await stocked.work()
+    assert result.outcome is Outcome.UNCHANGED

@@ -8,13 +8,13 @@ from tests.doubles.samples import cadence, event, rate, subscription, subscripti
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 
-async def test_what_is_gone_becomes_a_tombstone_with_its_last_body(stocked: Harness) -> None:
+async def test_a_deleted_object_becomes_a_tombstone_with_its_last_body(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[SUBSCRIPTION]
     stocked.clock.advance(100)
-    [ended] = await stocked.deliver(subscription_event("canceled"))
+    [result] = await stocked.deliver(subscription_event("canceled"))
     item = stocked.item("rcds_1")
-    assert (ended.outcome, item["deleted"], item["data"]) == (Outcome.REMOVED, True, subscription())
+    assert (result.outcome, item["deleted"], item["data"]) == (Outcome.REMOVED, True, subscription())
     assert "created" not in item
     assert "customer" not in item
 
@@ -22,11 +22,11 @@ async def test_what_is_gone_becomes_a_tombstone_with_its_last_body(stocked: Harn
 async def test_a_notice_of_deletion_is_a_tombstone_too(harness: Harness) -> None:
     deleted: JsonObject = {"id": "cus_1", "object": "customer", "deleted": True, "livemode": False}
     harness.stripe.objects["/v1/customers/cus_1"] = deleted
-    [ended] = await harness.deliver(event("v1.customer.deleted", deleted, url="/v1/customers/cus_1"))
-    assert (ended.outcome, harness.item("customer/cus_1")["deleted"]) == (Outcome.REMOVED, True)
+    [result] = await harness.deliver(event("v1.customer.deleted", deleted, url="/v1/customers/cus_1"))
+    assert (result.outcome, harness.item("customer/cus_1")["deleted"]) == (Outcome.REMOVED, True)
 
 
-async def test_a_tombstone_is_revived_by_a_later_look(stocked: Harness) -> None:
+async def test_a_later_fetch_revives_a_tombstone(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     body = stocked.stripe.objects.pop(SUBSCRIPTION)
     stocked.clock.advance(100)
@@ -43,27 +43,27 @@ async def test_what_comes_back_as_it_was_is_stored_and_not_unchanged(harness: Ha
     for body in (rate(), None, rate()):
         harness.stripe.objects = {home: body} if body else {}
         results = await harness.deliver(event("v2.billing.rate_card_rate.updated", rate(), url=home))
-        outcomes += [ended.outcome for ended in results]
+        outcomes += [result.outcome for result in results]
         harness.clock.advance(100)
     assert outcomes == [Outcome.STORED, Outcome.REMOVED, Outcome.STORED]
 
 
 async def test_a_new_object_that_stripe_does_not_show_yet_is_tried_again(harness: Harness) -> None:
     made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=harness.clock.now() - 1)
-    [ended] = await harness.deliver(made)
-    assert ended.outcome is Outcome.POSTPONED
+    [result] = await harness.deliver(made)
+    assert result.outcome is Outcome.POSTPONED
     assert "test#bc_1" not in harness.mirror.objects
     harness.stripe.objects[CADENCE] = cadence()
     harness.clock.advance(10)
-    [ended] = await harness.work()
-    assert ended.outcome is Outcome.STORED
+    [result] = await harness.work()
+    assert result.outcome is Outcome.STORED
 
 
 @pytest.mark.parametrize("age", [120, -30 * 86400], ids=["old", "made by a test clock in the future"])
 async def test_a_new_object_that_never_appears_ends_as_a_tombstone(harness: Harness, age: float) -> None:
     made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=harness.clock.now() - age)
-    [ended] = await harness.deliver(made)
-    assert ended.outcome is Outcome.REMOVED
+    [result] = await harness.deliver(made)
+    assert result.outcome is Outcome.REMOVED
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ async def test_a_new_object_that_never_appears_ends_as_a_tombstone(harness: Harn
     ],
     ids=str,
 )
-async def test_a_mirrored_object_that_an_answer_lacks_is_gone_once_news_are_old_or_say_so(
+async def test_a_mirrored_object_that_is_not_found_is_deleted_once_events_are_old_or_say_so(
     harness: Harness, told: dict[str, float], outcome: Outcome
 ) -> None:
     """The replica that answered may be behind. The numbers are the ages of events, in seconds."""
@@ -89,18 +89,18 @@ async def test_a_mirrored_object_that_an_answer_lacks_is_gone_once_news_are_old_
     del harness.stripe.objects[CADENCE]
     now = harness.clock.now()
     texts = [event(f"v2.billing.cadence.{word}", cadence(), url=CADENCE, at=now - age) for word, age in told.items()]
-    assert {ended.outcome for ended in await harness.deliver(*texts)} == {outcome}
+    assert {result.outcome for result in await harness.deliver(*texts)} == {outcome}
     harness.clock.advance(60)
     await harness.work()
     assert harness.item("bc_1")["deleted"] is True
 
 
-async def test_what_was_made_again_is_not_buried_by_late_news_of_its_old_life(harness: Harness) -> None:
+async def test_a_late_deletion_does_not_tombstone_an_object_created_again(harness: Harness) -> None:
     home, made_at = "/v1/products/gold", harness.clock.now()
     body: JsonObject = {"id": "gold", "object": "product", "created": int(made_at), "livemode": False}
     harness.stripe.objects[home] = body
     await harness.deliver(event("v1.product.created", body, url=home, at=made_at))
     del harness.stripe.objects[home]  # the replica that answers next is behind
     harness.clock.advance(10)
-    [ended] = await harness.deliver(event("v1.product.deleted", body, url=home, at=made_at - 30))
-    assert (ended.outcome, "deleted" in harness.item("product/gold")) == (Outcome.POSTPONED, False)
+    [result] = await harness.deliver(event("v1.product.deleted", body, url=home, at=made_at - 30))
+    assert (result.outcome, "deleted" in harness.item("product/gold")) == (Outcome.POSTPONED, False)

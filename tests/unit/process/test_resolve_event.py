@@ -32,11 +32,11 @@ def stock(harness: Harness, data: Json) -> None:
 
 
 async def delivered(harness: Harness, *texts: str) -> MessageResult:
-    [ended] = await harness.deliver(*texts)
-    return ended
+    [result] = await harness.deliver(*texts)
+    return result
 
 
-async def test_news_of_a_discount_refreshes_the_customer_that_the_event_names(harness: Harness) -> None:
+async def test_a_discount_event_refreshes_the_customer_that_it_names(harness: Harness) -> None:
     stock(harness, {"customer": "cus_1"})
     assert (await delivered(harness, told())).outcome is Outcome.STORED
     assert harness.stripe.paths == [EVENT, CUSTOMER]
@@ -44,10 +44,10 @@ async def test_news_of_a_discount_refreshes_the_customer_that_the_event_names(ha
 
 
 @pytest.mark.parametrize("word", ["updated", "entitlement_added", "entitlement_removed"])
-async def test_news_of_entitlements_refreshes_the_customers_list(harness: Harness, word: str) -> None:
+async def test_an_entitlement_event_refreshes_the_customers_list(harness: Harness, word: str) -> None:
     stock(harness, {"customer": "cus_1"})
-    ended = await delivered(harness, told(f"v1.{SUMMARY}.{word}"))
-    assert ended.outcome is Outcome.STORED
+    result = await delivered(harness, told(f"v1.{SUMMARY}.{word}"))
+    assert result.outcome is Outcome.STORED
     item = harness.item(ENTITLEMENTS)
     assert (item["type"], item["customer"], item["parent"]) == (SUMMARY, "cus_1", "cus_1")
     assert item["created"], "else no index would have it"
@@ -59,26 +59,26 @@ async def test_an_expanded_customer_counts_as_its_id(harness: Harness) -> None:
 
 
 @pytest.mark.parametrize("data", [None, {}, [], {"customer": None}, {"customer": ""}, {"customer": 7}, {"other": "x"}])
-async def test_an_event_whose_data_names_nobody_is_ignored(harness: Harness, data: Json) -> None:
+async def test_an_event_whose_data_names_no_owner_is_ignored(harness: Harness, data: Json) -> None:
     stock(harness, data)
     assert (await delivered(harness, told())).outcome is Outcome.IGNORED
     assert (harness.stripe.paths, harness.mirror.objects) == ([EVENT], {})
 
 
-async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(harness: Harness) -> None:
-    """Its data names nobody, which would end a healthy message for good."""
+async def test_an_event_that_a_proxy_answers_for_is_retried(harness: Harness) -> None:
+    """The answer names no owner, and a valid message must not end as ignored."""
     stock(harness, {"customer": "cus_1"})
     harness.stripe.objects[EVENT] = {"error": "unavailable"}
     assert (await delivered(harness, told())).outcome is Outcome.POSTPONED
 
 
-async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(harness: Harness) -> None:
-    ended = await delivered(harness, told(age=0))
-    assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "Stripe does not show the event evt_1 yet")
+async def test_an_event_that_stripe_does_not_show_yet_is_retried(harness: Harness) -> None:
+    result = await delivered(harness, told(age=0))
+    assert (result.outcome, result.reason) == (Outcome.POSTPONED, "Stripe does not show the event evt_1 yet")
     stock(harness, {"customer": "cus_1"})
     harness.clock.advance(30)
-    [ended] = await harness.work()
-    assert ended.outcome is Outcome.STORED
+    [result] = await harness.work()
+    assert result.outcome is Outcome.STORED
 
 
 async def test_an_event_that_stripe_no_longer_keeps_is_ignored(harness: Harness) -> None:
@@ -88,10 +88,10 @@ async def test_an_event_that_stripe_no_longer_keeps_is_ignored(harness: Harness)
 @pytest.mark.parametrize(
     "customer", ["..", "cus_1/../x", "%2e%2e", "//evil.example", "cus_1\\x", "cus_1\r\nX: y", "a" * 256]
 )
-async def test_a_hostile_customer_is_kept_with_its_reason_and_nothing_is_asked(harness: Harness, customer: str) -> None:
+async def test_a_hostile_customer_is_quarantined_without_a_request(harness: Harness, customer: str) -> None:
     stock(harness, {"customer": customer})
-    ended = await delivered(harness, told())
-    assert (ended.outcome, ended.reason) == (Outcome.QUARANTINED, "an id has characters that no Stripe id has")
+    result = await delivered(harness, told())
+    assert (result.outcome, result.reason) == (Outcome.QUARANTINED, "an id has characters that no Stripe id has")
     assert harness.stripe.paths == [EVENT]
 
 
@@ -107,8 +107,8 @@ async def test_a_failure_to_fetch_the_event_ends_as_any_other(
     harness: Harness, error: Exception, outcome: Outcome
 ) -> None:
     harness.stripe.failures = [error]
-    ended = await delivered(harness, told())
-    assert (ended.outcome, ended.reason) == (outcome, str(error))
+    result = await delivered(harness, told())
+    assert (result.outcome, result.reason) == (outcome, str(error))
 
 
 async def test_an_unforeseen_failure_spares_the_neighbours_and_is_given_some_tries(harness: Harness) -> None:
@@ -122,25 +122,25 @@ async def test_an_unforeseen_failure_spares_the_neighbours_and_is_given_some_tri
 
     harness.stripe.before_answer = fail
     results = await harness.deliver(told(), json.dumps(thing))
-    assert {ended.outcome: ended.reason for ended in results} == {
+    assert {result.outcome: result.reason for result in results} == {
         Outcome.STORED: "",
         Outcome.POSTPONED: "unforeseen ValueError",
     }
 
 
-async def test_several_events_about_one_customer_cost_one_look(harness: Harness) -> None:
+async def test_several_events_about_one_customer_cost_one_fetch(harness: Harness) -> None:
     stock(harness, {"customer": "cus_1"})
     harness.stripe.objects["/v2/core/events/evt_2"] = harness.stripe.objects[EVENT] | {"id": "evt_2"}
     results = await harness.deliver(told(), told(identifier="evt_2"))
-    assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
+    assert [result.outcome for result in results] == [Outcome.STORED, Outcome.STORED]
     assert harness.stripe.paths.count(CUSTOMER) == 1
 
 
 async def test_every_message_of_a_mixed_batch_ends_once(harness: Harness) -> None:
     stock(harness, {"customer": "cus_1"})
     results = await harness.deliver(told(), "{", subscription_event(livemode=True))
-    assert sorted(ended.outcome for ended in results) == [Outcome.QUARANTINED, Outcome.QUARANTINED, Outcome.STORED]
-    assert len({ended.item.received.message_id for ended in results}) == 3
+    assert sorted(result.outcome for result in results) == [Outcome.QUARANTINED, Outcome.QUARANTINED, Outcome.STORED]
+    assert len({result.item.received.message_id for result in results}) == 3
 
 
 async def test_the_event_is_fetched_in_the_account_that_it_is_of(harness: Harness) -> None:
@@ -151,12 +151,12 @@ async def test_the_event_is_fetched_in_the_account_that_it_is_of(harness: Harnes
 
 
 async def test_an_event_of_the_other_mode_is_not_even_fetched(harness: Harness) -> None:
-    ended = await delivered(harness, told(livemode=True))
-    assert (ended.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
+    result = await delivered(harness, told(livemode=True))
+    assert (result.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
 
 
 async def test_what_cannot_be_named_in_time_is_tried_again(harness: Harness) -> None:
     stock(harness, {"customer": "cus_1"})
     await harness.queue.send(told(), group="test")
-    [ended] = await harness.work(seconds=0)
-    assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")
+    [result] = await harness.work(seconds=0)
+    assert (result.outcome, result.reason) == (Outcome.POSTPONED, "the function ran out of time")

@@ -24,8 +24,8 @@ async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(harness
         "/v2/core/events/evt_1": {"id": "evt_1", "data": {"rate_card": "rcd_1"}},
     }
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    [ended] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert ended.outcome is Outcome.STORED
+    [result] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    assert result.outcome is Outcome.STORED
     assert [asked.path for asked in harness.stripe.asked] == ["/v2/core/events/evt_1", RATE]
 
 
@@ -45,36 +45,36 @@ async def test_a_parent_that_the_mirror_knows_saves_the_event(harness: Harness) 
 
 
 @pytest.mark.parametrize("age", [100, -30 * 86400], ids=["old", "made by a test clock in the future"])
-async def test_a_parent_that_nobody_knows_ends_in_quarantine(harness: Harness, age: float) -> None:
+async def test_an_unknown_parent_ends_in_quarantine(harness: Harness, age: float) -> None:
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
     old = event("v2.billing.rate_card_rate.created", rate(), url=url, at=harness.clock.now() - age)
-    [ended] = await harness.deliver(old)
-    assert ended.outcome is Outcome.QUARANTINED
+    [result] = await harness.deliver(old)
+    assert result.outcome is Outcome.QUARANTINED
     assert harness.queue.quarantined[0][1].startswith("the parent of rcdr_1 is not known")
 
 
-async def test_an_event_that_stripe_does_not_show_yet_is_asked_for_again(harness: Harness) -> None:
+async def test_an_event_that_stripe_does_not_show_yet_is_retried(harness: Harness) -> None:
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
     made = event("v2.billing.rate_card_rate.created", rate(), url=url, at=harness.clock.now() - 1)
-    [ended] = await harness.deliver(made)
-    assert ended.outcome is Outcome.POSTPONED
+    [result] = await harness.deliver(made)
+    assert result.outcome is Outcome.POSTPONED
 
 
-async def test_an_event_instead_of_which_a_proxy_answers_is_asked_for_again(harness: Harness) -> None:
+async def test_an_event_that_a_proxy_answers_for_is_retried(harness: Harness) -> None:
     harness.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_1": {"error": "unavailable"}}
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    [ended] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert (ended.outcome, harness.queue.quarantined) == (Outcome.POSTPONED, [])
+    [result] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    assert (result.outcome, harness.queue.quarantined) == (Outcome.POSTPONED, [])
 
 
-async def test_any_event_of_the_object_may_tell_its_parent(harness: Harness) -> None:
+async def test_any_event_of_the_object_may_name_its_parent(harness: Harness) -> None:
     harness.stripe.objects |= {RATE: rate(), "/v2/core/events/evt_2": {"id": "evt_2", "data": {"rate_card": "rcd_1"}}}
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
     name, at = "v2.billing.rate_card_rate.created", harness.clock.now() - 100
     results = await harness.deliver(
         event(name, rate(), url=url, at=at), event(name, rate(), url=url, at=at, identifier="evt_2")
     )
-    assert {ended.outcome for ended in results} == {Outcome.STORED}
+    assert {result.outcome for result in results} == {Outcome.STORED}
 
 
 async def _with_two_rates(harness: Harness) -> None:
@@ -91,7 +91,7 @@ async def _with_two_rates(harness: Harness) -> None:
 async def test_a_new_version_brings_its_rates(harness: Harness) -> None:
     await _with_two_rates(harness)
     results = await harness.work()
-    assert {ended.outcome for ended in results} == {Outcome.STORED}
+    assert {result.outcome for result in results} == {Outcome.STORED}
     assert {"test#rcdr_1", "test#rcdr_2"} <= set(harness.mirror.objects)
     assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
@@ -111,7 +111,7 @@ async def test_the_rates_of_a_new_version_are_read_once_more(harness: Harness) -
     assert harness.queue.waiting == []
 
 
-async def test_a_look_meanwhile_does_not_save_the_rates_from_being_read_once_more(harness: Harness) -> None:
+async def test_a_fetch_within_the_minute_does_not_replace_the_second_read_of_the_rates(harness: Harness) -> None:
     """It may have come too early as well."""
     harness.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
     harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = []
@@ -124,7 +124,7 @@ async def test_a_look_meanwhile_does_not_save_the_rates_from_being_read_once_mor
     assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
 
 
-async def test_a_look_after_that_minute_saves_the_rates_from_being_read_once_more(harness: Harness) -> None:
+async def test_a_fetch_after_the_minute_replaces_the_second_read_of_the_rates(harness: Harness) -> None:
     await _with_two_rates(harness)
     await harness.work()
     [second] = harness.queue.waiting
@@ -133,12 +133,12 @@ async def test_a_look_after_that_minute_saves_the_rates_from_being_read_once_mor
     await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
     harness.clock.advance(10)
     harness.stripe.asked.clear()
-    [ended] = await harness.work()
-    assert (ended.outcome, harness.stripe.asked, harness.queue.waiting) == (Outcome.ALREADY_FRESH, [], [])
+    [result] = await harness.work()
+    assert (result.outcome, harness.stripe.asked, harness.queue.waiting) == (Outcome.ALREADY_FRESH, [], [])
 
 
 async def _with_a_version_that_lacks_a_rate_of_another(harness: Harness) -> str:
-    """Both are mirrored, and nothing is doubtful. Answers where the second one is."""
+    """Both are mirrored, and the queue is empty. Returns the path of the second one."""
     await _with_two_rates(harness)
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
     harness.stripe.objects[url] = version("rcdv_2")
@@ -152,17 +152,17 @@ async def _with_a_version_that_lacks_a_rate_of_another(harness: Harness) -> str:
     return url
 
 
-async def test_a_look_at_a_version_whose_list_is_as_it_was_suspects_no_rate_of_another(harness: Harness) -> None:
+async def test_a_version_with_an_unchanged_list_requests_no_rate_of_another(harness: Harness) -> None:
     url = await _with_a_version_that_lacks_a_rate_of_another(harness)
-    [ended] = await harness.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
-    assert (ended.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
+    [result] = await harness.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
+    assert (result.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
 
 
-async def test_a_look_at_a_version_whose_list_has_changed_suspects_what_it_lacks(harness: Harness) -> None:
+async def test_a_version_with_a_changed_list_requests_the_rates_that_it_lacks(harness: Harness) -> None:
     url = await _with_a_version_that_lacks_a_rate_of_another(harness)
     harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = []
-    [ended] = await harness.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
-    assert ended.outcome is Outcome.STORED, "its body is as it was, its members are not"
+    [result] = await harness.deliver(event("v2.billing.rate_card_version.updated", version("rcdv_2"), url=url))
+    assert result.outcome is Outcome.STORED, "its body is as it was, its members are not"
     assert sorted(json.loads(one.body)["id"] for one in harness.queue.waiting) == ["rcdr_1", "rcdr_2"]
 
 
@@ -176,13 +176,13 @@ async def test_a_rate_that_the_new_version_has_lost_is_noticed(harness: Harness)
     harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_2"] = [rate()]
     del harness.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
     await harness.deliver(event("v2.billing.rate_card_version.created", new, url=url))
-    assert Outcome.REMOVED in [ended.outcome for ended in await harness.work()]
+    assert Outcome.REMOVED in [result.outcome for result in await harness.work()]
     assert harness.item("rcdr_2")["deleted"] is True
     assert "deleted" not in harness.item("rcdr_1")
     assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1", "rcdr_2"]}
 
 
-async def test_a_new_rate_that_only_another_version_lacks_is_not_gone_because_one_answer_lacks_it(
+async def test_one_404_does_not_delete_a_new_rate_that_another_versions_list_lacks(
     harness: Harness,
 ) -> None:
     """Decision 13: that version may know nothing of it, and a replica may be behind."""
@@ -194,14 +194,14 @@ async def test_a_new_rate_that_only_another_version_lacks_is_not_gone_because_on
     harness.clock.advance(20)
     behind = harness.stripe.objects.pop(path)
     await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
-    assert Outcome.POSTPONED in [ended.outcome for ended in await harness.work()]
+    assert Outcome.POSTPONED in [result.outcome for result in await harness.work()]
     assert "deleted" not in harness.item("rcdr_2")
     harness.stripe.objects[path] = behind
     harness.clock.advance(41)
-    assert Outcome.UNCHANGED in [ended.outcome for ended in await harness.work()]
+    assert Outcome.UNCHANGED in [result.outcome for result in await harness.work()]
 
 
-async def test_that_an_old_version_still_lists_what_is_gone_is_no_news(harness: Harness) -> None:
+async def test_a_deleted_rate_on_an_old_versions_list_is_not_fetched_again(harness: Harness) -> None:
     await _with_two_rates(harness)
     await harness.work()
     harness.clock.advance(100)
@@ -212,14 +212,14 @@ async def test_that_an_old_version_still_lists_what_is_gone_is_no_news(harness: 
     assert harness.item("rcdr_2")["deleted"] is True
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
     told = event("v2.billing.rate_card_version.updated", version(), url=url, at=harness.clock.now(), identifier="evt_3")
-    [ended] = await harness.deliver(told)
-    assert (ended.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
+    [result] = await harness.deliver(told)
+    assert (result.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
 
 
 async def test_a_rate_that_the_list_shows_and_stripe_does_not_show_yet_is_waited_for(harness: Harness) -> None:
     await _with_two_rates(harness)
     late = harness.stripe.objects.pop(RATE)
-    assert Outcome.POSTPONED in [ended.outcome for ended in await harness.work()]
+    assert Outcome.POSTPONED in [result.outcome for result in await harness.work()]
     assert "test#rcdr_1" not in harness.mirror.objects
     harness.stripe.objects[RATE] = late
     harness.clock.advance(10)
@@ -227,7 +227,7 @@ async def test_a_rate_that_the_list_shows_and_stripe_does_not_show_yet_is_waited
     assert harness.item("rcdr_1")["data"] == late
 
 
-async def test_a_removed_rate_that_stripe_still_shows_is_told_by_the_versions(harness: Harness) -> None:
+async def test_a_removed_rate_that_stripe_still_shows_is_missing_from_the_versions(harness: Harness) -> None:
     await _with_two_rates(harness)
     await harness.work()
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_2"
@@ -253,22 +253,22 @@ async def test_a_new_version_refreshes_its_rate_card_although_no_event_says_so(h
     assert harness.item("rcd_1")["data"] == rate_card(live_version="rcdv_2")
 
 
-async def test_suspicions_survive_a_write_that_failed(harness: Harness) -> None:
-    """They are sent before the write: after it, the redelivered message would be absorbed."""
+async def test_refresh_requests_survive_a_failed_write(harness: Harness) -> None:
+    """They are sent before the write: after it, the redelivered message would be already fresh."""
     harness.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
     harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
     harness.mirror.writes_fail = True
-    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
-    assert ended.outcome is Outcome.POSTPONED
+    [result] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
+    assert result.outcome is Outcome.POSTPONED
     suspected = [json.loads(one.body)["id"] for one in harness.queue.waiting if "refresh" in one.body]
     assert sorted(suspected) == ["rcd_1", "rcdr_1", "rcdv_1"]
 
 
-async def test_a_list_that_stripe_does_not_show_yet_is_asked_for_again(harness: Harness) -> None:
+async def test_a_list_that_stripe_does_not_show_yet_is_retried(harness: Harness) -> None:
     new = version(created=times.iso(harness.clock.now() - 5))
     harness.stripe.objects |= {CARD: rate_card(), VERSION: new}
-    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", new, url=VERSION))
-    assert (ended.outcome, ended.trace) == (Outcome.POSTPONED, "")
+    [result] = await harness.deliver(event("v2.billing.rate_card_version.created", new, url=VERSION))
+    assert (result.outcome, result.trace) == (Outcome.POSTPONED, "")
     assert "test#rcdv_1" not in harness.mirror.objects
 
 
@@ -278,8 +278,8 @@ async def test_a_list_that_an_account_does_not_have_keeps_nothing_else_out(harne
     old = version(created=times.iso(harness.clock.now() + seconds))
     harness.stripe.objects |= {CARD: rate_card(), VERSION: old, RATE: rate()}
     harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
-    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", old, url=VERSION))
-    assert ended.outcome is Outcome.STORED
+    [result] = await harness.deliver(event("v2.billing.rate_card_version.created", old, url=VERSION))
+    assert result.outcome is Outcome.STORED
     assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
 
 

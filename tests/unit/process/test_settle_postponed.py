@@ -21,8 +21,8 @@ from tests.unit.harness import SUBSCRIPTION, Harness
 )
 async def test_what_may_pass_is_tried_again_later(stocked: Harness, error: TransientError) -> None:
     stocked.stripe.failures = [error]
-    [ended] = await stocked.deliver(subscription_event())
-    assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, str(error))
+    [result] = await stocked.deliver(subscription_event())
+    assert (result.outcome, result.reason) == (Outcome.POSTPONED, str(error))
     wait = stocked.queue.waiting[0].visible_at - stocked.clock.now()
     assert max(4, error.retry_after or 0) <= wait <= 90
 
@@ -37,25 +37,25 @@ async def test_an_outage_of_three_days_uses_up_less_than_a_thousand_receives(sto
         stocked.clock.advance(60)
     stocked.stripe.failures = []
     stocked.clock.advance(900)
-    [ended] = await stocked.work()
-    assert ended.outcome is Outcome.STORED
+    [result] = await stocked.work()
+    assert result.outcome is Outcome.STORED
     assert stocked.queue.quarantined == []
     assert receives < 1000 / 2
 
 
 async def test_while_the_table_is_down_nothing_is_lost(stocked: Harness) -> None:
     stocked.mirror.down = True
-    [ended] = await stocked.deliver(subscription_event())
-    assert ended.outcome is Outcome.POSTPONED
+    [result] = await stocked.deliver(subscription_event())
+    assert result.outcome is Outcome.POSTPONED
     stocked.mirror.down = False
     stocked.clock.advance(10)
     assert [one.outcome for one in await stocked.work()] == [Outcome.STORED]
 
 
-async def test_another_object_than_the_one_asked_for_is_not_stored(stocked: Harness) -> None:
+async def test_another_object_than_the_requested_one_is_not_stored(stocked: Harness) -> None:
     stocked.stripe.objects[SUBSCRIPTION] = subscription("rcds_2")
-    [ended] = await stocked.deliver(subscription_event())
-    assert ended.outcome is Outcome.POSTPONED
+    [result] = await stocked.deliver(subscription_event())
+    assert result.outcome is Outcome.POSTPONED
     assert (
         ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1").key not in stocked.mirror.objects
     )
@@ -63,15 +63,15 @@ async def test_another_object_than_the_one_asked_for_is_not_stored(stocked: Harn
 
 async def test_an_object_of_the_other_mode_is_not_stored(stocked: Harness) -> None:
     stocked.stripe.objects[SUBSCRIPTION] = subscription(livemode=True)
-    [ended] = await stocked.deliver(subscription_event())
-    assert ended.outcome is Outcome.POSTPONED
+    [result] = await stocked.deliver(subscription_event())
+    assert result.outcome is Outcome.POSTPONED
     assert "test#rcds_1" not in stocked.mirror.objects
 
 
 async def test_what_is_not_done_in_time_is_tried_again(stocked: Harness) -> None:
     await stocked.queue.send(subscription_event(), group="test")
-    [ended] = await stocked.work(seconds=0)
-    assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")
+    [result] = await stocked.work(seconds=0)
+    assert (result.outcome, result.reason) == (Outcome.POSTPONED, "the function ran out of time")
 
 
 async def test_an_answer_that_comes_too_late_is_not_waited_for(stocked: Harness) -> None:
@@ -80,8 +80,8 @@ async def test_an_answer_that_comes_too_late_is_not_waited_for(stocked: Harness)
 
     stocked.stripe.before_answer = dawdle
     await stocked.queue.send(subscription_event(), group="test")
-    [ended] = await stocked.work(seconds=0.05)
-    assert (ended.outcome, ended.reason) == (Outcome.POSTPONED, "the function ran out of time")
+    [result] = await stocked.work(seconds=0.05)
+    assert (result.outcome, result.reason) == (Outcome.POSTPONED, "the function ran out of time")
 
 
 class TestABatchOfVeryManySubjects:
@@ -106,7 +106,7 @@ class TestABatchOfVeryManySubjects:
 
         harness.stripe.before_answer = answer_some
         results = await harness.work(seconds=0.5)
-        assert {ended.outcome for ended in results} == {Outcome.STORED, Outcome.POSTPONED}
+        assert {result.outcome for result in results} == {Outcome.STORED, Outcome.POSTPONED}
 
     async def test_is_worked_on_by_a_few_at_once_until_all_are_done(self, harness: Harness) -> None:
         await self.send(harness)
@@ -122,5 +122,5 @@ class TestABatchOfVeryManySubjects:
 
         harness.stripe.before_answer = count
         results = await harness.work()
-        assert [ended.outcome for ended in results] == [Outcome.STORED] * self.MANY
+        assert [result.outcome for result in results] == [Outcome.STORED] * self.MANY
         assert 1 < most <= MAX_CONCURRENCY < self.MANY

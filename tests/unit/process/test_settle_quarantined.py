@@ -1,4 +1,4 @@
-"""A message that can never be done, or that is hostile, is kept with its reason and holds up no other."""
+"""A message that can never succeed, or that is hostile, is quarantined with its reason and blocks no other."""
 
 import json
 import random
@@ -50,24 +50,24 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_bad_input_is_kept_with_its_reason_and_nothing_is_asked(harness: Harness, name: str) -> None:
-    [ended] = await harness.deliver(BAD[name])
-    assert (ended.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
+async def test_bad_input_is_quarantined_with_its_reason_without_a_request(harness: Harness, name: str) -> None:
+    [result] = await harness.deliver(BAD[name])
+    assert (result.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
     [(body, reason)] = harness.queue.quarantined
-    assert (body, reason) == (BAD[name], ended.reason)
+    assert (body, reason) == (BAD[name], result.reason)
     assert reason
     assert not harness.mirror.objects
     assert not harness.mirror.counters
 
 
 async def test_a_live_event_under_a_test_key_is_not_fetched(stocked: Harness) -> None:
-    [ended] = await stocked.deliver(subscription_event(livemode=True))
-    assert (ended.outcome, stocked.stripe.asked) == (Outcome.QUARANTINED, [])
+    [result] = await stocked.deliver(subscription_event(livemode=True))
+    assert (result.outcome, stocked.stripe.asked) == (Outcome.QUARANTINED, [])
 
 
 async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: Harness) -> None:
     results = await stocked.deliver("{", subscription_event())
-    assert [ended.outcome for ended in results] == [Outcome.QUARANTINED, Outcome.STORED]
+    assert [result.outcome for result in results] == [Outcome.QUARANTINED, Outcome.STORED]
     assert stocked.queue.quarantined[0][0] == "{"
 
 
@@ -75,35 +75,35 @@ async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: Ha
 async def test_what_can_never_work_is_kept_with_its_reason(stocked: Harness, error: PermanentError) -> None:
     stocked.stripe.failures = [error]
     body = subscription_event()
-    [ended] = await stocked.deliver(body)
-    assert ended.outcome is Outcome.QUARANTINED
+    [result] = await stocked.deliver(body)
+    assert result.outcome is Outcome.QUARANTINED
     assert stocked.queue.quarantined == [(body, str(error))]
 
 
-async def test_an_object_that_is_too_large_makes_nothing_else_doubtful(harness: Harness) -> None:
+async def test_an_object_that_is_too_large_enqueues_no_other(harness: Harness) -> None:
     home = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
     large = version(noise=random.Random(1).randbytes(500_000).hex())
     harness.stripe.objects[home] = large
     harness.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = [rate()]
-    [ended] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
-    assert (ended.outcome, harness.queue.waiting) == (Outcome.QUARANTINED, [])
-    assert "too large" in ended.reason
+    [result] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
+    assert (result.outcome, harness.queue.waiting) == (Outcome.QUARANTINED, [])
+    assert "too large" in result.reason
 
 
 async def test_an_unforeseen_error_is_given_some_tries_and_never_quoted(stocked: Harness) -> None:
     stocked.stripe.failures = [ValueError("a customer's secret")] * 8
     await stocked.queue.send(subscription_event(), group="test")
     for _ in range(8):
-        [ended] = await stocked.work()
+        [result] = await stocked.work()
         stocked.clock.advance(1000)
-    assert ended.outcome is Outcome.QUARANTINED
-    assert ended.reason == "unforeseen ValueError"
-    assert "a customer's secret" not in ended.trace
-    assert "batch.py" in ended.trace
+    assert result.outcome is Outcome.QUARANTINED
+    assert result.reason == "unforeseen ValueError"
+    assert "a customer's secret" not in result.trace
+    assert "batch.py" in result.trace
 
 
 async def test_a_quarantine_that_does_not_answer_keeps_the_message(stocked: Harness) -> None:
     await stocked.queue.send("{", group="test")
     stocked.queue.down = True
-    [ended] = await stocked.work()
-    assert ended.retry
+    [result] = await stocked.work()
+    assert result.retry

@@ -53,7 +53,7 @@ async def test_a_cadence_that_stripe_does_not_show_yet_is_waited_for(stocked: Ha
     assert stocked.item("rcds_1")["customer"] == "cus_1"
 
 
-async def test_a_removed_cadence_still_tells_whose_the_subscription_is(stocked: Harness) -> None:
+async def test_a_deleted_cadence_still_names_the_customer(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[CADENCE]
     stocked.clock.advance(100)
@@ -75,24 +75,24 @@ async def test_a_cadence_that_stripe_refuses_does_not_keep_the_subscription_out(
     assert "customer" not in stocked.item("rcds_1")
 
 
-async def test_the_time_that_is_kept_is_when_the_fetch_began(stocked: Harness) -> None:
-    began = stocked.clock.now()
+async def test_the_stored_time_is_the_start_of_the_fetch(stocked: Harness) -> None:
+    started = stocked.clock.now()
 
     async def take_long(_: str) -> None:
         stocked.clock.advance(30)
 
     stocked.stripe.before_answer = take_long
     await stocked.deliver(subscription_event())
-    assert stocked.item("rcds_1")["fetched_at"] == times.iso(began)
+    assert stocked.item("rcds_1")["fetched_at"] == times.iso(started)
 
 
-async def test_the_time_that_is_kept_of_what_is_gone_is_when_the_fetch_began(stocked: Harness) -> None:
-    began = stocked.clock.now()
+async def test_the_stored_time_of_a_tombstone_is_the_start_of_the_fetch(stocked: Harness) -> None:
+    started = stocked.clock.now()
 
     async def take_long(path: str) -> None:
         stocked.clock.advance(30)
         raise NotFound(path)
 
     stocked.stripe.before_answer = take_long
-    await stocked.deliver(subscription_event("canceled", at=began - 100))
-    assert stocked.item("rcds_1")["fetched_at"] == times.iso(began)
+    await stocked.deliver(subscription_event("canceled", at=started - 100))
+    assert stocked.item("rcds_1")["fetched_at"] == times.iso(started)

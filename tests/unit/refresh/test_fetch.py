@@ -1,4 +1,4 @@
-"""How a list is walked, and an object looked at together with the lists that belong to it."""
+"""Walking lists, and fetching an object with the lists that belong to it."""
 
 import pytest
 
@@ -45,7 +45,7 @@ async def test_a_list_that_leads_back_is_given_up() -> None:
         await walked(stripe)
 
 
-async def test_a_page_elsewhere_is_not_asked_for() -> None:
+async def test_a_page_elsewhere_is_not_requested() -> None:
     stripe = MemoryStripe()
     stripe.objects = {f"{LIST}?limit=100": page("a", then="/v1/charges?page=2")}
     with pytest.raises(PermanentError):
@@ -67,7 +67,7 @@ def numbered(count: int) -> list[JsonObject]:
     return [{"id": f"si_{number}", "object": "subscription_item"} for number in range(count)]
 
 
-async def look(stripe: MemoryStripe, type_name: str = "subscription", identifier: str = "sub_1") -> Observation:
+async def fetched(stripe: MemoryStripe, type_name: str = "subscription", identifier: str = "sub_1") -> Observation:
     ref = ref_to(Scope(livemode=False, context="acct_1"), type_name, identifier, "cus_1")
     return await fetch(ref, stripe, ManualClock(1_700_000_000))
 
@@ -78,7 +78,7 @@ class TestAListThatStripeCutsShort:
         stripe = MemoryStripe(page_size=10)
         stripe.objects[SUBSCRIPTION] = subscription_with(*everything[:10], more=True)
         stripe.lists[WHOLE] = everything
-        seen = await look(stripe)
+        seen = await fetched(stripe)
         assert json_body.value_at(seen.body, "items") == {
             "object": "list",
             "data": everything,
@@ -90,11 +90,11 @@ class TestAListThatStripeCutsShort:
         assert {asked.query["subscription"] for asked in stripe.asked[1:]} == {"sub_1"}
         assert {asked.query["expand[0]"] for asked in stripe.asked[1:]} == {"data.discounts"}, "as in the body itself"
 
-    async def test_is_asked_for_in_the_account_of_its_object_and_with_its_version(self) -> None:
+    async def test_is_requested_in_the_account_of_its_object_and_with_its_version(self) -> None:
         stripe = MemoryStripe()
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
         stripe.lists[WHOLE] = numbered(1)
-        await look(stripe)
+        await fetched(stripe)
         assert {(asked.context, asked.api) for asked in stripe.asked} == {("acct_1", ApiChannel.GA)}
 
     async def test_does_not_change_what_the_body_is_compared_by(self) -> None:
@@ -103,19 +103,19 @@ class TestAListThatStripeCutsShort:
         sent = subscription_with(*numbered(1), more=True)
         stripe.objects[SUBSCRIPTION] = sent
         stripe.lists[WHOLE] = numbered(3)
-        assert (await look(stripe)).digest == json_body.digest(sent)
+        assert (await fetched(stripe)).digest == json_body.digest(sent)
 
-    async def test_is_not_asked_for_when_it_is_whole(self) -> None:
+    async def test_is_not_requested_when_it_is_complete(self) -> None:
         stripe = MemoryStripe()
         stripe.objects[SUBSCRIPTION] = subscription_with(*numbered(3), more=False)
-        seen = await look(stripe)
+        seen = await fetched(stripe)
         assert seen.body == subscription_with(*numbered(3), more=False)
         assert stripe.paths == [SUBSCRIPTION]
 
-    async def test_is_not_asked_for_where_there_is_none(self) -> None:
+    async def test_is_not_requested_where_there_is_none(self) -> None:
         stripe = MemoryStripe()
         stripe.objects[SUBSCRIPTION] = {"id": "sub_1", "items": None}
-        assert (await look(stripe)).body == {"id": "sub_1", "items": None}
+        assert (await fetched(stripe)).body == {"id": "sub_1", "items": None}
 
     async def test_is_read_again_later_when_what_the_next_page_starts_after_was_removed(self) -> None:
         stripe = MemoryStripe(page_size=1)
@@ -128,13 +128,13 @@ class TestAListThatStripeCutsShort:
 
         stripe.before_answer = remove
         with pytest.raises(TransientError):
-            await look(stripe)
+            await fetched(stripe)
 
     async def test_that_stripe_does_not_show_is_waited_for_however_old_the_object_is(self) -> None:
         stripe = MemoryStripe()
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
         with pytest.raises(TransientError):
-            await look(stripe)
+            await fetched(stripe)
 
     async def test_may_lie_deep_in_the_body_and_there_may_be_two(self) -> None:
         quote = sample("quote")
@@ -149,7 +149,7 @@ class TestAListThatStripeCutsShort:
             f"/v1/quotes/{identifier}/line_items": [{"id": "li_1"}],
             f"/v1/quotes/{identifier}/computed_upfront_line_items": [{"id": "li_2"}],
         }
-        seen = (await look(stripe, "quote", identifier)).body
+        seen = (await fetched(stripe, "quote", identifier)).body
         assert json_body.texts_at(seen, "line_items.data.id") == {"li_1"}
         assert json_body.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
         assert json_body.value_at(seen, "computed.recurring") == json_body.value_at(quote, "computed.recurring")
@@ -161,13 +161,13 @@ class TestAListThatStripeCutsShort:
         stripe = MemoryStripe()
         stripe.objects[path] = {"object": "list", "data": [*active[:10]], "has_more": True, "url": "/v1/x"}
         stripe.lists[path] = active
-        seen = await look(stripe, "entitlements.active_entitlement_summary", "")
+        seen = await fetched(stripe, "entitlements.active_entitlement_summary", "")
         assert seen.body == {"object": "list", "data": active, "has_more": False, "url": "/v1/x"}
         assert seen.digest == json_body.digest(seen.body), "no list shows it cut short: all of it can be compared"
 
 
 async def test_a_list_that_changes_while_it_is_read_is_read_again_later() -> None:
-    """v1 answers then as for a list that does not exist, and no list may be taken for gone by that."""
+    """v1 answers as for a list that does not exist; that must not count as a missing list."""
     stripe = MemoryStripe(page_size=1)
     stripe.lists["/v1/tax_rates"] = [{"id": "txr_1"}, {"id": "txr_2"}]
 
@@ -180,7 +180,7 @@ async def test_a_list_that_changes_while_it_is_read_is_read_again_later() -> Non
             pass
 
 
-async def test_a_list_that_there_is_not_is_gone() -> None:
+async def test_a_missing_list_is_not_found() -> None:
     with pytest.raises(NotFound):
         await walked(MemoryStripe())
 

@@ -1,4 +1,4 @@
-"""Requests keep to the pace, whoever sends them and whatever comes of them."""
+"""Requests keep to the rate, whatever their results."""
 
 import asyncio
 
@@ -22,10 +22,10 @@ class Counter:
         self.clock = ManualClock()
         self.stripe = MemoryStripe()
         self.stripe.objects[GOLD] = {"id": "gold", "object": "product"}
-        self.paced = RateLimitedStripe(self.stripe, self.clock, RateLimiter(10.0))
+        self.limited = RateLimitedStripe(self.stripe, self.clock, RateLimiter(10.0))
 
     async def ask(self, path: str = GOLD) -> StripeResponse:
-        return await self.paced.get(StripeRequest(path, ApiChannel.GA, context=None))
+        return await self.limited.get(StripeRequest(path, ApiChannel.GA, context=None))
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_another_failure_does_not(counter: Counter) -> None:
     assert counter.clock.now() - started == pytest.approx(1.1)
 
 
-async def test_an_answer_tells_when_the_next_request_may_start(counter: Counter) -> None:
+async def test_a_response_says_when_the_next_request_may_start(counter: Counter) -> None:
     started = counter.clock.now()
     assert (await counter.ask()).next_at == pytest.approx(started + 0.1)
 

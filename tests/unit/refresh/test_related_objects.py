@@ -1,4 +1,4 @@
-"""Objects that no event announces: whoever names one has it fetched, unless it is mirrored."""
+"""Objects that no event announces: an object that names one requests a fetch, unless it is mirrored."""
 
 import pytest
 
@@ -78,7 +78,7 @@ async def test_one_that_stripe_does_not_show_yet_is_waited_for(harness: Harness)
     assert ended.outcome is Outcome.STORED
 
 
-async def test_one_that_is_gone_is_looked_for_again_only_when_it_is_named_again(harness: Harness) -> None:
+async def test_a_deleted_one_is_fetched_again_only_when_it_is_named_again(harness: Harness) -> None:
     stock(harness)
     action = harness.stripe.objects.pop(ACTION)
     await harness.deliver(created(component()))
@@ -91,7 +91,7 @@ async def test_one_that_is_gone_is_looked_for_again_only_when_it_is_named_again(
     assert "deleted" not in harness.item("svca_1")
 
 
-async def test_what_a_cadence_names_is_fetched_even_if_the_cadence_was_only_asked_for_a_customer(
+async def test_objects_that_a_cadence_names_are_fetched_even_if_only_its_customer_was_needed(
     harness: Harness,
 ) -> None:
     """Its own event then finds it fresh."""

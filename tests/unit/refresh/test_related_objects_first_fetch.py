@@ -1,4 +1,4 @@
-"""What the first look at a version does, also where a backfill took it from a list, and what the second one does."""
+"""The first fetch of a version, also where backfill has inserted the version, and the second fetch."""
 
 from billing_mirror.core import json_body
 from billing_mirror.core.items import Observation, item
@@ -12,7 +12,7 @@ CARD = "/v2/billing/rate_cards/rcd_1"
 VERSION = f"{CARD}/versions/rcdv_1"
 
 
-async def test_the_news_of_a_version_that_a_backfill_took_still_makes_its_rate_card_doubtful(harness: Harness) -> None:
+async def test_an_event_of_a_backfilled_version_still_refreshes_its_rate_card(harness: Harness) -> None:
     body = version()
     ref = ref_to(SCOPE, "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
     seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", body, json_body.digest(body))
@@ -25,10 +25,10 @@ async def test_the_news_of_a_version_that_a_backfill_took_still_makes_its_rate_c
     assert suspected == {"rcd_1", "rcdv_1"}, "the card, and its lists once more"
 
 
-async def test_a_rate_that_was_written_after_the_first_look_and_is_gone_is_noticed_by_the_second(
+async def test_the_second_fetch_notices_a_deleted_rate_that_was_written_after_the_first(
     harness: Harness,
 ) -> None:
-    """It was fetched before, by a slow worker, so the first look at the list that lacks it did not find it mirrored."""
+    """A slow worker fetched the rate before: when the list without the rate was first read, it was not mirrored."""
     body, gone = version(), rate("rcdr_9")
     harness.stripe.objects |= {VERSION: body, CARD: rate_card()}
     for of in ("rates", "custom_pricing_unit_overage_rates"):
