@@ -16,8 +16,8 @@ from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import HOUR, Schedule
 from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.verify import verify
 from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
@@ -37,7 +37,7 @@ def main() -> None:
     with runner() as loop:
         run = loop.run(start_run(ROW.name, Job.BACKFILL, None, dependencies))
         turns = list(_turns(run, dependencies, loop, client, raw, given))
-        loop.run(verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + HOUR))
+        loop.run(execute_job(run, dependencies, until=dependencies.ports.clock.now() + HOUR))
         held = loop.run(_held(dependencies))
     fresh.tell(
         status=run.status,
@@ -62,7 +62,7 @@ def _turns(
     written = 0
     while run.status is Status.RUNNING and written < given["objects"]:
         began = time.monotonic()
-        loop.run(verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + given["turn_seconds"]))
+        loop.run(execute_job(run, dependencies, until=dependencies.ports.clock.now() + given["turn_seconds"]))
         filled, spent = run.counts.compared - written, time.monotonic() - began
         if filled:
             again = _write_again(range(written, written + filled), client, raw)

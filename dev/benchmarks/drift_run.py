@@ -11,11 +11,11 @@ from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.run import Drift, Job, Resolution, Run, drift
+from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.verify import verify
 from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
@@ -84,9 +84,9 @@ def _keep(mirror: MemoryMirror, object_type: ObjectType, body: JsonObject) -> No
 
 async def _run(dependencies: ReconcileDependencies) -> tuple[Run, list[Drift]]:
     run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
-    run = await verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + HOUR)
+    run = await execute_job(run, dependencies, until=dependencies.ports.clock.now() + HOUR)
     entries = dependencies.state_store.entries(SCOPE, f"drift:{ROW.name}", run.name)
-    return run, [drift(entry) async for entry in entries]
+    return run, [Drift.from_item(entry) async for entry in entries]
 
 
 def _judged(numbers: set[int], kind: Difference, found: Iterable[Drift]) -> tuple[int, int]:

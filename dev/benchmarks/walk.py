@@ -9,8 +9,8 @@ from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.run import Job, Run
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.verify import verify
 from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
@@ -50,7 +50,7 @@ def main() -> None:
 
 async def _run(dependencies: ReconcileDependencies) -> Run:
     run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
-    return await verify(ROW, run, dependencies, until=dependencies.ports.clock.now() + FOREVER)
+    return await execute_job(run, dependencies, until=dependencies.ports.clock.now() + FOREVER)
 
 
 async def _seconds_to_name_all(mirror: AgreeingMirror, dependencies: ReconcileDependencies) -> float:

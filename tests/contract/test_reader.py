@@ -331,10 +331,10 @@ def test_a_run_as_it_was_recorded(shelf: Shelf) -> None:
 
 
 def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(shelf: Shelf) -> None:
-    shelf.record(replace(run_at(0), reason="it goes on at the next tick"))
+    shelf.record(replace(run_at(0), reason="out of time; the next tick continues"))
     (found,) = shelf.reader.runs(SUBSCRIPTION)
     assert (found.status, found.finished_at) == (Status.RUNNING, None)
-    assert found.reason == "it goes on at the next tick"
+    assert found.reason == "out of time; the next tick continues"
 
 
 def test_runs_over_the_events_say_how_far_they_are_read(shelf: Shelf) -> None:

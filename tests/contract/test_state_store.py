@@ -8,7 +8,7 @@ import pytest
 
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.state_store import DynamoStateStore
-from billing_mirror.core.checkpoints import Place
+from billing_mirror.core.checkpoints import ListCheckpoint, PagePosition
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.fingerprints import pack
@@ -136,7 +136,8 @@ async def test_an_entry_comes_back_as_it_was_written(state_store: StateStore) ->
 async def test_a_record_and_a_page_are_equal_to_what_was_written(state_store: StateStore) -> None:
     """By that a run knows its own write again, to which it has lost the answer."""
     record = Run("price", Job.VERIFY, started_at=NOW, updated_at=NOW + 1, reason="why").to_item()
-    page: Item = {"page": 1, "place": Place(shown=(1, 2), url="next").entry(), "shown": pack(["a"]), "pages": 3}
+    checkpoint = ListCheckpoint(filters_shown=(1, 2), page=PagePosition("next"))
+    page: Item = {"page": 1, "checkpoint": checkpoint.to_item(), "shown": pack(["a"]), "pages": 3}
     for sort_key, entry in (("record", record), ("page", page)):
         await state_store.write(TEST, BOOK, sort_key, entry, if_absent=True)
         assert await state_store.last(TEST, BOOK, sort_key) == entry

@@ -13,7 +13,7 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.run import Job, Run
-from billing_mirror.core.run_request import read_wish
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.reader import Difference, Drift, Reader, Resolution
 from docs import types_table
 from tests.template_file import ROOT
@@ -80,7 +80,7 @@ def test_every_call_of_the_reader_that_is_shown_can_be_made() -> None:
 
 def test_every_job_is_told_and_can_be_asked_for_as_it_is_shown() -> None:
     assert [cells[0].strip("`") for cells in rows_of("job")] == ["events", "backfill", "objects", "usage"]
-    wishes = [read_wish(json.loads(shown)) for shown in re.findall(r"^ask '([^']+)'", README, re.MULTILINE)]
+    wishes = [RunRequest.parse(json.loads(shown)) for shown in re.findall(r"^ask '([^']+)'", README, re.MULTILINE)]
     jobs = {job for wish in wishes if wish is not None for _, job in wish.jobs}
     assert jobs == set(Job)
     assert [wish.dry_run for wish in wishes if wish is not None].count(True) == 1
@@ -109,7 +109,7 @@ def test_the_evidence_that_is_shown_is_what_the_reader_answers() -> None:
 def test_a_wish_that_is_refused_is_answered_as_shown() -> None:
     (sentence,) = re.findall(r'\{"refused": "([^"]+)"\}', README)
     with pytest.raises(ConfigurationError, match=f"^{re.escape(sentence)}$"):
-        read_wish({"types": ["charge"]})
+        RunRequest.parse({"types": ["charge"]})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -99,13 +99,13 @@ def test_an_unknown_type_is_named_in_a_sentence_and_nothing_is_started(
     load: Load, at_stripe: StandIn, name: str
 ) -> None:
     answer = passed(load, {"types": ["customer", name]})
-    assert answer == {"refused": f"{name} is no type that reconcile knows; nothing was started"}
+    assert answer == {"refused": f"unknown type: {name}; nothing was started"}
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 
 
 def test_an_unknown_job_is_named_in_a_sentence_and_nothing_is_started(load: Load, at_stripe: StandIn) -> None:
     answer = passed(load, {"job": "sweep"})
-    assert answer == {"refused": "sweep is no job, those are recover, verify, backfill, usage; nothing was started"}
+    assert answer == {"refused": "unknown job: sweep; jobs are recover, verify, backfill, usage; nothing was started"}
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 
 
@@ -117,7 +117,7 @@ def test_what_is_asked_for_while_another_invocation_works_is_begun_by_a_tick(loa
     table.put_item(Item=lease)
     answer = passed(load, {"types": ["product"]})
     assert answer == {
-        "busy": "another invocation is at work; what was asked for is begun by one of the next ticks",
+        "busy": "another invocation is running; one of the next ticks starts the runs",
     }
     assert passed(load) == answer
     table.delete_item(Key={"pk": lease["pk"], "sk": lease["sk"]})

@@ -32,8 +32,8 @@ class Passes:
 
 
 def _pause_for_nothing(module: Any) -> None:  # noqa: ANN401 - what a function's module has is not declared
-    ports = replace(module.ports.ports, clock=ManualClock(time.time()))
-    module.ports = replace(module.ports, ports=ports)
+    ports = replace(module.dependencies.ports, clock=ManualClock(time.time()))
+    module.dependencies = replace(module.dependencies, ports=ports)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
         raise RuntimeError(f"{CANARY} {PERSON}")
 
     adapter, _, name = port.partition(".")
-    monkeypatch.setattr(type(getattr(passes.module.ports.ports, adapter)), name, fails)
+    monkeypatch.setattr(type(getattr(passes.module.dependencies.ports, adapter)), name, fails)
     counts = passes()["customer"]
     assert counts["unresolved"] == 3 or "unforeseen RuntimeError" in counts["reason"]
     lines.require_discreet('"status":')
@@ -90,7 +90,7 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
 def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
     passes: Passes, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
+    monkeypatch.setattr(passes.module.dependencies.ports.mirror, "_table", f"no-{CANARY}", raising=False)
     assert passes()["customer"]["status"] != "complete"
     lines.require_discreet('"status":')
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
-from billing_mirror.core.run import Drift, Job, Resolution, drift
+from billing_mirror.core.run import Drift, Job, Resolution
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage
@@ -201,7 +201,7 @@ class Crashing:
     def evidence(self) -> list[Drift]:
         """What the runs have noted, of whatever tick."""
         books = (entries for book, entries in self.state_store.partitions.items() if "#drift:" in book)
-        return [drift(entry) for entries in books for entry in entries.values()]
+        return [Drift.from_item(entry) for entries in books for entry in entries.values()]
 
     def _wrong(self) -> Iterator[str]:
         noted = sorted((one.id, one.resolution) for one in self.evidence())

@@ -9,6 +9,7 @@
     │       └── NotPermitted   ... or the key lacks a permission
     ├── Gone        Stripe says that there is no such object
     ├── Overtaken   somebody else goes on with the run
+    ├── InvalidRequest  a request to run jobs is wrong: it is answered with this sentence, and nothing starts
     └── BadSetting  the deployment is wrong: the function does not start
 
 A write that lost against a newer one is not here: *superseded* is an outcome, not an error.
@@ -76,3 +77,7 @@ class RunConflict(MirrorError):
 
 class ConfigurationError(MirrorError):
     """A setting is missing or malformed. The text names it."""
+
+
+class InvalidRequest(MirrorError):
+    """A request to run jobs is malformed. The text is the answer."""

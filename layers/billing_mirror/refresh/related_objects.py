@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 
 from billing_mirror.core import catalog, json_body
 from billing_mirror.core.drift import compare
-from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Mirror, Queue
+
+from .references import referenced_objects
 
 LATELY = 10 * READ_LAG
 """Seconds in which a list is read for the second time: longer than any worker holds on to what it has fetched."""
@@ -49,11 +49,7 @@ def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -
 
 async def _not_yet_mirrored(ref: ObjectRef, observation: Observation, mirror: Mirror) -> list[ObjectRef]:
     """The objects that this one names, of types whose births Stripe may not announce."""
-    named: list[ObjectRef] = []
-    for reference in ref.object_type.references:
-        if identifier := json_body.text_at(observation.live, reference.path):
-            with suppress(PermanentError):  # what was fetched is stored all the same
-                named.append(ref.in_same_scope(reference.type, identifier))
+    named = [*referenced_objects(ref, observation.live)]
     known = await mirror.heads(named) if named else {}
     return [one for one in named if one.key not in known or known[one.key].deleted]
 

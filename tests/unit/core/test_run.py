@@ -6,7 +6,6 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import run as runs
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.run import KEPT_FOR, Counts, Drift, Job, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY
@@ -45,7 +44,7 @@ A_RUN = Run("some.type", Job.VERIFY, started_at=1732638783.5)
 
 @given(RUNS)
 def test_a_run_is_read_from_its_record_as_it_was(run: Run) -> None:
-    assert runs.run(run.to_item()) == run
+    assert Run.from_item(run.to_item()) == run
 
 
 @given(RUNS)
@@ -55,7 +54,7 @@ def test_a_record_has_found_what_no_fetch_has_dismissed(run: Run) -> None:
 
 @given(DRIFTS)
 def test_a_drift_is_read_from_its_evidence_as_it_was(drift: Drift) -> None:
-    read = runs.drift(drift.to_item(A_RUN, 1732638790.0))
+    read = Drift.from_item(drift.to_item(A_RUN, 1732638790.0))
     assert (read, read.type, read.token) == (drift, drift.type, drift.token)
 
 
@@ -119,7 +118,7 @@ def test_a_decision_is_counted_by_kind_and_by_end() -> None:
     counts = Counts()
     for difference in Difference:
         for resolution in Resolution:
-            counts.add(Drift("a", difference, resolution))
+            counts.add_drift(Drift("a", difference, resolution))
     assert (counts.repaired, counts.unresolved, counts.false_alarms) == (5, 5, 5)
     assert (counts.missing, counts.not_listed, counts.no_list) == (2, 2, 2)
     assert counts.different == 4, "what is outdated differs, too"
@@ -127,17 +126,17 @@ def test_a_decision_is_counted_by_kind_and_by_end() -> None:
 
 def test_a_false_alarm_is_no_difference() -> None:
     counts = Counts()
-    counts.add(Drift("a", Difference.MISSING, Resolution.FALSE_ALARM))
+    counts.add_drift(Drift("a", Difference.MISSING, Resolution.FALSE_ALARM))
     assert counts == Counts(false_alarms=1)
 
 
 @given(COUNTS, st.lists(DRIFTS))
 def test_decisions_can_be_counted_again(counts: Counts, drifts: list[Drift]) -> None:
-    counts.reset_decisions()
+    counts.reset_drifts()
     before = counts.since(Counts())
     for drift in drifts:
-        counts.add(drift)
-    counts.reset_decisions()
+        counts.add_drift(drift)
+    counts.reset_drifts()
     assert counts == before
 
 

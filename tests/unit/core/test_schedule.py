@@ -10,11 +10,11 @@ from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES, USAGE, CompareI
 from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import (
     DAY,
+    EARLY_SHARE,
     EVENTS,
     HOUR,
+    MAX_EARLY,
     MINUTE,
-    MOST_SLACK,
-    SLACK,
     DueJob,
     Schedule,
     events_due_at,
@@ -42,7 +42,7 @@ def everything(*runs: Run) -> dict[str, Run]:
 
 def early(pause: float) -> float:
     """Seconds by which a run may begin before its pause is over."""
-    return min(pause * SLACK, MOST_SLACK)
+    return min(pause * EARLY_SHARE, MAX_EARLY)
 
 
 def turn_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> DueJob | None:
@@ -76,7 +76,7 @@ def test_at_first_events_are_recovered_and_then_all_types_filled_parents_before_
     assert order_of({}) == [EVENTS, *(object_type.name for object_type in RECONCILED_TYPES)]
     turn = next_job({}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
     assert turn == DueJob(
-        RECONCILED_TYPES[0].name, Job.BACKFILL, resumed=False, quick=False, updated_at=0.0, failures=0
+        RECONCILED_TYPES[0].name, Job.BACKFILL, resumed=False, frequent=False, updated_at=0.0, failures=0
     )
 
 

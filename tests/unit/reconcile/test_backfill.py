@@ -14,9 +14,9 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.core.run import Drift, Job, Resolution, Run
-from billing_mirror.reconcile.backfill import LONGEST_SPREAD
+from billing_mirror.reconcile.backfill import MAX_SPREAD
+from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.verify import verify
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import Life, mortal
@@ -162,7 +162,7 @@ async def test_customers_are_looked_up_once_for_a_page(harness: Harness) -> None
         harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
     )
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
-    assert (await verify(TYPES[NAME], run, dependencies, until=harness.clock.now() + 100)).counts.inserted == 100
+    assert (await execute_job(run, dependencies, until=harness.clock.now() + 100)).counts.inserted == 100
     assert life.made["heads"] < 10
     assert life.made["claim"] == 0
 
@@ -175,7 +175,7 @@ async def test_nobody_looks_for_what_no_list_shows_where_nothing_was_mirrored(ha
         harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
     )
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
-    run = await verify(TYPES[NAME], run, dependencies, until=harness.clock.now() + 100)
+    run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
     assert (run.complete, run.counts.inserted, run.started_empty, life.made["ids"]) == (True, 3, True, 1)
 
 
@@ -284,7 +284,7 @@ async def paced_fill(harness: Harness, mirror: DatedMirror, pace: float = 1.0) -
     dependencies = replace(harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mirror, stripe=stripe))
     started = harness.clock.now()
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
-    return await verify(TYPES[NAME], run, dependencies, until=started + 1000), harness.clock.now() - started
+    return await execute_job(run, dependencies, until=started + 1000), harness.clock.now() - started
 
 
 async def test_a_page_is_stored_evenly_until_the_next_request_may_start(harness: Harness) -> None:
@@ -301,7 +301,7 @@ async def test_a_page_is_stored_soon_however_slow_the_requests_are(harness: Harn
     await filled(harness, CADENCE)
     mirror = DatedMirror(harness.clock)
     await paced_fill(harness, mirror, 1 / 60)
-    assert mirror.written_at[-1] - mirror.written_at[0] == pytest.approx(LONGEST_SPREAD, rel=0.02)
+    assert mirror.written_at[-1] - mirror.written_at[0] == pytest.approx(MAX_SPREAD, rel=0.02)
 
 
 async def test_spreading_the_writes_puts_off_no_request(harness: Harness) -> None:

@@ -8,11 +8,12 @@ from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS
 from billing_mirror.reconcile.dry_run import dry_run_dependencies
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.tick import TickReport, run_on_demand
+from billing_mirror.reconcile.tick import run_on_demand
 from billing_mirror.reconcile.usage.pairs import UsagePair, pairs_after, store_pair
-from billing_mirror.reconcile.usage.sweep import sweep_usage
 from tests.unit.harness import Harness
 
 from .scenarios import ROW, drifted, empty, thin, used, with_lost_events
@@ -64,7 +65,7 @@ async def test_asks_for_the_usage_that_a_real_run_would_ask_for() -> None:
     [worked] = (await dry_run(harness, USAGE.name, Job.USAGE)).worked
     told = [*harness.stripe.asked]
     harness.stripe.asked.clear()
-    real = await sweep_usage(
+    real = await execute_job(
         await start_run(USAGE.name, Job.USAGE, None, harness.reconcile_dependencies),
         harness.reconcile_dependencies,
         until=harness.clock.now() + 100,

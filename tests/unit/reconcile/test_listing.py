@@ -7,15 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.checkpoints import Place, place
+from billing_mirror.core.checkpoints import ListCheckpoint
 from billing_mirror.core.errors import NotFound, PermanentError
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Status
-from billing_mirror.reconcile.listing import pages
-from billing_mirror.reconcile.runs.active_run import MOST_RESTARTS
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.listing import BEGINNING, ResumePoint, read_lists
+from billing_mirror.reconcile.pages import ObjectPage
+from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.verify import verify
 from tests.doubles.crashing import Life, mortal
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
@@ -27,27 +28,23 @@ STATUSES = ("active", "canceled", "paused", "pending")
 SCOPE = Scope(livemode=False)
 
 
-async def walked(harness: Harness, name: str, here: Place) -> tuple[list[str], list[Place]]:
-    """The ids that are shown from a place on, and the places after them."""
-    shown: list[str] = []
-    places = []
-    async for page in pages(TYPES[name], SCOPE, harness.ports, here):
-        shown += page.ids
-        if page.next is not None:
-            places.append(page.next)
-    return shown, places
+async def ids_after(harness: Harness, name: str, start: ListCheckpoint) -> list[str]:
+    """The ids that the lists show from a checkpoint on."""
+    steps = read_lists(TYPES[name], SCOPE, harness.ports, start)
+    return [identifier async for step in steps if isinstance(step, ObjectPage) for identifier in step.ids]
 
 
-async def rests(harness: Harness, name: str) -> None:
-    """From each place that was kept, just what was not shown before it follows."""
-    everything, _ = await walked(harness, name, Place())
+async def require_the_rest_after_each_checkpoint(harness: Harness, name: str) -> None:
+    """From each checkpoint, the lists show exactly the ids that were not shown before it."""
+    everything = await ids_after(harness, name, BEGINNING)
     before: list[str] = []
-    async for page in pages(TYPES[name], SCOPE, harness.ports):
-        before += page.ids
-        if page.next is not None:
-            assert place(page.next.entry()) == page.next
-            rest, _ = await walked(harness, name, page.next)
-            assert [*before, *rest] == everything
+    async for step in read_lists(TYPES[name], SCOPE, harness.ports):
+        match step:
+            case ObjectPage(ids=ids):
+                before += ids
+            case ResumePoint(checkpoint):
+                assert ListCheckpoint.from_item(checkpoint.to_item()) == checkpoint
+                assert [*before, *await ids_after(harness, name, checkpoint)] == everything
 
 
 @settings(max_examples=40)
@@ -66,9 +63,9 @@ async def test_from_any_place_of_an_accounts_lists_the_rest_follows(
     for status in STATUSES[1:]:
         hidden = [body for body in made if body["servicing_status"] == status]
         harness.stripe.lists[f"{LIST}?servicing_status={status}"] = hidden
-    shown, _ = await walked(harness, ROW.name, Place())
+    shown = await ids_after(harness, ROW.name, BEGINNING)
     assert set(shown) == {str(body["id"]) for body in made}
-    await rests(harness, ROW.name)
+    await require_the_rest_after_each_checkpoint(harness, ROW.name)
 
 
 @settings(max_examples=10)
@@ -84,7 +81,7 @@ async def test_from_any_place_of_the_lists_of_owners_the_rest_follows(sizes: lis
         harness.stripe.lists[f"{card}/rates?rate_card_version={name}"] = rates
         told = event("v2.billing.rate_card_version.created", made, url=f"{card}/versions/{name}")
         await harness.deliver(told)
-    await rests(harness, RATE.name)
+    await require_the_rest_after_each_checkpoint(harness, RATE.name)
 
 
 def page_of(*entries: JsonObject, following: Json) -> JsonObject:
@@ -126,8 +123,8 @@ class TestAListThat:
 
         harness.stripe.before_answer = expire
         run = await harness.passed(ROW)
-        assert (run.status, run.counts.restarts) == (Status.FAILED, MOST_RESTARTS + 1)
-        assert run.reason == f"the lists of {ROW.name} do not come to an end"
+        assert (run.status, run.counts.restarts) == (Status.FAILED, MAX_RESTARTS + 1)
+        assert run.reason == f"the lists of {ROW.name} do not end"
 
     @pytest.mark.parametrize("back_to", [FIRST, f"{LIST}?page=b"], ids=["its beginning", "the page itself"])
     async def test_leads_back_to_where_it_was_ends_the_run(self, harness: Harness, back_to: str) -> None:
@@ -135,7 +132,7 @@ class TestAListThat:
         harness.stripe.objects[FIRST] = page_of(made[0], following=f"{LIST}?page=b")
         harness.stripe.objects[f"{LIST}?page=b"] = page_of(made[1], following=back_to)
         run = await harness.passed(ROW)
-        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not come to an end")
+        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
 
     async def test_never_ends_ends_the_run(self, harness: Harness) -> None:
         made = stock(harness, 40)
@@ -146,7 +143,7 @@ class TestAListThat:
             )
         harness.stripe.objects[f"{LIST}?page=0"] = harness.stripe.objects[FIRST]
         run = await harness.passed(ROW)
-        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not come to an end")
+        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
 
     @pytest.mark.parametrize(
         "url",
@@ -199,7 +196,7 @@ class TestWhatNoListShows:
             harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
         )
         run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
-        run = await verify(ROW, run, dependencies, until=harness.clock.now() + 100)
+        run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
         assert {drift.id for drift in await harness.drifts(run)} == gone
         assert (run.counts.not_listed, run.counts.repaired, run.counts.equal) == (3, 3, 57)
         fetched = [path for path in harness.stripe.paths if not path.startswith(f"{LIST}?")]

@@ -11,8 +11,8 @@ from billing_mirror.core.mirror_state import READ_LAG
 from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, EVENTS, HOUR
-from billing_mirror.reconcile.recover import ON_ITS_WAY, OVERLAP, PATH
-from billing_mirror.reconcile.runs.lifecycle import last_run
+from billing_mirror.reconcile.recover import OVERLAP, PATH, WEBHOOK_DELAY
+from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import subscription, subscription_event
 from tests.unit.harness import Harness
 
@@ -128,7 +128,7 @@ class TestAnEvent:
         assert (run.status, queued(harness)) == (Status.COMPLETE, ["evt_2"])
 
     async def test_that_was_just_made_is_left_to_its_webhook(self, harness: Harness) -> None:
-        harness.stripe.events = [thin(harness, "rcds_1", ON_ITS_WAY - 1)]
+        harness.stripe.events = [thin(harness, "rcds_1", WEBHOOK_DELAY - 1)]
         run = await recovered(harness)
         assert run.counts.compared == 0
         harness.clock.advance(10)

@@ -7,9 +7,10 @@ from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenie
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Job, Status
 from billing_mirror.core.schedule import HOUR, MINUTE
-from billing_mirror.reconcile.recover import KEPT, ON_ITS_WAY, OVERLAP, PATH, WINDOW
-from billing_mirror.reconcile.runs.active_run import MOST_RESTARTS
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.recover import KEPT, OVERLAP, PATH, WEBHOOK_DELAY, WINDOW
+from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.unit.harness import Harness
 
 from .listed_events import NAME, queued, recovered, thin, with_watermark
@@ -27,16 +28,16 @@ class TestTheWatermark:
     async def test_begins_as_long_ago_as_stripe_keeps_events(self, harness: Harness) -> None:
         run = await recovered(harness)
         assert windows(harness)[0] == pytest.approx((KEPT + OVERLAP, KEPT - WINDOW), abs=0.01)
-        assert windows(harness)[-1][1] == pytest.approx(ON_ITS_WAY, abs=0.01)
+        assert windows(harness)[-1][1] == pytest.approx(WEBHOOK_DELAY, abs=0.01)
         assert len(windows(harness)) == KEPT / WINDOW
-        assert run.watermark == times.iso(harness.clock.now() - 1 - ON_ITS_WAY)
+        assert run.watermark == times.iso(harness.clock.now() - 1 - WEBHOOK_DELAY)
 
     async def test_is_where_the_next_run_goes_on_with_some_overlap(self, harness: Harness) -> None:
         await recovered(harness)
         harness.clock.advance(300)
         harness.stripe.asked.clear()
         await recovered(harness)
-        assert windows(harness) == [pytest.approx((ON_ITS_WAY + 301 + OVERLAP, ON_ITS_WAY), abs=0.01)]
+        assert windows(harness) == [pytest.approx((WEBHOOK_DELAY + 301 + OVERLAP, WEBHOOK_DELAY), abs=0.01)]
 
     async def test_moves_only_when_a_window_was_read_to_its_end(self, harness: Harness) -> None:
         await with_watermark(harness, 2 * WINDOW + HOUR)
@@ -152,12 +153,12 @@ class TestAPage:
 
         harness.stripe.before_answer = expire
         run = await recovered(harness)
-        assert (run.status, run.counts.restarts) == (Status.FAILED, MOST_RESTARTS + 1)
-        assert run.reason == "the lists of events do not come to an end"
+        assert (run.status, run.counts.restarts) == (Status.FAILED, MAX_RESTARTS + 1)
+        assert run.reason == "the lists of events do not end"
 
     async def test_that_leads_elsewhere_ends_the_run(self, harness: Harness) -> None:
         await with_watermark(harness, HOUR)
-        [(start, stop)] = [(HOUR + OVERLAP, ON_ITS_WAY)]
+        [(start, stop)] = [(HOUR + OVERLAP, WEBHOOK_DELAY)]
         now = harness.clock.now()
         query = f"created%5Bgte%5D={times.iso(now - start)}&created%5Blte%5D={times.iso(now - stop)}"
         elsewhere: JsonObject = {"data": [], "next_page_url": "/v2/core/accounts?page=1"}

@@ -6,8 +6,9 @@ from dataclasses import replace
 from billing_mirror.core.errors import PermissionDenied, TransientError
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR
-from billing_mirror.reconcile.dependencies import LEASED_FOR
-from billing_mirror.reconcile.tick import TickReport, run_on_demand
+from billing_mirror.reconcile.report import TickReport
+from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
+from billing_mirror.reconcile.tick import run_on_demand
 
 from .ticks import LONG, METERS, TAX_RATES, a_house, on_its_own_time, ran, ticked, told
 
@@ -105,9 +106,9 @@ def test_of_two_ticks_one_works() -> None:
 def test_a_lease_of_somebody_who_died_runs_out() -> None:
     async def later() -> tuple[TickReport, TickReport]:
         harness = a_house(pages=1)
-        assert await replace(harness.reconcile_dependencies, owner="who died").lease()
+        assert await Lease(replace(harness.reconcile_dependencies, owner="who died")).acquire()
         early = await ticked(harness)
-        await asyncio.sleep(LEASED_FOR)
+        await asyncio.sleep(LEASE_SECONDS)
         return early, await ticked(harness)
 
     early, late = on_its_own_time(later())

@@ -6,11 +6,11 @@ from dataclasses import replace
 from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.run import run as read_run
-from billing_mirror.reconcile.dependencies import LEASED_FOR
+from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.active_run import ActiveRun
+from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
 from billing_mirror.reconcile.runs.lifecycle import Work, execute
-from billing_mirror.reconcile.tick import TickReport, run_on_demand, tick
+from billing_mirror.reconcile.tick import run_on_demand, tick
 from tests.unit.harness import Harness
 
 from .ticks import METERS, JumpingClock, a_house, on_its_own_time, ran, ticked, told
@@ -63,11 +63,11 @@ class TestWhatIsAskedFor:
 
         async def both() -> list[bool]:
             begun = asyncio.create_task(
-                run_on_demand(many, harness.reconcile_dependencies, deadline=harness.clock.now() + 4 * LEASED_FOR)
+                run_on_demand(many, harness.reconcile_dependencies, deadline=harness.clock.now() + 4 * LEASE_SECONDS)
             )
             leased = []
             for _ in range(2):
-                await asyncio.sleep(LEASED_FOR + 20)
+                await asyncio.sleep(LEASE_SECONDS + 20)
                 other = replace(harness.reconcile_dependencies, owner="another")
                 leased.append((await tick(other, deadline=harness.clock.now() + 1)).leased)
             await begun
@@ -80,7 +80,7 @@ class TestWhatIsAskedFor:
             harness = a_house(pages=1)
             await ticked(harness)
             other = replace(harness.reconcile_dependencies, owner="somebody else")
-            assert await other.lease()
+            assert await Lease(other).acquire()
             report = await self._asked(harness)
             await harness.state_store.release(other.scope, other.owner)
             return report, await ticked(harness)
@@ -116,7 +116,7 @@ class TestWhatIsAskedFor:
 
             harness.state_store.before_write = work_on_it
             report = await self._asked(harness)
-            return read_run(harness.state_store.partitions[f"test#{meters}"][before.name]), report
+            return Run.from_item(harness.state_store.partitions[f"test#{meters}"][before.name]), report
 
         return on_its_own_time(both())
 

@@ -12,9 +12,10 @@ from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Job, Resolution, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule, next_job
 from billing_mirror.ports import StripeResponse
-from billing_mirror.reconcile.recover import PATH, recover
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
-from billing_mirror.reconcile.verify import verify
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.recover import PATH
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import rate, rate_card, version
 from tests.doubles.stripe import MemoryStripe
 from tests.unit.harness import Harness
@@ -48,7 +49,7 @@ async def cut_off_after(harness: Harness, requests: int, run: Run) -> Run:
             await asyncio.sleep(60)  # for longer than the tick lasts
 
     harness.stripe.before_answer = count
-    run = await verify(RATE, run, harness.reconcile_dependencies, until=harness.clock.now() + 0.2)
+    run = await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + 0.2)
     harness.stripe.before_answer = None
     return run
 
@@ -118,8 +119,8 @@ class Circle(MemoryStripe):
 async def test_events_that_lead_back_end_their_run() -> None:
     harness = Harness(stripe=Circle())
     run = await start_run(EVENTS, Job.RECOVER, None, harness.reconcile_dependencies)
-    run = await recover(run, harness.reconcile_dependencies, until=harness.clock.now() + 600)
-    assert (run.status, run.reason) == (Status.FAILED, "the lists of events do not come to an end")
+    run = await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + 600)
+    assert (run.status, run.reason) == (Status.FAILED, "the lists of events do not end")
 
 
 def test_events_that_did_not_come_to_their_end_let_others_have_the_next_turn() -> None:
@@ -148,5 +149,5 @@ async def test_an_object_whose_look_has_no_end_is_unresolved(harness: Harness) -
     harness.stripe.before_answer = never
     run = await harness.passed(TYPES["subscription"])
     found = {(one.difference, one.resolution, one.reason) for one in await harness.drifts(run) if one.id == "sub_1"}
-    assert found <= {(Difference.DIFFERENT, Resolution.UNRESOLVED, "Stripe's answer does not come to an end")}
+    assert found <= {(Difference.DIFFERENT, Resolution.UNRESOLVED, "Stripe's answer does not end")}
     assert await last_run("subscription", harness.reconcile_dependencies) is not None

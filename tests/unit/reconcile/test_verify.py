@@ -8,8 +8,9 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
-from billing_mirror.reconcile.verify import verify
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.crashing import Life, mortal
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
@@ -56,8 +57,8 @@ async def test_a_run_that_has_found_nothing_does_not_ask_what_was_noted_of_each_
     await mirrored(harness, *(subscription(f"rcds_{number}") for number in range(30)))
     life = Life()
     dependencies = replace(harness.reconcile_dependencies, state_store=mortal(harness.state_store, life))
-    run = await verify(
-        ROW, await start_run(ROW.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
+    run = await execute_job(
+        await start_run(ROW.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
     )
     assert run.counts.equal == 30
     assert life.made["entries"] < 5
@@ -194,7 +195,7 @@ async def test_a_difference_that_could_not_be_looked_at_is_unresolved(harness: H
 async def test_a_pass_that_runs_out_of_time_says_so(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     run = await passed(harness, seconds=0)
-    assert (run.status, run.reason) == (Status.RUNNING, "it goes on at the next tick")
+    assert (run.status, run.reason) == (Status.RUNNING, "out of time; the next tick continues")
 
 
 async def test_a_pass_whose_list_fails_says_why_and_buries_nothing(harness: Harness) -> None:
@@ -304,7 +305,7 @@ async def test_a_record_that_is_not_taken_leaves_the_run_to_the_next_tick(harnes
     stock(harness)
     begun_run = await start_run(ROW.name, Job.VERIFY, None, harness.reconcile_dependencies)
     harness.state_store.writes_fail = True
-    run = await verify(ROW, begun_run, harness.reconcile_dependencies, until=harness.clock.now() + 100)
+    run = await execute_job(begun_run, harness.reconcile_dependencies, until=harness.clock.now() + 100)
     assert run.status is Status.RUNNING
     assert "the table takes no records" in run.reason
     harness.state_store.writes_fail = False

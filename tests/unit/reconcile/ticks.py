@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.reconcile.runs.lifecycle import last_run
-from billing_mirror.reconcile.tick import TickReport, tick
+from billing_mirror.reconcile.report import TickReport
+from billing_mirror.reconcile.runs.records import last_run
+from billing_mirror.reconcile.tick import tick
 from tests.doubles.clock import ManualClock
 from tests.simulation.loop import SimulatedLoop
 from tests.unit.harness import Harness

@@ -10,11 +10,10 @@ import pytest
 from billing_mirror.core.catalog import TYPES, USAGE, ObjectType
 from billing_mirror.core.run import Drift, Job, Run, Status
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.recover import recover
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import PAIRS
-from billing_mirror.reconcile.usage.sweep import sweep_usage
-from billing_mirror.reconcile.verify import verify
 from billing_mirror.refresh.apply import Ports
 from tests.doubles.crashing import Killed, Life, mortal
 from tests.unit.harness import Harness
@@ -48,11 +47,11 @@ class Scene:
         until = dependencies.ports.clock.now() + 100
         match self.job:
             case Job.RECOVER:
-                return await recover(run, dependencies, until=until)
+                return await execute_job(run, dependencies, until=until)
             case Job.USAGE:
-                return await sweep_usage(run, dependencies, until=until)
+                return await execute_job(run, dependencies, until=until)
             case Job.VERIFY | Job.BACKFILL:
-                return await verify(self.object_type, run, dependencies, until=until)
+                return await execute_job(run, dependencies, until=until)
 
     async def killed(self, harness: Harness, life: Life) -> None:
         ports = Ports(

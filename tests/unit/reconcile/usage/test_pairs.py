@@ -16,9 +16,11 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Job, Run
 from billing_mirror.ports import IndexEntry
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
-from billing_mirror.reconcile.usage.pairs import BATCH, MOST_OWNERS, PAIRS, STILL_CHANGING, UsagePair
-from billing_mirror.reconcile.usage.sweep import sweep_usage
+from billing_mirror.reconcile.index_walk import BATCH
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
+from billing_mirror.reconcile.usage.pairs import MAX_OWNERS, PAIRS, STILL_CHANGING, UsagePair
 from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import Killed, Life, mortal
@@ -79,7 +81,7 @@ async def swept(harness: Harness, life: Life | None = None) -> tuple[Run | None,
         begun_ = (
             last if last and going_on else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
         )
-        run = await sweep_usage(begun_, dependencies, until=harness.clock.now() + 100)
+        run = await execute_job(begun_, dependencies, until=harness.clock.now() + 100)
     asked = Counter(f"{one.place.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.asked)
     return run, asked
 
@@ -235,7 +237,7 @@ async def test_the_lease_is_prolonged_while_pairs_are_written_however_many_a_ver
 
 async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_versions() -> None:
     harness, life = Harness(), Life()
-    versions = [f"rcdv_{number:05}" for number in range(MOST_OWNERS)]
+    versions = [f"rcdv_{number:05}" for number in range(MAX_OWNERS)]
     for version in ("rcdv_shared", *versions):
         await release(harness, version, "mtr_1")
     several = ["rcdv_shared"] * BATCH + versions + ["rcdv_shared"] * BATCH
@@ -243,7 +245,7 @@ async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_ver
     _, asked = await swept(harness, life)
     assert asked == Counter(["mtr_1/cus_1"])
     rates = life.made["body"] - len(several)
-    assert rates == 1 + MOST_OWNERS + 1, "the shared one was forgotten once"
+    assert rates == 1 + MAX_OWNERS + 1, "the shared one was forgotten once"
 
 
 async def test_a_pair_is_known_for_as_long_as_its_usage_can_change() -> None:

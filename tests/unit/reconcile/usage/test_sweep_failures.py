@@ -7,7 +7,7 @@ import pytest
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
 from billing_mirror.core.run import Resolution, Run, Status
-from billing_mirror.reconcile.runs.lifecycle import last_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.unit.harness import Harness
 
 from .usages import at, hour, hours, stock, subscribe, swept, used, v1_subscription
@@ -73,7 +73,7 @@ async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(st
     assert run.complete
     assert hours(stocked).keys() == {at("mtr_1", "cus_2", 1), at("mtr_1", "cus_2", 2)}
     [drift] = await stocked.drifts(run)
-    assert (drift.resolution, drift.reason) == (Resolution.UNRESOLVED, "the list does not come to an end")
+    assert (drift.resolution, drift.reason) == (Resolution.UNRESOLVED, "the list of hours does not end")
 
 
 async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(harness: Harness) -> None:
@@ -87,7 +87,7 @@ async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(harness: H
 
     harness.stripe.before_answer = dawdle
     run = await swept(harness, seconds=0.05)
-    assert (run.status, run.reason, run.failures) == (Status.RUNNING, "it goes on at the next tick", 0)
+    assert (run.status, run.reason, run.failures) == (Status.RUNNING, "out of time; the next tick continues", 0)
     assert run.counts.written == 1
     harness.stripe.before_answer = None
     harness.stripe.asked.clear()

@@ -6,9 +6,10 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import STILL_CHANGING
-from billing_mirror.reconcile.usage.sweep import sweep_usage
 from tests.doubles.samples import event
 from tests.unit.harness import Harness
 
@@ -78,7 +79,7 @@ async def swept(harness: Harness, *, seconds: float = 100.0) -> Run:
         if last is not None and going_on
         else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
     )
-    return await sweep_usage(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
+    return await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
 
 
 def at(meter: str, customer: str, before: int) -> str:
