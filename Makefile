@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Where bytecode may not be kept, every start of every tool is a slow one.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate simulate-defects crash-test fuzz soak bench check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
 
 help:  ## say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,8 @@ OBJECTS ?= 1000000
 bench: tools-all  ## measure reconcile: requests, memory, drift, filling and fairness: OBJECTS=1000000
 	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS)
 
-simulate-defects: tools-dev  ## plant defects into copies of the code, and show which ones the simulation catches
-	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.planted
+mutants: tools-dev  ## plant mutants of the code, and show which ones the simulation catches
+	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.mutants
 
 check: tools-dev  ## look for faults without running anything: format, lint, types, templates
 	@$(DEV)/ruff format --check --quiet .
@@ -53,7 +53,7 @@ sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it run
 sandbox-down:  ## end what `make sandbox` started
 	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
-docs: tools-dev  ## write the parts of the README that are made from code
+docs: tools-dev  ## write the parts of the documentation that are made from code
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account

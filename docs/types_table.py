@@ -1,4 +1,4 @@
-"""The README's table of types, made from the catalog: ``make docs`` writes it."""
+"""The table of object types in the documentation, generated from the catalog by ``make docs``."""
 
 import sys
 from pathlib import Path
@@ -13,19 +13,21 @@ from billing_mirror.core.catalog import (
     ObjectType,
 )
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "docs" / "reading.md", ROOT / "README.md")
+"""Pages that may contain the table."""
 BEGIN, END = "<!-- types: made by `make docs` -->\n", "<!-- end of types -->"
 
 
 def table() -> str:
-    """The table, a row for each type of the catalog."""
+    """The table, with one line for each type of the catalog."""
     lines = [
         f"| `{object_type.name}` | {object_type.category} | {_ids(object_type)} | {'; '.join(_ways(object_type))} |"
         for object_type in sorted(
             TYPES.values(), key=lambda object_type: not object_type.name.startswith("v2.billing.")
         )
     ]
-    return "\n".join(["| type | nature | id | reached by |", "| --- | --- | --- | --- |", *lines, "", ""])
+    return "\n".join(["| type | category | id | reached by |", "| --- | --- | --- | --- |", *lines, "", ""])
 
 
 def _ids(object_type: ObjectType) -> str:
@@ -36,40 +38,43 @@ def _ids(object_type: ObjectType) -> str:
 
 def _ways(object_type: ObjectType) -> list[str]:
     if object_type is USAGE:
-        return ["the usage sweep"]
+        return ["the usage job"]
     if object_type in EVENT_OBJECTS.values():
         return [f"itself an event: `{name}`" for name in object_type.events]
-    told = [] if object_type.sends_no_events else ["events"]
+    events = [] if object_type.sends_no_events else ["events"]
     changed = [
         f"events of a {_plain(other)}"
         for other in TYPES.values()
         if other.changes and other.changes.type == object_type.name
     ]
     parts = [f"events of its {part.name}" for part in PARTS.values() if part.of == object_type.name]
-    named = sorted(
-        {_plain(other) for other in TYPES.values() for via in other.references if via.type == object_type.name}
+    referrers = sorted(
+        {
+            _plain(other)
+            for other in TYPES.values()
+            for reference in other.references
+            if reference.type == object_type.name
+        }
     )
     owners = [_plain(other) for other in TYPES.values() if object_type.name in other.members]
     return [
-        *told,
+        *events,
         *parts,
         *changed,
-        *(f"named by a {name}" for name in named),
+        *(f"named by a {name}" for name in referrers),
         *(f"the list of its {name}" for name in owners),
-        *([f"{_how(object_type)} {_every(object_type)}"] if object_type in RECONCILED_TYPES else []),
+        *([_reconcile(object_type)] if object_type in RECONCILED_TYPES else []),
     ]
 
 
-def _how(object_type: ObjectType) -> str:
-    return "reconcile" if object_type.listings else "reconcile one by one"
-
-
-def _every(object_type: ObjectType) -> str:
-    return {
+def _reconcile(object_type: ObjectType) -> str:
+    interval = {
         CompareInterval.RATE_CARD_SUBSCRIPTIONS: "hourly",
         CompareInterval.ACTIVITY: "daily",
-        CompareInterval.PRICING: "weekly",
+        CompareInterval.CONFIGURATION: "weekly",
+        CompareInterval.CATALOG: "weekly",
     }[object_type.interval]
+    return f"reconcile {interval}" if object_type.listings else f"reconcile {interval}, object by object"
 
 
 def _plain(object_type: ObjectType) -> str:
@@ -77,12 +82,18 @@ def _plain(object_type: ObjectType) -> str:
 
 
 def written(page: str) -> str:
-    """The page with the table as it should be."""
+    """The page with its table replaced by the current one; unchanged if the page has no table."""
+    if BEGIN not in page:
+        return page
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}{table()}{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
-    sys.stdout.write("README.md: the table of types is as the catalog says.\n")
+    pages = [page for page in PAGES if page.exists() and BEGIN in page.read_text()]
+    if not pages:
+        sys.exit(f"No page contains the line {BEGIN.strip()}: add it, and {END} after it, where the table belongs.")
+    for page in pages:
+        page.write_text(written(page.read_text()))
+        sys.stdout.write(f"{page.relative_to(ROOT)}: the table of types is up to date.\n")

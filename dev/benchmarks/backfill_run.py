@@ -14,11 +14,11 @@ from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import HOUR, Schedule
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
 from dev.benchmarks.ports import NoQueue, stripe_api

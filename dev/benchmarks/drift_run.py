@@ -13,10 +13,10 @@ from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.core.schedule import Schedule
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
 from dev.benchmarks.ports import FileJournal, NoQueue, stripe_api

@@ -8,10 +8,10 @@ import billing_mirror.wiring  # noqa: F401 - what a function has in memory besid
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.run import Job, Run
 from billing_mirror.core.schedule import Schedule
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.refresh.apply import Ports
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process as fresh
 from dev.benchmarks.ports import AgreeingMirror, FileJournal, NoQueue, stripe_api

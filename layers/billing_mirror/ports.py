@@ -50,6 +50,21 @@ class Verifier(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StripeRequest:
+    """A GET request. ``path`` may have a query.
+
+    ``include`` names the members that Stripe shows on request only: ``expand`` in v1, ``include`` in v2.
+    ``event_id`` is the event that caused the request; Stripe logs it.
+    """
+
+    path: str
+    api: ApiChannel
+    context: str | None
+    include: tuple[str, ...] = ()
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StripeResponse:
     """What Stripe answered to a GET: the body parsed and as it came, and under which version.
 
@@ -71,19 +86,8 @@ class Stripe(Protocol):
     def version(self, api: ApiChannel) -> str:
         """The ``Stripe-Version`` that is sent."""
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
-        """GETs a path, which may have a query. ``event`` names the event that caused the request.
-
-        Raises ``Gone``, ``Retryable``, ``Unauthorized`` or ``Refused`` (see ``core.errors``).
-        """
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        """Raises ``NotFound``, ``TransientError``, ``Unauthorized`` or ``PermanentError`` (see ``core.errors``)."""
 
 
 class IndexEntry(NamedTuple):
@@ -167,3 +171,13 @@ class StateStore(Protocol):
 
     def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
         """The entries of a book whose places come after this one, in order; after ``""`` all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What process and reconcile need to refresh an object."""
+
+    clock: Clock
+    mirror: Mirror
+    stripe: Stripe
+    queue: Queue

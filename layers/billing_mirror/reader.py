@@ -167,9 +167,9 @@ class Reader:
         return next((one for one in found if type_name in (None, one.type)), None)
 
     def by_category(self, category: Category, *, limit: int = PAGE, cursor: str | None = None) -> Page[MirroredObject]:
-        """All objects of either nature, type by type: what customers do, or what is set up ahead.
+        """All objects of a category, type by type.
 
-        Objects of types outside the table of types have none.
+        Objects of types outside the catalog belong to no category.
         """
         names = [object_type.name for object_type in catalog.TYPES.values() if object_type.category is category]
         type_name, _, inner = cursor.partition(" ") if cursor else (names[0], "", "")

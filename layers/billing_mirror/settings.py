@@ -68,5 +68,6 @@ class ReconcileSettings(StripeSettings):
     recover_minutes: Annotated[int, Field(ge=1, le=1440)]
     rate_card_subscription_hours: Annotated[int, Field(ge=1, le=8760)]
     activity_hours: Annotated[int, Field(ge=1, le=8760)]
-    pricing_hours: Annotated[int, Field(ge=1, le=8760)]
+    configuration_hours: Annotated[int, Field(ge=1, le=8760)]
+    catalog_hours: Annotated[int, Field(ge=1, le=8760)]
     usage_sweep: Literal["on", "off"]

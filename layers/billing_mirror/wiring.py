@@ -18,9 +18,9 @@ from .adapters.stripe_api import StripeApi
 from .core.rate_limiter import RateLimiter
 from .core.schedule import HOUR, MINUTE, Schedule
 from .ingest.accept import IngestDependencies
+from .ports import Ports
 from .process.messages import ProcessDependencies
 from .reconcile.dependencies import ReconcileDependencies
-from .refresh.apply import Ports
 from .refresh.rate_limited import RateLimitedStripe
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
@@ -55,7 +55,8 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         recover=settings.recover_minutes * MINUTE,
         rate_card_subscriptions=settings.rate_card_subscription_hours * HOUR,
         activity=settings.activity_hours * HOUR,
-        pricing=settings.pricing_hours * HOUR,
+        configuration=settings.configuration_hours * HOUR,
+        catalog=settings.catalog_hours * HOUR,
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
     return ReconcileDependencies(ports, state_store, schedule)

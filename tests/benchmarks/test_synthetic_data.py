@@ -10,7 +10,7 @@ from billing_mirror.core.drift import compare, digest
 from billing_mirror.core.errors import NotFound
 from billing_mirror.core.json_body import text_at
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from billing_mirror.ports import StateStore
+from billing_mirror.ports import StateStore, StripeRequest
 from dev.benchmarks.ports import VERSION, AgreeingMirror, FileJournal, stripe_api
 from dev.benchmarks.synthetic_data import ROW, Crowd, body_of, cadence, digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import serving
@@ -43,7 +43,7 @@ async def test_all_pages_together_show_each_of_them_once() -> None:
         stripe, path = stripe_api(served.api_base), ROW.listings[0].url
         url: str | None = paging.first_page(path, {})
         while url:
-            page = (await stripe.get(url, api=ApiChannel.PREVIEW, context=None)).body
+            page = (await stripe.get(StripeRequest(url, ApiChannel.PREVIEW, context=None))).body
             shown += [text_at(entry, "id") for entry in paging.entries(page)]
             url = paging.next_page(page, path=path, query={})
     assert shown == [id_of(number) for number in reversed(range(250))]
@@ -52,9 +52,11 @@ async def test_all_pages_together_show_each_of_them_once() -> None:
 async def test_one_is_fetched_by_its_id_and_what_is_not_there_is_gone() -> None:
     with serving(1) as served:
         stripe, path = stripe_api(served.api_base), ROW.listings[0].url
-        assert (await stripe.get(f"{path}/{id_of(0)}", api=ApiChannel.PREVIEW, context=None)).body == body_of(0)
+        assert (
+            await stripe.get(StripeRequest(f"{path}/{id_of(0)}", ApiChannel.PREVIEW, context=None))
+        ).body == body_of(0)
         with pytest.raises(NotFound):
-            await stripe.get(f"{path}/{id_of(1)}", api=ApiChannel.PREVIEW, context=None)
+            await stripe.get(StripeRequest(f"{path}/{id_of(1)}", ApiChannel.PREVIEW, context=None))
 
 
 async def test_the_mirror_agrees_with_the_crowd() -> None:

@@ -12,7 +12,7 @@ from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import fill_template
-from billing_mirror.ports import Stripe, StripeResponse
+from billing_mirror.ports import Stripe, StripeRequest, StripeResponse
 from dev.fake_stripe.client import StandIn
 from tests.doubles.stripe import MemoryStripe
 from tests.simulation.container import IO
@@ -82,7 +82,7 @@ class Adapter:
         )
 
     async def get(self, path: str = SUBSCRIPTIONS, *, api: ApiChannel = ApiChannel.PREVIEW) -> StripeResponse:
-        return await self.api().get(path, api=api, context=None)
+        return await self.api().get(StripeRequest(path, api, context=None))
 
     def at(self, api_base: str) -> "Adapter":
         """The same, in front of another Stripe."""

@@ -19,12 +19,11 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Run
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.ingest.accept import Accepted, IngestDependencies, accept
-from billing_mirror.ports import Mirror, StateStore, Stripe
+from billing_mirror.ports import Mirror, Ports, StateStore, Stripe
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.reader import Reader
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.apply import Ports
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.encoding import dumps
 from dev.fake_stripe.api.protocol import Request

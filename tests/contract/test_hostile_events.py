@@ -14,7 +14,7 @@ import pytest
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.ports import StripeResponse
+from billing_mirror.ports import StripeRequest, StripeResponse
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
@@ -34,9 +34,9 @@ class Untouchable:
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
-    async def get(self, path: str, **_: object) -> StripeResponse:
-        self.asked.append(path)
-        raise AssertionError(f"Stripe was asked for {path}")
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        self.asked.append(request.path)
+        raise AssertionError(f"Stripe was asked for {request.path}")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.json_body import JsonObject, value_at
 from billing_mirror.core.paging import first_page
+from billing_mirror.ports import StripeRequest
 from billing_mirror.refresh.fetch import list_pages
 from tests.doubles.samples import rate, rate_card, sample, subscription, version
 
@@ -32,7 +33,7 @@ async def whole(account: Eventful, path: str, query: Mapping[str, str] | None = 
 
 
 async def get(account: Eventful, path: str, *include: str) -> JsonObject:
-    return (await account.stripe.get(path, api=api_of(path), context=None, include=include)).body
+    return (await account.stripe.get(StripeRequest(path, api_of(path), context=None, include=include))).body
 
 
 def api_of(path: str) -> ApiChannel:

@@ -132,22 +132,23 @@ def test_nothing_for_an_id_that_only_an_object_of_another_type_has(shelf: Shelf)
     assert shelf.reader.get("gold", "product") is None
 
 
-def test_all_of_either_nature_type_by_type(shelf: Shelf) -> None:
+def test_all_of_a_category_type_by_type(shelf: Shelf) -> None:
     for body in (subscription(), rate(), version(), gold("product"), gold("coupon")):
         shelf.put(body)
-    assert of_nature(shelf, Category.ACTIVITY, limit=100) == [SUBSCRIPTION]
-    expected = [name for name in TYPES if name in {RATE, "v2.billing.rate_card_version", "product", "coupon"}]
-    assert of_nature(shelf, Category.PRICING, limit=100) == expected
+    assert of_category(shelf, Category.ACTIVITY, limit=100) == [SUBSCRIPTION]
+    assert of_category(shelf, Category.CONFIGURATION, limit=100) == ["coupon"]
+    expected = [name for name in TYPES if name in {RATE, "v2.billing.rate_card_version", "product"}]
+    assert of_category(shelf, Category.CATALOG, limit=100) == expected
 
 
-def test_a_nature_in_small_pages(shelf: Shelf) -> None:
+def test_a_category_in_small_pages(shelf: Shelf) -> None:
     subscriptions(shelf, 5)
     shelf.put({"id": "cus_1", "object": "customer", "created": 1})
-    assert of_nature(shelf, Category.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
+    assert of_category(shelf, Category.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
 
 
-def of_nature(shelf: Shelf, category: Category, *, limit: int) -> list[str]:
-    """The types of all objects of a nature, page by page."""
+def of_category(shelf: Shelf, category: Category, *, limit: int) -> list[str]:
+    """The types of all objects of a category, page by page."""
     page = shelf.reader.by_category(category, limit=limit)
     found = [one.type for one in page]
     while page.cursor is not None:
@@ -157,7 +158,7 @@ def of_nature(shelf: Shelf, category: Category, *, limit: int) -> list[str]:
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", f"{RATE} ", "product nonsense"])
-def test_a_cursor_of_another_nature_is_refused(shelf: Shelf, cursor: str) -> None:
+def test_a_cursor_of_another_category_is_refused(shelf: Shelf, cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
         shelf.reader.by_category(Category.ACTIVITY, cursor=cursor)
 

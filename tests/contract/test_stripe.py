@@ -17,6 +17,7 @@ from billing_mirror.core.errors import (
 )
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.paging import PAGE_SIZE, first_page
+from billing_mirror.ports import StripeRequest
 from billing_mirror.refresh.fetch import list_pages
 from tests.fuzz.canaries import gossip
 
@@ -25,7 +26,7 @@ from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
 
 async def test_an_object_is_answered_as_it_is(account: Account) -> None:
     identifier = account.customer("Ann")
-    answer = await account.stripe.get(f"/v1/customers/{identifier}", api=ApiChannel.GA, context=None)
+    answer = await account.stripe.get(StripeRequest(f"/v1/customers/{identifier}", ApiChannel.GA, context=None))
     assert (answer.body["id"], answer.body["name"]) == (identifier, "Ann")
     assert answer.stripe_version == account.stripe.version(ApiChannel.GA)
     assert answer.request_id
@@ -33,7 +34,7 @@ async def test_an_object_is_answered_as_it_is(account: Account) -> None:
 
 async def test_what_does_not_exist_is_gone(account: Account) -> None:
     with pytest.raises(NotFound):
-        await account.stripe.get("/v2/billing/rate_cards/rcd_0", api=ApiChannel.PREVIEW, context=None)
+        await account.stripe.get(StripeRequest("/v2/billing/rate_cards/rcd_0", ApiChannel.PREVIEW, context=None))
 
 
 @pytest.mark.parametrize("type_name", ["v2.billing.rate_card", "customer"])
@@ -50,7 +51,7 @@ async def test_a_list_that_goes_on_after_what_was_removed_is_gone(account: Accou
     account.many("customer", 1)
     with pytest.raises(NotFound):
         await account.stripe.get(
-            first_page("/v1/customers", {"starting_after": "cus_0"}), api=ApiChannel.GA, context=None
+            StripeRequest(first_page("/v1/customers", {"starting_after": "cus_0"}), ApiChannel.GA, context=None)
         )
 
 
@@ -79,7 +80,7 @@ async def test_fields_that_must_be_asked_for_are_answered(adapter: Adapter) -> N
     cadence = adapter.stand_in.create("v2.billing.cadence", fields)
     path = f"/v2/billing/cadences/{cadence['id']}"
     include = catalog.TYPES["v2.billing.cadence"].include
-    answer = await adapter.api().get(path, api=ApiChannel.PREVIEW, context=None, include=include)
+    answer = await adapter.api().get(StripeRequest(path, ApiChannel.PREVIEW, context=None, include=include))
     assert answer.body.get("invoice_discount_rules") == rules
     plain = await adapter.get(path)
     assert plain.body.get("invoice_discount_rules") is None
@@ -89,7 +90,7 @@ async def test_an_account_is_named_by_its_context(adapter: Adapter) -> None:
     adapter.stand_in.accounts(["acct_1"])
     customer = adapter.stand_in.create("customer", {}, context="acct_1")
     path = f"/v1/customers/{customer['id']}"
-    assert (await adapter.api().get(path, api=ApiChannel.GA, context="acct_1")).body["id"] == customer["id"]
+    assert (await adapter.api().get(StripeRequest(path, ApiChannel.GA, context="acct_1"))).body["id"] == customer["id"]
     with pytest.raises(NotFound):
         await adapter.get(path, api=ApiChannel.GA)
 
@@ -163,7 +164,7 @@ async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stri
 async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:
     api = adapter.api()
     adapter.key.text = "sk_test_revoked"
-    await api.get(SUBSCRIPTIONS, api=ApiChannel.PREVIEW, context=None)
+    await api.get(StripeRequest(SUBSCRIPTIONS, ApiChannel.PREVIEW, context=None))
     assert adapter.key.text == KEY
 
 
@@ -210,5 +211,5 @@ async def test_a_key_of_another_mode_is_not_used(adapter: Adapter, text: str) ->
     api = adapter.api()
     adapter.key.text = text
     with pytest.raises(TransientError):
-        await api.get(SUBSCRIPTIONS, api=ApiChannel.PREVIEW, context=None)
+        await api.get(StripeRequest(SUBSCRIPTIONS, ApiChannel.PREVIEW, context=None))
     assert adapter.stand_in.requests()["total"] == 0

@@ -1,7 +1,7 @@
 """Stripe, in memory: objects at paths, and lists of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -9,7 +9,7 @@ from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.ports import StripeResponse
+from billing_mirror.ports import StripeRequest, StripeResponse
 
 
 @dataclass(frozen=True)
@@ -60,23 +60,15 @@ class MemoryStripe:
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
-        self.asked.append(Asked(path, api, context, tuple(include), event))
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        self.asked.append(Asked(request.path, request.api, request.context, request.include, request.event_id))
         await asyncio.sleep(0)  # others get their turn, as they would
         if self.failures:
             raise self.failures.pop(0)
-        text = json_body.write(self._body(path))
+        text = json_body.write(self._body(request.path))
         if self.before_answer is not None:
-            await self.before_answer(path)
-        return StripeResponse(json_body.parse(text), text, self.version(api), f"req_{len(self.asked)}")
+            await self.before_answer(request.path)
+        return StripeResponse(json_body.parse(text), text, self.version(request.api), f"req_{len(self.asked)}")
 
     def _body(self, path: str) -> JsonObject:
         if path in self.objects:

@@ -61,7 +61,8 @@ class Cloud:
             "RECOVER_MINUTES": "5",
             "RATE_CARD_SUBSCRIPTION_HOURS": "1",
             "ACTIVITY_HOURS": "24",
-            "PRICING_HOURS": "168",
+            "CONFIGURATION_HOURS": "168",
+            "CATALOG_HOURS": "168",
             "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
             # Powertools keeps one logger for each name, and with it the output of the test before.
             "POWERTOOLS_SERVICE_NAME": f"function-{next(_numbers)}",

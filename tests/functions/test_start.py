@@ -25,7 +25,8 @@ def test_a_function_starts_with_what_the_template_gives_it(load: Load, name: str
         ("reconcile", "STRIPE_REQUESTS_PER_SECOND", "many"),
         ("reconcile", "USAGE_SWEEP", "perhaps"),
         ("reconcile", "RECOVER_MINUTES", "0"),
-        ("reconcile", "PRICING_HOURS", "weekly"),
+        ("reconcile", "CONFIGURATION_HOURS", "weekly"),
+        ("reconcile", "CATALOG_HOURS", "weekly"),
     ],
 )
 def test_a_wrong_variable_is_named(cloud: Cloud, load: Load, name: str, variable: str, value: str) -> None:

@@ -22,11 +22,11 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
 from billing_mirror.core.run import Drift, Job, Resolution
 from billing_mirror.core.schedule import Schedule
+from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.tick import run_on_demand
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event
 from tests.doubles.state_store import MemoryStateStore

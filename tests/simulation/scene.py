@@ -8,9 +8,8 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, Schedule
-from billing_mirror.ports import Stripe
+from billing_mirror.ports import Ports, Stripe
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.apply import Ports
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore

@@ -7,7 +7,7 @@ from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.ports import StripeResponse
+from billing_mirror.ports import StripeRequest, StripeResponse
 
 from .addresses import address
 from .container import IO
@@ -117,26 +117,19 @@ class SimulatedStripe:
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,  # noqa: ARG002 - part of the port
-    ) -> StripeResponse:
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        path = request.path
         self._state.asked.append(self._now())
         await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
         self._fail(path)
         try:
-            text = json_body.write(self._answer(Asked.of(path), context, include))
+            text = json_body.write(self._answer(Asked.of(path), request.context, request.include))
         except NotFound:
             self._dice.counts[Followed.NOT_FOUND] += 1
             await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))
             raise
         await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
-        return StripeResponse(json_body.parse(text), text, self.version(api), "req_1")
+        return StripeResponse(json_body.parse(text), text, self.version(request.api), "req_1")
 
     def _wait(self, slow: Fault, usual: float) -> float:
         if self._dice.strikes(slow):

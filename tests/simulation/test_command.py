@@ -4,22 +4,34 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.template_file import ROOT
 
-from .defects import DEFECTS
-from .planted import planted
+WITH_A_MUTANT = """
+import sys
+from multiprocessing import set_start_method
+from tests.simulation.__main__ import main
+from tests.simulation.mutants.every import named
+from tests.simulation.mutants.planting import planted
+
+set_start_method("fork")  # processes that have the mutant, too
+with planted(named("a 5xx counts as NotFound")):
+    sys.exit(main())
+"""
 
 
-def simulate(seeds: int, first: int, *, code: Path, directory: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": f"{code}:{ROOT}", "COLUMNS": "200"}
-    command = [sys.executable, "-m", "tests.simulation", str(seeds), str(first)]
+def simulate(
+    seeds: int, first: int, *, directory: Path, code: Sequence[str] = ("-m", "tests.simulation")
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}", "COLUMNS": "200"}
+    command = [sys.executable, *code, str(seeds), str(first)]
     return subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True, check=False)
 
 
 def test_seeds_that_end_well_are_counted_and_written_down(tmp_path: Path) -> None:
-    done = simulate(3, 40, code=ROOT / "layers", directory=tmp_path)
+    done = simulate(3, 40, directory=tmp_path)
     told = json.loads((tmp_path / "build" / "simulation.json").read_text())
     assert done.returncode == 0, done.stderr
     assert "Seeds 40 to 42, 6 schedules" in done.stdout
@@ -29,15 +41,13 @@ def test_seeds_that_end_well_are_counted_and_written_down(tmp_path: Path) -> Non
     assert told["messages"]
 
 
-def test_a_seed_that_ends_wrong_is_told_with_what_replays_it_and_what_happened_to_the_object() -> None:
-    defect = next(one for one in DEFECTS if one.what == "a 5xx is taken for a deletion")
-    with planted(defect) as folder:
-        done = simulate(3, 0, code=folder, directory=folder)
-        told = json.loads((folder / "build" / "simulation.json").read_text())
+def test_a_seed_that_ends_wrong_is_told_with_what_replays_it_and_what_happened_to_the_object(tmp_path: Path) -> None:
+    done = simulate(3, 0, directory=tmp_path, code=("-c", WITH_A_MUTANT))
+    told = json.loads((tmp_path / "build" / "simulation.json").read_text())
     assert done.returncode == 1
     assert told["objects"]["lost"] > 0
     _, _, shown = done.stdout.partition("is lost. ")
     command, *trace = shown.partition("\nSeed ")[0].splitlines()
     assert command == f"make simulate SEEDS=1 FROM={told['failed_seeds'][0]}"
     assert any(": GET " in line for line in trace)
-    assert any(": bury " in line for line in trace)
+    assert any(": put_tombstone " in line for line in trace)

@@ -7,16 +7,15 @@ from typing import TypeVar
 
 import pytest
 
-from billing_mirror.core.catalog import TYPES, ApiChannel
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.ports import StripeResponse
+from billing_mirror.ports import Ports, StripeRequest, StripeResponse
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
@@ -62,19 +61,11 @@ class ScriptedStripe(MemoryStripe):
 
     holds: list[Held] = field(default_factory=list)
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
+    async def get(self, request: StripeRequest) -> StripeResponse:
         try:
-            return await super().get(path, api=api, context=context, include=include, event=event)
+            return await super().get(request)
         finally:
-            if self.holds and path == GOLD:
+            if self.holds and request.path == GOLD:
                 await self.holds.pop(0).wait()
 
 

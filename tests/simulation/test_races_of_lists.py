@@ -10,10 +10,10 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Run
 from billing_mirror.core.schedule import Schedule
+from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import ProcessDependencies
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue

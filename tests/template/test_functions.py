@@ -152,7 +152,8 @@ def test_the_parameters_defaults_are_settings_a_function_accepts(function: str) 
         ("RecoverMinutes", "recover_minutes"),
         ("RateCardSubscriptionHours", "rate_card_subscription_hours"),
         ("ActivityHours", "activity_hours"),
-        ("PricingHours", "pricing_hours"),
+        ("ConfigurationHours", "configuration_hours"),
+        ("CatalogHours", "catalog_hours"),
     ],
 )
 def test_a_pause_may_be_what_the_function_accepts_and_nothing_else(parameter: str, field: str) -> None:

@@ -6,10 +6,10 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Item
 from billing_mirror.core.run import Drift, Job, Run
 from billing_mirror.core.schedule import Schedule
+from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue

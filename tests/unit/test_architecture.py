@@ -122,7 +122,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
     "settings": ([PACKAGE / "settings.py"], [pure, third("pydantic"), of("core")]),
     "wiring": (
         [PACKAGE / "wiring.py"],
-        [standard, third("boto3", "aws_lambda_powertools"), of("adapters", *FLOWS, "settings", "core")],
+        [standard, third("boto3", "aws_lambda_powertools"), of("adapters", *FLOWS, "settings", "core", "ports")],
     ),
     "reader": (
         [PACKAGE / "reader.py"],

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 import requests
@@ -21,7 +21,7 @@ from billing_mirror.core.errors import (
     Unauthorized,
 )
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ports import StripeResponse
+from billing_mirror.ports import StripeRequest, StripeResponse
 
 from .metric_counts import MetricCounts
 
@@ -99,24 +99,10 @@ class StripeApi:
     def version(self, api: ApiChannel) -> str:
         return self._versions[api]
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
-        options: dict[str, object] = {"stripe_version": self._versions[api]}
-        if context:
-            options["stripe_context"] = context
-        if include:
-            options["expand" if api is ApiChannel.GA else "include"] = list(include)
-        if event:
-            options["headers"] = {"Stripe-Request-Trigger": f"event={event}"}
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        version = self._versions[request.api]
         try:
-            return await asyncio.to_thread(self._get, path, options, self._versions[api])
+            return await asyncio.to_thread(self._get, request.path, _options(request, version), version)
         except TransientError as error:
             self._tally.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
             raise
@@ -173,6 +159,18 @@ class StripeApi:
     def _send(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
         response: stripe.StripeResponse = self._client.raw_request("get", path, api_key=key, **options)
         return response
+
+
+def _options(request: StripeRequest, version: str) -> dict[str, object]:
+    """The request as keyword arguments of ``raw_request``."""
+    options: dict[str, object] = {"stripe_version": version}
+    if request.context:
+        options["stripe_context"] = request.context
+    if request.include:
+        options["expand" if request.api is ApiChannel.GA else "include"] = list(request.include)
+    if request.event_id:
+        options["headers"] = {"Stripe-Request-Trigger": f"event={request.event_id}"}
+    return options
 
 
 def _is_dropped_connection(error: stripe.APIConnectionError) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 READ_LAG = 60.0
-"""Seconds for which Stripe may not yet show an object that it has told of."""
+"""Seconds after its creation for which Stripe may not yet show an object whose event it has sent."""
 CLAIM_DIES_AFTER = 3600.0
 """Seconds after which a claim that was never applied is dead: every message is retried more often."""
 UNCLAIMED_TOKEN = 0
@@ -34,6 +34,19 @@ class Claim:
 
     claimed: int
     claimed_at: float
+
+
+def may_lag(created_at: float, now: float) -> bool:
+    """The read-lag rule: whether Stripe may not yet show what was created then. Times are in seconds since 1970.
+
+    A test clock may date the creation in the future: https://docs.stripe.com/billing/testing/test-clocks
+    """
+    return lag_left(created_at, now) > 0
+
+
+def lag_left(created_at: float, now: float) -> float:
+    """Seconds for which :func:`may_lag` still holds."""
+    return max(0.0, READ_LAG - abs(now - created_at))
 
 
 def is_fresh_enough(head: Head | None, *, sent_at: float, margin: float) -> bool:

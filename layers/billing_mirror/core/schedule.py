@@ -23,7 +23,8 @@ class Schedule:
     recover: float = 5 * MINUTE
     rate_card_subscriptions: float = HOUR
     activity: float = DAY
-    pricing: float = 7 * DAY
+    configuration: float = 7 * DAY
+    catalog: float = 7 * DAY
     usage: float | None = None
     """None when the usage sweep is off."""
     object_types: tuple[ObjectType, ...] = RECONCILED_TYPES
@@ -39,8 +40,10 @@ class Schedule:
                 return self.rate_card_subscriptions
             case CompareInterval.ACTIVITY:
                 return self.activity
-            case CompareInterval.PRICING:
-                return self.pricing
+            case CompareInterval.CONFIGURATION:
+                return self.configuration
+            case CompareInterval.CATALOG:
+                return self.catalog
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Everywhere else an instant is a float of seconds since 1970.
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from .json_body import Json
+from .json_body import Json, JsonObject
 
 UNKNOWN = "1970-01-01T00:00:00.000Z"
 """Stands for the creation of an object that does not say when it was created."""
@@ -39,6 +39,11 @@ def created(value: Json) -> str:
                 return UNKNOWN
     except (ValueError, OverflowError, OSError):
         return UNKNOWN
+
+
+def created_at(body: JsonObject | None) -> float:
+    """When a body says that its object was created, in seconds since 1970; 0 where no body says so."""
+    return seconds(created(body.get("created"))) if body else 0.0
 
 
 def _read(text: str) -> datetime:

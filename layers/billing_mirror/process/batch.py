@@ -17,8 +17,8 @@ from billing_mirror.core.messages import Message, Notification, RefreshRequest, 
 from billing_mirror.core.mirror_state import READ_LAG, Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_from_request
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.ports import Stripe
-from billing_mirror.refresh.apply import Ports, apply, claim_and_fetch
+from billing_mirror.ports import Ports, Stripe
+from billing_mirror.refresh.apply import apply, claim_and_fetch
 
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .resolve import resolve, resolve_parent

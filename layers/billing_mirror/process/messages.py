@@ -6,7 +6,7 @@ from typing import TypeAlias
 from billing_mirror.core.messages import Message
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports
 
 
 @dataclass(frozen=True, slots=True)

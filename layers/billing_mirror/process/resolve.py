@@ -11,9 +11,9 @@ from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.messages import Notification
-from billing_mirror.core.mirror_state import READ_LAG, Head
+from billing_mirror.core.mirror_state import Head, may_lag
 from billing_mirror.core.object_ref import ObjectRef, Scope, validate_id
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StripeRequest
 
 from .messages import WorkItem
 
@@ -52,9 +52,11 @@ async def _parent_in_events(ref: ObjectRef, tasks: Sequence[WorkItem], ports: Po
 async def _in_event(event: Notification, scope: Scope, api: ApiChannel, path: str, ports: Ports) -> str | None:
     """The id at a path of the fetched event's data."""
     try:
-        fetched = await ports.stripe.get(f"/v2/core/events/{event.id}", api=api, context=scope.context, event=event.id)
+        fetched = await ports.stripe.get(
+            StripeRequest(f"/v2/core/events/{event.id}", api, scope.context, event_id=event.id)
+        )
     except NotFound as error:
-        if abs(ports.clock.now() - event.created.timestamp()) < READ_LAG:
+        if may_lag(event.created.timestamp(), ports.clock.now()):
             raise TransientError(f"Stripe does not show the event {event.id} yet") from error
         return None
     if json_body.text_at(fetched.body, "id") != event.id:

@@ -4,7 +4,7 @@ A list may be stale, so its objects are only inserted where nothing is mirrored 
 token is higher, so an insert never replaces what a fetch has stored. See docs/architecture.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from billing_mirror.core import items, json_body
 from billing_mirror.core.catalog import ApiChannel, ObjectType
@@ -16,9 +16,8 @@ from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Counts, Drift, Resolution
-from billing_mirror.ports import Mirror
-from billing_mirror.refresh.apply import Ports
-from billing_mirror.refresh.references import customer_source, referenced_objects
+from billing_mirror.ports import Mirror, Ports
+from billing_mirror.refresh.references import customer_or_owner, references
 
 from .even_spread import EvenSpread
 from .gather import gather_all
@@ -35,13 +34,17 @@ async def insert_new(new: Mapping[ObjectRef, JsonObject], page: ObjectPage, run:
     """Inserts objects that the mirror has never seen; queues those that the list may show incompletely."""
     customers = await _customers(new, run.ports)
     complete = {ref: entry for ref, entry in new.items() if ref in customers and _is_complete(ref.object_type, entry)}
-    incomplete = [ref for ref in new if ref not in complete]
     # Before the inserts: once the objects are mirrored, nothing else shows what they reference.
-    await enqueue([*incomplete, *await _referenced_and_missing(complete, run.ports)], run)
+    await enqueue([*_incomplete(new, complete), *await _referenced_and_missing(complete, run.ports)], run)
     # A hundred writes at once would slow down those of live events, and there is time until the next request.
     until = min(page.next_request_at, run.ports.clock.now() + MAX_SPREAD)
     spread = EvenSpread(len(complete), run.ports.clock, at_once=WRITES_AT_ONCE, until=until)
     await gather_all(_insert(ref, entry, customers[ref], page, run, spread) for ref, entry in complete.items())
+
+
+def _incomplete(new: Iterable[ObjectRef], complete: Container[ObjectRef]) -> list[ObjectRef]:
+    """The objects that the list may show incompletely."""
+    return [ref for ref in new if ref not in complete]
 
 
 async def _insert(
@@ -89,7 +92,7 @@ def _is_truncated(value: json_body.Json) -> bool:
 
 async def _customers(new: Mapping[ObjectRef, JsonObject], ports: Ports) -> Mapping[ObjectRef, str | None]:
     """The customer of each object, or None where it has none; without the objects whose customer is not known yet."""
-    sources = {ref: customer_source(ref, entry) for ref, entry in new.items()}
+    sources = {ref: customer_or_owner(ref, entry) for ref, entry in new.items()}
     owners = {source for source in sources.values() if isinstance(source, ObjectRef)}
     heads = await ports.mirror.heads(owners) if owners else {}
     return {
@@ -101,7 +104,7 @@ async def _customers(new: Mapping[ObjectRef, JsonObject], ports: Ports) -> Mappi
 
 async def _referenced_and_missing(found: Mapping[ObjectRef, JsonObject], ports: Ports) -> list[ObjectRef]:
     """The objects that these reference and the mirror has never seen: no event and perhaps no list shows them."""
-    referenced = {one.key: one for ref, entry in found.items() for one in referenced_objects(ref, entry)}
+    referenced = {one.key: one for ref, entry in found.items() for one in references(ref, entry)}
     heads = await ports.mirror.heads(referenced.values()) if referenced else {}
     return [one for key, one in referenced.items() if key not in heads]
 

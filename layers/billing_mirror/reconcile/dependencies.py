@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.ports import StateStore
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StateStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports
 
 from .index_walk import walk_index
 from .pages import ObjectPage, RestartedList, read_page

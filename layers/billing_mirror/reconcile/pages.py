@@ -8,7 +8,7 @@ from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import PagePosition
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StripeRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ async def read_page(
     """
     requested_at = ports.clock.now()
     try:
-        answer = await ports.stripe.get(position.url or paging.first_page(path, query), api=api, context=None)
+        answer = await ports.stripe.get(
+            StripeRequest(position.url or paging.first_page(path, query), api, context=None)
+        )
     except Unauthorized:
         raise
     except (PermanentError, NotFound) as error:

@@ -20,7 +20,7 @@ from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, validate_id
 from billing_mirror.core.run import Counts, Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, MINUTE, job_of_new_run
-from billing_mirror.refresh.apply import Ports
+from billing_mirror.ports import Ports, StripeRequest
 
 from .dependencies import ReconcileDependencies
 from .gather import gather_all
@@ -198,7 +198,7 @@ async def _missing_event(failure: JsonObject, run: ActiveRun, dependencies: Reco
     identifier = json_body.text_at(failure, "id") or ""
     try:
         path = f"{PATH}/{validate_id(identifier)}"
-        answer = await run.ports.stripe.get(path, api=ApiChannel.GA, context=None)
+        answer = await run.ports.stripe.get(StripeRequest(path, ApiChannel.GA, context=None))
         impact = json_body.value_at(answer.body, "data.impact")
     except Unauthorized:
         raise

@@ -10,7 +10,7 @@ from billing_mirror.core.drift import CAUSELESS, Difference
 from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import READ_LAG, Head
+from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Drift, Resolution
@@ -84,7 +84,8 @@ class _Fetched:
 async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     """Fetches an object, stores it, and records the drift where the mirror was wrong."""
     fetched = await _fetch(ref, run)
-    if fetched.observation.body is None and _may_exist(drift.difference, fetched):
+    observation = fetched.observation
+    if observation.body is None and _may_exist(drift.difference, fetched.mirrored, observation.fetched_at):
         await run.record_drift(_not_returned(drift, fetched))
         return
     drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
@@ -94,7 +95,7 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
         # Before the write: once the mirror is correct, nothing else shows that it was wrong.
         await run.evidence.record(drift if _will_change(fetched) else false_alarm)
     outcome = await _store(fetched, run)
-    if _was_wrong(outcome, fetched.head) and not _is_reshaped(drift.difference, fetched.observation):
+    if _was_wrong(outcome, fetched.head) and not _is_reshaped(drift.difference, observation):
         await run.record_drift(replace(drift, resolution=Resolution.REPAIRED, reason=""))
     elif has_cause:
         await run.record_drift(false_alarm)
@@ -123,12 +124,11 @@ async def _was_stored(fetched: _Fetched, run: ActiveRun) -> bool:
     return head is not None and head.token == fetched.token
 
 
-def _may_exist(difference: Difference, fetched: _Fetched) -> bool:
+def _may_exist(difference: Difference, mirrored: JsonObject | None, now: float) -> bool:
     """Whether an object that Stripe does not return may exist: it was listed, or just created."""
     if difference not in (Difference.NOT_LISTED, Difference.NO_LIST):
         return True
-    created = times.seconds(times.created(fetched.mirrored.get("created"))) if fetched.mirrored else 0.0
-    return abs(fetched.observation.fetched_at - created) < READ_LAG
+    return mirror_state.may_lag(times.created_at(mirrored), now)
 
 
 def _not_returned(drift: Drift, fetched: _Fetched) -> Drift:

@@ -16,9 +16,8 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, ref_to
 from billing_mirror.core.run import Counts, Drift, Job, Resolution
-from billing_mirror.ports import IndexEntry
-from billing_mirror.refresh.apply import Ports
-from billing_mirror.refresh.references import customer_source
+from billing_mirror.ports import IndexEntry, Ports
+from billing_mirror.refresh.references import customer_or_owner
 
 from .backfill import enqueue, insert_new
 from .index_walk import walk_index
@@ -168,7 +167,7 @@ async def _findable_customers(
     sources: dict[str, ObjectRef] = {}
     for entry in objects:
         identifier = json_body.text_at(entry, "id")
-        source = customer_source(refs[identifier], entry) if identifier in lacking else None
+        source = customer_or_owner(refs[identifier], entry) if identifier in lacking else None
         if identifier and isinstance(source, ObjectRef):
             sources[identifier] = source
     found = await ports.mirror.heads(sources.values()) if sources else {}

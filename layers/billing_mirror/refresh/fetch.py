@@ -1,4 +1,4 @@
-"""One look at Stripe: an object as it is now, with the lists that belong to it."""
+"""What Stripe answers now: an object with the lists that belong to it, or that there is no such object."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import TypeAlias
@@ -9,65 +9,68 @@ from billing_mirror.core.drift import digest
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.mirror_state import READ_LAG
+from billing_mirror.core.mirror_state import may_lag
 from billing_mirror.core.object_ref import ObjectRef, fill_template
-from billing_mirror.ports import Clock, Stripe, StripeResponse
+from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 Pages: TypeAlias = AsyncIterator[list[JsonObject]]
 
 
 async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | None = None) -> Observation:
-    """What Stripe answers for the subject now. That it is gone is an answer too."""
+    """Fetches the object and its lists. "Not found" is an observation without a body, not an error."""
     started = clock.now()
     object_type = ref.object_type
     try:
-        answer = await _get(ref, stripe, event=event)
+        response = await _get(ref, stripe, event=event)
     except NotFound:
         return Observation(started, stripe.version(object_type.api), request_id="")
-    _require_the_object(ref, answer)
-    body = answer.body
+    _require_the_object(ref, response)
+    body = response.body
     for sublist in object_type.sublists:
         body = await _completed(ref, body, sublist, stripe)
-    listed = {}
+    member_lists = {}
     for name in object_type.members:
-        members = await _members(ref, name, stripe, age=started - _created(answer.body))
+        members = await _members(
+            ref, name, stripe, may_be_missing=not may_lag(times.created_at(response.body), started)
+        )
         if members is not None:
-            listed[name] = members
-    # A list of such objects cuts their lists short, too; where there is none, all of the body can be compared.
-    compared = answer.body if object_type.listings else body
+            member_lists[name] = members
+    # Lists of such objects cut the inner lists short, too. A type without lists is compared by its whole body.
+    compared = response.body if object_type.listings else body
     return Observation(
         started,
-        answer.stripe_version,
-        answer.request_id,
+        response.stripe_version,
+        response.request_id,
         body,
         digest(object_type, compared),
-        listed,
-        completed=body is not answer.body,
+        member_lists,
+        completed=body is not response.body,
     )
 
 
 async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
     object_type = ref.object_type
-    return await stripe.get(
-        ref.path, api=object_type.api, context=ref.scope.context, include=object_type.include, event=event
+    request = StripeRequest(
+        ref.path, object_type.api, context=ref.scope.context, include=object_type.include, event_id=event
     )
+    return await stripe.get(request)
 
 
 async def list_pages(
     path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiChannel, context: str | None
 ) -> Pages:
-    """The objects of a list, page by page. Raises ``Gone`` only where the list as a whole is."""
+    """The objects of a list, page by page. Raises ``NotFound`` only where the whole list is missing."""
     url: str | None = paging.first_page(path, query)
     seen: set[str] = set()
     while url is not None:
         if url in seen:
             raise PermanentError(f"the list at {path} leads back to a page that was already read")
         try:
-            page = (await stripe.get(url, api=api, context=context)).body
+            page = (await stripe.get(StripeRequest(url, api, context))).body
         except NotFound:
             if not seen:
                 raise
-            # There is such a list: what the page starts after was removed meanwhile.
+            # The list exists: the object that the page starts after was deleted meanwhile.
             raise TransientError(f"the list at {path} changed between two pages") from None
         seen.add(url)
         yield paging.entries(page)
@@ -75,7 +78,7 @@ async def list_pages(
 
 
 async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
-    """The body with a list that Stripe cut short in full: read from its start, so that it is one list."""
+    """The body with a list that Stripe cut short in full: read from its start, so that it is consistent."""
     shown = json_body.value_at(body, sublist.path)
     if not isinstance(shown, dict) or shown.get("has_more") is not True:
         return body
@@ -83,10 +86,13 @@ async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe:
     return json_body.with_value(body, sublist.path, {**shown, "data": [*whole], "has_more": False})
 
 
-async def _members(ref: ObjectRef, type_name: str, stripe: Stripe, *, age: float) -> tuple[JsonObject, ...] | None:
-    """The list of an object that is ``age`` seconds old; None where the account has no such lists.
+async def _members(
+    ref: ObjectRef, type_name: str, stripe: Stripe, *, may_be_missing: bool
+) -> tuple[JsonObject, ...] | None:
+    """A list that belongs to the object; None where the account has no such lists.
 
-    What was just shown is stored all the same; that Stripe refuses the list, reconcile reports.
+    Then the object is stored without the list, and reconcile reports that Stripe refuses the list. ``may_be_missing``
+    says that the object is too old for Stripe to show its list late.
     """
     listing = catalog.TYPES[type_name].listing_per(ref.type)
     try:
@@ -96,8 +102,7 @@ async def _members(ref: ObjectRef, type_name: str, stripe: Stripe, *, age: float
     except PermanentError:
         return None
     except TransientError as error:
-        # A test clock may have made it in the future: https://docs.stripe.com/billing/testing/test-clocks
-        if isinstance(error.__cause__, NotFound) and abs(age) > READ_LAG:
+        if may_be_missing and isinstance(error.__cause__, NotFound):
             return None
         raise
 
@@ -111,20 +116,16 @@ async def _whole(ref: ObjectRef, template: str, query: Mapping[str, str], stripe
     try:
         return tuple([entry async for page in pages for entry in page])
     except NotFound as error:
-        # The object itself was just shown: its list is behind, or what the next page starts after was removed.
+        # Stripe has just shown the object: its list is late, or the object that the next page starts after was deleted.
         raise TransientError(f"Stripe does not show the list of {ref.id} yet") from error
 
 
-def _created(body: JsonObject) -> float:
-    return times.seconds(times.created(body.get("created")))
-
-
-def _require_the_object(ref: ObjectRef, answer: StripeResponse) -> None:
-    if not ref.object_type.singleton and text_at(answer.body, "id") != ref.id:
+def _require_the_object(ref: ObjectRef, response: StripeResponse) -> None:
+    if not ref.object_type.singleton and text_at(response.body, "id") != ref.id:
         raise TransientError(f"Stripe answered with another object than {ref.id}")
-    if ref.object_type.singleton and text_at(answer.body, "object") is None:
-        # There is no id to compare, and a proxy may answer in JSON too.
+    if ref.object_type.singleton and text_at(response.body, "object") is None:
+        # A singleton has no id to compare, and a proxy may answer in JSON too.
         raise TransientError(f"Stripe answered with something else than {ref.id}")
-    livemode = answer.body.get("livemode")
+    livemode = response.body.get("livemode")
     if isinstance(livemode, bool) and livemode is not ref.scope.livemode:
         raise TransientError(f"Stripe answered with {ref.id} of the other mode")

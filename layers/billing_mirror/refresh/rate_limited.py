@@ -1,23 +1,22 @@
-"""Stripe, asked no faster than a container may."""
+"""A limit on the rate of requests to Stripe."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.rate_limiter import RateLimiter
-from billing_mirror.ports import Clock, Stripe, StripeResponse
+from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 
 class RateLimitedStripe:
-    """Implements ``ports.Stripe`` in front of another one: requests wait for their turn, and a 429 slows all down."""
+    """Implements ``ports.Stripe`` around another one: requests start at the limiter's rate, and a 429 halves it."""
 
-    def __init__(self, stripe: Stripe, clock: Clock, pace: RateLimiter) -> None:
+    def __init__(self, stripe: Stripe, clock: Clock, limiter: RateLimiter) -> None:
         self._stripe = stripe
         self._clock = clock
-        self._pace = pace
-        self._turn = asyncio.Lock()
+        self._limiter = limiter
+        self._starting = asyncio.Lock()
 
     @property
     def livemode(self) -> bool:
@@ -26,24 +25,16 @@ class RateLimitedStripe:
     def version(self, api: ApiChannel) -> str:
         return self._stripe.version(api)
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
-        async with self._turn:
-            if pause := self._pace.wait(self._clock.now()):
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        async with self._starting:
+            if pause := self._limiter.wait(self._clock.now()):
                 await self._clock.sleep(pause)
-            self._pace.start(self._clock.now())
+            self._limiter.start(self._clock.now())
         try:
-            answer = await self._stripe.get(path, api=api, context=context, include=include, event=event)
+            response = await self._stripe.get(request)
         except TransientError as error:
             if error.throttled:
-                self._pace.slow_down(self._clock.now())
+                self._limiter.slow_down(self._clock.now())
             raise
         now = self._clock.now()
-        return replace(answer, next_at=now + self._pace.wait(now))
+        return replace(response, next_at=now + self._limiter.wait(now))

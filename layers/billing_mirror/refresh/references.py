@@ -1,35 +1,37 @@
-"""What the body of an object names: its customer, and other objects."""
+"""Which other objects a body names."""
 
-from collections.abc import Iterator
-from contextlib import suppress
-
-from billing_mirror.core import json_body
 from billing_mirror.core.catalog import Reference
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.object_ref import ObjectRef
 
 
-def referenced_objects(ref: ObjectRef, body: JsonObject | None) -> Iterator[ObjectRef]:
-    """The objects that a body names, of types whose creation Stripe may not announce. Malformed ids are left out."""
+def references(ref: ObjectRef, body: JsonObject | None) -> list[ObjectRef]:
+    """The objects that a body names, of types whose creation Stripe may not announce."""
+    found: list[ObjectRef] = []
     for reference in ref.object_type.references:
-        if identifier := json_body.text_at(body, reference.path):
-            with suppress(PermanentError):  # the object that names it is stored all the same
-                yield ref.in_same_scope(reference.type, identifier)
+        identifier = text_at(body, reference.path)
+        if identifier is None:
+            continue
+        try:
+            found.append(ref.in_same_scope(reference.type, identifier))
+        except PermanentError:
+            continue  # the object that names it is stored all the same
+    return found
 
 
-def customer_source(ref: ObjectRef, body: JsonObject) -> ObjectRef | str | None:
-    """The customer of an object, or the object that knows the customer; None where the body names neither.
+def customer_or_owner(ref: ObjectRef, body: JsonObject) -> str | ObjectRef | None:
+    """The id of the object's customer, or the object that knows the customer; None where the body names neither.
 
-    Raises ``PermanentError`` where the body names an object by an id that no object can have.
+    Raises ``PermanentError`` where the body names an owner by an id that no Stripe id can be.
     """
     if ref.object_type.parent_is_customer:
         return ref.parent
     match ref.object_type.customer:
         case Reference(path=path, type=type_name):
-            identifier = json_body.text_at(body, path)
-            return ref.in_same_scope(type_name, identifier) if identifier else None
+            owner = text_at(body, path)
+            return ref.in_same_scope(type_name, owner) if owner else None
         case str(path):
-            return json_body.text_at(body, path)
+            return text_at(body, path)
         case None:
             return None

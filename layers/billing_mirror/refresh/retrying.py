@@ -1,17 +1,15 @@
-"""Stripe, asked again on the spot when an answer may come later: for those whom no queue will call again."""
-
-from collections.abc import Sequence
+"""Retries of requests to Stripe within one run: reconcile has no queue that would retry for it."""
 
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
-from billing_mirror.ports import Clock, Stripe, StripeResponse
+from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between one try and the next."""
 
 
 class RetryingStripe:
-    """Implements ``ports.Stripe`` in front of another one. ``asked`` counts the requests, each try for itself."""
+    """Implements ``ports.Stripe`` around another one. ``asked`` counts the requests, retries included."""
 
     def __init__(self, stripe: Stripe, clock: Clock) -> None:
         self._stripe = stripe
@@ -25,22 +23,14 @@ class RetryingStripe:
     def version(self, api: ApiChannel) -> str:
         return self._stripe.version(api)
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
+    async def get(self, request: StripeRequest) -> StripeResponse:
         for pause in PAUSES:
             self.asked += 1
             try:
-                return await self._stripe.get(path, api=api, context=context, include=include, event=event)
+                return await self._stripe.get(request)
             except TransientError as error:
                 if (error.retry_after or 0.0) > PAUSES[-1]:
-                    raise  # too long to stand and wait: all others wait for this one
+                    raise  # too long to wait here: the whole run would wait
                 await self._clock.sleep(max(pause, error.retry_after or 0.0))
         self.asked += 1
-        return await self._stripe.get(path, api=api, context=context, include=include, event=event)
+        return await self._stripe.get(request)

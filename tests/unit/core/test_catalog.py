@@ -1,4 +1,4 @@
-"""Every row of the catalog against what Stripe publishes, and the rows against each other."""
+"""Every object type of the catalog against what Stripe publishes, and the object types against each other."""
 
 import dataclasses
 import re
@@ -18,7 +18,7 @@ TESTS = Path(__file__).parents[2]
 
 
 def unnamed(url: str) -> str:
-    """A URL without its query and the names of its placeholders."""
+    """A URL without its query and without the names of its placeholders."""
     return re.sub(r"\{[a-z_]+\}", "{}", url.partition("?")[0])
 
 
@@ -27,18 +27,86 @@ def table(name: str) -> dict[str, str]:
     return dict(line.split(" ") for line in lines)
 
 
-PUBLISHED = {unnamed(path): line for path, line in table("published_paths.txt").items()}
-"""Paths with their placeholders unnamed, and which library knows them."""
+PUBLISHED = {unnamed(path): channels for path, channels in table("published_paths.txt").items()}
+"""Paths with unnamed placeholders, and the API channels that have them."""
 EVENT_TYPES = table("published_event_types.txt")
-"""Event types and what their related object is; ``-`` where they have none."""
+"""Event types and the type of their related object; ``-`` for none."""
 
 IN_THEIR_OWNER = {"entitlements.active_entitlement": "entitlements.active_entitlement_summary"}
-"""Samples of what is no row: it is mirrored in the body of another object."""
+"""Samples that are no object type of the catalog: another object's body contains them."""
 
 WITHOUT_A_TIME = {"billing.alert", "cash_balance", "entitlements.feature"}
-"""Types whose objects do not say when they were created."""
+"""Types whose objects have no time of creation."""
 
-ROWS = pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
+CATEGORIES = {
+    Category.ACTIVITY: {
+        "test_helpers.test_clock",
+        "customer",
+        "tax_id",
+        "cash_balance",
+        "entitlements.active_entitlement_summary",
+        "billing.credit_grant",
+        "billing.credit_balance_transaction",
+        "subscription",
+        "subscription_schedule",
+        "quote",
+        "invoice",
+        "invoice_payment",
+        "invoiceitem",
+        "credit_note",
+        "v2.core.event",
+        "billing.meter_event_summary",
+        "v2.billing.profile",
+        "v2.billing.cadence",
+        "v2.billing.rate_card_subscription",
+        "v2.billing.pricing_plan_subscription",
+        "v2.billing.contract",
+        "v2.billing.intent",
+        "v2.billing.intent_action",
+    },
+    Category.CONFIGURATION: {
+        "coupon",
+        "promotion_code",
+        "tax_rate",
+        "billing.alert",
+        "v2.billing.bill_setting",
+        "v2.billing.bill_setting_version",
+        "v2.billing.collection_setting",
+        "v2.billing.collection_setting_version",
+        "v2.billing.cadence_spend_modifier",
+    },
+    Category.CATALOG: {
+        "product",
+        "billing.meter",
+        "price",
+        "plan",
+        "entitlements.feature",
+        "v2.billing.custom_pricing_unit",
+        "v2.billing.licensed_item",
+        "v2.billing.metered_item",
+        "v2.billing.one_time_item",
+        "v2.billing.service_action",
+        "v2.billing.license_fee",
+        "v2.billing.license_fee_version",
+        "v2.billing.rate_card",
+        "v2.billing.rate_card_version",
+        "v2.billing.rate_card_rate",
+        "v2.billing.rate_card_custom_pricing_unit_overage_rate",
+        "v2.billing.pricing_plan",
+        "v2.billing.pricing_plan_version",
+        "v2.billing.pricing_plan_component",
+    },
+}
+
+OTHER_INTERVALS = {
+    "v2.billing.cadence": CompareInterval.RATE_CARD_SUBSCRIPTIONS,
+    "v2.billing.rate_card_subscription": CompareInterval.RATE_CARD_SUBSCRIPTIONS,
+    "v2.billing.cadence_spend_modifier": CompareInterval.ACTIVITY,
+    "tax_id": CompareInterval.CONFIGURATION,
+}
+"""Types that reconcile compares at another interval than that of their category."""
+
+EACH_TYPE = pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
 
 
 def urls(object_type: ObjectType) -> list[str]:
@@ -55,38 +123,38 @@ def placeholders(*texts: str) -> set[str]:
     return set(re.findall(r"\{(.*?)\}", " ".join(texts)))
 
 
-def vias(object_type: ObjectType) -> list[Reference]:
+def references(object_type: ObjectType) -> list[Reference]:
     customer = [object_type.customer] if isinstance(object_type.customer, Reference) else []
     return [*customer, *object_type.references, *([object_type.changes] if object_type.changes else [])]
 
 
 def paths(object_type: ObjectType) -> Iterator[str]:
-    """Where the row looks for something in the body."""
+    """The paths at which the object type expects a field in the body."""
     created = None if object_type.name in WITHOUT_A_TIME else object_type.created
     named = [object_type.parent, created, object_type.status, object_type.collection_status]
     yield from (path for path in named if path)
-    yield from (via.path for via in vias(object_type))
+    yield from (reference.path for reference in references(object_type))
     yield from (sublist.path for sublist in object_type.sublists if sublist.path)
     yield from (name for name in object_type.include if ".data." not in name)
     if isinstance(object_type.customer, str):
         yield object_type.customer
 
 
-@ROWS
-class TestEveryRow:
-    def test_is_found_under_its_own_name_and_its_old_ones(self, object_type: ObjectType) -> None:
+@EACH_TYPE
+class TestEveryObjectType:
+    def test_is_found_by_its_name_and_its_aliases(self, object_type: ObjectType) -> None:
         assert catalog.TYPES[object_type.name] is object_type
         for name in (object_type.name, *object_type.aliases):
             assert catalog.find_type(name) is object_type
 
-    def test_asks_only_for_paths_that_stripe_publishes(self, object_type: ObjectType) -> None:
+    def test_requests_only_paths_that_stripe_publishes(self, object_type: ObjectType) -> None:
         assert {unnamed(url) for url in urls(object_type)} <= PUBLISHED.keys()
 
-    def test_is_read_with_a_version_that_knows_its_paths(self, object_type: ObjectType) -> None:
+    def test_is_read_with_a_version_that_has_its_paths(self, object_type: ObjectType) -> None:
         for url in urls(object_type):
             assert object_type.api.value in PUBLISHED[unnamed(url)].split("+")
 
-    def test_has_no_placeholder_but_its_own_id_and_its_parent(self, object_type: ObjectType) -> None:
+    def test_has_no_placeholders_but_its_id_and_its_parent(self, object_type: ObjectType) -> None:
         for url in (object_type.retrieve, *object_type.alternate_urls):
             assert placeholders(url) <= {"id", "parent"}
             assert url.count("{id}") == (0 if object_type.singleton else 1)
@@ -94,26 +162,26 @@ class TestEveryRow:
         for sublist in object_type.sublists:
             assert placeholders(sublist.url, *sublist.query.values()) <= placeholders(object_type.retrieve)
 
-    def test_lists_its_objects_where_one_of_them_is_retrieved(self, object_type: ObjectType) -> None:
+    def test_lists_its_objects_at_the_url_they_are_retrieved_from(self, object_type: ObjectType) -> None:
         for listing in object_type.listings:
             shapes = {unnamed(url) for url in (object_type.retrieve, *object_type.alternate_urls)}
             assert f"{unnamed(listing.url)}/{{}}" in shapes
 
-    def test_is_listed_as_a_whole_or_for_each_object_of_a_type_that_is_in_the_catalog(
+    def test_has_a_list_of_all_objects_or_one_per_object_of_a_type_in_the_catalog(
         self, object_type: ObjectType
     ) -> None:
         for listing in object_type.listings:
-            asked = placeholders(listing.url, *listing.query.values())
+            names = placeholders(listing.url, *listing.query.values())
             if listing.per is None:
-                assert not asked
+                assert not names
             else:
-                assert "id" in asked
+                assert "id" in names
                 assert listing.per in catalog.TYPES
-                assert asked <= ids_of(catalog.TYPES[listing.per])
-                assert not listing.hidden_filters, "only the plain list is asked twice"
+                assert names <= ids_of(catalog.TYPES[listing.per])
+                assert not listing.hidden_filters, "only a list of all objects has hidden filters"
 
-    def test_can_be_fetched_with_the_parent_that_its_list_tells(self, object_type: ObjectType) -> None:
-        """The parent is either what the list is asked for, or the parent of that."""
+    def test_can_be_fetched_with_the_parent_from_its_list(self, object_type: ObjectType) -> None:
+        """The parent is the object that has the list, or the parent of that object."""
         for listing in object_type.listings:
             if object_type.nested:
                 assert listing.per is not None
@@ -121,24 +189,24 @@ class TestEveryRow:
                 assert parent == ("{id}" not in listing.url)
                 assert not parent or catalog.TYPES[listing.per].nested
 
-    def test_learns_its_parent_from_its_url_or_its_event(self, object_type: ObjectType) -> None:
-        told = [name for name in EVENT_TYPES if catalog.RESOURCES.get(name.rpartition(".")[0]) == object_type.name]
+    def test_gets_its_parent_from_the_url_or_the_event(self, object_type: ObjectType) -> None:
+        event_types = [
+            name for name in EVENT_TYPES if catalog.RESOURCES.get(name.rpartition(".")[0]) == object_type.name
+        ]
         if object_type.owner_in_event is not None:
             assert object_type.nested
-        elif object_type.nested and told:
-            assert object_type.parent_is_customer, "a snapshot or the URL tells the customer"
+        elif object_type.nested and event_types:
+            assert object_type.parent_is_customer, "a snapshot or the URL names the customer"
 
-    def test_points_to_rows_that_need_no_parent(self, object_type: ObjectType) -> None:
-        for via in vias(object_type):
-            assert not catalog.TYPES[via.type].nested
+    def test_refers_to_types_that_need_no_parent(self, object_type: ObjectType) -> None:
+        for reference in references(object_type):
+            assert not catalog.TYPES[reference.type].nested
 
-    def test_finds_its_customer_through_a_row_that_knows_its_own(self, object_type: ObjectType) -> None:
+    def test_finds_its_customer_through_a_type_whose_body_names_the_customer(self, object_type: ObjectType) -> None:
         if isinstance(object_type.customer, Reference):
             assert isinstance(catalog.TYPES[object_type.customer.type].customer, str)
 
-    def test_comes_after_every_type_that_it_is_listed_by_or_finds_its_customer_through(
-        self, object_type: ObjectType
-    ) -> None:
+    def test_comes_after_the_types_that_its_lists_and_its_customer_depend_on(self, object_type: ObjectType) -> None:
         order = list(catalog.TYPES)
         owners = [listing.per for listing in object_type.listings if listing.per]
         if isinstance(object_type.customer, Reference):
@@ -146,36 +214,44 @@ class TestEveryRow:
         for name in owners:
             assert order.index(name) < order.index(object_type.name)
 
-    def test_has_members_with_one_list_for_each_of_its_objects(self, object_type: ObjectType) -> None:
+    def test_has_members_with_one_list_per_object(self, object_type: ObjectType) -> None:
         for name in object_type.members:
             listing = catalog.TYPES[name].listing_per(object_type.name)
             assert placeholders(listing.url, *listing.query.values()) <= placeholders(object_type.retrieve)
-            assert not catalog.TYPES[name].include, "the list would not show what a fetch does"
+            assert not catalog.TYPES[name].include, "the list would lack fields that a fetch returns"
 
-    def test_belongs_to_one_nature_and_one_line_of_versions(self, object_type: ObjectType) -> None:
-        assert object_type.category in Category
+    def test_has_one_of_three_categories(self, object_type: ObjectType) -> None:
+        [category] = [category for category, names in CATEGORIES.items() if object_type.name in names]
+        assert object_type.category is category
+
+    def test_is_compared_at_the_interval_of_its_category_unless_it_has_its_own(self, object_type: ObjectType) -> None:
+        expected = OTHER_INTERVALS.get(object_type.name, CompareInterval(object_type.category.value))
+        assert object_type.interval is expected
+
+    def test_belongs_to_one_api_channel(self, object_type: ObjectType) -> None:
         assert object_type.api in ApiChannel
         assert (object_type.api is ApiChannel.PREVIEW) is object_type.retrieve.startswith("/v2/billing/")
-        assert object_type.interval in CompareInterval
 
     def test_cannot_be_changed(self, object_type: ObjectType) -> None:
         with pytest.raises(dataclasses.FrozenInstanceError):
             object_type.name = "x"  # type: ignore[misc]
 
-    def test_is_heard_of_somehow(self, object_type: ObjectType) -> None:
-        """By an event, a list (which is how members are found too), a reference, or the sweep."""
+    def test_reaches_the_mirror_somehow(self, object_type: ObjectType) -> None:
+        """By an event, a list (members too), a reference, or the usage job."""
         by_event = object_type.name in catalog.RESOURCES.values() and any(
-            told_by(name) is object_type for name in EVENT_TYPES
+            type_of_event(name) is object_type for name in EVENT_TYPES
         )
-        by_reference = any(via.type == object_type.name for other in catalog.TYPES.values() for via in other.references)
+        by_reference = any(
+            reference.type == object_type.name for other in catalog.TYPES.values() for reference in other.references
+        )
         assert by_event or object_type.listings or by_reference or object_type is catalog.USAGE
 
-    def test_is_silent_exactly_where_stripe_publishes_no_event_of_it(self, object_type: ObjectType) -> None:
-        spoken_of = any(told_by(name) is object_type for name in EVENT_TYPES)
-        assert object_type.sends_no_events is not spoken_of
+    def test_sends_no_events_exactly_if_stripe_publishes_none(self, object_type: ObjectType) -> None:
+        has_events = any(type_of_event(name) is object_type for name in EVENT_TYPES)
+        assert object_type.sends_no_events is not has_events
 
-    def test_looks_only_where_stripe_shows_something(self, object_type: ObjectType) -> None:
-        """Judged by a sample of the type; ``null`` is something too."""
+    def test_expects_only_fields_that_stripe_returns(self, object_type: ObjectType) -> None:
+        """According to a sample of the type; ``null`` is a value too."""
         if not (SAMPLES / f"{object_type.name}.json").exists():
             assert object_type.name in {*IN_THEIR_OWNER.values(), catalog.USAGE.name}
             return
@@ -187,25 +263,25 @@ class TestEveryRow:
 
 
 def ids_of(owner: ObjectType) -> set[str]:
-    """Placeholders that an object of this type can fill in a list that is asked for it."""
+    """Placeholders that an object of this type can replace in the URL of a list that it has."""
     return {"id", *(["parent"] if owner.parent or owner.nested else []), *(["customer"] if owner.customer else [])}
 
 
 def related_object(name: str, type_name: str) -> RelatedObject | None:
-    """What a thin event has there, with a plain id and the URL of the type."""
+    """The related object of a thin event, with a plain id and the URL of the type."""
     if type_name == "-":
         return None
     part, object_type = catalog.PARTS.get(type_name), catalog.find_type(type_name)
     url = next(iter(part.urls)) if part else object_type.retrieve if object_type else ""
     parent = "" if part or not object_type or not object_type.nested else "parent_1"
     has_id = not object_type or not object_type.singleton
-    assert url, f"{name} is about {type_name}, which no row or part has"
+    assert url, f"{name} is about {type_name}, which is neither an object type nor a part"
     return RelatedObject(
         id="id_1" if has_id else None, type=type_name, url=fill_template(url, id="id_1", parent=parent)
     )
 
 
-def told(name: str) -> ObjectRef | UnresolvedRef | None:
+def ref_of_event(name: str) -> ObjectRef | UnresolvedRef | None:
     return ref_from_event(
         Notification(
             id="evt_1",
@@ -217,15 +293,15 @@ def told(name: str) -> ObjectRef | UnresolvedRef | None:
     )
 
 
-def told_by(name: str) -> ObjectType | None:
-    found = told(name)
+def type_of_event(name: str) -> ObjectType | None:
+    found = ref_of_event(name)
     return found.object_type if found else None
 
 
 class TestEveryPublishedEvent:
     @pytest.mark.parametrize("name", EVENT_TYPES)
-    def test_is_about_what_stripe_says_that_it_is_about(self, name: str) -> None:
-        found = told(name)
+    def test_is_about_the_related_object_that_stripe_documents(self, name: str) -> None:
+        found = ref_of_event(name)
         if name in catalog.EVENT_OBJECTS:
             assert (found.object_type, found.id) == (catalog.EVENT_OBJECTS[name], "evt_1")  # type: ignore[union-attr]
         elif name in catalog.IGNORED:
@@ -239,11 +315,11 @@ class TestEveryPublishedEvent:
             assert found.type == (part.of if part else EVENT_TYPES[name])
 
     @pytest.mark.parametrize("name", [name for name, type_name in EVENT_TYPES.items() if type_name == "-"])
-    def test_without_a_related_object_has_a_rule(self, name: str) -> None:
+    def test_without_a_related_object_is_in_the_catalog(self, name: str) -> None:
         assert {name, name.rpartition(".")[0]} & {*catalog.EVENT_OBJECTS, *catalog.IGNORED, *catalog.RESOURCES}
 
     @pytest.mark.parametrize("name", EVENT_TYPES)
-    def test_is_of_a_resource_that_is_known_so_that_a_wrong_object_is_noticed(self, name: str) -> None:
+    def test_has_a_known_resource_so_that_a_wrong_object_is_noticed(self, name: str) -> None:
         resource = name.rpartition(".")[0]
         assert {name, resource} & {*catalog.RESOURCES, *catalog.IGNORED, *catalog.EVENT_OBJECTS}
         if resource in catalog.RESOURCES and EVENT_TYPES[name] != "-":
@@ -252,26 +328,31 @@ class TestEveryPublishedEvent:
     def test_that_is_an_object_itself_is_published(self) -> None:
         assert catalog.EVENT_OBJECTS.keys() <= EVENT_TYPES.keys()
 
-    def test_is_of_a_resource_that_no_two_rows_share(self) -> None:
+    def test_has_a_resource_of_one_object_type_only(self) -> None:
         resources = [resource for object_type in catalog.TYPES.values() for resource in object_type.resources]
         resources += [part.resource for part in catalog.PARTS.values()]
         assert len(set(resources)) == len(resources)
         assert not set(resources) & catalog.IGNORED
 
 
-class TestTheWhole:
-    def test_no_two_rows_share_a_url(self) -> None:
+class TestCatalog:
+    def test_no_two_types_share_a_url(self) -> None:
         shapes = [unnamed(object_type.retrieve) for object_type in catalog.TYPES.values()]
         assert len(set(shapes)) == len(shapes)
 
-    def test_no_two_types_share_a_name_old_ones_included(self) -> None:
+    def test_no_two_types_share_a_name_or_an_alias(self) -> None:
         names = [name for object_type in catalog.TYPES.values() for name in (object_type.name, *object_type.aliases)]
         assert len({*names, *catalog.PARTS}) == len(names) + len(catalog.PARTS)
 
-    def test_prefixes_are_whole_words_of_stripes(self) -> None:
+    def test_prefixes_are_words_that_end_in_an_underscore(self) -> None:
         assert all(re.fullmatch(r"([a-z]+_)*", object_type.prefix) for object_type in catalog.TYPES.values())
 
-    def test_every_type_is_reconciled_but_events_and_usage(self) -> None:
+    def test_a_category_has_exactly_these_types(self) -> None:
+        assert CATEGORIES.keys() == set(Category)
+        for category, names in CATEGORIES.items():
+            assert {name for name, object_type in catalog.TYPES.items() if object_type.category is category} == names
+
+    def test_every_type_but_events_and_usage_is_reconciled(self) -> None:
         assert {object_type.name for object_type in catalog.TYPES.values()} - {
             object_type.name for object_type in catalog.RECONCILED_TYPES
         } == {
@@ -281,25 +362,25 @@ class TestTheWhole:
         assert len(set(catalog.RECONCILED_TYPES)) == len(catalog.RECONCILED_TYPES)
         assert all(catalog.TYPES[object_type.name] is object_type for object_type in catalog.RECONCILED_TYPES)
 
-    def test_what_is_reconciled_is_listed_before_what_is_below_it(self) -> None:
+    def test_reconcile_compares_parents_before_their_children(self) -> None:
         order = [object_type.name for object_type in catalog.RECONCILED_TYPES]
-        below = {
+        owned = {
             (listing.per, object_type.name)
             for object_type in catalog.RECONCILED_TYPES
             for listing in object_type.listings
             if listing.per and not catalog.TYPES[listing.per].test_mode_only
         }
-        assert all(order.index(owner) < order.index(name) for owner, name in below)
+        assert all(order.index(owner) < order.index(name) for owner, name in owned)
 
-    def test_every_sample_is_of_a_row_or_part_of_one(self) -> None:
+    def test_every_sample_is_of_a_type_or_inside_another_object(self) -> None:
         samples = {path.stem for path in SAMPLES.glob("*.json")}
         assert samples - catalog.TYPES.keys() == IN_THEIR_OWNER.keys()
 
-    def test_the_table_cannot_be_changed(self) -> None:
+    def test_the_catalog_cannot_be_changed(self) -> None:
         with pytest.raises(TypeError):
             catalog.TYPES["x"] = next(iter(catalog.TYPES.values()))  # type: ignore[index]
 
-    def test_every_part_is_of_a_row_under_whose_url_it_is(self) -> None:
+    def test_the_url_of_a_part_begins_with_the_url_of_its_owner(self) -> None:
         for part in catalog.PARTS.values():
             assert part.of in part.urls.values()
             assert part.name not in catalog.TYPES
@@ -307,15 +388,15 @@ class TestTheWhole:
                 assert url.startswith(f"{catalog.TYPES[owner].retrieve}/")
 
     @pytest.mark.parametrize("object_type", catalog.METERED_TYPES, ids=lambda object_type: object_type.name)
-    def test_usage_is_told_by_objects_with_a_customer_and_a_status(self, object_type: ObjectType) -> None:
+    def test_objects_with_meters_have_a_customer_and_a_status(self, object_type: ObjectType) -> None:
         assert object_type.usage is not None
         assert object_type.usage.statuses
         assert object_type.customer
         assert object_type.status
         if object_type.usage.by:
-            assert catalog.TYPES[object_type.usage.by.type].members, "the meters are those of its members"
+            assert catalog.TYPES[object_type.usage.by.type].members, "its members name the meters"
 
-    def test_people_may_choose_the_ids_of_these(self) -> None:
+    def test_users_can_choose_the_ids_of_five_types(self) -> None:
         assert {object_type.name for object_type in catalog.TYPES.values() if object_type.chosen_ids} == {
             "customer",
             "product",
@@ -324,23 +405,23 @@ class TestTheWhole:
             "coupon",
         }
 
-    def test_the_events_of_destinations_are_ignored(self) -> None:
+    def test_events_about_event_destinations_are_ignored(self) -> None:
         assert "v2.core.event_destination" in catalog.IGNORED
 
 
 class TestListing:
-    def test_a_hidden_filter_is_one_that_the_body_can_answer(self) -> None:
+    def test_a_hidden_filter_is_a_field_of_the_body(self) -> None:
         for object_type in catalog.TYPES.values():
             for listing in object_type.listings:
                 assert not listing.hidden_filters or listing.hidden_filters.keys() <= sample(object_type.name).keys()
 
-    def test_lists_that_are_told_apart_by_a_filter_share_a_url(self) -> None:
-        one: Listing = catalog.TYPES["v2.billing.rate_card_rate"].listing_per("v2.billing.rate_card_version")
-        assert one.query == {"rate_card_version": "{id}"}
+    def test_lists_of_rates_differ_in_their_filter_only(self) -> None:
+        listing: Listing = catalog.TYPES["v2.billing.rate_card_rate"].listing_per("v2.billing.rate_card_version")
+        assert listing.query == {"rate_card_version": "{id}"}
 
 
-class TestARowOfAnUnknownType:
-    def test_is_its_own_url_without_any_column(self) -> None:
+class TestUnknownType:
+    def test_has_its_url_and_nothing_to_index(self) -> None:
         object_type = catalog.generic_type("v2.money.thing", "/v2/money/things/{id}")
         assert (object_type.name, object_type.retrieve) == ("v2.money.thing", "/v2/money/things/{id}")
         assert (
@@ -357,16 +438,16 @@ class TestARowOfAnUnknownType:
         assert catalog.generic_type("v2.money.settings", "/v2/money/settings").singleton
 
     @pytest.mark.parametrize(
-        ("url", "line"),
+        ("url", "channel"),
         [
             ("/v2/billing/things/{id}", ApiChannel.PREVIEW),
             ("/v2/money/things/{id}", ApiChannel.GA),
             ("/v1/billing/things/{id}", ApiChannel.GA),
         ],
     )
-    def test_is_read_with_the_preview_version_only_where_it_is_billing(self, url: str, line: ApiChannel) -> None:
-        assert catalog.generic_type("some.thing", url).api is line
+    def test_is_read_with_the_preview_version_only_under_v2_billing(self, url: str, channel: ApiChannel) -> None:
+        assert catalog.generic_type("some.thing", url).api is channel
 
-    def test_is_in_no_table_of_the_catalog(self) -> None:
+    def test_is_not_added_to_the_catalog(self) -> None:
         catalog.generic_type("v2.money.thing", "/v2/money/things/{id}")
         assert catalog.find_type("v2.money.thing") is None

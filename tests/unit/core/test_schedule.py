@@ -24,6 +24,7 @@ from billing_mirror.core.schedule import (
 NOW = 1_700_000_000.0
 SUBSCRIPTIONS, CADENCES = "v2.billing.rate_card_subscription", "v2.billing.cadence"
 DAILY, WEEKLY = "customer", "product"
+CONFIGURATION = "coupon"
 SCHEDULE = Schedule()
 
 
@@ -63,12 +64,13 @@ def order_of(runs: dict[str, Run], schedule: Schedule = SCHEDULE) -> list[str]:
 
 
 def test_there_is_a_type_of_each_rhythm() -> None:
-    rhythms = [TYPES[name].interval for name in (SUBSCRIPTIONS, CADENCES, DAILY, WEEKLY)]
+    rhythms = [TYPES[name].interval for name in (SUBSCRIPTIONS, CADENCES, DAILY, CONFIGURATION, WEEKLY)]
     assert rhythms == [
         CompareInterval.RATE_CARD_SUBSCRIPTIONS,
         CompareInterval.RATE_CARD_SUBSCRIPTIONS,
         CompareInterval.ACTIVITY,
-        CompareInterval.PRICING,
+        CompareInterval.CONFIGURATION,
+        CompareInterval.CATALOG,
     ]
 
 
@@ -86,7 +88,14 @@ def test_right_after_everything_there_is_nothing_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("name", "pause"),
-    [(EVENTS, 5 * MINUTE), (SUBSCRIPTIONS, HOUR), (CADENCES, HOUR), (DAILY, DAY), (WEEKLY, 7 * DAY)],
+    [
+        (EVENTS, 5 * MINUTE),
+        (SUBSCRIPTIONS, HOUR),
+        (CADENCES, HOUR),
+        (DAILY, DAY),
+        (CONFIGURATION, 7 * DAY),
+        (WEEKLY, 7 * DAY),
+    ],
 )
 def test_a_job_is_due_when_its_time_is_over_or_a_little_early(name: str, pause: float) -> None:
     job = Job.RECOVER if name == EVENTS else Job.VERIFY
@@ -101,10 +110,14 @@ def test_nothing_is_due_twice_in_a_minute_and_a_tick_that_comes_some_seconds_ear
 
 
 def test_the_settings_say_how_long_that_is() -> None:
-    schedule = Schedule(recover=DAY, rate_card_subscriptions=2 * HOUR, activity=3 * HOUR, pricing=4 * HOUR)
+    schedule = Schedule(
+        recover=DAY, rate_card_subscriptions=2 * HOUR, activity=3 * HOUR, configuration=5 * HOUR, catalog=4 * HOUR
+    )
     assert name_after(ran(SUBSCRIPTIONS, 1.5 * HOUR), schedule=schedule) is None
     assert name_after(ran(DAILY, 3 * HOUR), schedule=schedule) == DAILY
     assert name_after(ran(WEEKLY, 4 * HOUR), schedule=schedule) == WEEKLY
+    assert name_after(ran(CONFIGURATION, 4 * HOUR), schedule=schedule) is None
+    assert name_after(ran(CONFIGURATION, 5 * HOUR), schedule=schedule) == CONFIGURATION
     assert name_after(ran(EVENTS, HOUR, job=Job.RECOVER), schedule=schedule) is None
 
 
@@ -222,7 +235,9 @@ class TestAJob:
         assert name_after(ran(WEEKLY, HOUR - early(HOUR), status=Status.FAILED)) == WEEKLY
 
     @pytest.mark.parametrize("status", [Status.UNAUTHORIZED, Status.UNAVAILABLE])
-    @pytest.mark.parametrize(("name", "pause"), [(SUBSCRIPTIONS, DAY), (DAILY, DAY), (WEEKLY, 7 * DAY)])
+    @pytest.mark.parametrize(
+        ("name", "pause"), [(SUBSCRIPTIONS, DAY), (DAILY, DAY), (CONFIGURATION, 7 * DAY), (WEEKLY, 7 * DAY)]
+    )
     def test_that_a_person_has_to_allow_first_is_tried_once_a_day_at_most(
         self, name: str, pause: float, status: Status
     ) -> None:

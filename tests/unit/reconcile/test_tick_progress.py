@@ -1,17 +1,16 @@
 """Whatever does not come to an end holds up neither its own run for ever nor anybody else."""
 
 import asyncio
-from collections.abc import Sequence
 
 from billing_mirror.core import json_body
-from billing_mirror.core.catalog import TYPES, ApiChannel
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Job, Resolution, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule, next_job
-from billing_mirror.ports import StripeResponse
+from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.recover import PATH
 from billing_mirror.reconcile.runs.lifecycle import start_run
@@ -101,19 +100,12 @@ async def test_a_token_that_expires_in_an_owners_list_restarts_it(harness: Harne
 class Circle(MemoryStripe):
     """Stripe, whose list of events never ends."""
 
-    async def get(
-        self,
-        path: str,
-        *,
-        api: ApiChannel,
-        context: str | None,
-        include: Sequence[str] = (),
-        event: str | None = None,
-    ) -> StripeResponse:
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        path = request.path
         if not path.startswith(PATH):
-            return await super().get(path, api=api, context=context, include=include, event=event)
+            return await super().get(request)
         page: JsonObject = {"data": [{"id": "evt_1", "type": "v2.other"}], "next_page_url": f"{PATH}?page={path[-1]}1"}
-        return StripeResponse(page, json_body.write(page), self.version(api), "req_1")
+        return StripeResponse(page, json_body.write(page), self.version(request.api), "req_1")
 
 
 async def test_events_that_lead_back_end_their_run() -> None:

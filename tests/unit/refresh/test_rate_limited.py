@@ -7,7 +7,7 @@ import pytest
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, TransientError
 from billing_mirror.core.rate_limiter import RateLimiter
-from billing_mirror.ports import StripeResponse
+from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.clock import ManualClock
 from tests.doubles.stripe import MemoryStripe
@@ -25,7 +25,7 @@ class Counter:
         self.paced = RateLimitedStripe(self.stripe, self.clock, RateLimiter(10.0))
 
     async def ask(self, path: str = GOLD) -> StripeResponse:
-        return await self.paced.get(path, api=ApiChannel.GA, context=None)
+        return await self.paced.get(StripeRequest(path, ApiChannel.GA, context=None))
 
 
 @pytest.fixture

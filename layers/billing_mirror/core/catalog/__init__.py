@@ -1,8 +1,8 @@
-"""Which object types there are: one row for each, keyed by Stripe's own ``object`` name.
+"""The catalog of object types, keyed by Stripe's own ``object`` name.
 
-A fact about a type is written here and nowhere else; what a type needs that others do not is a field of
-``object_type.py`` with a default. To mirror another type, add a row to ``v1.py`` or ``v2.py``, and a sample
-of it to the tests.
+This package holds every fact about a type, and no other module does. What only some types need is a field of
+``ObjectType`` with a default. To mirror another type, add it to ``v1.py`` or ``v2.py``, and a sample of it to the
+tests.
 """
 
 from collections.abc import Mapping
@@ -35,20 +35,20 @@ __all__ = [
 ]
 
 TYPES: Mapping[str, ObjectType] = MappingProxyType(
-    {object_type.name: object_type for object_type in (*v1.ROWS, *v2.ROWS)}
+    {object_type.name: object_type for object_type in (*v1.OBJECT_TYPES, *v2.OBJECT_TYPES)}
 )
-"""Every row, by name; a list's owner comes before what is listed."""
+"""Every object type, by name. A type that others are listed per comes before them."""
 
 CUSTOMER = v1.CUSTOMER
 
 USAGE = v1.USAGE
-"""What a customer has used of a meter in an hour: summed up by Stripe, found by the usage sweep alone."""
+"""A customer's usage of a meter in one hour, summed up by Stripe; only the usage job reads it."""
 
 METERED_TYPES: tuple[ObjectType, ...] = tuple(object_type for object_type in TYPES.values() if object_type.usage)
-"""Types whose objects tell which meters a customer is billed by."""
+"""Types whose objects determine the meters by which a customer is billed."""
 
 PARTS: Mapping[str, Part] = MappingProxyType({v1.DISCOUNT.name: v1.DISCOUNT})
-"""By name."""
+"""Every part, by name."""
 
 RESOURCES: Mapping[str, str] = MappingProxyType(
     {
@@ -56,12 +56,12 @@ RESOURCES: Mapping[str, str] = MappingProxyType(
         **{part.resource: part.name for part in PARTS.values()},
     }
 )
-"""The type that an event is about, by what its own type has before the last word."""
+"""The object type that an event is about, by the event type without its last word."""
 
 EVENT_OBJECTS: Mapping[str, ObjectType] = MappingProxyType(
     {name: object_type for object_type in TYPES.values() for name in object_type.events}
 )
-"""Rows of the event types that are objects themselves."""
+"""Object types whose objects are events themselves, by event type."""
 
 RECONCILED_TYPES: tuple[ObjectType, ...] = tuple(
     sorted(
@@ -69,7 +69,7 @@ RECONCILED_TYPES: tuple[ObjectType, ...] = tuple(
         key=lambda object_type: object_type.interval is not CompareInterval.RATE_CARD_SUBSCRIPTIONS,
     )
 )
-"""What reconcile compares with Stripe: what it compares most often comes first, and parents before children."""
+"""The types that reconcile compares with Stripe: most often compared first, parents before children."""
 
 IGNORED = frozenset(
     {
@@ -83,14 +83,17 @@ IGNORED = frozenset(
         "v2.core.event_destination",
     }
 )
-"""Events, or resources of events, that are acknowledged: no object that decides a bill has changed."""
+"""Events to acknowledge without a fetch: none changes an object that affects a bill.
+
+Each entry is an event type, or an event type without its last word.
+"""
 
 
 def find_type(name: str) -> ObjectType | None:
-    """The row of a type, also by a name that it once had."""
+    """The object type with this name or alias."""
     return TYPES.get(name) or next((object_type for object_type in TYPES.values() if name in object_type.aliases), None)
 
 
 def generic_type(type_name: str, retrieve: str) -> ObjectType:
-    """A row for a type outside the catalog: mirrored at its own URL, found by its id and by its type."""
+    """An object type outside the catalog: mirrored from its own URL, found by id and by type."""
     return ObjectType(name=type_name, category=Category.ACTIVITY, retrieve=retrieve)

@@ -1,4 +1,7 @@
-"""What can be said of an object type: the fields of a row of the catalog."""
+"""The facts that the catalog holds about an object type.
+
+Paths are dotted paths into an object's body. URLs contain ``{id}``, ``{parent}``, or both.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,12 +10,18 @@ from types import MappingProxyType
 
 
 class Category(StrEnum):
-    """Where a type's objects come from."""
+    """What kind of data a type holds.
+
+    An object that belongs to a single customer is activity, even if the seller creates it: a credit grant, a tax id,
+    a billing profile. A limit on what a customer may spend is configuration: a rule, not something that happened.
+    """
 
     ACTIVITY = "activity"
-    """Created by what customers do: subscriptions, invoices, usage."""
-    PRICING = "pricing"
-    """Set up ahead: products, prices, meters, rate cards, coupons."""
+    """What customers do: subscriptions, invoices, usage."""
+    CONFIGURATION = "configuration"
+    """What is applied to customers and their activity: coupons, promotion codes, tax rates, settings, alerts."""
+    CATALOG = "catalog"
+    """What is sold and how it is measured: products, prices, meters, rate cards, pricing plans."""
 
 
 class ApiChannel(StrEnum):
@@ -25,12 +34,13 @@ class ApiChannel(StrEnum):
 
 
 class CompareInterval(StrEnum):
-    """How often reconcile compares a type; the deployment's settings say how often that is."""
+    """How often reconcile compares a type with Stripe; the deployment's settings give the hours."""
 
     RATE_CARD_SUBSCRIPTIONS = "subscriptions"
-    """Rate card subscriptions, and the cadences through which they belong to customers."""
+    """For rate card subscriptions, and for the cadences that link them to customers."""
     ACTIVITY = "activity"
-    PRICING = "pricing"
+    CONFIGURATION = "configuration"
+    CATALOG = "catalog"
 
 
 def _nothing() -> Mapping[str, str]:
@@ -39,7 +49,7 @@ def _nothing() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """Another object that a body names: the id at ``path`` is one of an object of ``type``."""
+    """Another object that a body names: the value at ``path`` is the id of an object of ``type``."""
 
     path: str
     type: str
@@ -49,11 +59,11 @@ class Reference:
 class Listing:
     """A list of objects of a type.
 
-    With ``per`` there is one list for each object of that type, whose id, customer and parent are filled in for
-    ``{id}``, ``{customer}`` and ``{parent}``. ``hidden`` are filters for objects that the list may leave out
-    (Stripe does not say whether it does): each is asked for on its own, unless the plain list turned out to
-    hold such objects. A list is ``doubtful`` where Stripe's reference seems to demand a filter that we cannot know:
-    when it is refused, the objects that are known are looked at one by one.
+    With ``per``, each object of that type has such a list: its id, customer and parent replace ``{id}``,
+    ``{customer}`` and ``{parent}``. ``hidden_filters`` select objects that the list may leave out (Stripe does not
+    document whether it does): reconcile requests the list with each filter, unless the plain list already contained
+    such objects. ``may_be_refused`` marks a list for which Stripe's reference seems to require a filter that we cannot
+    know: when Stripe refuses it, reconcile fetches the known objects individually.
     """
 
     url: str
@@ -65,7 +75,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sublist:
-    """A list inside a body, at ``path``, that Stripe cuts short; the whole of it is at ``url``.
+    """A list inside a body, at ``path``, that Stripe truncates; ``url`` has the complete list.
 
     https://docs.stripe.com/api/pagination
     """
@@ -77,10 +87,10 @@ class Sublist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Something without an id of its own that a bigger object contains: news of it is news of its owner.
+    """Something without an id of its own, inside a larger object: an event about the part refreshes that owner.
 
-    ``urls`` are those under which an event may name it, each with the type of the owner whose ``{id}`` is in it.
-    Where there is no URL, its body or the fetched event's data names the owner of type ``of`` at ``owner``.
+    ``urls`` are the URLs by which an event may name the part, each with the type of the owner whose ``{id}`` it
+    contains. Without a URL, the part's body or the fetched event's data names an owner of type ``of`` at ``owner``.
     """
 
     name: str
@@ -92,9 +102,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Which meters decide what the customer of an object pays, while its status is one of ``statuses``.
+    """Which meters determine what the customer of an object pays, while the object's status is one of ``statuses``.
 
-    ``meters`` is where the object names them; with ``by``, it is where the members of the objects named there do.
+    ``meters`` is the path to the meters in the object itself. With ``by``, it is the path in the members of the
+    objects that ``by`` refers to.
     """
 
     statuses: tuple[str, ...]
@@ -104,56 +115,57 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ObjectType:
-    """One row. Paths are dotted paths into the body; URLs have ``{id}``, ``{parent}``, or both."""
+    """Everything the mirror needs to know about one type of Stripe object."""
 
     name: str
-    """Stripe's own ``object``."""
+    """The value of Stripe's ``object`` field."""
     category: Category
     retrieve: str
-    """Where one object is. A URL without ``{id}`` is that of a singleton: its path is its id."""
+    """The URL of one object. Without ``{id}`` the object is a singleton, and its path is its id."""
     prefix: str = ""
-    """How ids begin, for people; code never asks."""
+    """How ids begin. For readers only; no code depends on it."""
     chosen_ids: bool = False
-    """Whether people may choose the ids, or could once: then they are any text, and may be those of other types."""
+    """Whether users can choose the ids, or once could: such an id is any text, and other types may use it too."""
     aliases: tuple[str, ...] = ()
-    """Other names that Stripe's documentation has for the same type."""
+    """Other names of the same type in Stripe's documentation."""
     resource: str = ""
-    """What comes before the last word of its event types; by default its name, after ``v1.`` for v1."""
+    """Its event types without their last word; by default the type's name, after ``v1.`` for v1."""
     sends_no_events: bool = False
-    """Whether Stripe sends no events of it."""
+    """Whether Stripe sends no events about it."""
     test_mode_only: bool = False
     alternate_urls: tuple[str, ...] = ()
-    """Other URLs under which an event may name it."""
+    """Other URLs by which an event may name an object."""
     listings: tuple[Listing, ...] = ()
-    """Lists that together hold all objects; without any, known objects are looked at one by one."""
+    """Lists that together hold all objects; without any, reconcile fetches the known objects individually."""
     parent: str | None = None
-    """Where the body names the object that it belongs to."""
+    """Path to the id of the object that it belongs to."""
     owner_in_event: str | None = None
-    """Where a fetched event's data names the ``{parent}`` of the URL."""
+    """Path in a fetched event's data to the ``{parent}`` of the URL."""
     customer: str | Reference | None = None
+    """Path to the customer's id, or the reference to an object that has one."""
     parent_is_customer: bool = False
     """Whether the ``{parent}`` of the URL is a customer."""
     created: str = "created"
-    """Where the body says when it was created."""
+    """Path to the time of creation."""
     status: str | None = None
     collection_status: str | None = None
     include: tuple[str, ...] = ()
-    """Fields that Stripe shows on request only: v2's ``include``, v1's ``expand``."""
+    """Fields that Stripe returns only on request: ``include`` in v2, ``expand`` in v1."""
     ignored_fields: tuple[str, ...] = ()
-    """Members that may differ from one answer to the next although nothing has changed: links that expire."""
+    """Fields that may differ between two responses although nothing has changed: links that expire."""
     sublists: tuple[Sublist, ...] = ()
     members: tuple[str, ...] = ()
-    """Types with a list ``per`` object of this one that is read whenever the object is."""
+    """Types with a list ``per`` object of this type; a refresh of the object reads those lists too."""
     references: tuple[Reference, ...] = ()
-    """Objects that no event announces: they are fetched when they are not mirrored yet."""
+    """Objects that no event announces; a refresh also fetches those that are not mirrored yet."""
     changes: Reference | None = None
-    """An object that a new one of this type changes, although Stripe may send no event for it."""
+    """An object that changes when one of this type is created, although Stripe may send no event for it."""
     events: tuple[str, ...] = ()
-    """Event types that are objects of this type themselves: what they tell is in no other object."""
+    """Event types that are themselves objects of this type: no other object holds what they report."""
     usage: Usage | None = None
-    """How an object tells which meters its customer is billed by."""
+    """How to find the meters by which an object's customer is billed."""
     compare_interval: CompareInterval | None = None
-    """How often reconcile compares it, where it is not as its nature says."""
+    """How often reconcile compares it, where that differs from the interval of its category."""
 
     @property
     def api(self) -> ApiChannel:
@@ -166,12 +178,12 @@ class ObjectType:
 
     @property
     def singleton(self) -> bool:
-        """Whether there is no id in the URL: one object for each parent, or just one."""
+        """Whether the URL contains no id: there is one object for each parent, or only one."""
         return "{id}" not in self.retrieve
 
     @property
     def resources(self) -> tuple[str, ...]:
-        """What its event types have before their last word."""
+        """Its event types without their last word, under its name and its aliases."""
         version = "v1." if self.retrieve.startswith("/v1/") else ""
         return (self.resource or f"{version}{self.name}", *(f"{version}{alias}" for alias in self.aliases))
 
@@ -181,5 +193,5 @@ class ObjectType:
         return self.compare_interval or CompareInterval(self.category)
 
     def listing_per(self, type_name: str) -> Listing:
-        """The list that each object of that type has of objects of this one."""
+        """The list of this type's objects that each object of the named type has."""
         return next(listing for listing in self.listings if listing.per == type_name)

@@ -1,4 +1,4 @@
-"""The rows of v1: what people were billed by before ``v2.billing``, and still are. https://docs.stripe.com/api"""
+"""The object types of Stripe's v1 API. https://docs.stripe.com/api"""
 
 from types import MappingProxyType
 
@@ -6,7 +6,7 @@ from .object_type import Category, CompareInterval, Listing, ObjectType, Part, R
 
 _OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}"})
 _ALL_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}", "status": "all"})
-# A discount cannot be fetched by its id: https://docs.stripe.com/api/discounts
+# A discount has no URL of its own: https://docs.stripe.com/api/discounts
 _WITH_DISCOUNTS = MappingProxyType({"expand[0]": "data.discounts"})
 _ALL = MappingProxyType({"status": "all"})
 
@@ -23,7 +23,7 @@ TEST_CLOCK = ObjectType(
 PRODUCT = ObjectType(
     name="product",
     chosen_ids=True,
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="prod_",
     retrieve="/v1/products/{id}",
     listings=(Listing(url="/v1/products"),),
@@ -31,7 +31,7 @@ PRODUCT = ObjectType(
 
 METER = ObjectType(
     name="billing.meter",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="mtr_",
     retrieve="/v1/billing/meters/{id}",
     listings=(Listing(url="/v1/billing/meters"),),
@@ -41,7 +41,7 @@ METER = ObjectType(
 PRICE = ObjectType(
     name="price",
     chosen_ids=True,
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="price_",
     retrieve="/v1/prices/{id}",
     listings=(Listing(url="/v1/prices", hidden_filters=MappingProxyType({"active": ("false",)})),),
@@ -52,7 +52,7 @@ PRICE = ObjectType(
 PLAN = ObjectType(
     name="plan",
     chosen_ids=True,
-    category=Category.PRICING,
+    category=Category.CATALOG,  # the older form of a price
     prefix="plan_",
     retrieve="/v1/plans/{id}",
     listings=(Listing(url="/v1/plans"),),
@@ -63,7 +63,7 @@ PLAN = ObjectType(
 COUPON = ObjectType(
     name="coupon",
     chosen_ids=True,
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     retrieve="/v1/coupons/{id}",
     listings=(Listing(url="/v1/coupons"),),
     include=("applies_to", "currency_options"),
@@ -71,7 +71,7 @@ COUPON = ObjectType(
 
 PROMOTION_CODE = ObjectType(
     name="promotion_code",
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     prefix="promo_",
     retrieve="/v1/promotion_codes/{id}",
     listings=(Listing(url="/v1/promotion_codes"),),
@@ -82,7 +82,7 @@ PROMOTION_CODE = ObjectType(
 
 TAX_RATE = ObjectType(
     name="tax_rate",
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     prefix="txr_",
     retrieve="/v1/tax_rates/{id}",
     listings=(Listing(url="/v1/tax_rates"),),
@@ -91,7 +91,7 @@ TAX_RATE = ObjectType(
 FEATURE = ObjectType(
     name="entitlements.feature",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="feat_",
     retrieve="/v1/entitlements/features/{id}",
     listings=(Listing(url="/v1/entitlements/features"),),
@@ -99,7 +99,7 @@ FEATURE = ObjectType(
 
 ALERT = ObjectType(
     name="billing.alert",
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     prefix="alrt_",
     retrieve="/v1/billing/alerts/{id}",
     listings=(Listing(url="/v1/billing/alerts"),),
@@ -133,7 +133,7 @@ TAX_ID = ObjectType(
         Listing(url="/v1/customers/{id}/tax_ids", per=CUSTOMER.name),
     ),
     customer="customer",
-    compare_interval=CompareInterval.PRICING,
+    compare_interval=CompareInterval.CONFIGURATION,  # it rarely changes, and reading it takes a list per customer
 )
 
 CASH_BALANCE = ObjectType(
@@ -307,7 +307,7 @@ USAGE = ObjectType(
     created="start_time",
 )
 
-ROWS = (
+OBJECT_TYPES = (
     TEST_CLOCK,
     PRODUCT,
     METER,
@@ -334,7 +334,7 @@ ROWS = (
     EVENT,
     USAGE,
 )
-"""Parents before their children: the order in which reconcile walks them."""
+"""Parents before their children: the order in which reconcile compares them."""
 
 DISCOUNT = Part(
     name="discount",

@@ -1,4 +1,4 @@
-"""The rows of ``v2.billing``. https://docs.stripe.com/api/v2 and the services of the preview SDK."""
+"""The object types of ``v2.billing``. https://docs.stripe.com/api/v2 and the services of the preview SDK."""
 
 from types import MappingProxyType
 
@@ -22,7 +22,7 @@ PROFILE = ObjectType(
 BILL_SETTING_VERSION = ObjectType(
     name="v2.billing.bill_setting_version",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     retrieve="/v2/billing/bill_settings/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/bill_settings/{id}/versions", per="v2.billing.bill_setting"),),
 )
@@ -30,7 +30,7 @@ BILL_SETTING_VERSION = ObjectType(
 BILL_SETTING = ObjectType(
     name="v2.billing.bill_setting",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     retrieve="/v2/billing/bill_settings/{id}",
     listings=(Listing(url="/v2/billing/bill_settings"),),
     members=(BILL_SETTING_VERSION.name,),
@@ -39,7 +39,7 @@ BILL_SETTING = ObjectType(
 COLLECTION_SETTING_VERSION = ObjectType(
     name="v2.billing.collection_setting_version",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     retrieve="/v2/billing/collection_settings/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/collection_settings/{id}/versions", per="v2.billing.collection_setting"),),
 )
@@ -47,7 +47,7 @@ COLLECTION_SETTING_VERSION = ObjectType(
 COLLECTION_SETTING = ObjectType(
     name="v2.billing.collection_setting",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CONFIGURATION,
     retrieve="/v2/billing/collection_settings/{id}",
     listings=(Listing(url="/v2/billing/collection_settings"),),
     members=(COLLECTION_SETTING_VERSION.name,),
@@ -56,7 +56,7 @@ COLLECTION_SETTING = ObjectType(
 CUSTOM_PRICING_UNIT = ObjectType(
     name="v2.billing.custom_pricing_unit",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="cpu_",
     retrieve="/v2/billing/custom_pricing_units/{id}",
     listings=(Listing(url="/v2/billing/custom_pricing_units", hidden_filters=_HIDES_INACTIVE),),
@@ -64,7 +64,7 @@ CUSTOM_PRICING_UNIT = ObjectType(
 
 LICENSED_ITEM = ObjectType(
     name="v2.billing.licensed_item",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="bli_",
     retrieve="/v2/billing/licensed_items/{id}",
     listings=(Listing(url="/v2/billing/licensed_items"),),
@@ -72,7 +72,7 @@ LICENSED_ITEM = ObjectType(
 
 METERED_ITEM = ObjectType(
     name="v2.billing.metered_item",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="bli_",
     retrieve="/v2/billing/metered_items/{id}",
     listings=(Listing(url="/v2/billing/metered_items"),),
@@ -82,7 +82,7 @@ METERED_ITEM = ObjectType(
 ONE_TIME_ITEM = ObjectType(
     name="v2.billing.one_time_item",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="bli_",
     retrieve="/v2/billing/one_time_items/{id}",
     listings=(Listing(url="/v2/billing/one_time_items"),),
@@ -91,17 +91,17 @@ ONE_TIME_ITEM = ObjectType(
 SERVICE_ACTION = ObjectType(
     name="v2.billing.service_action",
     sends_no_events=True,
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="svca_",
     retrieve="/v2/billing/service_actions/{id}",
 )
 
 LICENSE_FEE = ObjectType(
     name="v2.billing.license_fee",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="licf_",
     retrieve="/v2/billing/license_fees/{id}",
-    # Without a filter the list may be refused.
+    # Stripe may refuse the list without a filter.
     listings=(
         Listing(
             url="/v2/billing/license_fees",
@@ -114,7 +114,7 @@ LICENSE_FEE = ObjectType(
 
 LICENSE_FEE_VERSION = ObjectType(
     name="v2.billing.license_fee_version",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="licfv_",
     retrieve="/v2/billing/license_fees/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/license_fees/{id}/versions", per=LICENSE_FEE.name),),
@@ -125,7 +125,7 @@ LICENSE_FEE_VERSION = ObjectType(
 
 RATE_CARD = ObjectType(
     name="v2.billing.rate_card",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="rcd_",
     retrieve="/v2/billing/rate_cards/{id}",
     listings=(Listing(url="/v2/billing/rate_cards", hidden_filters=_HIDES_INACTIVE),),
@@ -136,7 +136,7 @@ _OF_ITS_VERSION = MappingProxyType({"rate_card_version": "{id}"})
 RATE = ObjectType(
     name="v2.billing.rate_card_rate",
     aliases=("v2.billing.rate_card.rate",),
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="rcdr_",
     retrieve="/v2/billing/rate_cards/{parent}/rates/{id}",
     listings=(
@@ -154,7 +154,7 @@ RATE = ObjectType(
 OVERAGE_RATE = ObjectType(
     name="v2.billing.rate_card_custom_pricing_unit_overage_rate",
     aliases=("v2.billing.rate_card.custom_pricing_unit_overage_rate",),
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="cpuor_",
     retrieve="/v2/billing/rate_cards/{parent}/custom_pricing_unit_overage_rates/{id}",
     listings=(
@@ -175,7 +175,7 @@ OVERAGE_RATE = ObjectType(
 RATE_CARD_VERSION = ObjectType(
     name="v2.billing.rate_card_version",
     aliases=("v2.billing.rate_card.version",),
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="rcdv_",
     retrieve="/v2/billing/rate_cards/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/rate_cards/{id}/versions", per=RATE_CARD.name),),
@@ -187,7 +187,7 @@ RATE_CARD_VERSION = ObjectType(
 
 PRICING_PLAN = ObjectType(
     name="v2.billing.pricing_plan",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="bpp_",
     retrieve="/v2/billing/pricing_plans/{id}",
     listings=(Listing(url="/v2/billing/pricing_plans", hidden_filters=_HIDES_INACTIVE),),
@@ -195,7 +195,7 @@ PRICING_PLAN = ObjectType(
 
 PRICING_PLAN_COMPONENT = ObjectType(
     name="v2.billing.pricing_plan_component",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="bppc_",
     retrieve="/v2/billing/pricing_plans/{parent}/components/{id}",
     listings=(
@@ -212,7 +212,7 @@ PRICING_PLAN_COMPONENT = ObjectType(
 
 PRICING_PLAN_VERSION = ObjectType(
     name="v2.billing.pricing_plan_version",
-    category=Category.PRICING,
+    category=Category.CATALOG,
     prefix="bppv_",
     retrieve="/v2/billing/pricing_plans/{parent}/versions/{id}",
     listings=(Listing(url="/v2/billing/pricing_plans/{id}/versions", per=PRICING_PLAN.name),),
@@ -225,7 +225,8 @@ PRICING_PLAN_VERSION = ObjectType(
 SPEND_MODIFIER = ObjectType(
     name="v2.billing.cadence_spend_modifier",
     sends_no_events=True,
-    category=Category.ACTIVITY,
+    category=Category.CONFIGURATION,
+    compare_interval=CompareInterval.ACTIVITY,  # weekly is too rare: no event announces it
     retrieve="/v2/billing/cadences/{parent}/spend_modifier_rules/{id}",
     listings=(Listing(url="/v2/billing/cadences/{id}/spend_modifier_rules", per="v2.billing.cadence"),),
     parent="billing_cadence",
@@ -256,7 +257,7 @@ CADENCE = ObjectType(
 
 
 def _usage_by_rates(version: str) -> Usage:
-    """A subscription is billed by the rates of its own version of a rate card, also by those that later ones lack."""
+    """A subscription is billed by the rates of its own rate card version, including those that later versions lack."""
     return Usage(
         statuses=("active",), meters="metered_item.meter", by=Reference(path=version, type=RATE_CARD_VERSION.name)
     )
@@ -321,7 +322,7 @@ INTENT = ObjectType(
     members=(INTENT_ACTION.name,),
 )
 
-ROWS = (
+OBJECT_TYPES = (
     BILL_SETTING,
     BILL_SETTING_VERSION,
     COLLECTION_SETTING,
@@ -349,4 +350,4 @@ ROWS = (
     INTENT,
     INTENT_ACTION,
 )
-"""Parents before their children: the order in which reconcile walks them."""
+"""Parents before their children: the order in which reconcile compares them."""

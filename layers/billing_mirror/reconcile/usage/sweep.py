@@ -16,8 +16,8 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, fill_template
 from billing_mirror.core.run import Counts, Drift, Resolution
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.runs.active_run import ActiveRun
-from billing_mirror.refresh.apply import Ports
 from billing_mirror.refresh.fetch import list_pages
 
 from .pairs import HOUR, STILL_CHANGING, UsagePair, pairs_after, record_pairs, store_pair

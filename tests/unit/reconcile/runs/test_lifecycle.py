@@ -9,12 +9,12 @@ import pytest
 
 from billing_mirror.core.catalog import TYPES, USAGE, ObjectType
 from billing_mirror.core.run import Drift, Job, Run, Status
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import PAIRS
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.crashing import Killed, Life, mortal
 from tests.unit.harness import Harness
 from tests.unit.reconcile.scenarios import ROW, drifted, empty, of_owners, used, with_lost_events

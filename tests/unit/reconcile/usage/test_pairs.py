@@ -15,13 +15,12 @@ from billing_mirror.core.items import Item, Observation, item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.ports import IndexEntry
+from billing_mirror.ports import IndexEntry, Ports
 from billing_mirror.reconcile.index_walk import BATCH
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import MAX_OWNERS, PAIRS, STILL_CHANGING, UsagePair
-from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import Killed, Life, mortal
 from tests.doubles.mirror import MemoryMirror

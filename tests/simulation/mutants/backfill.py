@@ -1,0 +1,53 @@
+"""Mutants of the job that fills the mirror from lists."""
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+from billing_mirror.core.items import Item
+from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Mirror
+from billing_mirror.reconcile.backfill import _incomplete, _is_truncated, _put_unclaimed
+from billing_mirror.reconcile.verify import _never_seen
+from tests.doubles.mirror import MemoryMirror
+
+from .registry import mutant, replaces
+
+newer = MemoryMirror._newer
+
+
+@mutant("a backfill inserts under a token that no claim reaches")
+@replaces(_put_unclaimed)
+async def inserts_as_newest(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
+    return await mirror.put(ref, 10**9, item)
+
+
+@mutant("a backfill inserts under the token of the first claim")
+@replaces(_put_unclaimed)
+async def inserts_as_first_claim(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
+    return await mirror.put(ref, 1, item)
+
+
+@replaces(_never_seen)
+def inserts_what_is_known(
+    objects: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
+) -> dict[ObjectRef, JsonObject]:
+    return _never_seen(objects, refs, {})
+
+
+@mutant("a backfill overwrites what is there", also=(inserts_what_is_known,))
+@replaces(MemoryMirror._newer)
+def lets_inserts_overwrite(self: MemoryMirror, ref: ObjectRef, token: int) -> bool:
+    return token == UNCLAIMED_TOKEN or newer(self, ref, token)
+
+
+@mutant("a backfill stores what a list cuts short")
+@replaces(_is_truncated)
+def sees_no_cut(value: Json) -> bool:
+    return False
+
+
+@mutant("a backfill queues nothing that a list does not show whole")
+@replaces(_incomplete)
+def finds_all_complete(new: Iterable[ObjectRef], complete: Container[ObjectRef]) -> list[ObjectRef]:
+    return []

@@ -1,0 +1,50 @@
+"""Mutants of what belongs to an object: the lists inside it, and the objects that it makes doubtful."""
+
+from collections.abc import AsyncIterator
+
+from billing_mirror.core.catalog import Sublist
+from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.messages import RefreshRequest
+from billing_mirror.core.mirror_state import Head
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.outcome import Outcome
+from billing_mirror.ports import Mirror, Ports, Stripe
+from billing_mirror.refresh.apply import _enqueue_related_and_put, _put
+from billing_mirror.refresh.fetch import _completed
+from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
+
+from .registry import mutant, replaces
+
+
+@mutant("a list that Stripe cuts short is stored as it is", quick=True)
+@replaces(_completed)
+async def stores_list_cut_short(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
+    return body
+
+
+@mutant("the rates that a new version lacks are not fetched")
+@replaces(_differing_members)
+async def ignores_unlisted_members(
+    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror
+) -> AsyncIterator[RefreshRequest]:
+    async for suspicion in _differing_members(ref, observation, head, mirror):
+        if not suspicion.unlisted:
+            yield suspicion
+
+
+@mutant("refresh requests are sent after the write")
+@replaces(_enqueue_related_and_put)
+async def sends_after_put(
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, item: Item
+) -> Outcome:
+    outcome = await _put(ports, ref, token, head, item)
+    if outcome is not Outcome.SUPERSEDED:
+        await enqueue_related(ref, observation, head, ports.mirror, ports.queue)
+    return outcome
+
+
+@mutant("a new version does not refresh its rate card")
+@replaces(_changed_with)
+def changes_nothing_else(ref: ObjectRef, observation: Observation, head: Head | None) -> list[ObjectRef]:
+    return []

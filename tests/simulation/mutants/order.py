@@ -1,0 +1,60 @@
+"""Mutants of the order of writes: claim, then fetch, then apply."""
+
+from billing_mirror.core.items import Observation
+from billing_mirror.core.mirror_state import Claim
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Ports
+from billing_mirror.process.batch import _fetch, _happened_at
+from billing_mirror.process.messages import WorkItem
+from billing_mirror.refresh.apply import claim_and_fetch
+from billing_mirror.refresh.fetch import fetch
+from tests.doubles.mirror import MemoryMirror
+
+from .registry import mutant, replaces
+
+claim = MemoryMirror.claim
+
+
+@mutant("the claim is taken after the fetch")
+@replaces(claim_and_fetch)
+async def claims_after_fetch(
+    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+) -> tuple[int, Observation]:
+    observation = await fetch(ref, ports.stripe, ports.clock, event=event)
+    return await ports.mirror.claim(ref, claimed_at), observation
+
+
+@mutant("the token is the worker's clock before the fetch")
+@replaces(claim_and_fetch)
+async def orders_by_clock_before_fetch(
+    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+) -> tuple[int, Observation]:
+    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event)
+    return int(observation.fetched_at * 1000), observation
+
+
+@mutant("the token is the worker's clock after the fetch")
+@replaces(claim_and_fetch)
+async def orders_by_clock_after_fetch(
+    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+) -> tuple[int, Observation]:
+    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event)
+    return int(ports.clock.now() * 1000), observation
+
+
+@mutant("the token is the event's creation time, in seconds")
+@replaces(_fetch)
+async def orders_by_event_time(ref: ObjectRef, tasks: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
+    _, observation = await _fetch(ref, tasks, ports)
+    return int(max(_happened_at(task) for task in tasks)), observation
+
+
+@mutant("a second fetch uses a claim that is still in flight")
+@replaces(MemoryMirror.claim)
+async def shares_claim_in_flight(self: MemoryMirror, ref: ObjectRef, now: float) -> int:
+    before = self.counters.get(ref.key)
+    applied = self.objects.get(ref.key, {}).get("token", 0)
+    if before is None or not isinstance(applied, int) or before.claimed <= applied:
+        return await claim(self, ref, now)
+    self.counters[ref.key] = Claim(before.claimed, now)
+    return before.claimed

@@ -1,0 +1,13 @@
+"""Mutants of the rate at which Stripe is asked."""
+
+from billing_mirror.core.rate_limiter import RateLimiter
+
+from .registry import mutant, replaces
+
+start = RateLimiter.start
+
+
+@mutant("requests that were not sent are saved up")
+@replaces(RateLimiter.start)
+def saves_up_requests(self: RateLimiter, now: float) -> None:
+    start(self, self._next_start)

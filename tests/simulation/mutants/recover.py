@@ -1,0 +1,38 @@
+"""Mutants of the job that recovers lost events."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from billing_mirror.core.checkpoints import PagePosition
+from billing_mirror.core.items import Observation
+from billing_mirror.core.mirror_state import Claim, Head, reflects_event
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Ports
+from billing_mirror.process.batch import _fetch
+from billing_mirror.process.messages import WorkItem
+from billing_mirror.reconcile.pages import ObjectPage, RestartedList
+from billing_mirror.reconcile.recover import _read_events
+
+from .registry import mutant, replaces
+
+
+@mutant("the watermark moves although a window of events was read in part")
+@replaces(_read_events)
+async def reads_first_page_only(
+    query: Mapping[str, str], position: PagePosition, ports: Ports
+) -> ObjectPage | RestartedList:
+    page = await _read_events(query, position, ports)
+    return replace(page, next=None) if isinstance(page, ObjectPage) else page
+
+
+@mutant("any fetch counts as showing what an event tells")
+@replaces(reflects_event)
+def believes_any_fetch(head: Head | None, claim: Claim | None, made_at: float) -> bool:
+    return head is not None
+
+
+@mutant("a fetch counts as showing events that arrived while its answer was on its way")
+@replaces(_fetch)
+async def dates_events_by_answer(ref: ObjectRef, tasks: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
+    token, observation = await _fetch(ref, tasks, ports)
+    return token, replace(observation, last_event_at=ports.clock.now()) if observation.last_event_at else observation

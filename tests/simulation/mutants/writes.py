@@ -1,0 +1,73 @@
+"""Mutants of the conditional write and of tombstones."""
+
+from billing_mirror.core.errors import TransientError
+from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.outcome import Outcome
+from billing_mirror.ports import Ports
+from billing_mirror.refresh.apply import _put, _shows, apply
+from tests.doubles.mirror import MemoryMirror
+
+from .registry import mutant, replaces
+
+put = MemoryMirror.put
+put_tombstone = MemoryMirror.put_tombstone
+
+
+@mutant("the write has no condition")
+@replaces(MemoryMirror._newer)
+def accepts_any_token(self: MemoryMirror, ref: ObjectRef, token: int) -> bool:
+    return True
+
+
+@mutant("the write of a tombstone has no condition")
+@replaces(MemoryMirror.put_tombstone)
+async def writes_tombstone_unconditionally(self: MemoryMirror, ref: ObjectRef, token: int, tombstone: Item) -> bool:
+    if held := self.objects.get(ref.key):
+        self.objects[ref.key] = {**held, "token": UNCLAIMED_TOKEN - 1}
+    return await put_tombstone(self, ref, token, tombstone)
+
+
+@mutant("a 404 leaves no tombstone")
+@replaces(apply)
+async def writes_no_tombstone(
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None
+) -> Outcome:
+    if observation.live is None:
+        return Outcome.REMOVED
+    return await apply(ports, ref, token, observation, head)
+
+
+@mutant("a tombstone deletes the item, and its token with it")
+@replaces(MemoryMirror.put_tombstone)
+async def deletes_item(self: MemoryMirror, ref: ObjectRef, token: int, tombstone: Item) -> bool:
+    written = await put_tombstone(self, ref, token, tombstone)
+    if written:
+        del self.objects[ref.key]
+    return written
+
+
+@mutant("a put never replaces a tombstone")
+@replaces(MemoryMirror.put)
+async def keeps_tombstone(self: MemoryMirror, ref: ObjectRef, token: int, item: Item) -> bool:
+    if self.objects.get(ref.key, {}).get("deleted"):
+        return False
+    return await put(self, ref, token, item)
+
+
+@mutant("an unchanged object is not written")
+@replaces(_put)
+async def skips_unchanged(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:
+    if head is not None and _shows(head, item):
+        return Outcome.UNCHANGED
+    return await _put(ports, ref, token, head, item)
+
+
+@mutant("a write that the busy table refuses counts as stored")
+@replaces(_put)
+async def ignores_busy_table(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:
+    try:
+        return await _put(ports, ref, token, head, item)
+    except TransientError:
+        return Outcome.STORED
