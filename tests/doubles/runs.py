@@ -1,4 +1,4 @@
-"""Runs of reconcile over one type, as an operator would ask for them, and what they found."""
+"""Runs of reconcile over one type, as an operator would request them, and their evidence."""
 
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.run import Drift, Job, Run
@@ -11,7 +11,7 @@ from billing_mirror.reconcile.runs.records import last_run
 async def passed(
     object_type: ObjectType, dependencies: ReconcileDependencies, *, job: Job = Job.VERIFY, seconds: float = 600.0
 ) -> Run:
-    """A new run over a type, or what goes on of one that was stopped."""
+    """A new run over a type, or the stopped run resumed."""
     last = await last_run(object_type.name, dependencies)
     going_on = last is not None and not last.finished_at
     run = last if last is not None and going_on else await start_run(object_type.name, job, last, dependencies)

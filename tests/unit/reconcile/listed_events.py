@@ -1,4 +1,4 @@
-"""What the tests of lost events have in common: events that Stripe lists, and runs that look for the lost ones."""
+"""Shared by the tests of lost events: events that Stripe lists, and recover runs."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def harness() -> Harness:
 
 
 def thin(harness: Harness, identifier: str, ago: float, name: str = "evt_1", **fields: Json) -> JsonObject:
-    """An event that was made so many seconds ago, as it is listed."""
+    """An event that was created some seconds ago, as listed."""
     made = json_body.parse(subscription_event(identifier=identifier, at=harness.clock.now() - ago))
     return {**made, "id": name, **fields}
 

@@ -1,4 +1,4 @@
-"""Pages over all the lists of a type, from any place on, and lists that do not behave."""
+"""All lists of a type from any checkpoint on, and lists that misbehave."""
 
 from dataclasses import replace
 
@@ -53,9 +53,7 @@ async def require_the_rest_after_each_checkpoint(harness: Harness, name: str) ->
     hides=st.sets(st.sampled_from(STATUSES[1:])),
     size=st.integers(1, 4),
 )
-async def test_from_any_place_of_an_accounts_lists_the_rest_follows(
-    statuses: list[str], hides: set[str], size: int
-) -> None:
+async def test_account_lists_resume_at_any_checkpoint(statuses: list[str], hides: set[str], size: int) -> None:
     harness = Harness()
     harness.stripe.page_size = size
     made = [subscription(f"rcds_{number}", servicing_status=status) for number, status in enumerate(statuses)]
@@ -70,7 +68,7 @@ async def test_from_any_place_of_an_accounts_lists_the_rest_follows(
 
 @settings(max_examples=10)
 @given(sizes=st.lists(st.integers(0, 3), min_size=1, max_size=45), same_time=st.booleans())
-async def test_from_any_place_of_the_lists_of_owners_the_rest_follows(sizes: list[int], same_time: bool) -> None:
+async def test_owner_lists_resume_at_any_checkpoint(sizes: list[int], same_time: bool) -> None:
     harness = Harness()
     card = "/v2/billing/rate_cards/rcd_1"
     for number, size in enumerate(sizes):
@@ -79,8 +77,8 @@ async def test_from_any_place_of_the_lists_of_owners_the_rest_follows(sizes: lis
         harness.stripe.objects[f"{card}/versions/{name}"] = made
         rates: list[JsonObject] = [rate(f"rcdr_{number}_{one}") for one in range(size)]
         harness.stripe.lists[f"{card}/rates?rate_card_version={name}"] = rates
-        told = event("v2.billing.rate_card_version.created", made, url=f"{card}/versions/{name}")
-        await harness.deliver(told)
+        event_text = event("v2.billing.rate_card_version.created", made, url=f"{card}/versions/{name}")
+        await harness.deliver(event_text)
     await require_the_rest_after_each_checkpoint(harness, RATE.name)
 
 
@@ -101,7 +99,9 @@ def stock(harness: Harness, count: int) -> list[JsonObject]:
 
 class TestAListThat:
     @pytest.mark.parametrize("error", [PermanentError("Stripe answered 400: no such page"), NotFound("nothing there")])
-    async def test_forgets_a_page_is_read_again_and_that_is_counted(self, harness: Harness, error: Exception) -> None:
+    async def test_loses_a_page_is_read_again_and_the_restart_is_counted(
+        self, harness: Harness, error: Exception
+    ) -> None:
         stock(harness, 5)
 
         async def expire(path: str) -> None:
@@ -114,7 +114,7 @@ class TestAListThat:
         assert (run.status, run.counts.restarts, run.counts.missing) == (Status.COMPLETE, 1, 5)
         assert harness.stripe.paths.count(FIRST) == 2
 
-    async def test_always_forgets_its_pages_ends_the_run(self, harness: Harness) -> None:
+    async def test_always_loses_its_pages_ends_the_run(self, harness: Harness) -> None:
         stock(harness, 5)
 
         async def expire(path: str) -> None:
@@ -156,20 +156,20 @@ class TestAListThat:
             7,
         ],
     )
-    async def test_leads_elsewhere_ends_the_run_and_is_not_followed(self, harness: Harness, url: Json) -> None:
+    async def test_leads_to_another_url_ends_the_run_and_is_not_followed(self, harness: Harness, url: Json) -> None:
         made = stock(harness, 3)
         harness.stripe.objects[FIRST] = page_of(made[0], following=url)
         run = await harness.passed(ROW)
         assert (run.status, run.reason) == (Status.FAILED, f"the next page of {LIST} is said to be somewhere else")
         assert harness.stripe.paths == [FIRST]
 
-    async def test_repeats_objects_has_each_looked_at_once(self, harness: Harness) -> None:
+    async def test_repeats_objects_has_each_verified_once(self, harness: Harness) -> None:
         made = stock(harness, 3)
         harness.stripe.lists[LIST] = [made[0], made[1], made[1], made[2]]
         run = await harness.passed(ROW)
         assert (run.complete, run.counts.compared, run.counts.missing, run.counts.repaired) == (True, 4, 3, 3)
 
-    async def test_skips_objects_has_each_of_them_looked_at_and_left(self, harness: Harness) -> None:
+    async def test_skips_objects_has_each_of_them_verified_and_kept(self, harness: Harness) -> None:
         made = stock(harness, 5)
         await harness.deliver(*(subscription_event(identifier=str(body["id"])) for body in made))
         harness.clock.advance(100)
@@ -179,8 +179,8 @@ class TestAListThat:
         assert run.counts.found == 0
 
 
-class TestWhatNoListShows:
-    async def test_is_found_with_one_fetch_for_each_and_no_write_for_what_is_well(self, harness: Harness) -> None:
+class TestUnlistedObjects:
+    async def test_are_found_with_one_fetch_for_each_and_no_write_for_equal_objects(self, harness: Harness) -> None:
         made = stock(harness, 60)
         harness.stripe.page_size = 10
         for some in (made[:30], made[30:]):
@@ -202,5 +202,5 @@ class TestWhatNoListShows:
         fetched = [path for path in harness.stripe.paths if not path.startswith(f"{LIST}?")]
         assert sorted(fetched) == sorted(f"{LIST}/{name}" for name in gone)
         assert (life.made["claim"], life.made["put_tombstone"], life.made["put"]) == (3, 3, 0)
-        entries = sum(len(book) for book in harness.state_store.partitions.values())
-        assert entries <= run.counts.pages + 1 + len(gone) + 1, "a page of a list, and evidence, and the record"
+        entries = sum(len(partition) for partition in harness.state_store.partitions.values())
+        assert entries <= run.counts.pages + 1 + len(gone) + 1, "an entry for each page and each drift, and the record"

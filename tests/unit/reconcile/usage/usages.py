@@ -1,4 +1,4 @@
-"""What the tests of the usage sweep have in common: who is billed by which meter, what they used, and sweeps."""
+"""Shared by the tests of the usage sweep: metered customers, their usage, and sweeps."""
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import USAGE
@@ -44,7 +44,7 @@ async def subscribe(harness: Harness, body: JsonObject) -> None:
 
 
 def hour(before: int, value: int = 1) -> JsonObject:
-    """The sum of an hour, so many hours before this one."""
+    """The sum of an hour, some hours before this one."""
     start = THIS_HOUR - before * HOUR
     return {
         "id": f"mtrusg_{value}",
@@ -87,13 +87,13 @@ def at(meter: str, customer: str, before: int) -> str:
 
 
 def hours(harness: Harness) -> dict[str, Item]:
-    """Without the note of the last look at a customer and a meter, which lies beside them."""
+    """Without the marker of the pair's last sweep, which is stored beside the hours."""
     held = [item for item in harness.mirror.objects.values() if item["type"] == USAGE.name and "data" in item]
     return {str(item["id"]): item for item in held}
 
 
 async def stock(harness: Harness) -> Harness:
-    """One customer who is billed by one meter, and has used it twice."""
+    """One customer who is billed by one meter, with two hours of usage."""
     await subscribe(harness, v1_subscription("cus_1", "mtr_1"))
     used(harness, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
     harness.stripe.asked.clear()
