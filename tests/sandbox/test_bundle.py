@@ -242,7 +242,7 @@ def test_what_the_reader_returns_is_what_stripe_sent(bundle: Bundle, shop: Shop)
 
 
 def test_the_readmes_example_works(bundle: Bundle, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "docs" / "sandbox.md").read_text()
     [example] = [code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "endpoints.json" in code]
     (tmp_path / ".sandbox").mkdir()
     addresses = {**dataclasses.asdict(bundle.endpoints), "api_key": "unused"}

@@ -1,0 +1,78 @@
+"""docs/operations.md, compared with the alarms, the jobs, the records and the answers of reconcile."""
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+
+from billing_mirror.core.errors import InvalidRequest
+from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.run_request import RunRequest
+from billing_mirror.reader import Difference, Drift, Resolution
+from tests.documentation.pages import blocks, first_column, headings, section, table, text_of
+from tests.template.templates import MONITORING, of_type
+
+OPERATIONS = text_of("docs/operations.md")
+PAYLOADS = re.findall(r"^ask '([^']+)'", OPERATIONS, re.MULTILINE)
+
+
+def test_every_alarm_has_a_section() -> None:
+    alarms = of_type("AWS::CloudWatch::Alarm", MONITORING)
+    assert sorted(headings(section(OPERATIONS, "## Alarms"))) == sorted(alarms)
+
+
+def test_every_alarm_says_what_to_do() -> None:
+    for alarm in of_type("AWS::CloudWatch::Alarm", MONITORING):
+        assert len(section(OPERATIONS, f"### {alarm}").split()) > 10
+
+
+def test_the_outcomes_are_those_of_the_code() -> None:
+    assert first_column(OPERATIONS, "outcome") == [*Outcome]
+
+
+def test_the_jobs_are_those_of_the_code() -> None:
+    assert sorted(first_column(OPERATIONS, "job")) == sorted(Job)
+
+
+def test_every_payload_is_a_request_and_together_they_name_every_job() -> None:
+    requests = [RunRequest.parse(json.loads(payload)) for payload in PAYLOADS]
+    assert {job for request in requests if request is not None for _, job in request.jobs} == set(Job)
+    assert [request.dry_run for request in requests if request is not None].count(True) == 1
+
+
+def test_a_refused_request_is_answered_as_shown() -> None:
+    (shown,) = blocks(OPERATIONS, "json refused")
+    with pytest.raises(InvalidRequest, match=f"^{re.escape(json.loads(shown)['refused'])}$"):
+        RunRequest.parse({"types": ["charge"]})
+
+
+def test_the_fields_of_a_run_record_are_those_of_the_code() -> None:
+    run, counts = ({one.name for one in fields(kind)} for kind in (Run, Counts))
+    assert set(first_column(OPERATIONS, "field")) == (run - {"counts"}) | counts | {"found"}
+
+
+def test_every_status_is_described() -> None:
+    (meaning,) = [cells[1] for cells in table(OPERATIONS, "field") if cells[0] == "`status`"]
+    assert {*re.findall(r"`(\w+)`", meaning)} == {*Status}
+
+
+def test_the_record_that_is_shown_is_one_that_reconcile_answers() -> None:
+    (shown,) = blocks(OPERATIONS, "json record")
+    ((name, record),) = json.loads(shown).items()
+    assert record.keys() | {"type", "expires_at"} == Run(name, Job.VERIFY, 0.0).to_item().keys()
+    assert record["found"] == record["repaired"] + record["unresolved"]
+    assert record["compared"] == record["equal"] + record["missing"] + record["different"] + record["false_alarms"]
+
+
+def test_the_evidence_that_is_shown_is_what_the_reader_returns() -> None:
+    (lines,) = blocks(OPERATIONS, "json lines")
+    shown = [json.loads(line) for line in lines.splitlines()]
+    assert len(shown) == 2
+    for drift in shown:
+        assert list(drift) == [column.name for column in fields(Drift)]
+        assert drift["difference"] in [*Difference]
+        assert drift["resolution"] in [*Resolution]
+    order = [(drift["run"], drift["id"]) for drift in shown]
+    assert order == sorted(order, reverse=True)
