@@ -80,7 +80,7 @@ class Gate:
         self.queue = MemoryQueue(self.clock)
         self._log = io.StringIO()
         dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)
-        with redirect_stdout(self._log), mock.patch.object(wiring, "door", return_value=dependencies):
+        with redirect_stdout(self._log), mock.patch.object(wiring, "ingest_dependencies", return_value=dependencies):
             self.handler = _loaded()
 
     def post(self, event: Event) -> Ended:
