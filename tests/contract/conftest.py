@@ -38,7 +38,7 @@ from tests.simulation.faults import Dice
 from tests.simulation.state_store import UnreliableStateStore
 
 from .accounts import Account, Adapter, Eventful, Key, SimulatedAccount, StandInAccount, in_memory
-from .journey import KEY, Journey
+from .end_to_end import KEY, Journey
 from .tables import create_table
 
 _numbers = itertools.count()

@@ -13,9 +13,9 @@ from billing_mirror.reader import MirroredObject, Reader
 from dev.fake_stripe.api.encoding import dumps
 from dev.fake_stripe.api.protocol import Request
 
-from . import sampled
-from .journey import PREVIEW, Journey
-from .sampled import ENTITLEMENT, EVENT, ROWS, SAMPLES, SUMMARY, TESTS, Sample
+from . import samples_by_type
+from .end_to_end import PREVIEW, Journey
+from .samples_by_type import ENTITLEMENT, EVENT, ROWS, SAMPLES, SUMMARY, TESTS, Sample
 
 EMULATOR = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
 DYNAMODB = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True)
@@ -45,7 +45,7 @@ def of(object_types: list[ObjectType]) -> pytest.MarkDecorator:
 
 async def told(journey: Journey, sample: Sample) -> None:
     """Stripe has all samples, and an event tells of one of them."""
-    sampled.load(journey.backend, sample.object_type)
+    samples_by_type.load(journey.backend, sample.object_type)
     if sample.object_type.name == EVENT:
         event_id = sample.ref.id
     else:
@@ -57,7 +57,7 @@ async def told(journey: Journey, sample: Sample) -> None:
 
 async def suspected(journey: Journey, sample: Sample) -> None:
     """Stripe has all samples, and one of them is looked at without any event."""
-    sampled.load(journey.backend, sample.object_type)
+    samples_by_type.load(journey.backend, sample.object_type)
     await journey.office.suspect(sample.object_type.name, sample.ref.id, sample.owner)
     await journey.deliver()
 
@@ -191,8 +191,8 @@ async def test_lists_that_stripe_cuts_short_are_complete(journey: Journey, sampl
 @EMULATOR
 async def test_more_items_of_a_subscription_than_a_page_holds_are_one_list(journey: Journey) -> None:
     sample = Sample(catalog.TYPES["subscription"])
-    sampled.load(journey.backend, sample.object_type)
-    body = sampled.stand_ins(sample.object_type)
+    samples_by_type.load(journey.backend, sample.object_type)
+    body = samples_by_type.stand_ins(sample.object_type)
     item = body["items"]["data"][0]
     body["items"]["data"] = [{**item, "id": f"si_{number}", "quantity": number} for number in range(230)]
     await asyncio.to_thread(journey.stand_in.put, "subscription", body)
@@ -210,8 +210,10 @@ async def test_more_items_of_a_subscription_than_a_page_holds_are_one_list(journ
 @EMULATOR
 async def test_more_entitlements_than_a_page_holds_are_one_list(journey: Journey) -> None:
     sample = Sample(catalog.TYPES[SUMMARY])
-    sampled.load(journey.backend, sample.object_type)
-    many = [{**sampled.stand_ins(sample.object_type)["data"][0], "id": f"ent_{number}"} for number in range(230)]
+    samples_by_type.load(journey.backend, sample.object_type)
+    many = [
+        {**samples_by_type.stand_ins(sample.object_type)["data"][0], "id": f"ent_{number}"} for number in range(230)
+    ]
     await asyncio.to_thread(journey.stand_in.put, SUMMARY, {"data": many}, parent=sample.owner)
     await journey.deliver(await asyncio.to_thread(journey.stand_in.announce, sample.ref.id))
     found = journey.reader().get(sample.ref.id)
@@ -233,7 +235,7 @@ async def test_an_event_that_names_the_parent_needs_no_look_at_the_event(journey
 @EMULATOR
 @of(LISTED)
 async def test_reconcile_finds_an_object_and_then_nothing_more(journey: Journey, sample: Sample) -> None:
-    sampled.load(journey.backend, sample.object_type)
+    samples_by_type.load(journey.backend, sample.object_type)
     for owner in {listing.per for listing in sample.object_type.listings if listing.per}:
         one = Sample(catalog.TYPES[owner]).ref
         await journey.office.suspect(owner, one.id, one.parent)

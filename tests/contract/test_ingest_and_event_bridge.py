@@ -12,9 +12,9 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from dev.fake_stripe.api.encoding import dumps
 
-from . import sampled
-from .journey import Journey
-from .sampled import Sample
+from . import samples_by_type
+from .end_to_end import Journey
+from .samples_by_type import Sample
 
 EMULATOR = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
 DYNAMODB = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True)
@@ -22,7 +22,7 @@ DYNAMODB = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True
 CUSTOMER = Sample(catalog.TYPES["customer"])
 SNAPSHOTS = [
     object_type
-    for object_type in sampled.ROWS
+    for object_type in samples_by_type.ROWS
     if object_type.retrieve.startswith("/v1/") and not object_type.sends_no_events
 ]
 
@@ -35,7 +35,7 @@ async def told(journey: Journey, identifier: str, context: str = "") -> tuple[di
 
 
 async def loaded(journey: Journey) -> tuple[dict[str, Any], dict[str, Any]]:
-    sampled.load(journey.backend, CUSTOMER.object_type)
+    samples_by_type.load(journey.backend, CUSTOMER.object_type)
     thin, snapshot = await told(journey, CUSTOMER.ref.id)
     assert snapshot is not None
     return thin, snapshot
@@ -67,7 +67,7 @@ async def test_nothing_of_a_snapshot_is_kept_but_which_object_it_is_about(journe
     "sample", [Sample(object_type) for object_type in SNAPSHOTS], ids=lambda one: str(one.object_type.name)
 )
 async def test_a_snapshot_of_every_type_of_v1_leads_to_the_object(journey: Journey, sample: Sample) -> None:
-    sampled.load(journey.backend, sample.object_type)
+    samples_by_type.load(journey.backend, sample.object_type)
     _, snapshot = await told(journey, sample.ref.id)
     assert snapshot is not None
     await journey.office.accept(snapshot)

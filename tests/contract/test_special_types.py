@@ -8,9 +8,9 @@ from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.json_body import JsonObject, canonical
 
-from . import sampled
-from .journey import Journey
-from .sampled import EVENT, SUMMARY, Sample
+from . import samples_by_type
+from .end_to_end import Journey
+from .samples_by_type import EVENT, SUMMARY, Sample
 
 pytestmark = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True)
 
@@ -22,7 +22,7 @@ VERSION = Sample(catalog.TYPES["v2.billing.rate_card_version"])
 
 async def mirrored(journey: Journey, *samples: Sample) -> None:
     """Stripe has all samples, the mirror these."""
-    sampled.load(journey.backend, samples[0].object_type)
+    samples_by_type.load(journey.backend, samples[0].object_type)
     for one in samples:
         await journey.office.suspect(one.object_type.name, one.ref.id, one.owner)
     await journey.deliver()
@@ -34,7 +34,7 @@ async def announced(journey: Journey, identifier: str, event: str | None = None)
 
 async def test_a_cash_balance_has_its_path_for_an_id(journey: Journey) -> None:
     sample = Sample(catalog.TYPES["cash_balance"])
-    sampled.load(journey.backend, sample.object_type)
+    samples_by_type.load(journey.backend, sample.object_type)
     path = f"/v1/customers/{CUSTOMER.ref.id}/cash_balance"
     await announced(journey, path, "funds_available")
     found = journey.reader().get(path)
@@ -45,7 +45,7 @@ async def test_a_cash_balance_has_its_path_for_an_id(journey: Journey) -> None:
 
 @pytest.mark.parametrize("event", ["updated", "entitlement_added", "entitlement_removed"])
 async def test_the_entitlements_of_a_customer_are_one_list(journey: Journey, event: str) -> None:
-    sampled.load(journey.backend, catalog.TYPES[SUMMARY])
+    samples_by_type.load(journey.backend, catalog.TYPES[SUMMARY])
     path = f"/v1/entitlements/active_entitlements?customer={CUSTOMER.ref.id}"
     await announced(journey, path, event)
     found = journey.reader().get(path)
@@ -151,5 +151,5 @@ async def only(journey: Journey, object_type: ObjectType) -> None:
     account = journey.backend.account("", livemode=False)
     account.entities.clear()
     account.by_type.clear()
-    sampled.load(journey.backend, object_type)
+    samples_by_type.load(journey.backend, object_type)
     await journey.office.suspect(object_type.name, Sample(object_type).ref.id)

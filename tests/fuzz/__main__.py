@@ -18,15 +18,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from . import by_hand_bodies, by_hand_events, by_hand_headers
+from . import handwritten_bodies, handwritten_events, handwritten_headers
 from .case import CLASSES
 from .check import require, require_right
-from .gate import Ended, Event, Gate
+from .harness import Ended, Event, Gate
 from .mutations import generated
 from .oracle import Verdict
 from .variants import valid
 
-BY_HAND = (by_hand_bodies, by_hand_events, by_hand_headers)
+BY_HAND = (handwritten_bodies, handwritten_events, handwritten_headers)
 AGAIN = 20
 TARGET = 5.0
 """Milliseconds of CPU within which a request is refused."""

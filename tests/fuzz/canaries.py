@@ -14,7 +14,7 @@ import pytest
 from billing_mirror.core.json_body import Json
 from tests.functions.conftest import Context, Load
 
-from .gate import CANARY, Event
+from .harness import CANARY, Event
 
 PERSON: dict[str, Json] = {"name": f"Ann {CANARY}", "email": f"ann.{CANARY}@example.com", "description": CANARY}
 STATUSES = (200, 302, 400, 401, 402, 403, 404, 409, 429, 500, 503)

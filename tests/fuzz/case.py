@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .gate import CANARY, Event, request, signed
+from .harness import CANARY, Event, request, signed
 from .oracle import Verdict
 
 BODY = json.dumps(

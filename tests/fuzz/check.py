@@ -6,7 +6,7 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import Notification, read_message
 from billing_mirror.core.object_ref import ref_from_event
 
-from .gate import CANARY, Ended, Event, Gate
+from .harness import CANARY, Ended, Event, Gate
 from .oracle import Verdict, judge
 
 LONGEST_REASON = 160

@@ -9,7 +9,7 @@ from tests.functions.conftest import cloud as cloud
 from tests.functions.conftest import load as load
 
 from .canaries import Lines
-from .gate import Gate
+from .harness import Gate
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any, TypeAlias
 
-from .gate import CANARY, NOW, Event, bytes_of, mac, request
+from .harness import CANARY, NOW, Event, bytes_of, mac, request
 from .variants import body_of, secret_of
 
 ODD: tuple[Any, ...] = (

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from .gate import Event, bytes_of
+from .harness import Event, bytes_of
 
 LIMIT = 262_144
 TOLERANCE = 300

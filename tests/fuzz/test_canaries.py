@@ -16,7 +16,7 @@ from tests.doubles.samples import snapshot, subscription_event
 from tests.functions.conftest import Cloud, Load
 
 from .canaries import ANSWERS, FAULTS, PERSON, Lines, gossip
-from .gate import CANARY, Event, request
+from .harness import CANARY, Event, request
 
 SECRET = f"whsec_{CANARY}"
 SUBSCRIPTION = "v2.billing.rate_card_subscription"

@@ -8,7 +8,7 @@ import os
 from billing_mirror.core.messages import read_message, read_notification
 
 from .check import require, require_right
-from .gate import NOW, OLD_SECRET, SECRET, Gate
+from .harness import NOW, OLD_SECRET, SECRET, Gate
 from .mutations import generated
 from .oracle import Verdict, judge
 from .variants import valid

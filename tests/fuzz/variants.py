@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from .case import BODY, SNAPSHOT
-from .gate import CANARY, NOW, OLD_SECRET, SECRET, Event, mac, request
+from .harness import CANARY, NOW, OLD_SECRET, SECRET, Event, mac, request
 
 TYPES = (
     ("v2.billing.rate_card_subscription.servicing_activated", "v2.billing.rate_card_subscription",

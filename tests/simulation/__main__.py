@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from .scene import Result
+from .environment import Result
 from .schedule import Schedule
 
 REPORT = Path("build/simulation.json")

@@ -5,7 +5,7 @@ from collections import Counter
 from enum import StrEnum
 from random import Random
 
-from .crossing import Crossing
+from .overtaking import Crossing
 
 
 class Fault(StrEnum):

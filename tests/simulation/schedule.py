@@ -11,15 +11,15 @@ from billing_mirror.core.schedule import EVENTS
 from billing_mirror.reconcile.tick import run_on_demand
 
 from .container import Trace
+from .environment import Result, Scene
 from .faults import Dice, Fault
 from .loop import Endless, SimulatedLoop
-from .rhythm import Rhythm
 from .scenario import Business
-from .scene import Result, Scene
 from .stripe import Thing
-from .verdict import wrong_in
+from .violations import wrong_in
 from .webhooks import DAY, Webhooks
 from .workers import PASS_TIME, REQUESTS_PER_SECOND, Passes, Worker
+from .workload import Rhythm
 
 HOUR = 3600.0
 MOST_TICKS = 9

@@ -12,7 +12,7 @@ from billing_mirror.ports import StripeResponse
 from .addresses import address
 from .container import IO
 from .faults import Dice, Fault, Followed
-from .pages import Asked, passes, seconds
+from .list_pages import Asked, passes, seconds
 
 SLOW = (15.0, 45.0, 60.0)
 """Seconds that a slow answer takes at the most, as often one as the other."""

@@ -9,7 +9,7 @@ import pytest
 from tests.template_file import ROOT
 
 from .faults import LOSING, Fault, Followed
-from .rate_limit import Budget
+from .request_budget import Budget
 from .schedule import Schedule
 
 SEEDS = 2000

@@ -11,8 +11,8 @@ from billing_mirror.adapters.signature import verify
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ingest.accept import IngestDependencies, accept
 
+from .environment import Scene
 from .faults import Fault, Followed
-from .scene import Scene
 from .stripe import Thing
 
 DAY = 86400.0

@@ -14,9 +14,9 @@ from billing_mirror.reconcile.tick import run_on_demand
 
 from .aws import UnreliableQueue
 from .container import MARGIN, Container
+from .environment import Scene
 from .faults import Fault, Followed
-from .rate_limit import Budget
-from .scene import Scene
+from .request_budget import Budget
 
 TIME = 50.0
 """Seconds that a worker has for a batch."""

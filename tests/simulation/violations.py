@@ -8,7 +8,7 @@ from billing_mirror.core.items import INDEX_COLUMNS, Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
 
-from .scene import Scene
+from .environment import Scene
 from .stripe import Thing
 
 RATE, VERSION, SUBSCRIPTION = (

@@ -17,7 +17,7 @@ from billing_mirror.ingest import accept
 from billing_mirror.ports import Verifier
 
 from .check import require_right
-from .gate import Gate
+from .harness import Gate
 from .mutations import generated
 
 WITHIN = 3000

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from .case import BODY, SNAPSHOT, Cases, dead, hostile, kept, queued, related, showing, snapshot, thin, without
-from .gate import CANARY
+from .harness import CANARY
 
 ODD: tuple[Any, ...] = (7, 1.5, True, [], {}, ["x"], {"id": "x"}, "", " ", "\x00", "é", "x" * 5000)
 NO_NAMES = (

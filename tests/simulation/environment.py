@@ -18,10 +18,10 @@ from tests.doubles.state_store import MemoryStateStore
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Dice, Fault
-from .rate_limit import Budget
-from .rhythm import Rhythm
+from .request_budget import Budget
 from .state_store import UnreliableStateStore
 from .stripe import SimulatedStripe, StripeState
+from .workload import Rhythm
 
 TEST = Scope(livemode=False)
 READ = Run(EVENTS, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))

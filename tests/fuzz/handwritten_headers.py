@@ -6,7 +6,7 @@ import hmac
 import json
 
 from .case import BODY, Case, Cases, hostile, refused
-from .gate import CANARY, NOW, OLD_SECRET, SECRET, mac, request, signed
+from .harness import CANARY, NOW, OLD_SECRET, SECRET, mac, request, signed
 from .oracle import Verdict
 
 GOOD = signed(BODY)

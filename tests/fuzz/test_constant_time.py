@@ -14,7 +14,7 @@ from billing_mirror.adapters import signature as adapter
 from tests.template_file import ROOT
 
 from .case import BODY
-from .gate import SECRET, Gate, request, signed
+from .harness import SECRET, Gate, request, signed
 
 SOURCES = sorted([*(ROOT / "layers" / "billing_mirror").rglob("*.py"), *(ROOT / "functions").rglob("*.py")])
 

@@ -20,7 +20,7 @@ from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
 
-from .journey import Office
+from .end_to_end import Office
 
 
 class Untouchable:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from .case import BODY
-from .gate import CANARY, Event, Gate, request, signed
+from .harness import CANARY, Event, Gate, request, signed
 
 HEADER = signed(BODY)
 ODD: tuple[Any, ...] = (7, True, 1.5, [CANARY], {"x": CANARY}, CANARY.encode())

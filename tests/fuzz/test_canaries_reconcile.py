@@ -12,7 +12,7 @@ from tests.doubles.clock import ManualClock
 from tests.functions.conftest import Cloud, Load
 
 from .canaries import ANSWERS, FAULTS, PERSON, Lines, gossip
-from .gate import CANARY
+from .harness import CANARY
 
 
 class Passes:

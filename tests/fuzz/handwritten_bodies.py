@@ -6,7 +6,7 @@ import json
 import zlib
 
 from .case import BODY, SNAPSHOT, Case, Cases, ending, hostile, kept, queued, refused, thin
-from .gate import CANARY, request, signed
+from .harness import CANARY, request, signed
 from .oracle import LIMIT, Verdict
 
 NOTE = f'{{"note": "{CANARY}"}}'

@@ -4,13 +4,13 @@ import base64
 
 import pytest
 
-from . import by_hand_bodies, by_hand_events, by_hand_headers
+from . import handwritten_bodies, handwritten_events, handwritten_headers
 from .case import CLASSES
 from .check import leads_nowhere, require
-from .gate import Gate
+from .harness import Gate
 from .oracle import Verdict, judge
 
-MODULES = (by_hand_bodies, by_hand_events, by_hand_headers)
+MODULES = (handwritten_bodies, handwritten_events, handwritten_headers)
 
 
 @pytest.mark.parametrize("name", CLASSES)
