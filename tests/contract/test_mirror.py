@@ -104,11 +104,11 @@ async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:
 
 
 async def test_more_heads_than_one_request_takes(mirror: Mirror) -> None:
-    many = [ref(f"rcds_{number}") for number in range(130)]
-    for one in many:
+    create_many = [ref(f"rcds_{number}") for number in range(130)]
+    for one in create_many:
         await mirror.put(one, 1, item(one))
-    assert set(await mirror.heads(many)) == {one.key for one in many}
-    assert await ids(mirror) == {one.id for one in many}
+    assert set(await mirror.heads(create_many)) == {one.key for one in create_many}
+    assert await ids(mirror) == {one.id for one in create_many}
 
 
 async def test_a_tombstone_keeps_the_last_body_and_leaves_every_list(mirror: Mirror) -> None:
@@ -250,8 +250,8 @@ async def test_objects_of_two_types_whose_ids_people_chose_alike_are_two(mirror:
 
 async def test_many_and_large_objects_are_all_found(mirror: Mirror) -> None:
     """DynamoDB answers with 16 MB at most for a batch, and with 1 MB for a query."""
-    many = [ref(f"rcds_{number}") for number in range(50)]
-    for one in many:
+    create_many = [ref(f"rcds_{number}") for number in range(50)]
+    for one in create_many:
         await mirror.put(one, 1, item(one, note="x" * 390_000))
-    assert set(await mirror.heads(many)) == {one.key for one in many}
-    assert await ids(mirror) == {one.id for one in many}
+    assert set(await mirror.heads(create_many)) == {one.key for one in create_many}
+    assert await ids(mirror) == {one.id for one in create_many}

@@ -19,7 +19,7 @@ from billing_mirror.ports import Mirror, StateStore
 from tests.doubles.state_store import MemoryStateStore
 from tests.simulation.state_store import UnreliableStateStore
 
-from .conftest import calm
+from .conftest import without_faults
 
 TEST = Scope(livemode=False)
 LIVE = Scope(livemode=True)
@@ -300,7 +300,7 @@ def unreachable(engine: str | None) -> StateStore:
     if engine == "memory":
         return MemoryStateStore(down=True)
     if engine == "simulation":
-        return UnreliableStateStore(MemoryStateStore(down=True), *calm())
+        return UnreliableStateStore(MemoryStateStore(down=True), *without_faults())
     return DynamoStateStore(boto3.client("dynamodb", endpoint_url=engine, config=QUICK), "away")
 
 

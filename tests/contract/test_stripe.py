@@ -18,7 +18,7 @@ from billing_mirror.core.errors import (
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.paging import PAGE_SIZE, first_page
 from billing_mirror.refresh.fetch import list_pages
-from tests.fuzz.canaries import gossip
+from tests.fuzz.canaries import leaky_stripe
 
 from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
 
@@ -39,7 +39,7 @@ async def test_what_does_not_exist_is_gone(account: Account) -> None:
 @pytest.mark.parametrize("type_name", ["v2.billing.rate_card", "customer"])
 @pytest.mark.parametrize("count", [0, 1, 100, 230])
 async def test_a_list_is_walked_to_its_end(account: Account, type_name: str, count: int) -> None:
-    made = account.many(type_name, count)
+    made = account.create_many(type_name, count)
     api = catalog.TYPES[type_name].api
     pages = [page async for page in list_pages(LISTS[type_name], {}, account.stripe, api=api, context=None)]
     assert sorted(str(one["id"]) for page in pages for one in page) == sorted(made)
@@ -47,7 +47,7 @@ async def test_a_list_is_walked_to_its_end(account: Account, type_name: str, cou
 
 
 async def test_a_list_that_goes_on_after_what_was_removed_is_gone(account: Account) -> None:
-    account.many("customer", 1)
+    account.create_many("customer", 1)
     with pytest.raises(NotFound):
         await account.stripe.get(
             first_page("/v1/customers", {"starting_after": "cus_0"}), api=ApiChannel.GA, context=None
@@ -151,7 +151,7 @@ async def test_a_key_that_may_not_is_told_apart(adapter: Adapter, status: int, m
 
 
 async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stripes_text(adapter: Adapter) -> None:
-    with gossip() as talker:
+    with leaky_stripe() as talker:
         talker.status = 403
         said = "The provided key 'rk_test_***' lacks it. Having the 'rak_rate_card_read' permission would allow this."
         talker.text = json.dumps({"error": {"type": "invalid_request_error", "message": said}})

@@ -15,37 +15,37 @@ class Killed(BaseException):
 
 
 @dataclass
-class Life:
+class CallLimit:
     """Ends with one of the calls: ``before`` it is made, or else after it was made and nobody hears the answer."""
 
-    ends_with: float = inf
+    max_calls: float = inf
     before: bool = True
     calls: int = 0
-    made: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     """How often each method was called."""
 
-    def over(self) -> bool:
-        return self.calls >= self.ends_with
+    def is_reached(self) -> bool:
+        return self.calls >= self.max_calls
 
     def begin_call(self) -> None:
-        if self.over():
+        if self.is_reached():
             raise Killed
         self.calls += 1
-        if self.over() and self.before:
+        if self.is_reached() and self.before:
             raise Killed
 
     def end_call(self) -> None:
-        if self.over():
+        if self.is_reached():
             raise Killed
 
 
-def mortal(port: T, life: Life) -> T:
+def crashing(port: T, life: CallLimit) -> T:
     """The same port for as long as there is life."""
-    return cast(T, _Mortal(port, life))
+    return cast(T, _CrashingPort(port, life))
 
 
-class _Mortal:
-    def __init__(self, port: object, life: Life) -> None:
+class _CrashingPort:
+    def __init__(self, port: object, life: CallLimit) -> None:
         self._port = port
         self._life = life
 
@@ -53,7 +53,7 @@ class _Mortal:
         member = getattr(self._port, name)
         if not callable(member):
             return member
-        self._life.made[name] += 1
+        self._life.counts[name] += 1
         if inspect.isasyncgenfunction(member):
             return self._reading(member)
         return self._calling(member) if inspect.iscoroutinefunction(member) else member

@@ -83,7 +83,7 @@ class MemoryStateStore:
             raise TransientError("the table is down")
 
 
-class ResendingJournal(MemoryStateStore):
+class ResendingStateStore(MemoryStateStore):
     """Loses the answer to each write, which its client sends once more within the same call, as boto does."""
 
     async def write(

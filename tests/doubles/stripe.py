@@ -13,23 +13,23 @@ from billing_mirror.ports import StripeResponse
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """One request that was made."""
 
-    path: str
+    url: str
     api: ApiChannel
     context: str | None
     include: tuple[str, ...]
     event: str | None = None
 
     @property
-    def place(self) -> str:
+    def path(self) -> str:
         """The path without its query."""
-        return urlsplit(self.path).path
+        return urlsplit(self.url).path
 
     @property
     def query(self) -> dict[str, str]:
-        return dict(parse_qsl(urlsplit(self.path).query))
+        return dict(parse_qsl(urlsplit(self.url).query))
 
 
 @dataclass
@@ -46,7 +46,7 @@ class MemoryStripe:
     lists: dict[str, list[JsonObject]] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     """Raised one after the other, before anything is answered."""
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     before_answer: Callable[[str], Awaitable[None]] | None = None
     page_size: int = 100
     events: list[JsonObject] = field(default_factory=list)
@@ -55,7 +55,7 @@ class MemoryStripe:
     @property
     def paths(self) -> list[str]:
         """The paths that were asked for, one after the other."""
-        return [asked.path for asked in self.asked]
+        return [asked.url for asked in self.requests]
 
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
@@ -69,14 +69,14 @@ class MemoryStripe:
         include: Sequence[str] = (),
         event: str | None = None,
     ) -> StripeResponse:
-        self.asked.append(Asked(path, api, context, tuple(include), event))
+        self.requests.append(RecordedRequest(path, api, context, tuple(include), event))
         await asyncio.sleep(0)  # others get their turn, as they would
         if self.failures:
             raise self.failures.pop(0)
         text = json_body.write(self._body(path))
         if self.before_answer is not None:
             await self.before_answer(path)
-        return StripeResponse(json_body.parse(text), text, self.version(api), f"req_{len(self.asked)}")
+        return StripeResponse(json_body.parse(text), text, self.version(api), f"req_{len(self.requests)}")
 
     def _body(self, path: str) -> JsonObject:
         if path in self.objects:

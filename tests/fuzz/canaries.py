@@ -25,7 +25,7 @@ FAULTS: tuple[Event, ...] = (
 """What the stand-in can answer instead of an object."""
 
 
-class Lines:
+class CapturedOutput:
     """All that was written since the last time, on whichever way."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -42,20 +42,20 @@ class Lines:
             answer: dict[str, Any] = function.lambda_handler(event, Context(seconds=120))
             return answer
 
-    def require_discreet(self, word: str) -> None:
+    def require_no_canary(self, word: str) -> None:
         """``word`` proves that what was to be looked at has happened."""
         written = self._output.getvalue()
         said = written + self._caplog.text
         self._output.seek(0)
         self._output.truncate()
         self._caplog.clear()
-        lines = [json.loads(line) for line in written.splitlines()]
-        assert [line for line in lines if "message" in line], "the function's own line is among them"
+        output = [json.loads(line) for line in written.splitlines()]
+        assert [line for line in output if "message" in line], "the function's own line is among them"
         assert word in said
         assert CANARY not in said
 
 
-class Gossip(ThreadingHTTPServer):
+class LeakyStripe(ThreadingHTTPServer):
     """A Stripe that quotes a person in whatever it answers: with the status, and in the words, that it is given."""
 
     status = 200
@@ -79,7 +79,7 @@ ANSWERS = (
 
 
 class _Quoting(BaseHTTPRequestHandler):
-    server: Gossip
+    server: LeakyStripe
 
     def do_GET(self) -> None:
         text = self.server.text.encode()
@@ -94,8 +94,8 @@ class _Quoting(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def gossip() -> Iterator[Gossip]:
-    server = Gossip(("127.0.0.1", 0), _Quoting)
+def leaky_stripe() -> Iterator[LeakyStripe]:
+    server = LeakyStripe(("127.0.0.1", 0), _Quoting)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server

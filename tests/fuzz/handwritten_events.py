@@ -3,18 +3,46 @@
 import json
 from typing import Any
 
-from .case import BODY, SNAPSHOT, Cases, dead, hostile, kept, queued, related, showing, snapshot, thin, without
+from .case import (
+    BODY,
+    SNAPSHOT,
+    Cases,
+    case_class,
+    never_fetched,
+    quarantined,
+    queued,
+    related,
+    showing,
+    snapshot,
+    thin,
+    without,
+)
 from .harness import CANARY
 
 ODD: tuple[Any, ...] = (7, 1.5, True, [], {}, ["x"], {"id": "x"}, "", " ", "\x00", "é", "x" * 5000)
-NO_NAMES = (
+INVALID_NAMES = (
     "", " ", "a b", "a/b", "../x", "a\n", "\na", "a\x00b", "a%2fb", "a?b", "a#b", "a:b", "{id}", "%s", "é", "a\u200bb",
     "\ud800", "x" * 256, "$(x)", "a'b", 'a"b', "<x>", "a\\b", "a\u202eb",
 )  # fmt: skip
-NO_IDS = (".", "..", "../x", "x/..", "%2e%2e", "a\x00b", "a\r\nb", "\x7f", "a b", "a?b", "a#b", "{id}", "é", "x\u202e")
+INVALID_IDS = (
+    ".",
+    "..",
+    "../x",
+    "x/..",
+    "%2e%2e",
+    "a\x00b",
+    "a\r\nb",
+    "\x7f",
+    "a b",
+    "a?b",
+    "a#b",
+    "{id}",
+    "é",
+    "x\u202e",
+)
 
 
-@hostile
+@case_class
 def other_kinds_of_object() -> Cases:
     for kind in (
         "list", "customer", "v2.core.event_destination", "v2.core.events", "Event", "EVENT", "event ", " event",
@@ -22,85 +50,87 @@ def other_kinds_of_object() -> Cases:
         "v2.core.event\n", "billing_mirror.refresh", "\u0435vent", "v2.core.\u0435vent", "", None, 7, True, [],
         {}, ["event"], {"event": 1},
     ):  # fmt: skip
-        yield kept(f"{kind!r}", thin(object=kind))
-        yield kept(f"{kind!r}, a snapshot", snapshot(object=kind))
-    yield kept("none", without(BODY, "object"))
-    yield kept("a thin one with a snapshot's kind", thin(object="event"))
-    yield kept("a snapshot with a thin one's kind", snapshot(object="v2.core.event"))
+        yield quarantined(f"{kind!r}", thin(object=kind))
+        yield quarantined(f"{kind!r}, a snapshot", snapshot(object=kind))
+    yield quarantined("none", without(BODY, "object"))
+    yield quarantined("a thin one with a snapshot's kind", thin(object="event"))
+    yield quarantined("a snapshot with a thin one's kind", snapshot(object="v2.core.event"))
 
 
-@hostile
+@case_class
 def our_own_messages() -> Cases:
-    told = {"object": "billing_mirror.refresh", "livemode": False, "type": "customer", "id": "cus_1", "note": CANARY}
-    yield kept("a refresh request", json.dumps(told))
-    yield kept("a suspicion that an object is gone", json.dumps(told | {"unlisted": True}))
-    yield kept("a thin event without URL, as we make them of snapshots", related(url=None))
-    yield kept("a record of SQS", json.dumps({"Records": [{"body": BODY}]}))
+    thin = {"object": "billing_mirror.refresh", "livemode": False, "type": "customer", "id": "cus_1", "note": CANARY}
+    yield quarantined("a refresh request", json.dumps(thin))
+    yield quarantined("a suspicion that an object is gone", json.dumps(thin | {"unlisted": True}))
+    yield quarantined("a thin event without URL, as we make them of snapshots", related(url=None))
+    yield quarantined("a record of SQS", json.dumps({"Records": [{"body": BODY}]}))
 
 
-@hostile
+@case_class
 def envelopes_of_event_bridge() -> Cases:
     for name, source in (("ours", "aws.partner/stripe.com/ed_1"), ("somebody's", "aws.partner/evil"), ("none", "")):
         envelope = {"version": "0", "id": "1", "source": source, "detail-type": "x", "detail": json.loads(BODY)}
-        yield kept(name, json.dumps(envelope))
-        yield kept(f"{name}, of a snapshot", json.dumps(envelope | {"detail": json.loads(SNAPSHOT)}))
-    yield kept("in an envelope", json.dumps({"source": "aws.partner/stripe.com/x", "detail": {"detail": {}}}))
-    yield kept("around its own kind", json.dumps(json.loads(BODY) | {"object": None, "detail": json.loads(BODY)}))
+        yield quarantined(name, json.dumps(envelope))
+        yield quarantined(f"{name}, of a snapshot", json.dumps(envelope | {"detail": json.loads(SNAPSHOT)}))
+    yield quarantined("in an envelope", json.dumps({"source": "aws.partner/stripe.com/x", "detail": {"detail": {}}}))
+    yield quarantined(
+        "around its own kind", json.dumps(json.loads(BODY) | {"object": None, "detail": json.loads(BODY)})
+    )
 
 
-@hostile
+@case_class
 def missing_members() -> Cases:
     for name in ("object", "id", "type", "created", "livemode"):
-        yield kept(f"{name}", without(BODY, name))
-        yield kept(f"{name} null", thin(**{name: None}))
-        yield kept(f"{name}, of a snapshot", without(SNAPSHOT, name))
-        yield kept(f"{name} in capitals", BODY.replace(f'"{name}"', f'"{name.upper()}"', 1))
-    yield kept("the object's type", related(type=None))
-    yield kept("the object's URL", related(url=None))
-    yield kept("a snapshot's data", without(SNAPSHOT, "data"))
+        yield quarantined(f"{name}", without(BODY, name))
+        yield quarantined(f"{name} null", thin(**{name: None}))
+        yield quarantined(f"{name}, of a snapshot", without(SNAPSHOT, name))
+        yield quarantined(f"{name} in capitals", BODY.replace(f'"{name}"', f'"{name.upper()}"', 1))
+    yield quarantined("the object's type", related(type=None))
+    yield quarantined("the object's URL", related(url=None))
+    yield quarantined("a snapshot's data", without(SNAPSHOT, "data"))
 
 
-@hostile
+@case_class
 def members_of_another_type() -> Cases:
     for odd in ODD:
         name = f"{odd!r:.20}"
         for member in ("id", "type", "created"):
-            yield kept(f"{member} {name}", thin(**{member: odd}))
+            yield quarantined(f"{member} {name}", thin(**{member: odd}))
         if odd is not True:
-            yield kept(f"livemode {name}", thin(livemode=odd))
+            yield quarantined(f"livemode {name}", thin(livemode=odd))
         if odd != {}:
-            yield kept(f"related_object {name}", thin(related_object=odd))
+            yield quarantined(f"related_object {name}", thin(related_object=odd))
         if odd != "":
-            yield kept(f"context {name}", thin(context=odd))
-        yield kept(f"type of the object {name}", related(type=odd))
+            yield quarantined(f"context {name}", thin(context=odd))
+        yield quarantined(f"type of the object {name}", related(type=odd))
     for odd in (7, True, [], {}, ["x"]):
-        yield kept(f"id of the object {odd!r}", related(id=odd))
-        yield kept(f"url {odd!r}", related(url=odd))
-    yield kept("related_object {}", thin(related_object={}))
-    yield kept("livemode in words", thin(livemode="false"))
+        yield quarantined(f"id of the object {odd!r}", related(id=odd))
+        yield quarantined(f"url {odd!r}", related(url=odd))
+    yield quarantined("related_object {}", thin(related_object={}))
+    yield quarantined("livemode in words", thin(livemode="false"))
 
 
-@hostile
+@case_class
 def hostile_snapshots() -> Cases:
     odd: Any
     nothings: tuple[Any, ...] = (None, 7, True, [], {}, "x", [{}])
     for odd in nothings:
-        yield kept(f"data {odd!r}", snapshot(data=odd))
-        yield kept(f"object {odd!r}", snapshot(data={"object": odd}))
-        yield kept(f"kind {odd!r}", showing(object=odd if odd != "x" else "x y"))
+        yield quarantined(f"data {odd!r}", snapshot(data=odd))
+        yield quarantined(f"object {odd!r}", snapshot(data={"object": odd}))
+        yield quarantined(f"kind {odd!r}", showing(object=odd if odd != "x" else "x y"))
     for odd in (1.0, "1", True, -1, 2**33, [], {}, None):
-        yield kept(f"created {odd!r}", snapshot(created=odd))
+        yield quarantined(f"created {odd!r}", snapshot(created=odd))
     for odd in (7, [], {}, ["cus_1"], {"id": "cus_1"}, None, True):
-        yield dead(f"id {odd!r}", showing(id=odd))
-        yield dead(f"customer {odd!r}", showing(object="cash_balance", id="x", customer=odd))
-    yield kept("an id of 256 characters", showing(id="x" * 256))
-    yield kept("a customer of 256 characters", showing(customer="x" * 256))
-    yield kept("a type of 251 characters", snapshot(type="x" * 251))
-    yield kept("an account that is none", snapshot(account="../x"))
-    yield kept("a context that is none, and an account that is one", snapshot(context="x", account="acct_1"))
+        yield never_fetched(f"id {odd!r}", showing(id=odd))
+        yield never_fetched(f"customer {odd!r}", showing(object="cash_balance", id="x", customer=odd))
+    yield quarantined("an id of 256 characters", showing(id="x" * 256))
+    yield quarantined("a customer of 256 characters", showing(customer="x" * 256))
+    yield quarantined("a type of 251 characters", snapshot(type="x" * 251))
+    yield quarantined("an account that is none", snapshot(account="../x"))
+    yield quarantined("a context that is none, and an account that is one", snapshot(context="x", account="acct_1"))
 
 
-@hostile
+@case_class
 def contexts_that_are_none() -> Cases:
     for text in (
         "x", "acct_", "acct_1/", "/acct_1", "acct_1//acct_2", "acct_1/../acct_2", "acct_1/x", "acct_1\n", " acct_1",
@@ -108,11 +138,11 @@ def contexts_that_are_none() -> Cases:
         "acct_1:webhook", "\ud800",
         "*", "acct_1,acct_2", "\u0430\u0441ct_1", "acct_\uff11", "acct_1\\acct_2", "x" * 1001, "acct_1\u2028",
     ):  # fmt: skip
-        yield kept(f"{text!r:.30}", thin(context=text))
-        yield kept(f"{text!r:.30}, of a snapshot", snapshot(account=text))
+        yield quarantined(f"{text!r:.30}", thin(context=text))
+        yield quarantined(f"{text!r:.30}, of a snapshot", snapshot(account=text))
 
 
-@hostile
+@case_class
 def ids_of_events_that_are_none() -> Cases:
     for text in (
         "", "evt_", "evt", "EVT_1", "xevt_1", "evt_1/..", "../evt_1", "evt_1\n", "evt_1 ", " evt_1", "evt_1\x00",
@@ -121,20 +151,20 @@ def ids_of_events_that_are_none() -> Cases:
         "evt_" + "a" * 252,
         "\u0435vt_1", "evt_1\\..", "evt_1;x", "evt_\ud800",
     ):  # fmt: skip
-        yield kept(f"{text!r:.30}", thin(id=text))
-        yield kept(f"{text!r:.30}, of a snapshot", snapshot(id=text))
+        yield quarantined(f"{text!r:.30}", thin(id=text))
+        yield quarantined(f"{text!r:.30}, of a snapshot", snapshot(id=text))
 
 
-@hostile
+@case_class
 def types_that_are_no_names() -> Cases:
-    for text in NO_NAMES:
-        yield kept(f"{text!r:.30}", thin(type=text))
-        yield kept(f"{text!r:.30}, of a snapshot", snapshot(type=text))
-        yield kept(f"{text!r:.30}, of the object", related(type=text))
-        yield kept(f"{text!r:.30}, of the object shown", showing(object=text))
+    for text in INVALID_NAMES:
+        yield quarantined(f"{text!r:.30}", thin(type=text))
+        yield quarantined(f"{text!r:.30}, of a snapshot", snapshot(type=text))
+        yield quarantined(f"{text!r:.30}, of the object", related(type=text))
+        yield quarantined(f"{text!r:.30}, of the object shown", showing(object=text))
 
 
-@hostile
+@case_class
 def types_that_look_like_others() -> Cases:
     for one, other in (
         ("e", "\u0435"),
@@ -149,17 +179,17 @@ def types_that_look_like_others() -> Cases:
     ):
         text = json.loads(BODY)["type"].replace(one, other)
         if text != json.loads(BODY)["type"]:
-            yield kept(f"{one} {ord(other):x}", thin(type=text))
-            yield kept(f"{one} {ord(other):x}, of the object", related(type=text))
+            yield quarantined(f"{one} {ord(other):x}", thin(type=text))
+            yield quarantined(f"{one} {ord(other):x}, of the object", related(type=text))
     for text in (
         "V2.billing.rate_card_subscription",
         "v2.billing.rate_card_subscriptions",
         "v2.billing.rate_card_subscription.",
     ):
-        yield dead(text, related(type=text))
+        yield never_fetched(text, related(type=text))
 
 
-@hostile
+@case_class
 def times_that_are_none() -> Cases:
     for text in (
         "", "now", "2023-11-14", "2023-11-14T22:13:20", "22:13:20Z", "2023-13-14T22:13:20Z", "2023-02-30T00:00:00Z",
@@ -168,12 +198,12 @@ def times_that_are_none() -> Cases:
         "2023-W46-2T00:00:00Z",
         "1e400", "2023-11-14T22:13:20.Z", "2023-11-14T22:13:20 UTC", "9" * 1000, "\x00", "2023-11-14T22:13:20Z" * 2,
     ):  # fmt: skip
-        yield kept(f"{text!r:.30}", thin(created=text))
+        yield quarantined(f"{text!r:.30}", thin(created=text))
     for text in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59.999999Z"):
         yield queued(text, thin(created=text))
 
 
-@hostile
+@case_class
 def urls_that_lead_elsewhere() -> Cases:
     own = json.loads(BODY)["related_object"]["url"]
     for url in (
@@ -187,57 +217,57 @@ def urls_that_lead_elsewhere() -> Cases:
         own.replace("v2", "v1"), own.replace("v2", "v3"), own.replace("billing", "billing/../core"), f"{own}/{own}",
         own.replace("rcds_1", "%72cds_1"), own.replace("/v2", ""), own.replace("rcds_1", ""), "x" * 2000, "/v2" * 600,
     ):  # fmt: skip
-        yield dead(f"{url!r:.60}", related(url=url))
+        yield never_fetched(f"{url!r:.60}", related(url=url))
 
 
-@hostile
+@case_class
 def ids_that_lead_elsewhere() -> Cases:
     own = json.loads(BODY)["related_object"]["url"]
-    for text in NO_IDS:
-        yield dead(f"{text!r}", related(id=text))
-        yield dead(f"{text!r}, in the URL too", related(id=text, url=own.replace("rcds_1", text)))
-        yield dead(
+    for text in INVALID_IDS:
+        yield never_fetched(f"{text!r}", related(id=text))
+        yield never_fetched(f"{text!r}, in the URL too", related(id=text, url=own.replace("rcds_1", text)))
+        yield never_fetched(
             f"{text!r}, of a snapshot",
             snapshot(type="invoice.paid", data={"object": {"object": "invoice", "id": text}}),
         )
     for name, id_ in (("none", None), ("empty", ""), ("another", "rcds_2"), ("255 characters", "x" * 255)):
-        yield dead(name, related(id=id_))
+        yield never_fetched(name, related(id=id_))
 
 
-@hostile
+@case_class
 def objects_of_another_type() -> Cases:
     for type_, url in (
         ("customer", "/v1/customers/cus_1"), ("v2.billing.rate_card", "/v2/billing/rate_cards/rcds_1"),
         ("v2.core.event", "/v2/core/events/evt_1"), ("account", "/v1/account"), ("x", "/v2/billing/rate_cards/rcds_1"),
     ):  # fmt: skip
-        yield dead(type_, related(type=type_, url=url))
+        yield never_fetched(type_, related(type=type_, url=url))
 
 
-@hostile
+@case_class
 def control_characters() -> Cases:
     for point in (0, 1, 7, 8, 0x1B, 0x7F, 0x85, 0x9B):
         mark = chr(point)
-        yield kept(f"type {point:#x}", thin(type=f"v2.x{mark}.y"))
-        yield kept(f"id {point:#x}", thin(id=f"evt_1{mark}"))
-        yield kept(f"type of the object {point:#x}", related(type=f"x{mark}"))
-        yield kept(f"context {point:#x}", thin(context=f"acct_1{mark}"))
-        yield dead(f"id of the object {point:#x}", related(id=f"rcds_1{mark}"))
+        yield quarantined(f"type {point:#x}", thin(type=f"v2.x{mark}.y"))
+        yield quarantined(f"id {point:#x}", thin(id=f"evt_1{mark}"))
+        yield quarantined(f"type of the object {point:#x}", related(type=f"x{mark}"))
+        yield quarantined(f"context {point:#x}", thin(context=f"acct_1{mark}"))
+        yield never_fetched(f"id of the object {point:#x}", related(id=f"rcds_1{mark}"))
 
 
-@hostile
+@case_class
 def texts_that_are_too_long() -> Cases:
     for length in (256, 1000, 200_000):
-        yield kept(f"id {length}", thin(id="evt_" + "1" * length))
-        yield kept(f"type {length}", thin(type="x" * length))
-        yield kept(f"id of the object {length}", related(id="x" * length))
-        yield kept(f"type of the object {length}", related(type="x" * length))
-        yield kept(f"customer {length}", related(customer="x" * length))
-    yield kept("url", related(url="/" + "x" * 2000))
-    yield kept("context", thin(context="acct_" + "1" * 996))
+        yield quarantined(f"id {length}", thin(id="evt_" + "1" * length))
+        yield quarantined(f"type {length}", thin(type="x" * length))
+        yield quarantined(f"id of the object {length}", related(id="x" * length))
+        yield quarantined(f"type of the object {length}", related(type="x" * length))
+        yield quarantined(f"customer {length}", related(customer="x" * length))
+    yield quarantined("url", related(url="/" + "x" * 2000))
+    yield quarantined("context", thin(context="acct_" + "1" * 996))
     yield queued("note", thin(note="x" * 200_000))
 
 
-@hostile
+@case_class
 def names_that_mean_something_elsewhere() -> Cases:
     for name in (
         "__proto__", "constructor", "prototype", "__class__", "__init__", "model_config", "model_fields",
@@ -250,4 +280,4 @@ def names_that_mean_something_elsewhere() -> Cases:
         yield queued(name, thin(**{name: value}))
         yield queued(f"{name}, of the object", related(**{name: value}))
     for name in ("__proto__", "constructor", "__class__"):
-        yield kept(f"{name} instead of the members", json.dumps({name: json.loads(BODY)}))
+        yield quarantined(f"{name} instead of the members", json.dumps({name: json.loads(BODY)}))

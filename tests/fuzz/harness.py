@@ -50,13 +50,13 @@ class Secrets:
 
 
 @dataclass(frozen=True)
-class Ended:
+class IngestResult:
     """How a request ended: the answer, what was sent on, and what was logged."""
 
     status: int
     reason: str
     queued: tuple[str, ...]
-    kept: tuple[str, ...]
+    quarantined: tuple[str, ...]
     log: str
     cpu: float
     """Seconds."""
@@ -70,7 +70,7 @@ class Context:
 
 
 @dataclass
-class Gate:
+class IngestHarness:
     """Requests go in by ``post``. The queue is empty again before each."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(float(NOW)))
@@ -83,7 +83,7 @@ class Gate:
         with redirect_stdout(self._log), mock.patch.object(wiring, "ingest_dependencies", return_value=dependencies):
             self.handler = _loaded()
 
-    def post(self, event: Event) -> Ended:
+    def post(self, event: Event) -> IngestResult:
         self.queue.waiting.clear()
         self.queue.quarantined.clear()
         self._log.seek(0)
@@ -93,7 +93,7 @@ class Gate:
             answer = self.handler.lambda_handler(event, Context())
             cpu = time.process_time() - started
         assert set(answer) == {"statusCode", "headers", "body"}
-        return Ended(
+        return IngestResult(
             answer["statusCode"],
             json.loads(answer["body"])["reason"],
             tuple(one.body for one in self.queue.waiting),

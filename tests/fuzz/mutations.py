@@ -44,15 +44,15 @@ def generated(number: int) -> Event:
 def _change_member(value: Json, random: Random) -> None:
     """Another value, no value, or a member more, at any depth."""
     inner = [part for part in value.values() if isinstance(part, dict) and part]
-    place = random.choice([value, *inner])
-    name = random.choice(list(place) or ["x"])
+    target = random.choice([value, *inner])
+    name = random.choice(list(target) or ["x"])
     match random.randrange(4):
         case 0 | 1:
-            place[name] = deepcopy(random.choice(ODD))
+            target[name] = deepcopy(random.choice(ODD))
         case 2:
-            place.pop(name, None)
+            target.pop(name, None)
         case _:
-            place[random.choice((name.upper(), name + " ", "__proto__", ""))] = deepcopy(random.choice(ODD))
+            target[random.choice((name.upper(), name + " ", "__proto__", ""))] = deepcopy(random.choice(ODD))
 
 
 def _inserted(text: str, random: Random) -> str:

@@ -11,16 +11,16 @@ from dev.fake_stripe.client import StandIn
 from tests.doubles.clock import ManualClock
 from tests.functions.conftest import Cloud, Load
 
-from .canaries import ANSWERS, FAULTS, PERSON, Lines, gossip
+from .canaries import ANSWERS, FAULTS, PERSON, CapturedOutput, leaky_stripe
 from .harness import CANARY
 
 
-class Passes:
+class Reconcile:
     """Reconcile at work on customers that are made up, without its pauses."""
 
-    def __init__(self, lines: Lines, load: Load) -> None:
-        self.module = lines.load(load, "reconcile")
-        self._lines = lines
+    def __init__(self, output: CapturedOutput, load: Load) -> None:
+        self.module = output.load(load, "reconcile")
+        self._lines = output
 
     def __call__(self, *types: str) -> dict[str, Any]:
         _pause_for_nothing(self.module)
@@ -37,75 +37,77 @@ def _pause_for_nothing(module: Any) -> None:  # noqa: ANN401 - what a function's
 
 
 @pytest.fixture
-def passes(lines: Lines, at_stripe: StandIn, load: Load) -> Passes:
+def reconcile(output: CapturedOutput, at_stripe: StandIn, load: Load) -> Reconcile:
     for number in range(3):
         at_stripe.create("customer", {**PERSON, "metadata": {"number": number}}, silent=True)
-    return Passes(lines, load)
+    return Reconcile(output, load)
 
 
-def test_what_is_found_and_repaired_is_named_nowhere(passes: Passes, lines: Lines, at_stripe: StandIn) -> None:
-    assert passes()["customer"]["repaired"] == 3
+def test_what_is_found_and_repaired_is_named_nowhere(
+    reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn
+) -> None:
+    assert reconcile()["customer"]["repaired"] == 3
     changed, removed, _ = (one["id"] for one in at_stripe.objects("customer"))
     at_stripe.update(changed, {"name": f"Eve {CANARY}"}, silent=True)
     at_stripe.remove(removed, silent=True)
-    assert passes()["customer"]["repaired"] == 2
-    lines.require_discreet("reconciled")
+    assert reconcile()["customer"]["repaired"] == 2
+    output.require_no_canary("reconciled")
 
 
 @pytest.mark.parametrize("path", ["/v1/customers?", "/v1/customers/"], ids=["the list", "the objects"])
 def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
-    passes: Passes, lines: Lines, at_stripe: StandIn, path: str
+    reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn, path: str
 ) -> None:
     for fault in FAULTS:
         at_stripe.faults(api=[{**fault, "path_prefix": path}])
-        counts = passes()["customer"]
+        counts = reconcile()["customer"]
         assert counts["reason"] or counts["unresolved"]
-        lines.require_discreet('"status":')
+        output.require_no_canary('"status":')
 
 
 @pytest.mark.usefixtures("at_stripe")
-def test_what_stripe_says_in_an_error_is_not_passed_on(lines: Lines, cloud: Cloud, load: Load) -> None:
-    with gossip() as talker:
-        cloud.environment["STRIPE_API_BASE"] = talker.address
-        passes = Passes(lines, load)
-        for talker.status, talker.text in ANSWERS:
-            passes()
-            lines.require_discreet('"status":')
+def test_what_stripe_says_in_an_error_is_not_passed_on(output: CapturedOutput, cloud: Cloud, load: Load) -> None:
+    with leaky_stripe() as server:
+        cloud.environment["STRIPE_API_BASE"] = server.address
+        reconcile = Reconcile(output, load)
+        for server.status, server.text in ANSWERS:
+            reconcile()
+            output.require_no_canary('"status":')
 
 
 @pytest.mark.parametrize("port", ["stripe.get", "mirror.heads", "mirror.claim", "mirror.put"])
 def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
-    passes: Passes, lines: Lines, monkeypatch: pytest.MonkeyPatch, port: str
+    reconcile: Reconcile, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch, port: str
 ) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError(f"{CANARY} {PERSON}")
 
     adapter, _, name = port.partition(".")
-    monkeypatch.setattr(type(getattr(passes.module.ports.ports, adapter)), name, fails)
-    counts = passes()["customer"]
+    monkeypatch.setattr(type(getattr(reconcile.module.ports.ports, adapter)), name, fails)
+    counts = reconcile()["customer"]
     assert counts["unresolved"] == 3 or "unforeseen RuntimeError" in counts["reason"]
-    lines.require_discreet('"status":')
+    output.require_no_canary('"status":')
 
 
 def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
-    passes: Passes, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    reconcile: Reconcile, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passes.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
-    assert passes()["customer"]["status"] != "complete"
-    lines.require_discreet('"status":')
+    monkeypatch.setattr(reconcile.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
+    assert reconcile()["customer"]["status"] != "complete"
+    output.require_no_canary('"status":')
 
 
 def test_a_key_that_stripe_does_not_know_is_never_quoted(
-    lines: Lines, cloud: Cloud, at_stripe: StandIn, load: Load
+    output: CapturedOutput, cloud: Cloud, at_stripe: StandIn, load: Load
 ) -> None:
     assert at_stripe.api_base
     cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("unknown-key", f"rk_test_{CANARY}")
-    assert Passes(lines, load)()["customer"]["status"] != "complete"
-    lines.require_discreet("401")
+    assert Reconcile(output, load)()["customer"]["status"] != "complete"
+    output.require_no_canary("401")
 
 
-def test_the_sweep_of_usage_names_nobody(passes: Passes, lines: Lines, at_stripe: StandIn) -> None:
-    passes.sweep()
+def test_the_sweep_of_usage_names_nobody(reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn) -> None:
+    reconcile.sweep()
     at_stripe.faults(api=[{"status": 500}])
-    passes.sweep()
-    lines.require_discreet(USAGE.name)
+    reconcile.sweep()
+    output.require_no_canary(USAGE.name)

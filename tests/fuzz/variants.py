@@ -34,8 +34,8 @@ def body_of(random: Random) -> str:
     """An event, thin or a snapshot, in Stripe's own writing or in another of the same meaning."""
     value = _thin(random) if random.random() < 0.5 else _snapshot(random)
     for _ in range(random.randrange(4)):
-        place = random.choice([value, *(part for part in value.values() if isinstance(part, dict))])
-        place[f"unknown_{random.randrange(9)}"] = deepcopy(random.choice(UNKNOWN))
+        target = random.choice([value, *(part for part in value.values() if isinstance(part, dict))])
+        target[f"unknown_{random.randrange(9)}"] = deepcopy(random.choice(UNKNOWN))
     members = list(value.items())
     if random.random() < 0.3:
         random.shuffle(members)

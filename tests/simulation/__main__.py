@@ -17,7 +17,7 @@ from .environment import Result
 from .schedule import Schedule
 
 REPORT = Path("build/simulation.json")
-MOST_SHOWN = 3
+MAX_SHOWN = 3
 
 
 def both(seed: int) -> list[Result]:
@@ -42,7 +42,7 @@ def main() -> int:
         f"Seeds {seeds.start} to {seeds.stop - 1}, {summed.schedules} schedules in {seconds:.0f} s, "
         f"{summed.schedules / seconds / cpu_count():.0f} a second on each of {cpu_count()} cores."
     )
-    for result in summed.failed[:MOST_SHOWN]:
+    for result in summed.failed[:MAX_SHOWN]:
         show(console, result)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(summed.report(seeds, seconds), indent=2))

@@ -16,10 +16,10 @@ from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import Clock, IndexEntry
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.queue import MemoryQueue, Waiting
+from tests.doubles.queue import MemoryQueue, QueuedMessage
 
 from .container import IO
-from .faults import Dice, Fault, Followed
+from .faults import Consequence, Dice, Fault
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class WakingQueue(MemoryQueue):
         """The ids of the messages that somebody works on."""
         self._sleepers: list[asyncio.Future[None]] = []
         self._alarm: asyncio.TimerHandle | None = None
-        self._nobodys = copy_context()
+        self._no_machine = copy_context()
 
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         await super().send(body, group=group, delay=delay)
@@ -55,7 +55,7 @@ class WakingQueue(MemoryQueue):
         self.set_alarm()
         await sleeper
 
-    def outlived(self) -> list[Waiting]:
+    def take_expired(self) -> list[QueuedMessage]:
         """Moves messages that are too old into quarantine, and tells which."""
         oldest = self.clock.now() - self.lifetime
         old = [message for message in self.waiting if message.sent_at < oldest]
@@ -72,7 +72,7 @@ class WakingQueue(MemoryQueue):
         if self._sleepers and self.waiting:
             left = min(message.visible_at for message in self.waiting) - self.clock.now()
             loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(max(0.0, left), self._wake, context=self._nobodys)
+            self._alarm = loop.call_later(max(0.0, left), self._wake, context=self._no_machine)
 
     def _wake(self) -> None:
         self._alarm = None
@@ -110,7 +110,7 @@ class UnreliableTable:
     async def _apply(self, what: str, act: Callable[[], Awaitable[bool]]) -> bool:
         applied = await self._write(what, act)
         if not applied:
-            self._dice.counts[Followed.WRITE_REFUSED] += 1
+            self._dice.counts[Consequence.WRITE_REFUSED] += 1
         return applied
 
     def _pause(self) -> float:
@@ -211,6 +211,6 @@ class UnreliableQueue:
 
     def _note(self, batch: list[ReceivedMessage], expired: set[str]) -> None:
         ids = [one.message_id for one in batch]
-        self.dice.counts[Followed.STILL_AT_WORK] += len(expired.intersection(ids))
+        self.dice.counts[Consequence.STILL_AT_WORK] += len(expired.intersection(ids))
         if any(one.sent_at > following.sent_at for one, following in pairwise(batch)):
-            self.dice.counts[Followed.OUT_OF_ORDER] += 1
+            self.dice.counts[Consequence.OUT_OF_ORDER] += 1

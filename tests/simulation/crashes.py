@@ -36,7 +36,7 @@ from .container import MARGIN, Container, Trace
 from .faults import Dice
 from .loop import SimulatedLoop
 from .state_store import UnreliableStateStore
-from .stripe import SimulatedStripe, StripeState, Thing
+from .stripe import SimulatedStripe, StripeObject, StripeState
 
 CARDS = "/v2/billing/rate_cards"
 VERSIONS = f"{CARDS}/rcd_1/versions"
@@ -55,7 +55,7 @@ FOUND = {"silver", "rcds_1", "rcdr_1", "rcdv_1"}
 REPORT = Path("build/crashes.json")
 
 
-class Crashing:
+class CrashScenario:
     """The story: a subscription, a rate card with two rates, a version that lacks one, a product that is deleted.
 
     Then what no event tells of: a product that is made, another that is deleted, a subscription and a rate that are
@@ -68,7 +68,7 @@ class Crashing:
         self._kill_at = kill_at
         self._trace = trace
         self._dice = Dice(0, losing=False)
-        self._dice.calm_down()
+        self._dice.stop_faults()
         self._loop = SimulatedLoop(Random(0))  # type: ignore[abstract]
         self.state = StripeState()
         self.mirror = MemoryMirror()
@@ -79,10 +79,10 @@ class Crashing:
 
     def run(self) -> list[str]:
         """The objects that are not in the mirror as they are at Stripe."""
-        self._loop.run(self._story())
-        return [*self._wrong()]
+        self._loop.run(self._scenario())
+        return [*self._differences()]
 
-    async def _story(self) -> None:
+    async def _scenario(self) -> None:
         self._clock = self._container()
         self._queue = WakingQueue(self._clock)
         await self._make("v1.product", "product", PRODUCTS, "gold")
@@ -118,16 +118,16 @@ class Crashing:
 
     async def _make(self, resource: str, name: str, list_path: str, identifier: str, **fields: object) -> None:
         path = f"{list_path}/{identifier}"
-        self.state.things[None, path] = Thing(path, None, list_path)
+        self.state.objects[None, path] = StripeObject(path, None, list_path)
         body = {"id": identifier, "object": name, "created": 1_600_000_000, "livemode": False, **fields}
         await self._change(path, body, f"{resource}.created" if resource else "")  # type: ignore[arg-type]
 
     async def _change(self, path: str, fields: JsonObject | None, told: str = "") -> None:
-        thing = self.state.things[None, path]
+        obj = self.state.objects[None, path]
         now = self._clock.now()
-        thing.states.append((now, None if fields is None else {**((thing.states and thing.now) or {}), **fields}))
+        obj.states.append((now, None if fields is None else {**((obj.states and obj.now) or {}), **fields}))
         if told:
-            text = event(told, thing.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}")
+            text = event(told, obj.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}")
             await self._queue.send(text, group="test")
 
     # ---- the workers
@@ -148,7 +148,7 @@ class Crashing:
                 container: Container = container,
                 ended: list[MessageResult] = ended,
             ) -> None:
-                dependencies = ProcessDependencies(self._world(container), MARGIN)
+                dependencies = ProcessDependencies(self._ports(container), MARGIN)
                 ended += await process_batch(batch, dependencies, deadline=container.now() + 50.0)
                 await self._acknowledge(container, ended)
 
@@ -162,7 +162,7 @@ class Crashing:
             container = self._container()
             state_store = UnreliableStateStore(self.state_store, self._dice, container.io)
             dependencies = ReconcileDependencies(
-                self._world(container), state_store, Schedule(), owner=f"tick {self.crashes}"
+                self._ports(container), state_store, Schedule(), owner=f"tick {self.crashes}"
             )
             ended = await self._ends(container, self._run(dependencies, container.now() + 600.0))
 
@@ -188,7 +188,7 @@ class Crashing:
         following = self._kill_at[self.crashes : self.crashes + 1]
         return Container(self._dice, self._trace, "worker", frozenset(step - self.steps for step in following))
 
-    def _world(self, container: Container) -> Ports:
+    def _ports(self, container: Container) -> Ports:
         return Ports(
             container,
             UnreliableMirror(self.mirror, self._dice, container.io),
@@ -203,46 +203,46 @@ class Crashing:
         books = (entries for book, entries in self.state_store.partitions.items() if "#drift:" in book)
         return [drift(entry) for entries in books for entry in entries.values()]
 
-    def _wrong(self) -> Iterator[str]:
+    def _differences(self) -> Iterator[str]:
         noted = sorted((one.id, one.resolution) for one in self.evidence())
         if noted != [(identifier, Resolution.REPAIRED) for identifier in sorted(FOUND)]:
             yield f"the evidence: {noted}"
-        for thing in self.state.things.values():
-            first = thing.states[0][1] or {}
+        for obj in self.state.objects.values():
+            first = obj.states[0][1] or {}
             name = partition_key(str(Scope(livemode=False)), TYPES[str(first["object"])], str(first["id"]))
             item = self.mirror.objects.get(name)
-            if item is None or (None if item.get("deleted") is True else item.get("data")) != thing.now:
+            if item is None or (None if item.get("deleted") is True else item.get("data")) != obj.now:
                 yield name
 
 
-def once() -> Iterator[tuple[int, ...]]:
+def single_crashes() -> Iterator[tuple[int, ...]]:
     """Each step of the story as it goes when nobody is killed."""
     return ((step,) for step in range(1, _steps() + 1))
 
 
-def twice(most: int | None = None, every: int = 1) -> Iterator[tuple[int, ...]]:
+def crash_pairs(most: int | None = None, every: int = 1) -> Iterator[tuple[int, ...]]:
     """Each pair of steps, the second one in what follows the first crash: of these ``most``, or all."""
-    for (first,) in islice(once(), None, None, every):
+    for (first,) in islice(single_crashes(), None, None, every):
         left = _steps(first)
         yield from ((first, second) for second in range(1, 1 + (left if most is None else min(left, most))))
 
 
 def _steps(*kill_at: int) -> int:
-    told = Crashing(kill_at)
+    told = CrashScenario(kill_at)
     told.run()
     return told.steps
 
 
 def recovers(point: tuple[int, ...]) -> bool:
     """Whether the mirror ends equal to Stripe, and the worker was killed as often as was said."""
-    told = Crashing(point)
+    told = CrashScenario(point)
     return told.run() == [] and told.crashes == len(point)
 
 
 def main() -> int:
     console = Console()
     started = time.monotonic()
-    points = {"at one step": [*once()], "at a step, and at one after it": [*twice()]}
+    points = {"at one step": [*single_crashes()], "at a step, and at one after it": [*crash_pairs()]}
     table = Table("killed", "stories", "recovered", title=f"Crashes at each of {len(points['at one step'])} steps")
     report: dict[str, object] = {}
     lost: list[tuple[int, ...]] = []

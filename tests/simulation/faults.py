@@ -5,7 +5,7 @@ from collections import Counter
 from enum import StrEnum
 from random import Random
 
-from .overtaking import Crossing
+from .overtaking import Overtaking
 
 
 class Fault(StrEnum):
@@ -84,7 +84,7 @@ RARE = frozenset(
 """Faults that have a chance at each of many steps, or that do the same as others."""
 
 
-class Followed(StrEnum):
+class Consequence(StrEnum):
     """What nobody rolls the dice for: it follows from faults, and from the order of things."""
 
     OUT_OF_ORDER = "messages received out of order"
@@ -94,9 +94,9 @@ class Followed(StrEnum):
     SENT_AGAIN = "event sent again, for we did not answer 200"
     NOT_FOUND = "Stripe answers 404"
     DELETED = "object deleted"
-    MADE_AGAIN = "object made again"
-    TAKEN_BACK = "change taken back"
-    OUTLIVED = "message that nobody could work on in its lifetime"
+    RECREATED = "object made again"
+    REVERTED = "change taken back"
+    EXPIRED = "message that nobody could work on in its lifetime"
     KILLED_BEFORE_CLAIM = "worker killed before the claim"
     KILLED_AFTER_CLAIM = "worker killed after the claim"
     KILLED_AFTER_FETCH = "worker killed after the fetch"
@@ -122,7 +122,7 @@ DELAYING = frozenset(
 """Faults that let one overtake another. What makes somebody look again often mends that, so they are drawn apart."""
 
 CHANCES = (0.03, 0.1, 0.3)
-CHANCES_IN_A_RACE = (0.3, 0.5)
+CHANCES_IN_RACE = (0.3, 0.5)
 """Of faults that delay."""
 CHANCE_OF_A_LOSS = 0.4
 """Of an event, where all else that is lost are events."""
@@ -134,7 +134,7 @@ class Dice:
     def __init__(self, seed: int, *, losing: bool) -> None:
         self.random = Random(seed)
         self.counts: Counter[str] = Counter()
-        self.crossing = Crossing()
+        self.overtaking = Overtaking()
         self.racing = self.random.random() < 0.6
         """Whether little goes wrong but that one overtakes another, so that nothing mends what comes of it."""
         self.longest = self.random.choice((2.0, 8.0, 25.0, 25.0)) if self.racing else math.inf
@@ -155,10 +155,10 @@ class Dice:
         """Seconds of which times are a multiple: the coarser, the more happens at the same time."""
 
     def _chance(self, fault: Fault) -> float:
-        chance = self.random.choice(CHANCES_IN_A_RACE if self.racing and fault in DELAYING else CHANCES)
+        chance = self.random.choice(CHANCES_IN_RACE if self.racing and fault in DELAYING else CHANCES)
         return chance * 0.15 if fault in RARE else chance
 
-    def calm_down(self) -> None:
+    def stop_faults(self) -> None:
         """From now on nothing strikes."""
         self._chances.clear()
 

@@ -19,7 +19,7 @@ _NO_FILTERS = ("limit", "page", "starting_after")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListRequest:
     """A list and what is wanted of it."""
 
     path: str
@@ -27,9 +27,9 @@ class Asked:
 
     @classmethod
     @lru_cache(maxsize=4096)
-    def of(cls, url: str) -> "Asked":
-        place = urlsplit(url)
-        return cls(place.path, dict(parse_qsl(place.query)))
+    def parse(cls, url: str) -> "ListRequest":
+        parts = urlsplit(url)
+        return cls(parts.path, dict(parse_qsl(parts.query)))
 
     @property
     def is_v1(self) -> bool:
@@ -50,7 +50,7 @@ class Asked:
             text.removeprefix("data.") for name, text in self.query.items() if name.startswith(("include[", "expand["))
         }
 
-    def many(self, name: str) -> list[str]:
+    def list_values(self, name: str) -> list[str]:
         """The elements of a list: ``types[0]=a&types[1]=b``."""
         return [text for key, text in self.query.items() if key.startswith(f"{name}[")]
 
@@ -69,10 +69,10 @@ class Asked:
         start = 0
         after = self.query.get("starting_after")
         if after is not None:
-            places = [place for place, body in enumerate(found) if body["id"] == after]
-            if not places:
+            positions = [index for index, body in enumerate(found) if body["id"] == after]
+            if not positions:
                 raise NotFound("Stripe answered 400 resource_missing")
-            start = places[0] + 1
+            start = positions[0] + 1
         shown = found[start : start + size]
         return {"object": "list", "url": self.path, "data": [*shown], "has_more": start + size < len(found)}
 
@@ -83,7 +83,7 @@ class Asked:
         return {"data": [*found[start:end]], "next_page_url": following, "previous_page_url": None}
 
 
-def passes(body: JsonObject, name: str, wanted: str) -> bool:
+def matches(body: JsonObject, name: str, wanted: str) -> bool:
     """Whether a filter lets a body into its list."""
     if name.startswith("created["):
         at, bound = seconds(body.get("created")), seconds(wanted)

@@ -15,11 +15,11 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
-MOST_STEPS = 200_000
+MAX_STEPS = 200_000
 """Steps after which a schedule is taken to run in circles."""
 
 
-class Endless(AssertionError):
+class ScheduleStuck(AssertionError):
     """The schedule did not come to an end."""
 
 
@@ -71,7 +71,7 @@ class Timer(asyncio.TimerHandle):
         return self.is_off
 
 
-class Turn:
+class Yield:
     """Awaited, it lets whoever else is ready go first, if the seed says so."""
 
     __slots__ = ()
@@ -80,7 +80,7 @@ class Turn:
         yield
 
 
-TURN = Turn()
+YIELD = Yield()
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
@@ -112,11 +112,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             if not ready:
                 self._jump()
             self.steps += 1
-            if self.steps > MOST_STEPS:
-                raise Endless("the schedule runs in circles")
+            if self.steps > MAX_STEPS:
+                raise ScheduleStuck("the schedule runs in circles")
             if len(ready) > 1:
-                place = int(random() * len(ready))
-                ready[place], ready[-1] = ready[-1], ready[place]
+                index = int(random() * len(ready))
+                ready[index], ready[-1] = ready[-1], ready[index]
             handle = ready.pop()
             if not handle.is_off:
                 handle.within.run(handle.act, *handle.arguments)
@@ -127,7 +127,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """On to the next time at which somebody wakes."""
         while not self._ready:
             if not self._timers:
-                raise Endless("everybody waits for somebody else")
+                raise ScheduleStuck("everybody waits for somebody else")
             when, _, first = self._timers[0]
             if first.cancelled():
                 heapq.heappop(self._timers)

@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Waiting:
+class Waiter:
     """``about`` are the ids of objects one of which it must be about; without any, all will do."""
 
     who: object
-    deed: str
+    action: str
     about: Collection[str]
     passed: asyncio.Future[None]
 
 
-class Crossing:
+class Overtaking:
     """Whoever waits here goes on after somebody else has done something: to the table, or at Stripe."""
 
     def __init__(self) -> None:
-        self._waiting: list[Waiting] = []
+        self._waiting: list[Waiter] = []
 
-    async def wait(self, who: object, deed: str, about: Collection[str], most: float) -> None:
+    async def wait(self, who: object, action: str, about: Collection[str], most: float) -> None:
         """Until somebody else has done this deed, or for so many seconds."""
-        one = Waiting(who, deed, about, asyncio.get_running_loop().create_future())
+        one = Waiter(who, action, about, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         with suppress(TimeoutError):
             async with asyncio.timeout(most):
@@ -32,9 +32,9 @@ class Crossing:
         if one in self._waiting:
             self._waiting.remove(one)
 
-    def done(self, who: object, deed: str, about: str = "") -> None:
+    def done(self, who: object, action: str, about: str = "") -> None:
         for one in list(self._waiting):
-            if one.deed == deed and one.who is not who and (not one.about or about in one.about):
+            if one.action == action and one.who is not who and (not one.about or about in one.about):
                 self._waiting.remove(one)
                 if not one.passed.done():
                     one.passed.set_result(None)

@@ -11,12 +11,12 @@ from billing_mirror.ports import StripeResponse
 
 from .addresses import address
 from .container import IO
-from .faults import Dice, Fault, Followed
-from .list_pages import Asked, passes, seconds
+from .faults import Consequence, Dice, Fault
+from .list_pages import ListRequest, matches, seconds
 
 SLOW = (15.0, 45.0, 60.0)
 """Seconds that a slow answer takes at the most, as often one as the other."""
-MOST_BEHIND = 20.0
+MAX_LAG = 20.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
 LINES_ON_A_PAGE = 5
@@ -43,7 +43,7 @@ LOADED = "/rate_card"
 
 
 @dataclass
-class Thing:
+class StripeObject:
     """An object at Stripe: all its states, with the times since when they were."""
 
     path: str
@@ -51,7 +51,7 @@ class Thing:
     list_path: str
     states: list[tuple[float, JsonObject | None]] = field(default_factory=list)
 
-    def at(self, now: float) -> JsonObject | None:
+    def state_at(self, now: float) -> JsonObject | None:
         return next((body for since, body in reversed(self.states) if since <= now), None)
 
     @property
@@ -59,7 +59,7 @@ class Thing:
         return self.states[-1][1]
 
     @property
-    def made_at(self) -> float:
+    def created_at(self) -> float:
         """When its present life began, or its last one."""
         made, gone = self.states[0][0], False
         for since, body in self.states:
@@ -71,32 +71,32 @@ class Thing:
 class StripeState:
     """What is true at Stripe.
 
-    ``things`` are by context and path, ``events``, which can be fetched, by context and id, and ``rates`` are the
+    ``objects`` are by context and path, ``events``, which can be fetched, by context and id, and ``rates`` are the
     ids of the rates of each rate card version. ``asked`` are the times of all requests, one after the other.
     """
 
     def __init__(self) -> None:
-        self.things: dict[tuple[str | None, str], Thing] = {}
+        self.objects: dict[tuple[str | None, str], StripeObject] = {}
         self.events: dict[tuple[str | None, str], JsonObject] = {}
         self.rates: dict[tuple[str | None, str], list[str]] = {}
         self.rates_before: dict[tuple[str | None, str], list[str]] = {}
         """What a list that is behind shows of a version: the rates of the one before, of which it began as a copy."""
         self.out_until = 0.0
         """When Stripe is there again."""
-        self.asked: list[float] = []
+        self.request_times: list[float] = []
         self.page_size = 2
         """Objects on a page at the most, however many are asked for."""
 
     def listed(self, path: str, context: str | None, at: float) -> list[JsonObject]:
         """What a list would show at a time, were it one page: newest first."""
         found = [
-            (thing.made_at, body)
-            for thing in self.things.values()
-            if thing.list_path == path and thing.context == context and (body := thing.at(at)) is not None
+            (obj.created_at, body)
+            for obj in self.objects.values()
+            if obj.list_path == path and obj.context == context and (body := obj.state_at(at)) is not None
         ]
         return [body for _, body in sorted(found, key=lambda one: one[0], reverse=True)]
 
-    def told(self, context: str | None, at: float) -> list[JsonObject]:
+    def events_at(self, context: str | None, at: float) -> list[JsonObject]:
         """The events that are still kept, newest first."""
         found = [body for (of, _), body in reversed(self.events.items()) if of == context]
         return [body for body in found if at - EVENTS_KEPT <= seconds(body["created"]) <= at]
@@ -126,13 +126,13 @@ class SimulatedStripe:
         include: Sequence[str] = (),
         event: str | None = None,  # noqa: ARG002 - part of the port
     ) -> StripeResponse:
-        self._state.asked.append(self._now())
+        self._state.request_times.append(self._now())
         await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
         self._fail(path)
         try:
-            text = json_body.write(self._answer(Asked.of(path), context, include))
+            text = json_body.write(self._answer(ListRequest.parse(path), context, include))
         except NotFound:
-            self._dice.counts[Followed.NOT_FOUND] += 1
+            self._dice.counts[Consequence.NOT_FOUND] += 1
             await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))
             raise
         await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
@@ -153,35 +153,35 @@ class SimulatedStripe:
         if self._dice.strikes(Fault.KEY_REVOKED):
             raise Unauthorized("Stripe answered 401")
 
-    def _answer(self, asked: Asked, context: str | None, include: Sequence[str]) -> JsonObject:
+    def _answer(self, asked: ListRequest, context: str | None, include: Sequence[str]) -> JsonObject:
         if asked.path == EVENTS:
             return self._events(asked, context)
         if asked.path.startswith(f"{EVENTS}/"):
             return self._event(asked.path, context)
-        place = address(asked.path)
-        if place is None:
+        found = address(asked.path)
+        if found is None:
             raise PermanentError("Stripe answered 404") if asked.is_v1 else NotFound(f"nothing at {asked.path}")
-        if place.is_list:
-            return self._list(asked, context, place.owner)
-        thing = self._state.things.get((context, asked.path))
-        body = self._body(thing) if thing is not None else None
+        if found.is_list:
+            return self._list(asked, context, found.owner)
+        obj = self._state.objects.get((context, asked.path))
+        body = self._body(obj) if obj is not None else None
         if body is None:
             raise NotFound(f"nothing at {asked.path}")
         return _as_shown(body, include)
 
     # ---- objects and events
 
-    def _body(self, thing: Thing) -> JsonObject | None:
+    def _body(self, obj: StripeObject) -> JsonObject | None:
         """As the replica shows it that answers."""
         now = self._now()
         # Of its first life: that a deletion is over, a GET must show, or one that is told late cannot be judged.
-        is_first_life = all(body is not None for _, body in thing.states)
-        is_new = is_first_life and now - thing.states[0][0] < MOST_BEHIND
+        is_first_life = all(body is not None for _, body in obj.states)
+        is_new = is_first_life and now - obj.states[0][0] < MAX_LAG
         if is_new and self._dice.strikes(Fault.STRIPE_BEHIND):
             return None
-        if len(thing.states) > 1 and self._dice.strikes(Fault.STALE_READ):
-            return thing.at(max(thing.states[0][0], now - MOST_BEHIND))
-        return thing.at(now)
+        if len(obj.states) > 1 and self._dice.strikes(Fault.STALE_READ):
+            return obj.state_at(max(obj.states[0][0], now - MAX_LAG))
+        return obj.state_at(now)
 
     def _event(self, path: str, context: str | None) -> JsonObject:
         event = self._state.events.get((context, path.rpartition("/")[2]))
@@ -189,51 +189,51 @@ class SimulatedStripe:
             raise NotFound(f"nothing at {path}")
         return event
 
-    def _events(self, asked: Asked, context: str | None) -> JsonObject:
+    def _events(self, asked: ListRequest, context: str | None) -> JsonObject:
         """https://docs.stripe.com/api/v2/core/events/list"""
-        types, wanted = asked.many("types"), asked.query.get("object_id")
+        types, wanted = asked.list_values("types"), asked.query.get("object_id")
         bounds = {name: text for name, text in asked.query.items() if name.startswith("created[")}
         found = [
             event
-            for event in self._state.told(context, self._listed_at())
+            for event in self._state.events_at(context, self._listed_at())
             if (not types or event["type"] in types)
             and (wanted is None or json_body.text_at(event, "related_object.id") == wanted)
-            and all(passes(event, *bound) for bound in bounds.items())
+            and all(matches(event, *bound) for bound in bounds.items())
         ]
         return asked.page(found, self._state.page_size)
 
     # ---- lists
 
     def _listed_at(self) -> float:
-        return self._now() - (self._dice.delay(MOST_BEHIND) if self._dice.strikes(Fault.STALE_LIST) else 0.0)
+        return self._now() - (self._dice.delay(MAX_LAG) if self._dice.strikes(Fault.STALE_LIST) else 0.0)
 
-    def _list(self, asked: Asked, context: str | None, owner: str | None) -> JsonObject:
+    def _list(self, asked: ListRequest, context: str | None, owner: str | None) -> JsonObject:
         at = self._listed_at()
         owning = self._require(owner, context, at) if owner is not None else None
         if owning is not None and asked.path.endswith("/lines"):
-            return asked.page(_lines(owning.at(self._now())), LINES_ON_A_PAGE)
+            return asked.page(_lines(owning.state_at(self._now())), LINES_ON_A_PAGE)
         filters = asked.filters
         found = self._state.listed(asked.path, context, at)
         if owner is not None and "rate_card_version" in filters:
             version = filters.pop("rate_card_version")
-            is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).at(at) is None
+            is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).state_at(at) is None
             members = (self._state.rates_before if is_behind else self._state.rates).get((context, version), ())
             found = [body for body in found if body["id"] in members or body.get("rate_card_version") == version]
         shown = [body for body in found if _is_listed(body, filters)]
         return asked.page([_as_shown(body, asked.on_request) for body in shown], self._state.page_size)
 
-    def _require(self, path: str, context: str | None, at: float) -> Thing:
+    def _require(self, path: str, context: str | None, at: float) -> StripeObject:
         """What a list belongs to: without it there is no such list."""
-        thing = self._state.things.get((context, path))
-        if thing is None or thing.at(at) is None:
+        obj = self._state.objects.get((context, path))
+        if obj is None or obj.state_at(at) is None:
             raise NotFound(f"nothing at {path}")
-        return thing
+        return obj
 
 
 def _is_listed(body: JsonObject, filters: Mapping[str, str]) -> bool:
     if any(body.get(name) == status and name not in filters for name, status in ENDED.items()):
         return False
-    return all(passes(body, *one) for one in filters.items())
+    return all(matches(body, *one) for one in filters.items())
 
 
 def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:

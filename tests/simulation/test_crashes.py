@@ -5,7 +5,7 @@ Of the pairs of crashes there are some here; all of them are in ``make crash-tes
 
 import pytest
 
-from .crashes import FOUND, Crashing, once, recovers, twice
+from .crashes import FOUND, CrashScenario, crash_pairs, recovers, single_crashes
 
 NEAREST = 5
 """Steps after the first crash at which the second one happens."""
@@ -14,13 +14,13 @@ EVERY = 4
 
 
 def test_the_story_ends_well_when_nobody_is_killed() -> None:
-    told = Crashing()
+    told = CrashScenario()
     assert told.run() == []
     assert told.mirror.objects["test#rcdr_2"]["deleted"] is True
 
 
 def test_reconcile_finds_in_the_story_what_no_event_tells_of() -> None:
-    told = Crashing()
+    told = CrashScenario()
     told.run()
     assert told.mirror.objects["test#product/bronze"]["token"] == 0
     assert {one.id for one in told.evidence()} == FOUND
@@ -28,7 +28,7 @@ def test_reconcile_finds_in_the_story_what_no_event_tells_of() -> None:
 
 def test_the_story_has_every_kind_of_step() -> None:
     said: list[str] = []
-    Crashing(trace=said.append).run()
+    CrashScenario(trace=said.append).run()
     kinds = {one.removeprefix("worker: ").partition(" ")[0].partition(":")[0] for one in said}
     reads, writes = {"heads", "claims", "body", "children", "ids", "GET"}, {"claim", "put", "put_tombstone"}
     assert kinds >= reads | writes | {"send", "delete", "lease", "release", "write", "last", "entries"}
@@ -36,13 +36,13 @@ def test_the_story_has_every_kind_of_step() -> None:
 
 def test_a_worker_is_killed_as_often_as_is_said() -> None:
     for point in ((3,), (3, 4), (100, 50), (300, 20)):
-        told = Crashing(point)
+        told = CrashScenario(point)
         assert told.run() == []
         assert told.crashes == len(point)
 
 
 def test_every_single_crash_is_recovered_from(capsys: pytest.CaptureFixture[str]) -> None:
-    points = list(once())
+    points = list(single_crashes())
     assert len(points) > 300
     assert [point for point in points if not recovers(point)] == []
     with capsys.disabled():
@@ -50,7 +50,7 @@ def test_every_single_crash_is_recovered_from(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_pair_of_crashes_is_recovered_from(capsys: pytest.CaptureFixture[str]) -> None:
-    pairs = list(twice(NEAREST, EVERY))
+    pairs = list(crash_pairs(NEAREST, EVERY))
     assert len(pairs) > 400
     assert [pair for pair in pairs if not recovers(pair)] == []
     with capsys.disabled():

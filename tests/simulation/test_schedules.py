@@ -8,8 +8,8 @@ import pytest
 
 from tests.template_file import ROOT
 
-from .faults import LOSING, Fault, Followed
-from .request_budget import Budget
+from .faults import LOSING, Consequence, Fault
+from .request_budget import RequestBudget
 from .schedule import Schedule
 
 SEEDS = 2000
@@ -38,7 +38,7 @@ def test_it_is_told_which_seeds_were_tried(capsys: pytest.CaptureFixture[str]) -
 
 def test_every_fault_strikes_in_some_schedule_and_does_what_follows() -> None:
     struck = {fault for seed in range(400) for fault in Schedule(seed, losing=True).run().struck}
-    assert {*Fault, *Followed} - struck == set()
+    assert {*Fault, *Consequence} - struck == set()
 
 
 def test_where_nothing_may_be_lost_no_fault_that_loses_strikes() -> None:
@@ -62,8 +62,8 @@ def test_a_seed_is_one_order_of_things_in_every_process() -> None:
 
 
 def test_a_budget_that_was_not_kept_is_noticed() -> None:
-    budget = Budget(4.0)
-    budget.asked = [0.0, 0.25, 0.5, 0.75, 1.0]
+    budget = RequestBudget(4.0)
+    budget.request_times = [0.0, 0.25, 0.5, 0.75, 1.0]
     assert budget.was_kept()
-    budget.asked = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95]
+    budget.request_times = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95]
     assert not budget.was_kept()

@@ -60,16 +60,16 @@ async def test_tells_which_events_were_lost() -> None:
 async def test_asks_for_the_usage_that_a_real_run_would_ask_for() -> None:
     """Of subscriptions that have ended too: only the real journal knows of them."""
     harness = await used()
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     [worked] = (await dry_run(harness, USAGE.name, Job.USAGE)).worked
-    told = [*harness.stripe.asked]
-    harness.stripe.asked.clear()
+    told = [*harness.stripe.requests]
+    harness.stripe.requests.clear()
     real = await sweep_usage(
         await start_run(USAGE.name, Job.USAGE, None, harness.reconcile_dependencies),
         harness.reconcile_dependencies,
         until=harness.clock.now() + 100,
     )
-    assert told == harness.stripe.asked
+    assert told == harness.stripe.requests
     assert {asked.query["customer"] for asked in told} == {"cus_1", "cus_2", "cus_ended"}
     assert (worked.run.complete, worked.run.counts.written) == (True, real.counts.written)
 

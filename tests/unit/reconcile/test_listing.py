@@ -16,7 +16,7 @@ from billing_mirror.reconcile.listing import pages
 from billing_mirror.reconcile.runs.active_run import MOST_RESTARTS
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.verify import verify
-from tests.doubles.crashing import Life, mortal
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 
@@ -193,10 +193,10 @@ class TestWhatNoListShows:
         for name in gone:
             del harness.stripe.objects[f"{LIST}/{name}"]
         harness.clock.advance(100)
-        harness.stripe.asked.clear()
-        life = Life()
+        harness.stripe.requests.clear()
+        life = CallLimit()
         dependencies = replace(
-            harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+            harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
         )
         run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
         run = await verify(ROW, run, dependencies, until=harness.clock.now() + 100)
@@ -204,6 +204,6 @@ class TestWhatNoListShows:
         assert (run.counts.not_listed, run.counts.repaired, run.counts.equal) == (3, 3, 57)
         fetched = [path for path in harness.stripe.paths if not path.startswith(f"{LIST}?")]
         assert sorted(fetched) == sorted(f"{LIST}/{name}" for name in gone)
-        assert (life.made["claim"], life.made["put_tombstone"], life.made["put"]) == (3, 3, 0)
+        assert (life.counts["claim"], life.counts["put_tombstone"], life.counts["put"]) == (3, 3, 0)
         entries = sum(len(book) for book in harness.state_store.partitions.values())
         assert entries <= run.counts.pages + 1 + len(gone) + 1, "a page of a list, and evidence, and the record"

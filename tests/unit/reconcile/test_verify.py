@@ -10,7 +10,7 @@ from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
 from billing_mirror.reconcile.verify import verify
-from tests.doubles.crashing import Life, mortal
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
 
@@ -46,21 +46,21 @@ async def passed(harness: Harness, *, seconds: float = 100.0) -> Run:
 
 async def test_where_both_sides_agree_nothing_is_fetched(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"), subscription("rcds_2", servicing_status="canceled"))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
     assert (run.complete, run.counts.compared, await harness.drifts(run)) == (True, 2, [])
-    assert all(asked.path.startswith(f"{LIST}?") for asked in harness.stripe.asked)
+    assert all(asked.url.startswith(f"{LIST}?") for asked in harness.stripe.requests)
 
 
 async def test_a_run_that_has_found_nothing_does_not_ask_what_was_noted_of_each_object(harness: Harness) -> None:
     await mirrored(harness, *(subscription(f"rcds_{number}") for number in range(30)))
-    life = Life()
-    dependencies = replace(harness.reconcile_dependencies, state_store=mortal(harness.state_store, life))
+    life = CallLimit()
+    dependencies = replace(harness.reconcile_dependencies, state_store=crashing(harness.state_store, life))
     run = await verify(
         ROW, await start_run(ROW.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
     )
     assert run.counts.equal == 30
-    assert life.made["entries"] < 5
+    assert life.counts["entries"] < 5
 
 
 async def test_a_change_whose_event_was_lost_is_found_and_repaired(harness: Harness) -> None:
@@ -270,9 +270,9 @@ async def test_a_customer_that_nobody_knows_costs_no_request_at_each_pass(harnes
     await mirrored(harness, subscription("rcds_1"))
     del harness.item("rcds_1")["customer"]
     del harness.item("bc_1")["customer"]
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
-    assert (await harness.drifts(run), len(harness.stripe.asked)) == ([], run.counts.pages)
+    assert (await harness.drifts(run), len(harness.stripe.requests)) == ([], run.counts.pages)
 
 
 async def test_a_long_retry_after_ends_the_wait_and_not_the_pass(harness: Harness) -> None:
@@ -331,7 +331,7 @@ async def test_many_that_no_list_shows_are_each_looked_at_once(harness: Harness)
         many = many[50:]
     harness.clock.advance(10)
     harness.stripe.lists[LIST] = []
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
     assert len(await harness.drifts(run)) == len({drift.id for drift in await harness.drifts(run)}) == 130
 

@@ -19,7 +19,7 @@ from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.reconcile.dependencies import LEASED_FOR
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lifecycle import abandon_run, execute, last_run, start_run
-from tests.doubles.state_store import ResendingJournal
+from tests.doubles.state_store import ResendingStateStore
 from tests.unit.harness import Harness
 
 PAGES = "test#pages:some.type"
@@ -194,7 +194,7 @@ class TestAWriteWhoseAnswerIsLost:
     async def test_has_recorded_the_end_of_the_run(self) -> None:
         async def nothing(_: ActiveRun) -> None: ...
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, nothing, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         assert (ended.status, ended.reason, ended.failures) == (Status.COMPLETE, "", 0)
@@ -205,7 +205,7 @@ class TestAWriteWhoseAnswerIsLost:
             await one.save(Place(url="2"), ["a"])
             await one.save(Place(url="3", shown=(1,)), ["b"])
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, two_pages, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         assert (ended.status, ended.reason) == (Status.COMPLETE, "")
@@ -217,7 +217,7 @@ class TestAWriteWhoseAnswerIsLost:
             assert last is not None
             await abandon_run(last, "somebody wants another job", harness.reconcile_dependencies)
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, overtaken, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         kept = await last_run("some.type", harness.reconcile_dependencies)

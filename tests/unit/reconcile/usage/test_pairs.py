@@ -21,7 +21,7 @@ from billing_mirror.reconcile.usage.pairs import BATCH, MOST_OWNERS, PAIRS, STIL
 from billing_mirror.reconcile.usage.sweep import sweep_usage
 from billing_mirror.refresh.apply import Ports
 from tests.doubles.clock import ManualClock
-from tests.doubles.crashing import Killed, Life, mortal
+from tests.doubles.crashing import CallLimit, Killed, crashing
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 from tests.unit.harness import Harness
@@ -67,12 +67,12 @@ async def stocked(several: Iterable[Subscribed], harness: Harness | None = None)
     return harness
 
 
-async def swept(harness: Harness, life: Life | None = None) -> tuple[Run | None, Counter[str]]:
+async def swept(harness: Harness, life: CallLimit | None = None) -> tuple[Run | None, Counter[str]]:
     """A tick's part of a run, for as long as it lives; the pairs that it has asked for."""
-    harness.stripe.asked.clear()
-    life = life or Life()
-    ports = Ports(harness.clock, mortal(harness.mirror, life), mortal(harness.stripe, life), harness.queue)
-    dependencies = replace(harness.reconcile_dependencies, ports=ports, state_store=mortal(harness.state_store, life))
+    harness.stripe.requests.clear()
+    life = life or CallLimit()
+    ports = Ports(harness.clock, crashing(harness.mirror, life), crashing(harness.stripe, life), harness.queue)
+    dependencies = replace(harness.reconcile_dependencies, ports=ports, state_store=crashing(harness.state_store, life))
     last, run = await last_run(USAGE.name, harness.reconcile_dependencies), None
     going_on = last is not None and not last.finished_at
     with suppress(Killed):
@@ -80,7 +80,7 @@ async def swept(harness: Harness, life: Life | None = None) -> tuple[Run | None,
             last if last and going_on else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
         )
         run = await sweep_usage(begun_, dependencies, until=harness.clock.now() + 100)
-    asked = Counter(f"{one.place.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.asked)
+    asked = Counter(f"{one.path.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.requests)
     return run, asked
 
 
@@ -98,13 +98,13 @@ async def test_who_is_stopped_amid_the_subscriptions_goes_on_after_those_that_we
     """Be it amid those of one status or of the next, all made in the same second."""
     first = [Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(BATCH)]
     harness = await stocked([*first, *(replace(one, status=status, customer=f"{one.customer}x") for one in first * 2)])
-    early, late = Life(5 * BATCH), Life()
+    early, late = CallLimit(5 * BATCH), CallLimit()
     assert await swept(harness, early) == (None, Counter())
     run, asked = await swept(harness, late)
     assert run is not None
     assert run.complete
     assert asked.keys() == {f"mtr_1/cus_{number}{x}" for number in range(BATCH) for x in ("", "x")}
-    assert (early.made["body"], late.made["body"]) == (3 * BATCH, BATCH)
+    assert (early.counts["body"], late.counts["body"]) == (3 * BATCH, BATCH)
 
 
 class WatchedMirror(MemoryMirror):
@@ -128,7 +128,7 @@ async def test_who_goes_on_reads_the_index_from_where_it_stopped() -> None:
     harness = await stocked(
         (Subscribed("cus_1", ("mtr_1",), ago=ago) for ago in range(2 * BATCH)), Harness(mirror=mirror)
     )
-    assert await swept(harness, Life(2 * BATCH)) == (None, Counter())
+    assert await swept(harness, CallLimit(2 * BATCH)) == (None, Counter())
     mirror.held = 0
     await swept(harness)
     assert mirror.held == BATCH + 1, "and the one it stopped after"
@@ -234,7 +234,7 @@ async def test_the_lease_is_prolonged_while_pairs_are_written_however_many_a_ver
 
 
 async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_versions() -> None:
-    harness, life = Harness(), Life()
+    harness, life = Harness(), CallLimit()
     versions = [f"rcdv_{number:05}" for number in range(MOST_OWNERS)]
     for version in ("rcdv_shared", *versions):
         await release(harness, version, "mtr_1")
@@ -242,7 +242,7 @@ async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_ver
     await subscribe(harness, *several)
     _, asked = await swept(harness, life)
     assert asked == Counter(["mtr_1/cus_1"])
-    rates = life.made["body"] - len(several)
+    rates = life.counts["body"] - len(several)
     assert rates == 1 + MOST_OWNERS + 1, "the shared one was forgotten once"
 
 
@@ -280,7 +280,7 @@ async def test_however_often_it_is_killed_it_asks_for_every_pair_and_hardly_for_
     }
     total: Counter[str] = Counter()
     ended: Run | None = None
-    for life in (*(Life(nth, before) for nth, before in kills), Life()):
+    for life in (*(CallLimit(nth, before) for nth, before in kills), CallLimit()):
         if ended is None or not ended.complete:
             _, asked = await swept(harness, life)
             total += asked

@@ -31,7 +31,7 @@ async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked:
 
 async def test_only_hours_that_are_over_and_can_still_change_are_asked_for(stocked: Harness) -> None:
     await swept(stocked)
-    [asked] = stocked.stripe.asked
+    [asked] = stocked.stripe.requests
     assert asked.query == {
         "limit": "100",
         "customer": "cus_1",
@@ -83,9 +83,9 @@ async def test_the_last_hours_of_a_subscription_that_has_ended_are_still_asked_f
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 6)
     stocked.clock.advance(3 * HOUR)
-    stocked.stripe.asked.clear()
+    stocked.stripe.requests.clear()
     assert (await swept(stocked)).complete
-    assert stocked.stripe.asked == [], "nothing of it can change any more"
+    assert stocked.stripe.requests == [], "nothing of it can change any more"
 
 
 async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(harness: Harness) -> None:
@@ -103,7 +103,7 @@ async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(har
     harness.stripe.lists = {f"/v1/billing/meters/mtr_1/event_summaries?{shown}": [hour(1)]}
     await swept(harness)
     await swept(harness)
-    assert {asked.query.get("customer") for asked in harness.stripe.asked if "meters" in asked.place} == {"a/b"}
+    assert {asked.query.get("customer") for asked in harness.stripe.requests if "meters" in asked.path} == {"a/b"}
 
 
 async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(stocked: Harness) -> None:
@@ -160,9 +160,9 @@ async def test_every_customer_who_may_be_billed_is_asked_about(harness: Harness,
 @pytest.mark.parametrize("status", ["canceled", "incomplete", "incomplete_expired", "paused"])
 async def test_a_subscription_that_bills_nobody_is_not_asked_about(harness: Harness, status: str) -> None:
     await subscribe(harness, v1_subscription("cus_1", "mtr_1", status=status))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     assert (await swept(harness)).complete
-    assert harness.stripe.asked == []
+    assert harness.stripe.requests == []
 
 
 async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscriptions_name_them(
@@ -173,9 +173,9 @@ async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscrip
     await subscribe(harness, {**first, "id": "sub_second"})
     for meter in ("mtr_1", "mtr_2"):
         used(harness, meter, "cus_1", hour(1))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     await swept(harness)
-    assert [asked.place.split("/")[4] for asked in harness.stripe.asked] == ["mtr_1", "mtr_2"]
+    assert [asked.path.split("/")[4] for asked in harness.stripe.requests] == ["mtr_1", "mtr_2"]
 
 
 async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_there_is_some(stocked: Harness) -> None:
@@ -189,9 +189,9 @@ async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_the
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", -20 * 24 + 1))["data"] == hour(-20 * 24 + 1, 7)
     stocked.clock.advance(20 * DAY)
-    stocked.stripe.asked.clear()
+    stocked.stripe.requests.clear()
     await swept(stocked)
-    assert stocked.stripe.asked == []
+    assert stocked.stripe.requests == []
 
 
 async def test_usage_of_long_ago_does_not_cut_short_how_long_a_pair_is_asked_for(stocked: Harness) -> None:
@@ -216,10 +216,10 @@ async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may
     expected = THIS_HOUR + 20 * DAY + STILL_CHANGING
     for now, times_asked in ((expected - 1, 1), (expected, 0)):
         stocked.clock.advance(now - 1 - stocked.clock.now())
-        stocked.stripe.asked.clear()
+        stocked.stripe.requests.clear()
         used(stocked, "mtr_1", "cus_1", last)
         await swept(stocked)
-        assert (stocked.clock.now(), len(stocked.stripe.asked)) == (now, times_asked)
+        assert (stocked.clock.now(), len(stocked.stripe.requests)) == (now, times_asked)
 
 
 CARD = "/v2/billing/rate_cards/rcd_1"
