@@ -1,4 +1,4 @@
-"""Ports that die: after so many calls no other one is answered, as when Lambda stops a container."""
+"""Ports that crash after a number of calls, as when Lambda stops a container."""
 
 import inspect
 from collections import Counter
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 class Killed(BaseException):
-    """Nobody catches it: whoever is killed does nothing more."""
+    """A ``BaseException``, so that no handler in the flows catches it."""
 
 
 @dataclass
 class CallLimit:
-    """Ends with one of the calls: ``before`` it is made, or else after it was made and nobody hears the answer."""
+    """Crashes at call number ``max_calls``: ``before`` it is made, or else after it, with its answer lost."""
 
     max_calls: float = inf
     before: bool = True
@@ -40,7 +40,7 @@ class CallLimit:
 
 
 def crashing(port: T, life: CallLimit) -> T:
-    """The same port for as long as there is life."""
+    """The port, which raises ``Killed`` once the limit is reached."""
     return cast(T, _CrashingPort(port, life))
 
 

@@ -19,7 +19,7 @@ class QueuedMessage:
 
 @dataclass
 class MemoryQueue:
-    """Implements ``ports.Queue``, and what SQS does on the other side of it."""
+    """Implements ``ports.Queue``, and the receiving side of SQS."""
 
     clock: Clock
     visibility: float = 400.0

@@ -96,7 +96,7 @@ def _forgiving_base64(_: pytest.MonkeyPatch, harness: IngestHarness) -> None:
 
 
 def _reads_anything(monkeypatch: pytest.MonkeyPatch, _: IngestHarness) -> None:
-    monkeypatch.setattr(accept, "scope_of", lambda **_: "test")
+    monkeypatch.setattr(accept, "parse_scope", lambda **_: "test")
 
 
 def _lax(monkeypatch: pytest.MonkeyPatch, _: IngestHarness) -> None:

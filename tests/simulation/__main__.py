@@ -21,7 +21,7 @@ MAX_SHOWN = 3
 
 
 def both(seed: int) -> list[Result]:
-    """A seed's two schedules: one in which nothing is lost, and one that reconcile has to put right."""
+    """A seed's two schedules: one without loss, and one that reconcile has to repair."""
     return [Schedule(seed, losing=losing).run() for losing in (False, True)]
 
 
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 class Summary:
-    """What came of many schedules."""
+    """The totals of many schedules."""
 
     def __init__(self, results: Iterable[list[Result]]) -> None:
         self.schedules = 0
@@ -67,7 +67,7 @@ class Summary:
                 self.failed += [result] if result.wrong else []
 
     def table(self) -> Table:
-        table = Table("what", "how often", title="Simulation")
+        table = Table("result, fault or outcome", "count", title="Simulation")
         for kind, count in self.wrong.items():
             table.add_row(f"objects {kind}", f"{count:,}", style="red" if count else "green")
         table.add_section()
@@ -92,7 +92,7 @@ class Summary:
 
 
 def show(console: Console, result: Result) -> None:
-    """What happened to the first object that is wrong, and how to see it again."""
+    """Prints the steps of the first wrong object, and the command that replays them."""
     said: list[str] = []
     Schedule(result.seed, losing=result.losing, trace=said.append).run()
     kind, names = next(iter(result.wrong.items()))

@@ -1,4 +1,4 @@
-"""A container in which a function runs: it can be killed at any step, and frozen, and its clock may be off."""
+"""A Lambda container: it can be killed at any step or frozen, and its clock may be off."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,12 +9,12 @@ from .faults import Consequence, Dice, Fault
 from .loop import MACHINE, YIELD, Machine
 
 Trace: TypeAlias = Callable[[str], None]
-"""Is told what happens, where somebody wants to read it."""
+"""Receives one line for each step, for reading a schedule."""
 
 EPOCH = 1_700_000_000.0
 MARGIN = 5.0
 FREEZES = (15.0, 60.0, 900.0)
-"""Seconds for which a container is frozen at the most, as often one as the other."""
+"""Maximum seconds for which a container is frozen; each is equally likely."""
 
 
 KILL_POINTS = {
@@ -25,7 +25,7 @@ KILL_POINTS = {
     ("put_tombstone", True): Consequence.KILLED_AFTER_APPLY,
     ("delete", False): Consequence.KILLED_BEFORE_DELETE,
 }
-"""How the steps are called at which it matters most when a worker dies: what is done, and whether it is done."""
+"""The kills that are counted by name, by step and whether the step is done."""
 
 
 WAIT_POINTS = {
@@ -36,33 +36,33 @@ WAIT_POINTS = {
     ("insert", False): "apply",
     ("put_tombstone", False): "apply",
 }
-"""At which steps somebody may wait for what: with the counters just read, with a claim, with an answer in hand, with
-what a list has shown, and before something is buried."""
+"""The action of another container that a worker may wait for, by step and whether the step is done: after reading the
+counters, after a claim, after a fetch, after a list, and before a tombstone."""
 ACTIONS = {("claim", True): "claim", ("put", True): "apply", ("put_tombstone", True): "apply"}
 MAX_WAIT = 15.0
 MAX_HEAD_START = 10.0
-"""Seconds that are left to others, at the most, for what follows from what they did."""
+"""Maximum seconds by which the other container stays ahead."""
 
 
 def ids_in(what: str) -> list[str]:
     """The ids of the objects that a step is about: of ``test#cus_1 7: done``, of ``/v1/customers/cus_1``.
 
-    No id where it is about a list: whatever is done may change that.
+    No id where the step is about a list: any action may change a list.
     """
     keys = what.removesuffix(": done").partition(" ")[0]
     return [] if "?" in keys else [key.rpartition("#")[2].rpartition("/")[2] for key in keys.split(",")]
 
 
 class IO(Protocol):
-    """Said before and after whatever leaves the container, with what it is, and how many seconds it takes."""
+    """Called before and after each I/O call, with its name and how many seconds it takes."""
 
     async def __call__(self, what: str, seconds: float = 0.0) -> None: ...
 
 
 class Container:
-    """Implements ``ports.Clock``; ``io`` is where fate strikes.
+    """Implements ``ports.Clock``; faults strike in ``io``.
 
-    ``kill_at`` is the number of the step at which it is killed, whatever the dice say: for enumerating them.
+    ``kill_at`` are the numbers of the steps at which it is killed, whatever the dice say: for enumerating crashes.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Container:
         await asyncio.sleep(seconds)
 
     async def run(self, work: Coroutine[Any, Any, None], *, most: float | None = None) -> bool:
-        """Whether the work came to its end: not when the container is killed, at the latest after ``most`` seconds."""
+        """Whether the work finished before the container was killed, at the latest after ``most`` seconds."""
         context = copy_context()
         context.run(MACHINE.set, self._machine)
         self._work = asyncio.create_task(work, context=context)
@@ -108,7 +108,7 @@ class Container:
 
     async def io(self, what: str, seconds: float = 0.0) -> None:
         self.steps += 1
-        step = self.steps  # others go on meanwhile
+        step = self.steps  # other tasks run meanwhile
         if self._trace:
             self._say(what)
         frozen_until = self._machine.frozen_until
@@ -126,7 +126,7 @@ class Container:
             if moment in KILL_POINTS:
                 self._dice.counts[KILL_POINTS[moment]] += 1
             self._die()
-            await asyncio.Event().wait()  # what is killed never goes on
+            await asyncio.Event().wait()  # a killed container never resumes
 
     def _is_to_be_frozen(self, what: str) -> bool:
         if what.startswith("claim ") and what.endswith("done") and self._dice.strikes(Fault.FROZEN_WITH_CLAIM):
@@ -135,8 +135,8 @@ class Container:
 
     async def _wait_to_be_overtaken(self, action: str, what: str) -> None:
         if not self._has_waited and self._dice.strikes(Fault.OVERTAKEN):
-            self._has_waited = True  # once: where all wait for each other, nobody overtakes
-            self._say(f"waits until another has done it: {action}")
+            self._has_waited = True  # once: containers that all wait for each other never overtake
+            self._say(f"waits until another container does: {action}")
             about = ids_in(what) if action != "change" else ()
             await self._dice.overtaking.wait(self, action, about, MAX_WAIT)
             await asyncio.sleep(self._dice.delay(MAX_HEAD_START))

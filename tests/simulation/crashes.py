@@ -1,6 +1,6 @@
-"""One story, told again and again: each time the worker is killed somewhere else: ``make crash-test``.
+"""Runs one scenario many times and kills the worker at another step each time: ``make crash-test``.
 
-It is killed before or after one I/O call, starts again, and is perhaps killed a second time. Nothing else goes wrong.
+The worker is killed before or after one I/O call, restarts, and may be killed a second time. There are no other faults.
 """
 
 import asyncio
@@ -51,15 +51,15 @@ RUNS = (
     (f"{TYPE}rate_card_subscription", Job.VERIFY),
 )
 FOUND = {"silver", "rcds_1", "rcdr_1", "rcdv_1"}
-"""What runs find that is neither told of nor new; the version has lost a rate of its list."""
+"""Ids of differences that no event announces, new objects aside; the version has lost a rate of its list."""
 REPORT = Path("build/crashes.json")
 
 
 class CrashScenario:
-    """The story: a subscription, a rate card with two rates, a version that lacks one, a product that is deleted.
+    """The scenario: a subscription, a rate card with two rates, a version that lacks one, a product that is deleted.
 
-    Then what no event tells of: a product that is made, another that is deleted, a subscription and a rate that are
-    changed. Reconcile has to find it, and its worker is killed like any other.
+    Then changes without an event: a product is created, another is deleted, a subscription and a rate are changed.
+    Reconcile has to find them, and its worker is killed like any other.
 
     ``kill_at`` are numbers of steps, the first counted from the beginning, the next from the crash before it.
     """
@@ -78,7 +78,7 @@ class CrashScenario:
         self.crashes = 0
 
     def run(self) -> list[str]:
-        """The objects that are not in the mirror as they are at Stripe."""
+        """The objects that differ between the mirror and Stripe."""
         self._loop.run(self._scenario())
         return [*self._differences()]
 
@@ -97,7 +97,7 @@ class CrashScenario:
             f"{TYPE}rate_card_subscription", f"{TYPE}rate_card_subscription", SUBSCRIPTIONS, "rcds_1", **fields
         )
         await self._work()
-        await self._change(f"{RATES}/rcdr_2", None)  # of which no event tells
+        await self._change(f"{RATES}/rcdr_2", None)  # without an event
         await self._change(f"{CARDS}/rcd_1", {"live_version": "rcdv_2"})
         await self._version("rcdv_2", "rcdr_1")
         await self._change(f"{PRODUCTS}/gold", None, "v1.product.deleted")
@@ -122,18 +122,20 @@ class CrashScenario:
         body = {"id": identifier, "object": name, "created": 1_600_000_000, "livemode": False, **fields}
         await self._change(path, body, f"{resource}.created" if resource else "")  # type: ignore[arg-type]
 
-    async def _change(self, path: str, fields: JsonObject | None, told: str = "") -> None:
+    async def _change(self, path: str, fields: JsonObject | None, event_type: str = "") -> None:
         obj = self.state.objects[None, path]
         now = self._clock.now()
         obj.states.append((now, None if fields is None else {**((obj.states and obj.now) or {}), **fields}))
-        if told:
-            text = event(told, obj.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}")
+        if event_type:
+            text = event(
+                event_type, obj.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}"
+            )
             await self._queue.send(text, group="test")
 
     # ---- the workers
 
     async def _work(self) -> None:
-        """Until the queue is empty; a worker that is killed is followed by the next."""
+        """Processes batches until the queue is empty; a new worker follows a killed one."""
         while self._queue.waiting:
             await asyncio.sleep(1.0)
             batch = self._queue.receive(10)
@@ -155,7 +157,7 @@ class CrashScenario:
             await self._ends(container, work())
 
     async def _reconcile(self) -> None:
-        """Asked for each hour, until one who is asked comes to the end."""
+        """Runs on demand every hour until one invocation finishes."""
         ended = False
         while not ended:
             await asyncio.sleep(3600.0)
@@ -170,14 +172,14 @@ class CrashScenario:
         await run_on_demand(RUNS, dependencies, deadline=deadline)
 
     async def _ends(self, container: Container, work: Coroutine[object, object, None]) -> bool:
-        """Whether the work comes to its end; else it was killed."""
+        """Whether the work finishes; otherwise its container was killed."""
         ended = await container.run(work)
         self.steps = self.steps + container.steps if ended else 0
         self.crashes += not ended
         return ended
 
     async def _acknowledge(self, container: Container, ended: Iterable[MessageResult]) -> None:
-        """Lambda deletes what is done in one request: before it, and after it, is a step as well."""
+        """Lambda deletes finished messages in one request: the worker can be killed before and after it."""
         await container.io("delete")
         for one in ended:
             if not one.retry:
@@ -196,12 +198,14 @@ class CrashScenario:
             UnreliableQueue(self._queue, self._dice, container.io),
         )
 
-    # ---- the verdict
+    # ---- the result
 
     def evidence(self) -> list[Drift]:
-        """What the runs have noted, of whatever tick."""
-        books = (entries for book, entries in self.state_store.partitions.items() if "#drift:" in book)
-        return [drift(entry) for entries in books for entry in entries.values()]
+        """The evidence of all runs."""
+        entries_by_run = (
+            entries for partition, entries in self.state_store.partitions.items() if "#drift:" in partition
+        )
+        return [drift(entry) for entries in entries_by_run for entry in entries.values()]
 
     def _differences(self) -> Iterator[str]:
         noted = sorted((one.id, one.resolution) for one in self.evidence())
@@ -216,51 +220,51 @@ class CrashScenario:
 
 
 def single_crashes() -> Iterator[tuple[int, ...]]:
-    """Each step of the story as it goes when nobody is killed."""
+    """One crash at each step of the undisturbed scenario."""
     return ((step,) for step in range(1, _steps() + 1))
 
 
 def crash_pairs(most: int | None = None, every: int = 1) -> Iterator[tuple[int, ...]]:
-    """Each pair of steps, the second one in what follows the first crash: of these ``most``, or all."""
+    """Each pair of crashes; the second is one of the first ``most`` steps after the first, or any of them."""
     for (first,) in islice(single_crashes(), None, None, every):
         left = _steps(first)
         yield from ((first, second) for second in range(1, 1 + (left if most is None else min(left, most))))
 
 
 def _steps(*kill_at: int) -> int:
-    told = CrashScenario(kill_at)
-    told.run()
-    return told.steps
+    scenario = CrashScenario(kill_at)
+    scenario.run()
+    return scenario.steps
 
 
 def recovers(point: tuple[int, ...]) -> bool:
-    """Whether the mirror ends equal to Stripe, and the worker was killed as often as was said."""
-    told = CrashScenario(point)
-    return told.run() == [] and told.crashes == len(point)
+    """Whether the mirror ends equal to Stripe and the worker was killed at every given step."""
+    scenario = CrashScenario(point)
+    return scenario.run() == [] and scenario.crashes == len(point)
 
 
 def main() -> int:
     console = Console()
     started = time.monotonic()
-    points = {"at one step": [*single_crashes()], "at a step, and at one after it": [*crash_pairs()]}
-    table = Table("killed", "stories", "recovered", title=f"Crashes at each of {len(points['at one step'])} steps")
+    points = {"one crash": [*single_crashes()], "two crashes": [*crash_pairs()]}
+    table = Table("kills", "scenarios", "recovered", title=f"Crashes at each of {len(points['one crash'])} steps")
     report: dict[str, object] = {}
     lost: list[tuple[int, ...]] = []
     with Pool() as pool:
         for name, given in points.items():
             ends = pool.imap(recovers, given, chunksize=100)
-            shown = track(zip(given, ends, strict=True), "Stories", total=len(given), console=console)
+            shown = track(zip(given, ends, strict=True), "Scenarios", total=len(given), console=console)
             failed = [point for point, recovered in shown if not recovered]
             table.add_row(name, f"{len(given):,}", f"{len(given) - len(failed):,}")
-            report[name] = {"stories": len(given), "recovered": len(given) - len(failed)}
+            report[name] = {"scenarios": len(given), "recovered": len(given) - len(failed)}
             lost += failed
     seconds = round(time.monotonic() - started, 1)
     console.print(table)
     console.print(
-        f"In {seconds:.0f} s.", *(f"Not recovered: Crashing({point}, print).run()" for point in lost[:5]), sep="\n"
+        f"In {seconds:.0f} s.", *(f"Not recovered: CrashScenario({point}, print).run()" for point in lost[:5]), sep="\n"
     )
     REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps({**report, "lost": lost, "seconds": seconds}, indent=2))
+    REPORT.write_text(json.dumps({**report, "not_recovered": lost, "seconds": seconds}, indent=2))
     return 1 if lost else 0
 
 

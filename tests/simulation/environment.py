@@ -1,4 +1,4 @@
-"""What all who take part in a schedule share: Stripe, the table, the queue, and what has happened so far."""
+"""What all tasks of a schedule share: Stripe, the table, the queue, and the results so far."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -25,14 +25,14 @@ from .workload import Workload
 
 TEST = Scope(livemode=False)
 READ_EVENTS = Run(EVENTS, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
-"""The events of the month before were read: going through it again takes a request for each day."""
+"""The events of the month before are read already: reading them takes a request for each day."""
 FAR_OFF = 600.0
 """Seconds that a clock may be off that is off by more than the margin."""
 
 
 @dataclass
 class Result:
-    """What came of a schedule. ``wrong`` are the objects that are not as they must be, by how they are wrong."""
+    """The result of a schedule. ``wrong`` are the names of wrong objects, by kind of violation."""
 
     seed: int
     losing: bool
@@ -58,7 +58,7 @@ class Environment:
         self.queue = WakingQueue(self.clock)
         self.budgets: list[RequestBudget] = []
         self.accepted: set[str] = set()
-        """Ids of the events that Stripe got a 200 for."""
+        """Ids of the events that ingest answered with 200."""
         self.ended: set[str] = set()
         """Ids of the events that have an outcome."""
         self._trace = trace
@@ -98,7 +98,7 @@ class Environment:
     def dependencies(
         self, container: Container, budget: RequestBudget, object_types: tuple[ObjectType, ...] = ()
     ) -> ReconcileDependencies:
-        """What reconcile takes in a container."""
+        """The dependencies of reconcile in a container."""
         state_store = UnreliableStateStore(self.state_store, self.dice, container.io)
         self._ticks += 1
         return ReconcileDependencies(

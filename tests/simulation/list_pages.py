@@ -1,8 +1,8 @@
-"""Which objects are on a page of a list, and how the next page is asked for.
+"""The pages of a list, and the URL of the next page.
 
-v1 goes on after an object that was shown: https://docs.stripe.com/api/pagination. v2 has a page say where the next one
-is: https://docs.stripe.com/api-v2-overview#list-pagination. What v2 puts there is not told. Here it is a place in the
-list: so a page repeats what the one before has shown, or skips something, when objects come and go in between.
+v1 continues after an object: https://docs.stripe.com/api/pagination. A page of v2 has the URL of the next page:
+https://docs.stripe.com/api-v2-overview#list-pagination. Stripe does not document its cursor. Here it is a position in
+the list: a page repeats or skips objects when objects are created or deleted in between.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _NO_FILTERS = ("limit", "page", "starting_after")
 
 @dataclass(frozen=True)
 class ListRequest:
-    """A list and what is wanted of it."""
+    """A request for one page of a list."""
 
     path: str
     query: dict[str, str]
@@ -45,7 +45,7 @@ class ListRequest:
 
     @property
     def on_request(self) -> set[str]:
-        """The members that are asked for, which Stripe does not show by itself."""
+        """The members that Stripe shows on request only and that this request includes."""
         return {
             text.removeprefix("data.") for name, text in self.query.items() if name.startswith(("include[", "expand["))
         }
@@ -55,7 +55,7 @@ class ListRequest:
         return [text for key, text in self.query.items() if key.startswith(f"{name}[")]
 
     def page(self, found: Sequence[JsonObject], size: int) -> JsonObject:
-        """A page of at most ``size`` objects, or fewer where fewer are wanted."""
+        """A page of at most ``size`` objects, or of ``limit`` if that is less."""
         size = min(size, self._limit())
         return self._page_of_v1(found, size) if self.is_v1 else self._page_of_v2(found, size)
 

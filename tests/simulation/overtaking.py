@@ -1,4 +1,4 @@
-"""Where those wait who are to be overtaken."""
+"""Makes a worker wait until another has overtaken it."""
 
 import asyncio
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
-    """``about`` are the ids of objects one of which it must be about; without any, all will do."""
+    """``about`` are ids of objects: the action must be about one of them; empty accepts any object."""
 
     who: object
     action: str
@@ -17,13 +17,13 @@ class Waiter:
 
 
 class Overtaking:
-    """Whoever waits here goes on after somebody else has done something: to the table, or at Stripe."""
+    """Workers that wait until another worker acts on the table, or until an object changes at Stripe."""
 
     def __init__(self) -> None:
         self._waiting: list[Waiter] = []
 
     async def wait(self, who: object, action: str, about: Collection[str], most: float) -> None:
-        """Until somebody else has done this deed, or for so many seconds."""
+        """Waits until another worker does this action, for ``most`` seconds at most."""
         one = Waiter(who, action, about, asyncio.get_running_loop().create_future())
         self._waiting.append(one)
         with suppress(TimeoutError):

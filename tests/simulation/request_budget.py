@@ -1,13 +1,13 @@
-"""Whether a container asked Stripe no faster than it may."""
+"""Checks that a container stays within its rate of requests to Stripe."""
 
 from billing_mirror.core.rate_limiter import RateLimiter
 
 A_MOMENT = 1e-6
-"""Seconds that adding up pauses may be off."""
+"""Tolerance in seconds for the rounding of summed pauses."""
 
 
 class RequestBudget(RateLimiter):
-    """The pace of one container, which lives as long as it, and when it has asked for something."""
+    """The rate limiter of one container, with the times of its requests."""
 
     def __init__(self, requests_per_second: float) -> None:
         super().__init__(requests_per_second)
@@ -19,7 +19,7 @@ class RequestBudget(RateLimiter):
         self.request_times.append(now)
 
     def was_kept(self) -> bool:
-        """Whether there were never more requests in a second than the rate, and the one that may come at once."""
+        """Whether no second had more requests than the rate plus the one that may start at once."""
         most = int(self.requests_per_second) + 1
         return all(
             later - first > 1.0 - A_MOMENT

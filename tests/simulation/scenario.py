@@ -1,4 +1,4 @@
-"""What happens at Stripe in a schedule, and the events that tell of it."""
+"""The changes at Stripe in a schedule, and their events."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,11 +9,11 @@ from .faults import Consequence, Dice
 from .stripe import StripeObject, StripeState
 
 Announce = Callable[[str, StripeObject], None]
-"""Is told the type of an event and what it is about."""
+"""Takes the type of an event and its object."""
 
 
 class Scenario:
-    """Objects of one account that come, change and go; where it is ``one_sided``, mostly one kind of them."""
+    """Creates, changes and deletes objects of one account; ``one_sided``: mostly one kind of change."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Scenario:
         return [*kinds, *[self._random.choice(kinds)] * 36] if one_sided else kinds
 
     def set_up(self) -> None:
-        """What there is from the beginning: told of like anything else."""
+        """Creates the first objects, each with its event."""
         self._make("v1.customer", "customer", "cus_1", "/v1/customers")
         self._make(
             "v2.billing.cadence", "v2.billing.cadence", "bc_1", "/v2/billing/cadences", payer={"customer": "cus_1"}
@@ -77,7 +77,7 @@ class Scenario:
             self._announce(f"{name}.{event}", obj)
 
     def _change_product(self) -> None:
-        """A product whose id somebody chose: it can be deleted and made again."""
+        """A product with a chosen id: it can be deleted and created again."""
         obj = self._object("/v1/products", "gold")
         if obj is None or obj.now is None:
             self._dice.counts[Consequence.RECREATED] += obj is not None
@@ -105,16 +105,16 @@ class Scenario:
             self._announce(f"v1.invoice.{event}", obj)
 
     def _change_rate_card(self) -> None:
-        """A version of a rate card with a new rate, or without an old one: then no event tells of the rate."""
+        """A version of a rate card with a new rate, or without an old one: Stripe sends no event for that rate."""
         path = "/v2/billing/rate_cards"
         card = self._object(path, "rcd_1") or self._make("v2.billing.rate_card", "v2.billing.rate_card", "rcd_1", path)
         live = str((card.now or {}).get("live_version", ""))
         before = self._state.rates.get((self._context, live), [])
         rates = [*before]
         if rates and self._random.random() < 0.4:
-            gone = self._object(f"{path}/rcd_1/rates", rates.pop())
-            if gone is not None:
-                self._change(gone, None)
+            deleted = self._object(f"{path}/rcd_1/rates", rates.pop())
+            if deleted is not None:
+                self._change(deleted, None)
         else:
             rates.append(self._name("rcdr"))
         version = self._name("rcdv")
@@ -131,7 +131,7 @@ class Scenario:
         self._change(card, {"live_version": version})
 
     def _change_customer(self) -> None:
-        """A new customer, whom perhaps nobody ever touches again, or a change of one that there is."""
+        """Creates a customer, who may never change again, or changes an existing one."""
         identifier = f"cus_{self._random.choice((1, 1, 2, 3))}"
         obj = self._object("/v1/customers", identifier)
         if obj is None:
@@ -168,7 +168,7 @@ class Scenario:
         return obj
 
     def _change_or_revert(self, obj: StripeObject, fields: JsonObject) -> None:
-        """A change, or the last one taken back, so that the object is as it was before."""
+        """Changes the object, or reverts its last change."""
         last = [body for _, body in obj.states[-2:] if body is not None]
         if len(last) == 2 and self._random.random() < 0.5:
             self._dice.counts[Consequence.REVERTED] += 1

@@ -1,6 +1,6 @@
-"""One schedule: Stripe, its webhooks, the queue, some workers and passes of reconcile, all at once, as a seed decides.
+"""One schedule: Stripe, its webhooks, the queue, workers and reconcile runs, concurrently, as a seed decides.
 
-What runs are the real flows. Around them everything is simulated; see ``loop.py``.
+The flows are the real ones; everything around them is simulated, see ``loop.py``.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ class Schedule:
     def __init__(self, seed: int, *, losing: bool, trace: Trace | None = None) -> None:
         self.dice = Dice(seed, losing=losing)
         self.workload = Workload.draw(self.dice)
-        # Nobody needs its sockets and signals.
+        # The flows need no sockets and signals.
         self.loop = SimulatedLoop(self.dice.random)  # type: ignore[abstract]
         self.result = Result(seed, losing)
-        self._told = trace
+        self._trace = trace
 
     def run(self) -> Result:
         try:
@@ -51,11 +51,11 @@ class Schedule:
         return self.result
 
     def _say(self, what: str) -> None:
-        if self._told:
-            self._told(f"{self.loop.time():12.3f} {what}")
+        if self._trace:
+            self._trace(f"{self.loop.time():12.3f} {what}")
 
     async def _all(self) -> None:
-        environment = Environment(self.dice, self.workload, self.result, self._say if self._told else None)
+        environment = Environment(self.dice, self.workload, self.result, self._say if self._trace else None)
         webhooks, runs = Webhooks(environment), ReconcileRuns(environment)
         workers = [Worker(f"worker {number}", environment) for number in range(self.workload.workers)]
         working = [asyncio.ensure_future(worker.work()) for worker in workers]
@@ -103,10 +103,10 @@ class Schedule:
         self.result.wrong["stuck"] = [message.body for message in environment.queue.waiting]
 
     async def _reconcile_once(self, environment: Environment) -> None:
-        """After a claim that never ended is dead, in each account: reconcile itself knows of the key's own only.
+        """Waits until abandoned claims have expired, then reconciles the key's own account.
 
-        In some schedules the lost events are recovered first, so that both ways are seen to heal; where nothing but
-        events was lost, that is all.
+        Some schedules recover lost events first, to test both kinds of repair; a schedule that lost only events runs
+        nothing else.
         """
         await asyncio.sleep(2 * HOUR)
         names = {str((obj.states[0][1] or {})["object"]) for obj in environment.state.objects.values()}
@@ -122,15 +122,15 @@ class Schedule:
         await self._settle(environment)
 
     async def _one_run(self, name: str, job: Job, environment: Environment) -> None:
-        """A run from its beginning; one that was left half done is ended first. Some ticks have little time."""
+        """A new run to its end, after any interrupted run. Some ticks have little time."""
         dependencies = environment.dependencies(
             environment.container("reconcile"), environment.budget(REQUESTS_PER_SECOND)
         )
-        began = environment.clock.now()
+        started = environment.clock.now()
         for number in range(MAX_TICKS):
             time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, RUN_TIME)) if number < SHORT_TICKS else RUN_TIME
             deadline = environment.clock.now() + time * max(0.1, self.dice.random.random())
             report = await run_on_demand([(name, job)], dependencies, deadline=deadline)
-            if any(worked.run.complete and worked.run.started_at >= began for worked in report.worked):
+            if any(worked.run.complete and worked.run.started_at >= started for worked in report.worked):
                 return
-        self.result.wrong["stuck"] = [f"a run over {name}"]
+        self.result.wrong["stuck"] = [f"a run of {name}"]

@@ -1,4 +1,4 @@
-"""What reconcile keeps for itself, as a container sees it."""
+"""The state store with faults."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from .faults import Dice
 
 
 class UnreliableStateStore(UnreliableTable):
-    """Implements ``ports.Journal`` in front of the double that the contract suite has proven."""
+    """Implements ``ports.StateStore`` in front of the double that the contract suite has proven."""
 
     def __init__(self, state_store: MemoryStateStore, dice: Dice, io: IO) -> None:
         super().__init__(dice, io)

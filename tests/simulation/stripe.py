@@ -1,4 +1,4 @@
-"""Stripe, as a schedule sees it: objects that change, answers that are late or old, lists that are behind."""
+"""The simulated Stripe: objects change, answers are late or stale, lists lag behind."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ LINES_ON_A_PAGE = 5
 EVENTS = "/v2/core/events"
 EVENTS_KEPT = 30 * 86400.0
 ON_REQUEST = {"v2.billing.cadence": ("invoice_discount_rules", "settings_data")}
-"""By type, the members that are null unless they are asked for."""
+"""The members that are null unless a request includes them, by type."""
 ENDED = {"status": "canceled", "servicing_status": "canceled"}
 """What subscriptions are not listed with, unless a filter asks for a status."""
 
@@ -37,7 +37,7 @@ BUSY = {
     Fault.STRIPE_TRUNCATED: 200,
     Fault.STRIPE_GARBLED: 200,
 }
-"""What passes, with the status of its answer; None where there is no answer."""
+"""Temporary failures with the status of their answer; None where there is no answer."""
 LOADED = "/rate_card"
 """What is in the paths of the endpoint that may have reached a limit of its own."""
 
@@ -60,11 +60,11 @@ class StripeObject:
 
     @property
     def created_at(self) -> float:
-        """When its present life began, or its last one."""
-        made, gone = self.states[0][0], False
+        """When the object was created, or created again after a deletion."""
+        made, deleted = self.states[0][0], False
         for since, body in self.states:
-            made = since if gone and body is not None else made
-            gone = body is None
+            made = since if deleted and body is not None else made
+            deleted = body is None
         return made
 
 
@@ -72,7 +72,7 @@ class StripeState:
     """What is true at Stripe.
 
     ``objects`` are by context and path, ``events``, which can be fetched, by context and id, and ``rates`` are the
-    ids of the rates of each rate card version. ``asked`` are the times of all requests, one after the other.
+    ids of the rates of each rate card version. ``request_times`` are the times of all requests, in order.
     """
 
     def __init__(self) -> None:
@@ -80,12 +80,12 @@ class StripeState:
         self.events: dict[tuple[str | None, str], JsonObject] = {}
         self.rates: dict[tuple[str | None, str], list[str]] = {}
         self.rates_before: dict[tuple[str | None, str], list[str]] = {}
-        """What a list that is behind shows of a version: the rates of the one before, of which it began as a copy."""
+        """What a stale list shows of a version: the rates of the previous version, from which it was copied."""
         self.out_until = 0.0
-        """When Stripe is there again."""
+        """When the outage ends."""
         self.request_times: list[float] = []
         self.page_size = 2
-        """Objects on a page at the most, however many are asked for."""
+        """Maximum objects on a page, whatever the limit of the request."""
 
     def listed(self, path: str, context: str | None, at: float) -> list[JsonObject]:
         """What a list would show at a time, were it one page: newest first."""
@@ -144,7 +144,7 @@ class SimulatedStripe:
         return self._dice.seconds(usual) if usual else 0.0
 
     def _fail(self, path: str) -> None:
-        """What the adapter makes of answers that are none, and of none at all."""
+        """Raises what the adapter raises for unusable and for missing answers."""
         if self._now() < self._state.out_until:
             raise TransientError("Stripe cannot be reached")
         for fault, status in BUSY.items():
@@ -153,20 +153,20 @@ class SimulatedStripe:
         if self._dice.strikes(Fault.KEY_REVOKED):
             raise Unauthorized("Stripe answered 401")
 
-    def _answer(self, asked: ListRequest, context: str | None, include: Sequence[str]) -> JsonObject:
-        if asked.path == EVENTS:
-            return self._events(asked, context)
-        if asked.path.startswith(f"{EVENTS}/"):
-            return self._event(asked.path, context)
-        found = address(asked.path)
+    def _answer(self, request: ListRequest, context: str | None, include: Sequence[str]) -> JsonObject:
+        if request.path == EVENTS:
+            return self._events(request, context)
+        if request.path.startswith(f"{EVENTS}/"):
+            return self._event(request.path, context)
+        found = address(request.path)
         if found is None:
-            raise PermanentError("Stripe answered 404") if asked.is_v1 else NotFound(f"nothing at {asked.path}")
+            raise PermanentError("Stripe answered 404") if request.is_v1 else NotFound(f"nothing at {request.path}")
         if found.is_list:
-            return self._list(asked, context, found.owner)
-        obj = self._state.objects.get((context, asked.path))
+            return self._list(request, context, found.owner)
+        obj = self._state.objects.get((context, request.path))
         body = self._body(obj) if obj is not None else None
         if body is None:
-            raise NotFound(f"nothing at {asked.path}")
+            raise NotFound(f"nothing at {request.path}")
         return _as_shown(body, include)
 
     # ---- objects and events
@@ -174,7 +174,7 @@ class SimulatedStripe:
     def _body(self, obj: StripeObject) -> JsonObject | None:
         """As the replica shows it that answers."""
         now = self._now()
-        # Of its first life: that a deletion is over, a GET must show, or one that is told late cannot be judged.
+        # Only before the first deletion: a GET must show a re-created object when a deletion event is late.
         is_first_life = all(body is not None for _, body in obj.states)
         is_new = is_first_life and now - obj.states[0][0] < MAX_LAG
         if is_new and self._dice.strikes(Fault.STRIPE_BEHIND):
@@ -189,10 +189,10 @@ class SimulatedStripe:
             raise NotFound(f"nothing at {path}")
         return event
 
-    def _events(self, asked: ListRequest, context: str | None) -> JsonObject:
+    def _events(self, request: ListRequest, context: str | None) -> JsonObject:
         """https://docs.stripe.com/api/v2/core/events/list"""
-        types, wanted = asked.list_values("types"), asked.query.get("object_id")
-        bounds = {name: text for name, text in asked.query.items() if name.startswith("created[")}
+        types, wanted = request.list_values("types"), request.query.get("object_id")
+        bounds = {name: text for name, text in request.query.items() if name.startswith("created[")}
         found = [
             event
             for event in self._state.events_at(context, self._listed_at())
@@ -200,27 +200,27 @@ class SimulatedStripe:
             and (wanted is None or json_body.text_at(event, "related_object.id") == wanted)
             and all(matches(event, *bound) for bound in bounds.items())
         ]
-        return asked.page(found, self._state.page_size)
+        return request.page(found, self._state.page_size)
 
     # ---- lists
 
     def _listed_at(self) -> float:
         return self._now() - (self._dice.delay(MAX_LAG) if self._dice.strikes(Fault.STALE_LIST) else 0.0)
 
-    def _list(self, asked: ListRequest, context: str | None, owner: str | None) -> JsonObject:
+    def _list(self, request: ListRequest, context: str | None, owner: str | None) -> JsonObject:
         at = self._listed_at()
         owning = self._require(owner, context, at) if owner is not None else None
-        if owning is not None and asked.path.endswith("/lines"):
-            return asked.page(_lines(owning.state_at(self._now())), LINES_ON_A_PAGE)
-        filters = asked.filters
-        found = self._state.listed(asked.path, context, at)
+        if owning is not None and request.path.endswith("/lines"):
+            return request.page(_lines(owning.state_at(self._now())), LINES_ON_A_PAGE)
+        filters = request.filters
+        found = self._state.listed(request.path, context, at)
         if owner is not None and "rate_card_version" in filters:
             version = filters.pop("rate_card_version")
             is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).state_at(at) is None
             members = (self._state.rates_before if is_behind else self._state.rates).get((context, version), ())
             found = [body for body in found if body["id"] in members or body.get("rate_card_version") == version]
         shown = [body for body in found if _is_listed(body, filters)]
-        return asked.page([_as_shown(body, asked.on_request) for body in shown], self._state.page_size)
+        return request.page([_as_shown(body, request.on_request) for body in shown], self._state.page_size)
 
     def _require(self, path: str, context: str | None, at: float) -> StripeObject:
         """What a list belongs to: without it there is no such list."""
@@ -237,7 +237,7 @@ def _is_listed(body: JsonObject, filters: Mapping[str, str]) -> bool:
 
 
 def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
-    """A body without what was not asked for, and with the first lines only."""
+    """A body without members that were not requested, and with the first lines only."""
     hidden = [name for name in ON_REQUEST.get(str(body["object"]), ()) if name in body and name not in on_request]
     shown = {**body, **dict.fromkeys(hidden)} if hidden else body
     lines = _lines(shown)

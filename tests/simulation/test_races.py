@@ -1,4 +1,4 @@
-"""Orders of things that are known to leave mirrors stale, one by one and by name; each ends equal to Stripe."""
+"""Known races that leave mirrors stale, each by name; each ends equal to Stripe."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -32,7 +32,7 @@ PRODUCTS = "/v1/products?active=true&limit=100"
 
 @dataclass
 class Hold:
-    """Somebody who waits at a place: ``reached`` once they are there, and on they go after ``release``."""
+    """A worker that waits: ``reached`` is set when it waits, and ``release`` lets it continue."""
 
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,7 +43,7 @@ class Hold:
 
 
 class ScriptedMirror(MemoryMirror):
-    """Whoever claims next can be held with the number in hand."""
+    """Can hold the next worker between its claim and its fetch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class ScriptedMirror(MemoryMirror):
 
 @dataclass
 class ScriptedStripe(MemoryStripe):
-    """Whoever asks for the product next can be held with the answer in hand."""
+    """Can hold the next worker between its fetch of the product and its write."""
 
     holds: list[Hold] = field(default_factory=list)
 
@@ -79,7 +79,7 @@ class ScriptedStripe(MemoryStripe):
 
 
 class RaceHarness:
-    """A product at Stripe, and workers that go on when the script says so."""
+    """A product at Stripe, and workers that continue when the test releases them."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -93,7 +93,7 @@ class RaceHarness:
         return Ports(self.clock, self.mirror, self.stripe, self.queue)
 
     def change(self, name: str | None) -> None:
-        """What is true at Stripe from now on; None is a deletion."""
+        """Changes the product at Stripe; None deletes it."""
         if name is None:
             del self.stripe.objects[GOLD]
         else:
@@ -106,7 +106,7 @@ class RaceHarness:
         await self.queue.send(text, group="test")
 
     async def mirrored(self, name: str) -> None:
-        """The beginning of most scripts: the product is at Stripe and in the mirror, since long ago."""
+        """Starts with a product that has long been at Stripe and in the mirror."""
         self.change(name)
         await self.send_event("created")
         await self.work()
@@ -124,19 +124,19 @@ class RaceHarness:
         return ended
 
     async def hold_after_fetch(self, work: Awaitable[T]) -> tuple[Hold, asyncio.Task[T]]:
-        """A worker that has asked Stripe, and has not yet written what it saw."""
+        """Holds a worker that has fetched and not yet written."""
         hold = Hold()
         self.stripe.holds.append(hold)
         return hold, await _started(hold, work)
 
     async def hold_before_fetch(self, work: Awaitable[T]) -> tuple[Hold, asyncio.Task[T]]:
-        """A worker that has claimed, and has not yet asked Stripe."""
+        """Holds a worker that has claimed and not yet fetched."""
         hold = Hold()
         self.mirror.holds.append(hold)
         return hold, await _started(hold, work)
 
     async def require_equal(self) -> None:
-        """Whatever messages are left are worked on; reconcile does not help."""
+        """Processes the remaining messages, without reconcile, and compares."""
         while self.queue.waiting:
             self.clock.advance(1000)
             await self.work()
@@ -180,7 +180,7 @@ async def test_a_slow_read_of_the_old_state_overtakes_a_fast_read_of_the_new_one
     await harness.require_equal()
 
 
-async def test_a_worker_that_was_frozen_for_an_hour_writes_what_it_saw(harness: RaceHarness) -> None:
+async def test_a_worker_that_was_frozen_for_an_hour_writes_its_answer(harness: RaceHarness) -> None:
     await harness.mirrored("first")
     await harness.send_event("updated")
     slow, old = await harness.hold_after_fetch(harness.work())
@@ -191,8 +191,8 @@ async def test_a_worker_that_was_frozen_for_an_hour_writes_what_it_saw(harness: 
     await harness.require_equal()
 
 
-async def test_who_claimed_first_asks_last(harness: RaceHarness) -> None:
-    """The newer answer has the lower number; the change's own event ends that."""
+async def test_the_first_claim_fetches_last(harness: RaceHarness) -> None:
+    """The newer answer has the lower token; the event of the change repairs that."""
     await harness.mirrored("first")
     await harness.send_event("updated")
     late, first = await harness.hold_before_fetch(harness.work())
@@ -201,12 +201,14 @@ async def test_who_claimed_first_asks_last(harness: RaceHarness) -> None:
     harness.change("second")
     await harness.send_event("updated")
     assert outcomes(await _end(late, first)) == [Outcome.STORED]
-    assert outcomes(await _end(slow, second)) == [Outcome.UNCHANGED]  # as seen from when it began
+    assert outcomes(await _end(slow, second)) == [Outcome.UNCHANGED]  # compared with the state when it started
     assert harness.mirror.objects["test#product/gold"]["data"] == product("first")
     await harness.require_equal()
 
 
-async def test_a_message_is_not_absorbed_by_a_look_that_an_older_one_may_still_replace(harness: RaceHarness) -> None:
+async def test_a_message_is_not_already_fresh_while_an_older_fetch_may_still_replace_the_item(
+    harness: RaceHarness,
+) -> None:
     """Decision 8."""
     await harness.mirrored("first")
     await harness.send_event("updated")
@@ -215,7 +217,7 @@ async def test_a_message_is_not_absorbed_by_a_look_that_an_older_one_may_still_r
     slow, second = await harness.hold_after_fetch(harness.work())
     harness.change("second")
     await harness.send_event("updated")
-    harness.clock.advance(20)  # so the first worker's look starts late enough to cover the message
+    harness.clock.advance(20)  # so the first worker's fetch starts late enough to be fresh enough for the message
     assert outcomes(await _end(late, first)) == [Outcome.STORED]
     assert outcomes(await harness.work()) == [Outcome.UNCHANGED]
     assert outcomes(await _end(slow, second)) == [Outcome.SUPERSEDED]
@@ -224,7 +226,7 @@ async def test_a_message_is_not_absorbed_by_a_look_that_an_older_one_may_still_r
 
 @pytest.mark.parametrize("together", [False, True], ids=["one after the other", "in one batch"])
 async def test_two_changes_within_one_second(harness: RaceHarness, together: bool) -> None:
-    """Both events have the same time, and the first one's look shows the first change only."""
+    """Both events have the same time, and the first fetch shows the first change only."""
     await harness.mirrored("first")
     harness.change("second")
     await harness.send_event("updated")
@@ -260,7 +262,7 @@ async def test_the_events_of_two_changes_arrive_the_wrong_way_round(harness: Rac
     await harness.require_equal()
 
 
-async def test_an_event_tells_of_a_state_older_than_what_is_mirrored(harness: RaceHarness) -> None:
+async def test_an_event_is_older_than_the_mirrored_state(harness: RaceHarness) -> None:
     """Three days late; its own body, had it one, would be the old one."""
     await harness.mirrored("first")
     harness.change("second")
@@ -272,7 +274,7 @@ async def test_an_event_tells_of_a_state_older_than_what_is_mirrored(harness: Ra
     await harness.require_equal()
 
 
-async def test_a_deletion_is_told_late_after_the_product_was_made_again(harness: RaceHarness) -> None:
+async def test_a_deletion_event_arrives_after_the_product_was_created_again(harness: RaceHarness) -> None:
     await harness.mirrored("first life")
     harness.change(None)
     harness.change("second life")
@@ -283,19 +285,21 @@ async def test_a_deletion_is_told_late_after_the_product_was_made_again(harness:
     await harness.require_equal()
 
 
-async def test_a_look_that_saw_the_deletion_is_written_after_the_product_was_made_again(harness: RaceHarness) -> None:
+async def test_a_fetch_that_found_the_deletion_is_written_after_the_product_was_created_again(
+    harness: RaceHarness,
+) -> None:
     await harness.mirrored("first life")
     harness.change(None)
     await harness.send_event("deleted")
-    slow, gone = await harness.hold_after_fetch(harness.work())
+    slow, deleted = await harness.hold_after_fetch(harness.work())
     harness.change("second life")
     await harness.send_event("created")
     await harness.work()
-    assert outcomes(await _end(slow, gone)) == [Outcome.SUPERSEDED]
+    assert outcomes(await _end(slow, deleted)) == [Outcome.SUPERSEDED]
     await harness.require_equal()
 
 
-async def test_a_look_at_the_first_life_is_written_after_the_deletion(harness: RaceHarness) -> None:
+async def test_a_fetch_from_before_the_deletion_is_written_after_it(harness: RaceHarness) -> None:
     await harness.mirrored("first life")
     await harness.send_event("updated")
     slow, old = await harness.hold_after_fetch(harness.work())
@@ -306,7 +310,7 @@ async def test_a_look_at_the_first_life_is_written_after_the_deletion(harness: R
     await harness.require_equal()
 
 
-async def test_deleted_made_and_deleted_again_with_three_looks_written_in_reverse(harness: RaceHarness) -> None:
+async def test_deleted_created_and_deleted_again_with_three_fetches_written_in_reverse(harness: RaceHarness) -> None:
     await harness.mirrored("first life")
     fetches = []
     for name, word in ((None, "deleted"), ("second life", "created"), (None, "deleted")):
@@ -318,7 +322,7 @@ async def test_deleted_made_and_deleted_again_with_three_looks_written_in_revers
     await harness.require_equal()
 
 
-async def test_the_first_look_at_a_new_product_meets_a_replica_that_is_behind(harness: RaceHarness) -> None:
+async def test_the_first_fetch_of_a_new_product_reads_a_lagging_replica(harness: RaceHarness) -> None:
     await harness.send_event("created")
     slow, nothing = await harness.hold_after_fetch(harness.work())
     harness.change("first")
@@ -328,12 +332,12 @@ async def test_the_first_look_at_a_new_product_meets_a_replica_that_is_behind(ha
     await harness.require_equal()
 
 
-async def test_a_pass_of_reconcile_looked_before_the_change_and_writes_after_it(harness: RaceHarness) -> None:
+async def test_a_reconcile_run_fetches_before_the_change_and_writes_after_it(harness: RaceHarness) -> None:
     await harness.mirrored("first")
     harness.stripe.lists[PRODUCTS.replace("&limit=100", "")] = [product("what a list shows")]
     harness.stripe.lists["/v1/products"] = [product("what a list shows")]
-    a_pass = passed(TYPES["product"], ReconcileDependencies(harness.ports, MemoryStateStore(), Schedule()))
-    slow, passing = await harness.hold_after_fetch(a_pass)
+    run = passed(TYPES["product"], ReconcileDependencies(harness.ports, MemoryStateStore(), Schedule()))
+    slow, passing = await harness.hold_after_fetch(run)
     harness.change("second")
     await harness.send_event("updated")
     assert outcomes(await harness.work()) == [Outcome.STORED]
@@ -341,7 +345,7 @@ async def test_a_pass_of_reconcile_looked_before_the_change_and_writes_after_it(
     await harness.require_equal()
 
 
-async def test_one_message_is_worked_on_by_two_workers_while_the_product_changes(harness: RaceHarness) -> None:
+async def test_two_workers_process_one_message_while_the_product_changes(harness: RaceHarness) -> None:
     await harness.mirrored("first")
     harness.change("second")
     await harness.send_event("updated")

@@ -1,4 +1,4 @@
-"""Lists that change while they are read, one by one and by name; each story ends equal to Stripe."""
+"""Lists that change while they are read, each race by name; each ends equal to Stripe."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlencode
@@ -30,7 +30,7 @@ LONG_AGO = 1_600_000_000
 
 
 class RaceHarness:
-    """Stripe, whose pages are small, and a worker; what is done ``between`` comes after the first page of a list."""
+    """Stripe with small pages, and a worker; ``between`` makes a change after the first page of a list."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -102,7 +102,7 @@ def mirrored_amounts(harness: RaceHarness) -> tuple[Json, list[Json]]:
 
 
 async def test_an_invoice_changes_while_its_lines_are_read(harness: RaceHarness) -> None:
-    """The first look has lines of two states; the change's own event ends that."""
+    """The first fetch has lines of two states; the event of the change repairs that."""
     bill(harness, [1, 1, 1, 1, 1])
 
     async def change() -> None:
@@ -155,7 +155,7 @@ def alive(harness: RaceHarness) -> set[str]:
 
 
 async def test_the_product_after_which_the_next_page_goes_on_is_deleted(harness: RaceHarness) -> None:
-    """The pass ends early, and buries nothing that it has not seen."""
+    """The run ends early and puts no tombstone for objects that it has not seen."""
     await sold(harness, "p_1", "p_2", "p_3", "p_4")
 
     async def delete() -> None:
@@ -193,7 +193,7 @@ def subscriptions(harness: RaceHarness) -> dict[str, object]:
     }
 
 
-async def test_a_subscription_that_a_page_skips_is_not_buried(harness: RaceHarness) -> None:
+async def test_a_subscription_that_a_page_skips_gets_no_tombstone(harness: RaceHarness) -> None:
     """One before it leaves the list, so that all others move up by one."""
     await subscribed(harness, "rcds_1", "rcds_2", "rcds_3", "rcds_4")
 

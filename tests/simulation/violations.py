@@ -1,4 +1,4 @@
-"""What is not as it must be when a schedule has ended."""
+"""Finds what differs from Stripe, or is lost, at the end of a schedule."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +19,7 @@ PARENTS = {RATE: "rate_card", VERSION: "rate_card_id", SUBSCRIPTION: "rate_card"
 
 
 def find_violations(environment: Environment, *, losing: bool) -> dict[str, list[str]]:
-    """The names of what is wrong, by how it is wrong."""
+    """The names of wrong objects and messages, by kind of violation."""
     found: dict[str, list[str]] = {}
     for problem, name in (*_wrong_objects(environment, losing=losing), *_wrong_messages(environment, losing=losing)):
         found.setdefault(problem, []).append(name)
@@ -29,7 +29,7 @@ def find_violations(environment: Environment, *, losing: bool) -> dict[str, list
 def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[str, str]]:
     for obj in environment.state.objects.values():
         if losing and obj.context:
-            continue  # of other accounts reconcile knows nothing: what is lost there is lost
+            continue  # reconcile covers the key's own account only
         first = obj.states[0][1] or {}
         scope = Scope(livemode=False, context=obj.context)
         name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))
@@ -67,12 +67,12 @@ def _problem(obj: StripeObject, item: Item | None, *, losing: bool) -> str | Non
 
 def _problem_of_a_tombstone(item: Item | None, *, losing: bool) -> str | None:
     if item is None:
-        return None if losing else "lost"  # where no event of its life came, nobody knows of it
+        return None if losing else "lost"  # without any event the object is unknown
     return "stale in an index" if any(name in item for name in INDEX_COLUMNS) else None
 
 
 def _columns(body: JsonObject) -> Mapping[str, object]:
-    """By what the indexes must find an object of Stripe's."""
+    """The index columns that an object of Stripe must have."""
     name = str(body["object"])
     customer = "cus_1" if name in ("invoice", "v2.billing.cadence", SUBSCRIPTION) else None
     return {

@@ -1,4 +1,4 @@
-"""Stripe's webhooks: events that are sent until somebody answers 200, or are not sent at all."""
+"""Stripe's webhooks: an event is sent until ingest answers 200, or is lost."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ MAX_TRIES = 60
 
 
 class Secrets:
-    """Implements ``ports.SigningSecrets``: what is known may be older than what Stripe signs with."""
+    """Implements ``ports.SigningSecrets``: the cached secrets may be older than those Stripe signs with."""
 
     def __init__(self) -> None:
         self.known: Sequence[str] = SECRETS[:1]
@@ -46,7 +46,7 @@ class Webhooks:
         self._posts: set[asyncio.Task[None]] = set()
 
     def announce(self, event_type: str, obj: StripeObject) -> None:
-        """An event of what has just happened."""
+        """Sends the event of a change."""
         self._events += 1
         event = self._event(f"evt_{self._events}", event_type, obj)
         self._environment.say(f"{event_type} of {obj.path} in {obj.context}: {event['id']}")
@@ -75,7 +75,7 @@ class Webhooks:
     def _event(self, identifier: str, event_type: str, obj: StripeObject) -> JsonObject:
         body = _last_body(obj)
         path = obj.path
-        # No two changes of an object are told of at the same millisecond.
+        # No two events of an object have the same millisecond.
         self._last_event_at = max(self._environment.clock.now(), self._last_event_at + A_MILLISECOND)
         if "rate_cards/rcd_1/" in path and self._dice.random.random() < 0.5:
             path = path.replace("/rcd_1/", "/:rate_card_id/")
@@ -102,7 +102,7 @@ class Webhooks:
         raise AssertionError("Stripe gave up on an event")
 
     async def _answer(self, text: str) -> int | None:
-        """What ingest answers, or nothing when it is killed."""
+        """The status that ingest answers; None when it is killed."""
         container = self._environment.container("ingest")
         dependencies = IngestDependencies(
             self._environment.clock, self._environment.queue_of(container), self._secrets, verify

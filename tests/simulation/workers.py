@@ -1,4 +1,4 @@
-"""Those who work: containers of process at the queue, and passes of reconcile while everything goes on."""
+"""Workers: containers of process, and concurrent reconcile runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ from .request_budget import RequestBudget
 TIME = 50.0
 """Seconds that a worker has for a batch."""
 SPARE = 10.0
-"""Seconds that it has beyond that, at the most."""
+"""Maximum seconds that it has beyond its deadline."""
 RUN_TIME = 600.0
 REQUESTS_PER_SECOND = 5.0
-"""Those of a pass."""
+"""Of a reconcile run."""
 SOON = 20.0
-"""Seconds after something was made in which a pass begins."""
+"""Maximum seconds between the creation of an object and a reconcile run."""
 SOON_ENOUGH = 3.0
-"""Those in which nobody may have looked at it yet, so that a list is the first to show it."""
+"""The same, so short that a list may show the object before a GET does."""
 MAX_RUNS = 3
 
 
 class Worker:
-    """One container of process after the other, on one machine."""
+    """Containers of process, one after the other, on one machine."""
 
     def __init__(self, name: str, environment: Environment) -> None:
         self._name = name
@@ -42,7 +42,7 @@ class Worker:
         self._skew = environment.skew()
 
     async def work(self) -> None:
-        """Batch after batch, for good."""
+        """Processes batches until it is cancelled."""
         budget = self._fresh_budget()
         while True:
             container = self._environment.container(self._name, skew=self._skew)
@@ -63,7 +63,7 @@ class Worker:
     async def _work_on(
         self, batch: Sequence[ReceivedMessage], container: Container, queue: UnreliableQueue, budget: RequestBudget
     ) -> bool:
-        """Whether the container has survived it."""
+        """Whether the container survived the batch."""
         at_work = self._environment.queue.at_work
         at_work.update(one.message_id for one in batch)
         dependencies = ProcessDependencies(self._environment.ports(container, budget), MARGIN)
@@ -98,17 +98,17 @@ class Worker:
 
 
 class ReconcileRuns:
-    """Runs of reconcile, over types of which an object was just made; the lease keeps them apart."""
+    """Reconcile runs for types of which an object was just created; the lease serializes them."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._dice = environment.dice
         self._tasks: list[asyncio.Task[None]] = []
         self._created_types: list[str] = []
-        """Types that no pass has looked at since one was made."""
+        """Types with an object created since their last run."""
 
     def object_created(self, type_name: str) -> None:
-        """What was just made may be looked at soon."""
+        """May start a reconcile run soon."""
         self._created_types.append(type_name)
         if len(self._tasks) < MAX_RUNS and self._dice.random.random() < self._environment.workload.reconcile_chance:
             self._tasks.append(asyncio.ensure_future(self._pass()))
@@ -122,12 +122,12 @@ class ReconcileRuns:
         job = self._dice.random.choice((Job.VERIFY, Job.VERIFY, Job.VERIFY, Job.BACKFILL, Job.RECOVER))
         names = [EVENTS] if job is Job.RECOVER else self._take_types()
         if not names:
-            return  # another one has looked at them
+            return  # another run took them
         container = self._environment.container("pass", skew=self._environment.skew())
         dependencies = self._environment.dependencies(container, self._environment.budget(REQUESTS_PER_SECOND))
 
         async def work() -> None:
-            with suppress(TransientError):  # the table was busy: the function ends, and the next tick comes
+            with suppress(TransientError):  # the table was throttled: the function ends, and the next tick resumes
                 await run_on_demand([(name, job) for name in names], dependencies, deadline=container.now() + RUN_TIME)
 
         await container.run(work())

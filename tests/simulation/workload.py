@@ -1,4 +1,4 @@
-"""How a schedule goes, whatever goes wrong in it: how much is changed how soon, and who works on it how lazily."""
+"""The workload of a schedule, apart from faults: number and pace of changes, workers and their batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from .faults import Dice
 
 CONTEXTS: Sequence[Sequence[str | None]] = ((None,), (None,), (None,), (None,), (None, "acct_1"))
-"""Whose objects there are: mostly the key's own, and in some schedules a connected account's of the same ids."""
+"""The accounts of a schedule: the key's own, and in some a connected account with the same ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """All times are in seconds, and the most that they may be."""
+    """All times are maximum seconds."""
 
     contexts: Sequence[str | None]
     changes: int
@@ -22,11 +22,11 @@ class Workload:
     batch: int
     """Messages that a worker takes at once."""
     idle: float
-    """Before a worker looks into the queue again."""
+    """Before a worker receives again."""
     reconcile_chance: float
-    """How likely a pass of reconcile follows when something is made."""
+    """Probability of a reconcile run after an object is created."""
     requests_per_second: float
-    """All workers' budget for Stripe."""
+    """All workers together."""
 
     @classmethod
     def draw(cls, dice: Dice) -> "Workload":
