@@ -1,4 +1,4 @@
-"""Accounts at Stripe, of every kind that the flows are run on, and how a suite puts objects into them."""
+"""Stripe accounts of every kind that the flows run on, and how a suite creates objects in them."""
 
 import itertools
 from collections.abc import Callable
@@ -36,13 +36,13 @@ class Account:
 
 
 class AccountWithEvents(Protocol):
-    """An account in which objects come and go, and events tell of it."""
+    """An account whose objects change, with events."""
 
     @property
     def stripe(self) -> Stripe: ...
 
     def put(self, type_name: str, body: JsonObject, parent: str | None = None) -> None:
-        """There is an object from now on, of which nothing tells."""
+        """Creates an object without an event."""
 
     def remove(self, type_name: str, identifier: str) -> None: ...
 
@@ -114,7 +114,7 @@ class StandInAccount:
 
 
 class SimulatedAccount:
-    """The Stripe of the schedules, on a day on which nothing goes wrong."""
+    """The simulated Stripe, without faults."""
 
     def __init__(self, dice: Dice, io: IO) -> None:
         self._clock = SystemClock()

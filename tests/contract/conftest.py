@@ -1,4 +1,4 @@
-"""The same suites on doubles, on moto and on the sandbox's engines: so the doubles are proven."""
+"""The same suites run on doubles, on moto and on the sandbox's engines, which proves the doubles."""
 
 import asyncio
 import itertools
@@ -56,7 +56,7 @@ class Inbox:
 
 
 def without_faults() -> tuple[Dice, IO]:
-    """What the simulation's doubles take, on a day on which nothing goes wrong."""
+    """The arguments of the simulation's doubles, without faults."""
     dice = Dice(0, losing=False)
     dice.stop_faults()
 

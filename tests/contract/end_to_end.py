@@ -1,4 +1,4 @@
-"""A message's whole way: signed, accepted, queued, refreshed from the stand-in, written, and read again."""
+"""End to end: an event is signed, accepted, queued, fetched from the stand-in, stored, and read."""
 
 import hashlib
 import hmac
@@ -35,7 +35,7 @@ from tests.doubles.queue import MemoryQueue
 from tests.doubles.runs import drifts, passed
 
 KEY = "sk_test_standin"
-SECRET = "whsec_journey"
+SECRET = "whsec_end_to_end"
 PREVIEW = "2026-10-14.preview"
 DONE = frozenset(Outcome) - {Outcome.POSTPONED, Outcome.QUARANTINED}
 
@@ -68,7 +68,7 @@ def signature(text: str, at: float) -> str:
 
 @dataclass
 class Flows:
-    """The flows at work on a Stripe, a table, and a queue."""
+    """The flows on a Stripe, a table, and a queue."""
 
     clock: ManualClock
     stripe: Stripe
@@ -114,7 +114,7 @@ class Flows:
     async def request_refresh(
         self, type_name: str, object_id: str, parent: str | None = None, *, unlisted: bool = False
     ) -> None:
-        """Has one object looked at, as a list that differs would, or that lacks it."""
+        """Sends the refresh request for an object whose list entry differs or is missing."""
         refresh_request = RefreshRequest(livemode=False, type=type_name, id=object_id, parent=parent, unlisted=unlisted)
         await self.queue.send(write_message(refresh_request), group="test")
 
@@ -158,7 +158,7 @@ class EndToEnd:
         return [as_sent(event, self.backend.faults.settings) for event in account.events.values()]
 
     async def deliver(self, *event_ids: str, context: str = "") -> list[MessageResult]:
-        """Has some events go their whole way, and all that follows from them."""
+        """Delivers some events and processes all messages that follow."""
         for event in self.events(context):
             if event["id"] in event_ids:
                 accepted = await self.flows.accept(event)

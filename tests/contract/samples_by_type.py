@@ -40,7 +40,7 @@ def text(type_name: str) -> str:
 
 
 def body(object_type: ObjectType) -> JsonObject:
-    """What Stripe shows of the sample when everything is asked for."""
+    """The sample as Stripe shows it when a request includes every member."""
     if object_type.name != SUMMARY:
         return json_body.parse(text(object_type.name))
     inside: list[json_body.Json] = [json_body.parse(text(ENTITLEMENT))]

@@ -1,4 +1,4 @@
-"""Every row of the catalog, the whole way: from Stripe's event, or a suspicion, to what a reader is given."""
+"""Every type of the catalog, end to end: from an event or a refresh request to the reader."""
 
 import asyncio
 import re
@@ -44,7 +44,7 @@ def of(object_types: list[ObjectType]) -> pytest.MarkDecorator:
 
 
 async def announced(end_to_end: EndToEnd, sample: Sample) -> None:
-    """Stripe has all samples, and an event tells of one of them."""
+    """Loads all samples into Stripe, and delivers an event of one."""
     samples_by_type.load(end_to_end.backend, sample.object_type)
     if sample.object_type.name == EVENT:
         event_id = sample.ref.id
@@ -56,14 +56,14 @@ async def announced(end_to_end: EndToEnd, sample: Sample) -> None:
 
 
 async def refresh_requested(end_to_end: EndToEnd, sample: Sample) -> None:
-    """Stripe has all samples, and one of them is looked at without any event."""
+    """Loads all samples into Stripe, and refreshes one without an event."""
     samples_by_type.load(end_to_end.backend, sample.object_type)
     await end_to_end.flows.request_refresh(sample.object_type.name, sample.ref.id, sample.owner)
     await end_to_end.deliver()
 
 
 def require_found(reader: Reader, sample: Sample) -> None:
-    """By its id and by every index key that its row names, with the body that Stripe shows."""
+    """By its id and by every index key of its type, with the body that Stripe shows."""
     object_type, identifier = sample.object_type, sample.ref.id
     found = reader.get(identifier, object_type.name)
     assert found is not None
@@ -129,7 +129,7 @@ class TestEveryType:
         assert {object_type.name for object_type in OBJECT_TYPES} - {SUMMARY} == SAMPLES.keys() - {ENTITLEMENT}
 
     @of(list(OBJECT_TYPES))
-    def test_the_sample_has_all_that_the_row_speaks_of(self, sample: Sample) -> None:
+    def test_the_sample_has_every_path_of_its_type(self, sample: Sample) -> None:
         object_type, body = sample.object_type, sample.body
         for path in (object_type.status, object_type.collection_status, object_type.parent, object_type.customer):
             assert not isinstance(path, str) or json_body.text_at(body, path), path
@@ -139,7 +139,7 @@ class TestEveryType:
             assert shows(body, path), path
 
     @of(list(OBJECT_TYPES))
-    def test_the_row_speaks_of_all_that_the_sample_has(self, sample: Sample) -> None:
+    def test_the_catalog_names_every_status_and_customer_of_the_sample(self, sample: Sample) -> None:
         object_type, body = sample.object_type, sample.body
         if "collection_status" in body:
             assert object_type.collection_status == "collection_status"
@@ -157,19 +157,19 @@ async def test_an_event_brings_an_object_into_the_mirror_and_all_its_lists(
     await announced(end_to_end, sample)
     require_found(end_to_end.reader(), sample)
     assert is_in_its_category(end_to_end.reader(), sample)
-    require_asked_rightly(end_to_end, sample)
+    require_correct_requests(end_to_end, sample)
 
 
 @DYNAMODB
 @of(WITHOUT_EVENTS)
-async def test_a_suspicion_does_where_stripe_sends_no_events(end_to_end: EndToEnd, sample: Sample) -> None:
+async def test_a_refresh_request_does_the_same_for_types_without_events(end_to_end: EndToEnd, sample: Sample) -> None:
     await refresh_requested(end_to_end, sample)
     require_found(end_to_end.reader(), sample)
     assert is_in_its_category(end_to_end.reader(), sample)
-    require_asked_rightly(end_to_end, sample)
+    require_correct_requests(end_to_end, sample)
 
 
-def require_asked_rightly(end_to_end: EndToEnd, sample: Sample) -> None:
+def require_correct_requests(end_to_end: EndToEnd, sample: Sample) -> None:
     """Its own URL under the version of its row, with all that Stripe shows on request only."""
     require_published(end_to_end.requests)
     path = sample.at.partition("?")[0]
@@ -226,7 +226,7 @@ async def test_more_entitlements_than_a_page_holds_are_one_list(end_to_end: EndT
 
 @EMULATOR
 @of([object_type for object_type in WITH_EVENTS if object_type.nested])
-async def test_an_event_that_names_the_parent_needs_no_look_at_the_event(end_to_end: EndToEnd, sample: Sample) -> None:
+async def test_an_event_that_names_the_parent_is_not_fetched(end_to_end: EndToEnd, sample: Sample) -> None:
     end_to_end.backend.faults.set({"placeholder_urls": False})
     await announced(end_to_end, sample)
     require_found(end_to_end.reader(), sample)

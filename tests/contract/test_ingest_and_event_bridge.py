@@ -30,7 +30,7 @@ SNAPSHOTS = [
 async def announced(
     end_to_end: EndToEnd, identifier: str, context: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Both ways in which Stripe tells the same news: thin, and with the object as it was."""
+    """Both forms of one event: thin, and a snapshot."""
     event_id = await asyncio.to_thread(end_to_end.stand_in.announce, identifier, context=context or None)
     [thin] = [one for one in end_to_end.events(context) if one["id"] == event_id]
     return thin, end_to_end.backend.account(context, livemode=False).events[event_id].snapshot

@@ -1,4 +1,4 @@
-"""What the flows may count on of Stripe's lists: in the schedules, and on the adapter in front of the stand-in."""
+"""The contract of Stripe's lists: for the simulated Stripe, and for the adapter with the stand-in."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
@@ -51,21 +51,19 @@ async def test_a_path_that_stripe_does_not_know_is_refused(account_with_events: 
 
 
 @pytest.mark.parametrize("path", [f"{CARDS}/rcd_0", "/v1/products/gold", f"{EVENTS}/evt_0", f"{CARDS}/rcd_1/rates/r_1"])
-async def test_an_object_that_was_never_there_is_gone(account_with_events: AccountWithEvents, path: str) -> None:
+async def test_an_object_that_never_existed_is_not_found(account_with_events: AccountWithEvents, path: str) -> None:
     account_with_events.put(CARD, rate_card("rcd_1"))
     with pytest.raises(NotFound):
         await get(account_with_events, path)
 
 
 @pytest.mark.parametrize("path", [f"{CARDS}/rcd_0/rates", f"{CARDS}/rcd_0/versions", f"{CUSTOMERS}/cus_0/tax_ids"])
-async def test_the_list_of_an_owner_that_is_not_there_is_gone(
-    account_with_events: AccountWithEvents, path: str
-) -> None:
+async def test_the_list_of_a_missing_owner_is_not_found(account_with_events: AccountWithEvents, path: str) -> None:
     with pytest.raises(NotFound):
         await listed(account_with_events, path)
 
 
-async def test_the_list_of_a_version_that_is_not_there_is_gone(account_with_events: AccountWithEvents) -> None:
+async def test_the_list_of_a_missing_version_is_not_found(account_with_events: AccountWithEvents) -> None:
     account_with_events.put(CARD, rate_card("rcd_1"))
     with pytest.raises(NotFound):
         await listed(account_with_events, f"{CARDS}/rcd_1/rates", {"rate_card_version": "rcdv_0"})
@@ -90,7 +88,7 @@ async def test_the_newest_comes_first(account_with_events: AccountWithEvents, pa
     assert await listed(account_with_events, path) == made[::-1]
 
 
-async def test_a_page_holds_no_more_than_is_asked_for(account_with_events: AccountWithEvents) -> None:
+async def test_a_page_holds_no_more_than_its_limit(account_with_events: AccountWithEvents) -> None:
     for number in range(3):
         account_with_events.put("customer", customer(f"cus_{number}"))
     page = await get(account_with_events, f"{CUSTOMERS}?limit=1")
@@ -116,7 +114,7 @@ async def test_what_is_made_between_two_pages_hides_nothing(
     assert set(made) <= set(found)
 
 
-async def test_a_v1_list_does_not_go_on_after_what_was_removed_between_two_pages(
+async def test_a_v1_list_does_not_continue_after_an_object_removed_between_two_pages(
     account_with_events: AccountWithEvents,
 ) -> None:
     for number in range(4):
@@ -144,7 +142,7 @@ async def test_a_list_is_filtered_by_what_its_objects_say(account_with_events: A
     assert await listed(account_with_events, CARDS, {"active": "true"}) == ["rcd_1"]
 
 
-async def test_canceled_subscriptions_are_listed_when_they_are_asked_for(
+async def test_canceled_subscriptions_are_listed_on_request_only(
     account_with_events: AccountWithEvents,
 ) -> None:
     for identifier, status in (("rcds_1", "active"), ("rcds_2", "canceled"), ("rcds_3", "paused")):

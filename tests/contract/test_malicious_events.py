@@ -1,6 +1,6 @@
-"""Events that name what no event of Stripe's names: each ends in quarantine, and Stripe is never asked.
+"""Malicious references in events: each event is quarantined without a request to Stripe.
 
-Whoever could write such events could otherwise point our key at any URL, or write over any item.
+Otherwise the author of such an event could send our key to any URL, or overwrite any item.
 """
 
 import json
@@ -24,7 +24,7 @@ from .end_to_end import Flows
 
 
 class ForbiddenStripe:
-    """Implements ``ports.Stripe``: whoever asks it has failed."""
+    """Implements ``ports.Stripe``: any request fails the test."""
 
     livemode = False
 
@@ -36,7 +36,7 @@ class ForbiddenStripe:
 
     async def get(self, path: str, **_: object) -> StripeResponse:
         self.requests.append(path)
-        raise AssertionError(f"Stripe was asked for {path}")
+        raise AssertionError(f"request to Stripe: {path}")
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ KINDS = {
     "plain": Kind("v2.billing.rate_card.updated", "v2.billing.rate_card", "/v2/billing/rate_cards/{x}"),
     "plain v1": Kind("v1.invoice.paid", "invoice", "/v1/invoices/{x}"),
     "chosen id": Kind("v1.coupon.updated", "coupon", "/v1/coupons/{x}", chosen=True),
-    "chosen by whoever made the customer": Kind("v1.customer.updated", "customer", "/v1/customers/{x}", chosen=True),
+    "chosen customer id": Kind("v1.customer.updated", "customer", "/v1/customers/{x}", chosen=True),
     "nested": Kind(
         "v2.billing.rate_card_rate.created",
         "v2.billing.rate_card_rate",
@@ -122,7 +122,7 @@ OTHER_URLS = (
 
 
 def malicious(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Related objects of a kind, each with what it is hostile by."""
+    """Malicious related objects of a kind, with their labels."""
     kind = KINDS[name]
     for way in MALICIOUS_URLS:
         yield f"url {way!r}", {**kind.related, "url": way.replace("{u}", kind.at())}
@@ -180,7 +180,7 @@ def flows(stripe: ForbiddenStripe | MemoryStripe) -> Flows:
 
 
 async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, through_the_bus: bool = False) -> None:
-    """Whichever door it comes through, it ends in quarantine, whole, and with a reason that quotes nothing of it."""
+    """By webhook or by EventBridge, the event is quarantined complete, with a reason that quotes nothing of it."""
     stripe = ForbiddenStripe()
     dependencies = flows(stripe)
     text = json.dumps(event)
@@ -206,12 +206,12 @@ async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, t
 
 
 def texts(related: dict[str, Any], kind: Kind) -> list[str]:
-    """What is hostile about a related object."""
+    """The malicious texts of a related object."""
     return [str(related[name]) for name in ("id", "url") if related.get(name) not in (None, *kind.related.values())]
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-async def test_a_related_object_as_stripe_names_it_is_asked_for(kind: Kind) -> None:
+async def test_a_valid_related_object_is_fetched(kind: Kind) -> None:
     stripe = MemoryStripe()
     dependencies = flows(stripe)
     await dependencies.accept(thin(kind, kind.related))
@@ -271,7 +271,7 @@ async def test_a_snapshot_of_such_an_id_is_quarantined(event_type: str, shown: d
 
 @pytest.mark.parametrize("text", [text for text in INVALID_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
 @pytest.mark.parametrize("type_name", ["coupon", "customer", "plan", "price", "product"])
-async def test_a_snapshot_of_an_id_that_nobody_can_choose_is_quarantined(type_name: str, text: str) -> None:
+async def test_a_snapshot_of_an_impossible_chosen_id_is_quarantined(type_name: str, text: str) -> None:
     await require_quarantined(snapshot(f"{type_name}.updated", {"object": type_name, "id": text}), [text])
 
 

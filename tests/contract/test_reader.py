@@ -132,7 +132,7 @@ def test_nothing_for_an_id_that_only_an_object_of_another_type_has(filled: Fille
     assert filled.reader.get("gold", "product") is None
 
 
-def test_all_of_either_nature_type_by_type(filled: FilledTable) -> None:
+def test_all_of_a_category_type_by_type(filled: FilledTable) -> None:
     for body in (subscription(), rate(), version(), gold("product"), gold("coupon")):
         filled.put(body)
     assert of_category(filled, Category.ACTIVITY, limit=100) == [SUBSCRIPTION]
@@ -140,14 +140,14 @@ def test_all_of_either_nature_type_by_type(filled: FilledTable) -> None:
     assert of_category(filled, Category.PRICING, limit=100) == expected
 
 
-def test_a_nature_in_small_pages(filled: FilledTable) -> None:
+def test_a_category_in_small_pages(filled: FilledTable) -> None:
     subscriptions(filled, 5)
     filled.put({"id": "cus_1", "object": "customer", "created": 1})
     assert of_category(filled, Category.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
 
 
 def of_category(filled: FilledTable, category: Category, *, limit: int) -> list[str]:
-    """The types of all objects of a nature, page by page."""
+    """The types of all objects of a category, page by page."""
     page = filled.reader.by_category(category, limit=limit)
     found = [one.type for one in page]
     while page.cursor is not None:
@@ -157,7 +157,7 @@ def of_category(filled: FilledTable, category: Category, *, limit: int) -> list[
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", f"{RATE} ", "product nonsense"])
-def test_a_cursor_of_another_nature_is_refused(filled: FilledTable, cursor: str) -> None:
+def test_a_cursor_of_another_category_is_refused(filled: FilledTable, cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
         filled.reader.by_category(Category.ACTIVITY, cursor=cursor)
 
@@ -330,11 +330,11 @@ def test_a_run_as_it_was_recorded(filled: FilledTable) -> None:
     assert counts.found == 1
 
 
-def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(filled: FilledTable) -> None:
-    filled.record(replace(run_at(0), reason="it goes on at the next tick"))
+def test_a_running_run_has_not_finished_and_says_what_it_met(filled: FilledTable) -> None:
+    filled.record(replace(run_at(0), reason="it resumes at the next tick"))
     (found,) = filled.reader.runs(SUBSCRIPTION)
     assert (found.status, found.finished_at) == (Status.RUNNING, None)
-    assert found.reason == "it goes on at the next tick"
+    assert found.reason == "it resumes at the next tick"
 
 
 def test_runs_over_the_events_say_how_far_they_are_read(filled: FilledTable) -> None:

@@ -113,7 +113,7 @@ async def test_a_rate_goes_with_the_version_that_lacks_it(end_to_end: EndToEnd) 
     assert len(reader.children(RATE.owner or "", VERSION.object_type.name).items) == 2
 
 
-async def test_the_news_of_a_discount_is_news_of_its_customer(end_to_end: EndToEnd) -> None:
+async def test_an_event_of_a_discount_refreshes_its_customer(end_to_end: EndToEnd) -> None:
     await mirrored(end_to_end, CUSTOMER)
     known = {one["id"] for one in end_to_end.events()}
     await asyncio.to_thread(end_to_end.stand_in.update, CUSTOMER.ref.id, {"discount": None})
@@ -125,7 +125,7 @@ async def test_the_news_of_a_discount_is_news_of_its_customer(end_to_end: EndToE
     assert found.body.get("discount") is None
 
 
-async def test_usage_that_no_meter_counts_is_kept_as_the_event_that_tells_of_it(end_to_end: EndToEnd) -> None:
+async def test_usage_without_a_meter_is_stored_as_its_event(end_to_end: EndToEnd) -> None:
     event_id = await asyncio.to_thread(end_to_end.stand_in.meter_error)
     await end_to_end.deliver(event_id)
     found = end_to_end.reader().get(event_id)

@@ -1,4 +1,4 @@
-"""What the flows may count on of Stripe: on the doubles, and on the adapter in front of the stand-in."""
+"""The contract of Stripe: for the doubles, and for the adapter with the stand-in."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ async def test_an_object_is_answered_as_it_is(account: Account) -> None:
     assert answer.request_id
 
 
-async def test_what_does_not_exist_is_gone(account: Account) -> None:
+async def test_a_missing_object_is_not_found(account: Account) -> None:
     with pytest.raises(NotFound):
         await account.stripe.get("/v2/billing/rate_cards/rcd_0", api=ApiChannel.PREVIEW, context=None)
 
@@ -46,7 +46,7 @@ async def test_a_list_is_walked_to_its_end(account: Account, type_name: str, cou
     assert max(len(page) for page in pages) <= PAGE_SIZE
 
 
-async def test_a_list_that_goes_on_after_what_was_removed_is_gone(account: Account) -> None:
+async def test_a_list_after_a_removed_object_is_not_found(account: Account) -> None:
     account.create_many("customer", 1)
     with pytest.raises(NotFound):
         await account.stripe.get(
@@ -54,7 +54,7 @@ async def test_a_list_that_goes_on_after_what_was_removed_is_gone(account: Accou
         )
 
 
-def test_the_double_is_told_which_mode_it_has(account: Account) -> None:
+def test_the_double_has_a_mode(account: Account) -> None:
     assert account.stripe.livemode is False
 
 

@@ -1,6 +1,6 @@
-"""Hostile requests by the ten thousand, how each of them ends, and how much CPU it costs: ``make fuzz``.
+"""Fuzzes ingest with malicious and valid requests, and measures the CPU time of each result: ``make fuzz``.
 
-Each is checked as the tests check it. The slowest are tried again, since only their best time is their own.
+Each request is checked as in the tests. The slowest are repeated, and their best time counts.
 """
 
 import argparse
@@ -30,7 +30,7 @@ BY_HAND = (handwritten_bodies, handwritten_events, handwritten_headers)
 AGAIN = 20
 TARGET = 5.0
 """Milliseconds of CPU within which a request is refused."""
-REPORT = Path("build/hostile.json")
+REPORT = Path("build/fuzz.json")
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class FuzzRequest:
 
 def requests(count: int, variants: int) -> Iterator[FuzzRequest]:
     for name, cases in CLASSES.items():
-        yield from (FuzzRequest("by hand", f"{name}: {case.name}", case.event) for case in cases())
+        yield from (FuzzRequest("handwritten", f"{name}: {case.name}", case.event) for case in cases())
     yield from (FuzzRequest("generated", f"generated({number})", generated(number)) for number in range(count))
     yield from (FuzzRequest("valid", f"valid({number})", valid(number)[0]) for number in range(variants))
 
 
 @dataclass
 class Times:
-    """The requests that ended in one way: their times in milliseconds, and the slowest of them."""
+    """The requests with one result: their times in milliseconds, and the slowest of them."""
 
     times: list[float] = field(default_factory=list)
     slowest: list[tuple[float, FuzzRequest]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Times:
             self.slowest = sorted([*self.slowest, (spent, fuzz_request)], key=lambda one: -one[0])[:AGAIN]
 
     def at_best(self, harness: IngestHarness) -> tuple[float, str]:
-        """The slowest one's best time of seven, in milliseconds, and its name."""
+        """The best of seven times of the slowest request, in milliseconds, and its name."""
         again = [(min(harness.post(one.event).cpu for _ in range(7)) * 1000, one.name) for _, one in self.slowest]
         return max(again)
 
@@ -79,20 +79,20 @@ class Times:
 @dataclass
 class Summary:
     by_result: dict[str, Times] = field(
-        default_factory=lambda: {times: Times() for times in ("refused", "kept", "queued")}
+        default_factory=lambda: {name: Times() for name in ("refused", "quarantined", "queued")}
     )
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("by hand", "generated", "valid"), 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("handwritten", "generated", "valid"), 0))
     wrong: dict[str, str] = field(default_factory=dict)
-    """What went wrong, by the request's name."""
+    """Failures by the name of the request."""
 
     def post(self, harness: IngestHarness, fuzz_request: FuzzRequest) -> None:
         self.counts[fuzz_request.source] += 1
         try:
             result = fuzz_request.post(harness)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
+        except Exception as error:  # noqa: BLE001 - any error is a finding
             self.wrong[fuzz_request.name] = f"{type(error).__name__}: {error}"
             return
-        self.by_result["kept" if result.quarantined else "queued" if result.queued else "refused"].note(
+        self.by_result["quarantined" if result.quarantined else "queued" if result.queued else "refused"].note(
             fuzz_request, result
         )
 
@@ -117,15 +117,15 @@ def main() -> int:
 
 
 def _report(console: Console, summary: Summary, best: dict[str, tuple[float, str]], seconds: float) -> int:
-    table = Table("ended", "requests", "median", "slowest", "which", title="Hostile requests, and valid ones")
+    table = Table("result", "requests", "median", "slowest", "request", title="Malicious and valid requests")
     for name, (slowest, which) in best.items():
         times = summary.by_result[name].times
         table.add_row(name, f"{len(times):,}", f"{statistics.median(times):.2f} ms", f"{slowest:.2f} ms", which)
     console.print(table)
-    by_hand, made, fine = summary.counts.values()
+    handwritten, made, fine = summary.counts.values()
     console.print(
-        f"{by_hand} requests by hand in {len(CLASSES)} classes, {made:,} generated, {fine:,} valid ones; "
-        f"{len(summary.wrong)} ended otherwise than they should. In {seconds:.0f} s."
+        f"{handwritten} handwritten requests in {len(CLASSES)} classes, {made:,} generated, {fine:,} valid ones; "
+        f"{len(summary.wrong)} failed. In {seconds:.0f} s."
     )
     for which, how in [*summary.wrong.items()][:5]:
         console.print(f"{which}: {how}", markup=False)

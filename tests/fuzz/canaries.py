@@ -1,4 +1,4 @@
-"""What must not be written anywhere, where it is put, and what reads all that was written."""
+"""A canary that no log may contain, the inputs that carry it, and a capture of all output."""
 
 import io
 import json
@@ -26,14 +26,14 @@ FAULTS: tuple[Event, ...] = (
 
 
 class CapturedOutput:
-    """All that was written since the last time, on whichever way."""
+    """Everything that was logged or printed since the last check."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._output = io.StringIO()
         self._caplog = caplog
 
     def load(self, load: Load, name: str) -> ModuleType:
-        """A function: it keeps to the output that it began with."""
+        """Loads a function; it keeps the output that it started with."""
         with redirect_stdout(self._output), redirect_stderr(self._output):
             return load(name)
 
@@ -43,7 +43,7 @@ class CapturedOutput:
             return answer
 
     def require_no_canary(self, word: str) -> None:
-        """``word`` proves that what was to be looked at has happened."""
+        """``word`` proves that the expected case has happened."""
         written = self._output.getvalue()
         said = written + self._caplog.text
         self._output.seek(0)
@@ -56,7 +56,7 @@ class CapturedOutput:
 
 
 class LeakyStripe(ThreadingHTTPServer):
-    """A Stripe that quotes a person in whatever it answers: with the status, and in the words, that it is given."""
+    """A Stripe that quotes a person in every answer; ``status`` and ``text`` set the answer."""
 
     status = 200
     text = ""
@@ -75,7 +75,7 @@ ANSWERS = (
     (200, json.dumps({"id": "cus_1", "object": "customer", **PERSON, "livemode": True, "has_more": CANARY})),
     (200, json.dumps([PERSON])),
 )
-"""Statuses and texts of answers that are of no use, and full of a person."""
+"""Statuses and texts of unusable answers that quote a person."""
 
 
 class _Quoting(BaseHTTPRequestHandler):

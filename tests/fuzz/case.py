@@ -1,4 +1,4 @@
-"""A request that somebody thought of, and what must become of it."""
+"""A handwritten request and its expected result."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ SNAPSHOT = json.dumps(
 
 @dataclass(frozen=True)
 class Case:
-    """``dead``: it may be queued, and there it must lead nowhere."""
+    """``dead``: it may be queued, and must not lead to a fetch."""
 
     name: str
     event: Event
@@ -51,7 +51,7 @@ CLASSES: dict[str, Callable[[], Cases]] = {}
 
 
 def case_class(cases: Callable[[], Cases]) -> Callable[[], Cases]:
-    """Makes a function a class of hostile requests, by its name."""
+    """Registers a function as a class of malicious requests, by its name."""
     assert cases.__name__ not in CLASSES
     CLASSES[cases.__name__] = cases
     return cases
@@ -72,7 +72,7 @@ def queued(name: str, body: str | bytes, **fields: Any) -> Case:  # noqa: ANN401
 
 
 def never_fetched(name: str, body: str) -> Case:
-    """An event that Stripe signed, about something that nobody may be asked for."""
+    """An event that Stripe signed, about an object that must never be fetched."""
     return Case(name, request(body, signed(body)), Expected.QUEUED, never_fetched=True)
 
 

@@ -1,4 +1,4 @@
-"""What must hold of every answer, and whether it fits a verdict."""
+"""Checks that hold for every answer, and the comparison with the expected result."""
 
 import json
 
@@ -13,7 +13,7 @@ LONGEST_REASON = 160
 
 
 def require(result: IngestResult, expected: Expected) -> None:
-    """Raises ``AssertionError`` where a request did not end as it should have."""
+    """Raises ``AssertionError`` where the result differs from the expected one."""
     _require_nothing_leaked(result)
     match expected:
         case Expected.REFUSED | Expected.TOO_LARGE:
@@ -28,7 +28,7 @@ def require(result: IngestResult, expected: Expected) -> None:
 
 
 def require_expected(harness: IngestHarness, event: Event) -> IngestResult:
-    """Posts a request and holds its end against what was worked out anew."""
+    """Posts a request and compares its result with the oracle's."""
     secrets = {*harness.secrets.known, *harness.secrets.stored}
     expected = expected_result(event, harness.clock.now(), sorted(secrets))
     result = harness.post(event)
@@ -37,7 +37,7 @@ def require_expected(harness: IngestHarness, event: Event) -> IngestResult:
 
 
 def is_never_fetched(message: str) -> bool:
-    """Whether a queued message is one that Stripe will never be asked about."""
+    """Whether a queued message never leads to a request to Stripe."""
     thin = read_message(message)
     assert isinstance(thin, Notification)
     try:

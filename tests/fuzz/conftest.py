@@ -1,4 +1,4 @@
-"""The gate of ingest, and the handlers as their own tier loads them."""
+"""The harness of ingest, and the handlers as tests/functions loads them."""
 
 from collections.abc import Iterator
 

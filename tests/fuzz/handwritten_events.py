@@ -1,4 +1,4 @@
-"""Classes of events that are signed and hostile in what they say: kept, or queued and then led nowhere."""
+"""Classes of signed events with malicious content: quarantined, or queued and never fetched."""
 
 import json
 from typing import Any
@@ -61,14 +61,18 @@ def other_kinds_of_object() -> Cases:
 def our_own_messages() -> Cases:
     thin = {"object": "billing_mirror.refresh", "livemode": False, "type": "customer", "id": "cus_1", "note": CANARY}
     yield quarantined("a refresh request", json.dumps(thin))
-    yield quarantined("a suspicion that an object is gone", json.dumps(thin | {"unlisted": True}))
+    yield quarantined("a refresh request for an unlisted object", json.dumps(thin | {"unlisted": True}))
     yield quarantined("a thin event without URL, as we make them of snapshots", related(url=None))
     yield quarantined("a record of SQS", json.dumps({"Records": [{"body": BODY}]}))
 
 
 @case_class
 def envelopes_of_event_bridge() -> Cases:
-    for name, source in (("ours", "aws.partner/stripe.com/ed_1"), ("somebody's", "aws.partner/evil"), ("none", "")):
+    for name, source in (
+        ("ours", "aws.partner/stripe.com/ed_1"),
+        ("another partner's", "aws.partner/evil"),
+        ("none", ""),
+    ):
         envelope = {"version": "0", "id": "1", "source": source, "detail-type": "x", "detail": json.loads(BODY)}
         yield quarantined(name, json.dumps(envelope))
         yield quarantined(f"{name}, of a snapshot", json.dumps(envelope | {"detail": json.loads(SNAPSHOT)}))
@@ -111,7 +115,7 @@ def members_of_another_type() -> Cases:
 
 
 @case_class
-def hostile_snapshots() -> Cases:
+def malicious_snapshots() -> Cases:
     odd: Any
     nothings: tuple[Any, ...] = (None, 7, True, [], {}, "x", [{}])
     for odd in nothings:
@@ -165,7 +169,7 @@ def types_that_are_no_names() -> Cases:
 
 
 @case_class
-def types_that_look_like_others() -> Cases:
+def types_with_confusable_characters() -> Cases:
     for one, other in (
         ("e", "\u0435"),
         ("a", "\u0430"),

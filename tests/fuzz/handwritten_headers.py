@@ -1,4 +1,4 @@
-"""Classes of requests whose signature header is hostile: none of them is Stripe's for these bytes and this time."""
+"""Classes of requests with a malicious signature header: none is Stripe's for these bytes and this time."""
 
 import base64
 import hashlib
@@ -291,7 +291,7 @@ def signature_of_another_body() -> Cases:
 @case_class
 def signature_of_another_secret() -> Cases:
     for name, secret in (
-        ("somebody's", "whsec_other"), ("none", ""), ("no more than the prefix", "whsec_"), ("blank", " "),
+        ("another account's", "whsec_other"), ("none", ""), ("no more than the prefix", "whsec_"), ("blank", " "),
         ("a newline after it", SECRET + "\n"), ("a space before it", " " + SECRET), ("capitals", SECRET.upper()),
         ("without prefix", SECRET.removeprefix("whsec_")), ("backwards", SECRET[::-1]), ("null", "null"),
         ("all of them", f"{SECRET} {OLD_SECRET}"), ("None", "None"), ("a NUL after it", SECRET + "x\x00"),

@@ -1,4 +1,4 @@
-"""The real handler of ingest, between requests that are made up and a queue that notes what it is sent."""
+"""The real handler of ingest, with made-up requests and a queue that records its messages."""
 
 import hashlib
 import hmac
@@ -27,7 +27,7 @@ Event: TypeAlias = dict[str, Any]
 
 NOW = 1_700_000_000
 CANARY = "canary7Q4x"
-"""In whatever a request says; in nothing that is answered or logged."""
+"""Part of every request; no answer and no log line may contain it."""
 SECRET = f"whsec_{CANARY}_current"
 OLD_SECRET = f"whsec_{CANARY}_previous"
 
@@ -36,7 +36,7 @@ _numbers = itertools.count()
 
 @dataclass
 class Secrets:
-    """Implements ``ports.SigningSecrets``: what is known, and what is found by looking again."""
+    """Implements ``ports.SigningSecrets``: the cached secrets, and those that a refresh finds."""
 
     known: tuple[str, ...] = (SECRET, OLD_SECRET)
     stored: tuple[str, ...] = (SECRET, OLD_SECRET)
@@ -51,7 +51,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class IngestResult:
-    """How a request ended: the answer, what was sent on, and what was logged."""
+    """The result of a request: the answer, the messages sent, and the log."""
 
     status: int
     reason: str
@@ -64,7 +64,7 @@ class IngestResult:
 
 @dataclass
 class Context:
-    """What of Lambda's context is read."""
+    """The parts of Lambda's context that the handler reads."""
 
     aws_request_id: str = "a-request"
 
@@ -114,9 +114,9 @@ def _loaded() -> ModuleType:
         "SIGNING_SECRET_ARN": "an-arn",
         "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
         # Powertools keeps one logger for each name, and with it where the one before wrote to.
-        "POWERTOOLS_SERVICE_NAME": f"hostile-{next(_numbers)}",
+        "POWERTOOLS_SERVICE_NAME": f"fuzz-{next(_numbers)}",
     }
-    spec = importlib.util.spec_from_file_location("hostile_ingest", ROOT / "functions" / "ingest" / "handler.py")
+    spec = importlib.util.spec_from_file_location("fuzzed_ingest", ROOT / "functions" / "ingest" / "handler.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

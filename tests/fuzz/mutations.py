@@ -1,4 +1,4 @@
-"""Valid requests, each broken in one to three ways that its number decides: one number, one request, everywhere."""
+"""Valid requests with mutations: a number always gives the same request."""
 
 import base64
 import json

@@ -1,6 +1,6 @@
-"""What must become of a request, worked out anew: nothing of the shipped code takes part.
+"""The expected result of a request, computed without the shipped code.
 
-The signature by Stripe's description, over the raw bytes; the body by Python's own JSON reader.
+The signature follows Stripe's description, over the raw bytes; the body is parsed by Python's own JSON reader.
 """
 
 import base64
@@ -30,14 +30,14 @@ _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class Expected(Enum):
-    """The status of the answer, and where the request ends."""
+    """The status of the answer, or where the message ends."""
 
     TOO_LARGE = 413
     REFUSED = 400
     QUARANTINED = "quarantine"
     QUEUED = "queue"
     EITHER = "either"
-    """Signed; whether a time that is written oddly can be read is the reader's affair."""
+    """Signed; the oracle does not decide whether an unusual time format is readable."""
 
 
 def expected_result(event: Event, now: float, secrets: Sequence[str]) -> Expected:

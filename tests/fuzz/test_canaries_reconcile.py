@@ -1,4 +1,4 @@
-"""What is secret, or a person's, is in no line that reconcile writes, whatever goes wrong."""
+"""Reconcile never logs a secret or personal data, whatever fails."""
 
 import time
 from dataclasses import replace
@@ -16,7 +16,7 @@ from .harness import CANARY
 
 
 class Reconcile:
-    """Reconcile at work on customers that are made up, without its pauses."""
+    """The reconcile handler, on made-up customers, without pauses."""
 
     def __init__(self, output: CapturedOutput, load: Load) -> None:
         self.module = output.load(load, "reconcile")
@@ -43,9 +43,7 @@ def reconcile(output: CapturedOutput, at_stripe: StandIn, load: Load) -> Reconci
     return Reconcile(output, load)
 
 
-def test_what_is_found_and_repaired_is_named_nowhere(
-    reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn
-) -> None:
+def test_repaired_objects_are_not_logged(reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn) -> None:
     assert reconcile()["customer"]["repaired"] == 3
     changed, removed, _ = (one["id"] for one in at_stripe.objects("customer"))
     at_stripe.update(changed, {"name": f"Eve {CANARY}"}, silent=True)
@@ -76,7 +74,7 @@ def test_what_stripe_says_in_an_error_is_not_passed_on(output: CapturedOutput, c
 
 
 @pytest.mark.parametrize("port", ["stripe.get", "mirror.heads", "mirror.claim", "mirror.put"])
-def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
+def test_an_unforeseen_error_is_logged_without_its_text(
     reconcile: Reconcile, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch, port: str
 ) -> None:
     def fails(*_: object, **__: object) -> None:
@@ -89,7 +87,7 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
     output.require_no_canary('"status":')
 
 
-def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
+def test_a_missing_table_leaves_no_customer_in_the_log(
     reconcile: Reconcile, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
@@ -106,7 +104,7 @@ def test_a_key_that_stripe_does_not_know_is_never_quoted(
     output.require_no_canary("401")
 
 
-def test_the_sweep_of_usage_names_nobody(reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn) -> None:
+def test_the_usage_sweep_logs_no_customer(reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn) -> None:
     reconcile.sweep()
     at_stripe.faults(api=[{"status": 500}])
     reconcile.sweep()

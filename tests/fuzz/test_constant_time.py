@@ -1,4 +1,4 @@
-"""Signatures are compared in constant time: by the library, and by nothing of ours."""
+"""Signatures are compared in constant time, by Stripe's library only."""
 
 import ast
 import hmac

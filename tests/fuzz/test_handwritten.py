@@ -1,4 +1,4 @@
-"""Requests that somebody thought of, in classes: each ends as its class says, and as the oracle says too."""
+"""Handwritten requests, in classes: each has the result that its class and the oracle expect."""
 
 import base64
 
@@ -14,7 +14,7 @@ MODULES = (handwritten_bodies, handwritten_events, handwritten_headers)
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_each_request_of_a_class_ends_as_it_should(harness: IngestHarness, name: str) -> None:
+def test_each_request_of_a_class_has_its_expected_result(harness: IngestHarness, name: str) -> None:
     for case in CLASSES[name]():
         try:
             result = harness.post(case.event)
@@ -26,7 +26,7 @@ def test_each_request_of_a_class_ends_as_it_should(harness: IngestHarness, name:
             raise AssertionError(f"{name}: {case.name}") from error
 
 
-def test_what_is_kept_is_kept_whole(harness: IngestHarness) -> None:
+def test_a_quarantined_body_is_complete(harness: IngestHarness) -> None:
     for name, cases in CLASSES.items():
         for case in cases():
             for kept in harness.post(case.event).quarantined:
@@ -35,7 +35,7 @@ def test_what_is_kept_is_kept_whole(harness: IngestHarness) -> None:
                 assert kept == sent, f"{name}: {case.name}"
 
 
-def test_nothing_of_an_event_is_queued_but_what_it_is_about(harness: IngestHarness) -> None:
+def test_only_the_reference_to_the_object_is_queued(harness: IngestHarness) -> None:
     for name in ("names_that_mean_something_elsewhere", "duplicate_keys", "no_numbers"):
         for case in CLASSES[name]():
             for message in harness.post(case.event).queued:

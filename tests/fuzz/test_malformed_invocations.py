@@ -1,4 +1,4 @@
-"""What API Gateway never hands over. It may end in an error; it ends nowhere else, and the error quotes nothing."""
+"""Invocations that API Gateway never makes: they may raise, but send nothing, and the error quotes nothing."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def shapes() -> dict[str, Event]:
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
 @pytest.mark.parametrize("name", shapes())
-def test_a_request_of_another_shape_is_sent_nowhere(harness: IngestHarness, name: str) -> None:
+def test_a_malformed_invocation_sends_nothing(harness: IngestHarness, name: str) -> None:
     try:
         result = harness.post(shapes()[name])
     except (TypeError, AttributeError, ValueError) as error:

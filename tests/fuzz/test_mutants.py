@@ -1,4 +1,4 @@
-"""The generated requests notice when the gate is wrong: each defect here is a small change to what it does."""
+"""The generated requests kill mutants of ingest: each mutant is a small change of its behaviour."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ from .harness import IngestHarness
 from .mutations import generated
 
 MAX_REQUESTS = 3000
-"""Generated requests among which one has to show the defect."""
+"""Generated requests of which one has to kill the mutant."""
 
 Patch = Callable[[pytest.MonkeyPatch, IngestHarness], None]
 
@@ -129,7 +129,7 @@ MUTANTS: dict[str, Patch] = {
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_defect_is_noticed(harness: IngestHarness, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_mutant_is_killed(harness: IngestHarness, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     MUTANTS[name](monkeypatch, harness)
     assert any(_is_killed(harness, number) for number in range(MAX_REQUESTS))
 
@@ -137,6 +137,6 @@ def test_a_defect_is_noticed(harness: IngestHarness, monkeypatch: pytest.MonkeyP
 def _is_killed(harness: IngestHarness, number: int) -> bool:
     try:
         require_expected(harness, generated(number))
-    except Exception:  # noqa: BLE001 - an error that nobody caught is one way to notice
+    except Exception:  # noqa: BLE001 - an uncaught error kills the mutant as well
         return True
     return False

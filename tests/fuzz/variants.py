@@ -1,4 +1,4 @@
-"""Requests that Stripe may well send, each in a writing that its number decides. All of them are to be accepted."""
+"""Variants of valid requests, by number. All of them must be accepted."""
 
 import base64
 import json
