@@ -22,7 +22,7 @@ settings.register_profile("suite", deadline=None)  # the machine's speed is not 
 settings.load_profile("suite")
 
 # Every session of boto3 parses AWS's service models again, for 0.2 s: all sessions of a run share one cache of them.
-setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))  # noqa: B010 - mypy knows it as final
+setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))  # noqa: B010 - mypy refuses to assign functions
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
