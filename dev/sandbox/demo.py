@@ -137,7 +137,8 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
     run = observer.reconcile(SUBSCRIPTION)
     final = observer.comparison()
     sentence = f"reconcile has run: the table {report.verdict(final)}"
-    printout.step(f"{sentence}\n", good=final.is_equal, comparison=final)
+    printout.step(sentence, good=final.is_equal, comparison=final)
+    printout.print()
 
     holds = holds and noticed and final.is_equal
     _print_tables(printout, final, (run, observer.drifts(run)), expected=holds)
