@@ -91,9 +91,9 @@ async def _run(dependencies: ReconcileDependencies) -> tuple[Run, list[Drift]]:
 
 def _found_of(numbers: set[int], kind: Difference, found: Iterable[Drift]) -> tuple[int, int]:
     """How many of the numbers were found and repaired, and how many other numbers were reported as this kind."""
-    gets = Counter(number_of(one.id) for one in found if one.difference is kind)
-    ended = {number_of(one.id) for one in found if one.difference is kind and one.resolution is Resolution.REPAIRED}
-    return len(numbers & ended), sum(gets.values()) - len(numbers & gets.keys())
+    reported = Counter(number_of(one.id) for one in found if one.difference is kind)
+    repaired = {number_of(one.id) for one in found if one.difference is kind and one.resolution is Resolution.REPAIRED}
+    return len(numbers & repaired), sum(reported.values()) - len(numbers & reported.keys())
 
 
 def _is_wrong(mirror: MemoryMirror, number: int, objects: int) -> bool:

@@ -81,14 +81,14 @@ def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
     with in_background(_write_plainly, prepared, rate, observer.dynamodb) as writing:
         beside_writes = traffic.until(writing.done)
         written_per_second = len(prepared) / writing.result()
-    lags = Lags(
+    measured = Lags(
         alone=[*observer.lags(*before), *observer.lags(*after)],
         beside_writes=observer.lags(*beside_writes),
         beside_backfill=observer.lags(*during),
         written_per_second=written_per_second,
         backfilled_per_second=rate,
     )
-    result = _shown(lags, f"{objects:,}")
+    result = _shown(measured, f"{objects:,}")
     result.figures |= {"backfill": ended, "seconds": _length(during)}
     return result
 
@@ -104,10 +104,10 @@ class Lags:
     backfilled_per_second: float
 
 
-def _shown(lags: Lags, objects: str) -> Result:
+def _shown(measured: Lags, objects: str) -> Result:
     title = f"Live events beside a backfill of {objects} objects"
     result = Result(table(title, "", "alone", "beside plain writes", "beside the backfill"))
-    columns = (lags.alone, lags.beside_writes, lags.beside_backfill)
+    columns = (measured.alone, measured.beside_writes, measured.beside_backfill)
     result.figures["events"] = [len(lags) for lags in columns]
     result.table.add_row("events stored", *(f"{len(lags):,}" for lags in columns))
     for name, index in (("p50", 49), ("p99", 98)):
@@ -118,7 +118,7 @@ def _shown(lags: Lags, objects: str) -> Result:
     ratio = result.at_most("ratio of the p99", beside_backfill / alone, MOST_SLOWER)
     result.figures["ratio beside plain writes"] = beside_writes / alone
     result.table.add_row("p99, relative to events alone", "", f"{beside_writes / alone:.2f}", ratio)
-    rates = lags.written_per_second, lags.backfilled_per_second
+    rates = measured.written_per_second, measured.backfilled_per_second
     result.figures["stored_per_second"] = rates
     result.table.add_row("objects stored per second", "", *(f"{rate:,.0f}" for rate in rates))
     return result
