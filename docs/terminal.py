@@ -26,7 +26,7 @@ OWN_FONTS = "DejaVu Sans Mono, Menlo, Consolas"
 def shown(recording: str) -> Iterator[str]:
     """The lines of the picture: from the first step on, with a mark where a table is left out."""
     steps, _, report = recording[recording.index("✓") :].partition(f"{LEFT_OUT} ")
-    # A step that was longer than the recording is wide goes on in the next line.
+    # Join the lines of a step that the recording has wrapped.
     yield from re.sub(r" *\n(?![✓✗\n]|$)", " ", steps.rstrip()).splitlines()
     if report:
         yield ""
