@@ -1,17 +1,17 @@
-# Everything runs from here, on a machine that has Python 3.11 or newer, make, and nothing else.
+# Needs Python 3.11 or newer and make, nothing else.
 PYTHON ?= python3
 DEV := build/venvs/dev/bin
 SAM := build/venvs/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
-# Where bytecode may not be kept, every start of every tool is a slow one.
+# Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-all python
 
-help:  ## say what can be made
+help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: tools-all  ## show the bundle at work, against a stand-in for Stripe and a local AWS
+demo: tools-all  ## run the bundle against a stand-in for Stripe and a local AWS
 	@PYTHONPATH=layers $(DEV)/python -m dev.sandbox.demo
 
 test: tools-all  ## run all tests
@@ -19,41 +19,45 @@ test: tools-all  ## run all tests
 
 SEEDS ?= 2000
 FROM ?= 0
-simulate: tools-dev  ## run many seeded schedules of the real flows under every fault: SEEDS=20000 FROM=0
+simulate: tools-dev  ## run the real flows in many seeded schedules under every fault: SEEDS=20000 FROM=0
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation $(SEEDS) $(FROM)
 
-crash-test: tools-dev  ## kill the worker at every step of a story, and at every pair of steps
+crash-test: tools-dev  ## kill the worker at every step of a scenario, and at every pair of steps
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.crashes
 
-fuzz: tools-dev  ## fuzz ingest with hostile requests: by hand, 100,000 generated, and valid ones
+fuzz: tools-dev  ## fuzz ingest with hand-written, 100,000 generated, and valid requests
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.fuzz
 
 SECONDS ?= 300
 RATE ?= 20
-soak: tools-all  ## minutes of changes, faults and kills in a sandbox: equal at the end? SECONDS=300 RATE=20
+soak: tools-all  ## run minutes of changes, faults and kills in a sandbox, then compare: SECONDS=300 RATE=20
 	@PYTHONPATH=layers $(DEV)/python -m dev.sandbox.soak --seconds $(SECONDS) --rate $(RATE)
 
 OBJECTS ?= 1000000
-bench: tools-all  ## measure reconcile: requests, memory, drift, filling and fairness: OBJECTS=1000000
+bench: tools-all  ## measure reconcile: requests, memory, drift, backfill and fairness: OBJECTS=1000000
 	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS)
 
-mutants: tools-dev  ## plant mutants of the code, and show which ones the simulation catches
+mutants: tools-dev  ## run mutation tests: which mutants of the code does the simulation catch?
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.mutants
 
-check: tools-dev  ## look for faults without running anything: format, lint, types, templates
+check: tools-dev  ## check format, lint, types and templates without running tests
 	@$(DEV)/ruff format --check --quiet .
 	@$(DEV)/ruff check --quiet .
 	@$(DEV)/mypy
 	@$(DEV)/cfn-lint template.yaml ops/template.yaml
-	@echo "Format, lint, types and templates are in order."
+	@echo "Format, lint, types and templates: no problems found."
 
-sandbox: tools-all  ## start a local AWS with the bundle in it, and leave it running
+coverage: tools-dev  ## measure branch coverage of the fast tests, into build/coverage
+	@$(DEV)/pytest -n 2 -q tests/unit tests/contract -k "not emulator" \
+		--cov --cov-report=term --cov-report=html
+
+sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it running
 	@$(DEV)/python -m dev.sandbox up
 
-sandbox-down:  ## end what `make sandbox` started
+sandbox-down:  ## stop the sandbox
 	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
-docs: tools-dev  ## write the parts of the documentation that are made from code and from a recorded run
+docs: tools-dev  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
 	@$(DEV)/python docs/terminal.py
@@ -62,7 +66,7 @@ deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build
 	@$(SAM) deploy --guided
 
-# Dependencies of the functions first: what tests run on is locked to the same versions.
+# The dependencies of the functions come first: the development environment uses the same versions.
 UV_COMPILE = build/venvs/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 lock: build/venvs/uv/bin/uv  ## lock the newest versions that the requirements allow
 	@$(UV_COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
@@ -74,7 +78,7 @@ build/venvs/uv/bin/uv:
 	@$(PYTHON) -m venv build/venvs/uv
 	@build/venvs/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
 
-clean:  ## remove everything that was made, installed programs too
+clean:  ## remove all build output, installed tools included
 	@if [ -d build/venvs/dev ]; then $(DEV)/python -m dev.sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 

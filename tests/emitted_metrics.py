@@ -1,4 +1,4 @@
-"""Which function emits which metrics: the dashboard is held to it, and so are the functions."""
+"""Which function emits which metrics. Tests compare this with the dashboard and with the functions."""
 
 from billing_mirror.core.metrics import Metric
 

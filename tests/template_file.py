@@ -9,6 +9,6 @@ ROOT = Path(__file__).parents[1]
 
 
 def resource_properties(logical_id: str) -> dict[str, Any]:
-    """What template.yaml says of one resource."""
+    """The properties of one resource in template.yaml."""
     properties: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))["Resources"][logical_id]["Properties"]
     return properties

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ingest.accept import LARGEST_BODY, Accepted, accept
+from billing_mirror.ingest.accept import MAX_BODY, Accepted, accept
 from billing_mirror.settings import IngestSettings
 from billing_mirror.wiring import ingest_dependencies, runner
 
@@ -42,11 +42,11 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
 
 
 def _body(request: APIGatewayProxyEventV2) -> bytes | None:
-    """The bytes as they were sent, or None where they cannot be told."""
+    """The bytes that were sent; None where the base64 is malformed."""
     text = request.body or ""
     if not request.is_base64_encoded:
         return text.encode("utf-8", errors="surrogatepass")
-    if len(text) > 2 * LARGEST_BODY:
+    if len(text) > 2 * MAX_BODY:
         return text.encode("ascii", errors="replace")  # too large in any case: not worth decoding
     try:
         return base64.b64decode(text, validate=True)

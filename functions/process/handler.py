@@ -18,7 +18,7 @@ from billing_mirror.settings import ProcessSettings
 from billing_mirror.wiring import process_dependencies, runner
 
 SPARE_SECONDS = 10.0
-"""What is kept of the function's time for postponing and reporting what is not done."""
+"""Reserved for postponing and reporting what is not done."""
 
 settings = ProcessSettings.from_environment(os.environ)
 logger = Logger()
@@ -36,12 +36,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
     deadline = started + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     batch = [_received(record) for record in SQSEvent(event).records]
     results = loop.run(process_batch(batch, ports, deadline=deadline))
-    for ended in results:
-        _report(ended, started)
+    for result in results:
+        _report(result, started)
     for metric, count in metric_counts.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     return {
-        "batchItemFailures": [{"itemIdentifier": ended.item.received.message_id} for ended in results if ended.retry]
+        "batchItemFailures": [{"itemIdentifier": result.item.received.message_id} for result in results if result.retry]
     }
 
 
@@ -55,28 +55,28 @@ def _received(record: SQSRecord) -> ReceivedMessage:
     )
 
 
-def _report(ended: MessageResult, started: float) -> None:
-    """One log line and one count for each message, and how long it was on its way."""
-    metrics.add_metric(ended.outcome.metric, MetricUnit.Count, 1)
+def _report(result: MessageResult, started: float) -> None:
+    """One log line, one count and the delays of one message."""
+    metrics.add_metric(result.outcome.metric, MetricUnit.Count, 1)
     metrics.add_metric(
-        Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - ended.item.received.sent_at) * 1000
+        Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - result.item.received.sent_at) * 1000
     )
-    message, ref = ended.item.message, ended.item.ref
+    message, ref = result.item.message, result.item.ref
     event = message if isinstance(message, Notification) else None
-    lag = (ended.stored_at - event.created.timestamp()) * 1000 if event and ended.stored_at else None
+    lag = (result.stored_at - event.created.timestamp()) * 1000 if event and result.stored_at else None
     if lag is not None:
         metrics.add_metric(Metric.EVENT_TO_STORED_LAG, MetricUnit.Milliseconds, max(0.0, lag))
-    log = logger.warning if ended.reason else logger.info
+    log = logger.warning if result.reason else logger.info
     log(
-        ended.reason or ended.outcome,
+        result.reason or result.outcome,
         extra={
-            "outcome": ended.outcome,
+            "outcome": result.outcome,
             "event_id": event.id if event else None,
             "event_type": event.type if event else None,
             "type": ref.type if ref else None,
             "key": ref.key if ref else None,
             "lag_ms": round(lag) if lag is not None else None,
-            "receive_count": ended.item.received.receive_count,
-            "trace": ended.trace or None,
+            "receive_count": result.item.received.receive_count,
+            "trace": result.trace or None,
         },
     )

@@ -87,7 +87,7 @@ def _one_secret_only(text: str, header: str, secret: str) -> bool:
 
 
 def _without_a_limit(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
-    monkeypatch.setattr(accept, "LARGEST_BODY", 10**9)
+    monkeypatch.setattr(accept, "MAX_BODY", 10**9)
 
 
 def _forgiving_base64(_: pytest.MonkeyPatch, gate: Gate) -> None:

@@ -142,7 +142,9 @@ class UnreliableMirror(UnreliableTable):
         return await self._apply(what, lambda: self._mirror.put(ref, token, item))
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
-        return await self._apply(f"put_tombstone {ref.key} {token}", lambda: self._mirror.put_tombstone(ref, token, tombstone))
+        return await self._apply(
+            f"put_tombstone {ref.key} {token}", lambda: self._mirror.put_tombstone(ref, token, tombstone)
+        )
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         await self._io("children")

@@ -1,4 +1,4 @@
-"""The two templates, read as data, and what several tests ask of them."""
+"""The two templates as data, and queries that several tests share."""
 
 import json
 import re
@@ -36,22 +36,22 @@ def listed(value: object) -> list[Any]:
 
 
 def environment(function: str) -> dict[str, Any]:
-    """The variables of a function as they are after SAM has merged in its globals."""
+    """A function's environment variables after SAM has merged its globals."""
     shared: dict[str, Any] = BUNDLE["Globals"]["Function"]["Environment"]["Variables"]
     return {**shared, **properties(FUNCTIONS[function])["Environment"]["Variables"]}
 
 
 def dashboard() -> dict[str, Any]:
-    """The dashboard as CloudWatch gets it, every ${Name} replaced by the name."""
+    """The dashboard that CloudWatch receives, with every ``${Name}`` replaced by the name."""
     body = properties("Dashboard", MONITORING)["DashboardBody"]["Fn::Sub"]
     parsed: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", r"\1", body))
     return parsed
 
 
 def charted_metrics() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every line on the dashboard, "..." meaning the line before.
+    """Namespace, name and dimensions of every metric on the dashboard; "..." repeats the previous metric.
 
-    Where a line is a search, those that it searches for: a dimension that may have any value has none.
+    For a search expression, they are those that it searches for; a dimension with any value is empty.
     """
     for widget in dashboard()["widgets"]:
         before: list[str] = []

@@ -1,4 +1,4 @@
-"""The second door: Stripe's events come to the queue unchanged, from one rule only, and only if it is wanted."""
+"""EventBridge: one optional rule sends Stripe's events to the queue unchanged."""
 
 import re
 from typing import Any
@@ -20,26 +20,30 @@ def _target() -> dict[str, Any]:
 
 
 def _policy_with_a_bus() -> list[dict[str, Any]]:
-    """What the queues' policy says only if there is a bus."""
-    chosen = [one["Fn::If"] for one in statements(properties("QueuesOnlyOverTls")["PolicyDocument"]) if "Fn::If" in one]
+    """The statements of the queues' policy that exist only with a partner event bus."""
+    chosen = [
+        statement["Fn::If"]
+        for statement in statements(properties("QueuesOnlyOverTls")["PolicyDocument"])
+        if "Fn::If" in statement
+    ]
     assert [(condition, otherwise) for condition, _, otherwise in chosen] == [(CONDITION, {"Ref": "AWS::NoValue"})]
     return [then for _, then, _ in chosen]
 
 
 @pytest.mark.parametrize("template", [BUNDLE, MONITORING], ids=["bundle", "monitoring"])
-def test_without_the_name_of_a_bus_there_is_no_second_door(template: dict[str, Any]) -> None:
+def test_event_bridge_is_off_unless_a_bus_is_named(template: dict[str, Any]) -> None:
     assert template["Parameters"]["PartnerEventBus"]["Default"] == ""
     assert template["Conditions"][CONDITION] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "PartnerEventBus"}, ""]}]}
 
 
-def test_nothing_but_the_rule_is_added_for_a_bus() -> None:
+def test_a_bus_adds_the_rule_and_no_other_resource() -> None:
     added = [name for name, resource in BUNDLE["Resources"].items() if resource.get("Condition") == CONDITION]
     assert added == ["PartnerEvents"]
 
 
 @pytest.mark.parametrize("name", ["", "aws.partner/stripe.com/ed_test_61RK2mB", "aws.partner/stripe.com/acct_1/ed_1"])
-def test_a_partner_event_bus_of_stripe_may_be_named(name: str) -> None:
-    assert _may_be_named(name)
+def test_a_partner_event_bus_of_stripe_is_accepted(name: str) -> None:
+    assert _is_accepted(name)
 
 
 @pytest.mark.parametrize(
@@ -52,27 +56,27 @@ def test_a_partner_event_bus_of_stripe_may_be_named(name: str) -> None:
         "arn:aws:events:us-east-1:123456789012:event-bus/aws.partner/stripe.com/ed_1",
     ],
 )
-def test_another_bus_may_not_be_named(name: str) -> None:
-    """On it no event of Stripe's would ever match, and nobody would notice."""
-    assert not _may_be_named(name)
+def test_another_bus_is_refused(name: str) -> None:
+    """The rule would never match an event there, and no error would show it."""
+    assert not _is_accepted(name)
 
 
-def _may_be_named(name: str) -> bool:
+def _is_accepted(name: str) -> bool:
     return re.fullmatch(BUNDLE["Parameters"]["PartnerEventBus"]["AllowedPattern"], name) is not None
 
 
-def test_the_rule_takes_stripes_events_from_that_bus() -> None:
+def test_the_rule_matches_stripes_events_on_that_bus() -> None:
     assert _rule()["EventBusName"] == {"Ref": "PartnerEventBus"}
     assert _rule()["State"] == "ENABLED"
     assert _rule()["EventPattern"] == {"source": [{"prefix": "aws.partner/stripe.com/"}]}
 
 
-def test_an_event_comes_to_the_queue_as_it_is() -> None:
+def test_events_reach_the_queue_unchanged() -> None:
     assert _target()["Arn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
     assert {"Input", "InputPath", "InputTransformer"}.isdisjoint(_target())
 
 
-def test_delivery_is_tried_as_long_as_it_can_be_and_then_the_event_is_kept() -> None:
+def test_delivery_is_retried_for_the_maximum_time_and_then_goes_to_quarantine() -> None:
     assert _target()["RetryPolicy"] == {"MaximumEventAgeInSeconds": 24 * 60 * 60, "MaximumRetryAttempts": 185}
     assert _target()["DeadLetterConfig"] == {"Arn": {"Fn::GetAtt": ["Quarantine", "Arn"]}}
 
@@ -85,17 +89,17 @@ def test_only_that_rule_may_send_to_the_queues() -> None:
     ((condition, keys),) = statement["Condition"].items()
     assert condition == "ArnEquals"
     assert set(keys) == {"aws:SourceArn"}
-    # The sandbox compares what comes of this with the ARN of the rule.
+    # A sandbox test compares the resolved value with the ARN of the rule.
     assert keys["aws:SourceArn"]["Fn::Sub"].endswith(":rule/${PartnerEventBus}/${AWS::StackName}")
     assert _rule()["Name"] == {"Ref": "AWS::StackName"}
 
 
-def test_the_rule_comes_when_the_queues_let_it_in() -> None:
+def test_the_rule_is_created_after_the_policy_that_allows_it() -> None:
     assert BUNDLE["Resources"]["PartnerEvents"]["DependsOn"] == "QueuesOnlyOverTls"
 
 
-def test_a_queue_has_one_policy() -> None:
-    """A second one would replace it without a word."""
+def test_each_queue_has_one_policy() -> None:
+    """A second policy would silently replace the first."""
     queues = [
         str(queue["Ref"])
         for resource in BUNDLE["Resources"].values()
@@ -105,7 +109,7 @@ def test_a_queue_has_one_policy() -> None:
     assert sorted(queues) == ["Quarantine", "Queue"]
 
 
-def test_the_alarm_watches_the_rule() -> None:
+def test_the_alarm_monitors_the_rule() -> None:
     given = properties("MonitoringStack")["Parameters"]
     assert given["PartnerEventBus"] == _rule()["EventBusName"]
     assert given["StackName"] == _rule()["Name"]

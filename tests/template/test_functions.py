@@ -1,4 +1,4 @@
-"""Each function may do what it must and nothing else, is told what it reads, and loses no message."""
+"""Each function has the permissions and settings that it needs and no others, and loses no message."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ SETTINGS: dict[str, type[IngestSettings | ProcessSettings | ReconcileSettings]] 
     "reconcile": ReconcileSettings,
 }
 
-MAY_USE_THE_TABLE = {
+TABLE_PERMISSIONS = {
     ("dynamodb:GetItem", "Table"),
     ("dynamodb:BatchGetItem", "Table"),
     ("dynamodb:PutItem", "Table"),
     ("dynamodb:UpdateItem", "Table"),
     ("dynamodb:Query", "Table/index/*"),
 }
-MAY = {
+PERMISSIONS = {
     "ingest": {
         ("sqs:SendMessage", "Queue"),
         ("sqs:SendMessage", "Quarantine"),
@@ -40,7 +40,7 @@ MAY = {
         ("secretsmanager:GetSecretValue", "StripeKey"),
         ("logs:CreateLogStream", "ProcessLog"),
         ("logs:PutLogEvents", "ProcessLog"),
-        *MAY_USE_THE_TABLE,
+        *TABLE_PERMISSIONS,
     },
     "reconcile": {
         ("sqs:SendMessage", "Queue"),
@@ -49,7 +49,7 @@ MAY = {
         ("secretsmanager:GetSecretValue", "StripeKey"),
         ("logs:CreateLogStream", "ReconcileLog"),
         ("logs:PutLogEvents", "ReconcileLog"),
-        *MAY_USE_THE_TABLE,
+        *TABLE_PERMISSIONS,
     },
 }
 
@@ -68,19 +68,19 @@ def test_a_message_stays_hidden_while_its_batch_may_still_run() -> None:
     assert properties("Queue")["VisibilityTimeout"] >= needed
 
 
-def test_three_days_of_receives_do_not_send_a_message_to_quarantine() -> None:
+def test_receives_last_longer_than_an_outage_of_three_days() -> None:
     receives = 3 * 24 * 60 / 15
     assert properties("Queue")["RedrivePolicy"]["maxReceiveCount"] > 3 * receives
 
 
 def test_a_message_runs_out_of_receives_before_it_expires() -> None:
     queue = properties("Queue")
-    longest_pause = max(900, queue["VisibilityTimeout"])
-    lifetime = queue["RedrivePolicy"]["maxReceiveCount"] * longest_pause
+    longest_wait = max(900, queue["VisibilityTimeout"])
+    lifetime = queue["RedrivePolicy"]["maxReceiveCount"] * longest_wait
     assert lifetime < queue["MessageRetentionPeriod"] <= properties("Quarantine")["MessageRetentionPeriod"]
 
 
-def test_the_queues_refuse_plain_text_connections() -> None:
+def test_the_queues_refuse_connections_without_tls() -> None:
     (policy,) = of_type("AWS::SQS::QueuePolicy").values()
     statement = statements(policy["PolicyDocument"])[0]
     assert policy["Queues"] == [{"Ref": "Queue"}, {"Ref": "Quarantine"}]
@@ -90,8 +90,8 @@ def test_the_queues_refuse_plain_text_connections() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_has_exactly_the_rights_it_needs(function: str) -> None:
-    assert _rights(function) == MAY[function]
+def test_a_function_has_exactly_the_permissions_it_needs(function: str) -> None:
+    assert _permissions(function) == PERMISSIONS[function]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -103,41 +103,41 @@ def test_a_role_is_for_lambda_and_has_no_managed_policy(function: str) -> None:
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 
-def test_no_right_is_for_every_resource() -> None:
+def test_no_permission_is_for_every_resource() -> None:
     policies = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
     allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
     assert [statement for statement in allowed if "*" in listed(statement["Resource"])] == []
     assert [statement for statement in allowed if any("*" in action for action in listed(statement["Action"]))] == []
 
 
-def test_nothing_but_the_lease_may_be_deleted() -> None:
+def test_only_the_lease_may_be_deleted() -> None:
     policies = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
     allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
-    (deleting,) = [one for one in allowed if "dynamodb:DeleteItem" in listed(one["Action"])]
+    (deleting,) = [statement for statement in allowed if "dynamodb:DeleteItem" in listed(statement["Action"])]
     assert listed(deleting["Action"]) == ["dynamodb:DeleteItem"]
     keys = [f"{Scope(livemode=mode)}#{LEASE}" for mode in (True, False)]
     assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
 
 
-def test_no_function_keeps_others_from_their_share() -> None:
-    """Reserved concurrency cannot be had in an account whose limit is low: the lease does instead."""
+def test_no_function_reserves_concurrency() -> None:
+    """An account with a low limit cannot reserve concurrency; reconcile uses the lease instead."""
     assert [name for name in FUNCTIONS.values() if "ReservedConcurrentExecutions" in properties(name)] == []
 
 
-def test_ingest_knows_nothing_of_the_stripe_key() -> None:
+def test_ingest_has_no_access_to_the_stripe_key() -> None:
     assert not [name for name in environment("ingest") if name.startswith("STRIPE")]
-    assert "StripeKey" not in {target for _, target in _rights("ingest")}
+    assert "StripeKey" not in {target for _, target in _permissions("ingest")}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_is_told_exactly_what_it_reads(function: str) -> None:
+def test_a_function_gets_exactly_the_variables_that_it_reads(function: str) -> None:
     powertools = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
     assert set(environment(function)) == SETTINGS[function].variables() | powertools
     assert environment(function)["POWERTOOLS_SERVICE_NAME"] == function
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_the_parameters_defaults_are_settings_a_function_accepts(function: str) -> None:
+def test_a_function_accepts_the_default_parameters(function: str) -> None:
     defaults = {name: parameter.get("Default") for name, parameter in BUNDLE["Parameters"].items()}
     values = {
         name: str(defaults.get(value["Ref"], value["Ref"]) if isinstance(value, dict) else value)
@@ -156,21 +156,21 @@ def test_the_parameters_defaults_are_settings_a_function_accepts(function: str) 
         ("CatalogHours", "catalog_hours"),
     ],
 )
-def test_a_pause_may_be_what_the_function_accepts_and_nothing_else(parameter: str, field: str) -> None:
+def test_an_interval_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:
     assert environment("reconcile")[field.upper()] == {"Ref": parameter}
-    told = BUNDLE["Parameters"][parameter]
+    bounds = BUNDLE["Parameters"][parameter]
     schema = ReconcileSettings.model_json_schema()["properties"][field]
-    assert (told["MinValue"], told["MaxValue"]) == (schema["minimum"], schema["maximum"])
+    assert (bounds["MinValue"], bounds["MaxValue"]) == (schema["minimum"], schema["maximum"])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_logs_are_kept_for_a_limited_time_in_a_group_of_the_functions_own(function: str) -> None:
+def test_each_function_has_its_own_log_group_whose_logs_expire(function: str) -> None:
     group = properties(FUNCTIONS[function])["LoggingConfig"]["LogGroup"]["Ref"]
     assert group == f"{function.capitalize()}Log"
     assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_only_the_one_route_reaches_ingest() -> None:
+def test_only_the_webhook_route_reaches_ingest() -> None:
     (route,) = of_type("AWS::ApiGatewayV2::Route").values()
     assert route["RouteKey"] == "POST /stripe/webhook"
     (permission,) = of_type("AWS::Lambda::Permission").values()
@@ -187,21 +187,21 @@ def _role(function: str) -> dict[str, Any]:
     return properties(properties(FUNCTIONS[function])["Role"]["Fn::GetAtt"][0])
 
 
-def _rights(function: str) -> set[tuple[str, str]]:
-    rights = set()
+def _permissions(function: str) -> set[tuple[str, str]]:
+    permissions = set()
     for policy in _role(function)["Policies"]:
         for statement in statements(policy["PolicyDocument"]):
             assert statement["Effect"] == "Allow"
-            rights |= {
+            permissions |= {
                 (str(action), _target(resource))
                 for action in listed(statement["Action"])
                 for resource in listed(statement["Resource"])
             }
-    return rights
+    return permissions
 
 
 def _target(resource: dict[str, Any]) -> str:
-    """The logical name behind an ARN, with what follows it: `Table`, `Table/index/*`."""
+    """The logical name in an ARN and what follows it: `Table`, `Table/index/*`."""
     if "Ref" in resource:
         return str(resource["Ref"])
     if "Fn::GetAtt" in resource:

@@ -1,4 +1,4 @@
-"""Inside Lambda there is nothing but the layers: the package must not lean on what only developers have."""
+"""Lambda has only the layers: the package must not import what only a development environment has."""
 
 import subprocess
 import sys
@@ -18,22 +18,22 @@ for module in pkgutil.walk_packages(billing_mirror.__path__, "billing_mirror."):
 
 
 def test_every_module_is_importable_from_the_layers_alone() -> None:
-    # -I and -S: no site-packages, no PYTHONPATH, no current folder.
+    # -I and -S: without site-packages, PYTHONPATH and the current directory.
     command = [sys.executable, "-I", "-S", "-c", IMPORT_EVERYTHING, str(packages()), str(ROOT / "layers")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
-def test_bytecode_is_made_by_hash_and_taken_unchecked() -> None:
-    """SAM dates every file 1980, so bytecode that goes by date would be thrown away at each cold start."""
+def test_bytecode_is_hash_based_and_unchecked() -> None:
+    """SAM dates every file 1980, so every cold start would discard timestamp-based bytecode."""
     compiled = list(packages().glob("stripe/__pycache__/*.pyc"))
     assert compiled
-    # The flags of https://peps.python.org/pep-0552/: by hash, not checked.
+    # The flags of https://peps.python.org/pep-0552/: hash-based, unchecked.
     assert {int.from_bytes(file.read_bytes()[4:8], "little") for file in compiled} == {0b01}
 
 
 @pytest.mark.parametrize("layer", ["BillingMirrorLayer", "DependenciesLayer"])
-def test_a_layer_can_be_used_by_others_and_stays_for_them(layer: str) -> None:
+def test_a_layer_is_an_output_and_its_old_versions_are_kept(layer: str) -> None:
     assert BUNDLE["Outputs"][f"{layer}Arn"]["Value"] == {"Ref": layer}
     assert properties(layer)["RetentionPolicy"] == "Retain"
     assert BUNDLE["Globals"]["Function"]["Layers"] == [{"Ref": "DependenciesLayer"}, {"Ref": "BillingMirrorLayer"}]

@@ -1,4 +1,4 @@
-"""The templates are in order, and name nothing that a second stack beside the first would also name."""
+"""The templates pass cfn-lint, and two stacks can exist side by side."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ def test_cfn_lint_finds_nothing(template: str) -> None:
 
 @pytest.mark.parametrize("template", [BUNDLE, MONITORING], ids=["bundle", "monitoring"])
 def test_no_resource_has_a_fixed_name(template: dict[str, Any]) -> None:
-    # These name a thing inside their own resource, or a metric; no other stack can collide with them.
+    # These name something inside their own resource, or a metric: another stack cannot collide with them.
     harmless = {"StageName", "MetricName"}
     fixed = [
         f"{name}.{key}"
@@ -28,17 +28,17 @@ def test_no_resource_has_a_fixed_name(template: dict[str, Any]) -> None:
     assert fixed == []
 
 
-def test_nested_stack_is_given_exactly_what_it_asks_for() -> None:
+def test_the_nested_stack_gets_exactly_its_parameters() -> None:
     given = BUNDLE["Resources"]["MonitoringStack"]["Properties"]["Parameters"]
     assert set(given) == set(MONITORING["Parameters"])
 
 
 @pytest.mark.parametrize("template", [BUNDLE, MONITORING], ids=["bundle", "monitoring"])
-def test_every_parameter_says_what_it_is_for(template: dict[str, Any]) -> None:
+def test_every_parameter_has_a_description(template: dict[str, Any]) -> None:
     assert [name for name, parameter in template["Parameters"].items() if not parameter.get("Description")] == []
 
 
-def test_data_and_secrets_survive_their_stack() -> None:
+def test_only_the_table_and_the_secrets_outlive_the_stack() -> None:
     kept = {name for name, resource in BUNDLE["Resources"].items() if _policies(resource) == ("Retain", "Retain")}
     assert kept == {"Table", "SigningSecret", "StripeKey"}
 

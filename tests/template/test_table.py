@@ -1,4 +1,4 @@
-"""The table's keys are those that the queries use; they cannot be changed once there is data."""
+"""The table has the keys that the queries use. They cannot change once the table holds data."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ INDEXES = {
 }
 
 
-def test_keys_of_the_table() -> None:
+def test_the_table_has_a_partition_and_a_sort_key() -> None:
     assert _keys(properties("Table")) == (["pk"], ["sk"])
 
 
-def test_keys_of_the_indexes() -> None:
+def test_the_indexes_have_the_keys_that_queries_use() -> None:
     assert {index["IndexName"]: _keys(index) for index in properties("Table")["GlobalSecondaryIndexes"]} == INDEXES
 
 
@@ -26,12 +26,12 @@ def test_indexes_hold_keys_only() -> None:
     assert projections == [{"ProjectionType": "KEYS_ONLY"}] * len(INDEXES)
 
 
-def test_every_key_is_text() -> None:
+def test_every_key_is_a_string() -> None:
     types = {column["AttributeType"] for column in properties("Table")["AttributeDefinitions"]}
     assert types == {"S"}
 
 
-def test_the_table_can_be_restored_and_costs_nothing_when_idle() -> None:
+def test_the_table_has_backups_on_demand_billing_and_a_time_to_live() -> None:
     table = properties("Table")
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 SERVICE = "DynamoDB"
-MOST_KEYS = 100
+MAX_BATCH_KEYS = 100
 """Keys that one BatchGetItem takes."""
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try of a batch."""
@@ -131,8 +131,8 @@ class DynamoMirror:
     async def _items(self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
         keys = sorted({ref.key for ref in refs})
         found: dict[str, Item] = {}
-        for start in range(0, len(keys), MOST_KEYS):
-            batch = [to_attributes({"pk": key, "sk": sort_key}) for key in keys[start : start + MOST_KEYS]]
+        for start in range(0, len(keys), MAX_BATCH_KEYS):
+            batch = [to_attributes({"pk": key, "sk": sort_key}) for key in keys[start : start + MAX_BATCH_KEYS]]
             for item in await self._batch(batch, columns):
                 found[str(item["pk"])] = item
         return found

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SERVICE = "SQS"
-LONGEST_GROUP = 128
-LARGEST_MESSAGE = 1024 * 1024 - 4096
+MAX_GROUP = 128
+MAX_MESSAGE = 1024 * 1024 - 4096
 """Bytes that a message may have, less some for its attributes."""
-LONGEST_REASON = 1000
+MAX_REASON = 1000
 """Characters of a reason that are kept as a message attribute."""
 
 
@@ -39,7 +39,7 @@ class SqsQueue:
                 self._client.send_message,
                 QueueUrl=self._queue_url,
                 MessageBody=body,
-                MessageGroupId=group[-LONGEST_GROUP:],
+                MessageGroupId=group[-MAX_GROUP:],
                 DelaySeconds=delay,
             )
 
@@ -53,7 +53,7 @@ class SqsQueue:
                     MessageAttributes={
                         "reason": {
                             "DataType": "String",
-                            "StringValue": _allowed(reason)[:LONGEST_REASON] or "?",
+                            "StringValue": _allowed(reason)[:MAX_REASON] or "?",
                         }
                     },
                 )
@@ -78,7 +78,7 @@ class SqsQueue:
 def _kept(body: str) -> str:
     """``body`` as SQS takes it: its odd characters as escapes, or as base64 where so many would be too long."""
     spelled_out = _allowed(body)
-    if len(spelled_out.encode("utf-8")) <= LARGEST_MESSAGE:
+    if len(spelled_out.encode("utf-8")) <= MAX_MESSAGE:
         return spelled_out
     return "base64:" + b64encode(body.encode("utf-8", "surrogatepass")).decode("ascii")
 

@@ -26,12 +26,9 @@ from billing_mirror.ports import StripeRequest, StripeResponse
 from .metric_counts import MetricCounts
 
 TIMEOUTS = (2.0, 10.0)
-"""Seconds to connect, and between two pieces of an answer."""
+"""Seconds to connect, and between two pieces of a response."""
 
 _KEY = re.compile(r"(?:sk|rk)_(?:org_)?(live|test)_[A-Za-z0-9_]+", re.ASCII)
-
-_TEXT = "billing-mirror-text"
-"""Where :class:`_Unread` puts an answer: among its headers, of which Stripe has none of this name."""
 
 # A file in the home folder and a header on each request that a read-only Lambda has no use for.
 stripe.enable_telemetry = False
@@ -43,11 +40,11 @@ class StripeKey(Protocol):
     def current(self) -> str: ...
 
     def refreshed(self) -> str:
-        """The same, asked anew when the last time is long enough ago."""
+        """The same, read again unless that has just been done."""
 
 
 def is_live(key: str) -> bool:
-    """Whether an API key is a live one. Raises :class:`BadSetting` where that cannot be told."""
+    """Whether an API key is a live one. Raises :class:`ConfigurationError` for text that is no API key."""
     found = _KEY.fullmatch(key)
     if found is None:
         raise ConfigurationError(
@@ -56,20 +53,28 @@ def is_live(key: str) -> bool:
     return found[1] == "live"
 
 
-class _Unread(stripe.RequestsClient):
-    """Keeps good answers from the library: it would read each one whole, and nobody would use what it has read."""
+class _Headers(dict[str, str]):
+    """A response's headers, names in lower case, with the exact text of its body."""
 
-    def request(  # type: ignore[override]  # as the library's own, which differs from its parent too
+    def __init__(self, headers: Mapping[str, str], text: str) -> None:
+        super().__init__({name.lower(): value for name, value in headers.items()})
+        self.text = text
+
+
+class _HttpClient(stripe.RequestsClient):
+    """Gives the SDK an empty body in place of a good one, which the SDK need not parse. The headers keep the text."""
+
+    def request(  # type: ignore[override]  # as the SDK's own, which differs from its parent too
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: object = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        content, status, told = super().request(method, url, headers, post_data)
+        content, status, received = super().request(method, url, headers, post_data)
         if status != 200:
-            return content, status, told
-        return b"{}", status, {**{name.lower(): value for name, value in told.items()}, _TEXT: content.decode("utf-8")}
+            return content, status, received
+        return b"{}", status, _Headers(received, content.decode("utf-8"))
 
 
 class _Session(threading.local, requests.Session):
-    """A session for each thread. It searches the environment for proxies once, and not before each request."""
+    """A session for each thread. It reads the environment's proxies once, not before each request."""
 
     def __init__(self, api_base: str) -> None:
         requests.Session.__init__(self)
@@ -84,12 +89,12 @@ class StripeApi:
         self._key = key
         self._livemode = is_live(key.current())
         self._versions = {ApiChannel.GA: stripe.api_version, ApiChannel.PREVIEW: preview_version}
-        self._tally = metric_counts
+        self._metric_counts = metric_counts
         self._client = stripe.StripeClient(
             key.current(),
             base_addresses={"api": api_base},
-            http_client=_Unread(timeout=TIMEOUTS, session=_Session(api_base)),
-            max_network_retries=0,  # the library would also retry what is ours to judge: 409 and 5xx
+            http_client=_HttpClient(timeout=TIMEOUTS, session=_Session(api_base)),
+            max_network_retries=0,  # the SDK would also retry 409 and 5xx, which the queue retries
         )
 
     @property
@@ -104,13 +109,13 @@ class StripeApi:
         try:
             return await asyncio.to_thread(self._get, request.path, _options(request, version), version)
         except TransientError as error:
-            self._tally.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
+            self._metric_counts.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
             raise
         except PermissionDenied:
-            self._tally.add(Metric.STRIPE_PERMISSION_FAILURES)
+            self._metric_counts.add(Metric.STRIPE_PERMISSION_FAILURES)
             raise
         except Unauthorized:
-            self._tally.add(Metric.STRIPE_AUTH_FAILURES)
+            self._metric_counts.add(Metric.STRIPE_AUTH_FAILURES)
             raise
 
     def _get(self, path: str, options: Mapping[str, object], version: str) -> StripeResponse:
@@ -125,11 +130,11 @@ class StripeApi:
                     raise
                 response = self._request(path, newer, options)
         except stripe.StripeError as error:
-            raise _judged(error) from error
+            raise _mirror_error(error) from error
         except (UnicodeDecodeError, AttributeError) as error:
-            # The library takes an answer for text, and its member "error" for an object; a proxy's may be neither.
+            # The SDK expects UTF-8, and an object in the member "error"; a proxy may answer with neither.
             raise TransientError("the answer is not one of Stripe's") from error
-        text = response.headers.get(_TEXT, response.body)
+        text = response.headers.text if isinstance(response.headers, _Headers) else response.body
         try:
             body = json_body.parse(text)
         except json_body.Malformed as error:
@@ -137,7 +142,7 @@ class StripeApi:
         return StripeResponse(body, text, version, response.request_id or "")
 
     def _same_mode(self, key: str) -> str:
-        """The key, unless it was replaced by one that sees other data: live under test, or no key at all."""
+        """The key. Raises :class:`TransientError` where it was replaced by a key of the other mode, or by no key."""
         try:
             if is_live(key) == self._livemode:
                 return key
@@ -146,14 +151,14 @@ class StripeApi:
         raise TransientError("the Stripe key was replaced by one of the other mode; the next container will use it")
 
     def _request(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
-        self._tally.add(Metric.STRIPE_REQUESTS)
+        self._metric_counts.add(Metric.STRIPE_REQUESTS)
         try:
             return self._send(path, key, options)
         except stripe.APIConnectionError as error:
             if not _is_dropped_connection(error):
                 raise
-            # A connection kept alive across a freeze of the container is dead without knowing it.
-            self._tally.add(Metric.STRIPE_REQUESTS)
+            # Stripe may have closed a kept-alive connection while the container was frozen.
+            self._metric_counts.add(Metric.STRIPE_REQUESTS)
             return self._send(path, key, options)
 
     def _send(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
@@ -178,26 +183,26 @@ def _is_dropped_connection(error: stripe.APIConnectionError) -> bool:
     return isinstance(cause, requests.ConnectionError) and not isinstance(cause, requests.Timeout)
 
 
-def _judged(error: stripe.StripeError) -> MirrorError:
-    """What happens next after an error of Stripe's. Its text stays out: it may quote the key.
+def _mirror_error(error: stripe.StripeError) -> MirrorError:
+    """Stripe's error as one of ours. Its text stays out: it may quote the key.
 
     The status decides; the code only for a 404. https://docs.stripe.com/api/errors
     """
     status = error.http_status
     if status is None:
         return TransientError(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
-    code, is_stripes = _code(error)
-    said = f"Stripe answered {status}" + (f" {code}" if code else "") + _request_id(error)
-    if not is_stripes or status in (409, 429) or status >= 500 or status < 400:
-        return TransientError(said, retry_after=_retry_after(error), throttled=status == 429)
+    code, is_from_stripe = _code(error)
+    reason = f"Stripe answered {status}" + (f" {code}" if code else "") + _request_id(error)
+    if not is_from_stripe or status in (409, 429) or status >= 500 or status < 400:
+        return TransientError(reason, retry_after=_retry_after(error), throttled=status == 429)
     if status == 401:
-        return Unauthorized(f"{said}: the key is wrong")
+        return Unauthorized(f"{reason}: the key is wrong")
     if status == 403:
-        return PermissionDenied(f"{said}: the key lacks {_permission(error)}")
-    # A v1 list answers 400 when what it is filtered by, or goes on after, is missing.
+        return PermissionDenied(f"{reason}: the key lacks {_permission(error)}")
+    # A v1 list answers 400 when its filter or cursor names a missing object.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
-        return NotFound(said)
-    return PermanentError(said)
+        return NotFound(reason)
+    return PermanentError(reason)
 
 
 def _code(error: stripe.StripeError) -> tuple[str, bool]:
@@ -211,7 +216,7 @@ def _code(error: stripe.StripeError) -> tuple[str, bool]:
 
 
 def _permission(error: stripe.StripeError) -> str:
-    """The permission that Stripe's text names, and nothing else of that text.
+    """The permission that Stripe's text names; nothing else of that text is kept.
 
     https://docs.stripe.com/keys/restricted-api-keys
     """

@@ -3,9 +3,9 @@
 import math
 import zlib
 
-FIRST = 5.0
+FIRST_PAUSE = 5.0
 """Seconds after the first failure; doubled with each further one."""
-LONGEST = 900.0
+MAX_PAUSE = 900.0
 """Seconds at the most: a healed Stripe is noticed after a quarter of an hour."""
 
 
@@ -14,7 +14,7 @@ def seconds(message_id: str, receive_count: int, retry_after: float | None = Non
 
     The spread comes from the message and not from chance, so that equal runs are equal.
     """
-    doubled = FIRST * 2.0 ** min(receive_count - 1, 20)
+    doubled = FIRST_PAUSE * 2.0 ** min(receive_count - 1, 20)
     spread = 0.8 + 0.2 * (zlib.crc32(f"{message_id}/{receive_count}".encode()) / 0xFFFFFFFF)
-    wait = max(min(doubled, LONGEST) * spread, min(retry_after or 0.0, LONGEST))
+    wait = max(min(doubled, MAX_PAUSE) * spread, min(retry_after or 0.0, MAX_PAUSE))
     return math.ceil(wait)

@@ -1,22 +1,24 @@
 """What can go wrong, split by what happens next.
 
     MirrorError
-    ├── Rejected    the sender is wrong: ingest answers 4xx and keeps nothing
-    │   └── Unsigned       the signature is missing, stale or of somebody else
-    ├── Retryable   later: the message goes back to the queue and is tried again
-    ├── Refused     never: the message goes to quarantine with this reason
-    │   └── Unauthorized   Stripe does not accept our key: quarantine, and an alarm
-    │       └── NotPermitted   ... or the key lacks a permission
-    ├── Gone        Stripe says that there is no such object
-    ├── Overtaken   somebody else goes on with the run
-    └── BadSetting  the deployment is wrong: the function does not start
+    ├── BadRequest              the sender is wrong: ingest answers 4xx and keeps nothing
+    │   └── InvalidSignature        the signature is missing, stale, or made with another secret
+    ├── TransientError          retry: the message goes back to the queue, the run resumes at the next tick
+    ├── PermanentError          never retry: the message goes to quarantine with this reason
+    │   ├── ListUnavailable         Stripe shows the account no such list
+    │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
+    │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
+    ├── NotFound                Stripe has no such object: it gets a tombstone, unless Stripe may not show it yet
+    ├── RunConflict             another tick works on the same run: this one stops
+    ├── InvalidRequest          a request to run jobs is wrong: it is answered with this sentence, and nothing starts
+    └── ConfigurationError      the deployment is wrong: the function does not start
 
 A write that lost against a newer one is not here: *superseded* is an outcome, not an error.
 """
 
 
 class MirrorError(Exception):
-    """Anything that this package raises on purpose. Its text is one sentence for a person."""
+    """An error that this package raises on purpose. Its text is one sentence for a person."""
 
 
 class BadRequest(MirrorError):
@@ -31,16 +33,16 @@ class BadRequest(MirrorError):
 
 
 class InvalidSignature(BadRequest):
-    """A request that Stripe did not sign, or not lately. Many of them mean a wrong secret."""
+    """A request that Stripe did not sign, or not recently. Many of them mean that the signing secret is wrong."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(400, reason)
 
 
 class TransientError(MirrorError):
-    """A step that may work later: Stripe or AWS is busy, down, or not there yet.
+    """A step that may succeed later: Stripe or AWS is busy, down, or does not show an object yet.
 
-    ``retry_after`` is the least number of seconds to wait, when somebody told us one.
+    ``retry_after`` is the least number of seconds to wait, where Stripe or a rule names one.
     ``throttled`` says that Stripe answered 429.
     """
 
@@ -55,7 +57,7 @@ class PermanentError(MirrorError):
 
 
 class ListUnavailable(PermanentError):
-    """Stripe does not show a list to this account at all."""
+    """The account has no such list."""
 
 
 class Unauthorized(PermanentError):
@@ -63,16 +65,20 @@ class Unauthorized(PermanentError):
 
 
 class PermissionDenied(Unauthorized):
-    """Stripe answered 403: the key is a good one, but may not read this."""
+    """Stripe answered 403: the key is valid, but may not read this."""
 
 
 class NotFound(MirrorError):
-    """Stripe answered 404 in its own words: the object does not exist (any more)."""
+    """Stripe's own 404: the object does not exist, or no longer."""
 
 
 class RunConflict(MirrorError):
-    """Another tick has kept a later place of the same run: whoever notices stops."""
+    """Another tick has saved a later state of the same run."""
 
 
 class ConfigurationError(MirrorError):
     """A setting is missing or malformed. The text names it."""
+
+
+class InvalidRequest(MirrorError):
+    """A request to run jobs is malformed. The text is the answer."""

@@ -22,18 +22,18 @@ CLAIM = "claim"
 INDEX_COLUMNS = ("created", "customer", "parent", "status", "collection_status")
 """Columns that only live objects have. Every index needs ``created``, so without it an object is in none."""
 
-LARGEST_ITEM = 400 * 1024
+MAX_ITEM = 400 * 1024
 """Bytes of an item, names included."""
 ROOM_FOR_KEYS = 2 * 1024
 """Bytes kept free for the keys, the token and the name of the column with the body."""
-LARGEST_KEY = 1024
+MAX_KEY = 1024
 """Bytes of a value that an index takes into its range key."""
-LONGEST_NAME = 65_535
-DEEPEST_MAP = 30
+MAX_NAME = 65_535
+MAX_MAP_DEPTH = 30
 """Levels of a body that fit below the ``data`` column; DynamoDB counts 32 with the item itself."""
-MOST_DIGITS = 38
-LARGEST_EXPONENT = 125
-SMALLEST_EXPONENT = -130
+MAX_DIGITS = 38
+MAX_EXPONENT = 125
+MIN_EXPONENT = -130
 
 Value: TypeAlias = Json | bytes
 Item: TypeAlias = dict[str, Value]
@@ -93,7 +93,7 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
         "members": _members(observation),
     }
     present: Item = {name: value for name, value in columns.items() if value is not None}
-    return {**present, **_data(body, LARGEST_ITEM - ROOM_FOR_KEYS - _size(present))}
+    return {**present, **_data(body, MAX_ITEM - ROOM_FOR_KEYS - _size(present))}
 
 
 def _key(body: JsonObject, path: str | None) -> str | None:
@@ -102,7 +102,7 @@ def _key(body: JsonObject, path: str | None) -> str | None:
 
 
 def _fitting(text: str | None) -> str | None:
-    return text if text and _text_fits(text) and len(text.encode("utf-8")) <= LARGEST_KEY else None
+    return text if text and _text_fits(text) and len(text.encode("utf-8")) <= MAX_KEY else None
 
 
 def _about_subject(ref: ObjectRef) -> Item:
@@ -152,7 +152,7 @@ def _data(body: JsonObject, room: int) -> Item:
 
 def fits_native_map(body: JsonObject) -> bool:
     """Whether DynamoDB's types can hold the body without losing anything of it."""
-    return json_body.depth(body) <= DEEPEST_MAP and _values_fit(body)
+    return json_body.depth(body) <= MAX_MAP_DEPTH and _values_fit(body)
 
 
 def _values_fit(value: Json) -> bool:
@@ -174,14 +174,14 @@ def _number_fits(number: Decimal) -> bool:
     _, digits, exponent = number.as_tuple()
     return (
         isinstance(exponent, int)
-        and len(digits) <= MOST_DIGITS
-        and exponent >= SMALLEST_EXPONENT
-        and number.adjusted() <= LARGEST_EXPONENT
+        and len(digits) <= MAX_DIGITS
+        and exponent >= MIN_EXPONENT
+        and number.adjusted() <= MAX_EXPONENT
     )
 
 
 def _name_fits(name: str) -> bool:
-    return bool(name) and _text_fits(name) and len(name.encode("utf-8")) <= LONGEST_NAME
+    return bool(name) and _text_fits(name) and len(name.encode("utf-8")) <= MAX_NAME
 
 
 def _text_fits(text: str) -> bool:

@@ -20,7 +20,7 @@ MANY_DIGITS = 130
 More than any number of DynamoDB's has, so that what comes back from the table is of the same kind.
 """
 
-DEEPEST = 200
+MAX_DEPTH = 200
 """Levels of nesting that are still read; Stripe's own bodies stay below 20."""
 
 _CONTAINERS = frozenset({dict, list})
@@ -40,8 +40,8 @@ def parse(text: str) -> JsonObject:
         raise Malformed("the body is not JSON") from error
     if not isinstance(value, dict):
         raise Malformed("the body is not a JSON object")
-    if depth(value) > DEEPEST:
-        raise Malformed(f"the body is nested more than {DEEPEST} levels deep")
+    if depth(value) > MAX_DEPTH:
+        raise Malformed(f"the body is nested more than {MAX_DEPTH} levels deep")
     return value
 
 

@@ -29,7 +29,7 @@ _KNOWN_URLS = (
     *(url for part in catalog.PARTS.values() for url in part.urls),
 )
 
-LONGEST_PATH = 900
+MAX_PATH = 900
 """Characters of a path that is taken for an id: it has to fit into keys of the table."""
 
 
@@ -200,7 +200,7 @@ def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef |
 def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
     """An object of a type outside the catalog, at the URL that the event names."""
     url = related.url or ""
-    if len(url) > LONGEST_PATH:
+    if len(url) > MAX_PATH:
         raise PermanentError("the related object's URL is too long")
     if any(_found(url, known) for known in _KNOWN_URLS):
         raise PermanentError("the related object's URL is that of another type")

@@ -9,7 +9,7 @@ from .errors import InvalidSignature
 
 TOLERANCE = 300
 """Seconds that a signature's time may lie in the past or in the future."""
-LONGEST_HEADER = 4096
+MAX_HEADER = 4096
 
 _TIME = re.compile(r"t=([0-9]{1,12})", re.ASCII)
 
@@ -22,7 +22,7 @@ def require_fresh(header: str | None, now: float) -> str:
     """
     if not header:
         raise InvalidSignature("the Stripe-Signature header is missing")
-    if len(header) > LONGEST_HEADER or not header.isascii():
+    if len(header) > MAX_HEADER or not header.isascii():
         raise InvalidSignature("the Stripe-Signature header is malformed")
     # Exactly one: what is judged here must be the very time that the library puts under the HMAC.
     times = [part for part in header.split(",") if part.partition("=")[0] == "t"]

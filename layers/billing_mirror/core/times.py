@@ -11,7 +11,7 @@ from .json_body import Json, JsonObject
 UNKNOWN = "1970-01-01T00:00:00.000Z"
 """Stands for the creation of an object that does not say when it was created."""
 
-LATEST = 10**12
+MAX_SECONDS = 10**12
 """Seconds since 1970 beyond which a number is no time."""
 
 
@@ -33,7 +33,7 @@ def created(value: Json) -> str:
                 return _write(_read(value))
             case bool():
                 return UNKNOWN
-            case int() | Decimal() if abs(Decimal(value)) < LATEST:
+            case int() | Decimal() if abs(Decimal(value)) < MAX_SECONDS:
                 return _write(datetime.fromtimestamp(int(value), UTC))
             case _:
                 return UNKNOWN

@@ -9,7 +9,7 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import parse_scope
 from billing_mirror.ports import Clock, Queue, SigningSecrets, Verifier
 
-LARGEST_BODY = 256 * 1024
+MAX_BODY = 256 * 1024
 """Bytes. Stripe's thin events are below 2 KB; nothing larger is hashed."""
 
 
@@ -46,8 +46,8 @@ async def accept(body: bytes, signature_header: str | None, dependencies: Ingest
 
 
 async def _verified(body: bytes, header: str | None, dependencies: IngestDependencies) -> str:
-    if len(body) > LARGEST_BODY:
-        raise BadRequest(413, f"the body is larger than {LARGEST_BODY // 1024} KiB")
+    if len(body) > MAX_BODY:
+        raise BadRequest(413, f"the body is larger than {MAX_BODY // 1024} KiB")
     fresh = signature.require_fresh(header, dependencies.clock.now())
     try:
         text = body.decode("utf-8")

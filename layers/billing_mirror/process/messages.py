@@ -1,9 +1,9 @@
-"""A batch of messages, and how each of them ended."""
+"""What process works on: received messages, what they mean, and their results."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from billing_mirror.core.messages import Message
+from billing_mirror.core.messages import Message, Notification, RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
@@ -22,10 +22,10 @@ class ReceivedMessage:
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A message as far as it was understood.
+    """A received message with what it means.
 
-    ``problem`` says why it cannot be worked on; without that, a missing ``ref`` says that it is about
-    nothing that can be mirrored - once the fetched event has named what it is about, where it is ``unresolved``.
+    ``problem`` says why the message cannot be processed. ``unresolved`` stands where only the fetched event names the
+    object. With none of the three, the message is about nothing that can be mirrored.
     """
 
     received: ReceivedMessage
@@ -34,13 +34,25 @@ class WorkItem:
     unresolved: UnresolvedRef | None = None
     problem: Exception | None = None
 
+    @property
+    def announces_deletion(self) -> bool:
+        """Whether the message says that the object is deleted, or that a list lacks it."""
+        if isinstance(self.message, RefreshRequest):
+            return self.message.unlisted
+        return isinstance(self.message, Notification) and self.message.type.endswith(".deleted")
+
+    @property
+    def happened_at(self) -> float:
+        """When the event was created, or else when the message was sent, in seconds since 1970."""
+        return self.message.created.timestamp() if isinstance(self.message, Notification) else self.received.sent_at
+
 
 @dataclass(frozen=True, slots=True)
 class MessageResult:
     """How one message ended.
 
-    ``reason`` says why it did not end well, ``trace`` where an unforeseen error came from; ``stored_at`` is
-    when it was written, in seconds since 1970.
+    ``reason`` says why the message is not done, ``trace`` where an unforeseen error came from; ``stored_at`` is
+    when the object was written, in seconds since 1970.
     """
 
     item: WorkItem
@@ -57,11 +69,11 @@ class MessageResult:
 
 @dataclass(frozen=True, slots=True)
 class ProcessDependencies:
-    """The ports and settings that refreshing a batch takes. ``clock_skew_margin`` is in seconds; 0 is off."""
+    """What process needs. ``clock_skew_margin`` is in seconds; 0 switches *already fresh* off."""
 
     ports: Ports
     clock_skew_margin: float
 
 
 Result: TypeAlias = tuple[Outcome, float] | Exception
-"""An outcome and when it was reached, or why there is none."""
+"""An outcome and its time in seconds since 1970, or the error that prevented one."""

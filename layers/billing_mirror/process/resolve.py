@@ -1,7 +1,7 @@
-"""What only the fetched event tells: which parent a nested object has, or whose an object without an id is.
+"""Refs that only the fetched event completes: the parent of a nested object, the owner of an object without an id.
 
 The documentation shows nested URLs with a placeholder left in: https://docs.stripe.com/api/v2/rate-cards. Some
-events have no related object at all: their data names the customer.
+events have no related object at all; their data names the customer.
 """
 
 from collections.abc import Sequence
@@ -18,35 +18,35 @@ from billing_mirror.ports import Ports, StripeRequest
 from .messages import WorkItem
 
 
-async def resolve_parent(ref: ObjectRef, tasks: Sequence[WorkItem], head: Head | None, ports: Ports) -> ObjectRef:
-    """The subject with the parent that its URL needs: from a message, the mirror, or the fetched event."""
+async def resolve_parent(ref: ObjectRef, items: Sequence[WorkItem], head: Head | None, ports: Ports) -> ObjectRef:
+    """The ref with the parent that its URL needs: from a message, the mirror, or a fetched event."""
     if not ref.needs_parent:
         return ref
-    told = (task.ref.parent for task in tasks if task.ref is not None and task.ref.parent)
-    parent = next(told, None) or (head.parent if head else None) or await _parent_in_events(ref, tasks, ports)
+    named = (item.ref.parent for item in items if item.ref is not None and item.ref.parent)
+    parent = next(named, None) or (head.parent if head else None) or await _parent_in_events(ref, items, ports)
     return replace(ref, parent=validate_id(parent))
 
 
-async def resolve(task: WorkItem, ports: Ports) -> WorkItem:
-    """The task of an event that does not name its object; still without a subject where its data does not either."""
-    unresolved, event = task.unresolved, task.message
+async def resolve(item: WorkItem, ports: Ports) -> WorkItem:
+    """The item with the ref that the fetched event names; without a ref where the event's data names none."""
+    unresolved, event = item.unresolved, item.message
     if unresolved is None or not isinstance(event, Notification):
-        return task
+        return item
     try:
         owner = await _in_event(event, unresolved.scope, unresolved.object_type.api, unresolved.owner, ports)
-        return replace(task, ref=unresolved.resolve(owner) if owner else None)
-    except Exception as error:  # noqa: BLE001 - one event's failure must not take its neighbours along
-        return replace(task, problem=error)
+        return replace(item, ref=unresolved.resolve(owner) if owner else None)
+    except Exception as error:  # noqa: BLE001 - one event's failure must not end the others
+        return replace(item, problem=error)
 
 
-async def _parent_in_events(ref: ObjectRef, tasks: Sequence[WorkItem], ports: Ports) -> str:
-    for task in tasks:
-        if isinstance(task.message, Notification):
+async def _parent_in_events(ref: ObjectRef, items: Sequence[WorkItem], ports: Ports) -> str:
+    for item in items:
+        if isinstance(item.message, Notification):
             path = ref.object_type.owner_in_event or ""
-            parent = await _in_event(task.message, ref.scope, ref.object_type.api, path, ports)
+            parent = await _in_event(item.message, ref.scope, ref.object_type.api, path, ports)
             if parent is not None:
                 return parent
-    raise PermanentError(f"the parent of {ref.id} is not known: no event of it that Stripe still keeps names it")
+    raise PermanentError(f"the parent of {ref.id} is not known: no event that Stripe still keeps names it")
 
 
 async def _in_event(event: Notification, scope: Scope, api: ApiChannel, path: str, ports: Ports) -> str | None:

@@ -1,4 +1,4 @@
-"""What becomes of a message after the work on it: done, later, or never."""
+"""How a processed message ends: done, postponed, or quarantined."""
 
 import traceback
 from collections.abc import Mapping
@@ -11,44 +11,44 @@ from billing_mirror.core.outcome import Outcome
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 
 WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.REMOVED})
-"""Outcomes after which the mirror shows what the message told, by this very write."""
+"""Outcomes that wrote the object."""
 UNFORESEEN_TRIES = 8
-"""Receives after which an error that nobody foresaw is taken to be here to stay."""
+"""Receives after which an unforeseen error counts as permanent."""
 
 
-async def settle(task: WorkItem, verdicts: Mapping[str, Result], dependencies: ProcessDependencies) -> MessageResult:
-    """Acts on the verdict on one message; ``verdicts`` are by message id."""
-    if task.problem is not None:
-        return await _end_badly(task, task.problem, dependencies)
-    if task.ref is None:
-        return MessageResult(task, Outcome.IGNORED)
-    verdict = verdicts[task.received.message_id]
-    if isinstance(verdict, Exception):
-        return await _end_badly(task, verdict, dependencies)
-    outcome, at = verdict
-    return MessageResult(task, outcome, stored_at=at if outcome in WRITTEN else None)
+async def settle(item: WorkItem, results: Mapping[str, Result], dependencies: ProcessDependencies) -> MessageResult:
+    """Postpones or quarantines a message that failed. ``results`` are by message id."""
+    if item.problem is not None:
+        return await _fail(item, item.problem, dependencies)
+    if item.ref is None:
+        return MessageResult(item, Outcome.IGNORED)
+    result = results[item.received.message_id]
+    if isinstance(result, Exception):
+        return await _fail(item, result, dependencies)
+    outcome, at = result
+    return MessageResult(item, outcome, stored_at=at if outcome in WRITTEN else None)
 
 
-async def _end_badly(task: WorkItem, error: Exception, dependencies: ProcessDependencies) -> MessageResult:
-    received = task.received
+async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependencies) -> MessageResult:
+    received = item.received
     foreseen = isinstance(error, PermanentError | TransientError)
-    ended = MessageResult(
-        task,
+    result = MessageResult(
+        item,
         Outcome.POSTPONED,
         reason=str(error) if foreseen else f"unforeseen {type(error).__name__}",
-        trace="" if foreseen else _places(error),
+        trace="" if foreseen else _trace(error),
     )
     try:
         if _is_hopeless(error, received):
-            await dependencies.ports.queue.quarantine(received.body, reason=ended.reason)
-            return replace(ended, outcome=Outcome.QUARANTINED)
+            await dependencies.ports.queue.quarantine(received.body, reason=result.reason)
+            return replace(result, outcome=Outcome.QUARANTINED)
         retry_after = error.retry_after if isinstance(error, TransientError) else None
         wait = backoff.seconds(received.message_id, received.receive_count, retry_after)
         await dependencies.ports.queue.postpone(received.receipt, wait)
     except TransientError:
-        # The queue itself is in trouble; a message that is reported as failed comes back all the same.
+        # The queue fails, too. A message that is reported as failed comes back all the same.
         pass
-    return ended
+    return result
 
 
 def _is_hopeless(error: Exception, received: ReceivedMessage) -> bool:
@@ -58,8 +58,8 @@ def _is_hopeless(error: Exception, received: ReceivedMessage) -> bool:
     return isinstance(error, PermanentError) or received.receive_count >= UNFORESEEN_TRIES
 
 
-def _places(error: Exception) -> str:
-    """Where an error came from, without its text: that may quote what must not be logged."""
+def _trace(error: Exception) -> str:
+    """The stack of an error without the error's text, which may quote what must not be logged."""
     return " < ".join(
         f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
         for frame in reversed(traceback.extract_tb(error.__traceback__))

@@ -7,7 +7,7 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.mirror_state import Claim, Head, is_fresh_enough
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Clock, Stripe
-from billing_mirror.process.batch import _is_last_claim, _last_relevant_at, _relevant_at
+from billing_mirror.process.already_fresh import _is_last_claim, _last_relevant_at, _relevant_at
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.fetch import fetch
 
@@ -37,5 +37,5 @@ async def dates_fetch_by_its_end(
 
 @mutant("the first message of a group decides that all are already fresh")
 @replaces(_last_relevant_at)
-def asks_first_message(tasks: list[WorkItem]) -> float:
-    return min(_relevant_at(task) for task in tasks)
+def asks_first_message(items: list[WorkItem]) -> float:
+    return min(_relevant_at(item) for item in items)

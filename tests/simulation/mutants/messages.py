@@ -12,10 +12,10 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ingest.accept import Accepted, IngestDependencies, accept
 from billing_mirror.ports import SigningSecrets
+from billing_mirror.process.already_fresh import is_already_fresh
 from billing_mirror.process.batch import (
     OUT_OF_TIME,
     _group_key,
-    _is_already_fresh,
     _process_all,
     _process_in_time,
     _process_object,
@@ -32,7 +32,7 @@ from .registry import mutant, replaces
 async def fetches_first_object_only(
     groups: Sequence[list[WorkItem]], dependencies: ProcessDependencies, deadline: float
 ) -> dict[str, Result]:
-    skipped: dict[str, Result] = {task.received.message_id: (Outcome.STORED, 0.0) for tasks in groups for task in tasks}
+    skipped: dict[str, Result] = {item.received.message_id: (Outcome.STORED, 0.0) for items in groups for item in items}
     return skipped | await _process_all(groups[:1], dependencies, deadline)
 
 
@@ -61,36 +61,36 @@ def never_later(self: MessageResult) -> bool:
 @mutant("an event is marked as seen before the work on it")
 @replaces(_process_object)
 async def marks_event_first(
-    tasks: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
 ) -> Outcome:
-    for task in tasks:
-        if isinstance(task.message, Notification):
-            mark = replace(ref, id=task.message.id)
+    for item in items:
+        if isinstance(item.message, Notification):
+            mark = replace(ref, id=item.message.id)
             if await dependencies.ports.mirror.claim(mark, 0.0) > 1:
                 return Outcome.ALREADY_FRESH
             break
-    return await _process_object(tasks, ref, head, dependencies)
+    return await _process_object(items, ref, head, dependencies)
 
 
 @mutant("a message that comes again counts as done")
-@replaces(_is_already_fresh)
+@replaces(is_already_fresh)
 async def skips_redelivered(
-    tasks: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
 ) -> bool:
-    return any(task.received.receive_count > 1 for task in tasks)
+    return any(item.received.receive_count > 1 for item in items)
 
 
 @mutant("a message that is not done in time is acknowledged")
 @replaces(_process_in_time)
 async def acknowledges_out_of_time(
-    tasks: list[WorkItem],
+    items: list[WorkItem],
     ref: ObjectRef,
     head: Head | None,
     dependencies: ProcessDependencies,
     deadline: float,
-    places: asyncio.Semaphore,
+    slots: asyncio.Semaphore,
 ) -> Result:
-    verdict = await _process_in_time(tasks, ref, head, dependencies, deadline, places)
+    verdict = await _process_in_time(items, ref, head, dependencies, deadline, slots)
     return (Outcome.ALREADY_FRESH, dependencies.ports.clock.now()) if verdict is OUT_OF_TIME else verdict
 
 

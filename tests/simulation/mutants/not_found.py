@@ -8,8 +8,9 @@ from billing_mirror.core.messages import Notification
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Ports, Stripe, StripeResponse
-from billing_mirror.process.batch import _contradicts_tombstone, _may_appear_yet, _require_not_found, _young_for
+from billing_mirror.process.already_fresh import _contradicts_tombstone
 from billing_mirror.process.messages import WorkItem
+from billing_mirror.process.not_found import _may_appear_yet, _young_for, require_not_found
 from billing_mirror.reconcile.repair import _may_be_there
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import _may_lack_members
@@ -18,23 +19,23 @@ from .registry import mutant, replaces
 
 
 @mutant("any 404 is a deletion at once")
-@replaces(_require_not_found)
-async def believes_any_404(ref: ObjectRef, tasks: list[WorkItem], now: float, ports: Ports) -> None:
+@replaces(require_not_found)
+async def believes_any_404(ref: ObjectRef, items: list[WorkItem], now: float, ports: Ports) -> None:
     return
 
 
 @mutant("only a creation makes a 404 wait")
 @replaces(_may_appear_yet)
-def waits_for_creations_only(tasks: list[WorkItem], now: float) -> bool:
+def waits_for_creations_only(items: list[WorkItem], now: float) -> bool:
     created = [
-        task for task in tasks if isinstance(task.message, Notification) and task.message.type.endswith(".created")
+        item for item in items if isinstance(item.message, Notification) and item.message.type.endswith(".created")
     ]
     return _may_appear_yet(created, now)
 
 
 @mutant("an object that was just made gets a tombstone where another object's list lacks it")
 @replaces(_young_for)
-async def ignores_age(ref: ObjectRef, tasks: list[WorkItem], now: float, ports: Ports) -> float:
+async def ignores_age(ref: ObjectRef, items: list[WorkItem], now: float, ports: Ports) -> float:
     return 0.0
 
 
@@ -45,7 +46,7 @@ def ignores_list(difference: Difference, before: JsonObject | None, now: float) 
 
 @mutant("a tombstone that verify made of an object on a list makes any message already fresh", also=(ignores_list,))
 @replaces(_contradicts_tombstone)
-def believes_tombstone(tasks: list[WorkItem], head: Head) -> bool:
+def believes_tombstone(items: list[WorkItem], head: Head) -> bool:
     return False
 
 

@@ -4,7 +4,7 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.mirror_state import Claim
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Ports
-from billing_mirror.process.batch import _fetch, _happened_at
+from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.apply import claim_and_fetch
 from billing_mirror.refresh.fetch import fetch
@@ -44,9 +44,9 @@ async def orders_by_clock_after_fetch(
 
 @mutant("the token is the event's creation time, in seconds")
 @replaces(_fetch)
-async def orders_by_event_time(ref: ObjectRef, tasks: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
-    _, observation = await _fetch(ref, tasks, ports)
-    return int(max(_happened_at(task) for task in tasks)), observation
+async def orders_by_event_time(ref: ObjectRef, items: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
+    _, observation = await _fetch(ref, items, ports)
+    return int(max(item.happened_at for item in items)), observation
 
 
 @mutant("a second fetch uses a claim that is still in flight")

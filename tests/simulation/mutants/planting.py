@@ -52,12 +52,12 @@ def planted(mutant: Mutant) -> Iterator[Calls]:
     calls = Calls(mutant)
     with ExitStack() as stack:
         for replacement in mutant.replacements:
-            places = list(_places(replacement))
-            if not places:
+            slots = list(_places(replacement))
+            if not slots:
                 raise BrokenMutant(f"{mutant.sentence}: nothing holds {replacement.original_name}")
             variant = calls.counted(replacement)
             value = property(variant) if isinstance(replacement.original, property) else variant
-            for owner, attribute in places:
+            for owner, attribute in slots:
                 stack.enter_context(patch.object(owner, attribute, value))
         yield calls
 

@@ -30,6 +30,6 @@ def believes_any_fetch(head: Head | None, claim: Claim | None, made_at: float) -
 
 @mutant("a fetch counts as showing events that arrived while its answer was on its way")
 @replaces(_fetch)
-async def dates_events_by_answer(ref: ObjectRef, tasks: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
-    token, observation = await _fetch(ref, tasks, ports)
+async def dates_events_by_answer(ref: ObjectRef, items: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
+    token, observation = await _fetch(ref, items, ports)
     return token, replace(observation, last_event_at=ports.clock.now()) if observation.last_event_at else observation

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.backoff import FIRST, LONGEST, seconds
+from billing_mirror.core.backoff import FIRST_PAUSE, MAX_PAUSE, seconds
 
 MESSAGES = st.text(max_size=40)
 RECEIVES = st.integers(1, 100_000)
@@ -14,12 +14,12 @@ RECEIVES = st.integers(1, 100_000)
 def test_a_wait_is_a_whole_number_that_sqs_takes(message: str, count: int, retry_after: float | None) -> None:
     wait = seconds(message, count, retry_after)
     assert isinstance(wait, int)
-    assert 1 <= wait <= LONGEST == 900
+    assert 1 <= wait <= MAX_PAUSE == 900
 
 
 @given(MESSAGES, RECEIVES)
 def test_a_wait_is_within_a_fifth_below_the_doubled_one(message: str, count: int) -> None:
-    doubled = min(FIRST * 2 ** min(count - 1, 30), LONGEST)
+    doubled = min(FIRST_PAUSE * 2 ** min(count - 1, 30), MAX_PAUSE)
     assert 0.8 * doubled - 0.5 <= seconds(message, count) <= doubled + 0.5
 
 
@@ -39,12 +39,12 @@ def test_what_stripe_asked_for_never_shortens_it(message: str, count: int, retry
 
 
 def test_an_outage_of_days_is_looked_at_again_every_quarter_of_an_hour() -> None:
-    assert all(0.8 * LONGEST - 1 <= seconds("m", count) <= LONGEST for count in range(10, 500))
+    assert all(0.8 * MAX_PAUSE - 1 <= seconds("m", count) <= MAX_PAUSE for count in range(10, 500))
 
 
 @pytest.mark.parametrize("retry_after", [3600.0, 1e300, float("inf")])
 def test_nobody_can_ask_for_more_than_the_longest_wait(retry_after: float) -> None:
-    assert seconds("m", 1, retry_after) == LONGEST
+    assert seconds("m", 1, retry_after) == MAX_PAUSE
 
 
 def test_equal_runs_are_equal() -> None:
@@ -54,7 +54,7 @@ def test_equal_runs_are_equal() -> None:
 def test_messages_that_failed_together_do_not_come_back_together() -> None:
     waits = [seconds(f"message {number}", 10) for number in range(1000)]
     assert len(set(waits)) > 100
-    assert max(waits) - min(waits) > 0.15 * LONGEST
+    assert max(waits) - min(waits) > 0.15 * MAX_PAUSE
 
 
 def test_a_retry_after_is_never_undercut() -> None:

@@ -16,8 +16,8 @@ from billing_mirror.core.json_body import Json, JsonObject
 
 from .observed import SUBSCRIPTION, ref, seen
 
-LARGEST_ITEM = 409_600
-MOST_LEVELS = 32
+MAX_ITEM = 409_600
+MAX_LEVELS = 32
 
 
 def nested(levels: int) -> JsonObject:
@@ -84,7 +84,7 @@ class TestANativeMap:
         attribute = TypeSerializer().serialize(body)
         json.dumps(attribute).encode()
         assert json_body.digest(_plain(TypeDeserializer().deserialize(attribute))) == json_body.digest(body)
-        assert json_body.depth(body) + 1 <= MOST_LEVELS
+        assert json_body.depth(body) + 1 <= MAX_LEVELS
 
     @pytest.mark.parametrize(
         "number",
@@ -140,9 +140,9 @@ class TestANativeMap:
         assert fits_native_map({"a": "", "b": [], "c": {}})
 
     def test_is_as_deep_as_dynamodb_allows_below_the_column(self) -> None:
-        assert fits_native_map(nested(items.DEEPEST_MAP))
-        assert not fits_native_map(nested(items.DEEPEST_MAP + 1))
-        assert items.DEEPEST_MAP + 2 <= MOST_LEVELS
+        assert fits_native_map(nested(items.MAX_MAP_DEPTH))
+        assert not fits_native_map(nested(items.MAX_MAP_DEPTH + 1))
+        assert items.MAX_MAP_DEPTH + 2 <= MAX_LEVELS
 
     def test_holds_a_name_of_the_greatest_length_and_no_longer_one(self) -> None:
         assert fits_native_map({"n" * 65_535: 1})
@@ -162,7 +162,7 @@ class TestAnItem:
         def kept(length: int) -> Item:
             return item(ref(), seen({"a": character * length}), None)
 
-        longest = (LARGEST_ITEM - items.ROOM_FOR_KEYS - size(kept(0))) // len(character.encode())
+        longest = (MAX_ITEM - items.ROOM_FOR_KEYS - size(kept(0))) // len(character.encode())
         assert "data" in kept(longest - 20)
         assert "data_z" in kept(longest + 20)
 
@@ -179,14 +179,14 @@ class TestAnItem:
     )
     def test_counts_what_many_small_values_take(self, value: Json) -> None:
         body: JsonObject = {"a": value}
-        assert size(body) > LARGEST_ITEM
+        assert size(body) > MAX_ITEM
         assert "data_z" in item(ref(), seen(body), None)
 
     @given(BODIES, st.integers(0, 60))
     def test_is_never_larger_than_dynamodb_allows(self, body: JsonObject, more: int) -> None:
-        padded: JsonObject = {**body, "pad": "x" * (LARGEST_ITEM - items.ROOM_FOR_KEYS - 300 - more)}
+        padded: JsonObject = {**body, "pad": "x" * (MAX_ITEM - items.ROOM_FOR_KEYS - 300 - more)}
         keys: Item = {"pk": "x" * 1500, "sk": "object", "token": 10**37}
-        assert size({**item(ref(), seen(padded), None), **keys}) <= LARGEST_ITEM
+        assert size({**item(ref(), seen(padded), None), **keys}) <= MAX_ITEM
 
     def test_counts_its_members_too(self) -> None:
         listed = tuple[JsonObject, ...]({"id": f"rcdr_{number:060}"} for number in range(7000))

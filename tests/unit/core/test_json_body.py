@@ -149,7 +149,7 @@ class TestReading:
         with pytest.raises(json_body.Malformed):
             json_body.parse(text)
 
-    @pytest.mark.parametrize("levels", [json_body.DEEPEST + 1, 5_000, 100_000])
+    @pytest.mark.parametrize("levels", [json_body.MAX_DEPTH + 1, 5_000, 100_000])
     @pytest.mark.parametrize("shape", [('{"a":', "}"), ('{"a":[', "]}")])
     def test_a_body_nested_too_deep_is_refused_and_not_a_crash(self, levels: int, shape: tuple[str, str]) -> None:
         before, after = shape
@@ -157,9 +157,9 @@ class TestReading:
             json_body.parse(before * levels + "1" + after * levels)
 
     def test_the_deepest_body_that_is_read_can_also_be_compared(self) -> None:
-        text = '{"a":' * json_body.DEEPEST + "1" + "}" * json_body.DEEPEST
+        text = '{"a":' * json_body.MAX_DEPTH + "1" + "}" * json_body.MAX_DEPTH
         value = json_body.parse(text)
-        assert json_body.depth(value) == json_body.DEEPEST
+        assert json_body.depth(value) == json_body.MAX_DEPTH
         assert json_body.digest(value) == json_body.digest(json_body.parse(text))
 
     @given(st.text(max_size=30))

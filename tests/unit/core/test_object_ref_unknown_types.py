@@ -54,11 +54,11 @@ class TestAnUnknownType:
 
     @pytest.mark.parametrize("identifier", ["th_1", None])
     def test_is_refused_at_a_url_that_does_not_fit_into_a_key(self, identifier: str | None) -> None:
-        longest = "/v1/" + "a" * (object_ref.LONGEST_PATH - 9) + "/th_1"
+        longest = "/v1/" + "a" * (object_ref.MAX_PATH - 9) + "/th_1"
         assert told(RelatedObject(id=identifier, type=UNKNOWN, url=longest)).path == longest
         with pytest.raises(PermanentError, match="too long"):
             ref_from_event(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))
-        assert len(longest) + len(times.UNKNOWN) <= items.LARGEST_KEY
+        assert len(longest) + len(times.UNKNOWN) <= items.MAX_KEY
 
     def test_is_refused_with_a_placeholder_in_its_url(self) -> None:
         with pytest.raises(PermanentError):

@@ -11,7 +11,7 @@ from billing_mirror.adapters.signature import verify
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import read_message
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ingest.accept import LARGEST_BODY, Accepted, IngestDependencies, accept
+from billing_mirror.ingest.accept import MAX_BODY, Accepted, IngestDependencies, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import snapshot, subscription_event
@@ -152,13 +152,13 @@ async def test_a_request_that_stripe_did_not_sign_leaves_no_trace(front: Front, 
 
 
 async def test_a_body_that_is_too_large_is_not_even_hashed(front: Front) -> None:
-    accepted = await front.post("x" * (LARGEST_BODY + 1), signed=False)
+    accepted = await front.post("x" * (MAX_BODY + 1), signed=False)
     assert accepted.status == 413
 
 
 async def test_a_body_of_the_largest_size_is_judged(front: Front) -> None:
     body = subscription_event()
-    assert (await front.post(body + " " * (LARGEST_BODY - len(body)))).status == 200
+    assert (await front.post(body + " " * (MAX_BODY - len(body)))).status == 200
 
 
 async def test_a_body_that_is_not_utf8_is_refused(front: Front) -> None:
