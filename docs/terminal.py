@@ -1,6 +1,6 @@
 """The README's picture of `make demo`, drawn from a recorded run: ``make docs`` writes it.
 
-To record another run: ``make demo > docs/demo.txt``, then ``make docs``.
+To draw another run: ``make demo``, ``cp build/demo.txt docs/demo.txt``, ``make docs``.
 """
 
 import re
