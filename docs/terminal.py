@@ -14,7 +14,7 @@ from rich.text import Text
 
 DOCS = Path(__file__).parent
 RECORDING, PICTURE = DOCS / "demo.txt", DOCS / "demo.svg"
-COLUMNS = 100
+COLUMNS = 104
 LEFT_OUT = "Mirrored"
 """The title of the one table that the picture leaves out: it has a row for each type."""
 FONTS = re.compile(r"@font-face \{.*?\}\n", re.DOTALL)
