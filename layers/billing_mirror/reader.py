@@ -30,12 +30,13 @@ from .adapters.attributes import Attributes, body_in, from_attributes, to_attrib
 from .adapters.batch_get import MAX_KEYS, batch_get
 from .adapters.indexes import query
 from .core import catalog, json_body, object_ref
-from .core import run as records
 from .core.catalog import Category
 from .core.drift import Difference
 from .core.items import OBJECT, Item
 from .core.json_body import JsonObject
 from .core.run import Counts, Job, Resolution, Status
+from .core.run import Drift as DriftRecord
+from .core.run import Run as RunRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -270,7 +271,7 @@ class Reader:
 
 
 def _run(item: Item) -> Run:
-    read, finished_at = records.run(item), item.get("finished_at")
+    read, finished_at = RunRecord.from_item(item), item.get("finished_at")
     return Run(
         type=read.type,
         job=read.job,
@@ -285,7 +286,7 @@ def _run(item: Item) -> Run:
 
 
 def _drift(item: Item) -> Drift:
-    read = records.drift(item)
+    read = DriftRecord.from_item(item)
     return Drift(
         type=read.type,
         id=read.id,

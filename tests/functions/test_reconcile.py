@@ -1,4 +1,4 @@
-"""What a tick of the schedule, or somebody's wish, makes of reconcile."""
+"""The reconcile function on schedule ticks and on requests."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def kept(type_name: str) -> list[dict[str, Any]]:
 
 
 def evidence(type_name: str) -> list[dict[str, Any]]:
-    """What the table holds of drift of a type."""
+    """The evidence of a type in the table."""
     items = boto3.resource("dynamodb").Table("a-table").scan()["Items"]
     return [item for item in items if item["pk"] == f"test#drift:{type_name}"]
 
@@ -37,7 +37,7 @@ def everything() -> list[dict[str, Any]]:
     return sorted(items, key=lambda item: (item["pk"], item["sk"]))
 
 
-def test_a_tick_recovers_events_and_fills_every_type(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
+def test_a_tick_recovers_events_and_backfills_every_type(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
     counts = passed(load)
     assert list(counts) == ["events", *(object_type.name for object_type in RECONCILED_TYPES)]
@@ -48,24 +48,24 @@ def test_a_tick_recovers_events_and_fills_every_type(cloud: Cloud, load: Load, a
 
 
 @pytest.mark.usefixtures("at_stripe")
-def test_a_tick_right_after_has_nothing_to_do(load: Load) -> None:
+def test_the_next_tick_has_nothing_to_do(load: Load) -> None:
     passed(load)
     assert passed(load) == {}
 
 
 @pytest.mark.usefixtures("at_stripe")
-def test_events_can_be_asked_for_alone(load: Load) -> None:
+def test_events_can_be_requested_alone(load: Load) -> None:
     answer = passed(load, {"job": "recover"})
     assert (list(answer), answer["events"]["status"]) == (["events"], "complete")
 
 
 @pytest.mark.usefixtures("at_stripe")
-def test_types_that_are_named_are_passed_over_in_that_order_whether_they_are_due_or_not(load: Load) -> None:
+def test_requested_types_are_verified_in_their_order_whether_they_are_due_or_not(load: Load) -> None:
     wish = {"types": ["v2.billing.rate_card", "customer"]}
     assert list(passed(load, wish)) == list(passed(load, wish)) == wish["types"]
 
 
-def test_some_types_can_be_filled(load: Load, at_stripe: StandIn) -> None:
+def test_single_types_can_be_backfilled(load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
     at_stripe.create("customer", {}, silent=True)
     counts = passed(load, {"job": "backfill", "types": ["product"]})
@@ -73,7 +73,7 @@ def test_some_types_can_be_filled(load: Load, at_stripe: StandIn) -> None:
     assert (len(kept("product")), kept("customer")) == (1, [])
 
 
-def test_what_was_different_is_repaired_and_kept_as_evidence(load: Load, at_stripe: StandIn) -> None:
+def test_a_difference_is_repaired_and_stored_as_evidence(load: Load, at_stripe: StandIn) -> None:
     made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
     counts = passed(load, {"types": ["product"]})
     assert (counts["product"]["found"], counts["product"]["repaired"]) == (1, 1)
@@ -82,7 +82,7 @@ def test_what_was_different_is_repaired_and_kept_as_evidence(load: Load, at_stri
     assert drift["expires_at"] > time.time() + 399 * 86400
 
 
-def test_a_dry_run_tells_and_changes_nothing(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
+def test_a_dry_run_reports_differences_and_changes_nothing(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
     made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
     passed(load, {"types": ["customer"]})
     before = everything()
@@ -99,17 +99,17 @@ def test_an_unknown_type_is_named_in_a_sentence_and_nothing_is_started(
     load: Load, at_stripe: StandIn, name: str
 ) -> None:
     answer = passed(load, {"types": ["customer", name]})
-    assert answer == {"refused": f"{name} is no type that reconcile knows; nothing was started"}
+    assert answer == {"refused": f"unknown type: {name}; nothing was started"}
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 
 
 def test_an_unknown_job_is_named_in_a_sentence_and_nothing_is_started(load: Load, at_stripe: StandIn) -> None:
     answer = passed(load, {"job": "sweep"})
-    assert answer == {"refused": "sweep is no job, those are recover, verify, backfill, usage; nothing was started"}
+    assert answer == {"refused": "unknown job: sweep; jobs are recover, verify, backfill, usage; nothing was started"}
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 
 
-def test_what_is_asked_for_while_another_invocation_works_is_begun_by_a_tick(load: Load, at_stripe: StandIn) -> None:
+def test_a_request_during_another_invocation_is_started_by_a_tick(load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
     passed(load)
     lease = {"pk": "test#lease", "sk": "lease", "owner": "another", "until": "2999-01-01T00:00:00.000Z"}
@@ -117,32 +117,32 @@ def test_what_is_asked_for_while_another_invocation_works_is_begun_by_a_tick(loa
     table.put_item(Item=lease)
     answer = passed(load, {"types": ["product"]})
     assert answer == {
-        "busy": "another invocation is at work; what was asked for is begun by one of the next ticks",
+        "busy": "another invocation is running; one of the next ticks starts the runs",
     }
     assert passed(load) == answer
     table.delete_item(Key={"pk": lease["pk"], "sk": lease["sk"]})
     assert passed(load)["product"]["status"] == "complete"
 
 
-def test_a_tick_with_no_time_left_begins_nothing(load: Load, at_stripe: StandIn) -> None:
+def test_a_tick_without_time_starts_nothing(load: Load, at_stripe: StandIn) -> None:
     assert passed(load, seconds=60) == {}
     assert at_stripe.requests()["total"] == 0
 
 
-def test_what_there_was_no_time_for_goes_on_with_the_next_tick(load: Load, at_stripe: StandIn) -> None:
+def test_the_next_tick_resumes_a_run_that_was_out_of_time(load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("customer", {}, silent=True)
     assert passed(load, {"types": ["customer"]}, seconds=60)["customer"]["status"] == "running"
     assert passed(load)["customer"]["status"] == "complete"
 
 
-def test_a_type_that_fails_does_not_keep_the_next_from_its_run(load: Load, at_stripe: StandIn) -> None:
+def test_a_type_that_fails_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:
     at_stripe.faults(api=[{"status": 400, "count": 1}])
     counts = passed(load, {"types": ["customer", "product"]})
     assert [count["status"] for count in counts.values()] == ["unavailable", "complete"]
     assert counts["customer"]["reason"].startswith("Stripe answered 400")
 
 
-def test_a_type_that_the_key_may_not_read_does_not_keep_the_next_from_its_run(load: Load, at_stripe: StandIn) -> None:
+def test_a_type_that_the_key_may_not_read_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:
     at_stripe.faults(api=[{"status": 403, "count": 1}])
     counts = passed(load, {"types": ["customer", "product"]})
     assert [count["status"] for count in counts.values()] == ["unauthorized", "complete"]
@@ -151,7 +151,7 @@ def test_a_type_that_the_key_may_not_read_does_not_keep_the_next_from_its_run(lo
 
 @pytest.fixture
 def used(at_stripe: StandIn) -> tuple[str, str]:
-    """A customer who has used a meter two hours ago, with a price by which that is billed."""
+    """A customer who used a meter two hours ago, and a price that bills the usage."""
     meter = at_stripe.create("billing.meter", {"display_name": "Calls", "event_name": "calls"})["id"]
     product = at_stripe.create("product", {"name": "Atlas"})["id"]
     recurring = {"interval": "month", "usage_type": "metered", "meter": meter}
@@ -163,7 +163,7 @@ def used(at_stripe: StandIn) -> tuple[str, str]:
 
 
 class TestUsage:
-    def test_is_swept_where_it_is_switched_on(
+    def test_is_swept_where_the_sweep_is_on(
         self, cloud: Cloud, load: Load, at_stripe: StandIn, used: tuple[str, str]
     ) -> None:
         cloud.environment["USAGE_SWEEP"] = "on"
@@ -176,21 +176,19 @@ class TestUsage:
         assert item["data"]["aggregated_value"] == 7
         assert at_stripe.requests()["total"]
 
-    def test_is_not_swept_where_it_is_switched_off(self, load: Load, used: tuple[str, str]) -> None:
+    def test_is_not_swept_where_the_sweep_is_off(self, load: Load, used: tuple[str, str]) -> None:
         assert used
         passed(load, {"types": ["subscription"]})
         assert SWEEP not in passed(load)
         assert kept(SWEEP) == []
 
-    def test_is_swept_when_it_is_named_even_where_it_is_switched_off(self, load: Load, used: tuple[str, str]) -> None:
+    def test_is_swept_on_request_where_the_sweep_is_off(self, load: Load, used: tuple[str, str]) -> None:
         assert used
         passed(load, {"types": ["subscription"]})
         assert passed(load, {"job": "usage"})[SWEEP]["written"] == 1
 
 
-def test_what_a_pass_found_is_logged_without_what_is_in_it(
-    load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_findings_are_logged_without_bodies(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     at_stripe.create("customer", {"name": "a canary"}, silent=True)
     passed(load, {"types": ["customer"]})
     said = capsys.readouterr().out

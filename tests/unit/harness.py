@@ -23,7 +23,7 @@ CADENCE = "/v2/billing/cadences/bc_1"
 
 @dataclass
 class Harness:
-    """Everything that process and reconcile work between, and ways to let them work."""
+    """The ports of process and reconcile, and methods that run both."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     mirror: MemoryMirror = field(default_factory=MemoryMirror)
@@ -41,7 +41,7 @@ class Harness:
 
     @property
     def reconcile_dependencies(self) -> ReconcileDependencies:
-        return ReconcileDependencies(self.ports, self.state_store, self.schedule, owner="somebody")
+        return ReconcileDependencies(self.ports, self.state_store, self.schedule, owner="owner")
 
     @property
     def process_dependencies(self) -> ProcessDependencies:
@@ -62,7 +62,7 @@ class Harness:
         return results
 
     async def passed(self, object_type: ObjectType, *, job: Job = Job.VERIFY, seconds: float = 100.0) -> Run:
-        """A new run over a type, or an interrupted run resumed."""
+        """A new run over a type, or the stopped run resumed."""
         return await passed(object_type, self.reconcile_dependencies, job=job, seconds=seconds)
 
     async def drifts(self, run: Run) -> list[Drift]:

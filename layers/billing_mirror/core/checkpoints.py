@@ -1,66 +1,159 @@
-"""Where a walk over the lists of a type is: small enough to be kept after every page."""
+"""Where each kind of run resumes. A checkpoint is small enough to be stored after every page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from .items import Value
 from .json_body import JsonObject
 
 
+class IndexPosition(NamedTuple):
+    """An object in the order of the mirror's index: when it was created (ISO 8601, UTC), and its id.
+
+    The walk over the index resumes after it. The default is the position before all objects.
+    """
+
+    created: str = ""
+    id: str = ""
+
+
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The next thing to read. The first place is ``Place()``.
+class PagePosition:
+    """The next page of a list: its URL, empty for the first page, and the id that the list began with."""
 
-    ``listing`` is the number of the type's listing, ``filter`` that of one of its filters for hidden objects (0 is the
-    plain list) and ``url`` the next page, or empty for the first one. ``first`` is the id with which the list began,
-    ``shown`` are the filters that need not be asked for. Where each owner has a list, ``owner`` is the last one whose
-    list was read, with ``created``, when it was made. ``counted`` says that all lists were read: then these two are the
-    last mirrored object that was looked for in them.
+    url: str = ""
+    first_id: str = ""
 
-    In the usage sweep ``listing`` is the number of a slice of the subscriptions, and ``counted`` says that all pairs
-    are written down: then ``owner`` is the place of the last pair's entry.
+
+FIRST_PAGE = PagePosition()
+INDEX_START = IndexPosition()
+
+
+@dataclass(frozen=True, slots=True)
+class ListCheckpoint:
+    """Where a verify or backfill run resumes.
+
+    ``listing`` is the number of the type's listing, ``filter`` the number of one of its filters for hidden objects (0
+    is the plain list). ``filters_shown`` are the filters whose objects another list has shown: their lists are skipped.
+    Where each owner has a list, ``owner`` is the last owner whose list was read. When ``lists_read``, all lists were
+    read, and ``unlisted`` is the last mirrored object that was searched for in them.
     """
 
     listing: int = 0
     filter: int = 0
-    url: str = ""
-    first: str = ""
-    shown: tuple[int, ...] = ()
-    owner: str = ""
-    created: str = ""
-    counted: bool = False
+    page: PagePosition = FIRST_PAGE
+    filters_shown: tuple[int, ...] = ()
+    owner: IndexPosition = INDEX_START
+    lists_read: bool = False
+    unlisted: IndexPosition = INDEX_START
 
-    def entry(self) -> JsonObject:
-        """As it is kept."""
+    def to_item(self) -> JsonObject:
         return {
             "listing": self.listing,
             "filter": self.filter,
-            "url": self.url,
-            "first": self.first,
-            "shown": [*self.shown],
-            "owner": self.owner,
-            "created": self.created,
-            "counted": self.counted,
+            **_page_to_item(self.page),
+            "filters_shown": [*self.filters_shown],
+            **_index_to_item("owner", self.owner),
+            "lists_read": self.lists_read,
+            **_index_to_item("unlisted", self.unlisted),
         }
 
-
-def place(value: Value) -> Place:
-    """What :meth:`Place.entry` has written."""
-    if not isinstance(value, Mapping):
-        return Place()
-    shown = value.get("shown")
-    return Place(
-        listing=_number(value, "listing"),
-        filter=_number(value, "filter"),
-        url=str(value.get("url", "")),
-        first=str(value.get("first", "")),
-        shown=tuple(number for number in shown if isinstance(number, int)) if isinstance(shown, list) else (),
-        owner=str(value.get("owner", "")),
-        created=str(value.get("created", "")),
-        counted=value.get("counted") is True,
-    )
+    @classmethod
+    def from_item(cls, value: Value) -> Self:
+        """Reads what :meth:`to_item` has written; the beginning where nothing is stored."""
+        item = _mapping(value)
+        shown = item.get("filters_shown")
+        return cls(
+            listing=_number(item, "listing"),
+            filter=_number(item, "filter"),
+            page=_page_from_item(item),
+            filters_shown=tuple(one for one in shown if isinstance(one, int)) if isinstance(shown, list) else (),
+            owner=_index_from_item(item, "owner"),
+            lists_read=item.get("lists_read") is True,
+            unlisted=_index_from_item(item, "unlisted"),
+        )
 
 
-def _number(value: Mapping[str, Value], name: str) -> int:
-    number = value.get(name)
+@dataclass(frozen=True, slots=True)
+class UsageCheckpoint:
+    """Where a usage run resumes.
+
+    ``slice`` is the number of a slice of the subscriptions, ``last_subscription`` the last one in it whose pairs are
+    recorded. When ``pairs_recorded``, all slices were read, and ``pair`` is the sort key of the last pair that was
+    swept.
+    """
+
+    slice: int = 0
+    last_subscription: IndexPosition = INDEX_START
+    pairs_recorded: bool = False
+    pair: str = ""
+
+    def to_item(self) -> JsonObject:
+        return {
+            "slice": self.slice,
+            **_index_to_item("last_subscription", self.last_subscription),
+            "pairs_recorded": self.pairs_recorded,
+            "pair": self.pair,
+        }
+
+    @classmethod
+    def from_item(cls, value: Value) -> Self:
+        """Reads what :meth:`to_item` has written; the beginning where nothing is stored."""
+        item = _mapping(value)
+        return cls(
+            slice=_number(item, "slice"),
+            last_subscription=_index_from_item(item, "last_subscription"),
+            pairs_recorded=item.get("pairs_recorded") is True,
+            pair=_text(item, "pair"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EventsCheckpoint:
+    """Where a recover run resumes: a page of the events of one window of time (ISO 8601, UTC).
+
+    ``window_start`` is also the watermark. ``window_end`` is empty until the window's first page was read.
+    """
+
+    window_start: str = ""
+    window_end: str = ""
+    page: PagePosition = FIRST_PAGE
+
+    def to_item(self) -> JsonObject:
+        return {"window_start": self.window_start, "window_end": self.window_end, **_page_to_item(self.page)}
+
+    @classmethod
+    def from_item(cls, value: Value) -> Self:
+        """Reads what :meth:`to_item` has written; the beginning where nothing is stored."""
+        item = _mapping(value)
+        return cls(_text(item, "window_start"), _text(item, "window_end"), _page_from_item(item))
+
+
+def _page_to_item(page: PagePosition) -> JsonObject:
+    return {"url": page.url, "first_id": page.first_id}
+
+
+def _page_from_item(item: Mapping[str, Value]) -> PagePosition:
+    return PagePosition(_text(item, "url"), _text(item, "first_id"))
+
+
+def _index_to_item(name: str, position: IndexPosition) -> JsonObject:
+    return {f"{name}_created": position.created, f"{name}_id": position.id}
+
+
+def _index_from_item(item: Mapping[str, Value], name: str) -> IndexPosition:
+    return IndexPosition(_text(item, f"{name}_created"), _text(item, f"{name}_id"))
+
+
+def _mapping(value: Value) -> Mapping[str, Value]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(item: Mapping[str, Value], name: str) -> int:
+    number = item.get(name)
     return number if isinstance(number, int) else 0
+
+
+def _text(item: Mapping[str, Value], name: str) -> str:
+    return str(item.get(name, ""))

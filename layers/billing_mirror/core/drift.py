@@ -1,4 +1,4 @@
-"""Where a list of Stripe's and the mirror differ: suspicions, until a fetch confirms them."""
+"""Where a list from Stripe and the mirror differ. A fetch has to confirm each difference."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -10,26 +10,26 @@ from .mirror_state import Head
 
 
 class Difference(StrEnum):
-    """How an object differs."""
+    """How an object differs, or why it is fetched although nothing shows a difference."""
 
     MISSING = "missing"
-    """Stripe lists it, the mirror has never seen it or holds it for gone."""
+    """Stripe lists it; the mirror has never seen it or holds a tombstone."""
     DIFFERENT = "different"
-    """Both have it, and its bodies differ."""
+    """Both have it, and the bodies differ."""
     NOT_LISTED = "not_listed"
-    """The mirror has it alive, and no list of Stripe's shows it."""
+    """The mirror holds it as existing, and no list shows it."""
     OUTDATED = "outdated"
-    """It was fetched under another Stripe version: its shape may differ, and that is no drift."""
+    """It was fetched under another Stripe version: its shape may differ, which is no drift."""
     NO_LIST = "no_list"
-    """Stripe has no list of its type, so that each one is looked at."""
+    """Stripe has no list of its type, so each object is fetched."""
 
 
 CAUSELESS = frozenset({Difference.OUTDATED, Difference.NO_LIST})
-"""Reasons to look at an object although nothing says that it differs."""
+"""Reasons to fetch an object although nothing shows a difference."""
 
 
 def digest(object_type: ObjectType, body: JsonObject) -> str:
-    """Equal for two answers that show the same state of an object of a type."""
+    """Equal for two answers that show the same state of an object. The type's ``ignored_fields`` do not count."""
     lasting = (
         {name: value for name, value in body.items() if name not in object_type.ignored_fields}
         if object_type.ignored_fields
@@ -43,7 +43,7 @@ def compare(
 ) -> dict[str, Difference]:
     """The differences of one page of objects of a type, by id.
 
-    With ``stripe_version`` objects that were fetched under another one are among them.
+    With ``stripe_version``, objects that were fetched under another version are ``OUTDATED``.
     """
     found = {}
     for entry in listed:

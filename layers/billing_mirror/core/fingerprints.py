@@ -1,8 +1,8 @@
-"""Which ids lists have shown, in eight bytes each.
+"""A compact set of the ids that lists have shown: eight bytes for each id.
 
-Ten million ids would not fit into a function's memory as texts, nor should each one cost a write. The fingerprints of
-a page go into one entry; read together again, they say of any id whether it was shown. Of a thousand million ids, one
-that was not shown is taken for shown with a chance of one in ten thousand millions.
+Ten million ids do not fit into a function's memory as texts, and one write for each would cost too much. One entry
+holds the fingerprints of a page; all entries together tell whether an id was shown. Among a thousand million ids, the
+chance that an id that was not shown counts as shown is one in ten thousand million.
 """
 
 from collections.abc import Iterable
@@ -24,21 +24,21 @@ def pack(identifiers: Iterable[str]) -> bytes:
 
 
 class Fingerprints:
-    """A set of ids that can be asked, and does not know them: six bytes for each and some for the sorting."""
+    """A set of ids that holds six bytes for each, sorted by the first two. It can test ids, and not list them."""
 
     def __init__(self) -> None:
         self._rests: dict[bytes, bytearray] = {}
 
-    def add(self, several: bytes) -> None:
-        """What :func:`packed` has made."""
-        for start in range(0, len(several), SIZE):
-            head = several[start : start + _HEAD]
-            self._rests.setdefault(head, bytearray()).extend(several[start + _HEAD : start + SIZE])
+    def add(self, packed: bytes) -> None:
+        """Adds the result of :func:`pack`."""
+        for start in range(0, len(packed), SIZE):
+            head = packed[start : start + _HEAD]
+            self._rests.setdefault(head, bytearray()).extend(packed[start + _HEAD : start + SIZE])
 
     def __contains__(self, identifier: str) -> bool:
         one = fingerprint(identifier)
         rests = self._rests.get(one[:_HEAD], bytearray())
-        place = rests.find(one[_HEAD:])
-        while place > 0 and place % _REST:
-            place = rests.find(one[_HEAD:], place + 1)
-        return place >= 0
+        offset = rests.find(one[_HEAD:])
+        while offset > 0 and offset % _REST:
+            offset = rests.find(one[_HEAD:], offset + 1)
+        return offset >= 0

@@ -1,11 +1,12 @@
-"""A run of reconcile: one job on one type, what it has found so far, and the evidence that is kept of it.
+"""A run of reconcile: one job on one type, its counts so far, and its evidence.
 
-A run may take many ticks. Its record says how far it is, its evidence has an entry for each object that a list made
-doubtful. What was decided is counted from the evidence: whoever kills a run between two writes changes no count.
+A run may take many ticks. Its record holds its status, its evidence one entry for each difference. Drift is counted
+from the evidence, so a crash between two writes changes no count.
 """
 
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from typing import Self
 
 from . import times
 from .drift import Difference
@@ -13,52 +14,52 @@ from .items import Item
 from .json_body import Json
 
 KEPT_FOR = 400 * 86400
-"""Seconds for which a record and its evidence are kept."""
+"""Seconds until a record and its evidence expire."""
 
 
 class Job(StrEnum):
     """What a run does."""
 
     RECOVER = "recover"
-    """Lists the events since the last run, and queues those that the mirror does not show."""
+    """Lists the events since the last run, and queues those that the mirror does not reflect."""
     VERIFY = "verify"
-    """Lists all objects of a type, and looks at those that the mirror shows otherwise."""
+    """Lists all objects of a type, and fetches those that differ from the mirror."""
     BACKFILL = "backfill"
-    """The same, but what the mirror has never seen is taken from the lists."""
+    """Like verify, and inserts objects that the mirror has never seen from the lists."""
     USAGE = "usage"
-    """Fetches what customers have used of meters."""
+    """Fetches the usage of customers, by meter and hour."""
 
 
 class Status(StrEnum):
-    """How far a run is."""
+    """The state of a run."""
 
     RUNNING = "running"
     COMPLETE = "complete"
-    """Every list was read to its end and every suspicion looked at."""
+    """Every list was read to its end, and every difference was verified."""
     FAILED = "failed"
-    """It came upon something that trying again at once would not change."""
+    """It met an error that an immediate retry would not change."""
     UNAUTHORIZED = "unauthorized"
     """The key may not read the type."""
     UNAVAILABLE = "unavailable"
-    """Stripe does not show the type to this account."""
+    """Stripe does not list the type for this account."""
 
 
 class Resolution(StrEnum):
-    """What a fetch said of a suspicion."""
+    """What a fetch showed about a difference."""
 
     REPAIRED = "repaired"
-    """The mirror was wrong, and is right now."""
+    """The mirror was wrong, and is correct now."""
     FALSE_ALARM = "false_alarm"
-    """The mirror was right, or a newer write was on its way: the list was behind."""
+    """The mirror was correct, or a newer write was in flight: the list was behind."""
     UNRESOLVED = "unresolved"
-    """No answer could be had."""
+    """No fetch has succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One suspicion and how it ended. ``fields`` are the top-level members that differed.
+    """One difference and its resolution. ``fields`` are the top-level members that differed.
 
-    ``token`` is the number under which it was written, or was to be.
+    ``token`` is the fencing token of the repair, also when the write did not happen.
     """
 
     id: str
@@ -84,73 +85,83 @@ class Drift:
             "expires_at": int(noticed_at) + KEPT_FOR,
         }
 
-
-def drift(entry: Item) -> Drift:
-    """What :meth:`Drift.entry` has written."""
-    differed, token = entry.get("fields"), entry.get("token")
-    return Drift(
-        id=str(entry["id"]),
-        difference=Difference(str(entry["difference"])),
-        resolution=Resolution(str(entry["resolution"])),
-        fields=tuple(str(name) for name in differed) if isinstance(differed, list) else (),
-        reason=str(entry.get("reason", "")),
-        type=str(entry.get("type", "")),
-        token=token if isinstance(token, int) else 0,
-    )
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        """Reads what :meth:`to_item` has written."""
+        differing, token = item.get("fields"), item.get("token")
+        return cls(
+            id=str(item["id"]),
+            difference=Difference(str(item["difference"])),
+            resolution=Resolution(str(item["resolution"])),
+            fields=tuple(str(name) for name in differing) if isinstance(differing, list) else (),
+            reason=str(item.get("reason", "")),
+            type=str(item.get("type", "")),
+            token=token if isinstance(token, int) else 0,
+        )
 
 
 @dataclass(slots=True)
 class Counts:
-    """What a run has done and found."""
+    """The work and the findings of a run."""
 
     pages: int = 0
     stripe_calls: int = 0
     milliseconds: int = 0
-    """Of work, over all ticks."""
+    """Time worked, over all ticks."""
     compared: int = 0
-    """Objects that lists have shown."""
+    """Objects on the lists."""
     equal: int = 0
     inserted: int = 0
-    """Objects that were taken from a list, because the mirror had never seen them."""
+    """Objects inserted from a list, because the mirror had never seen them."""
     queued: int = 0
-    """Messages that process has to work on: events that were lost, objects that a list does not show whole."""
+    """Messages sent to process: lost events, and objects that a list shows incompletely."""
     in_flight: int = 0
-    """Objects that differ and were left to a refresh that was on its way."""
+    """Objects that differ and were left to a refresh in flight."""
     refreshed: int = 0
-    """Objects that were fetched although nothing said that they differ, and did not."""
+    """Objects that were fetched without a known difference, and did not differ."""
     written: int = 0
     """Hours of usage that were new or had changed."""
     missing: int = 0
-    """Confirmed differences, by kind: Stripe had it and the mirror had not ..."""
+    """Confirmed differences, by kind: only Stripe had the object ..."""
     different: int = 0
-    """... both had it, in other states ..."""
+    """... both had it, in different states ..."""
     not_listed: int = 0
-    """... the mirror had it and Stripe had not ..."""
+    """... only the mirror had it ..."""
     no_list: int = 0
-    """... or there was no list that could be read."""
+    """... or no list could be read."""
     repaired: int = 0
     false_alarms: int = 0
     unresolved: int = 0
     restarts: int = 0
-    """Times that a list had to be read from its beginning again."""
+    """Times that a list was read again from its beginning."""
     lists_unreadable: int = 0
     """Lists that could not be read."""
 
     @property
     def found(self) -> int:
-        """Differences that no fetch has dismissed."""
+        """Differences except false alarms."""
         return self.repaired + self.unresolved
 
     def columns(self) -> dict[str, int]:
-        """By name."""
+        """The counts by name."""
         return {one.name: getattr(self, one.name) for one in fields(Counts)}
 
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        """Reads the counts among the columns of an item."""
+        known = {one.name for one in fields(Counts)}
+        return cls(**{name: number for name, number in item.items() if name in known and isinstance(number, int)})
+
     def since(self, before: "Counts") -> "Counts":
-        """What was counted after ``before``; what was counted again and came out less is no news."""
+        """What was counted after ``before``. A count that became smaller was counted anew and is 0."""
         return Counts(**{name: max(0, count - getattr(before, name)) for name, count in self.columns().items()})
 
-    def add(self, drift: Drift) -> None:
-        """Counts a decided suspicion."""
+    def add(self, more: "Counts") -> None:
+        for name, count in more.columns().items():
+            setattr(self, name, getattr(self, name) + count)
+
+    def add_drift(self, drift: Drift) -> None:
+        """Counts a drift by its resolution and its kind."""
         match drift.resolution:
             case Resolution.FALSE_ALARM:
                 self.false_alarms += 1
@@ -162,44 +173,38 @@ class Counts:
         kind = Difference.DIFFERENT if drift.difference is Difference.OUTDATED else drift.difference
         setattr(self, kind, getattr(self, kind) + 1)
 
-    def reset_decisions(self) -> None:
-        """Sets back what :meth:`add` counts."""
+    def reset_drifts(self) -> None:
+        """Resets everything that :meth:`add_drift` counts."""
         self.missing = self.different = self.not_listed = self.no_list = 0
         self.repaired = self.false_alarms = self.unresolved = 0
 
 
-def counts(entry: Item) -> Counts:
-    """The counts among the columns of an entry."""
-    known = {one.name for one in fields(Counts)}
-    return Counts(**{name: number for name, number in entry.items() if name in known and isinstance(number, int)})
-
-
 @dataclass(slots=True)
 class Run:
-    """One run. Times are in seconds since 1970; ``type`` is an object type, or ``events``."""
+    """The record of a run. Times are in seconds since 1970; ``type`` is an object type, or ``events``."""
 
     type: str
     job: Job
     started_at: float
     updated_at: float = 0.0
-    """When somebody worked on it last."""
+    """When a tick last worked on it."""
     finished_at: float = 0.0
     status: Status = Status.RUNNING
     reason: str = ""
-    """Why it did not come to its end, or not yet."""
+    """Why it did not complete, or not yet."""
     failures: int = 0
-    """Ticks in a row in which it met trouble."""
+    """Consecutive ticks that met an error."""
     watermark: str = ""
-    """Up to when everything that was to be found is queued (events only; ISO 8601, UTC)."""
+    """All lost events before this time are queued (``events`` only; ISO 8601, UTC)."""
     last_verified_at: float = 0.0
-    """When the last run before it that came to its end did so, or the first one began."""
+    """When the last complete run before this one finished; without one, when the first run started."""
     started_empty: bool = False
-    """Whether it is a backfill, and the mirror had nothing of the type: then nothing in it can be missed on a list."""
+    """Whether it is a backfill of a type of which the mirror held nothing: then no mirrored object can be unlisted."""
     counts: Counts = field(default_factory=Counts)
 
     @property
     def name(self) -> str:
-        """The place of its record, and the beginning of those of its evidence."""
+        """The sort key of its record, and the prefix of the sort keys of its checkpoints and evidence."""
         return times.iso(self.started_at)
 
     @property
@@ -208,7 +213,7 @@ class Run:
 
     @property
     def verified_at(self) -> float:
-        """When a run of its name came to its end last; where none has, when the first one began."""
+        """When the last complete run of this name finished; without one, when the first run started."""
         return self.finished_at if self.complete else self.last_verified_at or self.started_at
 
     def to_item(self) -> Item:
@@ -230,24 +235,24 @@ class Run:
             "expires_at": int(self.updated_at or self.started_at) + KEPT_FOR,
         }
 
-
-def run(entry: Item) -> Run:
-    """What :meth:`Run.entry` has written."""
-    failures = entry.get("failures")
-    return Run(
-        type=str(entry["type"]),
-        job=Job(str(entry["job"])),
-        started_at=times.seconds(str(entry["started_at"])),
-        updated_at=times.seconds(str(entry["updated_at"])),
-        finished_at=_seconds(entry.get("finished_at")),
-        status=Status(str(entry["status"])),
-        reason=str(entry.get("reason", "")),
-        failures=failures if isinstance(failures, int) else 0,
-        watermark=str(entry.get("watermark", "")),
-        last_verified_at=_seconds(entry.get("last_verified_at")),
-        started_empty=entry.get("started_empty") is True,
-        counts=counts(entry),
-    )
+    @classmethod
+    def from_item(cls, item: Item) -> Self:
+        """Reads what :meth:`to_item` has written."""
+        failures = item.get("failures")
+        return cls(
+            type=str(item["type"]),
+            job=Job(str(item["job"])),
+            started_at=times.seconds(str(item["started_at"])),
+            updated_at=times.seconds(str(item["updated_at"])),
+            finished_at=_seconds(item.get("finished_at")),
+            status=Status(str(item["status"])),
+            reason=str(item.get("reason", "")),
+            failures=failures if isinstance(failures, int) else 0,
+            watermark=str(item.get("watermark", "")),
+            last_verified_at=_seconds(item.get("last_verified_at")),
+            started_empty=item.get("started_empty") is True,
+            counts=Counts.from_item(item),
+        )
 
 
 def _seconds(value: Json | bytes) -> float:

@@ -9,16 +9,16 @@ from .run import Job, Run, Status
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 24 * HOUR
-SLACK = 0.1
-"""The part of a pause by which a run may be early: one starts some seconds after its tick, the next perhaps sooner."""
-MOST_SLACK = MINUTE
+EARLY_SHARE = 0.1
+"""The share of its interval by which a run may start early: some seconds pass between a tick and the run's start."""
+MAX_EARLY = MINUTE
 EVENTS = "events"
-"""The name of the events job, beside those of the types."""
+"""The name of recover runs. Other runs have the name of their object type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long after a complete run the next one begins, in seconds, and over which types there are runs."""
+    """Seconds from the start of a complete run to the start of the next run, and the types that have runs."""
 
     recover: float = 5 * MINUTE
     rate_card_subscriptions: float = HOUR
@@ -26,16 +26,16 @@ class Schedule:
     configuration: float = 7 * DAY
     catalog: float = 7 * DAY
     usage: float | None = None
-    """None where usage is not swept."""
+    """None when the usage sweep is off."""
     object_types: tuple[ObjectType, ...] = RECONCILED_TYPES
 
     @property
     def names(self) -> list[str]:
-        """The names of all runs that there may be."""
+        """The names of all possible runs."""
         return [EVENTS, *(object_type.name for object_type in self.object_types), USAGE.name]
 
-    def interval(self, rhythm: CompareInterval) -> float:
-        match rhythm:
+    def interval(self, compare_interval: CompareInterval) -> float:
+        match compare_interval:
             case CompareInterval.RATE_CARD_SUBSCRIPTIONS:
                 return self.rate_card_subscriptions
             case CompareInterval.ACTIVITY:
@@ -48,60 +48,69 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class DueJob:
-    """A job that may be worked on now: a run that goes on, or a new one."""
+    """A job that may be worked on now: a new run, or a run that is resumed."""
 
     name: str
     job: Job
     resumed: bool
-    quick: bool
-    """Whether it is one of those that are due most often, and does not wait for others."""
+    frequent: bool
+    """Whether it is due hourly or more often: frequent jobs go before all others."""
     updated_at: float
+    """When a tick last worked on a run of this name (seconds since 1970)."""
     failures: int
 
 
 def next_job(
     runs: Mapping[str, Run], now: float, schedule: Schedule, *, livemode: bool, without: frozenset[str] = frozenset()
 ) -> DueJob | None:
-    """The job that is worked on next, or None when nothing is due. ``runs`` are the last ones, by name.
+    """The job to work on next, or None when nothing is due. ``runs`` are the last runs, by name.
 
-    Events come first, then what is due most often; of the rest, whatever was worked on longest ago. Types that are
-    filled are filled one after the other, parents before children, and all of them together count as one of the rest:
-    neither they nor the comparing of what is there can starve the other.
+    Events come first, then frequent jobs; the remaining jobs take turns, the one worked on longest ago first. Types
+    are backfilled one after the other, parents before children. All backfills together take one turn, so that
+    backfilling and verifying cannot starve each other.
     """
-    turns = [
-        turn
-        for name, pause in _intervals(schedule, runs, livemode=livemode)
-        if name not in without and (turn := _due_job(name, runs.get(name), pause, now)) is not None
+    due = _due_jobs(runs, now, schedule, livemode=livemode, without=without)
+    backfills = [one for one in due if one.job is Job.BACKFILL]
+    candidates = [one for one in due if one.job is not Job.BACKFILL]
+    if backfills:
+        candidates.append(min(backfills, key=lambda one: one.failures))
+    backfilled_at = max((run.updated_at for run in runs.values() if run.job is Job.BACKFILL), default=0.0)
+    yields = _frequent_job_just_stopped(due, runs)
+
+    def rank(one: DueJob) -> tuple[bool, bool, float]:
+        first = one.frequent and not one.failures and not (one.resumed and yields)
+        last_turn_at = backfilled_at if one.job is Job.BACKFILL else one.updated_at
+        return not (first and one.name == EVENTS), not first, last_turn_at
+
+    return min(candidates, key=rank, default=None)
+
+
+def _due_jobs(
+    runs: Mapping[str, Run], now: float, schedule: Schedule, *, livemode: bool, without: frozenset[str]
+) -> list[DueJob]:
+    return [
+        due
+        for name, interval in _intervals(schedule, runs, livemode=livemode)
+        if name not in without and (due := _due_job(name, runs.get(name), interval, now)) is not None
     ]
-    fills = [turn for turn in turns if turn.job is Job.BACKFILL]
-    filled_at = max((run.updated_at for run in runs.values() if run.job is Job.BACKFILL), default=0.0)
-    rest = [(turn.updated_at, turn) for turn in turns if turn not in fills]
-    if fills:
-        rest.append((filled_at, min(fills, key=lambda turn: turn.failures)))
-    if not rest:
-        return None
-    # What is quick and did not come to its end in its turn lets another one have the next.
+
+
+def _frequent_job_just_stopped(due: Sequence[DueJob], runs: Mapping[str, Run]) -> bool:
+    """Whether the last turn went to a frequent job that did not finish: then the next turn goes to another job."""
     latest = max((run.updated_at for run in runs.values()), default=0.0)
-    had_its_turn = any(turn.quick and turn.resumed and turn.updated_at == latest for turn in turns)
-
-    def rank(one: tuple[float, DueJob]) -> tuple[bool, bool, float]:
-        updated_at, turn = one
-        first = turn.quick and not turn.failures and not (turn.resumed and had_its_turn)
-        return not (first and turn.name == EVENTS), not first, updated_at
-
-    return min(rest, key=rank)[1]
+    return any(one.frequent and one.resumed and one.updated_at == latest for one in due)
 
 
 def events_due_at(runs: Mapping[str, Run], schedule: Schedule) -> float:
-    """When the events job is due again, in seconds since 1970."""
+    """When the recover job is due again (seconds since 1970)."""
     last = runs.get(EVENTS)
     return last.started_at + schedule.recover if last else 0.0
 
 
 def _intervals(schedule: Schedule, runs: Mapping[str, Run], *, livemode: bool) -> Sequence[tuple[str, float]]:
     types = [object_type for object_type in schedule.object_types if not (object_type.test_mode_only and livemode)]
-    asked_for = USAGE.name in runs and runs[USAGE.name].status is Status.RUNNING  # where no sweep is due by itself
-    usage = [(USAGE.name, schedule.usage or DAY)] if schedule.usage is not None or asked_for else []
+    on_demand = USAGE.name in runs and runs[USAGE.name].status is Status.RUNNING  # resumed also when the sweep is off
+    usage = [(USAGE.name, schedule.usage or DAY)] if schedule.usage is not None or on_demand else []
     return [
         (EVENTS, schedule.recover),
         *((object_type.name, schedule.interval(object_type.interval)) for object_type in types),
@@ -109,33 +118,33 @@ def _intervals(schedule: Schedule, runs: Mapping[str, Run], *, livemode: bool) -
     ]
 
 
-def _due_job(name: str, last: Run | None, pause: float, now: float) -> DueJob | None:
-    going_on = last is not None and last.status is Status.RUNNING
-    if last is not None and not going_on:
-        wanted = _pause(last, pause)
-        if now - last.started_at < wanted - min(wanted * SLACK, MOST_SLACK):
+def _due_job(name: str, last: Run | None, interval: float, now: float) -> DueJob | None:
+    resumed = last is not None and last.status is Status.RUNNING
+    if last is not None and not resumed:
+        wanted = _interval_after(last, interval)
+        if now - last.started_at < wanted - min(wanted * EARLY_SHARE, MAX_EARLY):
             return None
-    job = last.job if last is not None and going_on else job_of_new_run(name, last)
+    job = last.job if last is not None and resumed else job_of_new_run(name, last)
+    frequent = job is Job.RECOVER or (job is Job.VERIFY and interval <= HOUR)
     updated_at = last.updated_at if last else 0.0
-    quick = job is Job.RECOVER or (job is Job.VERIFY and pause <= HOUR)
-    return DueJob(name, job, going_on, quick, updated_at, last.failures if last else 0)
+    return DueJob(name, job, resumed, frequent, updated_at, last.failures if last else 0)
 
 
 def job_of_new_run(name: str, last: Run | None) -> Job:
-    """What a new run of a name does: a type is filled until that has been done once."""
+    """The job of a new run: a type is backfilled until one backfill was complete, and verified from then on."""
     if name == EVENTS:
         return Job.RECOVER
     if name == USAGE.name:
         return Job.USAGE
-    filled = last is not None and (last.job is Job.VERIFY or last.complete)
-    return Job.VERIFY if filled else Job.BACKFILL
+    backfilled = last is not None and (last.job is Job.VERIFY or last.complete)
+    return Job.VERIFY if backfilled else Job.BACKFILL
 
 
-def _pause(last: Run, pause: float) -> float:
+def _interval_after(last: Run, interval: float) -> float:
     match last.status:
         case Status.UNAUTHORIZED | Status.UNAVAILABLE:
-            return max(pause, DAY)  # what a person has to allow first is not asked for each hour
+            return max(interval, DAY)  # a person has to grant access first: hourly retries would only fail
         case Status.FAILED:
-            return min(pause, HOUR)
+            return min(interval, HOUR)
         case _:
-            return min(pause, HOUR) if last.counts.unresolved else pause
+            return min(interval, HOUR) if last.counts.unresolved else interval

@@ -1,4 +1,4 @@
-"""A dry run: the same flows, on a table and a queue that take everything and keep nothing."""
+"""A dry run: the same flows, on a table and a queue that accept every write and store nothing."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,28 +10,26 @@ from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import IndexEntry, Mirror, StateStore
 
 from .dependencies import ReconcileDependencies
-from .usage.pairs import pair_from_item
+from .usage.pairs import UsagePair
 
 
-def differences_found(dependencies: ReconcileDependencies, type_name: str) -> list[Item]:
-    """The evidence of a dry run, of which nothing else tells."""
+def recorded_differences(dependencies: ReconcileDependencies, type_name: str) -> list[Item]:
+    """The evidence that the runs of a dry run have recorded, which is stored nowhere."""
     state_store = dependencies.state_store
-    return (
-        [*state_store.partitions.get(f"{dependencies.scope}#drift:{type_name}", {}).values()]
-        if isinstance(state_store, _DryStateStore)
-        else []
-    )
+    if not isinstance(state_store, _DryStateStore):
+        return []
+    return [*state_store.partitions.get(f"{dependencies.scope}#drift:{type_name}", {}).values()]
 
 
 def dry_run_dependencies(dependencies: ReconcileDependencies) -> ReconcileDependencies:
-    """The same watch, which reads and changes nothing. Only the lease is real: the budget of requests is one."""
+    """The same dependencies, reading only. The lease is real: all runs share one request budget."""
     ports = replace(dependencies.ports, mirror=_DryMirror(dependencies.ports.mirror), queue=_DryQueue())
     return replace(dependencies, ports=ports, state_store=_DryStateStore(dependencies.state_store))
 
 
 @dataclass(frozen=True, slots=True)
 class _DryMirror:
-    """Implements ``ports.Mirror``: reads the real one."""
+    """Implements ``ports.Mirror``: reads the real mirror."""
 
     mirror: Mirror
 
@@ -75,7 +73,7 @@ class _DryQueue:
 
 @dataclass(frozen=True, slots=True)
 class _DryStateStore:
-    """Implements ``ports.Journal``: what is written lasts as long as the run, and nobody else writes."""
+    """Implements ``ports.StateStore``: entries live as long as the run, and nothing else writes."""
 
     state_store: StateStore
     partitions: dict[str, dict[str, Item]] = field(default_factory=dict)
@@ -111,10 +109,11 @@ class _DryStateStore:
                 yield entry
 
     async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
-        """Those that are really kept too: who was billed by usage, nothing else tells. Pairs tell their own places."""
+        """Includes the usage pairs of the real state store: nothing else shows who was billed by usage."""
         real = {
-            pair_from_item(entry).sort_key: entry async for entry in self.state_store.after(scope, partition, sort_key)
+            UsagePair.from_item(entry).sort_key: entry
+            async for entry in self.state_store.after(scope, partition, sort_key)
         }
-        own = {at: entry for at, entry in self.partitions.get(f"{scope}#{partition}", {}).items() if at > sort_key}
+        own = {key: entry for key, entry in self.partitions.get(f"{scope}#{partition}", {}).items() if key > sort_key}
         for _, entry in sorted((real | own).items()):
             yield entry

@@ -1,4 +1,4 @@
-"""Several things, begun at even intervals instead of all at once."""
+"""Work that starts at even intervals instead of all at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,24 +8,24 @@ from billing_mirror.ports import Clock
 
 
 class EvenSpread:
-    """So many turns, spread evenly over the time until then (seconds since 1970), with some at once at the most.
+    """Spreads ``count`` slots evenly over the time until ``until`` (seconds since 1970), ``at_once`` of them parallel.
 
-    Who is late catches up: turns that take longer than the interval between them are not spread any further, and where
-    there is no time left, none of them waits.
+    Slots that take longer than the interval delay the next ones no further than necessary. Without time left, no slot
+    waits.
     """
 
     def __init__(self, count: int, clock: Clock, *, at_once: int, until: float) -> None:
         self._clock = clock
         self._next_at = clock.now()
         self._interval = max(0.0, until - self._next_at) / max(1, count)
-        self._places = asyncio.Semaphore(at_once)
+        self._semaphore = asyncio.Semaphore(at_once)
 
     @asynccontextmanager
     async def next(self) -> AsyncIterator[None]:
-        """Waits for the next turn, which lasts as long as the block."""
-        async with self._places:
-            mine = self._next_at
-            self._next_at += self._interval  # before waiting: nobody else may take this turn
-            if (pause := mine - self._clock.now()) > 0:
+        """Waits for the next slot, which lasts as long as the block."""
+        async with self._semaphore:
+            starts_at = self._next_at
+            self._next_at += self._interval  # before the wait: the slot is taken
+            if (pause := starts_at - self._clock.now()) > 0:
                 await self._clock.sleep(pause)
             yield

@@ -1,4 +1,4 @@
-"""Several things at once, with nothing left going on behind the back of who asked for them."""
+"""Run awaitables concurrently, and wait for all of them."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -7,11 +7,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def gather_all(several: Iterable[Awaitable[T]]) -> list[T]:
-    """All results, in order. When some fail, the others are waited for, and the first failure is raised."""
+async def gather_all(awaitables: Iterable[Awaitable[T]]) -> list[T]:
+    """All results, in order. When some fail, waits for the others, then raises the first failure."""
     results: list[T] = []
     failures: list[BaseException] = []
-    for result in await asyncio.gather(*several, return_exceptions=True):
+    for result in await asyncio.gather(*awaitables, return_exceptions=True):
         if isinstance(result, BaseException):
             failures.append(result)
         else:

@@ -1,165 +1,218 @@
-"""Every object of a type that Stripe lists, page by page, over all the lists that the type has, from any place on."""
+"""All lists of a type at Stripe, page by page, from any checkpoint on."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
+from typing import TypeAlias
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES, ApiChannel, Listing, ObjectType
-from billing_mirror.core.checkpoints import Place
+from billing_mirror.core.checkpoints import FIRST_PAGE, IndexPosition, ListCheckpoint, PagePosition
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template
-from billing_mirror.ports import IndexEntry, Ports
+from billing_mirror.ports import Ports
 
-from .pages import Page, read_page
+from .index_walk import walk_index
+from .pages import ObjectPage, RestartedList, read_page
 
-BATCH = 100
-"""Owners of lists that are looked up at once."""
-OWNERS_UNTIL_SAVED = 20
-"""Owners after whose lists the place is kept: most of these lists are short."""
-PAGES_UNTIL_SAVED = 20
-"""Pages of one owner's list after which the place is kept: a shorter one is read from its beginning again."""
-BEGINNING = Place()
+OWNERS_PER_CHECKPOINT = 20
+"""Owners whose lists are read between two checkpoints: most of these lists are short."""
+PAGES_PER_CHECKPOINT = 20
+"""Pages of one owner's list between two checkpoints: a shorter list is read again from its beginning."""
+BEGINNING = ListCheckpoint()
 
 
-async def pages(object_type: ObjectType, scope: Scope, ports: Ports, place: Place = BEGINNING) -> AsyncIterator[Page]:
-    """Raises ``NotShown`` where Stripe has no such list for this account, except where that was to be expected."""
-    for number in range(place.listing, len(object_type.listings)):
+@dataclass(frozen=True, slots=True)
+class DifferingOwner:
+    """An owner whose mirrored members differ from the list that was read."""
+
+    owner: ObjectRef
+    was_fetched: bool
+    """False for an owner that a backfill inserted from a list: its members were never fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableList:
+    """An owner whose list cannot be read."""
+
+    owner: ObjectRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Everything before this checkpoint was read."""
+
+    checkpoint: ListCheckpoint
+
+
+ListStep: TypeAlias = ObjectPage | RestartedList | DifferingOwner | UnreadableList | ResumePoint
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    ref: ObjectRef
+    head: Head
+    position: IndexPosition
+
+
+async def read_lists(
+    object_type: ObjectType, scope: Scope, ports: Ports, start: ListCheckpoint = BEGINNING
+) -> AsyncIterator[ListStep]:
+    """Raises ``ListUnavailable`` where Stripe has no such list for this account, unless the catalog expects that."""
+    for number in range(start.listing, len(object_type.listings)):
         listing = object_type.listings[number]
-        here = place if number == place.listing else Place(listing=number)
+        checkpoint = start if number == start.listing else ListCheckpoint(listing=number)
         try:
             if listing.per is None:
-                found = _of_account(object_type, listing, here, ports)
+                steps = _read_account_list(object_type, listing, checkpoint, ports)
             else:
-                found = _of_each_owner(object_type, listing, here, scope, ports)
-            async for page in found:
-                yield page
+                steps = _read_owner_lists(object_type, listing, checkpoint, scope, ports)
+            async for step in steps:
+                yield step
         except ListUnavailable:
             if not listing.may_be_refused:
                 raise
 
 
-async def _of_account(object_type: ObjectType, listing: Listing, here: Place, ports: Ports) -> AsyncIterator[Page]:
-    """The plain list, then what it may hide and did not show."""
+# ---- a list of the account
+
+
+async def _read_account_list(
+    object_type: ObjectType, listing: Listing, start: ListCheckpoint, ports: Ports
+) -> AsyncIterator[ListStep]:
+    """Reads the plain list, then the lists of hidden objects that no list has shown so far."""
     filters = [{}, *({name: value} for name, values in listing.hidden_filters.items() for value in values)]
-    number = here.listing
-    while here.listing == number:
-        query = {**listing.query, **_on_request(object_type), **filters[here.filter]}
+    checkpoint = start
+    while checkpoint.listing == start.listing:
+        query = {**listing.query, **_gated_fields(object_type), **filters[checkpoint.filter]}
         try:
-            page = await read_page(listing.url, query, here, ports, api=object_type.api)
+            page = await read_page(listing.url, query, checkpoint.page, ports, api=object_type.api)
         except (ListUnavailable, NotFound) as error:
-            raise (PermanentError if here.filter else ListUnavailable)(str(error)) from error
-        unseen = [number for number, one in enumerate(filters) if one and number not in here.shown]
-        shown = [number for number in unseen if any(_passes(entry, filters[number]) for entry in page.entries)]
-        here = replace(page.next or here, shown=(*sorted([*here.shown, *shown]),))
-        here = here if page.next else _after_the_filter(here, len(filters))
-        yield replace(page, next=here)
+            raise (PermanentError if checkpoint.filter else ListUnavailable)(str(error)) from error
+        yield page
+        checkpoint = _checkpoint_after(page, checkpoint, filters)
+        yield ResumePoint(checkpoint)
 
 
-def _after_the_filter(here: Place, filters: int) -> Place:
-    """The next list that has to be asked for: those whose objects were shown anyway are passed over."""
-    left = [number for number in range(here.filter + 1, filters) if number not in here.shown]
-    return replace(here, filter=left[0], url="", first="") if left else Place(listing=here.listing + 1)
-
-
-async def _of_each_owner(
-    object_type: ObjectType, listing: Listing, here: Place, scope: Scope, ports: Ports
-) -> AsyncIterator[Page]:
-    unsaved = 0
-    async for owner, head, listed in _owners(TYPES[listing.per or ""], scope, ports, here):
-        try:
-            async for page in _of_owner(object_type, listing, owner, head, here, ports):
-                yield page
-        except Unauthorized:
-            raise
-        except PermanentError as error:
-            yield Page([], owner=owner, problem=str(error))
-        except NotFound:
-            pass  # the owner was removed meanwhile
-        here = Place(listing=here.listing, owner=listed.id, created=listed.created)
-        unsaved += 1
-        if unsaved == OWNERS_UNTIL_SAVED:
-            yield Page([], next=here)
-            unsaved = 0
-    yield Page([], next=Place(listing=here.listing + 1))
-
-
-async def _of_owner(
-    object_type: ObjectType, listing: Listing, owner: ObjectRef, head: Head, here: Place, ports: Ports
-) -> AsyncIterator[Page]:
-    """The list of one owner, and whether the owner's own record of it is another."""
-    if head.customer is None and "{customer}" in listing.query.values():
-        return  # whose it is, is not known: there is no such list
-    ids = {"id": owner.id, "parent": head.parent, "customer": head.customer}
-    query = {**{name: fill_template(value, **ids) for name, value in listing.query.items()}, **_on_request(object_type)}
-    path = fill_template(listing.url, **ids)
-    parent = (head.parent if "{parent}" in listing.url else owner.id) if object_type.nested else None
-    if here.url.partition("?")[0] != path:
-        here = replace(here, url="", first="")  # nobody was stopped amid this list
-    shown: set[str] | None = None if here.url else set()
-    going_on: Place | None = here
-    numbers = count(1)
-    while going_on is not None:
-        page = await read_page(path, query, going_on, ports, api=object_type.api)
-        shown = set() if page.restarted else shown
-        if shown is not None:
-            shown.update(page.ids)
-        going_on = page.next
-        yield replace(page, parent=parent, next=None if next(numbers) % PAGES_UNTIL_SAVED else going_on)
-    # Of a long list that was taken up in its middle, the beginning is not known here.
-    if (
-        shown is not None
-        and object_type.name in owner.object_type.members
-        and head.members.get(object_type.name, frozenset()) != shown
-    ):
-        owner = replace(owner, parent=head.parent if owner.object_type.nested else None)
-        yield Page([], owner=owner, fetched=head.token != UNCLAIMED_TOKEN)
-
-
-async def _owners(
-    object_type: ObjectType, scope: Scope, ports: Ports, here: Place
-) -> AsyncIterator[tuple[ObjectRef, Head, IndexEntry]]:
-    """The owners after the place, in the order of the mirror's index."""
-    batch: list[IndexEntry] = []
-    async for listed in ports.mirror.ids(scope, object_type.name, since=here.created or None):
-        if listed > IndexEntry(here.created, here.owner):
-            batch.append(listed)
-        if len(batch) == BATCH:
-            for found in await _with_heads(object_type, scope, batch, ports):
-                yield found
-            batch.clear()
-    for found in await _with_heads(object_type, scope, batch, ports):
-        yield found
-
-
-async def _with_heads(
-    object_type: ObjectType, scope: Scope, batch: Sequence[IndexEntry], ports: Ports
-) -> list[tuple[ObjectRef, Head, IndexEntry]]:
-    owners = [(ObjectRef(scope, object_type, listed.id), listed) for listed in batch]
-    heads = await ports.mirror.heads(owner for owner, _ in owners)
-    return [
-        (owner, heads[owner.key], listed)
-        for owner, listed in owners
-        if owner.key in heads and not heads[owner.key].deleted
+def _checkpoint_after(
+    page: ObjectPage | RestartedList, checkpoint: ListCheckpoint, filters: Sequence[Mapping[str, str]]
+) -> ListCheckpoint:
+    if isinstance(page, RestartedList):
+        return replace(checkpoint, page=FIRST_PAGE)
+    newly_shown = [
+        number
+        for number, query in enumerate(filters)
+        if query and number not in checkpoint.filters_shown and any(_passes(entry, query) for entry in page.objects)
     ]
+    checkpoint = replace(checkpoint, filters_shown=(*sorted([*checkpoint.filters_shown, *newly_shown]),))
+    if page.next is not None:
+        return replace(checkpoint, page=page.next)
+    left = [n for n in range(checkpoint.filter + 1, len(filters)) if n not in checkpoint.filters_shown]
+    if left:
+        return replace(checkpoint, filter=left[0], page=FIRST_PAGE)
+    return ListCheckpoint(listing=checkpoint.listing + 1)
 
 
-def _on_request(object_type: ObjectType) -> Mapping[str, str]:
-    """A list shows gated fields on request, like a fetch; without them every object would seem to differ.
-
-    https://docs.stripe.com/api/expanding_objects
-    """
-    if object_type.api is ApiChannel.PREVIEW:
-        return {f"include[{place}]": name for place, name in enumerate(object_type.include)}
-    return {f"expand[{place}]": f"data.{name}" for place, name in enumerate(object_type.include)}
-
-
-def _passes(entry: JsonObject, filters: Mapping[str, str]) -> bool:
-    return all(_as_filter(entry.get(name)) == value for name, value in filters.items())
+def _passes(entry: JsonObject, query: Mapping[str, str]) -> bool:
+    return all(_as_filter(entry.get(name)) == value for name, value in query.items())
 
 
 def _as_filter(value: Json) -> str | None:
     """A value as a list's filter spells it."""
     return str(value).lower() if isinstance(value, bool) else json_body.text_at({"value": value}, "value")
+
+
+# ---- lists of owners
+
+
+async def _read_owner_lists(
+    object_type: ObjectType, listing: Listing, start: ListCheckpoint, scope: Scope, ports: Ports
+) -> AsyncIterator[ListStep]:
+    checkpoint = start
+    unsaved = 0
+    async for owner in _owners(TYPES[listing.per or ""], scope, ports, start.owner):
+        try:
+            async for step in _read_owner_list(object_type, listing, owner, checkpoint, ports):
+                yield step
+        except Unauthorized:
+            raise
+        except PermanentError as error:
+            yield UnreadableList(owner.ref, str(error))
+        except NotFound:
+            pass  # the owner was deleted meanwhile
+        checkpoint = ListCheckpoint(listing=start.listing, owner=owner.position)
+        unsaved += 1
+        if unsaved == OWNERS_PER_CHECKPOINT:
+            yield ResumePoint(checkpoint)
+            unsaved = 0
+    yield ResumePoint(ListCheckpoint(listing=start.listing + 1))
+
+
+async def _owners(object_type: ObjectType, scope: Scope, ports: Ports, after: IndexPosition) -> AsyncIterator[_Owner]:
+    """The owners after a position, in the order of the mirror's index."""
+    async for batch in walk_index(ports.mirror, scope, object_type.name, after):
+        refs = [ObjectRef(scope, object_type, entry.id) for entry in batch.entries]
+        heads = await ports.mirror.heads(refs)
+        for ref, entry in zip(refs, batch.entries, strict=True):
+            head = heads.get(ref.key)
+            if head is not None and not head.deleted:
+                yield _Owner(ref, head, IndexPosition(*entry))
+
+
+async def _read_owner_list(
+    object_type: ObjectType, listing: Listing, owner: _Owner, start: ListCheckpoint, ports: Ports
+) -> AsyncIterator[ListStep]:
+    """Reads the list of one owner, and compares the ids on it with the owner's mirrored members."""
+    if owner.head.customer is None and "{customer}" in listing.query.values():
+        return  # the list is the customer's, who is not known
+    ids_of_owner = {"id": owner.ref.id, "parent": owner.head.parent, "customer": owner.head.customer}
+    query = {name: fill_template(value, **ids_of_owner) for name, value in listing.query.items()}
+    query |= _gated_fields(object_type)
+    path = fill_template(listing.url, **ids_of_owner)
+    parent = _parent_of_members(object_type, listing, owner)
+    # A page of another list: no tick stopped amid this one.
+    position: PagePosition | None = start.page if start.page.url.partition("?")[0] == path else FIRST_PAGE
+    resumed, shown = position != FIRST_PAGE, set[str]()
+    numbers = count(1)
+    while position is not None:
+        page = await read_page(path, query, position, ports, api=object_type.api)
+        if isinstance(page, RestartedList):
+            resumed, shown, position = False, set(), FIRST_PAGE
+            yield page
+        else:
+            shown.update(page.ids)
+            position = page.next
+            yield replace(page, parent=parent)
+        if position is not None and next(numbers) % PAGES_PER_CHECKPOINT == 0:
+            yield ResumePoint(replace(start, page=position))
+    if not resumed and _members_differ(object_type, owner, shown):
+        yield _differing(owner)
+
+
+def _parent_of_members(object_type: ObjectType, listing: Listing, owner: _Owner) -> str | None:
+    if not object_type.nested:
+        return None
+    return owner.head.parent if "{parent}" in listing.url else owner.ref.id
+
+
+def _members_differ(object_type: ObjectType, owner: _Owner, shown: set[str]) -> bool:
+    mirrored = owner.head.members.get(object_type.name, frozenset())
+    return object_type.name in owner.ref.object_type.members and mirrored != shown
+
+
+def _differing(owner: _Owner) -> DifferingOwner:
+    parent = owner.head.parent if owner.ref.object_type.nested else None
+    return DifferingOwner(replace(owner.ref, parent=parent), was_fetched=owner.head.token != UNCLAIMED_TOKEN)
+
+
+def _gated_fields(object_type: ObjectType) -> Mapping[str, str]:
+    """The query for the fields that Stripe shows on request only: without them every object would seem to differ.
+
+    https://docs.stripe.com/api/expanding_objects
+    """
+    if object_type.api is ApiChannel.PREVIEW:
+        return {f"include[{number}]": name for number, name in enumerate(object_type.include)}
+    return {f"expand[{number}]": f"data.{name}" for number, name in enumerate(object_type.include)}

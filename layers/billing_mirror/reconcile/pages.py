@@ -1,73 +1,72 @@
-"""One page of a list, from a place on that can be kept: whoever is stopped goes on there."""
+"""One page of a list, from a position that a checkpoint can hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from billing_mirror.core import json_body, paging
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.checkpoints import Place
+from billing_mirror.core.checkpoints import PagePosition
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Ports, StripeRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Some objects of a list, asked for at ``asked_at`` (seconds since 1970), with the parent that their URLs need.
+class ObjectPage:
+    """A page of objects. Times are in seconds since 1970."""
 
-    ``ids`` are theirs. ``next_at`` says when the next request may start. ``next`` is the place after it, where that is
-    one to go on from. ``problem`` says why the list of ``owner`` could not be had; without it, ``owner`` is one whose
-    own record of its list differs from what was shown: because it was never ``fetched`` but taken from a list, or else
-    for no good reason. ``restarted`` says that a list has to be read from its beginning again.
-    """
-
-    entries: list[JsonObject]
-    ids: Sequence[str] = ()
-    next: Place | None = None
-    asked_at: float = 0.0
-    stripe_version: str = ""
-    request_id: str = ""
-    next_at: float = 0.0
+    objects: Sequence[JsonObject]
+    ids: Sequence[str]
+    """The ids of the objects that have one."""
+    requested_at: float
+    stripe_version: str
+    request_id: str
+    next_request_at: float
+    """When the next request may start."""
+    next: PagePosition | None = None
+    """The next page; None after the last page of the list."""
     parent: str | None = None
-    owner: ObjectRef | None = None
-    fetched: bool = True
-    problem: str = ""
-    restarted: bool = False
+    """The parent that the URLs of the objects need."""
 
 
-async def read_page(path: str, query: Mapping[str, str], here: Place, ports: Ports, *, api: ApiChannel) -> Page:
-    """The page at a place; ``next`` is None after the last one of the list.
+@dataclass(frozen=True, slots=True)
+class RestartedList:
+    """The list has to be read again from its beginning."""
 
-    A page that cannot be had any more, and one that leads back to where the list has been, restart it. Where the first
-    page cannot be had, raises ``NotShown`` or ``Gone``; where a page points elsewhere, ``Refused``.
+
+async def read_page(
+    path: str, query: Mapping[str, str], position: PagePosition, ports: Ports, *, api: ApiChannel
+) -> ObjectPage | RestartedList:
+    """Reads the page at a position.
+
+    A list restarts when a later page is not available any more, or leads back to an earlier one. Raises
+    ``ListUnavailable`` or ``NotFound`` when the first page is not available, ``PermanentError`` when a page leads to
+    another list.
     """
-    again = Page([], next=replace(here, url="", first=""), restarted=True)
-    asked_at = ports.clock.now()
+    requested_at = ports.clock.now()
     try:
-        answer = await ports.stripe.get(StripeRequest(here.url or paging.first_page(path, query), api, context=None))
+        answer = await ports.stripe.get(
+            StripeRequest(position.url or paging.first_page(path, query), api, context=None)
+        )
     except Unauthorized:
         raise
     except (PermanentError, NotFound) as error:
-        if here.url:
-            return again  # its token has expired, or what it starts after was removed
+        if position.url:
+            return RestartedList()  # the page's token has expired, or the object that it starts after was deleted
         if isinstance(error, NotFound):
             raise
         raise ListUnavailable(str(error)) from error
-    entries = paging.entries(answer.body)
-    ids = [identifier for entry in entries if (identifier := json_body.text_at(entry, "id"))]
-    page = Page(
-        entries,
+    objects = paging.entries(answer.body)
+    ids = [identifier for entry in objects if (identifier := json_body.text_at(entry, "id"))]
+    url = paging.next_page(answer.body, path=path, query=query)
+    if url is not None and (url == position.url or (position.first_id and position.first_id in ids)):
+        return RestartedList()
+    return ObjectPage(
+        objects,
         ids,
-        asked_at=asked_at,
+        requested_at=requested_at,
         stripe_version=answer.stripe_version,
         request_id=answer.request_id,
-        next_at=answer.next_at,
+        next_request_at=answer.next_at,
+        next=PagePosition(url, position.first_id or next(iter(ids), "")) if url is not None else None,
     )
-    url = paging.next_page(answer.body, path=path, query=query)
-    if url is None:
-        return page
-    if url == here.url or (here.first and here.first in ids):
-        return again
-    first = here.first or next(iter(ids), "")
-    return replace(page, next=replace(here, url=url, first=first))

@@ -1,7 +1,7 @@
-"""Recovering lost events: list what Stripe has told since the last time, and queue what the mirror does not show.
+"""Recover: list Stripe's events since the watermark, and queue those that the mirror does not reflect.
 
-Stripe keeps events for 30 days: https://docs.stripe.com/api/v2/core/events. In which order it lists them is written
-nowhere, so the watermark moves only when a window of time was read to its end.
+Stripe keeps events for 30 days (https://docs.stripe.com/api/v2/core/events), and does not document the order of its
+event list. So the watermark only moves when a whole window of time was read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,198 +11,207 @@ from typing import TypeAlias
 
 from billing_mirror.core import catalog, json_body, mirror_state, times
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.checkpoints import Place
+from billing_mirror.core.checkpoints import FIRST_PAGE, EventsCheckpoint, PagePosition
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, validate_id
-from billing_mirror.core.run import Drift, Resolution, Run, Status
+from billing_mirror.core.run import Counts, Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, MINUTE, job_of_new_run
 from billing_mirror.ports import Ports, StripeRequest
 
 from .dependencies import ReconcileDependencies
 from .gather import gather_all
-from .pages import Page, read_page
-from .runs.active_run import ActiveRun, require_an_end
-from .runs.lifecycle import execute, last_run, start_run
+from .pages import ObjectPage, RestartedList, read_page
+from .runs.active_run import ActiveRun
+from .runs.lifecycle import start_run
+from .runs.records import last_run
 
 PATH = "/v2/core/events"
 KEPT = 30 * DAY
 """Seconds for which Stripe lists an event."""
 OVERLAP = 10 * MINUTE
-"""Seconds that are read again each time: an event may be listed some time after it was made."""
-ON_ITS_WAY = 2 * MINUTE
-"""Seconds for which an event is left to its webhook."""
+"""Seconds before the watermark that are read again: Stripe may list an event some time after its creation."""
+WEBHOOK_DELAY = 2 * MINUTE
+"""Seconds that an event's webhook gets before the event counts as lost."""
 WINDOW = DAY
-"""Seconds of events that are read before the watermark moves: the token of a page does not live for ever."""
-A_SECOND = 1.0
-"""By which a time that was written down may be off."""
-NEVER_GENERATED = "v2.core.health.event_generation_failure.resolved"
-"""Stripe tells of events that it should have made and did not."""
-SEEN_TO = "events:never-generated"
-"""The book of those that were seen to."""
+"""Seconds of events that are read before the watermark moves: page tokens expire."""
+ROUNDING = 1.0
+"""Seconds by which a stored time may be rounded."""
+GENERATION_FAILURE = "v2.core.health.event_generation_failure.resolved"
+"""The event by which Stripe announces an event that it failed to generate."""
+HANDLED_FAILURES = "events:never-generated"
+"""The partition of the generation failures that were handled."""
+
+_Event: TypeAlias = tuple[Notification, ObjectRef | UnresolvedRef]
 
 
-async def recover(run: Run, dependencies: ReconcileDependencies, *, until: float) -> Run:
-    """Goes on with a run over the events of the key's own account, until then (seconds since 1970)."""
-
-    async def work(round_: ActiveRun) -> None:
-        await _recover(round_, dependencies)
-
-    return await execute(run, work, dependencies, until=until)
-
-
-async def _recover(round_: ActiveRun, dependencies: ReconcileDependencies) -> None:
-    # By the run's own start: a window that takes longer than one tick must not grow too old by that.
-    oldest, end = round_.run.started_at - KEPT, round_.ports.clock.now() - ON_ITS_WAY
-    watermark = round_.run.watermark = round_.place.created or round_.run.watermark
-    if watermark and times.seconds(watermark) < oldest - A_SECOND:
-        await _compare_everything(dependencies)  # what was told in between, nobody can list any more
+async def recover(run: ActiveRun, dependencies: ReconcileDependencies) -> None:
+    """Queues the lost events of the key's own account, window by window."""
+    # From the run's start: a window that takes longer than one tick must not become too old by that.
+    oldest, end = run.record.started_at - KEPT, run.ports.clock.now() - WEBHOOK_DELAY
+    checkpoint = run.checkpoints.latest(EventsCheckpoint)
+    watermark = checkpoint.window_start or run.record.watermark
+    run.advance_watermark(watermark)
+    if watermark and times.seconds(watermark) < oldest - ROUNDING:
+        await _verify_everything(dependencies)  # Stripe no longer lists the events in between
         watermark = ""
-    here = round_.place if watermark else Place()
+    if not watermark:
+        checkpoint = EventsCheckpoint()
     start = times.seconds(watermark) if watermark else oldest
     while start < end:
-        # Filters cannot be changed while a list is read: who goes on in a window, keeps its end.
-        stop = times.seconds(here.owner) if here.url else min(start + WINDOW, end)
-        await _read(replace(here, created=times.iso(start), owner=times.iso(stop)), round_, dependencies)
-        round_.run.watermark = times.iso(stop)
-        here = Place(created=round_.run.watermark)
-        await round_.save(here)
+        # A list's filters must not change between its pages: a window that is resumed keeps its end.
+        resumed = checkpoint.page != FIRST_PAGE
+        stop = times.seconds(checkpoint.window_end) if resumed else min(start + WINDOW, end)
+        window = replace(checkpoint, window_start=times.iso(start), window_end=times.iso(stop))
+        await _read_window(window, run, dependencies)
+        run.advance_watermark(window.window_end)
+        checkpoint = EventsCheckpoint(window_start=window.window_end)
+        await run.save(checkpoint)
         start = stop
 
 
-_Told: TypeAlias = tuple[Notification, ObjectRef | UnresolvedRef]
+async def _read_window(window: EventsCheckpoint, run: ActiveRun, dependencies: ReconcileDependencies) -> None:
+    """Reads the events of a window, from a page on."""
+    since = times.iso(times.seconds(window.window_start) - OVERLAP)
+    query = {"created[gte]": since, "created[lte]": window.window_end}
+    position: PagePosition | None = window.page
+    while position is not None:
+        page = await _read_events(query, position, run.ports)
+        match page:
+            case RestartedList():
+                run.count(Counts(pages=1, restarts=1))
+                position, entries = FIRST_PAGE, []
+            case ObjectPage():
+                run.count(Counts(pages=1, compared=len(page.objects)))
+                position, entries = page.next, [*page.objects]
+        run.require_progress("the lists of events")
+        await _queue_lost(entries, run, dependencies)
+        if position is not None:
+            await run.save(replace(window, page=position))
 
 
-async def _read(here: Place, round_: ActiveRun, dependencies: ReconcileDependencies) -> None:
-    """Reads the events of a window, from a place on: it begins at ``created`` and ends at ``owner``."""
-    since = times.iso(times.seconds(here.created) - OVERLAP)
-    query = {"created[gte]": since, "created[lte]": here.owner}
-    counts = round_.run.counts
-    going_on: Place | None = here
-    while going_on is not None:
-        page = await _read_events(query, going_on, round_.ports)
-        counts.pages += 1
-        counts.restarts += page.restarted
-        require_an_end("the lists of events", counts)
-        counts.compared += len(page.entries)
-        await _queue_what_is_not_shown(page.entries, round_, dependencies)
-        going_on = page.next
-        if going_on is not None:
-            await round_.save(going_on)
-
-
-async def _read_events(query: Mapping[str, str], here: Place, ports: Ports) -> Page:
+async def _read_events(query: Mapping[str, str], position: PagePosition, ports: Ports) -> ObjectPage | RestartedList:
     try:
-        return await read_page(PATH, query, here, ports, api=ApiChannel.GA)
+        return await read_page(PATH, query, position, ports, api=ApiChannel.GA)
     except (ListUnavailable, NotFound) as error:
         raise PermanentError(f"Stripe does not list the events: {error}") from error
 
 
-async def _queue_what_is_not_shown(
-    entries: Sequence[JsonObject], round_: ActiveRun, dependencies: ReconcileDependencies
-) -> None:
-    found = [one for entry in entries if (one := await _told(entry, round_)) is not None]
-    failures = [entry for entry in entries if json_body.text_at(entry, "type") == NEVER_GENERATED]
-    failures = [entry for entry in failures if not await _seen_to(entry, round_)]
+async def _queue_lost(entries: Sequence[JsonObject], run: ActiveRun, dependencies: ReconcileDependencies) -> None:
+    """Queues the newest lost event of each object, among these events and those that Stripe failed to generate."""
+    events = [event for entry in entries if (event := await _parse(entry, run)) is not None]
+    failures = [entry for entry in entries if json_body.text_at(entry, "type") == GENERATION_FAILURE]
+    failures = [entry for entry in failures if not await _is_handled(entry, run)]
     for entry in failures:
-        if one := await _never_generated(entry, round_, dependencies):
-            found.append(one)
-    refs = [ref for _, ref in found if isinstance(ref, ObjectRef)]
-    heads = await round_.ports.mirror.heads(refs)
-    claims = await round_.ports.mirror.claims(refs)
-    now = round_.ports.clock.now()
-    lost = [told for told in found if not _is_shown(*told, heads, claims, now)]
-    newest = {ref.key if isinstance(ref, ObjectRef) else event.id: event for event, ref in sorted(lost, key=_age)}
-    group = f"{round_.scope}:recovered"
-    await gather_all(round_.ports.queue.send(write_message(event), group=group) for event in newest.values())
-    for entry in failures:  # last: whoever is stopped before here sees to them again
-        await round_.state_store.write(round_.scope, SEEN_TO, _place(entry), {"expires_at": int(now + 2 * KEPT)})
-    round_.run.counts.equal += len(found) - len(lost)
-    round_.run.counts.queued += len(newest)
+        if event := await _missing_event(entry, run, dependencies):
+            events.append(event)
+    lost = await _lost(events, run)
+    newest = {
+        ref.key if isinstance(ref, ObjectRef) else notification.id: notification
+        for notification, ref in sorted(lost, key=_created)
+    }
+    group = f"{run.scope}:recovered"
+    await gather_all(run.ports.queue.send(write_message(one), group=group) for one in newest.values())
+    for entry in failures:  # last: a tick that is stopped before this point handles them again
+        expires_at = int(run.ports.clock.now() + 2 * KEPT)
+        await run.state_store.write(run.scope, HANDLED_FAILURES, _sort_key(entry), {"expires_at": expires_at})
+    run.count(Counts(equal=len(events) - len(lost), queued=len(newest)))
 
 
-def _age(told: _Told) -> datetime:
-    return told[0].created
+async def _lost(events: Sequence[_Event], run: ActiveRun) -> list[_Event]:
+    """The events that the mirror does not reflect."""
+    refs = [ref for _, ref in events if isinstance(ref, ObjectRef)]
+    heads = await run.ports.mirror.heads(refs)
+    claims = await run.ports.mirror.claims(refs)
+    now = run.ports.clock.now()
+    return [event for event in events if not _is_reflected(*event, heads, claims, now)]
 
 
-async def _told(entry: JsonObject, round_: ActiveRun) -> _Told | None:
-    """An event that is about something in the catalog, and what that is."""
+def _created(event: _Event) -> datetime:
+    return event[0].created
+
+
+async def _parse(entry: JsonObject, run: ActiveRun) -> _Event | None:
+    """An event of the key's own account about an object of the catalog, and that object."""
     name = json_body.text_at(entry, "type") or ""
     if name not in catalog.EVENT_OBJECTS and name.rpartition(".")[0] not in catalog.RESOURCES:
-        return None  # the list shows everything that happens, also what nobody wants to be told of
+        return None  # the list also shows events that no endpoint subscribes to
     try:
-        event = read_notification(json_body.write(entry))
-        ref = ref_from_event(event)
+        notification = read_notification(json_body.write(entry))
+        ref = ref_from_event(notification)
         if isinstance(ref, UnresolvedRef) and (owner := json_body.text_at(entry, f"data.{ref.owner}")):
             ref = ref.resolve(owner)
     except (Unreadable, PermanentError) as error:
         identifier = json_body.text_at(entry, "id") or "an event without an id"
-        await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+        await run.record_drift(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
-    own = event.context is None and event.livemode == round_.scope.livemode
-    return (event, ref) if own and ref is not None else None
+    own = notification.context is None and notification.livemode == run.scope.livemode
+    return (notification, ref) if own and ref is not None else None
 
 
-def _is_shown(
-    event: Notification,
+def _is_reflected(
+    notification: Notification,
     ref: ObjectRef | UnresolvedRef,
     heads: Mapping[str, Head],
     claims: Mapping[str, Claim],
     now: float,
 ) -> bool:
-    """Whether the mirror shows what an event tells, or a fetch is on its way that will."""
+    """Whether the mirror reflects an event, or a fetch in flight will."""
     if isinstance(ref, UnresolvedRef):
         return False
     head, claim = heads.get(ref.key), claims.get(ref.key)
-    created = times.seconds(times.iso(event.created.timestamp()))  # as precise as the table keeps it
+    created = times.seconds(times.iso(notification.created.timestamp()))  # with the precision of the table
     if mirror_state.is_in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
         return True
     return mirror_state.reflects_event(head, claim, created)
 
 
-async def _compare_everything(dependencies: ReconcileDependencies) -> None:
+async def _verify_everything(dependencies: ReconcileDependencies) -> None:
     for object_type in dependencies.object_types:
-        await _compare(object_type.name, dependencies)
+        await _verify_type(object_type.name, dependencies)
 
 
-async def _compare(name: str, dependencies: ReconcileDependencies) -> None:
-    """Makes a type's run due, unless one is going on."""
+async def _verify_type(name: str, dependencies: ReconcileDependencies) -> None:
+    """Starts a run over a type, unless one is running."""
     last = await last_run(name, dependencies)
     if last is None or last.status is not Status.RUNNING:
         await start_run(name, job_of_new_run(name, last), last, dependencies)
 
 
-async def _seen_to(failure: JsonObject, round_: ActiveRun) -> bool:
-    """Whether a window before this one, which overlaps it, has shown it."""
-    return await round_.state_store.last(round_.scope, SEEN_TO, _place(failure)) is not None
+# ---- events that Stripe failed to generate
 
 
-def _place(failure: JsonObject) -> str:
+async def _is_handled(failure: JsonObject, run: ActiveRun) -> bool:
+    """Whether an earlier window, which overlaps this one, has shown the failure."""
+    return await run.state_store.last(run.scope, HANDLED_FAILURES, _sort_key(failure)) is not None
+
+
+def _sort_key(failure: JsonObject) -> str:
     return f"{json_body.text_at(failure, 'id')}#"
 
 
-async def _never_generated(entry: JsonObject, round_: ActiveRun, dependencies: ReconcileDependencies) -> _Told | None:
-    """The event that Stripe should have made, as far as it tells; all other objects of its type are compared."""
-    identifier = json_body.text_at(entry, "id") or ""
+async def _missing_event(failure: JsonObject, run: ActiveRun, dependencies: ReconcileDependencies) -> _Event | None:
+    """The event that Stripe failed to generate, where the failure names it; starts to verify all of its type."""
+    identifier = json_body.text_at(failure, "id") or ""
     try:
         path = f"{PATH}/{validate_id(identifier)}"
-        impact = json_body.value_at(
-            (await round_.ports.stripe.get(StripeRequest(path, ApiChannel.GA, context=None))).body, "data.impact"
-        )
+        answer = await run.ports.stripe.get(StripeRequest(path, ApiChannel.GA, context=None))
+        impact = json_body.value_at(answer.body, "data.impact")
     except Unauthorized:
         raise
     except (PermanentError, NotFound) as error:
-        await round_.decided(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+        await run.record_drift(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
     if not isinstance(impact, dict) or impact.get("context"):
         return None
     name = json_body.text_at(impact, "event_type") or ""
-    told = await _told({**entry, "type": name, "related_object": impact.get("related_object")}, round_)
-    # Also where it does not say which object it was about.
-    object_type = told[1].object_type if told else catalog.TYPES.get(catalog.RESOURCES.get(name.rpartition(".")[0], ""))
+    event = await _parse({**failure, "type": name, "related_object": impact.get("related_object")}, run)
+    # Also where the failure does not name the object.
+    resource = catalog.RESOURCES.get(name.rpartition(".")[0], "")
+    object_type = event[1].object_type if event else catalog.TYPES.get(resource)
     if object_type in dependencies.object_types:
-        await _compare(object_type.name, dependencies)
-    return told
+        await _verify_type(object_type.name, dependencies)
+    return event

@@ -1,8 +1,8 @@
-"""One suspicion of reconcile, and the fetch that decides it."""
+"""Verify one difference by a fetch, and repair it."""
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
@@ -13,154 +13,199 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Drift, Resolution
+from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 
 from .gather import gather_all
 from .runs.active_run import ActiveRun
 
 MAX_SECONDS_PER_OBJECT = 120.0
-"""Seconds for one object with all its lists: a list without an end must not hold up a run."""
+"""Seconds for one object with all its lists: an endless list must not hold up a run."""
 MAX_CONCURRENCY = 8
 """Objects that are fetched at the same time."""
-NOT_SHOWN = "Stripe does not show the object, although it has just listed or made it"
-INTERRUPTED = "the run was stopped before it could tell"
+NOT_SHOWN = "Stripe does not return the object, although it was just listed or created"
+NO_END = "Stripe's answer does not end"
+INTERRUPTED = "the run was interrupted during the repair"
 
 
-async def verify_and_repair(suspects: Mapping[ObjectRef, Difference], round_: ActiveRun) -> None:
-    """Lets a fetch decide each suspicion, except where somebody else's fetch is about to."""
-    mirror = round_.ports.mirror
-    suspects = {ref: kind for ref, kind in suspects.items() if ref.key not in round_.looked_at}
-    heads = await mirror.heads(suspects)
-    claims = await mirror.claims(suspects)
-    now = round_.ports.clock.now()
+async def verify_and_repair(differences: Mapping[ObjectRef, Difference], run: ActiveRun) -> None:
+    """Fetches each object that may differ, except where a refresh is in flight, and repairs what does differ."""
+    mirror = run.ports.mirror
+    differences = {ref: kind for ref, kind in differences.items() if not run.is_verified(ref)}
+    heads = await mirror.heads(differences)
+    claims = await mirror.claims(differences)
+    now = run.ports.clock.now()
     idle = {
         ref: difference
-        for ref, difference in suspects.items()
+        for ref, difference in differences.items()
         if not mirror_state.is_in_flight(heads.get(ref.key), claims.get(ref.key), now=now)
     }
-    round_.run.counts.in_flight += len(suspects) - len(idle)
-    round_.looked_at.update(ref.key for ref in idle)
-    places = asyncio.Semaphore(MAX_CONCURRENCY)
-    await gather_all(_bounded(ref, kind, round_, places) for ref, kind in idle.items())
+    run.count(Counts(in_flight=len(differences) - len(idle)))
+    run.mark_verified(idle)
+    semaphore = asyncio.Semaphore(MAX_CONCURRENCY)
+    await gather_all(_repair_in_time(ref, kind, run, semaphore) for ref, kind in idle.items())
 
 
-async def already_resolved(refs: Mapping[str, ObjectRef], round_: ActiveRun) -> set[str]:
-    """The ids of those that were decided by a tick that was stopped before it could keep their page.
-
-    They are not looked at again: what was repaired would be taken for a false alarm.
-    """
-    if not round_.half_done or not await round_.has_notes():
-        return set()
-    notes = await gather_all(round_.noted(ref.id) for ref in refs.values())
-    settled = await gather_all(_finish(one, round_) for one in notes if one is not None)
-    decided = {one.id for one in settled if one.resolution is not Resolution.UNRESOLVED}
-    round_.looked_at.update(refs[identifier].key for identifier in decided)
-    return decided
-
-
-async def finish_interrupted(round_: ActiveRun) -> None:
-    """Tells of the suspicions whose tick ended between the write and its note."""
-    async for drift in round_.drifts():
-        await _finish(drift, round_)
-
-
-async def _finish(drift: Drift, round_: ActiveRun) -> Drift:
-    """How a suspicion ended, where its number says that it was written, and nobody came to note it."""
-    if drift.reason != INTERRUPTED:
-        return drift
-    ref = ObjectRef(round_.scope, TYPES[drift.type], drift.id)
-    head = (await round_.ports.mirror.heads([ref])).get(ref.key)
-    if head is None or head.token < drift.token:
-        return drift
-    drift = replace(drift, resolution=Resolution.REPAIRED, reason="")
-    await round_.note(drift)
-    return drift
-
-
-async def _bounded(ref: ObjectRef, difference: Difference, round_: ActiveRun, places: asyncio.Semaphore) -> None:
+async def _repair_in_time(ref: ObjectRef, difference: Difference, run: ActiveRun, semaphore: asyncio.Semaphore) -> None:
     drift = Drift(ref.id, difference, Resolution.UNRESOLVED, type=ref.type)
-    async with places:
+    async with semaphore:
         try:
             async with asyncio.timeout(MAX_SECONDS_PER_OBJECT):
-                await repair_one(ref, drift, round_)
+                await repair_one(ref, drift, run)
         except TimeoutError:
-            await _unresolved(replace(drift, reason="Stripe's answer does not come to an end"), round_)
+            await _record_unresolved(replace(drift, reason=NO_END), run)
         except (TransientError, PermanentError) as error:
-            await _unresolved(replace(drift, reason=str(error)), round_)
+            await _record_unresolved(replace(drift, reason=str(error)), run)
         except Exception as error:  # noqa: BLE001 - one object's failure must not end the run of all others
-            await _unresolved(replace(drift, reason=f"unforeseen {type(error).__name__}"), round_)
+            await _record_unresolved(replace(drift, reason=f"unforeseen {type(error).__name__}"), run)
 
 
-async def _unresolved(drift: Drift, round_: ActiveRun) -> None:
-    """Notes that no answer could be had, unless something was about to be written: then its number will tell."""
-    noted = await round_.noted(drift.id)
-    if noted is None or noted.reason != INTERRUPTED:
-        await round_.decided(drift)
+async def _record_unresolved(drift: Drift, run: ActiveRun) -> None:
+    """Records a failure, unless a write was about to happen: then its token shows later whether it did."""
+    recorded = await run.evidence.find(drift.id)
+    if recorded is None or recorded.reason != INTERRUPTED:
+        await run.record_drift(drift)
 
 
-async def repair_one(ref: ObjectRef, drift: Drift, round_: ActiveRun) -> None:
-    ports = round_.ports
-    # Time 0: no queue retries this, so the next run must not wait for it.
-    token, observation = await claim_and_fetch(ports, ref, claimed_at=0.0)
-    # Read now and not before: what arrived since the list was read is no drift.
-    head = (await ports.mirror.heads([ref])).get(ref.key)
-    before = await ports.mirror.body(ref)
-    if observation.body is None and _may_be_there(drift.difference, before, observation.fetched_at):
-        if head is not None and head.deleted:
-            await round_.decided(replace(drift, resolution=Resolution.FALSE_ALARM))  # only the list still shows it
-        else:
-            await round_.decided(replace(drift, reason=NOT_SHOWN))
+# ---- one object
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """An object as Stripe shows it under a claim, beside what the mirror held at that time."""
+
+    ref: ObjectRef
+    token: int
+    observation: Observation
+    head: Head | None
+    mirrored: JsonObject | None
+
+
+async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
+    """Fetches an object, stores it, and records the drift where the mirror was wrong."""
+    fetched = await _fetch(ref, run)
+    observation = fetched.observation
+    if observation.body is None and _may_exist(drift.difference, fetched.mirrored, observation.fetched_at):
+        await run.record_drift(_not_returned(drift, fetched))
         return
-    fields = json_body.differing_fields(before, observation.live) if before and observation.live else []
-    drift = replace(drift, fields=tuple(fields), token=token, reason=INTERRUPTED)
-    dismissed = replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason="")
-    has_cause = _has_cause(drift.difference, head, observation)
+    drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
+    false_alarm = replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason="")
+    has_cause = _has_cause(drift.difference, fetched)
     if has_cause:
-        # First: once the mirror is right, nothing else tells that it was wrong.
-        await round_.note(drift if _will_change(head, ref, observation) else dismissed)
-    outcome = await apply(ports, ref, token, observation, head)
-    reshaped = drift.difference is Difference.OUTDATED and observation.live is not None
-    if outcome is Outcome.SUPERSEDED and await _is_ours(ref, token, round_):
-        outcome = Outcome.STORED if observation.live is not None else Outcome.REMOVED
-    if _repaired(outcome, head) and not reshaped:
-        await round_.decided(replace(drift, resolution=Resolution.REPAIRED, reason=""))
+        # Before the write: once the mirror is correct, nothing else shows that it was wrong.
+        await run.evidence.record(drift if _will_change(fetched) else false_alarm)
+    outcome = await _store(fetched, run)
+    if _was_wrong(outcome, fetched.head) and not _is_reshaped(drift.difference, observation):
+        await run.record_drift(replace(drift, resolution=Resolution.REPAIRED, reason=""))
     elif has_cause:
-        await round_.decided(dismissed)
+        await run.record_drift(false_alarm)
     else:
-        round_.run.counts.refreshed += 1
+        run.count(Counts(refreshed=1))
 
 
-async def _is_ours(ref: ObjectRef, token: int, round_: ActiveRun) -> bool:
-    """Whether a write that was refused is there: the first try may have got through, and only its answer not."""
-    head = (await round_.ports.mirror.heads([ref])).get(ref.key)
-    return head is not None and head.token == token
+async def _fetch(ref: ObjectRef, run: ActiveRun) -> _Fetched:
+    # Time 0: no queue retries this fetch, so the next run must not wait for it.
+    token, observation = await claim_and_fetch(run.ports, ref, claimed_at=0.0)
+    # Read after the fetch: what was stored since the list was read is no drift.
+    head = (await run.ports.mirror.heads([ref])).get(ref.key)
+    return _Fetched(ref, token, observation, head, await run.ports.mirror.body(ref))
 
 
-def _may_be_there(difference: Difference, before: JsonObject | None, now: float) -> bool:
-    """Whether a missing object may be one that Stripe does not show yet, rather than one that is gone."""
-    made = times.created_at(before)
-    return difference not in (Difference.NOT_LISTED, Difference.NO_LIST) or mirror_state.may_lag(made, now)
+async def _store(fetched: _Fetched, run: ActiveRun) -> Outcome:
+    outcome = await apply(run.ports, fetched.ref, fetched.token, fetched.observation, fetched.head)
+    if outcome is Outcome.SUPERSEDED and await _was_stored(fetched, run):
+        return Outcome.STORED if fetched.observation.live is not None else Outcome.REMOVED
+    return outcome
 
 
-def _has_cause(difference: Difference, head: Head | None, observation: Observation) -> bool:
-    """Whether something says that the mirror is wrong: a list, or the answer itself."""
-    if difference is Difference.OUTDATED and observation.live is not None:
+async def _was_stored(fetched: _Fetched, run: ActiveRun) -> bool:
+    """Whether a refused write is stored: the first attempt may have succeeded, and only its answer was lost."""
+    head = (await run.ports.mirror.heads([fetched.ref])).get(fetched.ref.key)
+    return head is not None and head.token == fetched.token
+
+
+def _may_exist(difference: Difference, mirrored: JsonObject | None, now: float) -> bool:
+    """Whether an object that Stripe does not return may exist: it was listed, or just created."""
+    if difference not in (Difference.NOT_LISTED, Difference.NO_LIST):
+        return True
+    return mirror_state.may_lag(times.created_at(mirrored), now)
+
+
+def _not_returned(drift: Drift, fetched: _Fetched) -> Drift:
+    """An object that Stripe does not return; where the mirror holds its tombstone, only the list still shows it."""
+    if fetched.head is not None and fetched.head.deleted:
+        return replace(drift, resolution=Resolution.FALSE_ALARM)
+    return replace(drift, reason=NOT_SHOWN)
+
+
+def _differing_fields(fetched: _Fetched) -> tuple[str, ...]:
+    if not fetched.mirrored or not fetched.observation.live:
+        return ()
+    return tuple(json_body.differing_fields(fetched.mirrored, fetched.observation.live))
+
+
+def _has_cause(difference: Difference, fetched: _Fetched) -> bool:
+    """Whether the mirror seems wrong: a list shows a difference, or the fetched state does."""
+    head, observation = fetched.head, fetched.observation
+    if _is_reshaped(difference, observation):
         return False
     digest = None if head is None or head.deleted else head.digest
     return difference not in CAUSELESS or digest != (observation.digest if observation.live is not None else None)
 
 
-def _will_change(head: Head | None, ref: ObjectRef, observation: Observation) -> bool:
-    """Whether what is about to be written is new to the mirror, as far as that can be told before."""
+def _is_reshaped(difference: Difference, observation: Observation) -> bool:
+    """Whether the object was fetched for its shape under a new Stripe version, which is no drift."""
+    return difference is Difference.OUTDATED and observation.live is not None
+
+
+def _will_change(fetched: _Fetched) -> bool:
+    """Whether the write will change the mirror, as far as can be known before it."""
+    head, observation = fetched.head, fetched.observation
     if head is None or head.deleted:
         return observation.live is not None
-    if observation.live is None or (isinstance(ref.object_type.customer, Reference) and head.customer is None):
+    lacks_customer = isinstance(fetched.ref.object_type.customer, Reference) and head.customer is None
+    if observation.live is None or lacks_customer:
         return True
     return (head.digest, head.members) != (observation.digest, items.members(observation))
 
 
-def _repaired(outcome: Outcome, head: Head | None) -> bool:
+def _was_wrong(outcome: Outcome, head: Head | None) -> bool:
     """Whether the write changed what the mirror held."""
-    alive = head is not None and not head.deleted
-    return outcome is Outcome.STORED or (outcome is Outcome.REMOVED and alive)
+    existed = head is not None and not head.deleted
+    return outcome is Outcome.STORED or (outcome is Outcome.REMOVED and existed)
+
+
+# ---- repairs that a stopped tick left
+
+
+async def already_resolved(refs: Mapping[str, ObjectRef], run: ActiveRun) -> set[str]:
+    """The ids of objects that a tick resolved before it was stopped, without a checkpoint after their page.
+
+    They are not verified again: their repairs would be counted as false alarms.
+    """
+    if not run.checkpoints.may_repeat or not await run.evidence.any():
+        return set()
+    recorded = await gather_all(run.evidence.find(ref.id) for ref in refs.values())
+    finished = await gather_all(_finish(drift, run) for drift in recorded if drift is not None)
+    resolved = {drift.id for drift in finished if drift.resolution is not Resolution.UNRESOLVED}
+    run.mark_verified(refs[identifier] for identifier in resolved)
+    return resolved
+
+
+async def finish_interrupted(run: ActiveRun) -> None:
+    """Records the repairs whose tick ended between the write and its evidence."""
+    async for drift in run.evidence.all():
+        await _finish(drift, run)
+
+
+async def _finish(drift: Drift, run: ActiveRun) -> Drift:
+    """Resolves an interrupted repair as repaired where its token shows that the write happened."""
+    if drift.reason != INTERRUPTED:
+        return drift
+    ref = ObjectRef(run.scope, TYPES[drift.type], drift.id)
+    head = (await run.ports.mirror.heads([ref])).get(ref.key)
+    if head is None or head.token < drift.token:
+        return drift
+    drift = replace(drift, resolution=Resolution.REPAIRED, reason="")
+    await run.evidence.record(drift)
+    return drift

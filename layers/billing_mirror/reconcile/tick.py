@@ -1,68 +1,76 @@
-"""A tick of the schedule: whatever is due, one job after the other, for as long as there is time."""
+"""A tick of the schedule: the due jobs, one after the other, for as long as there is time."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.core.schedule import EVENTS, events_due_at, next_job
+from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.run_request import RunRequest
+from billing_mirror.core.schedule import EVENTS, DueJob, events_due_at, next_job
 
 from .dependencies import ReconcileDependencies
-from .recover import recover
-from .runs.lifecycle import OUT_OF_TIME, abandon_run, last_run, start_run
-from .usage.sweep import sweep_usage
-from .verify import verify
+from .dry_run import dry_run_dependencies, recorded_differences
+from .jobs import execute_job
+from .report import TickReport, WorkedRun
+from .runs.lease import Lease
+from .runs.lifecycle import OUT_OF_TIME, abandon_run, start_run
+from .runs.records import last_run, last_runs
 
-SHORTEST = 30.0
-"""Seconds that a job is worked on at least before another one has its turn."""
-
-
-@dataclass(slots=True)
-class WorkedRun:
-    """A run, and what was counted of it this time."""
-
-    run: Run
-    counts: Counts
+MIN_SECONDS_PER_JOB = 30.0
+"""Seconds that a job gets before another job has its turn."""
 
 
-@dataclass(slots=True)
-class TickReport:
-    """What was done, and the last runs of all names. Not ``leased``: somebody else was at work."""
-
-    leased: bool = True
-    worked: list[WorkedRun] = field(default_factory=list)
-    last: dict[str, Run] = field(default_factory=dict)
+async def reconcile(request: RunRequest | None, dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
+    """Works until a deadline (seconds since 1970) on what is requested; without a request, on what is due."""
+    if request is None:
+        return await tick(dependencies, deadline=deadline)
+    if request.dry_run:
+        return await _dry_run(request.jobs, dependencies, deadline=deadline)
+    return await run_on_demand(request.jobs, dependencies, deadline=deadline)
 
 
 async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
-    """Works on what is due until then (seconds since 1970)."""
-    async with _leased(dependencies) as leased:
+    """Works on what is due until a deadline (seconds since 1970)."""
+    async with _leased(dependencies) as (lease, leased):
         if not leased:
             return TickReport(leased=False)
         report = TickReport(last=await last_runs(dependencies))
-        with suppress(TransientError):  # the table is down: the next tick finds everything as it is
-            await _work_off(dependencies, deadline, report)
+        with suppress(TransientError):  # the table is unavailable: the next tick finds everything as it is
+            await _work_on_due_jobs(dependencies, lease, deadline, report)
         return report
 
 
 async def run_on_demand(
-    wishes: Sequence[tuple[str, Job]], dependencies: ReconcileDependencies, *, deadline: float
+    jobs: Sequence[tuple[str, Job]], dependencies: ReconcileDependencies, *, deadline: float
 ) -> TickReport:
-    """Begins runs, or goes on with those that have begun; what is not done by the deadline, ticks go on with."""
-    report = TickReport()
+    """Starts runs, or resumes those that are running. Ticks finish what the deadline cuts off."""
+    report = TickReport(on_demand=True)
     runs = []
-    for name, job in wishes:
+    for name, job in jobs:
         if dependencies.scope.livemode and name in TYPES and TYPES[name].test_mode_only:
-            continue  # there is no such thing
+            continue  # the type does not exist in live mode
         runs.append(await _resume_or_start(name, job, dependencies))
-    async with _leased(dependencies) as leased:
-        report.leased = leased
-        for run in runs if leased else ():
-            if not await dependencies.lease():
-                break  # it ran out, and a tick goes on with the others
+    async with _leased(dependencies) as (lease, report.leased):
+        for run in runs if report.leased else ():
+            if not await lease.acquire():
+                break  # the lease has expired, and a tick works on the remaining runs
             report.worked.append(await _work_on(run, dependencies, until=deadline))
+    return report
+
+
+async def _dry_run(
+    jobs: Sequence[tuple[str, Job]], dependencies: ReconcileDependencies, *, deadline: float
+) -> TickReport:
+    """Finds differences and changes nothing: counts and evidence are only in the report."""
+    dry = dry_run_dependencies(dependencies)
+    report = await run_on_demand(jobs, dry, deadline=deadline)
+    report.dry_run = True
+    for worked in report.worked:
+        worked.differences = recorded_differences(dry, worked.run.type)
+        if worked.run.reason == OUT_OF_TIME:
+            worked.run.reason = "out of time; a dry run is not continued: name fewer types"
     return report
 
 
@@ -72,69 +80,67 @@ async def _resume_or_start(name: str, job: Job, dependencies: ReconcileDependenc
         return await start_run(name, job, last, dependencies)
     if last.job is job:
         return last
-    if await abandon_run(last, f"somebody has asked for the job {job} instead", dependencies):
+    if await abandon_run(last, f"the job {job} was requested instead", dependencies):
         return await start_run(name, job, last, dependencies)
-    return await _resume_or_start(name, job, dependencies)  # it was worked on meanwhile, and may have ended
+    return await _resume_or_start(name, job, dependencies)  # a tick has worked on it meanwhile, and may have ended it
 
 
-async def last_runs(dependencies: ReconcileDependencies) -> dict[str, Run]:
-    """The last run of each name that has one."""
-    found = {name: await last_run(name, dependencies) for name in dependencies.schedule.names}
-    return {name: run for name, run in found.items() if run is not None}
-
-
-async def _work_off(dependencies: ReconcileDependencies, deadline: float, report: TickReport) -> None:
+async def _work_on_due_jobs(
+    dependencies: ReconcileDependencies, lease: Lease, deadline: float, report: TickReport
+) -> None:
     clock, livemode = dependencies.ports.clock, dependencies.scope.livemode
-    without: frozenset[str] = frozenset()
-    while clock.now() < deadline and await dependencies.lease():
-        turn = next_job(report.last, clock.now(), dependencies.schedule, livemode=livemode, without=without)
-        if turn is None:
+    done: frozenset[str] = frozenset()
+    while clock.now() < deadline and await lease.acquire():
+        due = next_job(report.last, clock.now(), dependencies.schedule, livemode=livemode, without=done)
+        if due is None:
             return
-        last = await last_run(turn.name, dependencies)  # somebody may have asked for one meanwhile
-        run = (
-            last
-            if last is not None and last.status is Status.RUNNING
-            else await start_run(turn.name, turn.job, last, dependencies)
-        )
-        worked = await _work_on(
-            run, dependencies, until=_until(turn.name, dependencies, deadline, report.last, without)
-        )
+        run = await _run_of(due, dependencies)
+        worked = await _work_on(run, dependencies, until=_until(due.name, dependencies, deadline, report.last, done))
         report.worked.append(worked)
-        report.last[turn.name] = worked.run
-        if worked.run.reason != OUT_OF_TIME:
-            without |= {turn.name} if worked.run.reason or turn.name != EVENTS else set()
+        report.last[due.name] = worked.run
+        if _is_done(due.name, worked.run):
+            done |= {due.name}
+
+
+async def _run_of(due: DueJob, dependencies: ReconcileDependencies) -> Run:
+    last = await last_run(due.name, dependencies)  # read again: a request may have started a run meanwhile
+    if last is not None and last.status is Status.RUNNING:
+        return last
+    return await start_run(due.name, due.job, last, dependencies)
+
+
+def _is_done(name: str, run: Run) -> bool:
+    """Whether the tick has done all it can for a name. Events become due again within a tick."""
+    if run.reason == OUT_OF_TIME:
+        return False
+    return bool(run.reason) or name != EVENTS
 
 
 def _until(
-    name: str, dependencies: ReconcileDependencies, deadline: float, last: Mapping[str, Run], without: frozenset[str]
+    name: str, dependencies: ReconcileDependencies, deadline: float, last: Mapping[str, Run], done: frozenset[str]
 ) -> float:
-    """Until the events have their turn again: what is lost must not wait for what is long."""
+    """When a job's turn ends: when events are due again, because lost events must not wait for a long run."""
     now = dependencies.ports.clock.now()
     if name == EVENTS:
-        return min(deadline, now + max(SHORTEST, (deadline - now) / 2))  # nor what is long for them
-    if EVENTS in without:
+        return min(deadline, now + max(MIN_SECONDS_PER_JOB, (deadline - now) / 2))  # nor a long run for events
+    if EVENTS in done:
         return deadline
-    return min(deadline, max(events_due_at(last, dependencies.schedule), now + SHORTEST))
+    return min(deadline, max(events_due_at(last, dependencies.schedule), now + MIN_SECONDS_PER_JOB))
 
 
 async def _work_on(run: Run, dependencies: ReconcileDependencies, *, until: float) -> WorkedRun:
     before = replace(run.counts)
-    match run.job:
-        case Job.RECOVER:
-            run = await recover(run, dependencies, until=until)
-        case Job.USAGE:
-            run = await sweep_usage(run, dependencies, until=until)
-        case Job.VERIFY | Job.BACKFILL:
-            run = await verify(TYPES[run.type], run, dependencies, until=until)
+    run = await execute_job(run, dependencies, until=until)
     return WorkedRun(run, run.counts.since(before))
 
 
 @asynccontextmanager
-async def _leased(dependencies: ReconcileDependencies) -> AsyncIterator[bool]:
-    leased = await dependencies.lease()
+async def _leased(dependencies: ReconcileDependencies) -> AsyncIterator[tuple[Lease, bool]]:
+    lease = Lease(dependencies)
+    leased = await lease.acquire()
     try:
-        yield leased
+        yield lease, leased
     finally:
         if leased:
-            with suppress(TransientError):  # then it runs out
-                await dependencies.state_store.release(dependencies.scope, dependencies.owner)
+            with suppress(TransientError):  # then the lease expires
+                await lease.release()

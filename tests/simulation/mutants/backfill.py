@@ -7,7 +7,7 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Mirror
-from billing_mirror.reconcile.backfill import _incomplete, _is_cut_short, _put_unclaimed
+from billing_mirror.reconcile.backfill import _incomplete, _is_truncated, _put_unclaimed
 from billing_mirror.reconcile.verify import _never_seen
 from tests.doubles.mirror import MemoryMirror
 
@@ -30,9 +30,9 @@ async def inserts_as_first_claim(ref: ObjectRef, item: Item, mirror: Mirror) -> 
 
 @replaces(_never_seen)
 def inserts_what_is_known(
-    entries: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
+    objects: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
 ) -> dict[ObjectRef, JsonObject]:
-    return _never_seen(entries, refs, {})
+    return _never_seen(objects, refs, {})
 
 
 @mutant("a backfill overwrites what is there", also=(inserts_what_is_known,))
@@ -42,12 +42,12 @@ def lets_inserts_overwrite(self: MemoryMirror, ref: ObjectRef, token: int) -> bo
 
 
 @mutant("a backfill stores what a list cuts short")
-@replaces(_is_cut_short)
+@replaces(_is_truncated)
 def sees_no_cut(value: Json) -> bool:
     return False
 
 
 @mutant("a backfill queues nothing that a list does not show whole")
 @replaces(_incomplete)
-def finds_all_complete(found: Iterable[ObjectRef], whole: Container[ObjectRef]) -> list[ObjectRef]:
+def finds_all_complete(new: Iterable[ObjectRef], complete: Container[ObjectRef]) -> list[ObjectRef]:
     return []

@@ -11,7 +11,7 @@ from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.already_fresh import _contradicts_tombstone
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.process.not_found import _may_appear_yet, _young_for, require_not_found
-from billing_mirror.reconcile.repair import _may_be_there
+from billing_mirror.reconcile.repair import _may_exist
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import _may_lack_members
 
@@ -39,9 +39,9 @@ async def ignores_age(ref: ObjectRef, items: list[WorkItem], now: float, ports: 
     return 0.0
 
 
-@replaces(_may_be_there)
-def ignores_list(difference: Difference, before: JsonObject | None, now: float) -> bool:
-    return _may_be_there(Difference.NOT_LISTED, before, now)
+@replaces(_may_exist)
+def ignores_list(difference: Difference, mirrored: JsonObject | None, now: float) -> bool:
+    return _may_exist(Difference.NOT_LISTED, mirrored, now)
 
 
 @mutant("a tombstone that verify made of an object on a list makes any message already fresh", also=(ignores_list,))
@@ -54,9 +54,9 @@ tombstones_listed_object = mutant("verify writes a tombstone for an object that 
 
 
 @mutant("verify writes a tombstone for an object that was just made")
-@replaces(_may_be_there)
-def ignores_creation(difference: Difference, before: JsonObject | None, now: float) -> bool:
-    return _may_be_there(difference, None, now)
+@replaces(_may_exist)
+def ignores_creation(difference: Difference, mirrored: JsonObject | None, now: float) -> bool:
+    return _may_exist(difference, None, now)
 
 
 @mutant("a 5xx counts as NotFound")

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from billing_mirror.core.checkpoints import Place
+from billing_mirror.core.checkpoints import PagePosition
 from billing_mirror.core.items import Observation
 from billing_mirror.core.mirror_state import Claim, Head, reflects_event
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem
-from billing_mirror.reconcile.pages import Page
+from billing_mirror.reconcile.pages import ObjectPage, RestartedList
 from billing_mirror.reconcile.recover import _read_events
 
 from .registry import mutant, replaces
@@ -18,8 +18,11 @@ from .registry import mutant, replaces
 
 @mutant("the watermark moves although a window of events was read in part")
 @replaces(_read_events)
-async def reads_first_page_only(query: Mapping[str, str], here: Place, ports: Ports) -> Page:
-    return replace(await _read_events(query, here, ports), next=None)
+async def reads_first_page_only(
+    query: Mapping[str, str], position: PagePosition, ports: Ports
+) -> ObjectPage | RestartedList:
+    page = await _read_events(query, position, ports)
+    return replace(page, next=None) if isinstance(page, ObjectPage) else page
 
 
 @mutant("any fetch counts as showing what an event tells")

@@ -1,25 +1,27 @@
 """Mutants of the job that compares the mirror with Stripe's lists and repairs it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
 from billing_mirror.core import items
 from billing_mirror.core.catalog import ApiChannel, ObjectType
-from billing_mirror.core.checkpoints import Place
+from billing_mirror.core.checkpoints import ListCheckpoint
 from billing_mirror.core.drift import Difference, compare
 from billing_mirror.core.errors import NotFound
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head, is_in_flight
-from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Drift, Job
-from billing_mirror.ports import Mirror, Stripe, StripeRequest, StripeResponse
+from billing_mirror.ports import Mirror, Ports, Stripe, StripeRequest, StripeResponse
 from billing_mirror.reconcile.backfill import _put_unclaimed
-from billing_mirror.reconcile.pages import Page
+from billing_mirror.reconcile.listing import BEGINNING, ListStep, ResumePoint, read_lists
+from billing_mirror.reconcile.pages import ObjectPage
 from billing_mirror.reconcile.repair import repair_one, verify_and_repair
 from billing_mirror.reconcile.runs.active_run import ActiveRun
-from billing_mirror.reconcile.verify import _compare, _look_at_unlisted, _never_seen
+from billing_mirror.reconcile.runs.checkpoints import Checkpoint
+from billing_mirror.reconcile.verify import _never_seen, _verify_page, _verify_unlisted
 
 from .registry import mutant, replaces
 
@@ -31,11 +33,11 @@ async def claims_before_insert(ref: ObjectRef, item: Item, mirror: Mirror) -> bo
     return await mirror.put(ref, await mirror.claim(ref, 0.0), item)
 
 
-@replaces(_compare)
-async def inserts_in_any_job(object_type: ObjectType, page: Page, round_: ActiveRun) -> None:
-    as_backfill = copy(round_)
-    as_backfill.run = replace(round_.run, job=Job.BACKFILL)
-    await _compare(object_type, page, as_backfill)
+@replaces(_verify_page)
+async def inserts_in_any_job(object_type: ObjectType, page: ObjectPage, run: ActiveRun) -> None:
+    as_backfill = copy(run)
+    as_backfill.record = replace(run.record, job=Job.BACKFILL)
+    await _verify_page(object_type, page, as_backfill)
 
 
 @mutant(
@@ -44,22 +46,22 @@ async def inserts_in_any_job(object_type: ObjectType, page: Page, round_: Active
 )
 @replaces(_never_seen)
 def inserts_what_differs(
-    entries: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
+    objects: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
 ) -> dict[ObjectRef, JsonObject]:
     rows = [ref.object_type for ref in refs.values()]
-    differing = compare(rows[0], entries, heads) if rows else {}
-    return _never_seen(entries, refs, {name: head for name, head in heads.items() if name not in differing})
+    differing = compare(rows[0], objects, heads) if rows else {}
+    return _never_seen(objects, refs, {name: head for name, head in heads.items() if name not in differing})
 
 
 @mutant("verify writes a tombstone for what no list shows")
 @replaces(verify_and_repair)
-async def tombstones_unlisted(suspects: Mapping[ObjectRef, Difference], round_: ActiveRun) -> None:
-    mirror = round_.ports.mirror
-    for ref in suspects if Difference.NOT_LISTED in suspects.values() else ():
-        round_.looked_at.add(ref.key)
-        gone = Observation(round_.ports.clock.now(), "1", "")
+async def tombstones_unlisted(differences: Mapping[ObjectRef, Difference], run: ActiveRun) -> None:
+    mirror = run.ports.mirror
+    for ref in differences if Difference.NOT_LISTED in differences.values() else ():
+        run.mark_verified([ref])
+        gone = Observation(run.ports.clock.now(), "1", "")
         await mirror.put_tombstone(ref, await mirror.claim(ref, 0.0), items.tombstone(gone, ref))
-    await verify_and_repair(suspects, round_)
+    await verify_and_repair(differences, run)
 
 
 class EmptyStripe:
@@ -81,11 +83,11 @@ class EmptyStripe:
 
 
 @replaces(repair_one)
-async def believes_missing_from_lists(ref: ObjectRef, drift: Drift, round_: ActiveRun) -> None:
+async def believes_missing_from_lists(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     if drift.difference is Difference.NOT_LISTED:
-        round_ = copy(round_)
-        round_.ports = replace(round_.ports, stripe=EmptyStripe(round_.ports.stripe))
-    await repair_one(ref, drift, round_)
+        run = copy(run)
+        run.ports = replace(run.ports, stripe=EmptyStripe(run.ports.stripe))
+    await repair_one(ref, drift, run)
 
 
 @mutant(
@@ -93,21 +95,27 @@ async def believes_missing_from_lists(ref: ObjectRef, drift: Drift, round_: Acti
     also=(believes_missing_from_lists,),
 )
 @replaces(ActiveRun.save)
-async def forgets_ids(self: ActiveRun, place: Place, shown: Sequence[str] = ()) -> None:
-    await save(self, place)
+async def forgets_ids(self: ActiveRun, checkpoint: Checkpoint, shown: Sequence[str] = ()) -> None:
+    await save(self, checkpoint)
 
 
 @mutant("an interrupted run resumes after a page that it has not compared")
-@replaces(_compare)
-async def saves_before_comparing(object_type: ObjectType, page: Page, round_: ActiveRun) -> None:
-    if page.next is not None:
-        await round_.save(page.next, page.ids)
-    await _compare(object_type, page, round_)
+@replaces(read_lists)
+async def saves_before_comparing(
+    object_type: ObjectType, scope: Scope, ports: Ports, start: ListCheckpoint = BEGINNING
+) -> AsyncIterator[ListStep]:
+    held: list[ListStep] = []
+    async for step in read_lists(object_type, scope, ports, start):
+        if isinstance(step, ResumePoint):
+            yield step
+        for one in held:
+            yield one
+        held = [] if isinstance(step, ResumePoint) else [step]
 
 
 @mutant("verify does not fetch what no list shows")
-@replaces(_look_at_unlisted)
-async def ignores_unlisted(object_type: ObjectType, round_: ActiveRun) -> None:
+@replaces(_verify_unlisted)
+async def ignores_unlisted(object_type: ObjectType, run: ActiveRun) -> None:
     return
 
 

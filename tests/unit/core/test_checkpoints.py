@@ -1,31 +1,54 @@
-"""Where a walk is, as it is kept."""
+"""Checkpoints are read back from the state store as they were stored."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.checkpoints import Place, place
+from billing_mirror.core.checkpoints import (
+    EventsCheckpoint,
+    IndexPosition,
+    ListCheckpoint,
+    PagePosition,
+    UsageCheckpoint,
+)
 from billing_mirror.core.items import Value
 
 NUMBERS = st.integers(min_value=0, max_value=2**31)
-PLACES = st.builds(
-    Place,
-    listing=NUMBERS,
-    filter=NUMBERS,
-    url=st.text(),
-    first=st.text(),
-    shown=st.lists(NUMBERS).map(tuple),
-    owner=st.text(),
-    created=st.text(),
-    counted=st.booleans(),
+PAGES = st.builds(PagePosition, url=st.text(), first_id=st.text())
+POSITIONS = st.builds(IndexPosition, created=st.text(), id=st.text())
+NOTHING = pytest.mark.parametrize("value", [None, "", 7, [], {}])
+
+
+@given(
+    st.builds(
+        ListCheckpoint,
+        listing=NUMBERS,
+        filter=NUMBERS,
+        page=PAGES,
+        filters_shown=st.lists(NUMBERS).map(tuple),
+        owner=POSITIONS,
+        lists_read=st.booleans(),
+        unlisted=POSITIONS,
+    )
 )
+def test_a_list_checkpoint_is_read_as_it_was_stored(checkpoint: ListCheckpoint) -> None:
+    assert ListCheckpoint.from_item(checkpoint.to_item()) == checkpoint
 
 
-@given(PLACES)
-def test_a_place_is_read_as_it_was_kept(here: Place) -> None:
-    assert place(here.entry()) == here
+@given(
+    st.builds(UsageCheckpoint, slice=NUMBERS, last_subscription=POSITIONS, pairs_recorded=st.booleans(), pair=st.text())
+)
+def test_a_usage_checkpoint_is_read_as_it_was_stored(checkpoint: UsageCheckpoint) -> None:
+    assert UsageCheckpoint.from_item(checkpoint.to_item()) == checkpoint
 
 
-@pytest.mark.parametrize("value", [None, "", 7, [], {}])
-def test_nothing_kept_is_the_beginning(value: Value) -> None:
-    assert place(value) == Place()
+@given(st.builds(EventsCheckpoint, window_start=st.text(), window_end=st.text(), page=PAGES))
+def test_an_events_checkpoint_is_read_as_it_was_stored(checkpoint: EventsCheckpoint) -> None:
+    assert EventsCheckpoint.from_item(checkpoint.to_item()) == checkpoint
+
+
+@NOTHING
+def test_without_a_stored_checkpoint_a_run_starts_at_the_beginning(value: Value) -> None:
+    assert ListCheckpoint.from_item(value) == ListCheckpoint()
+    assert UsageCheckpoint.from_item(value) == UsageCheckpoint()
+    assert EventsCheckpoint.from_item(value) == EventsCheckpoint()

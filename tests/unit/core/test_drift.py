@@ -1,4 +1,4 @@
-"""Where a page of Stripe's and the mirror differ."""
+"""Where a page from Stripe and the mirror differ."""
 
 from decimal import Decimal
 from typing import ClassVar
@@ -28,7 +28,7 @@ def test_a_listed_object_that_was_never_seen_is_missing() -> None:
     assert compare(ROW, [entry("a")], {}) == {"a": Difference.MISSING}
 
 
-def test_a_listed_object_that_the_mirror_holds_for_gone_is_missing() -> None:
+def test_a_listed_object_with_a_tombstone_is_missing() -> None:
     assert compare(ROW, [entry("a")], {"a": head(entry("a"), deleted=True)}) == {"a": Difference.MISSING}
 
 
@@ -46,11 +46,11 @@ def test_the_object_that_another_head_belongs_to_does_not_matter() -> None:
     assert compare(ROW, [entry("a")], {"b": head(entry("a"))}) == {"a": Difference.MISSING}
 
 
-def test_an_entry_without_an_id_is_nothing_that_can_be_compared() -> None:
+def test_an_entry_without_an_id_is_not_compared() -> None:
     assert compare(ROW, [{"object": "x"}, {"id": ""}, {"id": 1}], {}) == {}
 
 
-def test_heads_that_a_page_does_not_show_are_not_its_business() -> None:
+def test_heads_that_a_page_does_not_show_are_ignored() -> None:
     assert compare(ROW, [], {"a": head(entry("a"))}) == {}
 
 
@@ -66,37 +66,37 @@ def test_exactly_the_objects_that_differ_are_found(stripe: dict[str, str], mirro
     assert {name for name, kind in found.items() if kind is Difference.MISSING} == stripe.keys() - mirror.keys()
 
 
-def test_a_notice_of_deletion_agrees_with_a_tombstone() -> None:
+def test_a_deleted_entry_equals_a_tombstone() -> None:
     assert compare(ROW, [{"id": "cus_1", "deleted": True}], {"cus_1": Head(2, 0.0, "d", deleted=True)}) == {}
 
 
 class TestAnotherVersion:
-    """Bodies of two versions may differ in shape: that says nothing about the mirror."""
+    """Bodies of two versions may differ in shape: that is no drift of the mirror."""
 
     @pytest.mark.parametrize("status", ["active", "canceled"])
     def test_is_outdated_whether_the_body_differs_or_not(self, status: str) -> None:
         heads = {"a": head(entry("a"), version="2025-01-01.ga")}
         assert compare(ROW, [entry("a", status)], heads, "2026-01-01.ga") == {"a": Difference.OUTDATED}
 
-    def test_of_the_same_name_is_compared_as_ever(self) -> None:
+    def test_that_is_the_same_is_compared_by_bodies(self) -> None:
         heads = {name: head(entry(name), version="2026-01-01.ga") for name in ("a", "b")}
         listed = [entry("a"), entry("b", "canceled")]
         assert compare(ROW, listed, heads, "2026-01-01.ga") == {"b": Difference.DIFFERENT}
 
-    def test_does_not_matter_to_who_does_not_ask(self) -> None:
+    def test_does_not_matter_without_a_version_to_compare(self) -> None:
         assert compare(ROW, [entry("a")], {"a": head(entry("a"), version="2025-01-01.ga")}) == {}
 
-    def test_of_what_is_held_for_gone_is_still_missing(self) -> None:
+    def test_of_a_tombstone_is_still_missing(self) -> None:
         heads = {"a": head(entry("a"), deleted=True, version="2025-01-01.ga")}
         assert compare(ROW, [entry("a")], heads, "2026-01-01.ga") == {"a": Difference.MISSING}
 
 
-def test_only_what_nothing_speaks_against_is_looked_at_without_a_cause() -> None:
+def test_only_outdated_and_listless_objects_are_fetched_without_a_cause() -> None:
     assert {Difference.OUTDATED, Difference.NO_LIST} == CAUSELESS
 
 
-class TestVolatileMembers:
-    """Links that expire are other ones in each answer."""
+class TestIgnoredFields:
+    """Links that expire differ in each answer."""
 
     INVOICE = TYPES["invoice"]
     ONE: ClassVar[JsonObject] = {"id": "in_1", "status": "open", "invoice_pdf": "https://pay/1", "lines": {}}
@@ -105,7 +105,7 @@ class TestVolatileMembers:
         other: JsonObject = {**self.ONE, "invoice_pdf": "https://pay/2", "hosted_invoice_url": "https://pay/3"}
         assert digest(self.INVOICE, self.ONE) == digest(self.INVOICE, other)
 
-    def test_are_all_that_is_left_out(self) -> None:
+    def test_are_the_only_fields_left_out(self) -> None:
         assert digest(self.INVOICE, self.ONE) != digest(self.INVOICE, {**self.ONE, "status": "paid"})
         assert digest(ROW, self.ONE) == json_body.digest(self.ONE) != digest(self.INVOICE, self.ONE)
 

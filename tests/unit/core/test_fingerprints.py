@@ -11,7 +11,7 @@ IDS = st.text() | st.from_regex(r"\A(cus|in)_[A-Za-z0-9]{1,4}\Z")
 
 
 @given(st.lists(st.lists(IDS)), st.lists(IDS))
-def test_fingerprints_are_asked_like_a_set_of_ids(pages: list[list[str]], others: list[str]) -> None:
+def test_fingerprints_behave_like_a_set_of_ids(pages: list[list[str]], others: list[str]) -> None:
     shown, ids = Fingerprints(), {identifier for page in pages for identifier in page}
     for page in pages:
         shown.add(pack(page))

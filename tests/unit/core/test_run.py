@@ -1,4 +1,4 @@
-"""The record of a run, and the evidence of what it has found."""
+"""The record of a run, and its evidence."""
 
 from dataclasses import asdict, fields
 
@@ -6,7 +6,6 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core import run as runs
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.run import KEPT_FOR, Counts, Drift, Job, Resolution, Run, Status
 from billing_mirror.core.schedule import DAY
@@ -44,22 +43,22 @@ A_RUN = Run("some.type", Job.VERIFY, started_at=1732638783.5)
 
 
 @given(RUNS)
-def test_a_run_is_read_from_its_record_as_it_was(run: Run) -> None:
-    assert runs.run(run.to_item()) == run
+def test_a_run_is_read_as_it_was_stored(run: Run) -> None:
+    assert Run.from_item(run.to_item()) == run
 
 
 @given(RUNS)
-def test_a_record_has_found_what_no_fetch_has_dismissed(run: Run) -> None:
+def test_a_record_counts_everything_but_false_alarms_as_found(run: Run) -> None:
     assert run.to_item()["found"] == run.counts.repaired + run.counts.unresolved
 
 
 @given(DRIFTS)
-def test_a_drift_is_read_from_its_evidence_as_it_was(drift: Drift) -> None:
-    read = runs.drift(drift.to_item(A_RUN, 1732638790.0))
+def test_a_drift_is_read_as_it_was_stored(drift: Drift) -> None:
+    read = Drift.from_item(drift.to_item(A_RUN, 1732638790.0))
     assert (read, read.type, read.token) == (drift, drift.type, drift.token)
 
 
-def test_evidence_tells_which_run_when_what_and_how_it_ended() -> None:
+def test_evidence_names_its_run_its_time_and_its_resolution() -> None:
     drift = Drift("a", Difference.DIFFERENT, Resolution.REPAIRED, ("metadata", "status"), token=7)
     assert drift.to_item(A_RUN, 1732638790.0) == {
         "type": "some.type",
@@ -75,7 +74,7 @@ def test_evidence_tells_which_run_when_what_and_how_it_ended() -> None:
     }
 
 
-def test_a_record_tells_when_how_much_and_why() -> None:
+def test_a_record_has_times_counts_and_reason() -> None:
     run = Run(
         "some.type",
         Job.BACKFILL,
@@ -115,29 +114,29 @@ def test_records_and_evidence_are_kept_for_400_days() -> None:
     assert KEPT_FOR == 400 * DAY
 
 
-def test_a_decision_is_counted_by_kind_and_by_end() -> None:
+def test_a_drift_is_counted_by_kind_and_by_resolution() -> None:
     counts = Counts()
     for difference in Difference:
         for resolution in Resolution:
-            counts.add(Drift("a", difference, resolution))
+            counts.add_drift(Drift("a", difference, resolution))
     assert (counts.repaired, counts.unresolved, counts.false_alarms) == (5, 5, 5)
     assert (counts.missing, counts.not_listed, counts.no_list) == (2, 2, 2)
-    assert counts.different == 4, "what is outdated differs, too"
+    assert counts.different == 4, "an outdated object differs, too"
 
 
 def test_a_false_alarm_is_no_difference() -> None:
     counts = Counts()
-    counts.add(Drift("a", Difference.MISSING, Resolution.FALSE_ALARM))
+    counts.add_drift(Drift("a", Difference.MISSING, Resolution.FALSE_ALARM))
     assert counts == Counts(false_alarms=1)
 
 
 @given(COUNTS, st.lists(DRIFTS))
-def test_decisions_can_be_counted_again(counts: Counts, drifts: list[Drift]) -> None:
-    counts.reset_decisions()
+def test_drifts_can_be_counted_anew(counts: Counts, drifts: list[Drift]) -> None:
+    counts.reset_drifts()
     before = counts.since(Counts())
     for drift in drifts:
-        counts.add(drift)
-    counts.reset_decisions()
+        counts.add_drift(drift)
+    counts.reset_drifts()
     assert counts == before
 
 
@@ -148,7 +147,7 @@ def test_what_was_counted_since_is_the_difference_of_each_count(one: Counts, oth
         assert getattr(since, name) == max(0, count - getattr(other, name))
 
 
-def test_a_type_was_right_when_its_last_complete_run_ended_or_else_waits_since_the_first_began() -> None:
+def test_a_type_was_verified_by_its_last_complete_run_or_waits_since_its_first_run() -> None:
     assert Run("some.type", Job.VERIFY, started_at=100.0).verified_at == 100.0
     run = Run("some.type", Job.VERIFY, started_at=100.0, last_verified_at=50.0)
     assert (run.complete, run.verified_at) == (False, 50.0)

@@ -1,18 +1,18 @@
-"""What somebody asks reconcile for, and what it answers to what it cannot do."""
+"""Requests to run jobs, and the answers to invalid requests."""
 
 from collections.abc import Mapping
 
 import pytest
 
 from billing_mirror.core.catalog import RECONCILED_TYPES, USAGE
-from billing_mirror.core.errors import ConfigurationError
+from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.run import Job
-from billing_mirror.core.run_request import RunRequest, read_wish
+from billing_mirror.core.run_request import RunRequest
 
 
 @pytest.mark.parametrize("event", [{}, {"source": "aws.scheduler", "detail": {}, "resources": ["x"]}])
-def test_a_tick_is_no_wish(event: Mapping[str, object]) -> None:
-    assert read_wish(event) is None
+def test_a_tick_is_no_request(event: Mapping[str, object]) -> None:
+    assert RunRequest.parse(event) is None
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ def test_a_tick_is_no_wish(event: Mapping[str, object]) -> None:
         ({"types": ["invoice", "invoice"]}, [("invoice", Job.VERIFY)]),
     ],
 )
-def test_a_wish_is_a_job_for_each_of_its_types(event: Mapping[str, object], jobs: list[tuple[str, Job]]) -> None:
-    assert read_wish(event) == RunRequest(tuple(jobs), dry_run=False)
+def test_a_request_has_a_job_for_each_of_its_types(event: Mapping[str, object], jobs: list[tuple[str, Job]]) -> None:
+    assert RunRequest.parse(event) == RunRequest(tuple(jobs), dry_run=False)
 
 
-def test_a_dry_run_is_asked_for() -> None:
-    assert read_wish({"job": "verify", "types": ["invoice"], "dry_run": True}) == RunRequest(
+def test_a_dry_run_can_be_requested() -> None:
+    assert RunRequest.parse({"job": "verify", "types": ["invoice"], "dry_run": True}) == RunRequest(
         (("invoice", Job.VERIFY),), dry_run=True
     )
 
@@ -42,29 +42,29 @@ def test_a_dry_run_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("event", "sentence"),
     [
-        ({"job": "object"}, "object is no job, those are recover, verify, backfill, usage; nothing was started"),
-        ({"job": 7}, "7 is no job, those are recover, verify, backfill, usage; nothing was started"),
+        ({"job": "object"}, "unknown job: object; jobs are recover, verify, backfill, usage; nothing was started"),
+        ({"job": 7}, "unknown job: 7; jobs are recover, verify, backfill, usage; nothing was started"),
         (
             {"job": ["verify"]},
-            "['verify'] is no job, those are recover, verify, backfill, usage; nothing was started",
+            "unknown job: ['verify']; jobs are recover, verify, backfill, usage; nothing was started",
         ),
-        ({"types": ["invoices"]}, "invoices is no type that reconcile knows; nothing was started"),
-        ({"types": ["invoice", ""]}, " is no type that reconcile knows; nothing was started"),
-        ({"types": ["v2.core.event"]}, "v2.core.event is no type that reconcile knows; nothing was started"),
-        ({"types": ["invoice", ["x"]]}, "['x'] is no type that reconcile knows; nothing was started"),
-        ({"types": "invoice"}, "types is a list of names, or left out for all; nothing was started"),
-        ({"types": []}, "types is a list of names, or left out for all; nothing was started"),
-        ({"types": None}, "types is a list of names, or left out for all; nothing was started"),
-        ({"dry_run": None}, "dry_run is true or false; nothing was started"),
-        ([], 'what is asked for is an object, such as {"job": "recover"}; nothing was started'),
-        ("verify", 'what is asked for is an object, such as {"job": "recover"}; nothing was started'),
-        ({"job": "recover", "types": ["invoice"]}, "the job recover is not one of single types; nothing was started"),
-        ({"job": "usage", "types": ["invoice"]}, "the job usage is not one of single types; nothing was started"),
-        ({"types": ["invoice"], "dry_run": "yes"}, "dry_run is true or false; nothing was started"),
-        ({"type": ["invoice"]}, "type is nothing that reconcile can be asked for; nothing was started"),
+        ({"types": ["invoices"]}, "unknown type: invoices; nothing was started"),
+        ({"types": ["invoice", ""]}, "unknown type: ; nothing was started"),
+        ({"types": ["v2.core.event"]}, "unknown type: v2.core.event; nothing was started"),
+        ({"types": ["invoice", ["x"]]}, "unknown type: ['x']; nothing was started"),
+        ({"types": "invoice"}, "types must be a list of names; leave it out for all types; nothing was started"),
+        ({"types": []}, "types must be a list of names; leave it out for all types; nothing was started"),
+        ({"types": None}, "types must be a list of names; leave it out for all types; nothing was started"),
+        ({"dry_run": None}, "dry_run must be true or false; nothing was started"),
+        ([], 'the request is not an object, such as {"job": "recover"}; nothing was started'),
+        ("verify", 'the request is not an object, such as {"job": "recover"}; nothing was started'),
+        ({"job": "recover", "types": ["invoice"]}, "the job recover takes no types; nothing was started"),
+        ({"job": "usage", "types": ["invoice"]}, "the job usage takes no types; nothing was started"),
+        ({"types": ["invoice"], "dry_run": "yes"}, "dry_run must be true or false; nothing was started"),
+        ({"type": ["invoice"]}, "unknown member: type; members are dry_run, job, types; nothing was started"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_a_sentence(event: Mapping[str, object], sentence: str) -> None:
-    with pytest.raises(ConfigurationError) as raised:
-        read_wish(event)
+def test_an_invalid_request_is_refused_with_a_sentence(event: Mapping[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        RunRequest.parse(event)
     assert str(raised.value) == sentence

@@ -10,11 +10,11 @@ from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES, USAGE, CompareI
 from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import (
     DAY,
+    EARLY_SHARE,
     EVENTS,
     HOUR,
+    MAX_EARLY,
     MINUTE,
-    MOST_SLACK,
-    SLACK,
     DueJob,
     Schedule,
     events_due_at,
@@ -29,21 +29,21 @@ SCHEDULE = Schedule()
 
 
 def ran(name: str, ago: float, *, status: Status = Status.COMPLETE, job: Job = Job.VERIFY, **counts: int) -> Run:
-    """A run that was begun, worked on and, where it is not running, ended so many seconds ago."""
+    """A run that was started, worked on and, unless it is running, ended ``ago`` seconds ago."""
     ended = NOW - ago if status is not Status.RUNNING else 0.0
     return Run(name, job, NOW - ago, NOW - ago, ended, status, counts=Counts(**counts))
 
 
 def everything(*runs: Run) -> dict[str, Run]:
-    """These runs, and all others have just been made."""
+    """These runs, and all other runs have just ended."""
     jobs = {EVENTS: Job.RECOVER, USAGE.name: Job.USAGE}
     names = [EVENTS, USAGE.name, *(object_type.name for object_type in RECONCILED_TYPES)]
     return {name: ran(name, 0, job=jobs.get(name, Job.VERIFY)) for name in names} | {run.type: run for run in runs}
 
 
 def early(pause: float) -> float:
-    """Seconds by which a run may begin before its pause is over."""
-    return min(pause * SLACK, MOST_SLACK)
+    """Seconds by which a run may start before its interval is over."""
+    return min(pause * EARLY_SHARE, MAX_EARLY)
 
 
 def turn_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> DueJob | None:
@@ -56,16 +56,16 @@ def name_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, li
 
 
 def order_of(runs: dict[str, Run], schedule: Schedule = SCHEDULE) -> list[str]:
-    """The names in the order in which they have their turns, none of them twice."""
+    """The names in the order of their turns, each once."""
     names: list[str] = []
     while turn := next_job(runs, NOW, schedule, livemode=False, without=frozenset(names)):
         names.append(turn.name)
     return names
 
 
-def test_there_is_a_type_of_each_rhythm() -> None:
-    rhythms = [TYPES[name].interval for name in (SUBSCRIPTIONS, CADENCES, DAILY, CONFIGURATION, WEEKLY)]
-    assert rhythms == [
+def test_there_is_a_type_of_each_compare_interval() -> None:
+    intervals = [TYPES[name].interval for name in (SUBSCRIPTIONS, CADENCES, DAILY, CONFIGURATION, WEEKLY)]
+    assert intervals == [
         CompareInterval.RATE_CARD_SUBSCRIPTIONS,
         CompareInterval.RATE_CARD_SUBSCRIPTIONS,
         CompareInterval.ACTIVITY,
@@ -74,11 +74,11 @@ def test_there_is_a_type_of_each_rhythm() -> None:
     ]
 
 
-def test_at_first_events_are_recovered_and_then_all_types_filled_parents_before_children() -> None:
+def test_at_first_events_are_recovered_and_then_all_types_backfilled_parents_before_children() -> None:
     assert order_of({}) == [EVENTS, *(object_type.name for object_type in RECONCILED_TYPES)]
     turn = next_job({}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
     assert turn == DueJob(
-        RECONCILED_TYPES[0].name, Job.BACKFILL, resumed=False, quick=False, updated_at=0.0, failures=0
+        RECONCILED_TYPES[0].name, Job.BACKFILL, resumed=False, frequent=False, updated_at=0.0, failures=0
     )
 
 
@@ -103,13 +103,13 @@ def test_a_job_is_due_when_its_time_is_over_or_a_little_early(name: str, pause: 
     assert name_after(ran(name, pause - early(pause), job=job)) == name
 
 
-def test_nothing_is_due_twice_in_a_minute_and_a_tick_that_comes_some_seconds_early_counts() -> None:
+def test_a_run_may_start_a_little_early_and_never_by_more_than_a_minute() -> None:
     assert early(5 * MINUTE) == 30
     assert early(MINUTE) == 6
     assert early(DAY) == 60
 
 
-def test_the_settings_say_how_long_that_is() -> None:
+def test_the_schedule_sets_the_intervals() -> None:
     schedule = Schedule(
         recover=DAY, rate_card_subscriptions=2 * HOUR, activity=3 * HOUR, configuration=5 * HOUR, catalog=4 * HOUR
     )
@@ -121,7 +121,7 @@ def test_the_settings_say_how_long_that_is() -> None:
     assert name_after(ran(EVENTS, HOUR, job=Job.RECOVER), schedule=schedule) is None
 
 
-def test_usage_is_swept_where_that_is_switched_on() -> None:
+def test_usage_is_swept_where_the_sweep_is_on() -> None:
     runs = everything()
     del runs[USAGE.name]
     assert next_job(runs, NOW, SCHEDULE, livemode=False) is None
@@ -130,19 +130,19 @@ def test_usage_is_swept_where_that_is_switched_on() -> None:
     assert (turn.name, turn.job) == (USAGE.name, Job.USAGE)
 
 
-def test_events_come_before_all_and_what_is_due_each_hour_before_the_rest() -> None:
+def test_events_come_first_and_hourly_types_before_the_rest() -> None:
     runs = everything(
         ran(EVENTS, HOUR, job=Job.RECOVER), ran(SUBSCRIPTIONS, HOUR), ran(DAILY, 3 * DAY), ran(WEEKLY, 20 * DAY)
     )
     assert order_of(runs) == [EVENTS, SUBSCRIPTIONS, WEEKLY, DAILY]
 
 
-def test_of_the_rest_what_was_worked_on_longest_ago_comes_first() -> None:
+def test_of_the_rest_the_job_worked_on_longest_ago_comes_first() -> None:
     runs = everything(ran("invoice", 30 * HOUR), ran(DAILY, 1200, status=Status.RUNNING), ran("quote", 40 * HOUR))
     assert order_of(runs) == ["quote", "invoice", DAILY]
 
 
-def test_what_is_due_each_hour_and_did_not_end_in_its_turn_lets_another_one_have_the_next() -> None:
+def test_an_hourly_job_that_did_not_end_leaves_the_next_turn_to_another() -> None:
     long, waiting = ran(SUBSCRIPTIONS, 10, status=Status.RUNNING), ran(DAILY, 20, status=Status.RUNNING)
     others = {name: replace(run, updated_at=NOW - 100) for name, run in everything().items()}
     runs = {**others, SUBSCRIPTIONS: long, DAILY: waiting}
@@ -155,22 +155,20 @@ def test_what_is_due_each_hour_and_did_not_end_in_its_turn_lets_another_one_have
     assert second.name == SUBSCRIPTIONS
 
 
-def test_a_run_that_has_not_ended_goes_on() -> None:
+def test_a_run_that_has_not_ended_is_resumed() -> None:
     turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING))
     assert turn is not None
     assert (turn.name, turn.job, turn.resumed) == (WEEKLY, Job.VERIFY, True)
 
 
-def test_a_run_that_was_begun_by_hand_goes_on_as_what_it_is() -> None:
+def test_a_requested_run_is_resumed_with_its_job() -> None:
     turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING, job=Job.BACKFILL))
     assert turn is not None
     assert (turn.job, turn.resumed) == (Job.BACKFILL, True)
 
 
 @pytest.mark.parametrize(("status", "goes_on"), [(Status.RUNNING, True), (Status.COMPLETE, False)])
-def test_usage_that_somebody_has_asked_for_goes_on_where_no_sweep_is_due_by_itself(
-    status: Status, *, goes_on: bool
-) -> None:
+def test_a_requested_usage_run_is_resumed_where_the_sweep_is_off(status: Status, *, goes_on: bool) -> None:
     assert SCHEDULE.usage is None
     turn = turn_after(ran(USAGE.name, 9 * DAY, status=status, job=Job.USAGE))
     assert (turn is not None and (turn.name, turn.job) == (USAGE.name, Job.USAGE)) is goes_on
@@ -185,21 +183,21 @@ def test_usage_that_somebody_has_asked_for_goes_on_where_no_sweep_is_due_by_itse
         (ran(DAILY, 2 * DAY, status=Status.FAILED), Job.VERIFY),
     ],
 )
-def test_a_type_is_filled_until_that_has_been_done_once(last: Run, job: Job) -> None:
+def test_a_type_is_backfilled_until_one_backfill_was_complete(last: Run, job: Job) -> None:
     turn = turn_after(last)
     assert turn is not None
     assert (turn.name, turn.job) == (DAILY, job)
 
 
-class TestTypesThatAreFilled:
-    def test_are_filled_one_after_the_other(self) -> None:
-        """The first one goes on, although it was worked on last: children need their parents."""
+class TestTypesThatAreBackfilled:
+    def test_are_backfilled_one_after_the_other(self) -> None:
+        """The first type is resumed, although it was worked on last: children need their parents."""
         running = ran(RECONCILED_TYPES[0].name, 10, status=Status.RUNNING, job=Job.BACKFILL)
         turn = next_job({running.type: running}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
         assert turn is not None
         assert (turn.name, turn.resumed) == (running.type, True)
 
-    def test_take_turns_with_the_rest_as_if_they_were_one(self) -> None:
+    def test_share_one_turn_beside_the_rest(self) -> None:
         runs = everything(ran(DAILY, 50, status=Status.RUNNING), ran("invoice", 40, status=Status.RUNNING))
         for name in ("product", "price", "quote"):
             del runs[name]
@@ -216,7 +214,7 @@ class TestTypesThatAreFilled:
         assert third is not None
         assert third.name == "invoice"
 
-    def test_let_another_one_go_before_one_that_fails(self) -> None:
+    def test_go_before_a_type_that_fails(self) -> None:
         first, second = (object_type.name for object_type in RECONCILED_TYPES[:2])
         failing = replace(ran(first, 10, status=Status.RUNNING, job=Job.BACKFILL), failures=1)
         turn = next_job({first: failing}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
@@ -230,7 +228,7 @@ class TestAJob:
         assert name_after(failing, ran(DAILY, 2 * DAY)) == DAILY
         assert name_after(failing) == SUBSCRIPTIONS
 
-    def test_that_failed_is_begun_again_after_an_hour(self) -> None:
+    def test_that_failed_is_started_again_after_an_hour(self) -> None:
         assert name_after(ran(WEEKLY, HOUR - early(HOUR) - 1, status=Status.FAILED)) is None
         assert name_after(ran(WEEKLY, HOUR - early(HOUR), status=Status.FAILED)) == WEEKLY
 
@@ -238,16 +236,14 @@ class TestAJob:
     @pytest.mark.parametrize(
         ("name", "pause"), [(SUBSCRIPTIONS, DAY), (DAILY, DAY), (CONFIGURATION, 7 * DAY), (WEEKLY, 7 * DAY)]
     )
-    def test_that_a_person_has_to_allow_first_is_tried_once_a_day_at_most(
-        self, name: str, pause: float, status: Status
-    ) -> None:
+    def test_that_lacks_a_permission_is_tried_once_a_day_at_most(self, name: str, pause: float, status: Status) -> None:
         assert name_after(ran(name, pause - early(pause) - 1, status=status)) is None
         assert name_after(ran(name, pause - early(pause), status=status)) == name
 
-    def test_that_has_left_something_to_a_refresh_on_its_way_waits_for_its_time(self) -> None:
+    def test_that_left_an_object_to_a_refresh_in_flight_waits_its_interval(self) -> None:
         assert name_after(ran(WEEKLY, HOUR, in_flight=1)) is None
 
-    def test_that_has_left_something_open_looks_again_after_an_hour(self) -> None:
+    def test_with_unresolved_drift_is_repeated_after_an_hour(self) -> None:
         run = ran(WEEKLY, 0, unresolved=1)
         assert name_after(run, later=HOUR - early(HOUR) - 1) not in (WEEKLY, SUBSCRIPTIONS, CADENCES)
         later = {name: replace(one, started_at=NOW + HOUR) for name, one in everything(run).items() if name != WEEKLY}
@@ -255,17 +251,17 @@ class TestAJob:
         assert turn is not None
         assert turn.name == WEEKLY
 
-    def test_that_has_left_something_open_is_not_due_sooner_where_it_is_quick_anyway(self) -> None:
+    def test_with_unresolved_drift_is_not_due_sooner_where_it_is_frequent(self) -> None:
         assert name_after(ran(SUBSCRIPTIONS, HOUR / 2, unresolved=1)) is None
 
 
 @pytest.mark.parametrize("livemode", [True, False])
-def test_what_is_only_in_test_mode_is_only_compared_there(livemode: bool) -> None:
+def test_types_of_test_mode_are_only_verified_there(livemode: bool) -> None:
     clock = ran("test_helpers.test_clock", 30 * DAY)
     assert name_after(clock, livemode=livemode) == (None if livemode else clock.type)
 
 
-def test_events_are_due_again_after_their_time() -> None:
+def test_events_are_due_again_after_their_interval() -> None:
     assert events_due_at({}, SCHEDULE) == 0.0
     assert events_due_at({EVENTS: ran(EVENTS, 100, job=Job.RECOVER)}, SCHEDULE) == NOW - 100 + 300
 
@@ -279,8 +275,8 @@ SIZES = st.dictionaries(
 @settings(max_examples=30)
 @example(sizes={SUBSCRIPTIONS: 30, CADENCES: 30}, filled={SUBSCRIPTIONS, CADENCES, DAILY})
 @given(sizes=SIZES, filled=st.sets(st.sampled_from([object_type.name for object_type in RECONCILED_TYPES])))
-def test_however_long_some_runs_are_every_other_one_comes_to_its_end(sizes: dict[str, int], filled: set[str]) -> None:
-    """``sizes`` are the slices of time that runs take; with more than 12, one that is due each hour is always due."""
+def test_long_runs_do_not_starve_other_runs(sizes: dict[str, int], filled: set[str]) -> None:
+    """``sizes`` are the slices of time that runs take; with more than 12, an hourly job is always due."""
     names = {object_type.name for object_type in RECONCILED_TYPES}
     runs = {name: ran(name, 30 * DAY) for name in filled}
     worked: dict[str, int] = {}

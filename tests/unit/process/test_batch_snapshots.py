@@ -40,12 +40,12 @@ class TestASnapshot:
 
     async def test_of_something_outside_the_catalog_is_ignored(self, harness: Harness) -> None:
         [result] = await harness.deliver(snapshot("charge.succeeded", {"id": "ch_1", "object": "charge"}))
-        assert (result.outcome, harness.stripe.asked) == (Outcome.IGNORED, [])
+        assert (result.outcome, harness.stripe.requests) == (Outcome.IGNORED, [])
 
     async def test_of_an_account_is_fetched_and_stored_in_its_scope(self, harness: Harness) -> None:
         harness.stripe.objects[CUSTOMER] = customer()
         await harness.deliver(snapshot("customer.updated", customer(), account="acct_1"))
-        assert [asked.context for asked in harness.stripe.asked] == ["acct_1"]
+        assert [asked.context for asked in harness.stripe.requests] == ["acct_1"]
         assert list(harness.mirror.objects) == ["test/acct_1#customer/cus_1"]
 
     async def test_of_a_deletion_that_stripe_confirms_is_a_tombstone(self, harness: Harness) -> None:

@@ -52,7 +52,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 async def test_bad_input_is_quarantined_with_its_reason_without_a_request(harness: Harness, name: str) -> None:
     [result] = await harness.deliver(BAD[name])
-    assert (result.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
+    assert (result.outcome, harness.stripe.requests) == (Outcome.QUARANTINED, [])
     [(body, reason)] = harness.queue.quarantined
     assert (body, reason) == (BAD[name], result.reason)
     assert reason
@@ -62,7 +62,7 @@ async def test_bad_input_is_quarantined_with_its_reason_without_a_request(harnes
 
 async def test_a_live_event_under_a_test_key_is_not_fetched(stocked: Harness) -> None:
     [result] = await stocked.deliver(subscription_event(livemode=True))
-    assert (result.outcome, stocked.stripe.asked) == (Outcome.QUARANTINED, [])
+    assert (result.outcome, stocked.stripe.requests) == (Outcome.QUARANTINED, [])
 
 
 async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: Harness) -> None:

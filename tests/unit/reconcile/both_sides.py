@@ -1,4 +1,4 @@
-"""What the tests of lists have in common: objects that both sides hold, and runs over their types."""
+"""Shared by the tests of lists: objects that both sides hold, and runs over their types."""
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
@@ -20,7 +20,7 @@ def thing(type_name: str, identifier: str, **fields: json_body.Json) -> JsonObje
 async def mirror(
     harness: Harness, body: JsonObject, *, parent: str | None = None, members: tuple[JsonObject, ...] = (), **about: str
 ) -> None:
-    """Has the mirror hold an object as Stripe shows it."""
+    """Stores an object in the mirror as Stripe shows it."""
     ref = ref_to(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
     harness.stripe.objects.setdefault(ref.path, body)
     api = VERSION_OF["v2" if ref.type.startswith("v2.billing") else "v1"]
@@ -33,5 +33,5 @@ async def mirror(
 
 async def passed(harness: Harness, type_name: str) -> Run:
     harness.clock.advance(10)
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     return await harness.passed(TYPES[type_name])

@@ -1,4 +1,4 @@
-"""What the tests of lost events have in common: events that Stripe lists, and runs that look for the lost ones."""
+"""Shared by the tests of lost events: events that Stripe lists, and recover runs."""
 
 import pytest
 
@@ -8,8 +8,9 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, Schedule
-from billing_mirror.reconcile.recover import recover
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
 
@@ -27,7 +28,7 @@ def harness() -> Harness:
 
 
 def thin(harness: Harness, identifier: str, ago: float, name: str = "evt_1", **fields: Json) -> JsonObject:
-    """An event that was made so many seconds ago, as it is listed."""
+    """An event that was created some seconds ago, as listed."""
     made = json_body.parse(subscription_event(identifier=identifier, at=harness.clock.now() - ago))
     return {**made, "id": name, **fields}
 
@@ -40,7 +41,7 @@ async def recovered(harness: Harness, seconds: float = 100.0) -> Run:
         if last is not None and going_on
         else await start_run(EVENTS, Job.RECOVER, last, harness.reconcile_dependencies)
     )
-    run = await recover(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
+    run = await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
     harness.clock.advance(1)
     return run
 

@@ -1,4 +1,4 @@
-"""Houses with something to do for each job of reconcile."""
+"""Harnesses with work for each job of reconcile."""
 
 from urllib.parse import urlencode
 
@@ -18,7 +18,7 @@ LIST = "/v2/billing/rate_card_subscriptions"
 
 
 def at(harness: Harness, *bodies: JsonObject, listed: tuple[JsonObject, ...] = ()) -> None:
-    """Stripe's side, with what a list shows where that is something else."""
+    """Stripe's objects, and where they differ, what the lists show."""
     harness.stripe.objects = {"/v2/billing/cadences/bc_1": cadence()}
     harness.stripe.objects |= {f"{LIST}/{body['id']}": body for body in bodies}
     others = {body["id"]: body for body in listed}
@@ -76,14 +76,14 @@ async def empty() -> Harness:
     harness.stripe.page_size = 2
     bodies = [subscription(f"rcds_{number}") for number in range(5)]
     at(harness, *bodies, subscription("rcds_canceled", servicing_status="canceled"))
-    told = event("v2.billing.cadence.created", cadence(), url="/v2/billing/cadences/bc_1")
-    await harness.deliver(told)
+    event_text = event("v2.billing.cadence.created", cadence(), url="/v2/billing/cadences/bc_1")
+    await harness.deliver(event_text)
     harness.clock.advance(100)
     return harness
 
 
 async def of_owners() -> Harness:
-    """Nothing is mirrored but two owners of lists, one of whom Stripe refuses to show them."""
+    """Only two owners of lists are mirrored; Stripe refuses to show the list of one."""
     harness = Harness()
     harness.stripe.page_size = 2
     card = "/v2/billing/rate_cards/rcd_1"
@@ -113,7 +113,7 @@ def thin(identifier: str, at: float, name: str) -> JsonObject:
 
 
 async def with_lost_events() -> Harness:
-    """Events of two windows, some lost; of one object Stripe never made any."""
+    """Events of two windows, some lost, and one that Stripe failed to generate."""
     harness = Harness()
     harness.stripe.page_size = 2
     at(harness, *(subscription(f"rcds_{number}") for number in range(6)))
@@ -163,7 +163,7 @@ def events_between(start: float, end: float) -> str:
 
 
 async def used() -> Harness:
-    """Customers who are billed by a meter: one twice over, one for whom Stripe does not answer, and two no more."""
+    """Metered customers: one by two subscriptions, one for whom Stripe does not answer, and two former ones."""
     harness = Harness()
     this_hour = int(harness.clock.now()) // 3600 * 3600
     for name, customer, status in (

@@ -1,4 +1,4 @@
-"""Filling an empty mirror from lists, beside live events."""
+"""Backfill of an empty mirror from lists, beside live events."""
 
 import asyncio
 from dataclasses import replace
@@ -14,12 +14,12 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.core.run import Drift, Job, Resolution, Run
-from billing_mirror.reconcile.backfill import LONGEST_SPREAD
+from billing_mirror.reconcile.backfill import MAX_SPREAD
+from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.verify import verify
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.clock import ManualClock
-from tests.doubles.crashing import Life, mortal
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
@@ -30,21 +30,21 @@ CADENCE = "v2.billing.cadence"
 SCOPE = Scope(livemode=False)
 
 
-def whole_cadence() -> JsonObject:
-    """With what is shown on request only."""
+def complete_cadence() -> JsonObject:
+    """With the fields that Stripe shows on request only."""
     return {**cadence(), "invoice_discount_rules": [], "settings_data": {}}
 
 
 def stock(harness: Harness, *subscriptions: JsonObject) -> None:
-    """Stripe's side: these subscriptions, and the cadence that they are of."""
+    """Stripe has these subscriptions and their cadence."""
     harness.stripe.objects |= {f"{HOME}/{body['id']}": body for body in subscriptions}
-    harness.stripe.objects["/v2/billing/cadences/bc_1"] = whole_cadence()
+    harness.stripe.objects["/v2/billing/cadences/bc_1"] = complete_cadence()
     harness.stripe.lists[HOME] = [body for body in subscriptions if body["servicing_status"] == "active"]
     for status in ("canceled", "paused", "pending"):
         hidden = [body for body in subscriptions if body["servicing_status"] == status]
         harness.stripe.lists[f"{HOME}?servicing_status={status}"] = hidden
     shown = "include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"
-    harness.stripe.lists[f"/v2/billing/cadences?{shown}"] = [whole_cadence()]
+    harness.stripe.lists[f"/v2/billing/cadences?{shown}"] = [complete_cadence()]
 
 
 async def filled(harness: Harness, name: str = NAME) -> Run:
@@ -52,32 +52,32 @@ async def filled(harness: Harness, name: str = NAME) -> Run:
     return await harness.passed(TYPES[name], job=Job.BACKFILL)
 
 
-def suspected(harness: Harness) -> list[tuple[Json, str]]:
-    """What is queued to be fetched, with the group that it shares."""
+def queued_requests(harness: Harness) -> list[tuple[Json, str]]:
+    """The ids of the queued refresh requests, with their groups."""
     return [(json_body.parse(message.body)["id"], message.group) for message in harness.queue.waiting]
 
 
-async def test_objects_are_taken_from_pages_without_a_fetch(harness: Harness) -> None:
+async def test_objects_are_inserted_from_pages_without_a_fetch(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(250)))
     await filled(harness, CADENCE)
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await filled(harness)
     assert (run.complete, run.counts.inserted, run.counts.compared) == (True, 250, 250)
-    assert len(harness.stripe.asked) == run.counts.pages == 3 + 3
+    assert len(harness.stripe.requests) == run.counts.pages == 3 + 3
     assert (run.counts.equal, run.counts.queued, run.counts.found, await harness.drifts(run)) == (0, 0, 0, [])
     kept = harness.item("rcds_7")
     assert (kept["data"], kept["customer"], kept["token"]) == (subscription("rcds_7"), "cus_1", 0)
 
 
 @pytest.mark.parametrize("status", ["canceled", "paused", "pending"])
-async def test_objects_that_the_plain_list_hides_are_taken_too(harness: Harness, status: str) -> None:
+async def test_objects_that_the_plain_list_hides_are_inserted_too(harness: Harness, status: str) -> None:
     stock(harness, subscription(servicing_status=status))
     await filled(harness, CADENCE)
     assert (await filled(harness)).counts.inserted == 1
     assert harness.item("rcds_1")["status"] == status
 
 
-async def test_what_was_filled_is_equal_in_the_next_run(harness: Harness) -> None:
+async def test_inserted_objects_are_equal_in_the_next_run(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(3)))
     await filled(harness, CADENCE)
     await filled(harness)
@@ -86,7 +86,7 @@ async def test_what_was_filled_is_equal_in_the_next_run(harness: Harness) -> Non
     assert (run.counts.equal, run.counts.compared, await harness.drifts(run)) == (3, 3, [])
 
 
-async def test_an_object_that_is_mirrored_is_never_replaced_by_a_page(harness: Harness) -> None:
+async def test_a_page_never_replaces_a_mirrored_object(harness: Harness) -> None:
     stock(harness, subscription())
     await harness.deliver(subscription_event())
     harness.clock.advance(1)
@@ -96,7 +96,7 @@ async def test_an_object_that_is_mirrored_is_never_replaced_by_a_page(harness: H
     assert harness.item("rcds_1")["data"] == subscription()
 
 
-async def test_an_object_that_is_gone_is_not_brought_back_by_a_page(harness: Harness) -> None:
+async def test_a_page_never_replaces_a_tombstone(harness: Harness) -> None:
     stock(harness, subscription())
     ref = ref_to(SCOPE, NAME, "rcds_1")
     await harness.mirror.put_tombstone(ref, 3, tombstone(Observation(harness.clock.now(), "", ""), ref))
@@ -107,7 +107,7 @@ async def test_an_object_that_is_gone_is_not_brought_back_by_a_page(harness: Har
     assert harness.item("rcds_1")["deleted"] is True
 
 
-async def test_an_event_that_comes_while_a_page_is_read_wins(harness: Harness) -> None:
+async def test_an_event_during_the_read_of_a_page_wins(harness: Harness) -> None:
     stock(harness, subscription())
     await filled(harness, CADENCE)
     newer = subscription(collection_status="past_due")
@@ -123,8 +123,8 @@ async def test_an_event_that_comes_while_a_page_is_read_wins(harness: Harness) -
     assert harness.item("rcds_1")["data"] == newer
 
 
-async def test_an_event_whose_fetch_began_before_the_fill_wins(harness: Harness) -> None:
-    """Its number was claimed first, and is still the higher one."""
+async def test_an_event_whose_fetch_started_before_the_backfill_wins(harness: Harness) -> None:
+    """Its token was claimed first, and is still higher."""
     stock(harness, subscription())
     await filled(harness, CADENCE)
     ref = ref_to(SCOPE, NAME, "rcds_1")
@@ -135,7 +135,7 @@ async def test_an_event_whose_fetch_began_before_the_fill_wins(harness: Harness)
     assert await harness.mirror.put(ref, token, item(ref, seen, "cus_1"))
 
 
-async def test_an_event_that_comes_after_the_fill_wins(harness: Harness) -> None:
+async def test_an_event_after_the_backfill_wins(harness: Harness) -> None:
     stock(harness, subscription())
     await filled(harness, CADENCE)
     await filled(harness)
@@ -148,38 +148,38 @@ async def test_an_event_that_comes_after_the_fill_wins(harness: Harness) -> None
 async def test_an_object_whose_customer_is_not_known_yet_is_queued(harness: Harness) -> None:
     stock(harness, subscription())
     run = await filled(harness)
-    assert (run.counts.inserted, run.counts.queued, suspected(harness)) == (0, 1, [("rcds_1", "test:backfill")])
+    assert (run.counts.inserted, run.counts.queued, queued_requests(harness)) == (0, 1, [("rcds_1", "test:backfill")])
     await harness.work()
     assert harness.item("rcds_1")["customer"] == "cus_1"
 
 
-async def test_customers_are_looked_up_once_for_a_page(harness: Harness) -> None:
+async def test_customers_are_read_once_for_a_page(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(100)))
     await filled(harness, CADENCE)
     harness.clock.advance(1)
-    life = Life()
+    life = CallLimit()
     dependencies = replace(
-        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
     )
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
-    assert (await verify(TYPES[NAME], run, dependencies, until=harness.clock.now() + 100)).counts.inserted == 100
-    assert life.made["heads"] < 10
-    assert life.made["claim"] == 0
+    assert (await execute_job(run, dependencies, until=harness.clock.now() + 100)).counts.inserted == 100
+    assert life.counts["heads"] < 10
+    assert life.counts["claim"] == 0
 
 
-async def test_nobody_looks_for_what_no_list_shows_where_nothing_was_mirrored(harness: Harness) -> None:
+async def test_unlisted_objects_are_not_searched_where_nothing_was_mirrored(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(3)))
     await filled(harness, CADENCE)
-    life = Life()
+    life = CallLimit()
     dependencies = replace(
-        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
     )
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
-    run = await verify(TYPES[NAME], run, dependencies, until=harness.clock.now() + 100)
-    assert (run.complete, run.counts.inserted, run.started_empty, life.made["ids"]) == (True, 3, True, 1)
+    run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
+    assert (run.complete, run.counts.inserted, run.started_empty, life.counts["ids"]) == (True, 3, True, 1)
 
 
-async def test_what_was_mirrored_before_and_is_on_no_list_is_found(harness: Harness) -> None:
+async def test_an_unlisted_object_that_was_mirrored_before_is_found(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"))
     await harness.deliver(subscription_event())
     harness.clock.advance(100)
@@ -190,16 +190,16 @@ async def test_what_was_mirrored_before_and_is_on_no_list_is_found(harness: Harn
     assert await harness.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
 
 
-async def test_an_object_that_lacks_what_is_shown_on_request_only_is_queued(harness: Harness) -> None:
+async def test_an_object_that_lacks_fields_shown_on_request_is_queued(harness: Harness) -> None:
     stock(harness)
     shown = "include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"
     harness.stripe.lists[f"/v2/billing/cadences?{shown}"] = [cadence("bc_1", invoice_discount_rules=[])]
     run = await filled(harness, CADENCE)
-    assert (run.counts.inserted, suspected(harness)) == (0, [("bc_1", "test:backfill")])
+    assert (run.counts.inserted, queued_requests(harness)) == (0, [("bc_1", "test:backfill")])
 
 
 @pytest.mark.parametrize(("cut", "inserted"), [(True, 0), (False, 1)])
-async def test_an_object_whose_own_list_is_cut_short_is_queued(harness: Harness, cut: bool, inserted: int) -> None:
+async def test_an_object_whose_own_list_is_truncated_is_queued(harness: Harness, cut: bool, inserted: int) -> None:
     note: JsonObject = {
         "id": "cn_1",
         "object": "credit_note",
@@ -211,10 +211,10 @@ async def test_an_object_whose_own_list_is_cut_short_is_queued(harness: Harness,
     harness.stripe.lists["/v1/credit_notes"] = [note]
     run = await filled(harness, "credit_note")
     assert (run.counts.inserted, run.counts.queued) == (inserted, 1 - inserted)
-    assert suspected(harness) == ([("cn_1", "test:backfill")] if cut else [])
+    assert queued_requests(harness) == ([("cn_1", "test:backfill")] if cut else [])
 
 
-async def test_what_an_object_refers_to_is_queued(harness: Harness) -> None:
+async def test_referenced_objects_are_queued(harness: Harness) -> None:
     card = "/v2/billing/rate_cards/rcd_1"
     harness.stripe.objects[f"{card}/versions/rcdv_1"] = version()
     await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=f"{card}/versions/rcdv_1"))
@@ -228,10 +228,10 @@ async def test_what_an_object_refers_to_is_queued(harness: Harness) -> None:
     ]
     run = await filled(harness, "v2.billing.rate_card_rate")
     assert run.counts.inserted == 3
-    assert suspected(harness).count(("cpu_1", "test:backfill")) == 1
+    assert queued_requests(harness).count(("cpu_1", "test:backfill")) == 1
 
 
-async def test_an_object_that_fits_into_no_item_is_told(harness: Harness) -> None:
+async def test_an_object_that_fits_into_no_item_is_unresolved(harness: Harness) -> None:
     noise = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(300_000))
     stock(harness, subscription("rcds_1", metadata={"x": noise}), subscription("rcds_2"))
     await filled(harness, CADENCE)
@@ -242,21 +242,21 @@ async def test_an_object_that_fits_into_no_item_is_told(harness: Harness) -> Non
     assert "too large" in drift.reason
 
 
-async def test_an_object_that_is_deleted_is_not_taken(harness: Harness) -> None:
+async def test_a_deleted_object_is_not_inserted(harness: Harness) -> None:
     shown = "expand%5B0%5D=data.invoice_credit_balance&expand%5B1%5D=data.tax"
     harness.stripe.lists[f"/v1/customers?{shown}"] = [{"id": "cus_1", "object": "customer", "deleted": True}]
     assert (await filled(harness, "customer")).counts.inserted == 0
 
 
 class SlowMirror(MemoryMirror):
-    """A table whose writes take a while, so that others are begun meanwhile."""
+    """A table whose writes take a while, so that other writes start meanwhile."""
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         await asyncio.sleep(0)
         return await super().put(ref, token, item)
 
 
-async def test_objects_that_are_stored_at_the_same_time_are_all_counted(harness: Harness) -> None:
+async def test_objects_stored_concurrently_are_all_counted(harness: Harness) -> None:
     harness.mirror = SlowMirror()
     stock(harness, *(subscription(f"rcds_{number}") for number in range(50)))
     await filled(harness, CADENCE)
@@ -264,7 +264,7 @@ async def test_objects_that_are_stored_at_the_same_time_are_all_counted(harness:
 
 
 class DatedMirror(MemoryMirror):
-    """Keeps when each write was made."""
+    """Records the time of each write."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__()
@@ -276,37 +276,37 @@ class DatedMirror(MemoryMirror):
         return await super().put(ref, token, item)
 
 
-async def paced_fill(harness: Harness, mirror: DatedMirror, pace: float = 1.0) -> tuple[Run, float]:
-    """A backfill at so many requests a second, and how many seconds it has taken."""
+async def rate_limited_backfill(harness: Harness, mirror: DatedMirror, pace: float = 1.0) -> tuple[Run, float]:
+    """A backfill at this rate of requests a second, and its seconds."""
     mirror.objects.update(harness.mirror.objects)
     mirror.written_at.clear()
     stripe = RateLimitedStripe(harness.stripe, harness.clock, RateLimiter(pace))
     dependencies = replace(harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mirror, stripe=stripe))
     started = harness.clock.now()
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
-    return await verify(TYPES[NAME], run, dependencies, until=started + 1000), harness.clock.now() - started
+    return await execute_job(run, dependencies, until=started + 1000), harness.clock.now() - started
 
 
-async def test_a_page_is_stored_evenly_until_the_next_request_may_start(harness: Harness) -> None:
+async def test_the_writes_of_a_page_are_spread_until_the_next_request(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(200)))
     await filled(harness, CADENCE)
     mirror = DatedMirror(harness.clock)
-    await paced_fill(harness, mirror)
+    await rate_limited_backfill(harness, mirror)
     gaps = [later - earlier for earlier, later in pairwise(mirror.written_at)]
     assert gaps == pytest.approx([0.01] * 199, abs=1e-6)
 
 
-async def test_a_page_is_stored_soon_however_slow_the_requests_are(harness: Harness) -> None:
+async def test_the_writes_of_a_page_are_spread_over_few_seconds_at_most(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(100)))
     await filled(harness, CADENCE)
     mirror = DatedMirror(harness.clock)
-    await paced_fill(harness, mirror, 1 / 60)
-    assert mirror.written_at[-1] - mirror.written_at[0] == pytest.approx(LONGEST_SPREAD, rel=0.02)
+    await rate_limited_backfill(harness, mirror, 1 / 60)
+    assert mirror.written_at[-1] - mirror.written_at[0] == pytest.approx(MAX_SPREAD, rel=0.02)
 
 
-async def test_spreading_the_writes_puts_off_no_request(harness: Harness) -> None:
+async def test_spreading_the_writes_delays_no_request(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(200)))
     await filled(harness, CADENCE)
-    run, seconds = await paced_fill(harness, DatedMirror(harness.clock))
+    run, seconds = await rate_limited_backfill(harness, DatedMirror(harness.clock))
     assert (run.complete, run.counts.inserted, run.counts.pages) == (True, 200, 2 + 3)
     assert seconds == pytest.approx(run.counts.pages - 1)

@@ -1,4 +1,4 @@
-"""A dry run tells what it would do, and does nothing of it."""
+"""A dry run reports what a run would do, and changes nothing."""
 
 from copy import deepcopy
 
@@ -8,18 +8,19 @@ from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS
 from billing_mirror.reconcile.dry_run import dry_run_dependencies
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.tick import TickReport, run_on_demand
+from billing_mirror.reconcile.tick import run_on_demand
 from billing_mirror.reconcile.usage.pairs import UsagePair, pairs_after, store_pair
-from billing_mirror.reconcile.usage.sweep import sweep_usage
 from tests.unit.harness import Harness
 
 from .scenarios import ROW, drifted, empty, thin, used, with_lost_events
 
 
 async def dry_run(harness: Harness, name: str, job: Job) -> TickReport:
-    """A dry run, after which everything has to be as it was."""
+    """A dry run, after which nothing may have changed."""
     before = deepcopy(
         [harness.mirror.objects, harness.mirror.counters, harness.state_store.partitions, harness.queue.waiting]
     )
@@ -32,23 +33,27 @@ async def dry_run(harness: Harness, name: str, job: Job) -> TickReport:
     return report
 
 
-async def test_tells_the_differences_and_repairs_none() -> None:
+async def test_reports_the_differences_and_repairs_none() -> None:
     harness = await drifted()
     [worked] = (await dry_run(harness, ROW.name, Job.VERIFY)).worked
-    told = worked.run.counts
+    reported = worked.run.counts
     real = (await harness.passed(ROW)).counts
     assert worked.run.status is Status.COMPLETE
-    assert (told.compared, told.equal, told.false_alarms) == (real.compared, real.equal, real.false_alarms)
-    assert (told.missing, told.different, told.not_listed) == (real.missing, real.different, real.not_listed)
-    assert real.repaired, "what the dry run has told was still to be done"
+    assert (reported.compared, reported.equal, reported.false_alarms) == (real.compared, real.equal, real.false_alarms)
+    assert (reported.missing, reported.different, reported.not_listed) == (
+        real.missing,
+        real.different,
+        real.not_listed,
+    )
+    assert real.repaired, "the dry run has left the repairs to the real run"
 
 
-async def test_tells_what_would_be_filled_in() -> None:
+async def test_reports_what_a_backfill_would_insert() -> None:
     [worked] = (await dry_run(await empty(), ROW.name, Job.BACKFILL)).worked
     assert (worked.run.complete, worked.run.counts.inserted) == (True, 6)
 
 
-async def test_tells_which_events_were_lost() -> None:
+async def test_reports_which_events_were_lost() -> None:
     harness = await with_lost_events()
     harness.stripe.lists = {}
     now = harness.clock.now()
@@ -57,24 +62,24 @@ async def test_tells_which_events_were_lost() -> None:
     assert (worked.run.complete, worked.run.counts.queued, worked.run.counts.equal) == (True, 1, 1)
 
 
-async def test_asks_for_the_usage_that_a_real_run_would_ask_for() -> None:
-    """Of subscriptions that have ended too: only the real journal knows of them."""
+async def test_requests_the_usage_that_a_real_run_would_request() -> None:
+    """Also of subscriptions that have ended: only the real state store knows their pairs."""
     harness = await used()
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     [worked] = (await dry_run(harness, USAGE.name, Job.USAGE)).worked
-    told = [*harness.stripe.asked]
-    harness.stripe.asked.clear()
-    real = await sweep_usage(
+    reported = [*harness.stripe.requests]
+    harness.stripe.requests.clear()
+    real = await execute_job(
         await start_run(USAGE.name, Job.USAGE, None, harness.reconcile_dependencies),
         harness.reconcile_dependencies,
         until=harness.clock.now() + 100,
     )
-    assert told == harness.stripe.asked
-    assert {asked.query["customer"] for asked in told} == {"cus_1", "cus_2", "cus_ended"}
+    assert reported == harness.stripe.requests
+    assert {asked.query["customer"] for asked in reported} == {"cus_1", "cus_2", "cus_ended"}
     assert (worked.run.complete, worked.run.counts.written) == (True, real.counts.written)
 
 
-async def test_goes_over_the_pairs_that_are_known_and_those_that_it_would_keep_in_one_order() -> None:
+async def test_sweeps_stored_pairs_and_its_own_in_one_order() -> None:
     harness = Harness()
     now = int(harness.clock.now())
     run = Run(USAGE.name, Job.USAGE, started_at=now)
@@ -82,7 +87,7 @@ async def test_goes_over_the_pairs_that_are_known_and_those_that_it_would_keep_i
         ActiveRun(run, harness.reconcile_dependencies),
         ActiveRun(run, dry_run_dependencies(harness.reconcile_dependencies)),
     )
-    for round_, customer, until in (
+    for active, customer, until in (
         (real, "cus_1", now + 1),
         (real, "cus_2", now + 1),
         (real, "cus_4", now + 1),
@@ -90,13 +95,13 @@ async def test_goes_over_the_pairs_that_are_known_and_those_that_it_would_keep_i
         (tried, "cus_2", now + 2),
         (tried, "cus_3", now + 2),
     ):
-        await store_pair(UsagePair("mtr_1", customer, until), round_)
+        await store_pair(UsagePair("mtr_1", customer, until), active)
     found = [pair async for pair in pairs_after("mtr_1/cus_1", tried)]
     assert [(pair.customer, pair.until - now) for pair in found] == [("cus_2", 2), ("cus_3", 2), ("cus_4", 1)]
 
 
 @pytest.mark.parametrize("job", [Job.VERIFY, Job.BACKFILL])
-async def test_does_not_begin_while_somebody_is_at_work(job: Job) -> None:
+async def test_does_not_start_while_another_invocation_runs(job: Job) -> None:
     harness = await drifted()
     assert await harness.state_store.lease(
         harness.reconcile_dependencies.scope, "another", now=harness.clock.now(), until=harness.clock.now() + 9

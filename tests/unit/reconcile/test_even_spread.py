@@ -1,4 +1,4 @@
-"""Turns are spread over the time there is, and cost no time that there is not."""
+"""Slots are spread over the available time, and delay nothing where no time is left."""
 
 import asyncio
 from random import Random
@@ -10,7 +10,7 @@ from tests.simulation.loop import SimulatedLoop
 
 
 class LoopClock:
-    """Implements ``ports.Clock`` in the loop's time: others go on while somebody sleeps."""
+    """Implements ``ports.Clock`` in the loop's time: other tasks run during a sleep."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -19,8 +19,8 @@ class LoopClock:
         await asyncio.sleep(seconds)
 
 
-def begun(*, until: float, each: float = 0.0, count: int = 10, at_once: int = 4) -> list[float]:
-    """When each of some turns began, in seconds since the first might; each takes so long."""
+def started(*, until: float, each: float = 0.0, count: int = 10, at_once: int = 4) -> list[float]:
+    """When each slot starts, in seconds; each slot takes ``each`` seconds."""
     times: list[float] = []
 
     async def one(turns: EvenSpread) -> None:
@@ -37,22 +37,22 @@ def begun(*, until: float, each: float = 0.0, count: int = 10, at_once: int = 4)
 
 
 @pytest.mark.parametrize("each", [0.0, 0.01, 0.3])
-def test_turns_begin_at_even_intervals(each: float) -> None:
-    assert begun(until=1.0, each=each) == pytest.approx([number / 10 for number in range(10)])
+def test_slots_start_at_even_intervals(each: float) -> None:
+    assert started(until=1.0, each=each) == pytest.approx([number / 10 for number in range(10)])
 
 
-def test_turns_that_take_longer_than_there_is_time_are_not_spread() -> None:
-    assert begun(until=1.0, each=2.0, count=6, at_once=2) == pytest.approx([0.0, 1 / 6, 2.0, 13 / 6, 4.0, 25 / 6])
+def test_slots_longer_than_the_time_are_not_spread() -> None:
+    assert started(until=1.0, each=2.0, count=6, at_once=2) == pytest.approx([0.0, 1 / 6, 2.0, 13 / 6, 4.0, 25 / 6])
 
 
-def test_who_is_late_catches_up() -> None:
-    assert begun(until=4.0, each=2.5, count=4, at_once=1) == pytest.approx([0.0, 2.5, 5.0, 7.5])
+def test_late_slots_catch_up() -> None:
+    assert started(until=4.0, each=2.5, count=4, at_once=1) == pytest.approx([0.0, 2.5, 5.0, 7.5])
 
 
 @pytest.mark.parametrize("until", [0.0, -5.0])
-def test_nobody_waits_where_there_is_no_time_left(until: float) -> None:
-    assert begun(until=until) == [0.0] * 10
+def test_no_slot_waits_where_no_time_is_left(until: float) -> None:
+    assert started(until=until) == [0.0] * 10
 
 
-def test_no_more_are_under_way_than_may_be() -> None:
-    assert begun(until=0.0, each=1.0) == [0.0] * 4 + [1.0] * 4 + [2.0] * 2
+def test_no_more_slots_run_at_once_than_allowed() -> None:
+    assert started(until=0.0, each=1.0) == [0.0] * 4 + [1.0] * 4 + [2.0] * 2

@@ -1,4 +1,4 @@
-"""Pages over all the lists of a type, from any place on, and lists that do not behave."""
+"""All lists of a type from any checkpoint on, and lists that misbehave."""
 
 from dataclasses import replace
 
@@ -7,16 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.checkpoints import Place, place
+from billing_mirror.core.checkpoints import ListCheckpoint
 from billing_mirror.core.errors import NotFound, PermanentError
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Status
-from billing_mirror.reconcile.listing import pages
-from billing_mirror.reconcile.runs.active_run import MOST_RESTARTS
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.listing import BEGINNING, ResumePoint, read_lists
+from billing_mirror.reconcile.pages import ObjectPage
+from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.verify import verify
-from tests.doubles.crashing import Life, mortal
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 
@@ -27,27 +28,23 @@ STATUSES = ("active", "canceled", "paused", "pending")
 SCOPE = Scope(livemode=False)
 
 
-async def walked(harness: Harness, name: str, here: Place) -> tuple[list[str], list[Place]]:
-    """The ids that are shown from a place on, and the places after them."""
-    shown: list[str] = []
-    places = []
-    async for page in pages(TYPES[name], SCOPE, harness.ports, here):
-        shown += page.ids
-        if page.next is not None:
-            places.append(page.next)
-    return shown, places
+async def ids_after(harness: Harness, name: str, start: ListCheckpoint) -> list[str]:
+    """The ids that the lists show from a checkpoint on."""
+    steps = read_lists(TYPES[name], SCOPE, harness.ports, start)
+    return [identifier async for step in steps if isinstance(step, ObjectPage) for identifier in step.ids]
 
 
-async def rests(harness: Harness, name: str) -> None:
-    """From each place that was kept, just what was not shown before it follows."""
-    everything, _ = await walked(harness, name, Place())
+async def require_the_rest_after_each_checkpoint(harness: Harness, name: str) -> None:
+    """From each checkpoint, the lists show exactly the ids that were not shown before it."""
+    everything = await ids_after(harness, name, BEGINNING)
     before: list[str] = []
-    async for page in pages(TYPES[name], SCOPE, harness.ports):
-        before += page.ids
-        if page.next is not None:
-            assert place(page.next.entry()) == page.next
-            rest, _ = await walked(harness, name, page.next)
-            assert [*before, *rest] == everything
+    async for step in read_lists(TYPES[name], SCOPE, harness.ports):
+        match step:
+            case ObjectPage(ids=ids):
+                before += ids
+            case ResumePoint(checkpoint):
+                assert ListCheckpoint.from_item(checkpoint.to_item()) == checkpoint
+                assert [*before, *await ids_after(harness, name, checkpoint)] == everything
 
 
 @settings(max_examples=40)
@@ -56,9 +53,7 @@ async def rests(harness: Harness, name: str) -> None:
     hides=st.sets(st.sampled_from(STATUSES[1:])),
     size=st.integers(1, 4),
 )
-async def test_from_any_place_of_an_accounts_lists_the_rest_follows(
-    statuses: list[str], hides: set[str], size: int
-) -> None:
+async def test_account_lists_resume_at_any_checkpoint(statuses: list[str], hides: set[str], size: int) -> None:
     harness = Harness()
     harness.stripe.page_size = size
     made = [subscription(f"rcds_{number}", servicing_status=status) for number, status in enumerate(statuses)]
@@ -66,14 +61,14 @@ async def test_from_any_place_of_an_accounts_lists_the_rest_follows(
     for status in STATUSES[1:]:
         hidden = [body for body in made if body["servicing_status"] == status]
         harness.stripe.lists[f"{LIST}?servicing_status={status}"] = hidden
-    shown, _ = await walked(harness, ROW.name, Place())
+    shown = await ids_after(harness, ROW.name, BEGINNING)
     assert set(shown) == {str(body["id"]) for body in made}
-    await rests(harness, ROW.name)
+    await require_the_rest_after_each_checkpoint(harness, ROW.name)
 
 
 @settings(max_examples=10)
 @given(sizes=st.lists(st.integers(0, 3), min_size=1, max_size=45), same_time=st.booleans())
-async def test_from_any_place_of_the_lists_of_owners_the_rest_follows(sizes: list[int], same_time: bool) -> None:
+async def test_owner_lists_resume_at_any_checkpoint(sizes: list[int], same_time: bool) -> None:
     harness = Harness()
     card = "/v2/billing/rate_cards/rcd_1"
     for number, size in enumerate(sizes):
@@ -82,9 +77,9 @@ async def test_from_any_place_of_the_lists_of_owners_the_rest_follows(sizes: lis
         harness.stripe.objects[f"{card}/versions/{name}"] = made
         rates: list[JsonObject] = [rate(f"rcdr_{number}_{one}") for one in range(size)]
         harness.stripe.lists[f"{card}/rates?rate_card_version={name}"] = rates
-        told = event("v2.billing.rate_card_version.created", made, url=f"{card}/versions/{name}")
-        await harness.deliver(told)
-    await rests(harness, RATE.name)
+        event_text = event("v2.billing.rate_card_version.created", made, url=f"{card}/versions/{name}")
+        await harness.deliver(event_text)
+    await require_the_rest_after_each_checkpoint(harness, RATE.name)
 
 
 def page_of(*entries: JsonObject, following: Json) -> JsonObject:
@@ -104,7 +99,9 @@ def stock(harness: Harness, count: int) -> list[JsonObject]:
 
 class TestAListThat:
     @pytest.mark.parametrize("error", [PermanentError("Stripe answered 400: no such page"), NotFound("nothing there")])
-    async def test_forgets_a_page_is_read_again_and_that_is_counted(self, harness: Harness, error: Exception) -> None:
+    async def test_loses_a_page_is_read_again_and_the_restart_is_counted(
+        self, harness: Harness, error: Exception
+    ) -> None:
         stock(harness, 5)
 
         async def expire(path: str) -> None:
@@ -117,7 +114,7 @@ class TestAListThat:
         assert (run.status, run.counts.restarts, run.counts.missing) == (Status.COMPLETE, 1, 5)
         assert harness.stripe.paths.count(FIRST) == 2
 
-    async def test_always_forgets_its_pages_ends_the_run(self, harness: Harness) -> None:
+    async def test_always_loses_its_pages_ends_the_run(self, harness: Harness) -> None:
         stock(harness, 5)
 
         async def expire(path: str) -> None:
@@ -126,8 +123,8 @@ class TestAListThat:
 
         harness.stripe.before_answer = expire
         run = await harness.passed(ROW)
-        assert (run.status, run.counts.restarts) == (Status.FAILED, MOST_RESTARTS + 1)
-        assert run.reason == f"the lists of {ROW.name} do not come to an end"
+        assert (run.status, run.counts.restarts) == (Status.FAILED, MAX_RESTARTS + 1)
+        assert run.reason == f"the lists of {ROW.name} do not end"
 
     @pytest.mark.parametrize("back_to", [FIRST, f"{LIST}?page=b"], ids=["its beginning", "the page itself"])
     async def test_leads_back_to_where_it_was_ends_the_run(self, harness: Harness, back_to: str) -> None:
@@ -135,7 +132,7 @@ class TestAListThat:
         harness.stripe.objects[FIRST] = page_of(made[0], following=f"{LIST}?page=b")
         harness.stripe.objects[f"{LIST}?page=b"] = page_of(made[1], following=back_to)
         run = await harness.passed(ROW)
-        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not come to an end")
+        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
 
     async def test_never_ends_ends_the_run(self, harness: Harness) -> None:
         made = stock(harness, 40)
@@ -146,7 +143,7 @@ class TestAListThat:
             )
         harness.stripe.objects[f"{LIST}?page=0"] = harness.stripe.objects[FIRST]
         run = await harness.passed(ROW)
-        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not come to an end")
+        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
 
     @pytest.mark.parametrize(
         "url",
@@ -159,20 +156,20 @@ class TestAListThat:
             7,
         ],
     )
-    async def test_leads_elsewhere_ends_the_run_and_is_not_followed(self, harness: Harness, url: Json) -> None:
+    async def test_leads_to_another_url_ends_the_run_and_is_not_followed(self, harness: Harness, url: Json) -> None:
         made = stock(harness, 3)
         harness.stripe.objects[FIRST] = page_of(made[0], following=url)
         run = await harness.passed(ROW)
         assert (run.status, run.reason) == (Status.FAILED, f"the next page of {LIST} is said to be somewhere else")
         assert harness.stripe.paths == [FIRST]
 
-    async def test_repeats_objects_has_each_looked_at_once(self, harness: Harness) -> None:
+    async def test_repeats_objects_has_each_verified_once(self, harness: Harness) -> None:
         made = stock(harness, 3)
         harness.stripe.lists[LIST] = [made[0], made[1], made[1], made[2]]
         run = await harness.passed(ROW)
         assert (run.complete, run.counts.compared, run.counts.missing, run.counts.repaired) == (True, 4, 3, 3)
 
-    async def test_skips_objects_has_each_of_them_looked_at_and_left(self, harness: Harness) -> None:
+    async def test_skips_objects_has_each_of_them_verified_and_kept(self, harness: Harness) -> None:
         made = stock(harness, 5)
         await harness.deliver(*(subscription_event(identifier=str(body["id"])) for body in made))
         harness.clock.advance(100)
@@ -182,8 +179,8 @@ class TestAListThat:
         assert run.counts.found == 0
 
 
-class TestWhatNoListShows:
-    async def test_is_found_with_one_fetch_for_each_and_no_write_for_what_is_well(self, harness: Harness) -> None:
+class TestUnlistedObjects:
+    async def test_are_found_with_one_fetch_for_each_and_no_write_for_equal_objects(self, harness: Harness) -> None:
         made = stock(harness, 60)
         harness.stripe.page_size = 10
         for some in (made[:30], made[30:]):
@@ -193,17 +190,17 @@ class TestWhatNoListShows:
         for name in gone:
             del harness.stripe.objects[f"{LIST}/{name}"]
         harness.clock.advance(100)
-        harness.stripe.asked.clear()
-        life = Life()
+        harness.stripe.requests.clear()
+        life = CallLimit()
         dependencies = replace(
-            harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+            harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
         )
         run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
-        run = await verify(ROW, run, dependencies, until=harness.clock.now() + 100)
+        run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
         assert {drift.id for drift in await harness.drifts(run)} == gone
         assert (run.counts.not_listed, run.counts.repaired, run.counts.equal) == (3, 3, 57)
         fetched = [path for path in harness.stripe.paths if not path.startswith(f"{LIST}?")]
         assert sorted(fetched) == sorted(f"{LIST}/{name}" for name in gone)
-        assert (life.made["claim"], life.made["put_tombstone"], life.made["put"]) == (3, 3, 0)
-        entries = sum(len(book) for book in harness.state_store.partitions.values())
-        assert entries <= run.counts.pages + 1 + len(gone) + 1, "a page of a list, and evidence, and the record"
+        assert (life.counts["claim"], life.counts["put_tombstone"], life.counts["put"]) == (3, 3, 0)
+        entries = sum(len(partition) for partition in harness.state_store.partitions.values())
+        assert entries <= run.counts.pages + 1 + len(gone) + 1, "an entry for each page and each drift, and the record"

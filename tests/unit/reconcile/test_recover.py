@@ -1,4 +1,4 @@
-"""Which events are taken for lost, and what becomes of those that are."""
+"""Which events count as lost, and what happens to them."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ from billing_mirror.core.mirror_state import READ_LAG
 from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, EVENTS, HOUR
-from billing_mirror.reconcile.recover import ON_ITS_WAY, OVERLAP, PATH
-from billing_mirror.reconcile.runs.lifecycle import last_run
+from billing_mirror.reconcile.recover import OVERLAP, PATH, WEBHOOK_DELAY
+from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import subscription, subscription_event
 from tests.unit.harness import Harness
 
@@ -21,7 +21,7 @@ from .listed_events import harness as harness
 
 
 class TestAnEvent:
-    async def test_whose_change_the_mirror_does_not_show_is_queued(self, harness: Harness) -> None:
+    async def test_that_the_mirror_does_not_reflect_is_queued(self, harness: Harness) -> None:
         harness.stripe.events = [thin(harness, "rcds_1", HOUR)]
         run = await recovered(harness)
         assert (run.status, run.counts.compared, run.counts.queued, run.counts.equal) == (Status.COMPLETE, 1, 1, 0)
@@ -29,7 +29,7 @@ class TestAnEvent:
         await harness.work()
         assert harness.item("rcds_1")["data"] == subscription("rcds_1")
 
-    async def test_that_was_received_before_the_fetch_is_covered_whatever_the_clocks_say(
+    async def test_that_was_received_before_the_fetch_is_reflected_whatever_the_clocks_say(
         self, harness: Harness
     ) -> None:
         await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() + 30))
@@ -37,14 +37,14 @@ class TestAnEvent:
         harness.stripe.events = [thin(harness, "rcds_1", HOUR - 30)]
         assert ((await recovered(harness)).counts.equal, queued(harness)) == (1, [])
 
-    async def test_that_was_made_after_what_was_received_is_lost(self, harness: Harness) -> None:
+    async def test_that_was_created_after_the_last_received_event_is_lost(self, harness: Harness) -> None:
         await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now()))
         harness.clock.advance(HOUR)
         harness.stripe.events = [thin(harness, "rcds_1", HOUR - 1)]
         assert ((await recovered(harness)).counts.queued, queued(harness)) == (1, ["evt_1"])
 
     @pytest.mark.parametrize(("lead", "count"), [(READ_LAG, 1), (READ_LAG + 1, 0)])
-    async def test_is_covered_by_a_fetch_only_when_that_came_much_later(
+    async def test_is_reflected_by_a_fetch_only_when_the_fetch_came_much_later(
         self, harness: Harness, lead: float, count: int
     ) -> None:
         await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() - DAY))
@@ -52,15 +52,15 @@ class TestAnEvent:
         harness.clock.advance(HOUR)
         assert (await recovered(harness)).counts.queued == count
 
-    async def test_is_not_covered_by_a_fetch_after_which_somebody_has_claimed(self, harness: Harness) -> None:
-        """Who claimed later may have fetched before the change, and would still replace what shows it."""
+    async def test_is_not_reflected_by_a_fetch_that_a_later_claim_followed(self, harness: Harness) -> None:
+        """The later claim may have fetched before the change, and would replace the state that shows it."""
         await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() - DAY))
         await harness.mirror.claim(ref_to(SCOPE, NAME, "rcds_1"), 0.0)
         harness.stripe.events = [thin(harness, "rcds_1", HOUR)]
         assert (await recovered(harness)).counts.queued == 1
 
     @pytest.mark.parametrize(("lead", "count"), [(READ_LAG, 1), (READ_LAG + 1, 0)])
-    async def test_is_covered_by_a_page_only_when_that_came_very_much_later(
+    async def test_is_reflected_by_a_page_only_when_the_page_came_very_much_later(
         self, harness: Harness, lead: float, count: int
     ) -> None:
         ref = ref_to(SCOPE, NAME, "rcds_1")
@@ -70,25 +70,25 @@ class TestAnEvent:
         harness.clock.advance(HOUR)
         assert (await recovered(harness)).counts.queued == count
 
-    async def test_is_covered_by_a_fetch_that_is_on_its_way(self, harness: Harness) -> None:
+    async def test_is_reflected_by_a_fetch_in_flight(self, harness: Harness) -> None:
         ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 600)]
         await harness.mirror.claim(ref, harness.clock.now() - 500)
         assert (await recovered(harness)).counts.queued == 0
 
-    async def test_is_not_covered_by_a_fetch_that_was_claimed_before_it(self, harness: Harness) -> None:
+    async def test_is_not_reflected_by_a_fetch_claimed_before_it(self, harness: Harness) -> None:
         ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 600)]
         await harness.mirror.claim(ref, harness.clock.now() - 700)
         assert (await recovered(harness)).counts.queued == 1
 
-    async def test_is_not_covered_by_a_fetch_that_has_died(self, harness: Harness) -> None:
+    async def test_is_not_reflected_by_a_dead_fetch(self, harness: Harness) -> None:
         ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 2 * HOUR)]
         await harness.mirror.claim(ref, harness.clock.now() - 1.5 * HOUR)
         assert (await recovered(harness)).counts.queued == 1
 
-    async def test_of_several_about_one_object_only_the_newest_is_queued(self, harness: Harness) -> None:
+    async def test_is_queued_only_when_it_is_the_newest_of_its_object(self, harness: Harness) -> None:
         harness.stripe.events = [
             thin(harness, "rcds_1", 1000, "evt_1"),
             thin(harness, "rcds_1", 800, "evt_2"),
@@ -98,7 +98,7 @@ class TestAnEvent:
         run = await recovered(harness)
         assert (sorted(map(str, queued(harness))), run.counts.queued) == (["evt_2", "evt_3"], 2)
 
-    async def test_of_a_kind_that_the_catalog_does_not_have_is_left_alone(self, harness: Harness) -> None:
+    async def test_outside_the_catalog_is_ignored(self, harness: Harness) -> None:
         harness.stripe.events = [
             thin(harness, "rcds_1", 600, type="v2.core.account.updated"),
             thin(harness, "rcds_1", 600, type="v1.balance.available"),
@@ -108,11 +108,11 @@ class TestAnEvent:
         assert (run.counts.compared, run.counts.queued, run.counts.unresolved, queued(harness)) == (3, 0, 0, [])
 
     @pytest.mark.parametrize("other", [{"livemode": True}, {"context": "acct_1"}])
-    async def test_of_somebody_else_is_left_alone(self, harness: Harness, other: dict[str, Json]) -> None:
+    async def test_of_another_account_is_ignored(self, harness: Harness, other: dict[str, Json]) -> None:
         harness.stripe.events = [{**thin(harness, "rcds_1", 600), **other}]
         assert ((await recovered(harness)).counts.queued, queued(harness)) == (0, [])
 
-    async def test_that_cannot_be_read_is_noted_and_the_others_are_recovered(self, harness: Harness) -> None:
+    async def test_that_cannot_be_parsed_is_recorded_and_the_others_are_recovered(self, harness: Harness) -> None:
         harness.stripe.events = [
             thin(harness, "rcds_1", 700, "evt/../1"),
             thin(harness, "rcds_1", 600, related_object={"id": "../..", "type": NAME, "url": f"{HOME}/../.."}),
@@ -127,8 +127,8 @@ class TestAnEvent:
         assert all(one.reason for one in drifts)
         assert (run.status, queued(harness)) == (Status.COMPLETE, ["evt_2"])
 
-    async def test_that_was_just_made_is_left_to_its_webhook(self, harness: Harness) -> None:
-        harness.stripe.events = [thin(harness, "rcds_1", ON_ITS_WAY - 1)]
+    async def test_that_was_just_created_is_left_to_its_webhook(self, harness: Harness) -> None:
+        harness.stripe.events = [thin(harness, "rcds_1", WEBHOOK_DELAY - 1)]
         run = await recovered(harness)
         assert run.counts.compared == 0
         harness.clock.advance(10)
@@ -144,13 +144,13 @@ class TestAnEvent:
 class TestAnEventThatWasNeverGenerated:
     def failure(self, harness: Harness, **impact: Json) -> JsonObject:
         name = "v2.core.health.event_generation_failure.resolved"
-        told = thin(harness, "rcds_1", 600, "evt_failure", type=name, related_object=None)
+        failure = thin(harness, "rcds_1", 600, "evt_failure", type=name, related_object=None)
         related: JsonObject = {"id": "rcds_1", "type": NAME, "url": f"{HOME}/rcds_1"}
         data: JsonObject = {"impact": {"event_type": f"{NAME}.servicing_paused", "related_object": related, **impact}}
-        harness.stripe.objects[f"{PATH}/evt_failure"] = {**told, "data": data}
-        return told
+        harness.stripe.objects[f"{PATH}/evt_failure"] = {**failure, "data": data}
+        return failure
 
-    async def test_is_queued_and_its_type_compared(self, harness: Harness) -> None:
+    async def test_is_queued_and_its_type_verified(self, harness: Harness) -> None:
         harness.stripe.events = [self.failure(harness)]
         run = await recovered(harness)
         assert (run.counts.queued, queued(harness)) == (1, ["evt_failure"])
@@ -164,7 +164,7 @@ class TestAnEventThatWasNeverGenerated:
     @pytest.mark.parametrize(
         ("event_type", "name"), [(f"{NAME}.servicing_paused", NAME), ("v1.customer.discount.created", "customer")]
     )
-    async def test_that_was_about_nobody_knows_which_object_has_its_type_compared(
+    async def test_without_a_named_object_has_its_type_verified(
         self, harness: Harness, event_type: str, name: str
     ) -> None:
         harness.stripe.events = [self.failure(harness, event_type=event_type, related_object=None)]
@@ -173,40 +173,38 @@ class TestAnEventThatWasNeverGenerated:
         assert compared is not None
         assert compared.status is Status.RUNNING
 
-    async def test_is_seen_to_once(self, harness: Harness) -> None:
+    async def test_is_handled_once(self, harness: Harness) -> None:
         harness.stripe.events = [self.failure(harness)]
         await recovered(harness)
         first = await last_run(NAME, harness.reconcile_dependencies)
         assert first is not None
         done = replace(first, status=Status.COMPLETE, finished_at=harness.clock.now())
         await harness.state_store.write(SCOPE, f"run:{NAME}", done.name, done.to_item())
-        harness.stripe.asked.clear()
+        harness.stripe.requests.clear()
         await recovered(harness)
         assert f"{PATH}/evt_failure" not in harness.stripe.paths
         assert await last_run(NAME, harness.reconcile_dependencies) == done
 
-    async def test_whose_failure_has_an_id_that_leads_elsewhere_is_noted_and_not_asked_for(
-        self, harness: Harness
-    ) -> None:
+    async def test_whose_failure_has_a_malicious_id_is_recorded_and_not_requested(self, harness: Harness) -> None:
         harness.stripe.events = [{**self.failure(harness), "id": "../accounts"}]
         run = await recovered(harness)
         assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [
             ("../accounts", Resolution.UNRESOLVED)
         ]
-        assert {asked.place for asked in harness.stripe.asked} == {PATH}
+        assert {asked.path for asked in harness.stripe.requests} == {PATH}
 
-    async def test_of_somebody_else_is_left_alone(self, harness: Harness) -> None:
+    async def test_of_another_account_is_ignored(self, harness: Harness) -> None:
         harness.stripe.events = [self.failure(harness, context="acct_1")]
         await recovered(harness)
         assert (queued(harness), await last_run(NAME, harness.reconcile_dependencies)) == ([], None)
 
-    async def test_of_a_kind_that_the_catalog_does_not_have_is_left_alone(self, harness: Harness) -> None:
+    async def test_outside_the_catalog_is_ignored(self, harness: Harness) -> None:
         harness.stripe.events = [self.failure(harness, event_type="v2.core.account.updated")]
         assert (await recovered(harness)).complete
         assert (queued(harness), await last_run(NAME, harness.reconcile_dependencies)) == ([], None)
 
 
-async def test_what_the_evidence_tells_of_an_event_is_no_drift_of_an_object(harness: Harness) -> None:
+async def test_evidence_about_an_event_is_no_drift_of_an_object(harness: Harness) -> None:
     harness.stripe.events = [thin(harness, "rcds_1", 700, "evt/1")]
     [drift] = await harness.drifts(await recovered(harness))
     assert drift == Drift("evt/1", Difference.MISSING, Resolution.UNRESOLVED, reason=drift.reason)

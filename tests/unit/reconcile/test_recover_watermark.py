@@ -1,4 +1,4 @@
-"""How far the list of events is read, and where the next run goes on."""
+"""How far the list of events is read, and where the next run resumes."""
 
 import pytest
 
@@ -7,9 +7,10 @@ from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenie
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Job, Status
 from billing_mirror.core.schedule import HOUR, MINUTE
-from billing_mirror.reconcile.recover import KEPT, ON_ITS_WAY, OVERLAP, PATH, WINDOW
-from billing_mirror.reconcile.runs.active_run import MOST_RESTARTS
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.recover import KEPT, OVERLAP, PATH, WEBHOOK_DELAY, WINDOW
+from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.unit.harness import Harness
 
 from .listed_events import NAME, queued, recovered, thin, with_watermark
@@ -17,26 +18,26 @@ from .listed_events import harness as harness
 
 
 def windows(harness: Harness) -> list[tuple[float, float]]:
-    """The times between which events were asked for, in seconds before now."""
-    queries = [asked.query for asked in harness.stripe.asked if asked.place == PATH]
+    """The windows of events that were requested, in seconds before now."""
+    queries = [asked.query for asked in harness.stripe.requests if asked.path == PATH]
     now = harness.clock.now() - 1
     return [(now - times.seconds(one["created[gte]"]), now - times.seconds(one["created[lte]"])) for one in queries]
 
 
 class TestTheWatermark:
-    async def test_begins_as_long_ago_as_stripe_keeps_events(self, harness: Harness) -> None:
+    async def test_starts_as_long_ago_as_stripe_keeps_events(self, harness: Harness) -> None:
         run = await recovered(harness)
         assert windows(harness)[0] == pytest.approx((KEPT + OVERLAP, KEPT - WINDOW), abs=0.01)
-        assert windows(harness)[-1][1] == pytest.approx(ON_ITS_WAY, abs=0.01)
+        assert windows(harness)[-1][1] == pytest.approx(WEBHOOK_DELAY, abs=0.01)
         assert len(windows(harness)) == KEPT / WINDOW
-        assert run.watermark == times.iso(harness.clock.now() - 1 - ON_ITS_WAY)
+        assert run.watermark == times.iso(harness.clock.now() - 1 - WEBHOOK_DELAY)
 
-    async def test_is_where_the_next_run_goes_on_with_some_overlap(self, harness: Harness) -> None:
+    async def test_is_where_the_next_run_starts_with_some_overlap(self, harness: Harness) -> None:
         await recovered(harness)
         harness.clock.advance(300)
-        harness.stripe.asked.clear()
+        harness.stripe.requests.clear()
         await recovered(harness)
-        assert windows(harness) == [pytest.approx((ON_ITS_WAY + 301 + OVERLAP, ON_ITS_WAY), abs=0.01)]
+        assert windows(harness) == [pytest.approx((WEBHOOK_DELAY + 301 + OVERLAP, WEBHOOK_DELAY), abs=0.01)]
 
     async def test_moves_only_when_a_window_was_read_to_its_end(self, harness: Harness) -> None:
         await with_watermark(harness, 2 * WINDOW + HOUR)
@@ -61,20 +62,20 @@ class TestTheWatermark:
         assert run.complete
         assert set(queued(harness)) >= {"evt_2", "evt_3"}
 
-    async def test_is_where_a_run_that_was_stopped_goes_on(self, harness: Harness) -> None:
+    async def test_is_where_a_stopped_run_resumes(self, harness: Harness) -> None:
         await with_watermark(harness, 2 * WINDOW + HOUR)
 
         async def break_off(_: str) -> None:
-            if len(harness.stripe.asked) == 3:
+            if len(harness.stripe.requests) == 3:
                 raise TransientError("Stripe answered 429", retry_after=3600)
 
         harness.stripe.before_answer = break_off
         assert (await recovered(harness)).status is Status.RUNNING
         harness.stripe.before_answer = None
         run = await recovered(harness)
-        assert (run.complete, run.counts.pages, len(harness.stripe.asked)) == (True, 3, 4)
+        assert (run.complete, run.counts.pages, len(harness.stripe.requests)) == (True, 3, 4)
 
-    async def test_does_not_move_over_what_could_not_be_queued(self, harness: Harness) -> None:
+    async def test_does_not_move_past_events_that_could_not_be_queued(self, harness: Harness) -> None:
         await with_watermark(harness, HOUR)
         harness.stripe.events = [thin(harness, "rcds_1", 600)]
         harness.queue.down = True
@@ -83,7 +84,7 @@ class TestTheWatermark:
         harness.queue.down = False
         assert ((await recovered(harness)).complete, queued(harness)) == (True, ["evt_1"])
 
-    async def test_older_than_what_stripe_keeps_has_all_types_compared(self, harness: Harness) -> None:
+    async def test_older_than_the_events_that_stripe_keeps_has_all_types_verified(self, harness: Harness) -> None:
         await with_watermark(harness, KEPT + MINUTE)
         assert (await recovered(harness)).complete
         for object_type in harness.schedule.object_types:
@@ -91,12 +92,12 @@ class TestTheWatermark:
             assert run is not None
             assert run.status is Status.RUNNING
 
-    async def test_within_what_stripe_keeps_has_none_compared(self, harness: Harness) -> None:
+    async def test_within_the_events_that_stripe_keeps_has_no_type_verified(self, harness: Harness) -> None:
         await with_watermark(harness, KEPT - MINUTE)
         await recovered(harness)
         assert await last_run(NAME, harness.reconcile_dependencies) is None
 
-    async def test_older_than_what_stripe_keeps_leaves_a_run_that_is_going_on(self, harness: Harness) -> None:
+    async def test_older_than_the_events_that_stripe_keeps_leaves_running_runs_alone(self, harness: Harness) -> None:
         await with_watermark(harness, KEPT + MINUTE)
         before = await start_run(NAME, Job.BACKFILL, None, harness.reconcile_dependencies)
         await recovered(harness)
@@ -104,7 +105,7 @@ class TestTheWatermark:
 
 
 class TestAWindowThatTakesLongerThanATick:
-    async def test_is_gone_on_with_even_if_it_is_as_old_as_stripe_keeps_events(self, harness: Harness) -> None:
+    async def test_is_resumed_even_if_it_is_as_old_as_stripe_keeps_events(self, harness: Harness) -> None:
         harness.stripe.page_size = 1
         age = KEPT - HOUR
         harness.stripe.events = [thin(harness, f"rcds_{one}", age - one, f"evt_{one}") for one in range(1, 4)]
@@ -152,12 +153,12 @@ class TestAPage:
 
         harness.stripe.before_answer = expire
         run = await recovered(harness)
-        assert (run.status, run.counts.restarts) == (Status.FAILED, MOST_RESTARTS + 1)
-        assert run.reason == "the lists of events do not come to an end"
+        assert (run.status, run.counts.restarts) == (Status.FAILED, MAX_RESTARTS + 1)
+        assert run.reason == "the lists of events do not end"
 
-    async def test_that_leads_elsewhere_ends_the_run(self, harness: Harness) -> None:
+    async def test_that_leads_to_another_url_ends_the_run(self, harness: Harness) -> None:
         await with_watermark(harness, HOUR)
-        [(start, stop)] = [(HOUR + OVERLAP, ON_ITS_WAY)]
+        [(start, stop)] = [(HOUR + OVERLAP, WEBHOOK_DELAY)]
         now = harness.clock.now()
         query = f"created%5Bgte%5D={times.iso(now - start)}&created%5Blte%5D={times.iso(now - stop)}"
         elsewhere: JsonObject = {"data": [], "next_page_url": "/v2/core/accounts?page=1"}

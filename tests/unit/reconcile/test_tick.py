@@ -6,16 +6,17 @@ from dataclasses import replace
 from billing_mirror.core.errors import PermissionDenied, TransientError
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR
-from billing_mirror.reconcile.dependencies import LEASED_FOR
-from billing_mirror.reconcile.tick import TickReport, run_on_demand
+from billing_mirror.reconcile.report import TickReport
+from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
+from billing_mirror.reconcile.tick import run_on_demand
 
-from .ticks import LONG, METERS, TAX_RATES, a_house, on_its_own_time, ran, ticked, told
+from .ticks import LONG, METERS, TAX_RATES, metered_harness, on_its_own_time, ran, reported, ticked
 
 
-def test_a_first_tick_recovers_events_and_fills_each_type() -> None:
-    harness = a_house(pages=2)
+def test_the_first_tick_recovers_events_and_backfills_each_type() -> None:
+    harness = metered_harness(pages=2)
     report = on_its_own_time(ticked(harness))
-    assert told(report) == [
+    assert reported(report) == [
         (EVENTS, Job.RECOVER, Status.COMPLETE),
         (METERS.name, Job.BACKFILL, Status.COMPLETE),
         (TAX_RATES.name, Job.BACKFILL, Status.COMPLETE),
@@ -24,9 +25,9 @@ def test_a_first_tick_recovers_events_and_fills_each_type() -> None:
     assert harness.state_store.leases == {}, "given back"
 
 
-def test_the_tick_after_has_nothing_to_do_and_tells_of_the_runs_before() -> None:
+def test_the_next_tick_has_nothing_to_do_and_reports_the_last_runs() -> None:
     async def two() -> TickReport:
-        harness = a_house(pages=2)
+        harness = metered_harness(pages=2)
         await ticked(harness)
         return await ticked(harness)
 
@@ -35,16 +36,16 @@ def test_the_tick_after_has_nothing_to_do_and_tells_of_the_runs_before() -> None
     assert report.last[METERS.name].complete
 
 
-def test_while_a_run_takes_long_events_have_their_turn_every_five_minutes() -> None:
-    """And each page is read once: whatever goes on, goes on where it was."""
-    harness = a_house(pages=60)  # 1200 seconds
+def test_during_a_long_run_events_are_recovered_every_five_minutes() -> None:
+    """And each page is read once: a run resumes where it stopped."""
+    harness = metered_harness(pages=60)  # 1200 seconds
 
     async def two() -> list[TickReport]:
         return [await ticked(harness), await ticked(harness)]
 
     first, second = on_its_own_time(two())
-    assert [name for name, _, _ in told(first)] == [EVENTS, METERS.name, EVENTS, METERS.name, EVENTS, METERS.name]
-    assert {status for name, _, status in told(first) if name == METERS.name} == {Status.RUNNING}
+    assert [name for name, _, _ in reported(first)] == [EVENTS, METERS.name, EVENTS, METERS.name, EVENTS, METERS.name]
+    assert {status for name, _, status in reported(first) if name == METERS.name} == {Status.RUNNING}
     assert second.last[METERS.name].complete
     assert second.last[METERS.name].counts.compared == 60
     assert sum(one.counts.compared for report in (first, second) for one in report.worked) == 60
@@ -53,9 +54,9 @@ def test_while_a_run_takes_long_events_have_their_turn_every_five_minutes() -> N
     assert len(asked) <= 60 + 5, "the page that the end of a turn cuts off is read again"
 
 
-def test_a_tick_ends_by_its_deadline_and_the_next_one_goes_on() -> None:
+def test_a_tick_ends_by_its_deadline_and_the_next_tick_continues() -> None:
     async def two() -> tuple[float, Run, TickReport]:
-        harness = a_house(pages=10)
+        harness = metered_harness(pages=10)
         started = harness.clock.now()
         await ticked(harness, 130)
         spent, left = harness.clock.now() - started, await ran(METERS.name, harness)
@@ -67,9 +68,9 @@ def test_a_tick_ends_by_its_deadline_and_the_next_one_goes_on() -> None:
     assert report.last[METERS.name].counts.compared == 10
 
 
-def test_what_the_end_of_a_turn_cuts_off_amid_a_page_is_counted_once() -> None:
-    """Its list was read and counted, and one of its objects was being fetched."""
-    harness = a_house(pages=10)
+def test_a_page_that_the_end_of_a_turn_cuts_off_is_counted_once() -> None:
+    """The page was read and counted, and one of its objects was being fetched."""
+    harness = metered_harness(pages=10)
     harness.stripe.objects = {f"{LONG}/{body['id']}": body for body in harness.stripe.lists[LONG]}
 
     async def fetch_late(path: str) -> None:
@@ -90,8 +91,8 @@ def test_what_the_end_of_a_turn_cuts_off_amid_a_page_is_counted_once() -> None:
     assert sum(one.repaired for one in counts) == 10
 
 
-def test_of_two_ticks_one_works() -> None:
-    harness = a_house(pages=10)
+def test_only_one_of_two_ticks_works() -> None:
+    harness = metered_harness(pages=10)
 
     async def both() -> list[TickReport]:
         return list(await asyncio.gather(ticked(harness, owner="one"), ticked(harness, owner="another")))
@@ -102,20 +103,20 @@ def test_of_two_ticks_one_works() -> None:
     assert len([path for path in harness.stripe.paths if path.startswith(LONG)]) == 10
 
 
-def test_a_lease_of_somebody_who_died_runs_out() -> None:
+def test_the_lease_of_a_dead_invocation_expires() -> None:
     async def later() -> tuple[TickReport, TickReport]:
-        harness = a_house(pages=1)
-        assert await replace(harness.reconcile_dependencies, owner="who died").lease()
+        harness = metered_harness(pages=1)
+        assert await Lease(replace(harness.reconcile_dependencies, owner="who died")).acquire()
         early = await ticked(harness)
-        await asyncio.sleep(LEASED_FOR)
+        await asyncio.sleep(LEASE_SECONDS)
         return early, await ticked(harness)
 
     early, late = on_its_own_time(later())
     assert (early.leased, late.leased) == (False, True)
 
 
-def test_a_type_that_the_key_may_not_read_says_so_and_the_others_go_on() -> None:
-    harness = a_house()
+def test_a_type_that_the_key_may_not_read_does_not_stop_the_others() -> None:
+    harness = metered_harness()
 
     async def forbid(path: str) -> None:
         if path.startswith(LONG):
@@ -136,8 +137,8 @@ def test_a_type_that_the_key_may_not_read_says_so_and_the_others_go_on() -> None
     assert METERS.name not in {worked.run.type for worked in later.worked}, "once a day"
 
 
-def test_a_job_that_stripe_fails_is_tried_once_in_a_tick_and_goes_on_in_the_next() -> None:
-    harness = a_house(pages=2)
+def test_a_job_that_fails_at_stripe_is_tried_once_in_each_tick() -> None:
+    harness = metered_harness(pages=2)
 
     async def fail(path: str) -> None:
         if path.startswith(LONG):
@@ -151,13 +152,13 @@ def test_a_job_that_stripe_fails_is_tried_once_in_a_tick_and_goes_on_in_the_next
         return report, await ticked(harness)
 
     report, later = on_its_own_time(two())
-    assert told(report).count((METERS.name, Job.BACKFILL, Status.RUNNING)) == 1
+    assert reported(report).count((METERS.name, Job.BACKFILL, Status.RUNNING)) == 1
     assert report.last[METERS.name].failures == 1
     assert (later.last[METERS.name].complete, later.last[METERS.name].failures) == (True, 0)
 
 
-def test_events_that_cannot_be_listed_keep_no_other_job_from_its_turn() -> None:
-    harness = a_house(pages=2)
+def test_events_that_cannot_be_listed_do_not_stop_other_jobs() -> None:
+    harness = metered_harness(pages=2)
 
     async def fail(path: str) -> None:
         if path.startswith("/v2/core/events"):
@@ -165,4 +166,4 @@ def test_events_that_cannot_be_listed_keep_no_other_job_from_its_turn() -> None:
 
     harness.stripe.before_answer = fail
     report = on_its_own_time(ticked(harness))
-    assert [status for _, _, status in told(report)] == [Status.RUNNING, Status.COMPLETE, Status.COMPLETE]
+    assert [status for _, _, status in reported(report)] == [Status.RUNNING, Status.COMPLETE, Status.COMPLETE]

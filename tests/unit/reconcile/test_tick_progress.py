@@ -1,4 +1,4 @@
-"""Whatever does not come to an end holds up neither its own run for ever nor anybody else."""
+"""Endless lists and answers hold up neither their own run nor other runs."""
 
 import asyncio
 
@@ -11,9 +11,10 @@ from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Job, Resolution, Run, Status
 from billing_mirror.core.schedule import EVENTS, HOUR, Schedule, next_job
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.reconcile.recover import PATH, recover
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
-from billing_mirror.reconcile.verify import verify
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.recover import PATH
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import rate, rate_card, version
 from tests.doubles.stripe import MemoryStripe
 from tests.unit.harness import Harness
@@ -27,7 +28,7 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 
 
 async def one_version(harness: Harness, rates: int) -> None:
-    """Both sides have a version of a rate card; Stripe has its rates, two on a page."""
+    """Both sides have a rate card version; Stripe has its rates, two on a page."""
     harness.stripe.page_size = 2
     await mirror(harness, rate_card())
     await mirror(harness, version(), parent="rcd_1")
@@ -37,7 +38,7 @@ async def one_version(harness: Harness, rates: int) -> None:
 
 
 async def cut_off_after(harness: Harness, requests: int, run: Run) -> Run:
-    """Works on a run until so many pages were asked for."""
+    """Works on a run until some pages were requested."""
     left = requests
 
     async def count(path: str) -> None:
@@ -47,23 +48,23 @@ async def cut_off_after(harness: Harness, requests: int, run: Run) -> Run:
             await asyncio.sleep(60)  # for longer than the tick lasts
 
     harness.stripe.before_answer = count
-    run = await verify(RATE, run, harness.reconcile_dependencies, until=harness.clock.now() + 0.2)
+    run = await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + 0.2)
     harness.stripe.before_answer = None
     return run
 
 
-async def test_an_owners_list_that_takes_longer_than_a_tick_is_gone_on_with_in_its_middle(harness: Harness) -> None:
+async def test_an_owners_list_that_takes_longer_than_a_tick_is_resumed_in_its_middle(harness: Harness) -> None:
     await one_version(harness, rates=100)
     run = await start_run(RATE.name, Job.BACKFILL, None, harness.reconcile_dependencies)
     run = await cut_off_after(harness, 30, run)
     assert (run.status, run.counts.pages) == (Status.RUNNING, 20)
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await harness.passed(RATE)
     lists = [path for path in harness.stripe.paths if "rate_card_version" in path]
     assert (run.complete, run.counts.compared, len(lists)) == (True, 100, 30)
 
 
-async def test_what_was_inserted_is_counted_once_where_a_list_that_was_gone_on_with_begins_again(
+async def test_inserted_objects_are_counted_once_where_a_resumed_list_restarts(
     harness: Harness,
 ) -> None:
     await one_version(harness, rates=100)
@@ -97,7 +98,7 @@ async def test_a_token_that_expires_in_an_owners_list_restarts_it(harness: Harne
 
 
 class Circle(MemoryStripe):
-    """Stripe, whose list of events never ends."""
+    """A Stripe whose list of events never ends."""
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         path = request.path
@@ -107,14 +108,14 @@ class Circle(MemoryStripe):
         return StripeResponse(page, json_body.write(page), self.version(request.api), "req_1")
 
 
-async def test_events_that_lead_back_end_their_run() -> None:
+async def test_an_event_list_that_leads_back_ends_its_run() -> None:
     harness = Harness(stripe=Circle())
     run = await start_run(EVENTS, Job.RECOVER, None, harness.reconcile_dependencies)
-    run = await recover(run, harness.reconcile_dependencies, until=harness.clock.now() + 600)
-    assert (run.status, run.reason) == (Status.FAILED, "the lists of events do not come to an end")
+    run = await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + 600)
+    assert (run.status, run.reason) == (Status.FAILED, "the lists of events do not end")
 
 
-def test_events_that_did_not_come_to_their_end_let_others_have_the_next_turn() -> None:
+def test_an_unfinished_recover_run_leaves_the_next_turn_to_others() -> None:
     events = Run(EVENTS, Job.RECOVER, 0.0, updated_at=100.0)
     others = {
         object_type.name: Run(
@@ -127,7 +128,7 @@ def test_events_that_did_not_come_to_their_end_let_others_have_the_next_turn() -
     assert turn.name != EVENTS
 
 
-async def test_an_object_whose_look_has_no_end_is_unresolved(harness: Harness) -> None:
+async def test_an_object_whose_fetch_never_ends_is_unresolved(harness: Harness) -> None:
     body: JsonObject = {"id": "sub_1", "object": "subscription", "created": 1_600_000_000, "livemode": False}
     await mirror(harness, body)
     ref = ref_to(SCOPE, "subscription", "sub_1")
@@ -140,5 +141,5 @@ async def test_an_object_whose_look_has_no_end_is_unresolved(harness: Harness) -
     harness.stripe.before_answer = never
     run = await harness.passed(TYPES["subscription"])
     found = {(one.difference, one.resolution, one.reason) for one in await harness.drifts(run) if one.id == "sub_1"}
-    assert found <= {(Difference.DIFFERENT, Resolution.UNRESOLVED, "Stripe's answer does not come to an end")}
+    assert found <= {(Difference.DIFFERENT, Resolution.UNRESOLVED, "Stripe's answer does not end")}
     assert await last_run("subscription", harness.reconcile_dependencies) is not None

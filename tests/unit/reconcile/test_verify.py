@@ -1,4 +1,4 @@
-"""What a reconcile pass finds, repairs and records."""
+"""What a verify run finds, repairs and records."""
 
 from dataclasses import replace
 
@@ -8,9 +8,10 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
-from billing_mirror.reconcile.verify import verify
-from tests.doubles.crashing import Life, mortal
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
 
@@ -22,7 +23,7 @@ CANCELED = f"{LIST}?servicing_status=canceled"
 
 
 def stock(harness: Harness, *bodies: JsonObject) -> None:
-    """Stripe's side: these subscriptions, the canceled ones hidden from the plain list."""
+    """Stripe has these subscriptions; the plain list hides the canceled ones."""
     harness.stripe.objects = {"/v2/billing/cadences/bc_1": cadence()}
     harness.stripe.objects |= {f"{LIST}/{body['id']}": body for body in bodies}
     harness.stripe.lists = {
@@ -34,7 +35,7 @@ def stock(harness: Harness, *bodies: JsonObject) -> None:
 
 
 async def mirrored(harness: Harness, *bodies: JsonObject) -> None:
-    """Both sides: these subscriptions, told by events."""
+    """Both sides have these subscriptions: events have announced them."""
     stock(harness, *bodies)
     await harness.deliver(*(subscription_event(identifier=str(body["id"])) for body in bodies))
     harness.clock.advance(10)
@@ -44,23 +45,23 @@ async def passed(harness: Harness, *, seconds: float = 100.0) -> Run:
     return await harness.passed(ROW, seconds=seconds)
 
 
-async def test_where_both_sides_agree_nothing_is_fetched(harness: Harness) -> None:
+async def test_where_both_sides_are_equal_nothing_is_fetched(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"), subscription("rcds_2", servicing_status="canceled"))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
     assert (run.complete, run.counts.compared, await harness.drifts(run)) == (True, 2, [])
-    assert all(asked.path.startswith(f"{LIST}?") for asked in harness.stripe.asked)
+    assert all(asked.url.startswith(f"{LIST}?") for asked in harness.stripe.requests)
 
 
-async def test_a_run_that_has_found_nothing_does_not_ask_what_was_noted_of_each_object(harness: Harness) -> None:
+async def test_a_run_without_evidence_does_not_query_the_evidence_of_each_object(harness: Harness) -> None:
     await mirrored(harness, *(subscription(f"rcds_{number}") for number in range(30)))
-    life = Life()
-    dependencies = replace(harness.reconcile_dependencies, state_store=mortal(harness.state_store, life))
-    run = await verify(
-        ROW, await start_run(ROW.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
+    life = CallLimit()
+    dependencies = replace(harness.reconcile_dependencies, state_store=crashing(harness.state_store, life))
+    run = await execute_job(
+        await start_run(ROW.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
     )
     assert run.counts.equal == 30
-    assert life.made["entries"] < 5
+    assert life.counts["entries"] < 5
 
 
 async def test_a_change_whose_event_was_lost_is_found_and_repaired(harness: Harness) -> None:
@@ -73,14 +74,14 @@ async def test_a_change_whose_event_was_lost_is_found_and_repaired(harness: Harn
     assert harness.item("rcds_1")["status"] == "paused"
 
 
-async def test_an_object_that_was_never_heard_of_is_added(harness: Harness) -> None:
+async def test_an_object_that_was_never_announced_is_inserted(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"))
     run = await passed(harness)
     assert await harness.drifts(run) == [Drift("rcds_1", Difference.MISSING, Resolution.REPAIRED)]
     assert harness.item("rcds_1")["customer"] == "cus_1"
 
 
-async def test_what_only_a_list_that_is_behind_still_shows_is_a_false_alarm(harness: Harness) -> None:
+async def test_a_state_that_only_a_stale_list_shows_is_a_false_alarm(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     del harness.stripe.objects[f"{LIST}/rcds_1"]
     harness.clock.advance(100)
@@ -96,7 +97,7 @@ async def test_a_canceled_object_is_compared_too(harness: Harness) -> None:
     assert [drift.id for drift in await harness.drifts(await passed(harness))] == ["rcds_1"]
 
 
-async def test_a_plain_list_that_shows_canceled_ones_is_not_followed_by_a_second(harness: Harness) -> None:
+async def test_a_plain_list_that_shows_canceled_objects_is_not_followed_by_a_second(harness: Harness) -> None:
     stock(harness, subscription("rcds_1", servicing_status="canceled"))
     harness.stripe.lists[LIST] = harness.stripe.lists.pop(CANCELED)
     run = await passed(harness)
@@ -104,7 +105,7 @@ async def test_a_plain_list_that_shows_canceled_ones_is_not_followed_by_a_second
     assert not any("canceled" in path for path in harness.stripe.paths)
 
 
-async def test_an_object_that_is_gone_is_buried(harness: Harness) -> None:
+async def test_a_deleted_object_gets_a_tombstone(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness)
     run = await passed(harness)
@@ -112,8 +113,8 @@ async def test_an_object_that_is_gone_is_buried(harness: Harness) -> None:
     assert harness.item("rcds_1")["deleted"] is True
 
 
-async def test_an_object_that_is_listed_is_not_buried_because_one_answer_lacks_it(harness: Harness) -> None:
-    """Else an event about it would find a tombstone that is newer than it, and be absorbed."""
+async def test_a_listed_object_gets_no_tombstone_because_one_answer_lacks_it(harness: Harness) -> None:
+    """Otherwise an event about the object would find a newer tombstone, and count as already fresh."""
     stock(harness, subscription("rcds_1"))
     del harness.stripe.objects[f"{LIST}/rcds_1"]
     run = await passed(harness)
@@ -121,7 +122,7 @@ async def test_an_object_that_is_listed_is_not_buried_because_one_answer_lacks_i
     assert "test#rcds_1" not in harness.mirror.objects
 
 
-async def test_an_object_that_was_just_made_is_not_buried_because_nothing_shows_it_yet(harness: Harness) -> None:
+async def test_a_new_object_gets_no_tombstone_because_nothing_shows_it_yet(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1", created=times.iso(harness.clock.now() + 30)))
     stock(harness)
     run = await passed(harness)
@@ -129,7 +130,7 @@ async def test_an_object_that_was_just_made_is_not_buried_because_nothing_shows_
     assert "deleted" not in harness.item("rcds_1")
 
 
-async def test_an_object_that_only_the_list_lacks_is_left_alone(harness: Harness) -> None:
+async def test_an_object_that_only_the_list_lacks_is_kept(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     harness.stripe.lists[LIST] = []
     run = await passed(harness)
@@ -137,7 +138,7 @@ async def test_an_object_that_only_the_list_lacks_is_left_alone(harness: Harness
     assert "deleted" not in harness.item("rcds_1")
 
 
-async def test_what_an_event_had_fetched_during_the_pass_is_not_called_not_listed(harness: Harness) -> None:
+async def test_an_object_that_an_event_inserted_during_the_run_is_not_unlisted(harness: Harness) -> None:
     stock(harness)
     one = subscription("rcds_1")
     harness.stripe.objects[f"{LIST}/rcds_1"] = one
@@ -151,7 +152,7 @@ async def test_what_an_event_had_fetched_during_the_pass_is_not_called_not_liste
     assert (run.complete, await harness.drifts(run), harness.item("rcds_1")["data"]) == (True, [], one)
 
 
-async def test_the_body_of_a_list_that_is_behind_is_never_stored(harness: Harness) -> None:
+async def test_the_body_of_a_stale_list_is_never_stored(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     harness.stripe.lists[LIST] = [subscription("rcds_1", servicing_status="pending")]
     run = await passed(harness)
@@ -159,7 +160,7 @@ async def test_the_body_of_a_list_that_is_behind_is_never_stored(harness: Harnes
     assert harness.item("rcds_1")["data"] == subscription("rcds_1")
 
 
-async def test_what_somebody_is_about_to_refresh_is_no_drift(harness: Harness) -> None:
+async def test_an_object_with_a_refresh_in_flight_is_no_drift(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
     await harness.mirror.claim(SUBJECT, harness.clock.now())
@@ -167,7 +168,7 @@ async def test_what_somebody_is_about_to_refresh_is_no_drift(harness: Harness) -
     assert (await harness.drifts(run), run.counts.in_flight) == ([], 1)
 
 
-async def test_a_claim_that_died_an_hour_ago_hides_nothing(harness: Harness) -> None:
+async def test_a_claim_that_died_an_hour_ago_hides_no_drift(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
     await harness.mirror.claim(SUBJECT, harness.clock.now())
@@ -175,7 +176,7 @@ async def test_a_claim_that_died_an_hour_ago_hides_nothing(harness: Harness) -> 
     assert [drift.resolution for drift in await harness.drifts(await passed(harness))] == [Resolution.REPAIRED]
 
 
-async def test_a_difference_that_could_not_be_looked_at_is_unresolved(harness: Harness) -> None:
+async def test_a_difference_that_could_not_be_verified_is_unresolved(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"), subscription("rcds_2"))
 
     async def fail(path: str) -> None:
@@ -191,13 +192,13 @@ async def test_a_difference_that_could_not_be_looked_at_is_unresolved(harness: H
     assert run.complete
 
 
-async def test_a_pass_that_runs_out_of_time_says_so(harness: Harness) -> None:
+async def test_a_run_that_is_out_of_time_has_a_reason(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     run = await passed(harness, seconds=0)
-    assert (run.status, run.reason) == (Status.RUNNING, "it goes on at the next tick")
+    assert (run.status, run.reason) == (Status.RUNNING, "out of time; the next tick continues")
 
 
-async def test_a_pass_whose_list_fails_says_why_and_buries_nothing(harness: Harness) -> None:
+async def test_a_run_whose_list_fails_has_a_reason_and_writes_no_tombstone(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     harness.stripe.failures = [TransientError("Stripe answered 503")] * 10
     run = await passed(harness)
@@ -205,7 +206,7 @@ async def test_a_pass_whose_list_fails_says_why_and_buries_nothing(harness: Harn
     assert "deleted" not in harness.item("rcds_1")
 
 
-async def test_every_pass_leaves_a_record(harness: Harness) -> None:
+async def test_every_run_leaves_a_record(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
     run = await passed(harness)
@@ -213,14 +214,14 @@ async def test_every_pass_leaves_a_record(harness: Harness) -> None:
     assert (run.status, run.counts.compared, run.counts.found, run.counts.repaired) == (Status.COMPLETE, 1, 1, 1)
 
 
-async def test_a_failure_that_passes_does_not_end_a_pass(harness: Harness) -> None:
+async def test_a_transient_failure_does_not_end_a_run(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"))
     harness.stripe.failures = [TransientError("Stripe answered 429"), TransientError("Stripe answered 500")]
     run = await passed(harness)
     assert (run.complete, [drift.resolution for drift in await harness.drifts(run)]) == (True, [Resolution.REPAIRED])
 
 
-async def test_what_one_pass_could_not_look_at_the_next_one_does(harness: Harness) -> None:
+async def test_the_next_run_verifies_objects_that_one_run_could_not(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"))
 
     async def fail(path: str) -> None:
@@ -266,16 +267,16 @@ async def test_a_customer_that_could_not_be_found_is_found_later(harness: Harnes
     assert harness.item("rcds_1")["customer"] == "cus_1"
 
 
-async def test_a_customer_that_nobody_knows_costs_no_request_at_each_pass(harness: Harness) -> None:
+async def test_an_unknown_customer_costs_no_request_in_each_run(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     del harness.item("rcds_1")["customer"]
     del harness.item("bc_1")["customer"]
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
-    assert (await harness.drifts(run), len(harness.stripe.asked)) == ([], run.counts.pages)
+    assert (await harness.drifts(run), len(harness.stripe.requests)) == ([], run.counts.pages)
 
 
-async def test_a_long_retry_after_ends_the_wait_and_not_the_pass(harness: Harness) -> None:
+async def test_a_long_retry_after_ends_the_wait_and_not_the_run(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"), subscription("rcds_2"))
 
     async def fail(path: str) -> None:
@@ -292,7 +293,7 @@ async def test_a_long_retry_after_ends_the_wait_and_not_the_pass(harness: Harnes
     assert harness.clock.now() - started < 60
 
 
-async def test_a_retry_after_that_is_short_is_kept(harness: Harness) -> None:
+async def test_a_short_retry_after_is_respected(harness: Harness) -> None:
     stock(harness)
     harness.stripe.failures = [TransientError("Stripe answered 429", retry_after=7)]
     started = harness.clock.now()
@@ -300,30 +301,30 @@ async def test_a_retry_after_that_is_short_is_kept(harness: Harness) -> None:
     assert harness.clock.now() - started == 7
 
 
-async def test_a_record_that_is_not_taken_leaves_the_run_to_the_next_tick(harness: Harness) -> None:
+async def test_a_run_whose_record_cannot_be_stored_is_left_to_the_next_tick(harness: Harness) -> None:
     stock(harness)
     begun_run = await start_run(ROW.name, Job.VERIFY, None, harness.reconcile_dependencies)
     harness.state_store.writes_fail = True
-    run = await verify(ROW, begun_run, harness.reconcile_dependencies, until=harness.clock.now() + 100)
+    run = await execute_job(begun_run, harness.reconcile_dependencies, until=harness.clock.now() + 100)
     assert run.status is Status.RUNNING
     assert "the table takes no records" in run.reason
     harness.state_store.writes_fail = False
     assert (await passed(harness)).complete
 
 
-async def test_an_unforeseen_error_of_a_list_ends_the_pass_and_not_the_function(harness: Harness) -> None:
+async def test_an_unforeseen_error_of_a_list_ends_the_run_and_not_the_function(harness: Harness) -> None:
     harness.stripe.failures = [ValueError("a customer's secret")]
     run = await passed(harness)
     assert (run.complete, run.reason) == (False, "unforeseen ValueError")
 
 
-async def test_a_list_that_stripe_does_not_have_ends_the_pass(harness: Harness) -> None:
+async def test_a_list_that_stripe_does_not_have_ends_the_run(harness: Harness) -> None:
     run = await passed(harness)
     assert not run.complete
     assert run.reason.startswith("nothing at")
 
 
-async def test_many_that_no_list_shows_are_each_looked_at_once(harness: Harness) -> None:
+async def test_many_unlisted_objects_are_each_verified_once(harness: Harness) -> None:
     many = [subscription(f"rcds_{number}") for number in range(130)]
     stock(harness, *many)
     for _ in range(3):
@@ -331,12 +332,12 @@ async def test_many_that_no_list_shows_are_each_looked_at_once(harness: Harness)
         many = many[50:]
     harness.clock.advance(10)
     harness.stripe.lists[LIST] = []
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
     assert len(await harness.drifts(run)) == len({drift.id for drift in await harness.drifts(run)}) == 130
 
 
-async def test_gated_fields_are_asked_for_in_lists_too(harness: Harness) -> None:
+async def test_gated_fields_are_requested_in_lists_too(harness: Harness) -> None:
     harness.stripe.lists["/v2/billing/cadences?include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"] = [
         cadence()
     ]

@@ -1,4 +1,4 @@
-"""Reconcile over lists: plain ones, hidden ones, and one for each owner."""
+"""Verify over plain lists, hidden lists, and lists of owners."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from .both_sides import CUSTOMERS_SHOWN, mirror, passed, thing
 class TestAListForEachOwner:
     RATES = "/v2/billing/rate_cards/rcd_1/rates"
 
-    async def test_is_asked_for_with_the_owner_and_the_parent_of_the_owner(self, harness: Harness) -> None:
+    async def test_is_requested_with_the_owner_and_the_parent_of_the_owner(self, harness: Harness) -> None:
         await mirror(harness, version("rcdv_1"), parent="rcd_1", members=(rate(),))
         await mirror(harness, version("rcdv_2", rate_card_id="rcd_2"), parent="rcd_2")
         harness.stripe.objects[f"{self.RATES}/rcdr_1"] = rate()
@@ -30,20 +30,20 @@ class TestAListForEachOwner:
         assert harness.item("rcdr_1")["parent"] == "rcd_1"
         assert f"{self.RATES}/rcdr_1" in harness.stripe.paths
 
-    async def test_of_more_owners_than_are_looked_up_at_once(self, harness: Harness) -> None:
+    async def test_is_read_for_more_owners_than_one_batch(self, harness: Harness) -> None:
         for number in range(130):
             await mirror(harness, version(f"rcdv_{number}"), parent="rcd_1")
             harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_{number}"] = []
         assert (await passed(harness, "v2.billing.rate_card_rate")).counts.pages == 130
 
-    async def test_of_an_owner_that_was_removed_meanwhile_is_left_out(self, harness: Harness) -> None:
+    async def test_of_an_owner_that_was_deleted_meanwhile_is_skipped(self, harness: Harness) -> None:
         for name in ("rcdv_1", "rcdv_2"):
             await mirror(harness, version(name), parent="rcd_1")
         harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
         run = await passed(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 1)
 
-    async def test_that_does_not_show_an_object_has_it_looked_at_under_its_parent(self, harness: Harness) -> None:
+    async def test_that_lacks_an_object_has_it_fetched_under_its_parent(self, harness: Harness) -> None:
         await mirror(harness, version(), parent="rcd_1")
         await mirror(harness, rate(), parent="rcd_1")
         harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = []
@@ -63,7 +63,7 @@ class TestAListForEachOwner:
         item = harness.item("cbtxn_1")
         assert (item["customer"], item["parent"]) == ("cus_1", "credgr_1")
 
-    async def test_stands_beside_the_list_of_all(self, harness: Harness) -> None:
+    async def test_is_read_beside_the_list_of_all(self, harness: Harness) -> None:
         """Customers of a test clock are in no other list."""
         await mirror(harness, thing("test_helpers.test_clock", "clock_1", status="ready"))
         for name in ("cus_1", "cus_2"):
@@ -77,8 +77,8 @@ class TestAListForEachOwner:
             ("cus_1", "cus_2"), Resolution.REPAIRED
         )
 
-    async def test_that_is_other_than_its_owner_has_it_has_the_owner_looked_at(self, harness: Harness) -> None:
-        """Else the members that are kept with a version would stay wrong: its body does not show them."""
+    async def test_that_differs_from_the_members_of_its_owner_has_the_owner_verified(self, harness: Harness) -> None:
+        """Otherwise the members of a version would stay wrong: its body does not show them."""
         await mirror(harness, version(), parent="rcd_1")
         await mirror(harness, rate(), parent="rcd_1")
         harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
@@ -103,7 +103,7 @@ class TestAListForEachOwner:
             [Drift("txi_1", Difference.MISSING, Resolution.REPAIRED)],
         )
 
-    async def test_that_is_refused_is_told_and_keeps_no_other_list_from_being_read(self, harness: Harness) -> None:
+    async def test_that_is_refused_is_unresolved_and_does_not_stop_other_lists(self, harness: Harness) -> None:
         await mirror(harness, version("rcdv_1"), parent="rcd_1", members=(rate("rcdr_9"),))
         await mirror(harness, version("rcdv_2"), parent="rcd_1")
         await mirror(harness, rate("rcdr_9"), parent="rcd_1")
@@ -111,12 +111,12 @@ class TestAListForEachOwner:
         harness.stripe.failures = [PermanentError("Stripe answered 400")]
         run = await passed(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 1)
-        assert len(harness.stripe.asked) == 2, "what no list shows may be in the one refused"
+        assert len(harness.stripe.requests) == 2, "what no list shows may be in the one refused"
         assert [(drift.id, drift.resolution, drift.reason) for drift in await harness.drifts(run)] == [
             ("rcdv_1", Resolution.UNRESOLVED, "Stripe answered 400")
         ]
 
-    async def test_that_our_key_may_not_read_ends_the_run(self, harness: Harness) -> None:
+    async def test_that_the_key_may_not_read_ends_the_run(self, harness: Harness) -> None:
         await mirror(harness, version(), parent="rcd_1")
         harness.stripe.failures = [PermissionDenied("Stripe answered 403")]
         run = await passed(harness, "v2.billing.rate_card_rate")
@@ -132,15 +132,17 @@ class TestAPlainList:
         harness.stripe.lists["/v1/billing/meters"] = meters
         run = await passed(harness, "billing.meter")
         assert (run.complete, run.counts.pages, run.counts.compared, await harness.drifts(run)) == (True, 3, 5, [])
-        assert [asked.query.get("starting_after") for asked in harness.stripe.asked] == [None, "mtr_1", "mtr_3"]
+        assert [asked.query.get("starting_after") for asked in harness.stripe.requests] == [None, "mtr_1", "mtr_3"]
 
     async def test_shows_fields_on_request_below_its_data(self, harness: Harness) -> None:
         harness.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
         assert (await passed(harness, "coupon")).complete
 
     @pytest.mark.parametrize("odd", ["Pro plan $699/month", "735*%24", "..", "a?b=c"])
-    async def test_with_an_id_that_cannot_be_asked_for_tells_so_and_goes_on(self, harness: Harness, odd: str) -> None:
-        """People could once choose any text: https://github.com/stripe/stripe-java/issues/736"""
+    async def test_with_an_id_that_no_url_can_hold_has_it_unresolved_and_continues(
+        self, harness: Harness, odd: str
+    ) -> None:
+        """Users could once choose any text: https://github.com/stripe/stripe-java/issues/736"""
         plain = thing("tax_rate", "txr_1")
         harness.stripe.objects["/v1/tax_rates/txr_1"] = plain
         harness.stripe.lists["/v1/tax_rates"] = [thing("tax_rate", odd), plain]
@@ -152,7 +154,7 @@ class TestAPlainList:
         }
         assert harness.stripe.paths == ["/v1/tax_rates?limit=100", "/v1/tax_rates/txr_1"]
 
-    async def test_may_have_an_id_that_people_have_chosen(self, harness: Harness) -> None:
+    async def test_may_have_an_id_that_users_have_chosen(self, harness: Harness) -> None:
         plan = thing("plan", "Pro plan $699/month")
         harness.stripe.objects["/v1/plans/Pro%20plan%20%24699%2Fmonth"] = plan
         harness.stripe.lists["/v1/plans?expand%5B0%5D=data.tiers"] = [plan]
@@ -163,13 +165,13 @@ class TestAPlainList:
         assert harness.item("plan/Pro plan $699/month")["data"] == plan
         assert await harness.drifts(await passed(harness, "plan")) == []
 
-    async def test_asks_for_all_where_stripe_would_show_only_some(self, harness: Harness) -> None:
+    async def test_is_requested_in_full_where_stripe_would_show_only_a_part(self, harness: Harness) -> None:
         shown = "expand%5B0%5D=data.discounts&expand%5B1%5D=data.items.data.discounts"
         harness.stripe.lists[f"/v1/subscriptions?status=all&{shown}"] = []
         assert (await passed(harness, "subscription")).complete
 
-    async def test_is_compared_by_bodies_as_they_were_sent(self, harness: Harness) -> None:
-        """The mirror's body has the whole of a list that both answers cut short."""
+    async def test_is_compared_by_bodies_as_sent(self, harness: Harness) -> None:
+        """The mirror's body has the complete list that both answers truncate."""
         cut: JsonObject = {"object": "list", "data": [{"id": "il_1"}], "has_more": True}
         sent = thing("credit_note", "cn_1", lines=cut)
         harness.stripe.objects["/v1/credit_notes/cn_1"] = sent
@@ -193,7 +195,7 @@ class TestAPlainList:
         assert await harness.drifts(await passed(harness, "customer")) == []
 
     @pytest.mark.parametrize("error", [PermanentError("Stripe answered 400"), NotFound("nothing there")])
-    async def test_that_the_account_does_not_have_is_told(self, harness: Harness, error: Exception) -> None:
+    async def test_that_the_account_does_not_have_is_reported(self, harness: Harness, error: Exception) -> None:
         harness.stripe.failures = [error]
         run = await passed(harness, "tax_rate")
         assert (run.status, run.reason) == (Status.UNAVAILABLE, str(error))
@@ -205,9 +207,9 @@ class TestAPlainList:
         harness.stripe.lists[shown] = [sent]
         assert [drift.id for drift in await harness.drifts(await passed(harness, "invoice"))] == ["in_1"]
         harness.stripe.lists[shown] = [{**sent, "hosted_invoice_url": "https://pay/2"}]
-        assert (await harness.drifts(await passed(harness, "invoice")), len(harness.stripe.asked)) == ([], 1)
+        assert (await harness.drifts(await passed(harness, "invoice")), len(harness.stripe.requests)) == ([], 1)
 
-    async def test_that_shows_an_object_twice_has_it_looked_at_once(self, harness: Harness) -> None:
+    async def test_that_shows_an_object_twice_has_it_verified_once(self, harness: Harness) -> None:
         harness.stripe.page_size = 1
         harness.stripe.objects["/v1/tax_rates/txr_1"] = thing("tax_rate", "txr_1", active=True)
         behind = thing("tax_rate", "txr_1", active=False)
@@ -221,7 +223,7 @@ class TestAHiddenList:
     PRICES = "/v1/prices"
     SHOWN = "expand%5B0%5D=data.tiers&expand%5B1%5D=data.currency_options"
 
-    async def test_is_asked_for_where_the_plain_one_shows_nothing_of_it(self, harness: Harness) -> None:
+    async def test_is_requested_where_the_plain_list_shows_none_of_its_objects(self, harness: Harness) -> None:
         active, hidden = thing("price", "price_1", active=True), thing("price", "price_2", active=False)
         harness.stripe.objects |= {"/v1/prices/price_1": active, "/v1/prices/price_2": hidden}
         harness.stripe.lists = {
@@ -231,7 +233,7 @@ class TestAHiddenList:
         run = await passed(harness, "price")
         assert (run.complete, run.counts.pages, len(await harness.drifts(run))) == (True, 2, 2)
 
-    async def test_is_not_asked_for_where_the_plain_one_shows_all(self, harness: Harness) -> None:
+    async def test_is_not_requested_where_the_plain_list_shows_its_objects(self, harness: Harness) -> None:
         both = [thing("price", "price_1", active=True), thing("price", "price_2", active=False)]
         harness.stripe.objects |= {f"/v1/prices/{body['id']}": body for body in both}
         harness.stripe.lists[f"{self.PRICES}?{self.SHOWN}"] = both
@@ -248,7 +250,7 @@ class TestAHiddenList:
         run = await passed(harness, "price")
         assert (run.status, run.reason) == (Status.FAILED, "Stripe answered 400")
 
-    async def test_may_lack_what_belongs_to_an_id_that_people_have_chosen(self, harness: Harness) -> None:
+    async def test_may_lack_objects_of_an_id_that_users_have_chosen(self, harness: Harness) -> None:
         await mirror(harness, thing("price", "price_1", product="25% OFF/you"))
         harness.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
         run = await passed(harness, "price")
@@ -268,5 +270,5 @@ class TestAHiddenList:
         harness.stripe.lists[home] = [bodies["active"], bodies["paused"]]
         run = await passed(harness, name)
         assert {drift.id for drift in await harness.drifts(run)} == {body["id"] for body in bodies.values()}
-        asked = [asked.query.get("servicing_status") for asked in harness.stripe.asked if asked.place == home]
+        asked = [asked.query.get("servicing_status") for asked in harness.stripe.requests if asked.path == home]
         assert asked == [None, "canceled", "pending"], "what the plain list shows is not asked for again"

@@ -1,4 +1,4 @@
-"""Looking for what no list shows, over more objects than one tick has time for."""
+"""The search for unlisted objects, among more objects than one tick has time for."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
@@ -16,7 +16,7 @@ NAMED = [IndexEntry(f"2026-01-{day:02}", f"rcd_{day}_{number:02}") for day in (1
 
 
 class Failing(MemoryMirror):
-    """Names many objects, and fails the first time before it comes to the last of them."""
+    """Lists many objects, and fails the first time before the last of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Failing(MemoryMirror):
         return await super().heads(several)
 
 
-async def test_whoever_goes_on_does_so_after_the_last_one_that_was_looked_for(harness: Harness) -> None:
+async def test_the_search_for_unlisted_objects_resumes_after_the_last_one_searched(harness: Harness) -> None:
     harness.mirror = mirror = Failing()
     harness.stripe.lists |= {"/v2/billing/rate_cards": [], "/v2/billing/rate_cards?active=false": []}
     first = await harness.passed(ROW)

@@ -1,4 +1,4 @@
-"""What the tests of ticks have in common: a clock that only jumps, and a Stripe that takes its time."""
+"""Shared by the tests of ticks: a clock that only jumps, and a slow Stripe."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.reconcile.runs.lifecycle import last_run
-from billing_mirror.reconcile.tick import TickReport, tick
+from billing_mirror.reconcile.report import TickReport
+from billing_mirror.reconcile.runs.records import last_run
+from billing_mirror.reconcile.tick import tick
 from tests.doubles.clock import ManualClock
 from tests.simulation.loop import SimulatedLoop
 from tests.unit.harness import Harness
@@ -22,7 +23,7 @@ SHORT = "/v1/tax_rates"
 
 
 class JumpingClock(ManualClock):
-    """The time of the loop."""
+    """The clock of the loop."""
 
     def now(self) -> float:
         return super().now() + asyncio.get_running_loop().time()
@@ -35,8 +36,8 @@ def on_its_own_time(coroutine: Coroutine[Any, Any, T]) -> T:
     return SimulatedLoop(Random(0)).run(coroutine)  # type: ignore[abstract]
 
 
-def a_house(*, pages: int = 0, seconds: float = 20.0) -> Harness:
-    """Meters on so many pages, for each of which Stripe takes so many seconds, and no tax rates."""
+def metered_harness(*, pages: int = 0, seconds: float = 20.0) -> Harness:
+    """Meters on some pages, each of which takes Stripe some seconds, and no tax rates."""
     harness = Harness(JumpingClock(), schedule=Schedule(object_types=(METERS, TAX_RATES)))
     harness.stripe.page_size = 1
     harness.stripe.lists = {
@@ -52,11 +53,11 @@ def a_house(*, pages: int = 0, seconds: float = 20.0) -> Harness:
     return harness
 
 
-async def ticked(harness: Harness, seconds: float = 800.0, *, owner: str = "somebody") -> TickReport:
+async def ticked(harness: Harness, seconds: float = 800.0, *, owner: str = "owner") -> TickReport:
     return await tick(replace(harness.reconcile_dependencies, owner=owner), deadline=harness.clock.now() + seconds)
 
 
-def told(report: TickReport) -> list[tuple[str, Job, Status]]:
+def reported(report: TickReport) -> list[tuple[str, Job, Status]]:
     return [(worked.run.type, worked.run.job, worked.run.status) for worked in report.worked]
 
 

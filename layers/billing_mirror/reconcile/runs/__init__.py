@@ -1,1 +1,1 @@
-"""Runs: how a job survives many invocations. Checkpoints, evidence, lease and lifecycle."""
+"""Runs: how a job survives many invocations. Records, checkpoints, evidence, lease, meter and lifecycle."""

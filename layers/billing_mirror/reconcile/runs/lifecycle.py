@@ -1,4 +1,4 @@
-"""Some time of work on a run, which ends by the clock and leaves a record."""
+"""The life of a run: started, executed tick by tick, completed, failed or abandoned."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,26 +14,20 @@ from billing_mirror.core.errors import (
     Unauthorized,
 )
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.run import run as read_run
-from billing_mirror.reconcile.dependencies import A_MOMENT, ReconcileDependencies
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
 
+from . import records
 from .active_run import ActiveRun
 
 Work: TypeAlias = Callable[[ActiveRun], Awaitable[None]]
-OUT_OF_TIME = "it goes on at the next tick"
-
-
-async def last_run(name: str, dependencies: ReconcileDependencies) -> Run | None:
-    """The last run of a name."""
-    entry = await dependencies.state_store.last(dependencies.scope, f"run:{name}")
-    return read_run(entry) if entry is not None else None
+OUT_OF_TIME = "out of time; the next tick continues"
 
 
 async def start_run(name: str, job: Job, last: Run | None, dependencies: ReconcileDependencies) -> Run:
-    """A new run after the last one, recorded: from now on ticks go on with it until it has ended."""
+    """Stores a new run after the last one. From now on, ticks work on it until it ends."""
     now = dependencies.ports.clock.now()
-    # Runs are in the order of their starts, also when the clock of this container is behind that of the last one.
-    started_at = max(now, last.started_at + A_MOMENT) if last else now
+    # Runs are ordered by their starts, also when this container's clock is behind the last one's.
+    started_at = max(now, last.started_at + records.TIME_RESOLUTION) if last else now
     run = Run(
         name,
         job,
@@ -43,58 +37,65 @@ async def start_run(name: str, job: Job, last: Run | None, dependencies: Reconci
         last_verified_at=last.verified_at if last else now,
         started_empty=job is Job.BACKFILL and await _is_empty(name, dependencies),
     )
-    await dependencies.state_store.write(dependencies.scope, f"run:{name}", run.name, run.to_item())
+    await records.save_new(run, dependencies)
     return run
 
 
 async def _is_empty(name: str, dependencies: ReconcileDependencies) -> bool:
-    """Whether the mirror has nothing of a type. What its index does not show yet, was fetched a moment ago."""
+    """Whether the mirror holds nothing of a type. An object that the index does not show yet was just fetched."""
     return await anext(dependencies.ports.mirror.ids(dependencies.scope, name), None) is None
 
 
 async def abandon_run(run: Run, reason: str, dependencies: ReconcileDependencies) -> bool:
-    """Records that nobody goes on with a run; whoever works on it now, can record nothing any more.
+    """Ends a run that no tick shall resume; a tick that works on it can no longer store its record.
 
-    False where somebody has recorded something since the run was read: it may have come to its end.
+    False where the record has changed since it was read: the run may have ended.
     """
     run.status, run.reason, run.finished_at = Status.FAILED, reason, dependencies.ports.clock.now()
-    return await dependencies.record(run)
+    return await records.save_over_read(run, dependencies)
 
 
-async def execute(run: Run, work: Work, dependencies: ReconcileDependencies, *, until: float) -> Run:
-    """Works on a run. Ends by ``until`` (seconds since 1970), with the run at its end or not."""
+async def execute(record: Run, work: Work, dependencies: ReconcileDependencies, *, until: float) -> Run:
+    """Works on a run until its end, or until a time (seconds since 1970), and stores its record."""
     now = dependencies.ports.clock.now()
-    round_ = ActiveRun(run, dependencies)
-    run.reason = ""
+    run = ActiveRun(record, dependencies)
+    record.reason = ""
     try:
         async with asyncio.timeout(max(0.0, until - now)):
-            await round_.go_on()
-            await work(round_)
-            await round_.recount()
-        run.status = Status.COMPLETE
+            await run.resume()
+            await work(run)
+            await run.recount_drifts()
+        record.status = Status.COMPLETE
     except TimeoutError:
-        round_.cut_off()
-        run.reason = OUT_OF_TIME
+        run.checkpoints.roll_back_counts()
+        record.reason = OUT_OF_TIME
     except RunConflict as error:
-        run.reason = str(error)
-        return run
+        record.reason = str(error)
+        return record
     except Exception as error:  # noqa: BLE001 - one type's failure must not keep the others from their runs
-        run.status, run.reason = _judged(error)
-        if run.status is Status.RUNNING:
-            round_.cut_off()
-    run.failures = run.failures + 1 if run.reason and run.reason != OUT_OF_TIME else 0
-    run.finished_at = dependencies.ports.clock.now() if run.status is not Status.RUNNING else 0.0
+        record.status, record.reason = _status_after(error)
+        if record.status is Status.RUNNING:
+            run.checkpoints.roll_back_counts()
+    record.failures = record.failures + 1 if record.reason and record.reason != OUT_OF_TIME else 0
+    record.finished_at = dependencies.ports.clock.now() if record.status is not Status.RUNNING else 0.0
+    await _save_record(run)
+    return record
+
+
+async def _save_record(run: ActiveRun) -> None:
+    """Stores the record; where that fails, the run keeps running, and the next tick resumes it."""
     try:
-        await round_.record()
-    except Exception as error:  # noqa: BLE001 - and neither must a record that the table does not take
-        run.status, run.finished_at = Status.RUNNING, 0.0
-        said = str(error) if isinstance(error, TransientError | RunConflict) else f"unforeseen {type(error).__name__}"
-        run.reason = run.reason or f"the record could not be kept: {said}"
-    return run
+        await run.save_record()
+    except Exception as error:  # noqa: BLE001 - neither must a record that the table does not accept
+        record = run.record
+        record.status, record.finished_at = Status.RUNNING, 0.0
+        known = isinstance(error, TransientError | RunConflict)
+        cause = str(error) if known else f"unforeseen {type(error).__name__}"
+        record.reason = record.reason or f"the record was not stored: {cause}"
 
 
-def _judged(error: Exception) -> tuple[Status, str]:
-    """What becomes of a run that has met an error, and why."""
+def _status_after(error: Exception) -> tuple[Status, str]:
+    """The status of a run that has met an error, and the reason."""
     match error:
         case TransientError() | NotFound():
             return Status.RUNNING, str(error)
@@ -103,7 +104,7 @@ def _judged(error: Exception) -> tuple[Status, str]:
         case PermissionDenied():
             return Status.UNAUTHORIZED, str(error)
         case Unauthorized():
-            return Status.RUNNING, str(error)  # a key that is put right is good for the next tick
+            return Status.RUNNING, str(error)  # as soon as the key is corrected, the next tick can use it
         case PermanentError():
             return Status.FAILED, str(error)
         case _:

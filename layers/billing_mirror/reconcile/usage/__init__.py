@@ -1,1 +1,1 @@
-"""Usage: hourly sums of what customers use, which Stripe announces by no event."""
+"""Usage: hourly sums of metered usage, which Stripe announces by no event."""

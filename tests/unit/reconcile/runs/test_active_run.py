@@ -1,10 +1,10 @@
-"""How a run keeps its place, and what becomes of two that work on one."""
+"""How a run stores its progress, and what happens when two ticks work on one run."""
 
 from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core.checkpoints import Place
+from billing_mirror.core.checkpoints import ListCheckpoint, PagePosition
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import (
     ListUnavailable,
@@ -16,150 +16,156 @@ from billing_mirror.core.errors import (
     Unauthorized,
 )
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
-from billing_mirror.reconcile.dependencies import LEASED_FOR
 from billing_mirror.reconcile.runs.active_run import ActiveRun
-from billing_mirror.reconcile.runs.lifecycle import abandon_run, execute, last_run, start_run
-from tests.doubles.state_store import ResendingJournal
+from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
+from billing_mirror.reconcile.runs.lifecycle import abandon_run, execute, start_run
+from billing_mirror.reconcile.runs.records import last_run
+from tests.doubles.state_store import ResendingStateStore
 from tests.unit.harness import Harness
 
 PAGES = "test#pages:some.type"
 
 
-async def round_of(harness: Harness) -> ActiveRun:
+def at_page(url: str, filters_shown: tuple[int, ...] = ()) -> ListCheckpoint:
+    return ListCheckpoint(page=PagePosition(url), filters_shown=filters_shown)
+
+
+async def started(harness: Harness) -> ActiveRun:
     return ActiveRun(
         await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies), harness.reconcile_dependencies
     )
 
 
-async def again(harness: Harness, run: Run) -> ActiveRun:
-    """Another tick that goes on with the run."""
+async def resumed(harness: Harness, run: Run) -> ActiveRun:
+    """The run in another tick."""
     last = await last_run(run.type, harness.reconcile_dependencies)
     assert last is not None
     found = ActiveRun(last, harness.reconcile_dependencies)
-    await found.go_on()
+    await found.resume()
     return found
 
 
-class TestARound:
-    async def test_goes_on_where_the_last_page_was_kept_with_what_was_counted_until_then(
-        self, harness: Harness
-    ) -> None:
-        first = await round_of(harness)
-        await first.go_on()
-        assert first.place == Place()
-        first.run.counts.compared = 100
-        await first.save(Place(url="/v2/x?page=2"))
-        first.run.counts.compared = 150
-        second = await again(harness, first.run)
-        assert (second.place, second.run.counts.compared) == (Place(url="/v2/x?page=2"), 100)
+class TestAnActiveRun:
+    async def test_resumes_at_its_last_checkpoint_with_the_counts_of_that_checkpoint(self, harness: Harness) -> None:
+        first = await started(harness)
+        await first.resume()
+        assert first.checkpoints.latest(ListCheckpoint) == ListCheckpoint()
+        first.record.counts.compared = 100
+        await first.save(at_page("/v2/x?page=2"))
+        first.record.counts.compared = 150
+        second = await resumed(harness, first.record)
+        assert (second.checkpoints.latest(ListCheckpoint), second.record.counts.compared) == (
+            at_page("/v2/x?page=2"),
+            100,
+        )
 
-    async def test_that_goes_on_with_a_run_does_not_start_with_that_of_another_one(self, harness: Harness) -> None:
-        first = await round_of(harness)
-        await first.save(Place(url="/v2/x?page=2"))
+    async def test_does_not_resume_at_the_checkpoint_of_another_run(self, harness: Harness) -> None:
+        first = await started(harness)
+        await first.save(at_page("/v2/x?page=2"))
         harness.clock.advance(1)
-        second = await round_of(harness)
-        await second.go_on()
-        assert (second.place, second.run.counts.pages) == (Place(), 0)
-        assert "a" not in await second.shown()
+        second = await started(harness)
+        await second.resume()
+        assert (second.checkpoints.latest(ListCheckpoint), second.record.counts.pages) == (ListCheckpoint(), 0)
+        assert "a" not in await second.checkpoints.shown_ids()
 
-    async def test_remembers_what_was_shown_on_all_pages(self, harness: Harness) -> None:
-        first = await round_of(harness)
-        await first.save(Place(url="2"), ["a", "b"])
-        second = await again(harness, first.run)
-        await second.save(Place(url="3"), [f"id{number}" for number in range(45_000)])
-        shown = await (await again(harness, first.run)).shown()
+    async def test_remembers_the_ids_of_all_pages(self, harness: Harness) -> None:
+        first = await started(harness)
+        await first.save(at_page("2"), ["a", "b"])
+        second = await resumed(harness, first.record)
+        await second.save(at_page("3"), [f"id{number}" for number in range(45_000)])
+        shown = await (await resumed(harness, first.record)).checkpoints.shown_ids()
         assert all(one in shown for one in ("a", "b", "id0", "id20000", "id44999"))
         assert "c" not in shown
         largest = max(len(entry["shown"]) for entry in harness.state_store.partitions[PAGES].values())  # type: ignore[arg-type]
         assert largest < 400_000, "an entry has to fit into an item"
 
-    async def test_counts_from_its_evidence_again(self, harness: Harness) -> None:
-        first = await round_of(harness)
-        await first.decided(Drift("a", Difference.MISSING, Resolution.UNRESOLVED))
-        await first.decided(Drift("a", Difference.MISSING, Resolution.REPAIRED))
-        await first.decided(Drift("b", Difference.DIFFERENT, Resolution.FALSE_ALARM))
-        assert first.run.counts.found == 2
-        await first.recount()
-        counts = first.run.counts
+    async def test_recounts_its_drifts_from_the_evidence(self, harness: Harness) -> None:
+        first = await started(harness)
+        await first.record_drift(Drift("a", Difference.MISSING, Resolution.UNRESOLVED))
+        await first.record_drift(Drift("a", Difference.MISSING, Resolution.REPAIRED))
+        await first.record_drift(Drift("b", Difference.DIFFERENT, Resolution.FALSE_ALARM))
+        assert first.record.counts.found == 2
+        await first.recount_drifts()
+        counts = first.record.counts
         assert (counts.missing, counts.repaired, counts.unresolved, counts.false_alarms) == (1, 1, 0, 1)
 
-    async def test_knows_what_it_has_noted_of_an_object_by_its_whole_id(self, harness: Harness) -> None:
-        one = await round_of(harness)
+    async def test_finds_its_evidence_by_the_whole_id(self, harness: Harness) -> None:
+        one = await started(harness)
         long = "x" * 2000
         for name in ("rcds_10", "rcds_1", long):
-            await one.note(Drift(name, Difference.MISSING, Resolution.REPAIRED))
+            await one.evidence.record(Drift(name, Difference.MISSING, Resolution.REPAIRED))
         for name in ("rcds_10", "rcds_1", long):
-            noted = await one.noted(name)
+            noted = await one.evidence.find(name)
             assert noted is not None
             assert noted.id == name
-        assert await one.noted("rcds_") is None
-        assert await one.noted("rcds_2") is None
+        assert await one.evidence.find("rcds_") is None
+        assert await one.evidence.find("rcds_2") is None
 
 
-class TestOfTwoThatGoOnWithOneRun:
-    async def test_the_second_one_to_keep_a_page_stops_and_leaves_nothing(self, harness: Harness) -> None:
+class TestTwoTicksOnOneRun:
+    async def test_the_second_tick_to_store_a_page_stops_and_stores_nothing(self, harness: Harness) -> None:
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
 
-        async def overtaken(late: ActiveRun) -> None:
-            await late.save(Place(url="2"))
-            early = await again(harness, run)
-            await early.save(Place(url="3"), ["a"])
-            early.run.counts.compared = 7
-            await early.record()
-            late.run.counts.compared = 99
-            await late.save(Place(url="other"), ["b"])
+        async def interleaved(late: ActiveRun) -> None:
+            await late.save(at_page("2"))
+            early = await resumed(harness, run)
+            await early.save(at_page("3"), ["a"])
+            early.record.counts.compared = 7
+            await early.save_record()
+            late.record.counts.compared = 99
+            await late.save(at_page("other"), ["b"])
 
-        ended = await execute(run, overtaken, harness.reconcile_dependencies, until=harness.clock.now() + 100)
-        assert ended.reason == "another tick goes on with this run"
+        ended = await execute(run, interleaved, harness.reconcile_dependencies, until=harness.clock.now() + 100)
+        assert ended.reason == "another tick works on this run"
         kept = await last_run("some.type", harness.reconcile_dependencies)
         assert kept is not None
         assert (kept.counts.compared, kept.status, kept.reason) == (7, Status.RUNNING, "")
-        third = await again(harness, run)
-        assert third.place == Place(url="3")
-        assert "b" not in await third.shown()
+        third = await resumed(harness, run)
+        assert third.checkpoints.latest(ListCheckpoint) == at_page("3")
+        assert "b" not in await third.checkpoints.shown_ids()
 
-    async def test_what_the_first_one_has_recorded_stays_whenever_the_second_one_ends(self, harness: Harness) -> None:
+    async def test_the_second_tick_does_not_replace_the_record_of_the_first(self, harness: Harness) -> None:
         async def nothing(_: ActiveRun) -> None: ...
 
-        async def overtaken(late: ActiveRun) -> None:
-            early = await last_run(late.run.type, harness.reconcile_dependencies)
+        async def interleaved(late: ActiveRun) -> None:
+            early = await last_run(late.record.type, harness.reconcile_dependencies)
             assert early is not None
             early.counts.compared = 7
             await execute(early, nothing, harness.reconcile_dependencies, until=harness.clock.now() + 100)
             raise TimeoutError
 
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
-        ended = await execute(run, overtaken, harness.reconcile_dependencies, until=harness.clock.now() + 100)
+        ended = await execute(run, interleaved, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         kept = await last_run("some.type", harness.reconcile_dependencies)
         assert kept is not None
         assert kept.status is Status.COMPLETE
-        assert ended.status is Status.RUNNING, "who was overtaken does not know better"
+        assert ended.status is Status.RUNNING, "the second tick does not know that the run has ended"
 
-    async def test_what_has_ended_cannot_be_given_up_by_somebody_who_has_read_it_before(self, harness: Harness) -> None:
+    async def test_a_run_that_has_ended_meanwhile_cannot_be_abandoned(self, harness: Harness) -> None:
         async def nothing(_: ActiveRun) -> None: ...
 
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         read_before = await last_run("some.type", harness.reconcile_dependencies)
         assert read_before is not None
         ended = await execute(run, nothing, harness.reconcile_dependencies, until=harness.clock.now() + 100)
-        assert not await abandon_run(read_before, "somebody wants another job", harness.reconcile_dependencies)
+        assert not await abandon_run(read_before, "another job was requested", harness.reconcile_dependencies)
         assert await last_run("some.type", harness.reconcile_dependencies) == ended
 
-    async def test_a_run_that_was_given_up_stays_so_whatever_becomes_of_who_works_on_it(self, harness: Harness) -> None:
-        async def overtaken(late: ActiveRun) -> None:
-            last = await last_run(late.run.type, harness.reconcile_dependencies)
+    async def test_an_abandoned_run_stays_abandoned_when_its_tick_ends(self, harness: Harness) -> None:
+        async def interleaved(late: ActiveRun) -> None:
+            last = await last_run(late.record.type, harness.reconcile_dependencies)
             assert last is not None
-            await abandon_run(last, "somebody wants another job", harness.reconcile_dependencies)
+            await abandon_run(last, "another job was requested", harness.reconcile_dependencies)
 
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
-        ended = await execute(run, overtaken, harness.reconcile_dependencies, until=harness.clock.now() + 100)
+        ended = await execute(run, interleaved, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         kept = await last_run("some.type", harness.reconcile_dependencies)
         assert kept is not None
-        assert (kept.status, kept.reason) == (Status.FAILED, "somebody wants another job")
-        assert ended.reason == "the record could not be kept: the run's record was replaced meanwhile"
+        assert (kept.status, kept.reason) == (Status.FAILED, "another job was requested")
+        assert ended.reason == "the record was not stored: another tick has replaced the run's record"
         assert (ended.status, ended.finished_at) == (Status.RUNNING, 0.0)
 
-    async def test_a_tick_records_after_the_one_before_it_at_the_same_time_by_the_clock(self, harness: Harness) -> None:
+    async def test_ticks_at_the_same_time_by_the_clock_store_their_records_in_order(self, harness: Harness) -> None:
         async def wait(_: ActiveRun) -> None:
             raise TransientError("Stripe answered 503")
 
@@ -171,55 +177,55 @@ class TestOfTwoThatGoOnWithOneRun:
             assert last.failures == failures
             run = last
 
-    async def test_whoever_loses_the_lease_stops(self, harness: Harness) -> None:
-        assert await harness.reconcile_dependencies.lease()
-        late = await round_of(harness)
-        harness.clock.advance(LEASED_FOR + 1)
-        assert await replace(harness.reconcile_dependencies, owner="another").lease()
+    async def test_a_tick_that_loses_the_lease_stops(self, harness: Harness) -> None:
+        assert await Lease(harness.reconcile_dependencies).acquire()
+        late = await started(harness)
+        harness.clock.advance(LEASE_SECONDS + 1)
+        assert await Lease(replace(harness.reconcile_dependencies, owner="another")).acquire()
         with pytest.raises(RunConflict):
-            await late.save(Place(url="2"))
+            await late.save(at_page("2"))
 
-    async def test_whoever_works_keeps_the_lease(self, harness: Harness) -> None:
-        assert await harness.reconcile_dependencies.lease()
-        one = await round_of(harness)
+    async def test_a_tick_that_works_keeps_the_lease(self, harness: Harness) -> None:
+        assert await Lease(harness.reconcile_dependencies).acquire()
+        one = await started(harness)
         for number in range(20):
-            harness.clock.advance(LEASED_FOR / 3)
-            await one.save(Place(url=str(number)))
-            assert not await replace(harness.reconcile_dependencies, owner="another").lease()
+            harness.clock.advance(LEASE_SECONDS / 3)
+            await one.save(at_page(str(number)))
+            assert not await Lease(replace(harness.reconcile_dependencies, owner="another")).acquire()
 
 
 class TestAWriteWhoseAnswerIsLost:
-    """Its client sends it again: then its own condition refuses it, because it has landed."""
+    """The client repeats the write, and the condition refuses it: the first attempt was stored."""
 
-    async def test_has_recorded_the_end_of_the_run(self) -> None:
+    async def test_has_stored_the_end_of_the_run(self) -> None:
         async def nothing(_: ActiveRun) -> None: ...
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, nothing, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         assert (ended.status, ended.reason, ended.failures) == (Status.COMPLETE, "", 0)
         assert await last_run("some.type", harness.reconcile_dependencies) == ended
 
-    async def test_has_kept_the_page(self) -> None:
+    async def test_has_stored_the_checkpoint(self) -> None:
         async def two_pages(one: ActiveRun) -> None:
-            await one.save(Place(url="2"), ["a"])
-            await one.save(Place(url="3", shown=(1,)), ["b"])
+            await one.save(at_page("2"), ["a"])
+            await one.save(at_page("3", filters_shown=(1,)), ["b"])
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, two_pages, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         assert (ended.status, ended.reason) == (Status.COMPLETE, "")
-        assert (await again(harness, run)).place == Place(url="3", shown=(1,))
+        assert (await resumed(harness, run)).checkpoints.latest(ListCheckpoint) == at_page("3", filters_shown=(1,))
 
-    async def test_is_told_from_somebody_elses_at_the_same_time_by_the_clock(self) -> None:
-        async def overtaken(late: ActiveRun) -> None:
-            last = await last_run(late.run.type, harness.reconcile_dependencies)
+    async def test_is_distinguished_from_another_write_at_the_same_time_by_the_clock(self) -> None:
+        async def interleaved(late: ActiveRun) -> None:
+            last = await last_run(late.record.type, harness.reconcile_dependencies)
             assert last is not None
-            await abandon_run(last, "somebody wants another job", harness.reconcile_dependencies)
+            await abandon_run(last, "another job was requested", harness.reconcile_dependencies)
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
-        ended = await execute(run, overtaken, harness.reconcile_dependencies, until=harness.clock.now() + 100)
+        ended = await execute(run, interleaved, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         kept = await last_run("some.type", harness.reconcile_dependencies)
         assert kept is not None
         assert kept.updated_at == ended.updated_at
@@ -238,7 +244,7 @@ class TestTheEnd:
             (NotFound("nothing there"), Status.RUNNING),
         ],
     )
-    async def test_is_told_with_its_reason(self, harness: Harness, error: Exception, status: Status) -> None:
+    async def test_is_recorded_with_its_reason(self, harness: Harness, error: Exception, status: Status) -> None:
         async def fail(_: ActiveRun) -> None:
             raise error
 
@@ -249,7 +255,7 @@ class TestTheEnd:
         assert bool(ended.finished_at) is (status is not Status.RUNNING)
         assert await last_run("some.type", harness.reconcile_dependencies) == ended
 
-    async def test_of_a_run_that_did_not_complete_leaves_the_last_one_that_did(self, harness: Harness) -> None:
+    async def test_of_an_incomplete_run_keeps_the_time_of_the_last_complete_run(self, harness: Harness) -> None:
         async def nothing(_: ActiveRun) -> None: ...
 
         async def fail(_: ActiveRun) -> None:

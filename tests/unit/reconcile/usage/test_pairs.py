@@ -1,4 +1,4 @@
-"""Who is billed by usage: found a few subscriptions at a time, and each customer and meter asked about once."""
+"""Usage pairs: found in batches of subscriptions, and each pair requested once."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -16,11 +16,13 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Job, Run
 from billing_mirror.ports import IndexEntry, Ports
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
-from billing_mirror.reconcile.usage.pairs import BATCH, MOST_OWNERS, PAIRS, STILL_CHANGING, UsagePair
-from billing_mirror.reconcile.usage.sweep import sweep_usage
+from billing_mirror.reconcile.index_walk import BATCH
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
+from billing_mirror.reconcile.usage.pairs import MAX_OWNERS, PAIRS, STILL_CHANGING, UsagePair
 from tests.doubles.clock import ManualClock
-from tests.doubles.crashing import Killed, Life, mortal
+from tests.doubles.crashing import CallLimit, Killed, crashing
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 from tests.unit.harness import Harness
@@ -33,7 +35,7 @@ LARGEST_KEY = 1024
 
 @dataclass(frozen=True)
 class Subscribed:
-    """A subscription, and when it was made: so many seconds ago."""
+    """A subscription, and its age in seconds."""
 
     customer: str
     meters: tuple[str, ...]
@@ -66,24 +68,24 @@ async def stocked(several: Iterable[Subscribed], harness: Harness | None = None)
     return harness
 
 
-async def swept(harness: Harness, life: Life | None = None) -> tuple[Run | None, Counter[str]]:
-    """A tick's part of a run, for as long as it lives; the pairs that it has asked for."""
-    harness.stripe.asked.clear()
-    life = life or Life()
-    ports = Ports(harness.clock, mortal(harness.mirror, life), mortal(harness.stripe, life), harness.queue)
-    dependencies = replace(harness.reconcile_dependencies, ports=ports, state_store=mortal(harness.state_store, life))
+async def swept(harness: Harness, life: CallLimit | None = None) -> tuple[Run | None, Counter[str]]:
+    """A tick's part of a run, for as long as the tick lives; the pairs that it has requested."""
+    harness.stripe.requests.clear()
+    life = life or CallLimit()
+    ports = Ports(harness.clock, crashing(harness.mirror, life), crashing(harness.stripe, life), harness.queue)
+    dependencies = replace(harness.reconcile_dependencies, ports=ports, state_store=crashing(harness.state_store, life))
     last, run = await last_run(USAGE.name, harness.reconcile_dependencies), None
     going_on = last is not None and not last.finished_at
     with suppress(Killed):
-        begun_ = (
+        pending = (
             last if last and going_on else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
         )
-        run = await sweep_usage(begun_, dependencies, until=harness.clock.now() + 100)
-    asked = Counter(f"{one.place.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.asked)
+        run = await execute_job(pending, dependencies, until=harness.clock.now() + 100)
+    asked = Counter(f"{one.path.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.requests)
     return run, asked
 
 
-async def test_a_pair_is_asked_for_once_wherever_its_subscriptions_are_in_the_index() -> None:
+async def test_a_pair_is_requested_once_wherever_its_subscriptions_are_in_the_index() -> None:
     several = [Subscribed(f"cus_{number % 2}", ("mtr_1", "mtr_2"), ago=number) for number in range(2 * BATCH + 1)]
     harness = await stocked([*several, Subscribed("cus_1", ("mtr_2", "mtr_3"), "past_due")])
     run, asked = await swept(harness)
@@ -93,21 +95,21 @@ async def test_a_pair_is_asked_for_once_wherever_its_subscriptions_are_in_the_in
 
 
 @pytest.mark.parametrize("status", ["active", "trialing"])
-async def test_who_is_stopped_amid_the_subscriptions_goes_on_after_those_that_were_seen_to(status: str) -> None:
-    """Be it amid those of one status or of the next, all made in the same second."""
+async def test_a_sweep_that_is_stopped_amid_the_subscriptions_resumes_after_the_recorded_ones(status: str) -> None:
+    """Amid the subscriptions of one status or of the next, all created in the same second."""
     first = [Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(BATCH)]
     harness = await stocked([*first, *(replace(one, status=status, customer=f"{one.customer}x") for one in first * 2)])
-    early, late = Life(5 * BATCH), Life()
+    early, late = CallLimit(5 * BATCH), CallLimit()
     assert await swept(harness, early) == (None, Counter())
     run, asked = await swept(harness, late)
     assert run is not None
     assert run.complete
     assert asked.keys() == {f"mtr_1/cus_{number}{x}" for number in range(BATCH) for x in ("", "x")}
-    assert (early.made["body"], late.made["body"]) == (3 * BATCH, BATCH)
+    assert (early.counts["body"], late.counts["body"]) == (3 * BATCH, BATCH)
 
 
-class WatchedMirror(MemoryMirror):
-    """Notes how many subscriptions have come from the index and have not been seen to."""
+class ObservedMirror(MemoryMirror):
+    """Counts the subscriptions that the index has returned since the last checkpoint."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,22 +124,22 @@ class WatchedMirror(MemoryMirror):
             yield listed
 
 
-async def test_who_goes_on_reads_the_index_from_where_it_stopped() -> None:
-    mirror = WatchedMirror()
+async def test_a_resumed_sweep_reads_the_index_from_where_it_stopped() -> None:
+    mirror = ObservedMirror()
     harness = await stocked(
         (Subscribed("cus_1", ("mtr_1",), ago=ago) for ago in range(2 * BATCH)), Harness(mirror=mirror)
     )
-    assert await swept(harness, Life(2 * BATCH)) == (None, Counter())
+    assert await swept(harness, CallLimit(2 * BATCH)) == (None, Counter())
     mirror.held = 0
     await swept(harness)
     assert mirror.held == BATCH + 1, "and the one it stopped after"
 
 
 @dataclass
-class WatchedJournal(MemoryStateStore):
-    """Tells the mirror when a place is kept."""
+class ObservedStateStore(MemoryStateStore):
+    """Notifies the mirror when a checkpoint is stored."""
 
-    mirror: WatchedMirror | None = None
+    mirror: ObservedMirror | None = None
 
     async def write(
         self,
@@ -154,9 +156,9 @@ class WatchedJournal(MemoryStateStore):
         return await super().write(scope, partition, sort_key, entry, if_absent=if_absent, expected=expected)
 
 
-async def test_only_some_subscriptions_are_in_memory_however_many_there_are() -> None:
-    mirror = WatchedMirror()
-    harness = Harness(mirror=mirror, state_store=WatchedJournal(mirror=mirror))
+async def test_only_one_batch_of_subscriptions_is_in_memory() -> None:
+    mirror = ObservedMirror()
+    harness = Harness(mirror=mirror, state_store=ObservedStateStore(mirror=mirror))
     await stocked((Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(20 * BATCH)), harness)
     run, asked = await swept(harness)
     assert run is not None
@@ -183,7 +185,7 @@ async def subscribe(harness: Harness, *versions: str) -> None:
         await store(harness, "v2.billing.rate_card_subscription", f"rcds_{number:05}", body)
 
 
-async def test_all_meters_of_a_version_are_found_however_many_there_are() -> None:
+async def test_all_meters_of_a_large_version_are_found() -> None:
     harness, meters = Harness(), [f"mtr_{number}" for number in range(2 * BATCH + 1)]
     await release(harness, "rcdv_1", *meters)
     await subscribe(harness, "rcdv_1")
@@ -192,8 +194,8 @@ async def test_all_meters_of_a_version_are_found_however_many_there_are() -> Non
 
 
 @dataclass
-class SlowJournal(MemoryStateStore):
-    """Takes a second to write a pair, and notes how many were written before the lease was prolonged."""
+class SlowStateStore(MemoryStateStore):
+    """Takes a second to write a pair, and counts the writes before each prolonging of the lease."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     at_once: list[int] = field(default_factory=lambda: [0])
@@ -218,9 +220,9 @@ class SlowJournal(MemoryStateStore):
         return await super().lease(scope, owner, now=now, until=until)
 
 
-async def test_the_lease_is_prolonged_while_pairs_are_written_however_many_a_version_makes() -> None:
+async def test_the_lease_is_prolonged_while_many_pairs_are_written() -> None:
     clock = ManualClock()
-    state_store = SlowJournal(clock=clock)
+    state_store = SlowStateStore(clock=clock)
     harness, meters = (
         Harness(clock=clock, state_store=state_store),
         [f"mtr_{number}" for number in range(3 * BATCH + 1)],
@@ -232,20 +234,20 @@ async def test_the_lease_is_prolonged_while_pairs_are_written_however_many_a_ver
     assert state_store.at_once == [BATCH, BATCH, BATCH, 1]
 
 
-async def test_the_meters_of_a_version_are_kept_in_mind_and_not_those_of_all_versions() -> None:
-    harness, life = Harness(), Life()
-    versions = [f"rcdv_{number:05}" for number in range(MOST_OWNERS)]
+async def test_the_meters_of_some_versions_are_cached() -> None:
+    harness, life = Harness(), CallLimit()
+    versions = [f"rcdv_{number:05}" for number in range(MAX_OWNERS)]
     for version in ("rcdv_shared", *versions):
         await release(harness, version, "mtr_1")
     several = ["rcdv_shared"] * BATCH + versions + ["rcdv_shared"] * BATCH
     await subscribe(harness, *several)
     _, asked = await swept(harness, life)
     assert asked == Counter(["mtr_1/cus_1"])
-    rates = life.made["body"] - len(several)
-    assert rates == 1 + MOST_OWNERS + 1, "the shared one was forgotten once"
+    rates = life.counts["body"] - len(several)
+    assert rates == 1 + MAX_OWNERS + 1, "the shared one was forgotten once"
 
 
-async def test_a_pair_is_known_for_as_long_as_its_usage_can_change() -> None:
+async def test_a_pair_is_stored_for_as_long_as_its_usage_can_change() -> None:
     harness = await stocked([Subscribed("cus_1", ("mtr_1",))])
     await swept(harness)
     assert harness.state_store.partitions[f"test#{PAIRS}"] == {
@@ -253,7 +255,7 @@ async def test_a_pair_is_known_for_as_long_as_its_usage_can_change() -> None:
     }
 
 
-def test_the_place_of_a_pair_fits_into_a_key_however_long_the_customers_id_is() -> None:
+def test_the_sort_key_of_a_pair_fits_however_long_the_customers_id_is() -> None:
     long = [UsagePair("mtr_1", "\N{PILE OF POO}" * 254 + last) for last in "\N{PILE OF POO}\N{EYES}"]
     assert len({pair.sort_key for pair in long}) == 2
     assert max(len(pair.sort_key.encode()) for pair in long) < LARGEST_KEY
@@ -267,7 +269,7 @@ SUBSCRIPTIONS = st.lists(st.builds(Subscribed, CUSTOMERS, METERS, STATUSES, st.i
 
 @settings(deadline=None, max_examples=60)
 @given(SUBSCRIPTIONS, st.sampled_from([1, BATCH]), st.lists(st.tuples(st.integers(1, 400), st.booleans()), max_size=4))
-async def test_however_often_it_is_killed_it_asks_for_every_pair_and_hardly_for_one_twice(
+async def test_a_sweep_that_is_killed_often_requests_every_pair_and_hardly_any_twice(
     several: list[Subscribed], times_over: int, kills: list[tuple[int, bool]]
 ) -> None:
     harness = await stocked(several * times_over)
@@ -279,7 +281,7 @@ async def test_however_often_it_is_killed_it_asks_for_every_pair_and_hardly_for_
     }
     total: Counter[str] = Counter()
     ended: Run | None = None
-    for life in (*(Life(nth, before) for nth, before in kills), Life()):
+    for life in (*(CallLimit(nth, before) for nth, before in kills), CallLimit()):
         if ended is None or not ended.complete:
             _, asked = await swept(harness, life)
             total += asked

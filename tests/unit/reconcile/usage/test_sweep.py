@@ -19,7 +19,7 @@ async def stocked(harness: Harness) -> Harness:
     return await stock(harness)
 
 
-async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked: Harness) -> None:
+async def test_each_hour_is_stored_with_customer_meter_and_time_as_its_id(stocked: Harness) -> None:
     run = await swept(stocked)
     assert (run.complete, run.counts.compared, run.counts.written) == (True, 2, 2)
     assert hours(stocked).keys() == {at("mtr_1", "cus_1", 1), at("mtr_1", "cus_1", 2)}
@@ -29,9 +29,9 @@ async def test_each_hour_is_kept_with_customer_meter_and_time_as_its_id(stocked:
     assert item["created"] == times.iso(THIS_HOUR - HOUR)
 
 
-async def test_only_hours_that_are_over_and_can_still_change_are_asked_for(stocked: Harness) -> None:
+async def test_only_hours_that_are_over_and_can_still_change_are_requested(stocked: Harness) -> None:
     await swept(stocked)
-    [asked] = stocked.stripe.asked
+    [asked] = stocked.stripe.requests
     assert asked.query == {
         "limit": "100",
         "customer": "cus_1",
@@ -49,7 +49,7 @@ async def test_all_pages_are_read(stocked: Harness) -> None:
     assert (run.counts.pages, run.counts.written, len(hours(stocked))) == (3, 250, 250)
 
 
-async def test_an_hour_that_is_as_it_was_is_not_written_again(stocked: Harness) -> None:
+async def test_an_unchanged_hour_is_not_written_again(stocked: Harness) -> None:
     await swept(stocked)
     before = {identifier: dict(item) for identifier, item in hours(stocked).items()}
     run = await swept(stocked)
@@ -57,8 +57,8 @@ async def test_an_hour_that_is_as_it_was_is_not_written_again(stocked: Harness) 
     assert hours(stocked) == before
 
 
-async def test_an_hour_is_written_again_where_somebody_may_still_write_what_it_was_before(stocked: Harness) -> None:
-    """Somebody claimed after the sum that is mirrored was looked at, has fetched an older one, and not written yet."""
+async def test_an_hour_is_written_again_where_an_earlier_claim_may_still_write(stocked: Harness) -> None:
+    """Another sweep claimed after the mirrored sum was fetched, has fetched an older sum, and not written yet."""
     await swept(stocked)
     one = stocked.item(at("mtr_1", "cus_1", 1))
     pair = UsagePair("mtr_1", "cus_1").ref(SCOPE)
@@ -68,14 +68,14 @@ async def test_an_hour_is_written_again_where_somebody_may_still_write_what_it_w
     assert stocked.item(str(one["id"]))["data"] == hour(1, 5)
 
 
-async def test_the_note_of_the_last_look_is_in_no_index(stocked: Harness) -> None:
+async def test_the_marker_of_the_last_sweep_is_in_no_index(stocked: Harness) -> None:
     await swept(stocked)
     note = stocked.item("mtr_1/cus_1")
     assert note["token"] == 1
     assert not note.keys() & {"created", "customer", "parent"}
 
 
-async def test_the_last_hours_of_a_subscription_that_has_ended_are_still_asked_for(stocked: Harness) -> None:
+async def test_the_last_hours_of_an_ended_subscription_are_still_requested(stocked: Harness) -> None:
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
     stocked.clock.advance(STILL_CHANGING - 2 * HOUR)
@@ -83,12 +83,12 @@ async def test_the_last_hours_of_a_subscription_that_has_ended_are_still_asked_f
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 6)
     stocked.clock.advance(3 * HOUR)
-    stocked.stripe.asked.clear()
+    stocked.stripe.requests.clear()
     assert (await swept(stocked)).complete
-    assert stocked.stripe.asked == [], "nothing of it can change any more"
+    assert stocked.stripe.requests == [], "its usage can no longer change"
 
 
-async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(harness: Harness) -> None:
+async def test_a_customer_id_that_users_have_chosen_may_have_slashes(harness: Harness) -> None:
     body = {**v1_subscription("a/b", "mtr_1"), "id": "sub_1"}
     await subscribe(harness, body)
     this_hour = int(harness.clock.now()) // HOUR * HOUR
@@ -103,10 +103,10 @@ async def test_an_id_that_people_have_chosen_for_a_customer_may_have_slashes(har
     harness.stripe.lists = {f"/v1/billing/meters/mtr_1/event_summaries?{shown}": [hour(1)]}
     await swept(harness)
     await swept(harness)
-    assert {asked.query.get("customer") for asked in harness.stripe.asked if "meters" in asked.place} == {"a/b"}
+    assert {asked.query.get("customer") for asked in harness.stripe.requests if "meters" in asked.path} == {"a/b"}
 
 
-async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(stocked: Harness) -> None:
+async def test_only_the_changed_hour_is_written_again(stocked: Harness) -> None:
     await swept(stocked)
     used(stocked, "mtr_1", "cus_1", hour(1, 6), hour(2, 7))
     assert (await swept(stocked)).counts.written == 1
@@ -114,7 +114,7 @@ async def test_an_hour_that_has_changed_is_written_again_and_the_others_are_not(
     assert (changed["data"], changed["token"], same["token"]) == (hour(1, 6), 2, 1)
 
 
-async def test_an_hour_that_vanished_becomes_a_tombstone_and_may_come_back(stocked: Harness) -> None:
+async def test_an_hour_that_vanished_gets_a_tombstone_and_may_return(stocked: Harness) -> None:
     await swept(stocked)
     used(stocked, "mtr_1", "cus_1", hour(2, 7))
     await swept(stocked)
@@ -127,7 +127,7 @@ async def test_an_hour_that_vanished_becomes_a_tombstone_and_may_come_back(stock
     assert (revived["token"], "deleted" in revived, "created" in revived) == (3, False, True)
 
 
-async def test_hours_too_old_to_change_stay_although_nobody_asks_for_them_any_more(stocked: Harness) -> None:
+async def test_hours_too_old_to_change_stay_although_they_are_not_requested_any_more(stocked: Harness) -> None:
     used(stocked, "mtr_1", "cus_1", hour(OLDEST, 9), hour(OLDEST - 1, 8))
     await swept(stocked)
     stocked.clock.advance(HOUR)
@@ -137,8 +137,8 @@ async def test_hours_too_old_to_change_stay_although_nobody_asks_for_them_any_mo
     assert kept == {at("mtr_1", "cus_1", OLDEST): False, at("mtr_1", "cus_1", OLDEST - 1): True}
 
 
-async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocked: Harness) -> None:
-    """While the first sweep has read the old sum and not written yet, a second one runs from start to end."""
+async def test_a_sweep_that_claimed_earlier_never_replaces_a_later_one(stocked: Harness) -> None:
+    """A second sweep runs completely after the first has read the old sum and before the first writes."""
 
     async def overtake(_: str) -> None:
         stocked.stripe.before_answer = None
@@ -151,21 +151,23 @@ async def test_a_look_that_was_claimed_earlier_never_replaces_a_later_one(stocke
 
 
 @pytest.mark.parametrize("status", ["active", "trialing", "past_due", "unpaid"])
-async def test_every_customer_who_may_be_billed_is_asked_about(harness: Harness, status: str) -> None:
+async def test_the_usage_of_every_customer_who_may_be_billed_is_requested(harness: Harness, status: str) -> None:
     await subscribe(harness, v1_subscription("cus_1", "mtr_1", status=status))
     used(harness, "mtr_1", "cus_1", hour(1))
     assert (await swept(harness)).counts.written == 1
 
 
 @pytest.mark.parametrize("status", ["canceled", "incomplete", "incomplete_expired", "paused"])
-async def test_a_subscription_that_bills_nobody_is_not_asked_about(harness: Harness, status: str) -> None:
+async def test_the_usage_of_a_subscription_that_bills_no_customer_is_not_requested(
+    harness: Harness, status: str
+) -> None:
     await subscribe(harness, v1_subscription("cus_1", "mtr_1", status=status))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     assert (await swept(harness)).complete
-    assert harness.stripe.asked == []
+    assert harness.stripe.requests == []
 
 
-async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscriptions_name_them(
+async def test_a_pair_is_requested_once_however_many_subscriptions_name_it(
     harness: Harness,
 ) -> None:
     first = v1_subscription("cus_1", "mtr_1", "mtr_2", "mtr_1")
@@ -173,12 +175,12 @@ async def test_a_customer_and_a_meter_are_asked_about_once_however_many_subscrip
     await subscribe(harness, {**first, "id": "sub_second"})
     for meter in ("mtr_1", "mtr_2"):
         used(harness, meter, "cus_1", hour(1))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     await swept(harness)
-    assert [asked.place.split("/")[4] for asked in harness.stripe.asked] == ["mtr_1", "mtr_2"]
+    assert [asked.path.split("/")[4] for asked in harness.stripe.requests] == ["mtr_1", "mtr_2"]
 
 
-async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_there_is_some(stocked: Harness) -> None:
+async def test_usage_after_the_end_of_a_subscription_is_requested_as_long_as_there_is_some(stocked: Harness) -> None:
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
     stocked.clock.advance(20 * DAY)
@@ -189,12 +191,12 @@ async def test_usage_after_the_end_of_a_subscription_is_asked_for_as_long_as_the
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", -20 * 24 + 1))["data"] == hour(-20 * 24 + 1, 7)
     stocked.clock.advance(20 * DAY)
-    stocked.stripe.asked.clear()
+    stocked.stripe.requests.clear()
     await swept(stocked)
-    assert stocked.stripe.asked == []
+    assert stocked.stripe.requests == []
 
 
-async def test_usage_of_long_ago_does_not_cut_short_how_long_a_pair_is_asked_for(stocked: Harness) -> None:
+async def test_old_usage_does_not_shorten_the_time_of_a_pair(stocked: Harness) -> None:
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1"))
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
@@ -203,10 +205,10 @@ async def test_usage_of_long_ago_does_not_cut_short_how_long_a_pair_is_asked_for
     stocked.clock.advance(20 * DAY)
     used(stocked, "mtr_1", "cus_1", hour(1, 9))
     await swept(stocked)
-    assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 9), "told of late, and in time"
+    assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 9), "reported late, but in time"
 
 
-async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may_change(stocked: Harness) -> None:
+async def test_a_pair_is_requested_until_its_last_hour_can_no_longer_change(stocked: Harness) -> None:
     await swept(stocked)
     await subscribe(stocked, v1_subscription("cus_1", "mtr_1", status="canceled"))
     stocked.clock.advance(20 * DAY)
@@ -216,10 +218,10 @@ async def test_a_pair_is_asked_for_to_the_last_second_in_which_its_last_hour_may
     expected = THIS_HOUR + 20 * DAY + STILL_CHANGING
     for now, times_asked in ((expected - 1, 1), (expected, 0)):
         stocked.clock.advance(now - 1 - stocked.clock.now())
-        stocked.stripe.asked.clear()
+        stocked.stripe.requests.clear()
         used(stocked, "mtr_1", "cus_1", last)
         await swept(stocked)
-        assert (stocked.clock.now(), len(stocked.stripe.asked)) == (now, times_asked)
+        assert (stocked.clock.now(), len(stocked.stripe.requests)) == (now, times_asked)
 
 
 CARD = "/v2/billing/rate_cards/rcd_1"

@@ -1,4 +1,4 @@
-"""A usage sweep that is refused, fails, does not come to an end or runs out of time."""
+"""A usage sweep that is refused, fails, never ends or runs out of time."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
 from billing_mirror.core.run import Resolution, Run, Status
-from billing_mirror.reconcile.runs.lifecycle import last_run
+from billing_mirror.reconcile.runs.records import last_run
 from tests.unit.harness import Harness
 
 from .usages import at, hour, hours, stock, subscribe, swept, used, v1_subscription
@@ -21,7 +21,7 @@ async def stocked(harness: Harness) -> Harness:
 @pytest.mark.parametrize(
     ("error", "unresolved"), [(NotFound("no such meter"), []), (PermanentError("Stripe answered 400"), ["mtr_1/cus_1"])]
 )
-async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_what_is_known(
+async def test_a_meter_that_stripe_refuses_is_skipped_and_keeps_its_hours(
     harness: Harness, error: Exception, unresolved: list[str]
 ) -> None:
     await subscribe(harness, v1_subscription("cus_1", "mtr_1", "mtr_2"))
@@ -56,7 +56,7 @@ async def test_a_key_that_may_not_read_usage_ends_the_sweep(stocked: Harness) ->
     assert (run.status, run.reason) == (Status.UNAUTHORIZED, "Stripe answered 403")
 
 
-async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_others(stocked: Harness) -> None:
+async def test_a_meter_that_keeps_failing_does_not_hold_up_the_others(stocked: Harness) -> None:
     run = await failing(stocked, TransientError("Stripe answered 503"))
     assert run.complete
     assert [(one.reason, one.resolution) for one in await stocked.drifts(run)] == [
@@ -64,7 +64,7 @@ async def test_a_meter_for_which_stripe_goes_on_failing_does_not_hold_up_the_oth
     ]
 
 
-async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(stocked: Harness) -> None:
+async def test_endless_sums_are_unresolved_and_hold_up_no_other_pair(stocked: Harness) -> None:
     stocked.stripe.page_size = 1
     await subscribe(stocked, v1_subscription("cus_2", "mtr_1"))
     used(stocked, "mtr_1", "cus_1", *({**hour(1), "id": f"mtrusg_{number}"} for number in range(500)))
@@ -73,10 +73,10 @@ async def test_sums_that_do_not_come_to_an_end_are_told_of_and_hold_up_nobody(st
     assert run.complete
     assert hours(stocked).keys() == {at("mtr_1", "cus_2", 1), at("mtr_1", "cus_2", 2)}
     [drift] = await stocked.drifts(run)
-    assert (drift.resolution, drift.reason) == (Resolution.UNRESOLVED, "the list does not come to an end")
+    assert (drift.resolution, drift.reason) == (Resolution.UNRESOLVED, "the list of hours does not end")
 
 
-async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(harness: Harness) -> None:
+async def test_a_sweep_that_runs_out_of_time_resumes_where_it_stopped(harness: Harness) -> None:
     for number in (1, 2, 3):
         await subscribe(harness, v1_subscription(f"cus_{number}", "mtr_1"))
         used(harness, "mtr_1", f"cus_{number}", hour(1))
@@ -87,14 +87,14 @@ async def test_a_sweep_that_runs_out_of_time_goes_on_where_it_stopped(harness: H
 
     harness.stripe.before_answer = dawdle
     run = await swept(harness, seconds=0.05)
-    assert (run.status, run.reason, run.failures) == (Status.RUNNING, "it goes on at the next tick", 0)
+    assert (run.status, run.reason, run.failures) == (Status.RUNNING, "out of time; the next tick continues", 0)
     assert run.counts.written == 1
     harness.stripe.before_answer = None
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     harness.clock.advance(10)
     run = await swept(harness)
     assert (run.complete, run.counts.written) == (True, 3)
-    assert [asked.query["customer"] for asked in harness.stripe.asked] == ["cus_2", "cus_3"]
+    assert [asked.query["customer"] for asked in harness.stripe.requests] == ["cus_2", "cus_3"]
 
 
 async def test_every_sweep_leaves_a_record(stocked: Harness) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the usage sweep have in common: who is billed by which meter, what they used, and sweeps."""
+"""Shared by the tests of the usage sweep: metered customers, their usage, and sweeps."""
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import USAGE
@@ -6,9 +6,10 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run
-from billing_mirror.reconcile.runs.lifecycle import last_run, start_run
+from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.runs.lifecycle import start_run
+from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import STILL_CHANGING
-from billing_mirror.reconcile.usage.sweep import sweep_usage
 from tests.doubles.samples import event
 from tests.unit.harness import Harness
 
@@ -43,7 +44,7 @@ async def subscribe(harness: Harness, body: JsonObject) -> None:
 
 
 def hour(before: int, value: int = 1) -> JsonObject:
-    """The sum of an hour, so many hours before this one."""
+    """The sum of an hour, some hours before this one."""
     start = THIS_HOUR - before * HOUR
     return {
         "id": f"mtrusg_{value}",
@@ -78,7 +79,7 @@ async def swept(harness: Harness, *, seconds: float = 100.0) -> Run:
         if last is not None and going_on
         else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
     )
-    return await sweep_usage(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
+    return await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
 
 
 def at(meter: str, customer: str, before: int) -> str:
@@ -86,14 +87,14 @@ def at(meter: str, customer: str, before: int) -> str:
 
 
 def hours(harness: Harness) -> dict[str, Item]:
-    """Without the note of the last look at a customer and a meter, which lies beside them."""
+    """Without the marker of the pair's last sweep, which is stored beside the hours."""
     held = [item for item in harness.mirror.objects.values() if item["type"] == USAGE.name and "data" in item]
     return {str(item["id"]): item for item in held}
 
 
 async def stock(harness: Harness) -> Harness:
-    """One customer who is billed by one meter, and has used it twice."""
+    """One customer who is billed by one meter, with two hours of usage."""
     await subscribe(harness, v1_subscription("cus_1", "mtr_1"))
     used(harness, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     return harness

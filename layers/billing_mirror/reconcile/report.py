@@ -1,0 +1,108 @@
+"""What an invocation of reconcile has done: its answer, its metrics and its log lines."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from billing_mirror.core import times
+from billing_mirror.core.items import Item
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.run import Counts, Run, Status
+from billing_mirror.core.schedule import EVENTS
+
+MAX_DIFFERENCES = 1000
+"""Differences in the answer of a dry run: an answer may have 6 MB."""
+BUSY = "another invocation is running"
+
+
+@dataclass(slots=True)
+class WorkedRun:
+    """A run that was worked on, and what was counted this time."""
+
+    run: Run
+    counts: Counts
+    differences: list[Item] = field(default_factory=list)
+    """The evidence of a dry run, which is stored nowhere."""
+
+    @property
+    def failed(self) -> bool:
+        return self.run.status not in (Status.COMPLETE, Status.RUNNING) or bool(self.run.failures)
+
+    def columns(self) -> dict[str, object]:
+        """The record, as the answer and the log show it."""
+        return {name: value for name, value in self.run.to_item().items() if name not in ("expires_at", "type")}
+
+    def metrics(self) -> Mapping[Metric, float]:
+        return {
+            Metric.PAGES_READ: self.counts.pages,
+            Metric.OBJECTS_COMPARED: self.counts.compared,
+            Metric.OBJECTS_EQUAL: self.counts.equal,
+            Metric.OBJECTS_INSERTED: self.counts.inserted,
+            Metric.MESSAGES_QUEUED: self.counts.queued,
+            Metric.DRIFT_FOUND: self.counts.found,
+            Metric.DRIFT_MISSING: self.counts.missing,
+            Metric.DRIFT_DIFFERENT: self.counts.different,
+            Metric.DRIFT_NOT_LISTED: self.counts.not_listed,
+            Metric.DRIFT_NO_LIST: self.counts.no_list,
+            Metric.DRIFT_REPAIRED: self.counts.repaired,
+            Metric.FALSE_ALARMS: self.counts.false_alarms,
+        }
+
+
+@dataclass(slots=True)
+class TickReport:
+    """What was done, and the last run of each name (of ticks only).
+
+    Not ``leased``: another invocation is running, and nothing was done.
+    """
+
+    leased: bool = True
+    worked: list[WorkedRun] = field(default_factory=list)
+    last: dict[str, Run] = field(default_factory=dict)
+    on_demand: bool = False
+    dry_run: bool = False
+
+    def answer(self) -> dict[str, object]:
+        """The counts of each run so far, and the differences that a dry run has found."""
+        if not self.leased:
+            return {"busy": self.busy()}
+        return {worked.run.type: self._answer(worked) for worked in self.worked}
+
+    def _answer(self, worked: WorkedRun) -> dict[str, object]:
+        if not self.dry_run:
+            return worked.columns()
+        return {**worked.columns(), "differences": worked.differences[:MAX_DIFFERENCES]}
+
+    def busy(self) -> str:
+        later = "repeat the request when it has ended" if self.dry_run else "one of the next ticks starts the runs"
+        return f"{BUSY}; {later}"
+
+    def counts(self) -> Iterator[tuple[Metric, float]]:
+        """The metrics that count. A dry run has none: alarms must not react to it."""
+        if self.dry_run or not self.leased:
+            return
+        for worked in self.worked:
+            yield from worked.metrics().items()
+        known = {**self.last, **{worked.run.type: worked.run for worked in self.worked}}
+        unresolved = sum(run.counts.unresolved for run in known.values())
+        if unresolved or not self.on_demand:
+            # A request for one type knows the drift of that type, but not that other types have none.
+            yield Metric.DRIFT_UNRESOLVED, unresolved
+
+    def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
+        """The metrics in seconds."""
+        if self.dry_run or not self.leased:
+            return
+        for worked in self.worked:
+            if worked.run.complete:
+                # Only complete runs: a run that stopped half-way must not silence the alarm for missing runs.
+                yield Metric.RECONCILE_SECONDS, worked.run.counts.milliseconds / 1000
+        events = self.last.get(EVENTS)
+        if events is not None:
+            read_until = times.seconds(events.watermark) if events.watermark else events.verified_at
+            yield Metric.EVENTS_UNREAD_SINCE, now - read_until
+
+    def run_ages(self, now: float) -> Iterator[tuple[str, float]]:
+        """By type, the seconds since it was last verified; without the types that the key cannot read."""
+        for run in self.last.values():
+            if run.type != EVENTS and run.status not in (Status.UNAVAILABLE, Status.UNAUTHORIZED):
+                yield run.type, max(0.0, now - run.verified_at)
