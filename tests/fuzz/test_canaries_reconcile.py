@@ -32,8 +32,8 @@ class Reconcile:
 
 
 def _pause_for_nothing(module: Any) -> None:  # noqa: ANN401 - what a function's module has is not declared
-    ports = replace(module.ports.ports, clock=ManualClock(time.time()))
-    module.ports = replace(module.ports, ports=ports)
+    ports = replace(module.dependencies.ports, clock=ManualClock(time.time()))
+    module.dependencies = replace(module.dependencies, ports=ports)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_an_unforeseen_error_is_logged_without_its_text(
         raise RuntimeError(f"{CANARY} {PERSON}")
 
     adapter, _, name = port.partition(".")
-    monkeypatch.setattr(type(getattr(reconcile.module.ports.ports, adapter)), name, fails)
+    monkeypatch.setattr(type(getattr(reconcile.module.dependencies.ports, adapter)), name, fails)
     counts = reconcile()["customer"]
     assert counts["unresolved"] == 3 or "unforeseen RuntimeError" in counts["reason"]
     output.require_no_canary('"status":')
@@ -90,7 +90,7 @@ def test_an_unforeseen_error_is_logged_without_its_text(
 def test_a_missing_table_leaves_no_customer_in_the_log(
     reconcile: Reconcile, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconcile.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
+    monkeypatch.setattr(reconcile.module.dependencies.ports.mirror, "_table", f"no-{CANARY}", raising=False)
     assert reconcile()["customer"]["status"] != "complete"
     output.require_no_canary('"status":')
 
