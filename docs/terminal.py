@@ -1,6 +1,6 @@
 """The README's picture of `make demo`, drawn from a recorded run: ``make docs`` writes it.
 
-To record another run: ``make demo > docs/demo.txt``, then ``make docs``.
+To draw another run: ``make demo``, ``cp build/demo.txt docs/demo.txt``, ``make docs``.
 """
 
 import re
@@ -14,7 +14,7 @@ from rich.text import Text
 
 DOCS = Path(__file__).parent
 RECORDING, PICTURE = DOCS / "demo.txt", DOCS / "demo.svg"
-COLUMNS = 100
+COLUMNS = 104
 LEFT_OUT = "Mirrored"
 """The title of the one table that the picture leaves out: it has a row for each type."""
 FONTS = re.compile(r"@font-face \{.*?\}\n", re.DOTALL)
@@ -26,7 +26,7 @@ OWN_FONTS = "DejaVu Sans Mono, Menlo, Consolas"
 def shown(recording: str) -> Iterator[str]:
     """The lines of the picture: from the first step on, with a mark where a table is left out."""
     steps, _, report = recording[recording.index("✓") :].partition(f"{LEFT_OUT} ")
-    # A step that was longer than the recording is wide goes on in the next line.
+    # Join the lines of a step that the recording has wrapped.
     yield from re.sub(r" *\n(?![✓✗\n]|$)", " ", steps.rstrip()).splitlines()
     if report:
         yield ""

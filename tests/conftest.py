@@ -1,9 +1,12 @@
-"""What the tiers share: one local AWS for a whole run, and the deployed bundle in one of its own."""
+"""What the tiers share: one local AWS for a whole run, no credentials, and what keeps the run short."""
 
+import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import botocore.session
 import pytest
 from hypothesis import settings
 
@@ -17,6 +20,21 @@ os.environ |= {**ministack.CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true"}
 
 settings.register_profile("suite", deadline=None)  # the machine's speed is not what is tested
 settings.load_profile("suite")
+
+# Every session of boto3 parses AWS's service models again, for 0.2 s: all sessions of a run share one cache of them.
+setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))  # noqa: B010 - mypy refuses to assign functions
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starts the slowest tiers first: with ``--dist worksteal`` one worker keeps them, and the other takes the rest."""
+    slowest = ("tests/sandbox/", "tests/benchmarks/")
+    items.sort(key=lambda item: next((i for i, tier in enumerate(slowest) if tier in item.nodeid), len(slowest)))
+
+
+def pytest_collection_finish() -> None:
+    """Keeps the collected tests out of garbage collection, which otherwise walks them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
-"""What the bundle takes for what it does: requests, memory, processor time, writes a second. Never deployed.
+"""What does the bundle cost: requests, memory, processor time, writes per second? Never deployed.
 
-`python -m dev.benchmarks` prints it and writes build/bench.json. Figures are of the machine they were measured
-on; what is promised are counts, and ratios of two things that were measured in one run, in turns.
+`python -m dev.benchmarks` prints the figures and writes build/bench.json. Figures depend on the machine; the promised
+bounds are counts, and ratios of two measurements that alternate in one run.
 """

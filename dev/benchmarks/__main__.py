@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m dev.benchmarks [--objects 1000000] [size] [drift] [backfill] [sharing]`."""
+"""Runs the benchmarks: `python -m dev.benchmarks [--objects 1000000] [size] [drift] [backfill] [fairness]`."""
 
 import argparse
 import json
@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from dev.benchmarks import backfill, drift, size
-from dev.benchmarks import fairness as sharing
+from dev.benchmarks import backfill, drift, fairness, size
 from dev.benchmarks.result import Result, load
-from dev.sandbox.child_process import end_in_order
+from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.toolchain import ROOT, SetupError
 
 OUTPUT = ROOT / "build" / "bench.json"
@@ -21,19 +20,19 @@ BENCHMARKS: Mapping[str, Callable[[int], Result]] = {
     "size": size.run,
     "drift": lambda objects: drift.run(max(1000, objects // 10)),
     "backfill": lambda objects: backfill.run(max(1000, objects // 10)),
-    "sharing": lambda objects: sharing.run(max(1000, objects // 10)),
+    "fairness": lambda objects: fairness.run(max(1000, objects // 10)),
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--objects", type=int, default=MILLION)
-    parser.add_argument("names", nargs="*", metavar="name", help="all, unless some are named")
+    parser.add_argument("names", nargs="*", metavar="name", help="the benchmarks to run; default: all")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - BENCHMARKS.keys())
     if unknown:
-        parser.error(f"{unknown[0]} is none of {', '.join(BENCHMARKS)}")
-    end_in_order()
+        parser.error(f"{unknown[0]} is not a benchmark; known are {', '.join(BENCHMARKS)}")
+    interrupt_on_sigterm()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)
     try:
         missed = [sentence for name in options.names or BENCHMARKS for sentence in _run(name, options.objects, console)]
@@ -49,11 +48,11 @@ def main() -> int:
 
 
 def _run(name: str, objects: int, console: Console) -> list[str]:
-    """Shows and keeps what one of them has found; what was promised and not kept."""
-    before, began = load(), time.monotonic()
+    """Runs one benchmark, prints and saves its result, and returns the missed bounds."""
+    before, started_at = load(), time.monotonic()
     with console.status(f"Measuring: {name} ..."):
         result = BENCHMARKS[name](objects)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - started_at
     console.print(result.table)
     console.print(f"[dim]{seconds:.0f} s; the machine's load was {before} before and is {load()} now[/dim]\n")
     known = json.loads(OUTPUT.read_text()) if OUTPUT.exists() else {}

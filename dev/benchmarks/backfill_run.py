@@ -1,4 +1,4 @@
-"""A backfill in turns with plain writes of as many items as it has just written, by as many threads."""
+"""How fast are a backfill and plain writes of as many items, by as many threads, when they alternate?"""
 
 import asyncio
 import time
@@ -20,29 +20,29 @@ from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring import runner
-from dev.benchmarks import isolated_process as fresh
+from dev.benchmarks import isolated_process
 from dev.benchmarks.ports import NoQueue, stripe_api
-from dev.benchmarks.seed import SCOPE, attributes, keep_cadences
-from dev.benchmarks.synthetic_data import ROW
+from dev.benchmarks.seed import SCOPE, attributes, store_cadences
+from dev.benchmarks.synthetic_data import SUBSCRIPTION
 from tests.contract.tables import create_table
 
 
 def main() -> None:
-    given = fresh.given()
+    given = isolated_process.given()
     client: DynamoDBClient = boto3.client("dynamodb", endpoint_url=given["endpoint"], config=QUICK)
     mirrored, raw = create_table(client), create_table(client)
-    keep_cadences(client, mirrored)
+    store_cadences(client, mirrored)
     ports = Ports(SystemClock(), DynamoMirror(client, mirrored), stripe_api(given["api_base"]), NoQueue())
     dependencies = ReconcileDependencies(ports, DynamoStateStore(client, mirrored), Schedule(), owner="benchmark")
     with runner() as loop:
-        run = loop.run(start_run(ROW.name, Job.BACKFILL, None, dependencies))
-        turns = list(_turns(run, dependencies, loop, client, raw, given))
+        run = loop.run(start_run(SUBSCRIPTION.name, Job.BACKFILL, None, dependencies))
+        intervals = list(_alternate(run, dependencies, loop, client, raw, given))
         loop.run(execute_job(run, dependencies, until=dependencies.ports.clock.now() + HOUR))
-        held = loop.run(_held(dependencies))
-    fresh.tell(
+        held = loop.run(_started_here(dependencies))
+    isolated_process.report(
         status=run.status,
         reason=run.reason,
-        turns=turns,
+        intervals=intervals,
         held=held,
         queued=run.counts.queued,
         stripe_calls=run.counts.stripe_calls,
@@ -50,39 +50,43 @@ def main() -> None:
     )
 
 
-def _turns(
+def _alternate(
     run: Run,
     dependencies: ReconcileDependencies,
     loop: asyncio.Runner,
     client: DynamoDBClient,
     raw: str,
-    given: fresh.Figures,
+    given: isolated_process.Figures,
 ) -> Iterator[dict[str, float]]:
-    """Fills for some seconds, and then writes as many items into the other table, until all are filled."""
+    """Backfills for some seconds, then writes as many items into the other table, until all are backfilled."""
     written = 0
     while run.status is Status.RUNNING and written < given["objects"]:
-        began = time.monotonic()
-        loop.run(execute_job(run, dependencies, until=dependencies.ports.clock.now() + given["turn_seconds"]))
-        filled, spent = run.counts.compared - written, time.monotonic() - began
-        if filled:
-            again = _write_again(range(written, written + filled), client, raw)
-            yield {"objects": filled, "filled_per_second": filled / spent, "written_per_second": filled / again}
-        written += filled
+        started_at = time.monotonic()
+        loop.run(execute_job(run, dependencies, until=dependencies.ports.clock.now() + given["interval_seconds"]))
+        backfilled, spent = run.counts.compared - written, time.monotonic() - started_at
+        if backfilled:
+            again = _write_again(range(written, written + backfilled), client, raw)
+            yield {
+                "objects": backfilled,
+                "backfilled_per_second": backfilled / spent,
+                "written_per_second": backfilled / again,
+            }
+        written += backfilled
 
 
 def _write_again(numbers: range, client: DynamoDBClient, table: str) -> float:
-    """Seconds for plain writes of what a backfill would have written."""
+    """Seconds for plain writes of the items that a backfill writes."""
     prepared = [attributes(number) for number in numbers]
     with ThreadPoolExecutor(WRITES_AT_ONCE) as pool:
-        began = time.monotonic()
+        started_at = time.monotonic()
         for _ in pool.map(lambda one: client.put_item(TableName=table, Item=one), prepared):
             pass
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
 
-async def _held(dependencies: ReconcileDependencies) -> int:
-    """Objects that the mirror's index names."""
-    return len([one async for one in dependencies.ports.mirror.ids(SCOPE, ROW.name)])
+async def _started_here(dependencies: ReconcileDependencies) -> int:
+    """The number of objects in the mirror's index."""
+    return len([one async for one in dependencies.ports.mirror.ids(SCOPE, SUBSCRIPTION.name)])
 
 
 if __name__ == "__main__":

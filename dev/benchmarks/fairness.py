@@ -1,8 +1,8 @@
-"""Do live events wait longer while a backfill is going on?
+"""Do live events wait longer during a backfill?
 
-The bundle as it is deployed, on the local AWS: there everything shares the cores of one machine, and the table is one
-process that does one thing at a time. So live events are also measured beside plain writes of as many items a second,
-made by nothing of the bundle: what they wait for beside these, no backfill could spare them.
+Measures the deployed bundle on the local AWS, where all programs share one machine, and the table is one process that
+serves one request at a time. So live events are also measured during plain writes of as many items per second: no
+backfill can make them wait less than these writes do.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from billing_mirror.adapters.attributes import Attributes
 from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
 from dev.benchmarks.result import Result, table
-from dev.benchmarks.seed import attributes, keep_cadences
-from dev.benchmarks.synthetic_data import ROW
+from dev.benchmarks.seed import attributes, store_cadences
+from dev.benchmarks.synthetic_data import SUBSCRIPTION
 from dev.benchmarks.synthetic_server import KEY, serving
 from dev.sandbox.deploy import Endpoints, Stripe, session
 from dev.sandbox.observer import Observer
@@ -34,14 +34,14 @@ from tests.contract.tables import create_table
 MOST_SLOWER = 2.0
 EVENTS_PER_SECOND = 4.0
 QUIET_SECONDS = 120.0
-"""How long events are alone, before the backfill and again after it, and how long they are beside plain writes."""
+"""How long events run alone, before and after the backfill, and how long beside plain writes."""
 CUSTOMERS = 20
-SECRET = "whsec_benchmark"  # noqa: S105 - of a sandbox that ends with us
-PACE = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "1", "MaxConcurrency": "2"}
-"""Live events are not slowed down, so that nothing hides what the backfill does to them.
+SECRET = "whsec_benchmark"  # noqa: S105 - of a sandbox that ends with this process
+RATES = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "1", "MaxConcurrency": "2"}
+"""Live events have no rate limit that could hide the backfill's effect on them.
 
-The backfill is, to a hundred objects a second: the local DynamoDB is one process that stores a few hundred at the most,
-and would be busy with nothing else at the pace that the bundle is shipped with.
+The backfill is limited to a hundred objects per second: the local DynamoDB stores a few hundred at most, and the
+default rate would keep it busy all the time.
 """
 PATIENCE = 120.0
 """Seconds until the last event must be stored."""
@@ -56,21 +56,21 @@ def run(objects: int = 100_000, *, quiet_seconds: float = QUIET_SECONDS) -> Resu
         tempfile.TemporaryDirectory(prefix="billing-mirror-bench-") as folder,
         serving(objects) as served,
         running_sandbox(
-            Path(folder) / "sandbox", stripe=Stripe(served.api_base, KEY, SECRET), parameters=PACE
+            Path(folder) / "sandbox", stripe=Stripe(served.api_base, KEY, SECRET), parameters=RATES
         ) as endpoints,
     ):
         observer = Observer(endpoints)
         observer.stripe.destination(endpoints.webhook_url, [SECRET])
-        keep_cadences(observer.dynamodb, endpoints.table)
+        store_cadences(observer.dynamodb, endpoints.table)
         return _measured(observer, objects, quiet_seconds)
 
 
 def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
     traffic = Traffic(observer)
-    _invoke(observer.endpoints, {"job": "none"})  # starts the function, and nothing else
+    _invoke(observer.endpoints, {"job": "none"})  # only starts the function
     traffic.for_seconds(quiet_seconds / 4)
     before = traffic.for_seconds(quiet_seconds)
-    with meanwhile(_backfill, observer.endpoints) as backfill:
+    with in_background(_backfill, observer.endpoints) as backfill:
         during = traffic.until(backfill.done)
         ended = _result(backfill)
     if ended["inserted"] != objects:
@@ -78,63 +78,63 @@ def _measured(observer: Observer, objects: int, quiet_seconds: float) -> Result:
     after = traffic.for_seconds(quiet_seconds)
     rate = objects / _length(during)
     prepared = [attributes(number) for number in range(int(rate * quiet_seconds))]
-    with meanwhile(_write_plainly, prepared, rate, observer.dynamodb) as writing:
+    with in_background(_write_plainly, prepared, rate, observer.dynamodb) as writing:
         beside_writes = traffic.until(writing.done)
-        written_a_second = len(prepared) / writing.result()
-    seen = Seen(
+        written_per_second = len(prepared) / writing.result()
+    measured = Lags(
         alone=[*observer.lags(*before), *observer.lags(*after)],
         beside_writes=observer.lags(*beside_writes),
         beside_backfill=observer.lags(*during),
-        written_a_second=written_a_second,
-        filled_a_second=rate,
+        written_per_second=written_per_second,
+        backfilled_per_second=rate,
     )
-    result = _shown(seen, f"{objects:,}")
+    result = _shown(measured, f"{objects:,}")
     result.figures |= {"backfill": ended, "seconds": _length(during)}
     return result
 
 
 @dataclass(frozen=True)
-class Seen:
-    """How long events took from their creation to their write, in milliseconds, and what shall be compared with it."""
+class Lags:
+    """Milliseconds from events' creation to their write, and the rates of writes beside them."""
 
     alone: list[float]
     beside_writes: list[float]
     beside_backfill: list[float]
-    written_a_second: float
-    filled_a_second: float
+    written_per_second: float
+    backfilled_per_second: float
 
 
-def _shown(seen: Seen, objects: str) -> Result:
+def _shown(measured: Lags, objects: str) -> Result:
     title = f"Live events beside a backfill of {objects} objects"
     result = Result(table(title, "", "alone", "beside plain writes", "beside the backfill"))
-    columns = (seen.alone, seen.beside_writes, seen.beside_backfill)
+    columns = (measured.alone, measured.beside_writes, measured.beside_backfill)
     result.figures["events"] = [len(lags) for lags in columns]
     result.table.add_row("events stored", *(f"{len(lags):,}" for lags in columns))
-    for name, place in (("p50", 49), ("p99", 98)):
-        values = [statistics.quantiles(lags, n=100, method="inclusive")[place] / 1000 for lags in columns]
+    for name, index in (("p50", 49), ("p99", 98)):
+        values = [statistics.quantiles(lags, n=100, method="inclusive")[index] / 1000 for lags in columns]
         result.figures[name] = values
         result.table.add_row(f"event created to stored, {name}, s", *(f"{value:.3f}" for value in values))
     alone, beside_writes, beside_backfill = result.figures["p99"]
     ratio = result.at_most("ratio of the p99", beside_backfill / alone, MOST_SLOWER)
     result.figures["ratio beside plain writes"] = beside_writes / alone
-    result.table.add_row("p99 by that of events alone", "", f"{beside_writes / alone:.2f}", ratio)
-    rates = seen.written_a_second, seen.filled_a_second
-    result.figures["stored_a_second"] = rates
-    result.table.add_row("objects stored a second", "", *(f"{rate:,.0f}" for rate in rates))
+    result.table.add_row("p99, relative to events alone", "", f"{beside_writes / alone:.2f}", ratio)
+    rates = measured.written_per_second, measured.backfilled_per_second
+    result.figures["stored_per_second"] = rates
+    result.table.add_row("objects stored per second", "", *(f"{rate:,.0f}" for rate in rates))
     return result
 
 
 def _write_plainly(prepared: Sequence[Attributes], rate: float, client: DynamoDBClient) -> float:
-    """Stores items, so many a second, in a table of their own. Answers the seconds that it took."""
-    name, began = create_table(client), time.monotonic()
+    """Stores items at a rate per second in a table of their own. Returns the seconds it took."""
+    name, started_at = create_table(client), time.monotonic()
     writes = []
     with ThreadPoolExecutor(WRITES_AT_ONCE) as pool:
-        for place, item in enumerate(prepared):
-            time.sleep(max(0.0, began + place / rate - time.monotonic()))
+        for index, item in enumerate(prepared):
+            time.sleep(max(0.0, started_at + index / rate - time.monotonic()))
             writes.append(pool.submit(client.put_item, TableName=name, Item=item))
     for write in writes:
         write.result()
-    return time.monotonic() - began
+    return time.monotonic() - started_at
 
 
 def _length(span: Span) -> float:
@@ -142,7 +142,7 @@ def _length(span: Span) -> float:
 
 
 class Traffic:
-    """Changes of some customers, one after the other, each of which Stripe tells of."""
+    """Changes of some customers, one after the other, each with an event."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
@@ -156,13 +156,13 @@ class Traffic:
 
     def until(self, done: Callable[[], bool]) -> Span:
         """From the first change to the write of the last, in seconds since 1970."""
-        began, next_at = time.time(), time.monotonic()
+        started_at, next_at = time.time(), time.monotonic()
         while not done():
             self._change()
             next_at += 1 / EVENTS_PER_SECOND
             time.sleep(max(0.0, next_at - time.monotonic()))
         self._settle()
-        return began, time.time()
+        return started_at, time.time()
 
     def _change(self) -> None:
         self._changes += 1
@@ -172,10 +172,10 @@ class Traffic:
     def _settle(self) -> None:
         self._observer.stripe.settle(PATIENCE)
         until = time.monotonic() + PATIENCE
-        while self._waiting() and time.monotonic() < until:
+        while self._messages() and time.monotonic() < until:
             time.sleep(0.2)
 
-    def _waiting(self) -> int:
+    def _messages(self) -> int:
         answer = self._observer.sqs.get_queue_attributes(
             QueueUrl=self._observer.endpoints.queue_url,
             AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
@@ -184,8 +184,8 @@ class Traffic:
 
 
 @contextlib.contextmanager
-def meanwhile(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Iterator[Future[T]]:
-    """Something that goes on beside the block. Nobody waits for its end: who is interrupted has to tidy up now."""
+def in_background(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Iterator[Future[T]]:
+    """Runs work beside the block. An interrupted block does not wait for the work: it has to clean up at once."""
     pool = ThreadPoolExecutor(1)
     try:
         yield pool.submit(work, *given, **named)
@@ -194,25 +194,25 @@ def meanwhile(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> Iterat
 
 
 def _backfill(endpoints: Endpoints) -> dict[str, Any]:
-    """Asks for it until it has come to its end."""
+    """Runs a backfill to its end."""
     while True:
-        said = _invoke(endpoints, {"job": "backfill", "types": [ROW.name]})
-        counts: dict[str, Any] = said.get(ROW.name, {})
+        answer = _invoke(endpoints, {"job": "backfill", "types": [SUBSCRIPTION.name]})
+        counts: dict[str, Any] = answer.get(SUBSCRIPTION.name, {})
         if counts.get("status") != "running":
-            return counts or said
+            return counts or answer
 
 
-def _invoke(endpoints: Endpoints, wish: dict[str, object]) -> dict[str, Any]:
-    """What reconcile answers, however long it takes."""
-    patient = Config(read_timeout=1000, retries={"total_max_attempts": 1})
-    functions = session().client("lambda", endpoint_url=endpoints.aws_endpoint, config=patient)
-    answer = functions.invoke(FunctionName=endpoints.reconcile_function, Payload=json.dumps(wish).encode())
-    said: dict[str, Any] = json.loads(answer["Payload"].read())
-    return said
+def _invoke(endpoints: Endpoints, request: dict[str, object]) -> dict[str, Any]:
+    """Reconcile's answer, without a short timeout."""
+    no_timeout = Config(read_timeout=1000, retries={"total_max_attempts": 1})
+    functions = session().client("lambda", endpoint_url=endpoints.aws_endpoint, config=no_timeout)
+    answer = functions.invoke(FunctionName=endpoints.reconcile_function, Payload=json.dumps(request).encode())
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    return result
 
 
 def _result(backfill: Future[dict[str, Any]]) -> dict[str, Any]:
     counts = backfill.result()
     if counts.get("status") != "complete":
-        raise SetupError(f"The backfill has not come to its end: {counts}")
+        raise SetupError(f"The backfill did not complete: {counts}")
     return counts

@@ -1,4 +1,4 @@
-"""One measurement in a fresh process: its memory and its processor time are its own, and nobody's leftovers."""
+"""How is a measurement isolated? In a process of its own: memory and processor time belong to this measurement."""
 
 import json
 import resource
@@ -16,7 +16,7 @@ Figures = dict[str, Any]
 
 
 def run(module: str, **given: object) -> Figures:
-    """What `python -m dev.benchmarks.<module>` has measured, given this."""
+    """The figures of `python -m dev.benchmarks.<module>` with these arguments."""
     done = subprocess.run(
         [sys.executable, "-m", f"dev.benchmarks.{module}", json.dumps(given)],
         cwd=ROOT,
@@ -32,20 +32,20 @@ def run(module: str, **given: object) -> Figures:
 
 
 def given() -> Figures:
-    """What the starter of this process has given."""
+    """The arguments from the parent process."""
     figures: Figures = json.loads(sys.argv[1])
     return figures
 
 
-def tell(**figures: object) -> None:
-    """Tells the starter of this process what was measured."""
+def report(**figures: object) -> None:
+    """Sends the figures to the parent process."""
     print(json.dumps(figures))
 
 
 def peak_mib() -> float:
-    """The most memory that this process has had so far."""
+    """The peak memory of this process."""
     if STATUS.exists():
-        # Linux's getrusage tells the starter's memory, where that was more: https://man7.org/linux/man-pages/man5/proc.5.html
+        # Linux's getrusage returns the parent's peak, if that was higher: https://man7.org/linux/man-pages/man5/proc.5.html
         line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

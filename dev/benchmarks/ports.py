@@ -1,4 +1,4 @@
-"""Ports for reconcile between which only its own work is measured: nothing waits for a rate, nothing is queued."""
+"""Which ports let a benchmark measure reconcile's own work only? Without rate limit, queue and DynamoDB."""
 
 import pickle
 import sqlite3
@@ -17,8 +17,6 @@ from dev.benchmarks.synthetic_data import digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import KEY
 
 VERSION = "2026-10-28.preview"
-UNHURRIED = 1e9
-"""Requests a second."""
 
 
 class Key:
@@ -37,7 +35,7 @@ def stripe_api(api_base: str) -> StripeApi:
 
 
 class NoQueue:
-    """Implements ``ports.Queue``: nothing is sent to it when all is well."""
+    """Implements ``ports.Queue``: a message is an error."""
 
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         raise AssertionError(f"nothing should be queued, but {body} is in {group} in {delay} s")
@@ -50,9 +48,9 @@ class NoQueue:
 
 
 class AgreeingMirror:
-    """Implements ``ports.Mirror`` as one that holds the whole crowd just as Stripe shows it, and stores nothing.
+    """Implements ``ports.Mirror``: equals Stripe in all synthetic objects, and refuses writes.
 
-    ``seconds`` is the processor time that answering has taken.
+    ``seconds`` is the processor time of its answers.
     """
 
     def __init__(self, count: int) -> None:
@@ -60,9 +58,9 @@ class AgreeingMirror:
         self.seconds = 0.0
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
-        began = time.thread_time()
+        started_at = time.thread_time()
         found = {one.key: _head(number) for one in refs if (number := number_of(one.id)) is not None}
-        self.seconds += time.thread_time() - began
+        self.seconds += time.thread_time() - started_at
         return found
 
     async def ids(
@@ -80,33 +78,35 @@ class AgreeingMirror:
         return {}
 
     async def claim(self, ref: ObjectRef, now: float) -> int:
-        raise AssertionError(f"{ref.id} is in doubt at {now}")
+        raise AssertionError(f"{ref.id} should not be claimed, at {now}")
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        raise AssertionError(f"{ref.id} is written under {token}: {item}")
+        raise AssertionError(f"{ref.id} should not be written, under {token}: {item}")
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
-        raise AssertionError(f"{ref.id} is buried under {token}: {tombstone}")
+        raise AssertionError(f"{ref.id} should get no tombstone, under {token}: {tombstone}")
 
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
-        raise AssertionError(f"nobody asks for {type_name} of {parent} in {scope}")
+        raise AssertionError(f"{type_name} of {parent} in {scope} should not be read")
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        raise AssertionError(f"nobody asks for {ref.id}")
+        raise AssertionError(f"{ref.id} should not be read")
 
 
 def _head(number: int) -> Head:
     return Head(1, 0.0, digest_of(number), customer="cus_1", stripe_version=VERSION)
 
 
-class FileJournal:
-    """Implements ``ports.Journal`` in a file, so that what is kept is not in memory."""
+class FileStateStore:
+    """Implements ``ports.StateStore`` in a file, so that entries take no memory."""
 
     def __init__(self, file: Path) -> None:
         self._file = sqlite3.connect(file, isolation_level=None)
         self._file.execute("PRAGMA journal_mode = off")
         self._file.execute("PRAGMA synchronous = off")
-        self._file.execute("CREATE TABLE entries (book, place, entry, PRIMARY KEY (book, place)) WITHOUT ROWID")
+        self._file.execute(
+            "CREATE TABLE entries (partition, sort_key, entry, PRIMARY KEY (partition, sort_key)) WITHOUT ROWID"
+        )
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:  # noqa: ARG002
         return True
@@ -124,34 +124,32 @@ class FileJournal:
         expected: Item | None = None,
     ) -> bool:
         if expected is not None:
-            query = "SELECT entry FROM entries WHERE book = ? AND place = ?"
+            query = "SELECT entry FROM entries WHERE partition = ? AND sort_key = ?"
             found = self._file.execute(query, (f"{scope}#{partition}", sort_key)).fetchone()
-            if found is None or not expected.items() <= _entry(found).items():
+            if found is None or not expected.items() <= _unpickled(found).items():
                 return False
         verb = "INSERT OR IGNORE" if if_absent else "INSERT OR REPLACE"
-        object_type = (f"{scope}#{partition}", sort_key, pickle.dumps(entry))
-        return self._file.execute(f"{verb} INTO entries VALUES (?, ?, ?)", object_type).rowcount == 1
+        row = (f"{scope}#{partition}", sort_key, pickle.dumps(entry))
+        return self._file.execute(f"{verb} INTO entries VALUES (?, ?, ?)", row).rowcount == 1
 
     async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
         found = self._found(scope, partition, start, "DESC LIMIT 1").fetchone()
-        return _entry(found) if found else None
+        return _unpickled(found) if found else None
 
     async def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
         for found in self._found(scope, partition, start, "ASC"):
-            yield _entry(found)
+            yield _unpickled(found)
 
     async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
-        query = "SELECT entry FROM entries WHERE book = ? AND place > ? ORDER BY place"
+        query = "SELECT entry FROM entries WHERE partition = ? AND sort_key > ? ORDER BY sort_key"
         for found in self._file.execute(query, (f"{scope}#{partition}", sort_key)):
-            yield _entry(found)
+            yield _unpickled(found)
 
     def _found(self, scope: Scope, partition: str, start: str, order: str) -> sqlite3.Cursor:
-        return self._file.execute(
-            f"SELECT entry FROM entries WHERE book = ? AND place >= ? AND place < ? ORDER BY place {order}",  # noqa: S608
-            (f"{scope}#{partition}", start, f"{start}\U0010ffff"),
-        )
+        query = "SELECT entry FROM entries WHERE partition = ? AND sort_key >= ? AND sort_key < ? ORDER BY sort_key "
+        return self._file.execute(query + order, (f"{scope}#{partition}", start, f"{start}\U0010ffff"))
 
 
-def _entry(found: tuple[bytes]) -> Item:
+def _unpickled(found: tuple[bytes]) -> Item:
     entry: Item = pickle.loads(found[0])  # noqa: S301 - our own file
     return entry

@@ -1,7 +1,7 @@
-"""The same walk through the stripe library's own list objects.
+"""What does the same walk cost by the stripe library's own list objects?
 
-v2.billing has no classes in the library. Its manual names `raw_request` and `deserialize` for such cases, and
-`auto_paging_iter` is how all of its lists are walked: https://github.com/stripe/stripe-python#custom-requests
+The library has no classes for v2.billing. Its manual names `raw_request` and `deserialize` for such cases, and
+`auto_paging_iter` for walking lists: https://github.com/stripe/stripe-python#custom-requests
 """
 
 import itertools
@@ -15,16 +15,16 @@ from billing_mirror.core.drift import compare
 from billing_mirror.core.fingerprints import pack
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.wiring import runner
-from dev.benchmarks import isolated_process as fresh
+from dev.benchmarks import isolated_process
 from dev.benchmarks.ports import VERSION, AgreeingMirror
-from dev.benchmarks.synthetic_data import ROW
+from dev.benchmarks.synthetic_data import SUBSCRIPTION
 from dev.benchmarks.synthetic_server import KEY, LIST
 
 BATCH = 100
 
 
 def main() -> None:
-    given = fresh.given()
+    given = isolated_process.given()
     client = stripe.StripeClient(
         KEY,
         stripe_version=VERSION,
@@ -32,28 +32,28 @@ def main() -> None:
         http_client=stripe.RequestsClient(),
     )
     mirror = AgreeingMirror(0)
-    began = time.process_time()
+    started_at = time.process_time()
     first: Any = client.deserialize(client.raw_request("get", f"{LIST}?limit={BATCH}"), api_mode="V2")
     walked, differing = _compared(first, mirror) if given["compare"] else (sum(1 for _ in first.auto_paging_iter()), 0)
-    fresh.tell(
+    isolated_process.report(
         walked=walked,
         differing=differing,
-        cpu_seconds=time.process_time() - began - mirror.seconds,
-        peak_mib=fresh.peak_mib(),
+        cpu_seconds=time.process_time() - started_at - mirror.seconds,
+        peak_mib=isolated_process.peak_mib(),
         list_class=f"{type(first).__module__}.{type(first).__qualname__}",
     )
 
 
 def _compared(first: Any, mirror: AgreeingMirror) -> tuple[int, int]:  # noqa: ANN401 - the library's class is private
-    """Walks and compares each object as reconcile does; how many there were, and how many differed."""
+    """Walks and compares each object as reconcile does; returns how many there were, and how many differed."""
     walked = differing = 0
     scope = Scope(livemode=False)
     with runner() as loop:
         for entries in _batches(first):
-            refs = {one["id"]: ref_to(scope, ROW.name, one["id"]) for one in entries}
+            refs = {one["id"]: ref_to(scope, SUBSCRIPTION.name, one["id"]) for one in entries}
             heads = loop.run(mirror.heads(refs.values()))
             by_id = {identifier: heads[ref.key] for identifier, ref in refs.items()}
-            differing += len(compare(ROW, entries, by_id, VERSION))
+            differing += len(compare(SUBSCRIPTION, entries, by_id, VERSION))
             pack(refs)
             walked += len(entries)
     return walked, differing

@@ -1,4 +1,4 @@
-"""What a mirror holds before a benchmark begins."""
+"""What does a mirror hold before a benchmark starts?"""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from dev.benchmarks.ports import VERSION
-from dev.benchmarks.synthetic_data import CADENCE, CADENCES, ROW, body_of, cadence
+from dev.benchmarks.synthetic_data import CADENCE, CADENCES, SUBSCRIPTION, body_of, cadence
 
 SCOPE = Scope(livemode=False)
 LONG_AGO = 1_700_000_000.0
@@ -27,13 +27,13 @@ def stored(object_type: ObjectType, body: JsonObject) -> tuple[ObjectRef, Item]:
 
 
 def attributes(number: int) -> Attributes:
-    """One of the crowd as a backfill writes it into the table."""
-    ref, item = stored(ROW, body_of(number))
+    """A synthetic subscription as a backfill writes it into the table."""
+    ref, item = stored(SUBSCRIPTION, body_of(number))
     return to_attributes({**item, "pk": ref.key, "sk": OBJECT, "token": UNCLAIMED_TOKEN})
 
 
-def keep_cadences(client: DynamoDBClient, table: str) -> None:
-    """Stores what a crowd's subscriptions belong to customers by."""
+def store_cadences(client: DynamoDBClient, table: str) -> None:
+    """Stores the cadences by which the synthetic subscriptions belong to customers."""
     mirror = DynamoMirror(client, table)
     for number in range(CADENCES):
         asyncio.run(mirror.put(*_numbered(number)))

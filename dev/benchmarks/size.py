@@ -6,25 +6,25 @@ from typing import Any
 
 from rich.table import Table
 
-from dev.benchmarks import isolated_process as fresh
+from dev.benchmarks import isolated_process
 from dev.benchmarks.result import Result, load, table
 from dev.benchmarks.synthetic_server import serving
 
 PAGE = 100
 MOST_CALLS = 1.02
-"""Requests for each page that the objects fill."""
+"""Requests per page of objects."""
 MOST_MIB = 256.0
 MOST_GROWTH = 1.5
-"""Of memory, from the fewest objects to the most: flat, but for eight bytes an object and what Python keeps."""
+"""Growth of memory from the fewest objects to the most: eight bytes per object, and what Python keeps."""
 MOST_OF_LIBRARY = 0.25
-ROUNDS = 3
+REPETITIONS = 3
 
 
-def run(objects: int = 1_000_000, rounds: int = ROUNDS) -> Result:
+def run(objects: int = 1_000_000, repetitions: int = REPETITIONS) -> Result:
     sizes = sorted({max(1, objects // 100), max(1, objects // 10), objects})
     result = Result(table(f"Comparing {objects:,} equal objects", "", *(f"{size:,}" for size in sizes)))
     walks = [_walk(size) for size in sizes]
-    library = _against_library(sizes[len(sizes) // 2], rounds)
+    library = _against_library(sizes[len(sizes) // 2], repetitions)
     result.figures |= {"walks": walks, "library": library, "load": load()}
     _requests(result, walks)
     _memory(result, walks)
@@ -42,9 +42,9 @@ def run(objects: int = 1_000_000, rounds: int = ROUNDS) -> Result:
 
 def _walk(size: int) -> dict[str, Any]:
     with serving(size) as served:
-        walk = fresh.run("walk", api_base=served.api_base, objects=size)
+        walk = isolated_process.run("walk", api_base=served.api_base, objects=size)
     if (walk["status"], walk["equal"]) != ("complete", size):
-        raise AssertionError(f"the walk went wrong: {walk}")
+        raise AssertionError(f"the walk did not compare all objects: {walk}")
     return {"objects": size, "load": load(), **walk}
 
 
@@ -53,10 +53,10 @@ def _requests(result: Result, walks: Sequence[dict[str, Any]]) -> None:
     for walk in walks:
         walk["calls_per_page"] = walk["stripe_calls"] / -(-walk["objects"] // PAGE)
         worst = max(worst, walk["calls_per_page"])
-    result.at_most("calls for each page", worst, MOST_CALLS)
+    result.at_most("calls per page", worst, MOST_CALLS)
     result.table.add_row("pages", *(f"{-(-walk['objects'] // PAGE):,}" for walk in walks))
     result.table.add_row("calls of Stripe", *(f"{walk['stripe_calls']:,}" for walk in walks))
-    result.table.add_row(f"calls for each page (≤ {MOST_CALLS})", *(f"{walk['calls_per_page']:.4g}" for walk in walks))
+    result.table.add_row(f"calls per page (≤ {MOST_CALLS})", *(f"{walk['calls_per_page']:.4g}" for walk in walks))
 
 
 def _memory(result: Result, walks: Sequence[dict[str, Any]]) -> None:
@@ -71,20 +71,20 @@ def _processor(shown: Table, walks: Sequence[dict[str, Any]]) -> None:
     shown.add_row(
         "processor time, s (the mirror's answers left out)", *(f"{walk['cpu_seconds']:.2f}" for walk in walks)
     )
-    shown.add_row("... for each million", *(f"{walk['cpu_seconds_per_million']:.1f}" for walk in walks))
+    shown.add_row("... per million", *(f"{walk['cpu_seconds_per_million']:.1f}" for walk in walks))
 
 
 def _against_library(size: int, count: int) -> list[dict[str, float]]:
-    """Ratios of processor time, each of runs that came one after the other."""
-    rounds = []
+    """Ratios of processor time, each of runs in direct succession."""
+    repetitions = []
     with serving(size) as served:
         for _ in range(count):
-            ours = fresh.run("walk", api_base=served.api_base, objects=size)["cpu_seconds"]
-            same = fresh.run("sdk_walk", api_base=served.api_base, compare=True)
-            bare = fresh.run("sdk_walk", api_base=served.api_base, compare=False)
+            ours = isolated_process.run("walk", api_base=served.api_base, objects=size)["cpu_seconds"]
+            same = isolated_process.run("sdk_walk", api_base=served.api_base, compare=True)
+            bare = isolated_process.run("sdk_walk", api_base=served.api_base, compare=False)
             if (same["walked"], same["differing"], bare["walked"]) != (size, 0, size):
-                raise AssertionError(f"the library's walk went wrong: {same}, {bare}")
-            rounds.append(
+                raise AssertionError(f"the library did not walk all objects: {same}, {bare}")
+            repetitions.append(
                 {
                     "ours_cpu_seconds": ours,
                     "same_cpu_seconds": same["cpu_seconds"],
@@ -93,4 +93,4 @@ def _against_library(size: int, count: int) -> list[dict[str, float]]:
                     "bare": ours / bare["cpu_seconds"],
                 }
             )
-    return rounds
+    return repetitions

@@ -1,4 +1,4 @@
-"""Any number of rate card subscriptions, each made from its number when somebody looks at it."""
+"""How do benchmarks get a million subscriptions without storing them? Each is computed from its number."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,24 +10,24 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.json_body import JsonObject, canonical
 from tests.doubles.samples import sample
 
-ROW: ObjectType = catalog.TYPES["v2.billing.rate_card_subscription"]
+SUBSCRIPTION: ObjectType = catalog.TYPES["v2.billing.rate_card_subscription"]
 CADENCE: ObjectType = catalog.TYPES["v2.billing.cadence"]
 CADENCES = 50
 STATUSES = ("active", "active", "active", "active", "active", "active", "active", "canceled", "paused", "pending")
-"""By the last digit of the number: a list that shows all of them hides none."""
+"""By the last digit of the number: the list shows all statuses."""
 
-_SAMPLE = sample(ROW.name)
+_SAMPLE = sample(SUBSCRIPTION.name)
 _BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
 _START = "rcds_test_61"
 
 
 def id_of(number: int) -> str:
-    """As long as Stripe's own."""
+    """An id of the length of Stripe's."""
     return f"{_START}{number:036}"
 
 
 def number_of(identifier: str) -> int | None:
-    """The number in an id; None for one that is none of ours."""
+    """The number in a synthetic id; None for any other id."""
     digits = identifier.removeprefix(_START)
     return int(digits) if digits != identifier and len(digits) == 36 and digits.isdecimal() else None
 
@@ -42,7 +42,7 @@ def body_of(number: int) -> JsonObject:
 
 
 def cadence(number: int) -> JsonObject:
-    """The cadence by which it belongs to a customer."""
+    """The cadence by which a subscription belongs to a customer."""
     return sample(CADENCE.name, id=cadence_id(number))
 
 
@@ -68,12 +68,12 @@ _CANONICAL = _template()
 
 
 def digest_of(number: int) -> str:
-    """The digest of :func:`body_of`, without making the body: what computes it must cost next to nothing."""
+    """The digest of :func:`body_of`, computed without the body: the benchmark's own work must cost little."""
     return sha256((_CANONICAL % _varying(number)).encode("ascii")).hexdigest()
 
 
-class Crowd(Sequence[tuple[int, JsonObject]]):
-    """Positions and bodies, newest first, as the stand-in's paging takes them."""
+class SyntheticSubscriptions(Sequence[tuple[int, JsonObject]]):
+    """Positions and bodies, newest first, as the stand-in's paging expects them."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -89,7 +89,7 @@ class Crowd(Sequence[tuple[int, JsonObject]]):
 
     def __getitem__(self, index: int | slice) -> tuple[int, JsonObject] | list[tuple[int, JsonObject]]:
         if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(self._size))]
+            return [self[position] for position in range(*index.indices(self._size))]
         if not -self._size <= index < self._size:
             raise IndexError(index)
         number = self._size - 1 - index % self._size

@@ -1,4 +1,4 @@
-"""The stand-in for Stripe, in a process of its own, with a crowd that it has never been told of."""
+"""How does the stand-in serve synthetic data? In a process of its own, without storing the objects."""
 
 import argparse
 import contextlib
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dev.benchmarks.synthetic_data import ROW, Crowd, body_of, number_of
+from dev.benchmarks.synthetic_data import SUBSCRIPTION, SyntheticSubscriptions, body_of, number_of
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.faults import ApiFault
 from dev.fake_stripe.api.paging import page_v2
@@ -24,17 +24,17 @@ from dev.sandbox import child_process
 from dev.sandbox.toolchain import ROOT, SetupError, child_environment
 
 KEY = "rk_test_benchmark"
-LIST = ROW.listings[0].url
+LIST = SUBSCRIPTION.listings[0].url
 COUNTS = "/_bench/counts"
 _SECONDS = 20.0
 
 
-class CrowdServer(StandInServer):
-    """Answers the list of the crowd and each of its objects; of all else it is the stand-in that it was."""
+class SyntheticServer(StandInServer):
+    """The stand-in, which also answers the list of synthetic subscriptions and each subscription."""
 
     def __init__(self, count: int) -> None:
         super().__init__(Backend([KEY]))
-        self.crowd = Crowd(count)
+        self.subscriptions = SyntheticSubscriptions(count)
         self.lists = 0
         self.gets: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -59,20 +59,20 @@ class CrowdServer(StandInServer):
             raise ApiError(400, f"Not accepted: {min(unknown)}", code="invalid_parameter")
         with self._lock:
             self.lists += 1
-        return page_v2(request, self.crowd, 20, lambda body: body)
+        return page_v2(request, self.subscriptions, 20, lambda body: body)
 
     def _one(self, identifier: str) -> dict[str, object]:
         with self._lock:
             self.gets[identifier] = self.gets.get(identifier, 0) + 1
         number = number_of(identifier)
-        if number is None or number >= len(self.crowd):
+        if number is None or number >= len(self.subscriptions):
             raise ApiError(404, f"No such object: '{identifier}'", code="not_found")
         return dict(body_of(number))
 
 
 @dataclass(frozen=True)
 class Served:
-    """Where the crowd is."""
+    """The address of a synthetic server."""
 
     api_base: str
     pid: int
@@ -80,7 +80,7 @@ class Served:
 
 @contextlib.contextmanager
 def serving(count: int) -> Iterator[Served]:
-    """A server for as long as the block runs; it ends with us, however we end."""
+    """A server while the block runs; it ends with this process."""
     with tempfile.TemporaryDirectory(prefix="billing-mirror-bench-") as folder:
         state, log = Path(folder) / "state.json", Path(folder) / "server.log"
         process = child_process.start(
@@ -93,9 +93,9 @@ def serving(count: int) -> Iterator[Served]:
                 str(state),
             ],
             log=log,
-            surroundings=child_environment() | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}"},
-            folder=ROOT,
-            outlive_us=False,
+            environ=child_environment() | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}"},
+            directory=ROOT,
+            detached=False,
         )
         try:
             yield Served(_address(state, log), process.pid)
@@ -109,22 +109,22 @@ def _address(state: Path, log: Path) -> str:
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
             return str(json.loads(state.read_text())["api_base"])
         time.sleep(0.02)
-    raise SetupError(f"The server of the crowd did not start: {log.read_text()[-500:]}")
+    raise SetupError(f"The synthetic server did not start: {log.read_text()[-500:]}")
 
 
 def counts(api_base: str) -> dict[str, Any]:
     """Pages served so far, and fetches by id."""
     with urllib.request.urlopen(f"{api_base}{COUNTS}", timeout=10) as answer:  # noqa: S310
-        told: dict[str, Any] = json.load(answer)
-    return told
+        gets: dict[str, Any] = json.load(answer)
+    return gets
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dev.benchmarks.synthetic_server", description=__doc__)
     parser.add_argument("count", type=int)
-    parser.add_argument("state", type=Path, help="gets the address")
+    parser.add_argument("state", type=Path, help="file for the address")
     options = parser.parse_args()
-    with CrowdServer(options.count) as server:
+    with SyntheticServer(options.count) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         options.state.write_text(json.dumps({"api_base": server.api_base}))
         signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -1,10 +1,10 @@
-"""One run of reconcile over the whole crowd, beside a mirror that agrees: only its own work is measured."""
+"""What does one run of reconcile over all objects cost, with a mirror that equals Stripe?"""
 
 import tempfile
 import time
 from pathlib import Path
 
-import billing_mirror.wiring  # noqa: F401 - what a function has in memory besides its flow
+import billing_mirror.wiring  # noqa: F401 - a function has it in memory too
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.run import Job, Run
 from billing_mirror.core.schedule import Schedule
@@ -13,28 +13,28 @@ from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring import runner
-from dev.benchmarks import isolated_process as fresh
-from dev.benchmarks.ports import AgreeingMirror, FileJournal, NoQueue, stripe_api
-from dev.benchmarks.synthetic_data import ROW
+from dev.benchmarks import isolated_process
+from dev.benchmarks.ports import AgreeingMirror, FileStateStore, NoQueue, stripe_api
+from dev.benchmarks.synthetic_data import SUBSCRIPTION
 
 FOREVER = 86_400.0
 """Seconds."""
 
 
 def main() -> None:
-    given = fresh.given()
+    given = isolated_process.given()
     with tempfile.TemporaryDirectory() as folder, runner() as loop:
         mirror = AgreeingMirror(given["objects"])
         ports = Ports(SystemClock(), mirror, stripe_api(given["api_base"]), NoQueue())
         dependencies = ReconcileDependencies(
-            ports, FileJournal(Path(folder) / "journal"), Schedule(), owner="benchmark"
+            ports, FileStateStore(Path(folder) / "state"), Schedule(), owner="benchmark"
         )
-        started, began = time.monotonic(), time.process_time()
+        started, started_at = time.monotonic(), time.process_time()
         run = loop.run(_run(dependencies))
-        spent = time.process_time() - began
-        seconds, peak = time.monotonic() - started, fresh.peak_mib()
-        mirrors = mirror.seconds + loop.run(_seconds_to_name_all(mirror, dependencies))
-    fresh.tell(
+        spent = time.process_time() - started_at
+        seconds, peak = time.monotonic() - started, isolated_process.peak_mib()
+        mirrors = mirror.seconds + loop.run(_seconds_to_list_all(mirror, dependencies))
+    isolated_process.report(
         status=run.status,
         reason=run.reason,
         pages=run.counts.pages,
@@ -49,16 +49,16 @@ def main() -> None:
 
 
 async def _run(dependencies: ReconcileDependencies) -> Run:
-    run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
+    run = await start_run(SUBSCRIPTION.name, Job.VERIFY, None, dependencies)
     return await execute_job(run, dependencies, until=dependencies.ports.clock.now() + FOREVER)
 
 
-async def _seconds_to_name_all(mirror: AgreeingMirror, dependencies: ReconcileDependencies) -> float:
-    """What the mirror's index takes that does not exist: the same once more, with nobody looking."""
-    began = time.thread_time()
-    async for _ in mirror.ids(dependencies.scope, ROW.name):
+async def _seconds_to_list_all(mirror: AgreeingMirror, dependencies: ReconcileDependencies) -> float:
+    """The processor time of listing the mirror's index, which is no work of reconcile."""
+    started_at = time.thread_time()
+    async for _ in mirror.ids(dependencies.scope, SUBSCRIPTION.name):
         pass
-    return time.thread_time() - began
+    return time.thread_time() - started_at
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""A local server that speaks Stripe's protocol, for tests without Stripe. README.md has the control calls."""
+"""How does the bundle run without Stripe? A local server speaks Stripe's protocol; README.md has its control calls."""

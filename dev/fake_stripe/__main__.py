@@ -14,7 +14,7 @@ ENDINGS = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread starts: only sigwait takes them
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread starts: only sigwait receives them
     parser = argparse.ArgumentParser(prog="python -m dev.fake_stripe", description=__doc__)
     parser.add_argument("--state-file", type=Path, required=True, help="gets address, pid and key")
     parser.add_argument("--key", action="append", help="an API key to accept; generated when not given")
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Whoever waits for the file never reads half of it."""
+    """Writes the file in one step: a reader that waits for the file never sees half of it."""
     draft = path.with_name(f"{path.name}.draft")
     draft.write_text(text)
     draft.replace(path)

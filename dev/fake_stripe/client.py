@@ -1,4 +1,4 @@
-"""How does a Python test talk to the stand-in's control calls?"""
+"""How does Python code make the stand-in's control calls?"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -27,11 +27,8 @@ class StandIn:
         self._address = urlsplit(api_base)
 
     def destination(self, url: str, secrets: Sequence[str], payload: str = "thin") -> None:
-        """Where notifications go from now on, signed with each secret: `thin`, `snapshot` or `both`."""
+        """Send notifications to a URL from now on, signed with each secret; payload: `thin`, `snapshot` or `both`."""
         self._call("POST", "destinations", {"url": url, "secrets": list(secrets), "payload": payload})
-
-    def no_destination(self) -> None:
-        self._call("DELETE", "destinations")
 
     def accounts(self, contexts: Sequence[str]) -> None:
         self._call("POST", "accounts", {"contexts": list(contexts)})
@@ -46,7 +43,7 @@ class StandIn:
         silent: bool = False,
         livemode: bool | None = None,
     ) -> Body:
-        """The new object, as GET answers it."""
+        """Create an object; returns GET's answer."""
         given: Body = {"type": object_type, "fields": fields or {}, "silent": silent}
         return self._call("POST", "create", given | _given(parent=parent, context=context, livemode=livemode))
 
@@ -89,17 +86,17 @@ class StandIn:
         timestamp: int | None = None,
         context: str | None = None,
     ) -> None:
-        """What a meter event reports; now, unless a Unix time is given."""
+        """Report usage as a meter event does; now, unless a Unix time is given."""
         given: Body = {"meter": meter, "customer": customer, "value": value}
         self._call("POST", "usage", given | _given(timestamp=timestamp, context=context))
 
     def meter_error(self, meter: str | None = None, data: Body | None = None, *, context: str | None = None) -> str:
-        """Usage that could not be counted, for a meter or for none; returns the event's id."""
+        """Report usage that Stripe could not count, with or without a meter; returns the event's id."""
         given = _given(meter=meter, data=data, context=context)
         return str(self._call("POST", "meter_error", given)["event_id"])
 
     def emit(self, notification: Body, *, fetchable: bool = False, data: Body | None = None) -> str:
-        """Sign and send a notification as it is given; returns its event id."""
+        """Sign and send a notification unchanged; returns its event id."""
         given = {"notification": notification, "fetchable": fetchable, "data": data}
         return str(self._call("POST", "emit", given)["event_id"])
 
@@ -117,13 +114,13 @@ class StandIn:
         self._call("DELETE", "faults")
 
     def objects(self, object_type: str | None = None) -> list[Body]:
-        """The truth: id, type, context, path, removed, and the body that GET answers now (None: a 404)."""
+        """The truth: id, type, context, path, removed, and the body of GET's present answer (None: a 404)."""
         query = f"?{urlencode({'type': object_type})}" if object_type else ""
         found: list[Body] = self._call("GET", f"objects{query}")["objects"]
         return found
 
     def events(self) -> list[Body]:
-        """Every event that exists, whether it was delivered or not."""
+        """Every event that exists, delivered or not."""
         found: list[Body] = self._call("GET", "events")["events"]
         return found
 
@@ -145,7 +142,7 @@ class StandIn:
         self._call("DELETE", "deliveries")
 
     def settle(self, timeout: float = 10) -> bool:
-        """Wait until no delivery is on its way; False when it took longer."""
+        """Wait until no delivery is pending; False after the timeout."""
         return bool(self._call("POST", "settle", {"timeout": timeout})["settled"])
 
     def _call(self, method: str, name: str, given: Body | None = None) -> Body:
@@ -164,5 +161,5 @@ class StandIn:
 
 
 def _given(**optional: object) -> Body:
-    """What was given of it."""
+    """The arguments that are not None."""
     return {name: value for name, value in optional.items() if value is not None}

@@ -1,4 +1,4 @@
-"""How does a person start a sandbox, and end it? `python -m dev.sandbox up`, `python -m dev.sandbox down`."""
+"""How does a user start and end a sandbox? `python -m dev.sandbox up`, `python -m dev.sandbox down`."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 from dev.sandbox import child_process
-from dev.sandbox.child_process import end_in_order
+from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.deploy import Stripe
 from dev.sandbox.ministack import MiniStack
 from dev.sandbox.stack import Sandbox, start, stripe_from
@@ -25,14 +25,14 @@ _PROCESSES = DIRECTORY / "processes.json"
 
 def up() -> None:
     if _running_emulator() is not None:
-        _require_the_same(stripe_from(os.environ))
+        _require_same_stripe(stripe_from(os.environ))
         print(f"The sandbox is up already; see {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
         return
-    _end_processes()  # a stand-in may have survived its emulator
+    _end_processes()  # a stand-in may have outlived its emulator
     started = time.monotonic()
     with contextlib.ExitStack() as ending:
-        sandbox = start(DIRECTORY, ending, stripe=stripe_from(os.environ), outlive_us=True, say=_say)
-        _write_down(sandbox)
+        sandbox = start(DIRECTORY, ending, stripe=stripe_from(os.environ), detached=True, report_progress=_say)
+        _save(sandbox)
         ending.pop_all()
     who = "Stripe" if sandbox.stand_in_pid is None else "Stripe's stand-in"
     _say(f"Ready after {time.monotonic() - started:.0f} s. {who} is at {sandbox.endpoints.stripe_api_base}")
@@ -40,8 +40,8 @@ def up() -> None:
     _say(f"All addresses are in {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
 
 
-def _require_the_same(wanted: Stripe | None) -> None:
-    """Says so when the sandbox that is up is not the one that is asked for, or has lost its Stripe."""
+def _require_same_stripe(wanted: Stripe | None) -> None:
+    """Raises an error if the running sandbox uses another Stripe than wanted, or its stand-in has died."""
     stand_in = json.loads(_PROCESSES.read_text())["stand_in"]
     used = stand_in["api_base"]
     if wanted is not None and wanted.api_base != used:
@@ -51,7 +51,7 @@ def _require_the_same(wanted: Stripe | None) -> None:
             f"A sandbox is up that uses the Stripe at {used}, no stand-in. End it first: `make sandbox-down`."
         )
     if wanted is None and not _anything_answers(used):
-        raise SetupError("The sandbox's stand-in for Stripe has died. `make sandbox-down` ends what is left.")
+        raise SetupError("The sandbox's stand-in for Stripe has died. End the sandbox first: `make sandbox-down`.")
 
 
 def down() -> None:
@@ -61,10 +61,10 @@ def down() -> None:
         return
     _end_processes()
     shutil.rmtree(DIRECTORY, ignore_errors=True)
-    print("The sandbox has ended, and everything in it is gone.")
+    print("The sandbox has ended and its data is deleted.")
 
 
-def _write_down(sandbox: Sandbox) -> None:
+def _save(sandbox: Sandbox) -> None:
     processes = {
         "emulator": dataclasses.asdict(sandbox.emulator),
         "stand_in": {"api_base": sandbox.endpoints.stripe_api_base, "pid": sandbox.stand_in_pid},
@@ -75,7 +75,7 @@ def _write_down(sandbox: Sandbox) -> None:
 
 
 def _end_processes() -> None:
-    """Ends only what still answers: after a restart of the machine a process number may be another's."""
+    """Ends only processes that still answer: after a reboot a process id may belong to another program."""
     if (emulator := _running_emulator()) is not None:
         child_process.stop(emulator.pid)
     if _PROCESSES.exists():
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in commands:
         print("Usage: python -m dev.sandbox up | down")
         return 2
-    end_in_order()
+    interrupt_on_sigterm()
     try:
         with locked(ROOT / "build" / "sandbox.lock"):
             commands[arguments[0]]()

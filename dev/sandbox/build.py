@@ -1,4 +1,4 @@
-"""How is the bundle built for the interpreter at hand, by the real `sam build`?"""
+"""How does the real `sam build` build the bundle for the local interpreter?"""
 
 import hashlib
 import shutil
@@ -12,7 +12,7 @@ from dev.sandbox.toolchain import ROOT, SetupError, child_environment, environme
 
 
 def build(directory: Path) -> Path:
-    """The built template, its layers made for the interpreter that the emulator runs functions with."""
+    """The built template; its layers are for the interpreter that runs functions in the emulator."""
     _require_make()
     target = directory / "build"
     sam(
@@ -23,30 +23,30 @@ def build(directory: Path) -> Path:
     return target / "template.yaml"
 
 
-def sam(directory: Path, arguments: list[str], surroundings: Mapping[str, str]) -> None:
-    """Runs SAM's command line, its words going to a log in `directory`."""
+def sam(directory: Path, arguments: list[str], environ: Mapping[str, str]) -> None:
+    """Runs SAM's command line; its output goes to a log in `directory`."""
     log = directory / f"sam-{arguments[0]}.log"
     without_aws = {name: value for name, value in child_environment().items() if not name.startswith("AWS_")}
     with log.open("wb") as file:
         done = subprocess.run(
             [str(program("sam", "sam")), *arguments],
-            cwd=directory,  # not the clone, whose samconfig.toml is for AWS
-            env={**without_aws, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, **surroundings},
+            cwd=directory,  # not the clone: its samconfig.toml is for AWS
+            env={**without_aws, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION, **environ},
             stdout=file,
             stderr=subprocess.STDOUT,
             check=False,
         )
     if done.returncode != 0:
-        last_words = "\n  ".join(log.read_text(errors="replace").strip().splitlines()[-8:])
-        raise SetupError(f"`sam {arguments[0]}` failed; all it said is in {log}:\n  {last_words}")
+        last_lines = "\n  ".join(log.read_text(errors="replace").strip().splitlines()[-8:])
+        raise SetupError(f"`sam {arguments[0]}` failed; its output is in {log}:\n  {last_lines}")
 
 
 def packages() -> Path:
-    """The layer's packages, built once for all sandboxes of this clone, anew for a new lock or Python."""
+    """The layer's packages, built once for all sandboxes of this clone, and again for a new lock or Python."""
     source = ROOT / "layers" / "dependencies"
-    ingredients = (source / "requirements.txt").read_bytes() + (source / "Makefile").read_bytes()
-    made_from = hashlib.sha256(ingredients + sys.version.encode()).hexdigest()[:16]
-    finished = ROOT / "build" / "layers" / made_from
+    inputs = (source / "requirements.txt").read_bytes() + (source / "Makefile").read_bytes()
+    fingerprint = hashlib.sha256(inputs + sys.version.encode()).hexdigest()[:16]
+    finished = ROOT / "build" / "layers" / fingerprint
     with locked(finished.with_suffix(".lock")):
         if not finished.exists():
             unfinished = finished.with_suffix(".unfinished")
@@ -77,7 +77,7 @@ def _make_layer(source: Path, target: Path) -> None:
 def _require_make() -> str:
     make = shutil.which("make")
     if make is None:
-        raise SetupError("`make` is missing, which builds the layers (Debian, Ubuntu: `sudo apt install make`).")
+        raise SetupError("`make` is missing; it builds the layers. Debian, Ubuntu: `sudo apt install make`.")
     return make
 
 

@@ -1,8 +1,8 @@
-"""How does a program end when its starter does, however that happens, even when it is killed?
+"""How does a child process end with its parent, even when the parent is killed?
 
-`python child_process.py [--packages <folder>]... <module> [arguments]` runs the module like `python -m`, while
-its standard input is open: a pipe whose other end closes when the starter is gone. With --packages it runs in an
-interpreter that does not own its packages.
+`python child_process.py [--packages <folder>]... <module> [arguments]` runs the module like `python -m` until its
+standard input ends: a pipe whose other end closes with the parent. With --packages the interpreter imports packages
+from other folders too.
 """
 
 import contextlib
@@ -16,42 +16,45 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-_held: dict[int, subprocess.Popen[bytes]] = {}
+_started_here: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def start(
-    command: list[str], *, log: Path, surroundings: Mapping[str, str], folder: Path, outlive_us: bool
+    command: list[str], *, log: Path, environ: Mapping[str, str], directory: Path, detached: bool
 ) -> subprocess.Popen[bytes]:
-    """Starts an interpreter that runs this file, in a process group of its own."""
+    """Starts an interpreter that runs this file, in a process group of its own.
+
+    A ``detached`` process survives its parent.
+    """
     with log.open("ab") as file:
         process = subprocess.Popen(
             command,
-            cwd=folder,
-            env=surroundings,
-            stdin=subprocess.DEVNULL if outlive_us else subprocess.PIPE,
+            cwd=directory,
+            env=environ,
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    _held[process.pid] = process
+    _started_here[process.pid] = process
     return process
 
 
 def stop(pid: int) -> None:
-    """Ends a program started like this, by us or by an earlier run, and what it started itself.
+    """Kills a process that :func:`start` started, here or in an earlier run, and all processes of its group.
 
-    At once: nothing of a sandbox is kept, so nothing needs time to tidy up.
+    A sandbox keeps nothing, so no process needs time for cleaning up.
     """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    if process := _held.pop(pid, None):
+    if process := _started_here.pop(pid, None):
         process.wait()
         if process.stdin:
             process.stdin.close()
 
 
-def end_in_order() -> None:
-    """Lets SIGTERM end this process as Ctrl-C does: by way of everything that tidies up."""
+def interrupt_on_sigterm() -> None:
+    """Makes SIGTERM end this process as Ctrl-C does, so that context managers clean up."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -59,7 +62,7 @@ def end_in_order() -> None:
     signal.signal(signal.SIGTERM, interrupt)
 
 
-def end_when_input_ends() -> None:
+def exit_at_end_of_input() -> None:
     sys.stdin.buffer.read()
     os.killpg(0, signal.SIGKILL)
 
@@ -70,7 +73,7 @@ def main(arguments: list[str]) -> None:
         arguments = arguments[2:]
     module, *sys.argv[1:] = arguments
     if not os.path.samestat(os.fstat(0), os.stat(os.devnull)):  # noqa: PTH116  (a device, not a path of ours)
-        threading.Thread(target=end_when_input_ends, daemon=True).start()
+        threading.Thread(target=exit_at_end_of_input, daemon=True).start()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

@@ -1,4 +1,4 @@
-"""Does the table equal the stand-in? Judged object by object, from both sides."""
+"""Does the table equal the stand-in? Compares object by object, from both sides."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,12 +13,12 @@ from billing_mirror.core.json_body import JsonObject, differing_fields
 from dev.fake_stripe.client import StandIn
 
 KEPT = frozenset({catalog.USAGE.name, *(object_type.name for object_type in catalog.EVENT_OBJECTS.values())})
-"""Types of what Stripe has told once and shows in no object: the stand-in lists none to compare with."""
+"""Types that the mirror builds from events or usage: the stand-in has no such objects to compare with."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One object that is not in the table as it is at Stripe."""
+    """One object that differs between the table and Stripe."""
 
     type: str
     id: str
@@ -26,16 +26,16 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """What was compared, by type, and what differs. ``unheard`` are types that no event has told of."""
+class Comparison:
+    """Counts by type, and differences. ``without_events`` counts objects of types that no event has named."""
 
     alive: Mapping[str, int]
     removed: Mapping[str, int]
     differences: list[Difference]
-    unheard: Mapping[str, int]
+    without_events: Mapping[str, int]
 
     @property
-    def holds(self) -> bool:
+    def is_equal(self) -> bool:
         return not self.differences
 
     @property
@@ -43,16 +43,16 @@ class Agreement:
         return sum(self.alive.values()) + sum(self.removed.values())
 
 
-def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Agreement:
-    """Compares every object of the stand-in's own account with the table, and the table with it.
+def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Comparison:
+    """Compares every object of the stand-in's own account with the table, and every item with the stand-in.
 
-    An object of a type that sends no events, and that nothing names, cannot be mirrored from events; it is
-    counted apart.
+    Objects of a type that sends no events, and that no object names, cannot be mirrored from events: they are counted
+    apart.
     """
     items = _objects_in(dynamodb, table)
     truth = [one for one in stand_in.objects() if one["context"] is None]
     events = stand_in.events()
-    told = (
+    announced = (
         {event["related_object"]["type"] for event in events if event.get("related_object")}
         | {catalog.RESOURCES.get(event["type"].rpartition(".")[0], "") for event in events}
         | {str(item["type"]) for item in items.values()}
@@ -60,20 +60,20 @@ def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Agreemen
     )
     alive: Counter[str] = Counter()
     removed: Counter[str] = Counter()
-    unheard: Counter[str] = Counter()
+    without_events: Counter[str] = Counter()
     differences: list[Difference] = []
     for one in truth:
         item = items.pop(_key(one), None)
-        if one["type"] not in told:
-            unheard[one["type"]] += 1
+        if one["type"] not in announced:
+            without_events[one["type"]] += 1
             continue
         exists = one["body"] is not None and not one["body"].get("deleted")
         (alive if exists else removed)[one["type"]] += 1
         problem = _problem(one["body"] if exists else None, item)
         if problem:
             differences.append(Difference(one["type"], one["id"], problem))
-    differences += _strangers(items.values())
-    return Agreement(alive, removed, differences, unheard)
+    differences += _unknown_to_stripe(items.values())
+    return Comparison(alive, removed, differences, without_events)
 
 
 def _problem(body: JsonObject | None, item: Item | None) -> str:
@@ -88,7 +88,7 @@ def _problem(body: JsonObject | None, item: Item | None) -> str:
     return f"{' and '.join(fields)} differ" if fields else ""
 
 
-def _strangers(items: Iterable[Item]) -> list[Difference]:
+def _unknown_to_stripe(items: Iterable[Item]) -> list[Difference]:
     return [
         Difference(str(item["type"]), str(item["id"]), "unknown to Stripe")
         for item in items

@@ -1,104 +1,157 @@
-"""The whole of Billing Mirror in half a minute: deployed on this machine, fed, disturbed, repaired and judged.
+"""What does Billing Mirror do? In half a minute: deployed on this machine, used, disturbed, repaired and compared.
 
-Every figure that is printed is computed from the table, the stand-in and the functions' own logs.
+Every printed figure is computed from the table, the stand-in and the functions' own logs. The report is also written
+to build/demo.txt, and its figures to build/demo.json.
 """
 
+import io
+import json
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.status import Status
+from rich.console import Console, RenderableType
 
+from billing_mirror.reader import Drift, Run
 from dev.sandbox import report
-from dev.sandbox.child_process import end_in_order
+from dev.sandbox.child_process import interrupt_on_sigterm
+from dev.sandbox.comparison import Comparison
 from dev.sandbox.observer import Observer
-from dev.sandbox.scenario import SUBSCRIPTION, Business
+from dev.sandbox.scenario import SUBSCRIPTION, Scenario
 from dev.sandbox.stack import running_sandbox
-from dev.sandbox.toolchain import SetupError
+from dev.sandbox.toolchain import ROOT, SetupError
 
 NOT_A_TERMINAL = 130
-"""Columns of what is printed where nobody says how many there are."""
+"""Columns of the output where there is no terminal."""
+TEXT = ROOT / "build" / "demo.txt"
+FIGURES = ROOT / "build" / "demo.json"
+
+Progress = Callable[[str], None]
+
+
+class Printout:
+    """Prints the report on the console and keeps its plain text; ``record`` has its figures."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._text = io.StringIO()
+        self._plain = Console(file=self._text, highlight=False, width=console.width)
+        self.record: dict[str, Any] = {"steps": []}
+
+    def print(self, *parts: RenderableType, soft_wrap: bool = False) -> None:
+        for console in (self._console, self._plain):
+            console.print(*parts, sep="\n", soft_wrap=soft_wrap)
+
+    def step(self, sentence: str, *, good: bool, comparison: Comparison | None = None) -> None:
+        """Prints one step with its mark."""
+        self.print(f"{report.mark(good)} {sentence}")
+        self.record["steps"].append(
+            {"step": sentence, "good": good, **(report.compared(comparison) if comparison is not None else {})}
+        )
+
+    def write(self) -> None:
+        TEXT.parent.mkdir(exist_ok=True)
+        TEXT.write_text(self._text.getvalue())
+        FIGURES.write_text(json.dumps(self.record, indent=2) + "\n")
 
 
 def main() -> int:
-    end_in_order()
+    interrupt_on_sigterm()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else NOT_A_TERMINAL)
     started = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="billing-mirror-"))
+    printout = Printout(console)
     try:
-        with (
-            console.status("Starting ...") as status,
-            running_sandbox(directory, say=status.update) as endpoints,
-        ):
-            console.print("[green]✓[/green] deployed: API, queue, three functions, table, dashboard, alarms")
-            observer = Observer(endpoints)
-            try:
-                holds = _story(observer, console, status)
-            except Exception:  # noqa: BLE001 - whatever it was, the logs may tell of it
-                console.print_exception()
-                holds = False
-            if not holds:
-                observer.keep_logs(directory)
+        with console.status("Starting ...") as status:
+            # A status line is visible on a terminal only: elsewhere each phase gets a line of its own.
+            show_phase = status.update if console.is_terminal else console.print
+            with running_sandbox(directory, report_progress=show_phase) as endpoints:
+                printout.step("deployed: API, queue, three functions, table, dashboard, alarms", good=True)
+                observer = Observer(endpoints)
+                try:
+                    holds = _story(observer, printout, show_phase, show_detail=status.update)
+                except Exception:  # noqa: BLE001 - whatever failed, the logs may have the cause
+                    console.print_exception()
+                    holds = False
+                if not holds:
+                    observer.keep_logs(directory)
     except SetupError as error:
         console.print(f"[red]{error}[/red]")
-        return 1  # the directory stays: the logs that the error names are in it
+        return 1  # keep the directory: it has the logs that the error names
     except KeyboardInterrupt:
         shutil.rmtree(directory, ignore_errors=True)
         console.print("Stopped; nothing is left running.")
         return 130
     if holds:
         shutil.rmtree(directory, ignore_errors=True)
-    console.print(report.conclusion(holds, time.monotonic() - started, directory), soft_wrap=True)
+    seconds = time.monotonic() - started
+    printout.print(report.conclusion(holds, seconds, directory), soft_wrap=True)
+    printout.record |= {"holds": holds, "seconds": seconds}
+    printout.write()
     return 0 if holds else 1
 
 
-def _story(observer: Observer, console: Console, status: Status) -> bool:
-    """Sets up, lives, disturbs, loses, repairs; answers whether everything was as it must be."""
+def _story(observer: Observer, printout: Printout, show_phase: Progress, show_detail: Progress) -> bool:
+    """Makes changes, injects faults, loses an event, repairs; returns whether every comparison was as expected."""
 
     def settle(what: str) -> bool:
-        status.update("Waiting until the table shows what Stripe shows ...")
-        agreement = observer.wait_until_equal()
-        console.print(f"{report.mark(agreement.holds)} {what}: the table {report.verdict(agreement)}")
-        for line in report.others(agreement):
-            console.print(line)
-        return agreement.holds
+        show_phase("Waiting until the table equals Stripe ...")
+        comparison = observer.wait_until_equal()
+        sentence = f"{what}: the table {report.verdict(comparison)}"
+        printout.step(sentence, good=comparison.is_equal, comparison=comparison)
+        for line in report.others(comparison):
+            printout.print(line)
+        return comparison.is_equal
 
-    business = Business(observer.stripe, say=lambda step: status.update(f"At Stripe: {step} ..."))
-    business.set_up()
-    holds = settle(f"a company was set up at Stripe, {observer.told()}")
+    scenario = Scenario(observer.stripe, report_progress=lambda step: show_detail(f"At Stripe: {step} ..."))
+    show_phase("Setting up a company at Stripe ...")
+    scenario.set_up()
+    holds = settle(f"a company was set up at Stripe, {observer.totals()}")
     set_up = time.time()
-    business.live()
-    holds &= settle("it lived through a month of changes")
+    show_phase("Making a month of changes ...")
+    scenario.change_for_a_month()
+    holds &= settle("a month of changes was made")
     lived = time.time()
     events, requests = observer.events_delivered(), observer.requests()
-    business.disturbed()
-    holds &= settle(f"it was disturbed, {observer.disturbance()}")
+    show_phase("Making changes while deliveries and requests fail ...")
+    scenario.change_under_faults()
+    holds &= settle(f"changes were made under faults, {observer.disturbance()}")
     lags = {
         "cold start": observer.lags(until=set_up),
         "warm": observer.lags(since=set_up, until=lived),
-        "disturbed": observer.lags(since=lived),
+        "under faults": observer.lags(since=lived),
     }
 
-    lost = business.pause_without_telling()
+    show_phase("Losing an event ...")
+    lost = scenario.pause_with_lost_event()
     observer.stripe.settle()
-    behind = observer.agreement()
+    behind = observer.comparison()
     noticed = [difference.id for difference in behind.differences] == [lost]
-    console.print(
-        f"{report.mark(noticed)} an event was lost on purpose: the table {report.verdict(behind, expected=noticed)}"
-    )
-    status.update("Reconciling ...")
+    sentence = f"an event was lost on purpose: the table {report.verdict(behind, expected=noticed)}"
+    printout.step(sentence, good=noticed, comparison=behind)
+    show_phase("Reconciling ...")
     run = observer.reconcile(SUBSCRIPTION)
-    final = observer.agreement()
-    console.print(f"{report.mark(final.holds)} reconcile has looked: the table {report.verdict(final)}\n")
+    final = observer.comparison()
+    sentence = f"reconcile has run: the table {report.verdict(final)}"
+    printout.step(sentence, good=final.is_equal, comparison=final)
+    printout.print()
 
-    status.stop()
-    holds = holds and noticed and final.holds
-    console.print(report.mirrored(final), report.drifts(run, observer.drifts(run), expected=holds), sep="\n")
-    console.print(report.figures(lags, events=events, requests=requests))
+    holds = holds and noticed and final.is_equal
+    _print_tables(printout, final, (run, observer.drifts(run)), expected=holds)
+    printout.print(report.figures(lags, events=events, requests=requests))
+    printout.record |= {"lags": report.percentiles(lags), "events": events, "requests": requests}
     return holds
+
+
+def _print_tables(printout: Printout, final: Comparison, found: tuple[Run, list[Drift]], *, expected: bool) -> None:
+    run, evidence = found
+    printout.print(report.mirrored(final), report.drifts(run, evidence, expected=expected))
+    printout.record["mirrored"] = report.by_type(final)
+    printout.record["reconcile"] = report.reconciled(run, evidence)
 
 
 if __name__ == "__main__":

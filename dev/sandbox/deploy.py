@@ -1,4 +1,4 @@
-"""How is the unmodified bundle deployed into a local AWS, by the real `sam deploy`?"""
+"""How does the real `sam deploy` deploy the unmodified bundle into a local AWS?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from dev.sandbox.toolchain import ROOT
 
 STACK = "billing-mirror"
 EVENT_BUS = "aws.partner/stripe.com/ed_test_1"
-"""A partner event bus as an EventBridge destination of Stripe leads to it."""
+"""The name of a partner event bus that an EventBridge destination of Stripe creates."""
 _BUCKET = "artifacts"
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where everything of one sandbox is, for whoever wants to use it."""
+    """Addresses and names of the resources of one sandbox."""
 
     webhook_url: str
     signing_secret: str
@@ -35,7 +35,7 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Stripe:
-    """What the functions need to know of the Stripe they shall use."""
+    """The Stripe account that the functions use."""
 
     api_base: str
     api_key: str
@@ -58,12 +58,12 @@ def deploy(
     stripe: Stripe,
     parameters: Mapping[str, str] | None = None,
 ) -> Endpoints:
-    """Deploys a built template, the dashboard and the alarms beside it, and fills the secrets."""
-    # A bucket made here saves `--resolve-s3` its stack of its own.
+    """Deploys a built template, the dashboard and the alarms, and fills the secrets."""
+    # An existing bucket saves the extra stack of `--resolve-s3`.
     session().client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET)
     session().client("events", endpoint_url=endpoint).create_event_bus(Name=EVENT_BUS, EventSourceName=EVENT_BUS)
-    # The emulator knows no nested stacks: monitoring is left out here and deployed by itself below.
-    # Nothing is to be repaired behind the back of who looks: reconcile works when it is asked to.
+    # The emulator has no nested stacks: monitoring is left out here and deployed as its own stack below.
+    # A scheduled repair would disturb experiments: reconcile runs on demand only.
     given = {"StripeApiBase": stripe.api_base, "PartnerEventBus": EVENT_BUS, "ReconcileRate": "rate(1 day)"}
     chosen = {**given, **(parameters or {}), "Monitoring": "off"}
     arguments = ["deploy", f"--template-file={template}", f"--stack-name={STACK}", f"--s3-bucket={_BUCKET}"]
@@ -75,11 +75,11 @@ def deploy(
     api_id = _physical_id(endpoint, "Api")
     _deploy_monitoring(endpoint, outputs, api_id, chosen["PartnerEventBus"])
     _make_concurrency_a_number(endpoint, outputs["ProcessFunction"])
-    vault = session().client("secretsmanager", endpoint_url=endpoint)
-    vault.put_secret_value(SecretId=outputs["SigningSecretArn"], SecretString=stripe.signing_secret)
-    vault.put_secret_value(SecretId=outputs["StripeKeyArn"], SecretString=stripe.api_key)
+    secrets = session().client("secretsmanager", endpoint_url=endpoint)
+    secrets.put_secret_value(SecretId=outputs["SigningSecretArn"], SecretString=stripe.signing_secret)
+    secrets.put_secret_value(SecretId=outputs["StripeKeyArn"], SecretString=stripe.api_key)
     return Endpoints(
-        # On AWS the API has a host name of its own; locally it has a path, which no resolver needs to know.
+        # On AWS the API has a host name of its own; here it has a path, which needs no name resolution.
         webhook_url=f"{endpoint}/_aws/execute-api/{api_id}/stripe/webhook",
         signing_secret=stripe.signing_secret,
         stripe_api_base=stripe.api_base,
@@ -115,7 +115,7 @@ def _deploy_monitoring(endpoint: str, outputs: Mapping[str, str], api_id: str, e
 
 
 def _make_concurrency_a_number(endpoint: str, function: str) -> None:
-    """The emulator hands a Number parameter on as text, which its poller cannot compare; AWS converts it."""
+    """The emulator passes a Number parameter as text, which its poller cannot compare; AWS converts it."""
     client = session().client("lambda", endpoint_url=endpoint)
     (mapping,) = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     limit = int(mapping["ScalingConfig"]["MaximumConcurrency"])

@@ -1,8 +1,7 @@
-"""What runs in the emulator's process: MiniStack, the one call it lacks, and what lets it hold a large table.
+"""What runs in the emulator's process? MiniStack, with a working PutPartnerEvents and with large tables.
 
-By the call that it lacks, Stripe puts an event onto a bus.
-PutEvents refuses sources that begin with `aws.`, here as on AWS. A partner has a call of its own, PutPartnerEvents, for
-which MiniStack answers that all is well and does nothing.
+Stripe puts events onto a partner event bus by PutPartnerEvents: PutEvents refuses sources that begin with `aws.`, here
+as on AWS. MiniStack's own PutPartnerEvents reports success and does nothing.
 """
 
 import gc
@@ -16,17 +15,17 @@ NEVER = 1_000_000_000
 
 
 def put_partner_events(given: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's own kind of answer
-    """A partner event bus is named like the source whose events it takes."""
+    """A partner event bus has the name of its source."""
     entries = [{**entry, "EventBusName": entry["Source"]} for entry in given["Entries"]]
     return eventbridge._put_events({"Entries": entries}, allow_aws_source=True)
 
 
-def hold_much() -> None:
-    """Lets nobody wait for longer because there is more in the table: DynamoDB does not either.
+def allow_large_tables() -> None:
+    """Keeps answers fast when a table is large, as DynamoDB does.
 
-    Python looks for garbage among all that lives each time this has grown by a quarter, and answers nobody meanwhile:
-    for 0.2 s with two thousand items, and for the longer the more there are. MiniStack's tables are no garbage, so only
-    what is young is looked at. And it reads an expression anew for each item that it is held against.
+    Python's full garbage collection takes 0.2 s with two thousand items, and longer with more; MiniStack answers no
+    request meanwhile. Its tables are no garbage, so only young objects are collected. MiniStack also parses an
+    expression again for each item, so the parsed form is cached.
     """
     young, younger, _ = gc.get_threshold()
     gc.set_threshold(young, younger, NEVER)
@@ -35,6 +34,6 @@ def hold_much() -> None:
 
 
 if __name__ == "__main__":
-    hold_much()
+    allow_large_tables()
     eventbridge._put_partner_events = put_partner_events
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

@@ -1,21 +1,22 @@
-"""What the deployed functions have logged: their lines, and the metrics among them."""
+"""What have the deployed functions logged: which lines, and which metrics?"""
 
 import json
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mypy_boto3_logs import CloudWatchLogsClient
+if TYPE_CHECKING:  # a tool for types: no program may need it
+    from mypy_boto3_logs import CloudWatchLogsClient
 
 
-def lines(logs: CloudWatchLogsClient) -> Iterator[str]:
+def lines(logs: "CloudWatchLogsClient") -> Iterator[str]:
     """Every line of every log group."""
     for group in logs.describe_log_groups()["logGroups"]:
         yield from _lines_of(group["logGroupName"], logs)
 
 
-def _lines_of(group: str, logs: CloudWatchLogsClient) -> Iterator[str]:
-    """From one time to the next: the emulator answers with the first ten thousand, and never says how to go on."""
+def _lines_of(group: str, logs: "CloudWatchLogsClient") -> Iterator[str]:
+    """Reads from time to time: the emulator returns the first ten thousand events and no token for the next page."""
     since = known = 0
     while events := logs.filter_log_events(logGroupName=group, startTime=since)["events"][known:]:
         yield from (event["message"] for event in events)
@@ -24,7 +25,7 @@ def _lines_of(group: str, logs: CloudWatchLogsClient) -> Iterator[str]:
         since = last
 
 
-def records(logs: CloudWatchLogsClient) -> Iterator[dict[str, Any]]:
+def records(logs: "CloudWatchLogsClient") -> Iterator[dict[str, Any]]:
     """Lines that are JSON objects: the functions' own."""
     for line in lines(logs):
         try:
@@ -36,7 +37,7 @@ def records(logs: CloudWatchLogsClient) -> Iterator[dict[str, Any]]:
 
 
 def metric(
-    logs: CloudWatchLogsClient, name: str, *, service: str, since: float = 0.0, until: float = math.inf
+    logs: "CloudWatchLogsClient", name: str, *, service: str, since: float = 0.0, until: float = math.inf
 ) -> list[float]:
     """The values of one metric that a function emitted between two times, in seconds since 1970."""
     values: list[float] = []

@@ -1,4 +1,4 @@
-"""How is one MiniStack - a local emulator of AWS - started and stopped, without disturbing another?"""
+"""How does one MiniStack, a local emulator of AWS, start and stop without disturbing another?"""
 
 import json
 import os
@@ -21,7 +21,7 @@ _SERVICES = (
     "apigateway,cloudformation,cloudwatch,dynamodb,dynamodbstreams,events,iam,lambda,logs,s3,scheduler,"
     "secretsmanager,sns,sqs,sts"
 )
-# What of our surroundings the emulator may see, and with it the functions, which inherit its environment.
+# Variables for the emulator, and for the functions, which inherit its environment.
 _PASSED_ON = ("PATH", "LANG", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy")
 _START_SECONDS = 20.0
 _ATTEMPTS = 5
@@ -31,7 +31,7 @@ _ATTEMPTS = 5
 class MiniStack:
     endpoint: str
     pid: int
-    token: str  # its health page repeats it: how we know our emulator from a neighbour's on the same port
+    token: str  # the health page repeats it: tells our emulator from another on the same port
 
     def answers(self) -> bool:
         try:
@@ -41,25 +41,25 @@ class MiniStack:
             return False
 
 
-def start(directory: Path, *, outlive_us: bool = False) -> MiniStack:
-    """One emulator with its state and its log (ministack.log) in `directory`; `stop(its pid)` ends it.
+def start(directory: Path, *, detached: bool = False) -> MiniStack:
+    """Starts an emulator with its state and its log (ministack.log) in `directory`; `stop(pid)` ends it.
 
-    It also ends when this process does, however that happens, unless it is to `outlive_us`.
+    It also ends with this process, even when this process is killed, unless it is `detached`.
     """
     directory.mkdir(parents=True, exist_ok=True)
     python = _bare_interpreter(directory)
     for _ in range(_ATTEMPTS):
-        started = _launch(python, directory, outlive_us=outlive_us)
+        started = _launch(python, directory, detached=detached)
         if started is not None:
             return started
-    raise SetupError(f"MiniStack did not start; its last words are in {directory / 'ministack.log'}.")
+    raise SetupError(f"MiniStack did not start; its log is {directory / 'ministack.log'}.")
 
 
 def _bare_interpreter(directory: Path) -> Path:
-    """An interpreter without a single package: what a function imports comes from its layers or not at all.
+    """An interpreter without packages, so that a function imports only from its layers.
 
-    The emulator runs functions with its own interpreter. In its own environment they would find boto3 and
-    pydantic there, and a layer that lacks them would go unnoticed.
+    The emulator runs functions with its own interpreter. With the emulator's packages, a layer that lacks boto3 or
+    pydantic would go unnoticed.
     """
     bare = directory / "interpreter"
     if not bare.exists():
@@ -68,7 +68,7 @@ def _bare_interpreter(directory: Path) -> Path:
     return bare / "bin" / "python"
 
 
-def _launch(python: Path, directory: Path, *, outlive_us: bool) -> MiniStack | None:
+def _launch(python: Path, directory: Path, *, detached: bool) -> MiniStack | None:
     port = _free_port()
     token = secrets.token_hex(8)
     packages = next(environment("ministack").glob("lib/python*/site-packages"))
@@ -85,9 +85,9 @@ def _launch(python: Path, directory: Path, *, outlive_us: bool) -> MiniStack | N
             "dev.sandbox.emulator",
         ],
         log=directory / "ministack.log",
-        surroundings=_surroundings(directory, port, token),
-        folder=directory,
-        outlive_us=outlive_us,
+        environ=_environ(directory, port, token),
+        directory=directory,
+        detached=detached,
     )
     emulator = MiniStack(f"http://127.0.0.1:{port}", process.pid, token)
     until = time.monotonic() + _START_SECONDS
@@ -95,12 +95,12 @@ def _launch(python: Path, directory: Path, *, outlive_us: bool) -> MiniStack | N
         if emulator.answers():
             return emulator
         time.sleep(0.05)
-    # Somebody else may have taken the port between our look and the emulator's: another one, then.
+    # Another program may have taken the port since `_free_port` returned: the caller tries another port.
     stop(process.pid)
     return None
 
 
-def _surroundings(directory: Path, port: int, token: str) -> dict[str, str]:
+def _environ(directory: Path, port: int, token: str) -> dict[str, str]:
     temporary = directory / "tmp"
     temporary.mkdir(exist_ok=True)
     return {

@@ -1,64 +1,85 @@
-"""How the demo shows what it has found."""
+"""How does the demo print and record its result?"""
 
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
 from billing_mirror.reader import Drift, Run
-from dev.sandbox.comparison import Agreement
+from dev.sandbox.comparison import Comparison
+
+COUNTS = ("compared", "found", "repaired", "unresolved", "false_alarms")
 
 
 def mark(good: bool) -> str:
     return "[green]✓[/green]" if good else "[red]✗[/red]"
 
 
-def verdict(agreement: Agreement, *, expected: bool = False) -> str:
-    """Ends a sentence that begins with *the table*. Ids are short where nobody will look for them."""
-    if agreement.holds:
-        unheard = sum(agreement.unheard.values())
-        rest = f" ({unheard} more not told of yet)" if unheard else ""
-        return f"equals Stripe in {agreement.objects} objects{rest}"
-    first = agreement.differences[0]
-    more = len(agreement.differences) - 1
+def verdict(comparison: Comparison, *, expected: bool = False) -> str:
+    """Ends a sentence that begins with *the table*. Ids of an expected difference are shortened."""
+    if comparison.is_equal:
+        waiting = sum(comparison.without_events.values())
+        rest = f" ({waiting} more have had no event yet)" if waiting else ""
+        return f"equals Stripe in {comparison.objects} objects{rest}"
+    first = comparison.differences[0]
+    more = len(comparison.differences) - 1
     others = f" and {more} more" if more else ""
     return f"differs from Stripe in {_short(first.id) if expected else first.id}: {first.problem}{others}"
 
 
-def others(agreement: Agreement) -> list[str]:
+def others(comparison: Comparison) -> list[str]:
     """A line for each difference that :func:`verdict` does not name."""
-    return [f"  {one.type} {one.id}: {one.problem}" for one in agreement.differences[1:]]
+    return [f"  {one.type} {one.id}: {one.problem}" for one in comparison.differences[1:]]
+
+
+def compared(comparison: Comparison) -> dict[str, Any]:
+    """A comparison for the record."""
+    return {
+        "equal": comparison.is_equal,
+        "objects": comparison.objects,
+        "without_events": sum(comparison.without_events.values()),
+        "differences": [{"type": one.type, "id": one.id, "problem": one.problem} for one in comparison.differences],
+    }
 
 
 def conclusion(holds: bool, seconds: float, directory: Path) -> str:
     if not holds:
-        failure = f"[red]Something was not as it must be[/red] ({seconds:.0f} s)."
+        failure = f"[red]A step did not end as expected[/red] ({seconds:.0f} s)."
         return f"\n{failure} The functions' logs are in {directory}."
-    return f"\nEverything held ({seconds:.0f} s). `make sandbox` leaves the same stack running for you to try."
+    success = f"[green]Every step ended as expected[/green] ({seconds:.0f} s)."
+    return f"\n{success} `make sandbox` starts the same stack and keeps it running."
 
 
-def mirrored(agreement: Agreement) -> Table:
+def by_type(comparison: Comparison) -> dict[str, dict[str, int]]:
+    """Counts of equal, removed and different objects of each type."""
+    counts = {}
+    for name in sorted(comparison.alive.keys() | comparison.removed.keys()):
+        different = sum(difference.type == name for difference in comparison.differences)
+        equal = comparison.alive.get(name, 0) - different
+        counts[name] = {"equal": equal, "removed": comparison.removed.get(name, 0), "different": different}
+    return counts
+
+
+def mirrored(comparison: Comparison) -> Table:
     """What the table holds, by type."""
     table = Table(title="Mirrored", title_justify="left")
     table.add_column("type")
     for heading in ("equal", "removed, kept as tombstone", "different"):
         table.add_column(heading, justify="right")
-    for name in sorted(agreement.alive.keys() | agreement.removed.keys()):
-        differing = sum(difference.type == name for difference in agreement.differences)
-        removed = agreement.removed.get(name, 0)
-        table.add_row(name, str(agreement.alive.get(name, 0) - differing), str(removed), str(differing))
-    for name, count in sorted(agreement.unheard.items()):
+    for name, counts in by_type(comparison).items():
+        table.add_row(name, *(str(count) for count in counts.values()))
+    for name, count in sorted(comparison.without_events.items()):
         table.add_row(f"[dim]{name}: {count} at Stripe, which sends no events for them[/dim]")
     return table
 
 
 def drifts(run: Run, evidence: Sequence[Drift], *, expected: bool) -> Table:
-    """What a run of reconcile has found and done."""
-    counts = ("compared", "found", "repaired", "unresolved", "false_alarms")
-    title = "Reconcile: " + ", ".join(f"{getattr(run.counts, name)} {name.replace('_', ' ')}" for name in counts)
+    """What a run of reconcile found and did."""
+    title = "Reconcile: " + ", ".join(f"{getattr(run.counts, name)} {name.replace('_', ' ')}" for name in COUNTS)
     table = Table(title=title, title_justify="left")
-    for heading in ("object", "difference", "fields", "ended as"):
+    for heading in ("object", "difference", "fields", "resolution"):
         table.add_column(heading, overflow="fold")
     for drift in evidence:
         table.add_row(
@@ -67,8 +88,17 @@ def drifts(run: Run, evidence: Sequence[Drift], *, expected: bool) -> Table:
     return table
 
 
+def reconciled(run: Run, evidence: Sequence[Drift]) -> dict[str, Any]:
+    """A run of reconcile for the record."""
+    found = [
+        {"id": one.id, "difference": one.difference, "fields": one.fields, "resolution": one.resolution}
+        for one in evidence
+    ]
+    return {"counts": {name: getattr(run.counts, name) for name in COUNTS}, "drifts": found}
+
+
 def figures(lags: Mapping[str, Sequence[float]], *, events: int, requests: int) -> Table:
-    """How fast it was, and what it cost."""
+    """How fast the mirror was, and how many requests it needed."""
     table = Table(
         title="Figures of this run, on this machine and without a rate limit",
         title_justify="left",
@@ -76,19 +106,24 @@ def figures(lags: Mapping[str, Sequence[float]], *, events: int, requests: int) 
     )
     table.add_column()
     table.add_column(justify="right")
-    for name, milliseconds in lags.items():
-        table.add_row(f"event created to stored, p50 / p99, {name}", _middle_and_tail(milliseconds))
+    for name, known in percentiles(lags).items():
+        shown = f"{known['p50']:.2f} s / {known['p99']:.2f} s" if known else "-"
+        table.add_row(f"event created to stored, p50 / p99, {name}", shown)
     table.add_row("events that reached the webhook", str(events))
     table.add_row("requests to Stripe for them, lists and parents included", str(requests))
     table.add_row("requests for each event", f"{requests / events:.2f}" if events else "-")
     return table
 
 
-def _middle_and_tail(milliseconds: Sequence[float]) -> str:
-    if len(milliseconds) < 2:
-        return "-"
-    centiles = statistics.quantiles(milliseconds, n=100, method="inclusive")
-    return f"{centiles[49] / 1000:.2f} s / {centiles[98] / 1000:.2f} s"
+def percentiles(lags: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
+    """Seconds, from lags in milliseconds; empty for fewer than two lags."""
+    known: dict[str, dict[str, float]] = {}
+    for name, milliseconds in lags.items():
+        known[name] = {}
+        if len(milliseconds) > 1:
+            centiles = statistics.quantiles(milliseconds, n=100, method="inclusive")
+            known[name] = {"p50": centiles[49] / 1000, "p99": centiles[98] / 1000}
+    return known
 
 
 def _short(identifier: str) -> str:

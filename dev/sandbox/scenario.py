@@ -1,4 +1,4 @@
-"""A small company with usage-based prices, and some customers on older ones, lived through in the stand-in."""
+"""Which changes does the demo make at Stripe? Those of a small company with usage-based prices and with seats."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ METERED_ITEM = "v2.billing.metered_item"
 RATE_CARD = "v2.billing.rate_card"
 RATE = "v2.billing.rate_card_rate"
 LONG_AGO = "2026-01-05T08:00:00.000Z"
-"""When the first prices were made: what is younger than a minute is not taken for gone as soon."""
+"""The creation of the first prices: a removed object younger than a minute counts as deleted only later."""
 CADENCE = "v2.billing.cadence"
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 PRICING_PLAN = "v2.billing.pricing_plan"
@@ -37,14 +37,13 @@ VOLUME: JsonObject = {
 
 
 @dataclass
-class Business:
-    """The company's objects, by what they are. ``say`` is told of each step."""
+class Scenario:
+    """The company's objects. ``report_progress`` gets a text for each step."""
 
     stripe: StandIn
-    say: Callable[[str], None] = lambda _: None
+    report_progress: Callable[[str], None] = lambda _: None
     items: list[str] = field(default_factory=list)
     card: str = ""
-    enterprise_card: str = ""
     rates: list[str] = field(default_factory=list)
     subscriptions: list[str] = field(default_factory=list)
     seats: JsonObject = field(default_factory=dict)
@@ -61,62 +60,62 @@ class Business:
             for item, price in zip(self.items, prices, strict=False)
         ]
         self.card = self._create(RATE_CARD, display_name="Pay as you go", rates=first)
-        self.enterprise_card = self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
+        self._create(RATE_CARD, display_name="Enterprise", rates=first[:1])
         self.rates = [str(one["id"]) for one in self.stripe.objects(RATE) if one["body"]["rate_card"] == self.card]
         self._offer_a_plan()
         self._sell_seats()
         for name in CUSTOMERS:
             self._sign_up(name)
-        self.say("reporting usage that nobody can be billed for")
+        self.report_progress("reporting usage without a customer to bill")
         self.stripe.meter_error(meter)
 
-    def live(self) -> None:
-        """A month: activations, a late payer, a cancellation, a new rate and a removed one."""
+    def change_for_a_month(self) -> None:
+        """Activations, a late payment, a cancellation, a new rate and a removed rate."""
         for subscription in self.subscriptions:
-            self._become(subscription, "active")
-        self._become(self.subscriptions[0], "past_due")
-        self._become(self.subscriptions[1], "canceled")
-        self._become(self.subscriptions[2], "past_due")
-        self._become(self.subscriptions[2], "current")
-        self.say("adding a rate to the rate card")
+            self._transition(subscription, "active")
+        self._transition(self.subscriptions[0], "past_due")
+        self._transition(self.subscriptions[1], "canceled")
+        self._transition(self.subscriptions[2], "past_due")
+        self._transition(self.subscriptions[2], "current")
+        self.report_progress("adding a rate to the rate card")
         added = {"metered_item": self.items[3], "unit_amount": "0.02"}
         self.rates.append(str(self.stripe.create(RATE, added, parent=self.card)["id"]))
-        self.say("removing a rate from the rate card")
+        self.report_progress("removing a rate from the rate card")
         self.stripe.remove(self.rates[0])
         self.stripe.update(self.card, {"display_name": "Pay as you grow"})
         self._bill_by_seats()
 
-    def disturbed(self) -> None:
-        """More of the same, while events are repeated and reordered and Stripe refuses some requests."""
+    def change_under_faults(self) -> None:
+        """More changes, while events are repeated and reordered and Stripe refuses some requests."""
         refusals = [{"status": 429, "reason": "endpoint-rate", "count": 3}, {"status": "503html", "count": 3}]
         self.stripe.faults(duplicate={"probability": 0.4}, reorder={"probability": 0.4, "window": 3}, api=refusals)
         for status in ("past_due", "unpaid", "current"):
             for subscription in self.subscriptions[4:]:
-                self._become(subscription, status)
+                self._transition(subscription, status)
         self.stripe.settle()
         self.stripe.clear_faults()
 
-    def pause_without_telling(self) -> str:
-        """A change whose only event is lost on the way. Answers the id of the subscription."""
+    def pause_with_lost_event(self) -> str:
+        """Pauses a subscription, and drops its only event. Returns the subscription's id."""
         lost = self.subscriptions[3]
         self.stripe.faults(drop={"count": 1, "types": [f"{SUBSCRIPTION}.servicing_paused"]})
-        self._become(lost, "paused")
+        self._transition(lost, "paused")
         return lost
 
     def _offer_a_plan(self) -> None:
-        """A plan with monthly credit; no event tells of the credit, only the plan's component names it."""
+        """A plan with monthly credit; the credit has no event, only the plan's component names it."""
         credit = self._create(SERVICE_ACTION, type="credit_grant", service_interval="month", service_interval_count=1)
         component: JsonObject = {"type": "service_action", "service_action": {"id": credit}}
         self._create(PRICING_PLAN, display_name="Team", components=[component])
 
     def _sell_seats(self) -> None:
-        """A product and a coupon with ids of our own choice, which v1 allows."""
+        """A product and a coupon with chosen ids, which v1 allows."""
         product = self._create("product", id="seats", name="Seats")
         self.seats = self.stripe.create("price", {"product": product, "currency": "usd", "unit_amount": 1200})
         self._create("coupon", id="launch", name="Launch", percent_off="12.5", duration="forever")
 
     def _bill_by_seats(self) -> None:
-        """A customer with more seats, and more lines on the invoice, than Stripe shows at once."""
+        """A customer with more seats, and more lines on the invoice, than fit on a page."""
         customer = self._create("customer", name="Ivo", email="ivo@example.com")
         seats: list[JsonObject] = [{"price": self.seats, "quantity": quantity} for quantity in range(1, 14)]
         subscription = self._create("subscription", customer=customer, items=seats)
@@ -125,11 +124,11 @@ class Business:
         ]
         details: JsonObject = {"type": "subscription_details", "subscription_details": {"subscription": subscription}}
         invoice = self._create("invoice", customer=customer, parent=details, lines=lines)
-        self._become(invoice, "open")
-        self._become(invoice, "paid")
-        self.say("giving a discount")
+        self._transition(invoice, "open")
+        self._transition(invoice, "paid")
+        self.report_progress("giving a discount")
         self.stripe.update(customer, {"discount": {"object": "discount", "id": "di_1", "customer": customer}})
-        self._become(subscription, "canceled")
+        self._transition(subscription, "canceled")
 
     def _sign_up(self, name: str) -> None:
         customer = self._create("customer", name=name, email=f"{name.lower()}@example.com")
@@ -139,9 +138,9 @@ class Business:
         )
 
     def _create(self, type_name: str, **fields: object) -> str:
-        self.say(f"creating {fields.get('display_name') or fields.get('name') or type_name}")
+        self.report_progress(f"creating {fields.get('display_name') or fields.get('name') or type_name}")
         return str(self.stripe.create(type_name, fields)["id"])
 
-    def _become(self, identifier: str, status: str) -> None:
-        self.say(f"something becomes {status.replace('_', ' ')}")
+    def _transition(self, identifier: str, status: str) -> None:
+        self.report_progress(f"an object becomes {status.replace('_', ' ')}")
         self.stripe.transition(identifier, status)

@@ -1,4 +1,4 @@
-"""How does a whole sandbox - local AWS, Stripe's stand-in, the deployed bundle - come up and go away?"""
+"""How does a sandbox (local AWS, stand-in for Stripe, deployed bundle) start and end?"""
 
 import contextlib
 import json
@@ -19,8 +19,8 @@ from dev.sandbox.ministack import MiniStack
 from dev.sandbox.toolchain import ROOT, SetupError, child_environment
 
 _STAND_IN_SECONDS = 15.0
-_UNHURRIED = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "100", "MaxConcurrency": "2"}
-"""Template parameters beside a stand-in, which serves nobody else."""
+_NO_RATE_LIMIT = {"StripeRequestsPerSecond": "200", "ReconcileRequestsPerSecond": "100", "MaxConcurrency": "2"}
+"""Template parameters for a stand-in: it has no other client, so requests need no rate limit."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ def running_sandbox(
     *,
     stripe: Stripe | None = None,
     parameters: Mapping[str, str] | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Endpoints]:
-    """A sandbox for as long as the block runs. Without a `stripe` to use, a stand-in is started beside it."""
+    """A sandbox while the block runs. Without `stripe`, a stand-in is started too."""
     with contextlib.ExitStack() as ending:
-        yield start(directory, ending, stripe=stripe, parameters=parameters, say=say).endpoints
+        yield start(directory, ending, stripe=stripe, parameters=parameters, report_progress=report_progress).endpoints
 
 
 def stripe_from(environ: Mapping[str, str]) -> Stripe | None:
-    """The Stripe that the surroundings ask for, or None: then a stand-in is wanted."""
+    """The Stripe that the environment names, or None for a stand-in."""
     if not environ.get("STRIPE_API_BASE"):
         return None
     api_base = environ["STRIPE_API_BASE"].rstrip("/")
@@ -64,38 +64,38 @@ def start(
     *,
     stripe: Stripe | None = None,
     parameters: Mapping[str, str] | None = None,
-    outlive_us: bool = False,
-    say: Callable[[str], None] = lambda _: None,
+    detached: bool = False,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> Sandbox:
-    """Brings everything up; what must be undone goes to `ending` as soon as it is there."""
+    """Starts a sandbox; `ending` gets the clean-up of each part as soon as the part exists."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    say("Starting a local AWS (MiniStack) ...")
-    emulator = ministack.start(directory / "aws", outlive_us=outlive_us)
+    report_progress("Starting a local AWS (MiniStack) ...")
+    emulator = ministack.start(directory / "aws", detached=detached)
     ending.callback(child_process.stop, emulator.pid)
     stand_in_pid = None
     if stripe is None:
-        say("Starting a stand-in for Stripe ...")
-        stand_in_pid, stripe = _start_stand_in(directory, ending, outlive_us=outlive_us)
-        parameters = {**_UNHURRIED, **(parameters or {})}
-    say("Building the bundle (sam build) ...")
+        report_progress("Starting a stand-in for Stripe ...")
+        stand_in_pid, stripe = _start_stand_in(directory, ending, detached=detached)
+        parameters = {**_NO_RATE_LIMIT, **(parameters or {})}
+    report_progress("Building the bundle (sam build) ...")
     template = build(directory)
-    say("Deploying it (sam deploy) ...")
+    report_progress("Deploying it (sam deploy) ...")
     endpoints = deploy(emulator.endpoint, template, directory, stripe, parameters)
     if stand_in_pid is not None:
         _register_webhook(endpoints)
     return Sandbox(endpoints, stripe.api_key, emulator, stand_in_pid)
 
 
-def _start_stand_in(directory: Path, ending: contextlib.ExitStack, *, outlive_us: bool) -> tuple[int, Stripe]:
+def _start_stand_in(directory: Path, ending: contextlib.ExitStack, *, detached: bool) -> tuple[int, Stripe]:
     state = directory / "stand-in.json"
     log = directory / "stand-in.log"
     process = child_process.start(
         [sys.executable, "-m", "dev.sandbox.child_process", "dev.fake_stripe", "--state-file", str(state)],
         log=log,
-        surroundings=child_environment(),
-        folder=ROOT,
-        outlive_us=outlive_us,
+        environ=child_environment(),
+        directory=ROOT,
+        detached=detached,
     )
     ending.callback(child_process.stop, process.pid)
     until = time.monotonic() + _STAND_IN_SECONDS
@@ -104,7 +104,7 @@ def _start_stand_in(directory: Path, ending: contextlib.ExitStack, *, outlive_us
             ready = json.loads(state.read_text())
             return process.pid, Stripe(ready["api_base"], ready["api_key"], _new_signing_secret())
         time.sleep(0.02)
-    raise SetupError(f"The stand-in for Stripe did not start; its last words are in {log}.")
+    raise SetupError(f"The stand-in for Stripe did not start; its log is {log}.")
 
 
 def _register_webhook(endpoints: Endpoints) -> None:

@@ -1,4 +1,4 @@
-"""Which programs must be installed for this clone, and where are they?
+"""Which environments does this clone need, and how are they installed?
 
 Run by the bare `python3`, before anything is installed: `python3 dev/sandbox/toolchain.py dev ministack sam`.
 """
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-if sys.version_info < (3, 11):  # noqa: UP036  (this is where an older Python is told so)
+if sys.version_info < (3, 11):  # noqa: UP036  (older Pythons end here)
     sys.exit(f"Billing Mirror's tools need Python 3.11 or newer; python3 is {sys.version.split()[0]} here.")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ ENVIRONMENTS = ("dev", "ministack", "sam")
 
 
 class SetupError(Exception):
-    """Something is not there that the person at the keyboard can put there; says what."""
+    """Something is missing or wrong that the user can mend; the message says what."""
 
 
 def environment(name: str) -> Path:
@@ -33,7 +33,7 @@ def environment(name: str) -> Path:
 
 
 def program(name: str, command: str) -> Path:
-    """A program of an environment, installed."""
+    """An installed program of an environment."""
     path = environment(name) / "bin" / command
     if not path.exists():
         raise SetupError(f"{command} is not installed yet: run `python3 dev/sandbox/toolchain.py {name}` first.")
@@ -41,17 +41,17 @@ def program(name: str, command: str) -> Path:
 
 
 def child_environment() -> dict[str, str]:
-    """Our own environment, but programs may keep their bytecode: without it every start is a slow one."""
+    """The environment of this process, but bytecode may be kept: without bytecode every start is slow."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def install(name: str) -> None:
-    """Makes the environment `name` what dev/requirements/<name>.txt says, unless it is already."""
+    """Installs the environment `name` from dev/requirements/<name>.txt, unless it is up to date."""
     wanted = _fingerprint(name)
     if _stamp(name).exists() and _stamp(name).read_text() == wanted:
         return
     with locked(environment(name).with_suffix(".lock")):
-        # Another run on the same clone may have made it while this one waited.
+        # Another process may have installed it while this one waited.
         if not (_stamp(name).exists() and _stamp(name).read_text() == wanted):
             _make(name)
             _stamp(name).write_text(wanted)
@@ -59,7 +59,7 @@ def install(name: str) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Alone among the processes that ask for the same path; freed even when its holder is killed."""
+    """A lock between processes; the system frees it when its holder is killed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -87,7 +87,7 @@ def _make(name: str) -> None:
     _say(f"{name}: installing {count} packages; this is done once ...")
     started = time.monotonic()
     _run(name, [sys.executable, "-m", "venv", "--clear", str(environment(name))])
-    # The lock is complete, so nothing is left to resolve (--no-deps); bytecode comes with the first use.
+    # The lock file is complete: nothing to resolve (--no-deps). The first use writes bytecode.
     pip = [str(environment(name) / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     _run(name, [*pip, "install", "--no-deps", "--no-compile", "--require-hashes", "-r", str(lock)])
     _say(f"{name}: ready after {time.monotonic() - started:.0f} s.")

@@ -1,4 +1,4 @@
-"""Accounts at Stripe, of every kind that the flows are run on, and how a suite puts objects into them."""
+"""Stripe accounts of every kind that the flows run on, and how a suite creates objects in them."""
 
 import itertools
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from dev.fake_stripe.client import StandIn
 from tests.doubles.stripe import MemoryStripe
 from tests.simulation.container import IO
 from tests.simulation.faults import Dice
-from tests.simulation.stripe import SimulatedStripe, StripeState, Thing
+from tests.simulation.stripe import SimulatedStripe, StripeObject, StripeState
 
 KEY = "sk_test_standin"
 PREVIEW = "2026-10-14.preview"
@@ -32,21 +32,21 @@ class Account:
 
     stripe: Stripe
     customer: Callable[[str], str]
-    many: Callable[[str, int], list[str]]
+    create_many: Callable[[str, int], list[str]]
 
 
-class Eventful(Protocol):
-    """An account in which objects come and go, and events tell of it."""
+class AccountWithEvents(Protocol):
+    """An account whose objects change, with events."""
 
     @property
     def stripe(self) -> Stripe: ...
 
     def put(self, type_name: str, body: JsonObject, parent: str | None = None) -> None:
-        """There is an object from now on, of which nothing tells."""
+        """Creates an object without an event."""
 
     def remove(self, type_name: str, identifier: str) -> None: ...
 
-    def tell(self, type_name: str, identifier: str, word: str) -> str:
+    def announce(self, type_name: str, identifier: str, word: str) -> str:
         """The id of an event about an object."""
 
 
@@ -99,7 +99,7 @@ class StandInAccount:
     def customer(self, name: str) -> str:
         return str(self._stand_in.create("customer", {"name": name})["id"])
 
-    def many(self, type_name: str, count: int) -> list[str]:
+    def create_many(self, type_name: str, count: int) -> list[str]:
         create = self._stand_in.create
         return [str(create(type_name, {NAMES[type_name]: f"Number {number}"})["id"]) for number in range(count)]
 
@@ -109,12 +109,12 @@ class StandInAccount:
     def remove(self, type_name: str, identifier: str) -> None:  # noqa: ARG002 - its ids are unique
         self._stand_in.remove(identifier, silent=True)
 
-    def tell(self, type_name: str, identifier: str, word: str) -> str:  # noqa: ARG002 - its ids are unique
+    def announce(self, type_name: str, identifier: str, word: str) -> str:  # noqa: ARG002 - its ids are unique
         return self._stand_in.announce(identifier, word)
 
 
 class SimulatedAccount:
-    """The Stripe of the schedules, on a day on which nothing goes wrong."""
+    """The simulated Stripe, without faults."""
 
     def __init__(self, dice: Dice, io: IO) -> None:
         self._clock = SystemClock()
@@ -126,7 +126,7 @@ class SimulatedAccount:
         self.put("customer", {"id": "cus_1", "object": "customer", "name": name})
         return "cus_1"
 
-    def many(self, type_name: str, count: int) -> list[str]:
+    def create_many(self, type_name: str, count: int) -> list[str]:
         made = [f"x_{number}" for number in range(count)]
         for identifier in made:
             self.put(type_name, {"id": identifier, "object": type_name})
@@ -134,12 +134,12 @@ class SimulatedAccount:
 
     def put(self, type_name: str, body: JsonObject, parent: str | None = None) -> None:
         path = fill_template(TYPES[type_name].retrieve, id=str(body["id"]), parent=parent)
-        self._state.things[None, path] = Thing(path, None, path.rpartition("/")[0], [(self._clock.now(), body)])
+        self._state.objects[None, path] = StripeObject(path, None, path.rpartition("/")[0], [(self._clock.now(), body)])
 
     def remove(self, type_name: str, identifier: str) -> None:
-        self._thing(type_name, identifier).states.append((self._clock.now(), None))
+        self._object(type_name, identifier).states.append((self._clock.now(), None))
 
-    def tell(self, type_name: str, identifier: str, word: str) -> str:
+    def announce(self, type_name: str, identifier: str, word: str) -> str:
         event = f"evt_{next(self._numbers)}"
         self._state.events[None, event] = {
             "id": event,
@@ -150,13 +150,13 @@ class SimulatedAccount:
             "related_object": {
                 "id": identifier,
                 "type": type_name,
-                "url": self._thing(type_name, identifier).path,
+                "url": self._object(type_name, identifier).path,
             },
         }
         return event
 
-    def _thing(self, type_name: str, identifier: str) -> Thing:
-        return self._state.things[None, fill_template(TYPES[type_name].retrieve, id=identifier)]
+    def _object(self, type_name: str, identifier: str) -> StripeObject:
+        return self._state.objects[None, fill_template(TYPES[type_name].retrieve, id=identifier)]
 
 
 def in_memory() -> Account:
@@ -166,9 +166,9 @@ def in_memory() -> Account:
         double.objects["/v1/customers/cus_1"] = {"id": "cus_1", "object": "customer", "name": name}
         return "cus_1"
 
-    def many(type_name: str, count: int) -> list[str]:
+    def create_many(type_name: str, count: int) -> list[str]:
         made: list[JsonObject] = [{"id": f"x_{n}", "object": type_name} for n in range(count)]
         double.lists[LISTS[type_name]] = made
         return [str(one["id"]) for one in made]
 
-    return Account(double, customer, many)
+    return Account(double, customer, create_many)

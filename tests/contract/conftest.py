@@ -1,4 +1,4 @@
-"""The same suites on doubles, on moto and on the sandbox's engines: so the doubles are proven."""
+"""The same suites run on doubles, on moto and on the sandbox's engines, which proves the doubles."""
 
 import asyncio
 import itertools
@@ -37,8 +37,8 @@ from tests.simulation.container import IO
 from tests.simulation.faults import Dice
 from tests.simulation.state_store import UnreliableStateStore
 
-from .accounts import Account, Adapter, Eventful, Key, SimulatedAccount, StandInAccount, in_memory
-from .journey import KEY, Journey
+from .accounts import Account, AccountWithEvents, Adapter, Key, SimulatedAccount, StandInAccount, in_memory
+from .end_to_end import KEY, EndToEnd
 from .tables import create_table
 
 _numbers = itertools.count()
@@ -55,10 +55,10 @@ class Inbox:
     """Pairs of body and reason."""
 
 
-def calm() -> tuple[Dice, IO]:
-    """What the simulation's doubles take, on a day on which nothing goes wrong."""
+def without_faults() -> tuple[Dice, IO]:
+    """The arguments of the simulation's doubles, without faults."""
     dice = Dice(0, losing=False)
-    dice.calm_down()
+    dice.stop_faults()
 
     async def io(what: str, seconds: float = 0.0) -> None:  # noqa: ARG001 - part of the protocol
         await asyncio.sleep(seconds)
@@ -98,7 +98,7 @@ async def mirror(engine: str | None, request: pytest.FixtureRequest) -> Mirror:
     if engine == "memory":
         return MemoryMirror()
     if engine == "simulation":
-        return UnreliableMirror(MemoryMirror(), *calm())
+        return UnreliableMirror(MemoryMirror(), *without_faults())
     if engine is None:
         _one_thread()
     return DynamoMirror(*request.getfixturevalue("table"))
@@ -110,7 +110,7 @@ async def state_store(engine: str | None, request: pytest.FixtureRequest) -> Sta
     if engine == "memory":
         return MemoryStateStore()
     if engine == "simulation":
-        return UnreliableStateStore(MemoryStateStore(), *calm())
+        return UnreliableStateStore(MemoryStateStore(), *without_faults())
     if engine is None:
         _one_thread()
     return DynamoStateStore(*request.getfixturevalue("table"))
@@ -139,20 +139,20 @@ def _dynamodb(endpoint: str | None) -> DynamoDBClient:
 
 
 @pytest.fixture
-async def journey(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Journey]:
+async def end_to_end(engine: str | None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EndToEnd]:
     """A stand-in for Stripe, the flows, and a table: for engines that are DynamoDB."""
     if engine is None:
         _one_thread()
-    asked: list[Request] = []
+    requests: list[Request] = []
 
-    def noting(backend: Backend, request: Request) -> tuple[Answer, ApiFault | None]:
-        asked.append(request)
+    def recording(backend: Backend, request: Request) -> tuple[Answer, ApiFault | None]:
+        requests.append(request)
         return respond(backend, request)
 
-    monkeypatch.setattr(server, "respond", noting)
+    monkeypatch.setattr(server, "respond", recording)
     backend, client = Backend([KEY]), _dynamodb(engine)
     with server.running(backend) as listening:
-        yield Journey(backend, StandIn(listening.api_base), client, create_table(client), asked)
+        yield EndToEnd(backend, StandIn(listening.api_base), client, create_table(client), requests)
 
 
 @pytest.fixture
@@ -178,10 +178,10 @@ def inbox(engine: str | None) -> Inbox:
 
 def _simulated_inbox() -> Inbox:
     queue = WakingQueue(ManualClock())
-    shaken = UnreliableQueue(queue, *calm())
+    unreliable = UnreliableQueue(queue, *without_faults())
     return Inbox(
-        shaken,
-        lambda: [(one.receipt, one.body) for one in shaken.receive(10)],
+        unreliable,
+        lambda: [(one.receipt, one.body) for one in unreliable.receive(10)],
         lambda: list(queue.quarantined),
     )
 
@@ -206,16 +206,16 @@ def adapter() -> Iterator[Adapter]:
 def account(request: pytest.FixtureRequest) -> Account:
     if request.param == "memory":
         return in_memory()
-    there = _eventful(request)
-    return Account(there.stripe, there.customer, there.many)
+    there = _account_with_events(request)
+    return Account(there.stripe, there.customer, there.create_many)
 
 
 @pytest.fixture(params=["simulation", "adapter"])
-def eventful(request: pytest.FixtureRequest) -> Eventful:
-    return _eventful(request)
+def account_with_events(request: pytest.FixtureRequest) -> AccountWithEvents:
+    return _account_with_events(request)
 
 
-def _eventful(request: pytest.FixtureRequest) -> SimulatedAccount | StandInAccount:
+def _account_with_events(request: pytest.FixtureRequest) -> SimulatedAccount | StandInAccount:
     if request.param == "simulation":
-        return SimulatedAccount(*calm())
+        return SimulatedAccount(*without_faults())
     return StandInAccount(request.getfixturevalue("adapter"))

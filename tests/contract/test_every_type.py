@@ -1,4 +1,4 @@
-"""Every row of the catalog, the whole way: from Stripe's event, or a suspicion, to what a reader is given."""
+"""Every type of the catalog, end to end: from an event or a refresh request to the reader."""
 
 import asyncio
 import re
@@ -13,16 +13,16 @@ from billing_mirror.reader import MirroredObject, Reader
 from dev.fake_stripe.api.encoding import dumps
 from dev.fake_stripe.api.protocol import Request
 
-from . import sampled
-from .journey import PREVIEW, Journey
-from .sampled import ENTITLEMENT, EVENT, ROWS, SAMPLES, SUMMARY, TESTS, Sample
+from . import samples_by_type
+from .end_to_end import PREVIEW, EndToEnd
+from .samples_by_type import ENTITLEMENT, EVENT, OBJECT_TYPES, SAMPLES, SUMMARY, TESTS, Sample
 
 EMULATOR = pytest.mark.parametrize("engine", ["emulator"], indirect=True)
 DYNAMODB = pytest.mark.parametrize("engine", ["moto", "emulator"], indirect=True)
-SPEAKING = [object_type for object_type in ROWS if not object_type.sends_no_events]
-SILENT = [object_type for object_type in ROWS if object_type.sends_no_events]
-LISTED = [object_type for object_type in ROWS if object_type.listings]
-DELETABLE = [object_type for object_type in ROWS if not object_type.singleton and object_type.name != EVENT]
+WITH_EVENTS = [object_type for object_type in OBJECT_TYPES if not object_type.sends_no_events]
+WITHOUT_EVENTS = [object_type for object_type in OBJECT_TYPES if object_type.sends_no_events]
+LISTED = [object_type for object_type in OBJECT_TYPES if object_type.listings]
+DELETABLE = [object_type for object_type in OBJECT_TYPES if not object_type.singleton and object_type.name != EVENT]
 
 PUBLISHED = {
     re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): line.split("+")
@@ -43,27 +43,27 @@ def of(object_types: list[ObjectType]) -> pytest.MarkDecorator:
     )
 
 
-async def told(journey: Journey, sample: Sample) -> None:
-    """Stripe has all samples, and an event tells of one of them."""
-    sampled.load(journey.backend, sample.object_type)
+async def announced(end_to_end: EndToEnd, sample: Sample) -> None:
+    """Loads all samples into Stripe, and delivers an event of one."""
+    samples_by_type.load(end_to_end.backend, sample.object_type)
     if sample.object_type.name == EVENT:
         event_id = sample.ref.id
     else:
-        event_id = await asyncio.to_thread(journey.stand_in.announce, sample.ref.id)
-    [event_type] = [one["type"] for one in journey.told() if one["id"] == event_id]
+        event_id = await asyncio.to_thread(end_to_end.stand_in.announce, sample.ref.id)
+    [event_type] = [one["type"] for one in end_to_end.events() if one["id"] == event_id]
     assert event_type in EVENT_TYPES
-    await journey.deliver(event_id)
+    await end_to_end.deliver(event_id)
 
 
-async def suspected(journey: Journey, sample: Sample) -> None:
-    """Stripe has all samples, and one of them is looked at without any event."""
-    sampled.load(journey.backend, sample.object_type)
-    await journey.office.suspect(sample.object_type.name, sample.ref.id, sample.owner)
-    await journey.deliver()
+async def refresh_requested(end_to_end: EndToEnd, sample: Sample) -> None:
+    """Loads all samples into Stripe, and refreshes one without an event."""
+    samples_by_type.load(end_to_end.backend, sample.object_type)
+    await end_to_end.flows.request_refresh(sample.object_type.name, sample.ref.id, sample.owner)
+    await end_to_end.deliver()
 
 
 def require_found(reader: Reader, sample: Sample) -> None:
-    """By its id and by every index key that its row names, with the body that Stripe shows."""
+    """By its id and by every index key of its type, with the body that Stripe shows."""
     object_type, identifier = sample.object_type, sample.ref.id
     found = reader.get(identifier, object_type.name)
     assert found is not None
@@ -94,16 +94,16 @@ def lists(reader: Reader, sample: Sample) -> list[list[MirroredObject]]:
     return [page.items for page in pages]
 
 
-def is_of_its_nature(reader: Reader, sample: Sample) -> bool:
+def is_in_its_category(reader: Reader, sample: Sample) -> bool:
     page = reader.by_category(sample.object_type.category)
     while page.cursor is not None and sample.ref.id not in {one.id for one in page}:
         page = reader.by_category(sample.object_type.category, cursor=page.cursor)
     return sample.ref.id in {one.id for one in page}
 
 
-def require_published(asked: list[Request]) -> None:
+def require_published(requests: list[Request]) -> None:
     """Each request goes to a path that Stripe publishes, under a version that knows it."""
-    for request in asked:
+    for request in requests:
         lines = next((lines for path, lines in PUBLISHED.items() if path.fullmatch(request.path)), [])
         version = request.headers["stripe-version"]
         assert ("preview" if version == PREVIEW else "ga") in lines
@@ -124,12 +124,12 @@ def shows(value: Json, path: str) -> bool:
     return shows(inner, rest) if rest else inner is not None
 
 
-class TestOfEveryRow:
+class TestEveryType:
     def test_there_is_a_sample(self) -> None:
-        assert {object_type.name for object_type in ROWS} - {SUMMARY} == SAMPLES.keys() - {ENTITLEMENT}
+        assert {object_type.name for object_type in OBJECT_TYPES} - {SUMMARY} == SAMPLES.keys() - {ENTITLEMENT}
 
-    @of(list(ROWS))
-    def test_the_sample_has_all_that_the_row_speaks_of(self, sample: Sample) -> None:
+    @of(list(OBJECT_TYPES))
+    def test_the_sample_has_every_path_of_its_type(self, sample: Sample) -> None:
         object_type, body = sample.object_type, sample.body
         for path in (object_type.status, object_type.collection_status, object_type.parent, object_type.customer):
             assert not isinstance(path, str) or json_body.text_at(body, path), path
@@ -138,8 +138,8 @@ class TestOfEveryRow:
         for path in object_type.include:
             assert shows(body, path), path
 
-    @of(list(ROWS))
-    def test_the_row_speaks_of_all_that_the_sample_has(self, sample: Sample) -> None:
+    @of(list(OBJECT_TYPES))
+    def test_the_catalog_names_every_status_and_customer_of_the_sample(self, sample: Sample) -> None:
         object_type, body = sample.object_type, sample.body
         if "collection_status" in body:
             assert object_type.collection_status == "collection_status"
@@ -150,124 +150,130 @@ class TestOfEveryRow:
 
 
 @DYNAMODB
-@of(SPEAKING)
-async def test_an_event_brings_an_object_into_the_mirror_and_all_its_lists(journey: Journey, sample: Sample) -> None:
-    await told(journey, sample)
-    require_found(journey.reader(), sample)
-    assert is_of_its_nature(journey.reader(), sample)
-    require_asked_rightly(journey, sample)
+@of(WITH_EVENTS)
+async def test_an_event_brings_an_object_into_the_mirror_and_all_its_lists(
+    end_to_end: EndToEnd, sample: Sample
+) -> None:
+    await announced(end_to_end, sample)
+    require_found(end_to_end.reader(), sample)
+    assert is_in_its_category(end_to_end.reader(), sample)
+    require_correct_requests(end_to_end, sample)
 
 
 @DYNAMODB
-@of(SILENT)
-async def test_a_suspicion_does_where_stripe_sends_no_events(journey: Journey, sample: Sample) -> None:
-    await suspected(journey, sample)
-    require_found(journey.reader(), sample)
-    assert is_of_its_nature(journey.reader(), sample)
-    require_asked_rightly(journey, sample)
+@of(WITHOUT_EVENTS)
+async def test_a_refresh_request_does_the_same_for_types_without_events(end_to_end: EndToEnd, sample: Sample) -> None:
+    await refresh_requested(end_to_end, sample)
+    require_found(end_to_end.reader(), sample)
+    assert is_in_its_category(end_to_end.reader(), sample)
+    require_correct_requests(end_to_end, sample)
 
 
-def require_asked_rightly(journey: Journey, sample: Sample) -> None:
+def require_correct_requests(end_to_end: EndToEnd, sample: Sample) -> None:
     """Its own URL under the version of its row, with all that Stripe shows on request only."""
-    require_published(journey.asked)
+    require_published(end_to_end.requests)
     path = sample.at.partition("?")[0]
-    own = [one for one in journey.asked if one.path == path and "limit" not in one.params.names]
+    own = [one for one in end_to_end.requests if one.path == path and "limit" not in one.params.names]
     assert own
     for request in own:
         assert wanted_fields(request) == [*sample.object_type.include]
-        assert request.headers["stripe-version"] == journey.stripe.version(sample.object_type.api)
+        assert request.headers["stripe-version"] == end_to_end.stripe.version(sample.object_type.api)
 
 
 @EMULATOR
-@of([object_type for object_type in ROWS if object_type.sublists and object_type.name != SUMMARY])
-async def test_lists_that_stripe_cuts_short_are_complete(journey: Journey, sample: Sample) -> None:
-    journey.backend.faults.set({"sublist_size": 0})
-    await told(journey, sample)
-    require_found(journey.reader(), sample)
+@of([object_type for object_type in OBJECT_TYPES if object_type.sublists and object_type.name != SUMMARY])
+async def test_lists_that_stripe_cuts_short_are_complete(end_to_end: EndToEnd, sample: Sample) -> None:
+    end_to_end.backend.faults.set({"sublist_size": 0})
+    await announced(end_to_end, sample)
+    require_found(end_to_end.reader(), sample)
     urls = {sublist.url.format(id=sample.ref.id) for sublist in sample.object_type.sublists}
-    assert urls <= {request.path for request in journey.asked}
+    assert urls <= {request.path for request in end_to_end.requests}
 
 
 @EMULATOR
-async def test_more_items_of_a_subscription_than_a_page_holds_are_one_list(journey: Journey) -> None:
+async def test_more_items_of_a_subscription_than_a_page_holds_are_one_list(end_to_end: EndToEnd) -> None:
     sample = Sample(catalog.TYPES["subscription"])
-    sampled.load(journey.backend, sample.object_type)
-    body = sampled.stand_ins(sample.object_type)
+    samples_by_type.load(end_to_end.backend, sample.object_type)
+    body = samples_by_type.stand_in_body(sample.object_type)
     item = body["items"]["data"][0]
     body["items"]["data"] = [{**item, "id": f"si_{number}", "quantity": number} for number in range(230)]
-    await asyncio.to_thread(journey.stand_in.put, "subscription", body)
+    await asyncio.to_thread(end_to_end.stand_in.put, "subscription", body)
     clock = Sample(catalog.TYPES["test_helpers.test_clock"])
-    await journey.office.suspect(clock.object_type.name, clock.ref.id)
-    await journey.office.suspect("subscription", sample.ref.id)
-    await journey.deliver()
-    found = journey.reader().get(sample.ref.id)
+    await end_to_end.flows.request_refresh(clock.object_type.name, clock.ref.id)
+    await end_to_end.flows.request_refresh("subscription", sample.ref.id)
+    await end_to_end.deliver()
+    found = end_to_end.reader().get(sample.ref.id)
     assert found is not None
     assert canonical(found.body) == canonical(json_body.parse(dumps(body)))
-    run = await journey.office.reconcile(sample.object_type)
-    assert (run.complete, await journey.office.drifts(run)) == (True, [])
+    run = await end_to_end.flows.reconcile(sample.object_type)
+    assert (run.complete, await end_to_end.flows.drifts(run)) == (True, [])
 
 
 @EMULATOR
-async def test_more_entitlements_than_a_page_holds_are_one_list(journey: Journey) -> None:
+async def test_more_entitlements_than_a_page_holds_are_one_list(end_to_end: EndToEnd) -> None:
     sample = Sample(catalog.TYPES[SUMMARY])
-    sampled.load(journey.backend, sample.object_type)
-    many = [{**sampled.stand_ins(sample.object_type)["data"][0], "id": f"ent_{number}"} for number in range(230)]
-    await asyncio.to_thread(journey.stand_in.put, SUMMARY, {"data": many}, parent=sample.owner)
-    await journey.deliver(await asyncio.to_thread(journey.stand_in.announce, sample.ref.id))
-    found = journey.reader().get(sample.ref.id)
+    samples_by_type.load(end_to_end.backend, sample.object_type)
+    create_many = [
+        {**samples_by_type.stand_in_body(sample.object_type)["data"][0], "id": f"ent_{number}"} for number in range(230)
+    ]
+    await asyncio.to_thread(end_to_end.stand_in.put, SUMMARY, {"data": create_many}, parent=sample.owner)
+    await end_to_end.deliver(await asyncio.to_thread(end_to_end.stand_in.announce, sample.ref.id))
+    found = end_to_end.reader().get(sample.ref.id)
     assert found is not None
-    assert json_body.texts_at(found.body, "data.id") >= {one["id"] for one in many}
+    assert json_body.texts_at(found.body, "data.id") >= {one["id"] for one in create_many}
     assert found.body["has_more"] is False
 
 
 @EMULATOR
-@of([object_type for object_type in SPEAKING if object_type.nested])
-async def test_an_event_that_names_the_parent_needs_no_look_at_the_event(journey: Journey, sample: Sample) -> None:
-    journey.backend.faults.set({"placeholder_urls": False})
-    await told(journey, sample)
-    require_found(journey.reader(), sample)
-    fetched = [request.path for request in journey.asked if request.path.startswith("/v2/core/events/")]
+@of([object_type for object_type in WITH_EVENTS if object_type.nested])
+async def test_an_event_that_names_the_parent_is_not_fetched(end_to_end: EndToEnd, sample: Sample) -> None:
+    end_to_end.backend.faults.set({"placeholder_urls": False})
+    await announced(end_to_end, sample)
+    require_found(end_to_end.reader(), sample)
+    fetched = [request.path for request in end_to_end.requests if request.path.startswith("/v2/core/events/")]
     assert bool(fetched) is (sample.object_type.name == SUMMARY)
 
 
 @EMULATOR
 @of(LISTED)
-async def test_reconcile_finds_an_object_and_then_nothing_more(journey: Journey, sample: Sample) -> None:
-    sampled.load(journey.backend, sample.object_type)
+async def test_reconcile_finds_an_object_and_then_nothing_more(end_to_end: EndToEnd, sample: Sample) -> None:
+    samples_by_type.load(end_to_end.backend, sample.object_type)
     for owner in {listing.per for listing in sample.object_type.listings if listing.per}:
         one = Sample(catalog.TYPES[owner]).ref
-        await journey.office.suspect(owner, one.id, one.parent)
-        await journey.deliver()
-    await forget(journey, sample)
-    first = await journey.office.reconcile(sample.object_type)
+        await end_to_end.flows.request_refresh(owner, one.id, one.parent)
+        await end_to_end.deliver()
+    await forget(end_to_end, sample)
+    first = await end_to_end.flows.reconcile(sample.object_type)
     assert (first.complete, first.reason) == (True, "")
-    found = await journey.office.drifts(first)
+    found = await end_to_end.flows.drifts(first)
     assert [(drift.id, drift.resolution) for drift in found] == [(sample.ref.id, Resolution.REPAIRED)]
-    await journey.deliver()
-    require_found(journey.reader(), sample)
-    second = await journey.office.reconcile(sample.object_type)
-    assert (second.complete, await journey.office.drifts(second), second.counts.refreshed) == (True, [], 0)
-    require_published(journey.asked)
+    await end_to_end.deliver()
+    require_found(end_to_end.reader(), sample)
+    second = await end_to_end.flows.reconcile(sample.object_type)
+    assert (second.complete, await end_to_end.flows.drifts(second), second.counts.refreshed) == (True, [], 0)
+    require_published(end_to_end.requests)
 
 
-async def forget(journey: Journey, sample: Sample) -> None:
+async def forget(end_to_end: EndToEnd, sample: Sample) -> None:
     """Makes the mirror one that has never seen an object."""
     for sort_key in ("object", "claim"):
         await asyncio.to_thread(
-            journey.client.delete_item,
-            TableName=journey.table,
+            end_to_end.client.delete_item,
+            TableName=end_to_end.table,
             Key={"pk": {"S": sample.ref.key}, "sk": {"S": sort_key}},
         )
 
 
 @DYNAMODB
 @of(DELETABLE)
-async def test_what_stripe_has_removed_is_in_no_list_and_keeps_its_last_body(journey: Journey, sample: Sample) -> None:
-    await suspected(journey, sample)
-    reader, known = journey.reader(), {one["id"] for one in journey.told()}
-    await asyncio.to_thread(journey.stand_in.remove, sample.ref.id)
-    await journey.office.suspect(sample.object_type.name, sample.ref.id, sample.owner, unlisted=True)
-    await journey.deliver(*({one["id"] for one in journey.told()} - known))
+async def test_what_stripe_has_removed_is_in_no_list_and_keeps_its_last_body(
+    end_to_end: EndToEnd, sample: Sample
+) -> None:
+    await refresh_requested(end_to_end, sample)
+    reader, known = end_to_end.reader(), {one["id"] for one in end_to_end.events()}
+    await asyncio.to_thread(end_to_end.stand_in.remove, sample.ref.id)
+    await end_to_end.flows.request_refresh(sample.object_type.name, sample.ref.id, sample.owner, unlisted=True)
+    await end_to_end.deliver(*({one["id"] for one in end_to_end.events()} - known))
     found = reader.get(sample.ref.id, sample.object_type.name)
     assert found is not None
     assert found.deleted

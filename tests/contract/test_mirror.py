@@ -1,4 +1,4 @@
-"""What the flows may count on of the table."""
+"""The contract of the mirror."""
 
 import asyncio
 import random
@@ -53,7 +53,7 @@ async def test_each_claim_takes_the_next_number(mirror: Mirror) -> None:
     assert [await mirror.claim(ref(), NOW) for _ in range(3)] == [1, 2, 3]
 
 
-async def test_subjects_do_not_share_a_counter(mirror: Mirror) -> None:
+async def test_objects_do_not_share_a_counter(mirror: Mirror) -> None:
     await mirror.claim(ref("rcds_1"), NOW)
     await mirror.claim(ref("rcds_1", LIVE), NOW)
     assert await mirror.claim(ref("rcds_2"), NOW) == 1
@@ -91,7 +91,7 @@ async def test_of_many_writes_in_any_order_the_highest_token_stays(mirror: Mirro
     assert await mirror.body(ref()) == subscription(lookup_key="30")
 
 
-async def test_a_head_tells_what_is_known(mirror: Mirror) -> None:
+async def test_a_head_has_the_freshness_fields(mirror: Mirror) -> None:
     one = item(ref())
     await mirror.put(ref(), 7, one)
     head = (await mirror.heads([ref(), ref("rcds_2")]))[ref().key]
@@ -104,11 +104,11 @@ async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:
 
 
 async def test_more_heads_than_one_request_takes(mirror: Mirror) -> None:
-    many = [ref(f"rcds_{number}") for number in range(130)]
-    for one in many:
+    create_many = [ref(f"rcds_{number}") for number in range(130)]
+    for one in create_many:
         await mirror.put(one, 1, item(one))
-    assert set(await mirror.heads(many)) == {one.key for one in many}
-    assert await ids(mirror) == {one.id for one in many}
+    assert set(await mirror.heads(create_many)) == {one.key for one in create_many}
+    assert await ids(mirror) == {one.id for one in create_many}
 
 
 async def test_a_tombstone_keeps_the_last_body_and_leaves_every_list(mirror: Mirror) -> None:
@@ -121,7 +121,7 @@ async def test_a_tombstone_keeps_the_last_body_and_leaves_every_list(mirror: Mir
     assert await children(mirror, "rcd_1") == set()
 
 
-async def test_what_was_never_seen_can_be_buried(mirror: Mirror) -> None:
+async def test_an_unknown_object_can_get_a_tombstone(mirror: Mirror) -> None:
     assert await mirror.put_tombstone(ref(), 1, tombstone(ref()))
     assert (await mirror.heads([ref()]))[ref().key].deleted
     assert await mirror.body(ref()) is None
@@ -145,7 +145,7 @@ async def test_lists_are_kept_apart_by_scope_and_parent(mirror: Mirror) -> None:
     assert await children(mirror, "rcd_1") == {"rcds_1"}
 
 
-async def test_ids_are_asked_for_by_status_too(mirror: Mirror) -> None:
+async def test_ids_can_be_queried_by_status(mirror: Mirror) -> None:
     for identifier, status in (("rcds_1", "active"), ("rcds_2", "paused"), ("rcds_3", "active")):
         await mirror.put(ref(identifier), 1, item(ref(identifier), servicing_status=status))
     await mirror.put(ref("rcds_4", LIVE), 1, item(ref("rcds_4", LIVE)))
@@ -213,7 +213,7 @@ async def test_an_object_moves_to_where_it_was_created(mirror: Mirror) -> None:
     ]
 
 
-async def test_a_head_tells_the_members(mirror: Mirror) -> None:
+async def test_a_head_has_the_members(mirror: Mirror) -> None:
     card, version = (
         ref_to(TEST, "v2.billing.rate_card", "rcd_1"),
         ref_to(TEST, "v2.billing.rate_card_version", "rcdv_1"),
@@ -250,8 +250,8 @@ async def test_objects_of_two_types_whose_ids_people_chose_alike_are_two(mirror:
 
 async def test_many_and_large_objects_are_all_found(mirror: Mirror) -> None:
     """DynamoDB answers with 16 MB at most for a batch, and with 1 MB for a query."""
-    many = [ref(f"rcds_{number}") for number in range(50)]
-    for one in many:
+    create_many = [ref(f"rcds_{number}") for number in range(50)]
+    for one in create_many:
         await mirror.put(one, 1, item(one, note="x" * 390_000))
-    assert set(await mirror.heads(many)) == {one.key for one in many}
-    assert await ids(mirror) == {one.id for one in many}
+    assert set(await mirror.heads(create_many)) == {one.key for one in create_many}
+    assert await ids(mirror) == {one.id for one in create_many}

@@ -1,4 +1,4 @@
-"""What the flows may count on of the queue and the quarantine."""
+"""The contract of the queue and the quarantine."""
 
 import contextlib
 

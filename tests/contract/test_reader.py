@@ -33,62 +33,62 @@ def engine(request: pytest.FixtureRequest) -> object:
     return None
 
 
-class Shelf:
+class FilledTable:
     """A table that a test fills, and the reader on it."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._mirror = DynamoMirror(client, table)
-        self._journal = DynamoStateStore(client, table)
+        self._state_store = DynamoStateStore(client, table)
         self.reader = Reader(table, scope="test", client=client)
 
     def put(self, body: JsonObject, *, customer: str | None = None, **listed: JsonObject) -> None:
-        ref = _subject(body)
+        ref = _ref(body)
         members = {RATE: tuple(listed.values())} if listed else {}
         observation = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), members)
         asyncio.run(self._mirror.put(ref, 1, items.item(ref, observation, customer)))
 
     def record(self, record: run.Run) -> None:
-        asyncio.run(self._journal.write(TEST, f"run:{record.type}", record.name, record.to_item()))
+        asyncio.run(self._state_store.write(TEST, f"run:{record.type}", record.name, record.to_item()))
 
     def note(self, record: run.Run, drift: run.Drift, noticed_at: float) -> None:
         entry = drift.to_item(record, noticed_at)
-        asyncio.run(self._journal.write(TEST, f"drift:{record.type}", f"{record.name}#{drift.id}", entry))
+        asyncio.run(self._state_store.write(TEST, f"drift:{record.type}", f"{record.name}#{drift.id}", entry))
 
     def put_tombstone(self, body: JsonObject) -> None:
-        ref = _subject(body)
+        ref = _ref(body)
         stone = items.tombstone(Observation(1_700_000_001.0, "v", "req_2"), ref)
         asyncio.run(self._mirror.put_tombstone(ref, 2, stone))
 
 
-def _subject(body: JsonObject) -> ObjectRef:
+def _ref(body: JsonObject) -> ObjectRef:
     return ref_to(TEST, str(body["object"]), str(body["id"]))
 
 
 @pytest.fixture
-def shelf(table: tuple[DynamoDBClient, str]) -> Shelf:
-    return Shelf(*table)
+def filled(table: tuple[DynamoDBClient, str]) -> FilledTable:
+    return FilledTable(*table)
 
 
-def subscriptions(shelf: Shelf, count: int) -> list[JsonObject]:
+def subscriptions(filled: FilledTable, count: int) -> list[JsonObject]:
     bodies = [subscription(f"rcds_{n}", created=f"2026-11-{n:02}T00:00:00.000Z") for n in range(1, count + 1)]
     for body in bodies:
-        shelf.put(body, customer="cus_1")
+        filled.put(body, customer="cus_1")
     return bodies
 
 
-def test_an_object_by_its_id(shelf: Shelf) -> None:
-    shelf.put(subscription())
-    found = shelf.reader.get("rcds_1")
+def test_an_object_by_its_id(filled: FilledTable) -> None:
+    filled.put(subscription())
+    found = filled.reader.get("rcds_1")
     assert found is not None
     assert (found.body, found.type, found.deleted, found.token) == (subscription(), SUBSCRIPTION, False, 1)
 
 
-def test_nothing_for_an_id_that_was_never_seen(shelf: Shelf) -> None:
-    assert shelf.reader.get("rcds_1") is None
+def test_nothing_for_an_id_that_was_never_seen(filled: FilledTable) -> None:
+    assert filled.reader.get("rcds_1") is None
 
 
-def test_another_scope_sees_nothing(shelf: Shelf, table: tuple[DynamoDBClient, str]) -> None:
-    shelf.put(subscription())
+def test_another_scope_sees_nothing(filled: FilledTable, table: tuple[DynamoDBClient, str]) -> None:
+    filled.put(subscription())
     assert Reader(table[1], scope="live", client=table[0]).get("rcds_1") is None
 
 
@@ -109,71 +109,71 @@ def gold(type_name: str) -> JsonObject:
     return {"id": "gold", "object": type_name, "created": 1_700_000_000}
 
 
-def test_an_id_that_people_chose_alike_for_several_types(shelf: Shelf) -> None:
+def test_an_id_that_people_chose_alike_for_several_types(filled: FilledTable) -> None:
     for name in ("product", "plan", "coupon"):
-        shelf.put(gold(name))
+        filled.put(gold(name))
     for name in ("product", "plan", "coupon"):
-        found = shelf.reader.get("gold", name)
+        found = filled.reader.get("gold", name)
         assert found is not None
         assert (found.id, found.type, found.body) == ("gold", name, gold(name))
 
 
 @pytest.mark.parametrize("name", [name for name, object_type in TYPES.items() if object_type.chosen_ids])
-def test_a_chosen_id_is_found_without_its_type(shelf: Shelf, name: str) -> None:
-    shelf.put(gold(name))
-    found = shelf.reader.get("gold")
+def test_a_chosen_id_is_found_without_its_type(filled: FilledTable, name: str) -> None:
+    filled.put(gold(name))
+    found = filled.reader.get("gold")
     assert found is not None
     assert found.type == name
-    assert [one.id for one in shelf.reader.by_type(name)] == ["gold"]
+    assert [one.id for one in filled.reader.by_type(name)] == ["gold"]
 
 
-def test_nothing_for_an_id_that_only_an_object_of_another_type_has(shelf: Shelf) -> None:
-    shelf.put(gold("plan"))
-    assert shelf.reader.get("gold", "product") is None
+def test_nothing_for_an_id_that_only_an_object_of_another_type_has(filled: FilledTable) -> None:
+    filled.put(gold("plan"))
+    assert filled.reader.get("gold", "product") is None
 
 
-def test_all_of_a_category_type_by_type(shelf: Shelf) -> None:
+def test_all_of_a_category_type_by_type(filled: FilledTable) -> None:
     for body in (subscription(), rate(), version(), gold("product"), gold("coupon")):
-        shelf.put(body)
-    assert of_category(shelf, Category.ACTIVITY, limit=100) == [SUBSCRIPTION]
-    assert of_category(shelf, Category.CONFIGURATION, limit=100) == ["coupon"]
+        filled.put(body)
+    assert of_category(filled, Category.ACTIVITY, limit=100) == [SUBSCRIPTION]
+    assert of_category(filled, Category.CONFIGURATION, limit=100) == ["coupon"]
     expected = [name for name in TYPES if name in {RATE, "v2.billing.rate_card_version", "product"}]
-    assert of_category(shelf, Category.CATALOG, limit=100) == expected
+    assert of_category(filled, Category.CATALOG, limit=100) == expected
 
 
-def test_a_category_in_small_pages(shelf: Shelf) -> None:
-    subscriptions(shelf, 5)
-    shelf.put({"id": "cus_1", "object": "customer", "created": 1})
-    assert of_category(shelf, Category.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
+def test_a_category_in_small_pages(filled: FilledTable) -> None:
+    subscriptions(filled, 5)
+    filled.put({"id": "cus_1", "object": "customer", "created": 1})
+    assert of_category(filled, Category.ACTIVITY, limit=2) == ["customer", *([SUBSCRIPTION] * 5)]
 
 
-def of_category(shelf: Shelf, category: Category, *, limit: int) -> list[str]:
+def of_category(filled: FilledTable, category: Category, *, limit: int) -> list[str]:
     """The types of all objects of a category, page by page."""
-    page = shelf.reader.by_category(category, limit=limit)
+    page = filled.reader.by_category(category, limit=limit)
     found = [one.type for one in page]
     while page.cursor is not None:
-        page = shelf.reader.by_category(category, limit=limit, cursor=page.cursor)
+        page = filled.reader.by_category(category, limit=limit, cursor=page.cursor)
         found += [one.type for one in page]
     return found
 
 
 @pytest.mark.parametrize("cursor", ["nonsense", f"{RATE} ", "product nonsense"])
-def test_a_cursor_of_another_category_is_refused(shelf: Shelf, cursor: str) -> None:
+def test_a_cursor_of_another_category_is_refused(filled: FilledTable, cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
-        shelf.reader.by_category(Category.ACTIVITY, cursor=cursor)
+        filled.reader.by_category(Category.ACTIVITY, cursor=cursor)
 
 
-def test_all_of_a_type_newest_first(shelf: Shelf) -> None:
-    bodies = subscriptions(shelf, 3)
-    shelf.put(rate())
-    assert [one.body for one in shelf.reader.by_type(SUBSCRIPTION).items] == bodies[::-1]
+def test_all_of_a_type_newest_first(filled: FilledTable) -> None:
+    bodies = subscriptions(filled, 3)
+    filled.put(rate())
+    assert [one.body for one in filled.reader.by_type(SUBSCRIPTION).items] == bodies[::-1]
 
 
-def test_a_list_in_pages(shelf: Shelf) -> None:
-    subscriptions(shelf, 5)
+def test_a_list_in_pages(filled: FilledTable) -> None:
+    subscriptions(filled, 5)
     seen, cursor = [], None
     for expected in (2, 2, 1):
-        page = shelf.reader.by_type(SUBSCRIPTION, limit=2, cursor=cursor)
+        page = filled.reader.by_type(SUBSCRIPTION, limit=2, cursor=cursor)
         assert len(page.items) == expected
         seen += [one.id for one in page.items]
         cursor = page.cursor
@@ -181,50 +181,50 @@ def test_a_list_in_pages(shelf: Shelf) -> None:
     assert cursor is None
 
 
-def test_a_cursor_that_the_reader_did_not_give_out_is_refused(shelf: Shelf) -> None:
+def test_a_cursor_that_the_reader_did_not_give_out_is_refused(filled: FilledTable) -> None:
     with pytest.raises(ValueError, match="cursor"):
-        shelf.reader.by_type(SUBSCRIPTION, cursor="nonsense")
+        filled.reader.by_type(SUBSCRIPTION, cursor="nonsense")
 
 
-def test_all_of_a_customer_and_those_of_one_type(shelf: Shelf) -> None:
-    shelf.put(subscription(), customer="cus_1")
-    shelf.put(rate(), customer="cus_1")
-    shelf.put(subscription("rcds_2"), customer="cus_2")
-    assert {one.id for one in shelf.reader.by_customer("cus_1").items} == {"rcds_1", "rcdr_1"}
-    assert [one.id for one in shelf.reader.by_customer("cus_1", SUBSCRIPTION).items] == ["rcds_1"]
+def test_all_of_a_customer_and_those_of_one_type(filled: FilledTable) -> None:
+    filled.put(subscription(), customer="cus_1")
+    filled.put(rate(), customer="cus_1")
+    filled.put(subscription("rcds_2"), customer="cus_2")
+    assert {one.id for one in filled.reader.by_customer("cus_1").items} == {"rcds_1", "rcdr_1"}
+    assert [one.id for one in filled.reader.by_customer("cus_1", SUBSCRIPTION).items] == ["rcds_1"]
 
 
-def test_the_children_of_a_parent(shelf: Shelf) -> None:
+def test_the_children_of_a_parent(filled: FilledTable) -> None:
     for body in (subscription(), rate(), version(), rate("rcdr_9", rate_card="rcd_9")):
-        shelf.put(body)
-    assert {one.id for one in shelf.reader.children("rcd_1").items} == {"rcds_1", "rcdr_1", "rcdv_1"}
-    assert [one.id for one in shelf.reader.children("rcd_1", RATE).items] == ["rcdr_1"]
+        filled.put(body)
+    assert {one.id for one in filled.reader.children("rcd_1").items} == {"rcds_1", "rcdr_1", "rcdv_1"}
+    assert [one.id for one in filled.reader.children("rcd_1", RATE).items] == ["rcdr_1"]
 
 
-def test_a_type_by_either_status(shelf: Shelf) -> None:
-    shelf.put(subscription("rcds_1", collection_status="past_due"))
-    shelf.put(subscription("rcds_2", servicing_status="canceled"))
-    assert [one.id for one in shelf.reader.by_status(SUBSCRIPTION, "canceled").items] == ["rcds_2"]
-    assert [one.id for one in shelf.reader.by_collection_status(SUBSCRIPTION, "past_due").items] == ["rcds_1"]
+def test_a_type_by_either_status(filled: FilledTable) -> None:
+    filled.put(subscription("rcds_1", collection_status="past_due"))
+    filled.put(subscription("rcds_2", servicing_status="canceled"))
+    assert [one.id for one in filled.reader.by_status(SUBSCRIPTION, "canceled").items] == ["rcds_2"]
+    assert [one.id for one in filled.reader.by_collection_status(SUBSCRIPTION, "past_due").items] == ["rcds_1"]
 
 
-def test_a_removed_object_is_found_by_its_id_only(shelf: Shelf) -> None:
-    shelf.put(subscription(), customer="cus_1")
-    shelf.put_tombstone(subscription())
-    found = shelf.reader.get("rcds_1")
+def test_a_removed_object_is_found_by_its_id_only(filled: FilledTable) -> None:
+    filled.put(subscription(), customer="cus_1")
+    filled.put_tombstone(subscription())
+    found = filled.reader.get("rcds_1")
     assert found is not None
     assert (found.deleted, found.body) == (True, subscription())
-    assert shelf.reader.by_type(SUBSCRIPTION).items == []
-    assert shelf.reader.by_customer("cus_1").items == []
-    assert shelf.reader.children("rcd_1").items == []
+    assert filled.reader.by_type(SUBSCRIPTION).items == []
+    assert filled.reader.by_customer("cus_1").items == []
+    assert filled.reader.children("rcd_1").items == []
 
 
-def test_the_rates_of_a_version_also_when_one_was_removed_since(shelf: Shelf) -> None:
-    shelf.put(rate("rcdr_1"))
-    shelf.put(rate("rcdr_2"))
-    shelf.put(version(), first=rate("rcdr_1"), second=rate("rcdr_2"))
-    shelf.put_tombstone(rate("rcdr_2"))
-    found = shelf.reader.members("rcdv_1", RATE)
+def test_the_rates_of_a_version_also_when_one_was_removed_since(filled: FilledTable) -> None:
+    filled.put(rate("rcdr_1"))
+    filled.put(rate("rcdr_2"))
+    filled.put(version(), first=rate("rcdr_1"), second=rate("rcdr_2"))
+    filled.put_tombstone(rate("rcdr_2"))
+    found = filled.reader.members("rcdv_1", RATE)
     assert [(one.id, one.deleted) for one in found] == [("rcdr_1", False), ("rcdr_2", True)]
 
 
@@ -247,11 +247,11 @@ def test_the_rates_of_a_version_also_when_one_was_removed_since(shelf: Shelf) ->
         "[" * 40 + "]" * 40,
     ],
 )
-def test_a_value_is_read_as_it_was_sent(shelf: Shelf, value: str) -> None:
+def test_a_value_is_read_as_it_was_sent(filled: FilledTable, value: str) -> None:
     text = _text_with(value)
     body = parse(text)
-    shelf.put(body)
-    found = shelf.reader.get("rcds_1")
+    filled.put(body)
+    found = filled.reader.get("rcds_1")
     assert found is not None
     assert found.body == body
     assert not isinstance(found.body["value"], float)
@@ -261,25 +261,25 @@ def _text_with(value: str) -> str:
     return f'{{"id": "rcds_1", "object": "{SUBSCRIPTION}", "value": {value}}}'
 
 
-def test_whole_numbers_are_integers_and_others_are_decimals(shelf: Shelf) -> None:
-    shelf.put(subscription(a=5, b=Decimal("5.50")))
-    found = shelf.reader.get("rcds_1")
+def test_whole_numbers_are_integers_and_others_are_decimals(filled: FilledTable) -> None:
+    filled.put(subscription(a=5, b=Decimal("5.50")))
+    found = filled.reader.get("rcds_1")
     assert found is not None
     assert (type(found.body["a"]), type(found.body["b"])) == (int, Decimal)
 
 
-def test_a_body_of_half_a_megabyte(shelf: Shelf) -> None:
+def test_a_body_of_half_a_megabyte(filled: FilledTable) -> None:
     text = _text_with('"' + "x" * 500_000 + '"')
-    shelf.put(parse(text))
-    found = shelf.reader.get("rcds_1")
+    filled.put(parse(text))
+    found = filled.reader.get("rcds_1")
     assert found is not None
     assert found.body == parse(text)
 
 
 def test_what_an_index_still_shows_after_its_removal_is_left_out(
-    shelf: Shelf, table: tuple[DynamoDBClient, str]
+    filled: FilledTable, table: tuple[DynamoDBClient, str]
 ) -> None:
-    shelf.put(subscription())
+    filled.put(subscription())
     client, name = table
     client.update_item(
         TableName=name,
@@ -287,16 +287,16 @@ def test_what_an_index_still_shows_after_its_removal_is_left_out(
         UpdateExpression="SET deleted = :yes",
         ExpressionAttributeValues={":yes": {"BOOL": True}},
     )
-    assert shelf.reader.by_type(SUBSCRIPTION).items == []
+    assert filled.reader.by_type(SUBSCRIPTION).items == []
 
 
-def test_more_bodies_than_one_answer_of_dynamodb_holds(shelf: Shelf) -> None:
+def test_more_bodies_than_one_answer_of_dynamodb_holds(filled: FilledTable) -> None:
     for number in range(50):
-        shelf.put(subscription(f"rcds_{number}", note="x" * 390_000))
-    page = shelf.reader.by_type(SUBSCRIPTION)
+        filled.put(subscription(f"rcds_{number}", note="x" * 390_000))
+    page = filled.reader.by_type(SUBSCRIPTION)
     found = {one.id for one in page.items}
     while page.cursor is not None:
-        page = shelf.reader.by_type(SUBSCRIPTION, cursor=page.cursor)
+        page = filled.reader.by_type(SUBSCRIPTION, cursor=page.cursor)
         found |= {one.id for one in page.items}
     assert len(found) == 50
 
@@ -312,10 +312,10 @@ def drift_of(identifier: str) -> run.Drift:
     return run.Drift(identifier, Difference.DIFFERENT, Resolution.REPAIRED, type=SUBSCRIPTION)
 
 
-def test_a_run_as_it_was_recorded(shelf: Shelf) -> None:
+def test_a_run_as_it_was_recorded(filled: FilledTable) -> None:
     counts = Counts(pages=3, stripe_calls=5, milliseconds=2000, compared=250, equal=249, different=1, repaired=1)
-    shelf.record(replace(run_at(0), status=Status.COMPLETE, finished_at=NOON + 2.5, counts=counts))
-    assert shelf.reader.runs(SUBSCRIPTION).items == [
+    filled.record(replace(run_at(0), status=Status.COMPLETE, finished_at=NOON + 2.5, counts=counts))
+    assert filled.reader.runs(SUBSCRIPTION).items == [
         Run(
             type=SUBSCRIPTION,
             job=Job.VERIFY,
@@ -331,37 +331,37 @@ def test_a_run_as_it_was_recorded(shelf: Shelf) -> None:
     assert counts.found == 1
 
 
-def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(shelf: Shelf) -> None:
-    shelf.record(replace(run_at(0), reason="out of time; the next tick continues"))
-    (found,) = shelf.reader.runs(SUBSCRIPTION)
+def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(filled: FilledTable) -> None:
+    filled.record(replace(run_at(0), reason="out of time; the next tick continues"))
+    (found,) = filled.reader.runs(SUBSCRIPTION)
     assert (found.status, found.finished_at) == (Status.RUNNING, None)
     assert found.reason == "out of time; the next tick continues"
 
 
-def test_runs_over_the_events_say_how_far_they_are_read(shelf: Shelf) -> None:
-    shelf.record(run_at(0))
+def test_runs_over_the_events_say_how_far_they_are_read(filled: FilledTable) -> None:
+    filled.record(run_at(0))
     watermark = "2026-11-20T11:58:00.000Z"
-    shelf.record(replace(run_at(0, "events"), job=Job.RECOVER, watermark=watermark))
-    assert [(one.job, one.watermark) for one in shelf.reader.runs("events")] == [(Job.RECOVER, watermark)]
+    filled.record(replace(run_at(0, "events"), job=Job.RECOVER, watermark=watermark))
+    assert [(one.job, one.watermark) for one in filled.reader.runs("events")] == [(Job.RECOVER, watermark)]
 
 
-def test_the_newest_runs_come_first_and_the_others_on_later_pages(shelf: Shelf) -> None:
+def test_the_newest_runs_come_first_and_the_others_on_later_pages(filled: FilledTable) -> None:
     for number in range(13):
-        shelf.record(run_at(number))
-    first = shelf.reader.runs(SUBSCRIPTION)
+        filled.record(run_at(number))
+    first = filled.reader.runs(SUBSCRIPTION)
     assert [one.started_at[11:16] for one in first] == [f"12:{number:02}" for number in range(12, 2, -1)]
     assert first.cursor is not None
-    rest = shelf.reader.runs(SUBSCRIPTION, cursor=first.cursor)
+    rest = filled.reader.runs(SUBSCRIPTION, cursor=first.cursor)
     assert [one.started_at[11:16] for one in rest] == ["12:02", "12:01", "12:00"]
     assert rest.cursor is None
 
 
-def test_no_runs_of_a_type_that_has_none(shelf: Shelf) -> None:
-    shelf.record(run_at(0, "product"))
-    assert shelf.reader.runs(SUBSCRIPTION).items == []
+def test_no_runs_of_a_type_that_has_none(filled: FilledTable) -> None:
+    filled.record(run_at(0, "product"))
+    assert filled.reader.runs(SUBSCRIPTION).items == []
 
 
-def test_evidence_as_it_was_noted(shelf: Shelf) -> None:
+def test_evidence_as_it_was_noted(filled: FilledTable) -> None:
     noted = run.Drift(
         "rcds_1",
         Difference.DIFFERENT,
@@ -370,8 +370,8 @@ def test_evidence_as_it_was_noted(shelf: Shelf) -> None:
         type=SUBSCRIPTION,
         token=7,
     )
-    shelf.note(run_at(0), noted, NOON + 1)
-    assert shelf.reader.drifts(SUBSCRIPTION).items == [
+    filled.note(run_at(0), noted, NOON + 1)
+    assert filled.reader.drifts(SUBSCRIPTION).items == [
         Drift(
             type=SUBSCRIPTION,
             id="rcds_1",
@@ -386,26 +386,26 @@ def test_evidence_as_it_was_noted(shelf: Shelf) -> None:
     ]
 
 
-def test_evidence_of_the_newest_run_comes_first_or_of_one_run_alone(shelf: Shelf) -> None:
+def test_evidence_of_the_newest_run_comes_first_or_of_one_run_alone(filled: FilledTable) -> None:
     for number in (1, 2):
-        shelf.record(run_at(number))
+        filled.record(run_at(number))
         for identifier in ("rcds_1", "rcds_2"):
-            shelf.note(run_at(number), drift_of(identifier), NOON)
-    everything = [(one.run[11:16], one.id) for one in shelf.reader.drifts(SUBSCRIPTION)]
+            filled.note(run_at(number), drift_of(identifier), NOON)
+    everything = [(one.run[11:16], one.id) for one in filled.reader.drifts(SUBSCRIPTION)]
     assert everything == [("12:02", "rcds_2"), ("12:02", "rcds_1"), ("12:01", "rcds_2"), ("12:01", "rcds_1")]
-    older = shelf.reader.runs(SUBSCRIPTION).items[1]
-    assert [(one.run[11:16], one.id) for one in shelf.reader.drifts(SUBSCRIPTION, run=older)] == everything[2:]
+    older = filled.reader.runs(SUBSCRIPTION).items[1]
+    assert [(one.run[11:16], one.id) for one in filled.reader.drifts(SUBSCRIPTION, run=older)] == everything[2:]
 
 
 @pytest.mark.parametrize("of_one_run", [True, False])
-def test_evidence_in_pages(shelf: Shelf, *, of_one_run: bool) -> None:
-    shelf.record(run_at(0))
+def test_evidence_in_pages(filled: FilledTable, *, of_one_run: bool) -> None:
+    filled.record(run_at(0))
     for number in range(5):
-        shelf.note(run_at(0), drift_of(f"rcds_{number}"), NOON)
-    wanted = shelf.reader.runs(SUBSCRIPTION).items[0] if of_one_run else None
+        filled.note(run_at(0), drift_of(f"rcds_{number}"), NOON)
+    wanted = filled.reader.runs(SUBSCRIPTION).items[0] if of_one_run else None
     seen, cursor = [], None
     for expected in (2, 2, 1):
-        page = shelf.reader.drifts(SUBSCRIPTION, run=wanted, limit=2, cursor=cursor)
+        page = filled.reader.drifts(SUBSCRIPTION, run=wanted, limit=2, cursor=cursor)
         assert len(page.items) == expected
         seen += [one.id for one in page]
         cursor = page.cursor
@@ -413,13 +413,13 @@ def test_evidence_in_pages(shelf: Shelf, *, of_one_run: bool) -> None:
     assert cursor is None
 
 
-def test_another_scope_has_runs_and_evidence_of_its_own(shelf: Shelf, table: tuple[DynamoDBClient, str]) -> None:
-    shelf.record(run_at(0))
-    shelf.note(run_at(0), drift_of("rcds_1"), NOON)
+def test_another_scope_has_runs_and_evidence_of_its_own(filled: FilledTable, table: tuple[DynamoDBClient, str]) -> None:
+    filled.record(run_at(0))
+    filled.note(run_at(0), drift_of("rcds_1"), NOON)
     live = Reader(table[1], scope="live", client=table[0])
     assert (live.runs(SUBSCRIPTION).items, live.drifts(SUBSCRIPTION).items) == ([], [])
 
 
-def test_a_cursor_of_evidence_that_the_reader_did_not_give_out_is_refused(shelf: Shelf) -> None:
+def test_a_cursor_of_evidence_that_the_reader_did_not_give_out_is_refused(filled: FilledTable) -> None:
     with pytest.raises(ValueError, match="cursor"):
-        shelf.reader.drifts(SUBSCRIPTION, cursor="nonsense")
+        filled.reader.drifts(SUBSCRIPTION, cursor="nonsense")

@@ -1,4 +1,4 @@
-"""What the flows may count on of Stripe: on the doubles, and on the adapter in front of the stand-in."""
+"""The contract of Stripe: for the doubles, and for the adapter with the stand-in."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.paging import PAGE_SIZE, first_page
 from billing_mirror.ports import StripeRequest
 from billing_mirror.refresh.fetch import list_pages
-from tests.fuzz.canaries import gossip
+from tests.fuzz.canaries import leaky_stripe
 
 from .accounts import KEY, LISTS, PREVIEW, SUBSCRIPTIONS, Account, Adapter
 
@@ -32,7 +32,7 @@ async def test_an_object_is_answered_as_it_is(account: Account) -> None:
     assert answer.request_id
 
 
-async def test_what_does_not_exist_is_gone(account: Account) -> None:
+async def test_a_missing_object_is_not_found(account: Account) -> None:
     with pytest.raises(NotFound):
         await account.stripe.get(StripeRequest("/v2/billing/rate_cards/rcd_0", ApiChannel.PREVIEW, context=None))
 
@@ -40,22 +40,22 @@ async def test_what_does_not_exist_is_gone(account: Account) -> None:
 @pytest.mark.parametrize("type_name", ["v2.billing.rate_card", "customer"])
 @pytest.mark.parametrize("count", [0, 1, 100, 230])
 async def test_a_list_is_walked_to_its_end(account: Account, type_name: str, count: int) -> None:
-    made = account.many(type_name, count)
+    made = account.create_many(type_name, count)
     api = catalog.TYPES[type_name].api
     pages = [page async for page in list_pages(LISTS[type_name], {}, account.stripe, api=api, context=None)]
     assert sorted(str(one["id"]) for page in pages for one in page) == sorted(made)
     assert max(len(page) for page in pages) <= PAGE_SIZE
 
 
-async def test_a_list_that_goes_on_after_what_was_removed_is_gone(account: Account) -> None:
-    account.many("customer", 1)
+async def test_a_list_after_a_removed_object_is_not_found(account: Account) -> None:
+    account.create_many("customer", 1)
     with pytest.raises(NotFound):
         await account.stripe.get(
             StripeRequest(first_page("/v1/customers", {"starting_after": "cus_0"}), ApiChannel.GA, context=None)
         )
 
 
-def test_the_double_is_told_which_mode_it_has(account: Account) -> None:
+def test_the_double_has_a_mode(account: Account) -> None:
     assert account.stripe.livemode is False
 
 
@@ -152,7 +152,7 @@ async def test_a_key_that_may_not_is_told_apart(adapter: Adapter, status: int, m
 
 
 async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stripes_text(adapter: Adapter) -> None:
-    with gossip() as talker:
+    with leaky_stripe() as talker:
         talker.status = 403
         said = "The provided key 'rk_test_***' lacks it. Having the 'rak_rate_card_read' permission would allow this."
         talker.text = json.dumps({"error": {"type": "invalid_request_error", "message": said}})

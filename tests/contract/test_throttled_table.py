@@ -41,7 +41,7 @@ async def stocked(client: DynamoDBClient, table: str) -> DynamoMirror:
     return mirror
 
 
-async def test_what_was_left_out_is_asked_for_again(table: tuple[DynamoDBClient, str]) -> None:
+async def test_unprocessed_keys_are_requested_again(table: tuple[DynamoDBClient, str]) -> None:
     mirror = await stocked(*table)
     Shortage(*table, most=2)
     assert set(await mirror.heads(MANY)) == {one.key for one in MANY}

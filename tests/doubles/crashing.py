@@ -1,4 +1,4 @@
-"""Ports that die: after so many calls no other one is answered, as when Lambda stops a container."""
+"""Ports that crash after a number of calls, as when Lambda stops a container."""
 
 import inspect
 from collections import Counter
@@ -11,41 +11,41 @@ T = TypeVar("T")
 
 
 class Killed(BaseException):
-    """Nobody catches it: whoever is killed does nothing more."""
+    """A ``BaseException``, so that no handler in the flows catches it."""
 
 
 @dataclass
-class Life:
-    """Ends with one of the calls: ``before`` it is made, or else after it was made and nobody hears the answer."""
+class CallLimit:
+    """Crashes at call number ``max_calls``: ``before`` it is made, or else after it, with its answer lost."""
 
-    ends_with: float = inf
+    max_calls: float = inf
     before: bool = True
     calls: int = 0
-    made: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
     """How often each method was called."""
 
-    def over(self) -> bool:
-        return self.calls >= self.ends_with
+    def is_reached(self) -> bool:
+        return self.calls >= self.max_calls
 
     def begin_call(self) -> None:
-        if self.over():
+        if self.is_reached():
             raise Killed
         self.calls += 1
-        if self.over() and self.before:
+        if self.is_reached() and self.before:
             raise Killed
 
     def end_call(self) -> None:
-        if self.over():
+        if self.is_reached():
             raise Killed
 
 
-def mortal(port: T, life: Life) -> T:
-    """The same port for as long as there is life."""
-    return cast(T, _Mortal(port, life))
+def crashing(port: T, life: CallLimit) -> T:
+    """The port, which raises ``Killed`` once the limit is reached."""
+    return cast(T, _CrashingPort(port, life))
 
 
-class _Mortal:
-    def __init__(self, port: object, life: Life) -> None:
+class _CrashingPort:
+    def __init__(self, port: object, life: CallLimit) -> None:
         self._port = port
         self._life = life
 
@@ -53,7 +53,7 @@ class _Mortal:
         member = getattr(self._port, name)
         if not callable(member):
             return member
-        self._life.made[name] += 1
+        self._life.counts[name] += 1
         if inspect.isasyncgenfunction(member):
             return self._reading(member)
         return self._calling(member) if inspect.iscoroutinefunction(member) else member

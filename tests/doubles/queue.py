@@ -8,7 +8,7 @@ from billing_mirror.process.messages import ReceivedMessage
 
 
 @dataclass
-class Waiting:
+class QueuedMessage:
     message_id: str
     body: str
     group: str
@@ -19,11 +19,11 @@ class Waiting:
 
 @dataclass
 class MemoryQueue:
-    """Implements ``ports.Queue``, and what SQS does on the other side of it."""
+    """Implements ``ports.Queue``, and the receiving side of SQS."""
 
     clock: Clock
     visibility: float = 400.0
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: list[QueuedMessage] = field(default_factory=list)
     quarantined: list[tuple[str, str]] = field(default_factory=list)
     """Pairs of body and reason."""
     down: bool = False
@@ -33,7 +33,7 @@ class MemoryQueue:
         self._require_up()
         self._sent += 1
         now = self.clock.now()
-        self.waiting.append(Waiting(f"m{self._sent}", body, group, sent_at=now, visible_at=now + delay))
+        self.waiting.append(QueuedMessage(f"m{self._sent}", body, group, sent_at=now, visible_at=now + delay))
 
     async def quarantine(self, body: str, *, reason: str) -> None:
         self._require_up()

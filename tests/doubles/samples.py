@@ -1,4 +1,4 @@
-"""Made-up objects and events of Stripe's, each with just the fields that matter and any that are given."""
+"""Sample objects and events of Stripe, with the fields that matter and any that are given."""
 
 import json
 from datetime import UTC, datetime
@@ -106,7 +106,7 @@ def event(
 
 def snapshot(type_name: str, body: JsonObject, *, at: float = 1_700_000_000.0, **fields: Json) -> str:
     """The event that carries ``body`` as it was."""
-    told: JsonObject = {
+    snapshot_event: JsonObject = {
         "object": "event",
         "id": "evt_snapshot1",
         "type": type_name,
@@ -117,7 +117,7 @@ def snapshot(type_name: str, body: JsonObject, *, at: float = 1_700_000_000.0, *
         "data": {"object": body},
         **fields,
     }
-    return json.dumps(told, default=float)
+    return json.dumps(snapshot_event, default=float)
 
 
 def subscription_event(

@@ -1,4 +1,4 @@
-"""What reconcile keeps for itself, in memory."""
+"""The state store, in memory."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from billing_mirror.core.object_ref import Scope
 
 @dataclass
 class MemoryStateStore:
-    """Implements ``ports.Journal``."""
+    """Implements ``ports.StateStore``."""
 
     partitions: dict[str, dict[str, Item]] = field(default_factory=dict)
-    """Entries by place, by scope and book (``test#run:type``)."""
+    """Entries by sort key, by scope and partition (``test#run:type``)."""
     leases: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Owner and end (ISO 8601, UTC), by scope."""
     writes_fail: bool = False
     down: bool = False
     before_write: Callable[[str], Awaitable[None]] | None = None
-    """Called with the book before each write: what others do meanwhile."""
+    """Called with the partition before each write, to simulate a concurrent writer."""
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
         self._require_up()
@@ -83,8 +83,8 @@ class MemoryStateStore:
             raise TransientError("the table is down")
 
 
-class ResendingJournal(MemoryStateStore):
-    """Loses the answer to each write, which its client sends once more within the same call, as boto does."""
+class ResendingStateStore(MemoryStateStore):
+    """Writes twice in each call, as boto does when it retries after a lost answer."""
 
     async def write(
         self,

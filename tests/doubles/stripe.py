@@ -13,23 +13,23 @@ from billing_mirror.ports import StripeRequest, StripeResponse
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request that was made."""
+class RecordedRequest:
+    """One request that Stripe received."""
 
-    path: str
+    url: str
     api: ApiChannel
     context: str | None
     include: tuple[str, ...]
     event: str | None = None
 
     @property
-    def place(self) -> str:
+    def path(self) -> str:
         """The path without its query."""
-        return urlsplit(self.path).path
+        return urlsplit(self.url).path
 
     @property
     def query(self) -> dict[str, str]:
-        return dict(parse_qsl(urlsplit(self.path).query))
+        return dict(parse_qsl(urlsplit(self.url).query))
 
 
 @dataclass
@@ -37,8 +37,8 @@ class MemoryStripe:
     """Implements ``ports.Stripe``.
 
     ``objects`` are bodies by path; ``lists`` are bodies by path with its filters, without what says which page:
-    v1 goes on ``starting_after`` an object, v2 where a page says. A page holds ``page_size`` objects at the most.
-    ``before_answer`` runs between the reading of a body and its return: the place for a race.
+    v1 continues ``starting_after`` an object, v2 at the URL in a page. A page holds ``page_size`` objects at most.
+    ``before_answer`` runs between the reading of a body and its return, for races.
     """
 
     livemode: bool = False
@@ -46,38 +46,40 @@ class MemoryStripe:
     lists: dict[str, list[JsonObject]] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     """Raised one after the other, before anything is answered."""
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     before_answer: Callable[[str], Awaitable[None]] | None = None
     page_size: int = 100
     events: list[JsonObject] = field(default_factory=list)
-    """What the list of events shows, between the times that are asked for."""
+    """The list of events, filtered by ``created``."""
 
     @property
     def paths(self) -> list[str]:
-        """The paths that were asked for, one after the other."""
-        return [asked.path for asked in self.asked]
+        """The URLs of all requests, in order."""
+        return [request.url for request in self.requests]
 
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
     async def get(self, request: StripeRequest) -> StripeResponse:
-        self.asked.append(Asked(request.path, request.api, request.context, request.include, request.event_id))
+        self.requests.append(
+            RecordedRequest(request.path, request.api, request.context, request.include, request.event_id)
+        )
         await asyncio.sleep(0)  # others get their turn, as they would
         if self.failures:
             raise self.failures.pop(0)
         text = json_body.write(self._body(request.path))
         if self.before_answer is not None:
             await self.before_answer(request.path)
-        return StripeResponse(json_body.parse(text), text, self.version(request.api), f"req_{len(self.asked)}")
+        return StripeResponse(json_body.parse(text), text, self.version(request.api), f"req_{len(self.requests)}")
 
     def _body(self, path: str) -> JsonObject:
         if path in self.objects:
             return self.objects[path]
-        place, query = urlsplit(path).path, dict(parse_qsl(urlsplit(path).query))
+        index, query = urlsplit(path).path, dict(parse_qsl(urlsplit(path).query))
         limit, after = int(query.pop("limit", "10")), query.pop("starting_after", None)
         start = int(query.pop("page", "0"))
-        name = f"{place}?{urlencode(query)}" if query else place
-        if place == "/v2/core/events" and name not in self.lists:
+        name = f"{index}?{urlencode(query)}" if query else index
+        if index == "/v2/core/events" and name not in self.lists:
             since, until = query["created[gte]"], query["created[lte]"]
             everything = [one for one in self.events if since <= times.created(one["created"]) <= until]
         elif name in self.lists:
@@ -85,18 +87,18 @@ class MemoryStripe:
         else:
             raise NotFound(f"nothing at {path}")
         if after is not None:
-            start = _place_of(after, everything) + 1
+            start = _index_of(after, everything) + 1
         end = start + min(limit, self.page_size)
         page, more = everything[start:end], end < len(everything)
-        if place.startswith("/v1/"):
-            return {"object": "list", "url": place, "data": list(page), "has_more": more}
-        following = f"{place}?{urlencode({'limit': limit, **query, 'page': end})}" if more else None
+        if index.startswith("/v1/"):
+            return {"object": "list", "url": index, "data": list(page), "has_more": more}
+        following = f"{index}?{urlencode({'limit': limit, **query, 'page': end})}" if more else None
         return {"data": list(page), "next_page_url": following, "previous_page_url": None}
 
 
-def _place_of(identifier: str, bodies: list[JsonObject]) -> int:
-    """Where the object is in its list; v1 answers as for any missing object where it was removed meanwhile."""
-    for place, body in enumerate(bodies):
+def _index_of(identifier: str, bodies: list[JsonObject]) -> int:
+    """The object's index in its list; for a removed object v1 answers as for any missing one."""
+    for index, body in enumerate(bodies):
         if body["id"] == identifier:
-            return place
+            return index
     raise NotFound(f"no such object: {identifier}")

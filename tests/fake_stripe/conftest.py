@@ -1,4 +1,4 @@
-"""A fresh stand-in for every test, on a thread of the test's own process."""
+"""A new stand-in for every test, on a thread of the test's process."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ import stripe
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import KEY, LIVE_KEY, PREVIEW, SECRET, Catalogue, Inbox, Wire, listening, stock
+from tests.fake_stripe.scene import KEY, LIVE_KEY, PREVIEW, SECRET, Catalogue, Inbox, Wire, create_catalogue, listening
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def sdk(stand_in: StandIn) -> stripe.StripeClient:
 
 @pytest.fixture
 def inbox(stand_in: StandIn) -> Iterator[Inbox]:
-    """Stands where the notifications go. Ask for it after `catalogue` to leave that one's events out."""
+    """Receives the notifications. Request it after `catalogue` to leave out the catalogue's events."""
     with listening() as box:
         stand_in.destination(box.url, [SECRET])
         yield box
@@ -37,4 +37,4 @@ def inbox(stand_in: StandIn) -> Iterator[Inbox]:
 
 @pytest.fixture
 def catalogue(stand_in: StandIn) -> Catalogue:
-    return stock(stand_in)
+    return create_catalogue(stand_in)

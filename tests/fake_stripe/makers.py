@@ -1,4 +1,4 @@
-"""How is one object of each type made, with what it needs?"""
+"""How is one object of each type created, with the objects it refers to?"""
 
 from collections.abc import Callable, Mapping
 from typing import Any

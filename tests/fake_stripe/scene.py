@@ -1,4 +1,4 @@
-"""What the tests of the stand-in share: a webhook endpoint, plain HTTP, and a small catalogue."""
+"""A webhook endpoint, a plain HTTP client and a small catalogue for the stand-in's tests."""
 
 import json
 import threading
@@ -32,7 +32,7 @@ class Received:
 
 @dataclass
 class Inbox:
-    """A webhook endpoint that answers with the statuses it is told to, then with 200."""
+    """A webhook endpoint that answers with the given statuses, then with 200."""
 
     received: list[Received] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Ids of what a subscription needs."""
+    """Ids of the objects that a subscription needs."""
 
     customer: str
     meter: str
@@ -115,7 +115,7 @@ class Catalogue:
         return {"billing_cadence": self.cadence, "rate_card": self.card}
 
 
-def stock(stand_in: StandIn, context: str | None = None) -> Catalogue:
+def create_catalogue(stand_in: StandIn, context: str | None = None) -> Catalogue:
     def create(object_type: str, fields: dict[str, Any]) -> str:
         return str(stand_in.create(object_type, fields, context=context)["id"])
 

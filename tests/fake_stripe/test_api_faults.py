@@ -1,4 +1,4 @@
-"""Every way in which a call of the API can fail, as the SDK and the socket see it."""
+"""Every fault of an API call, as the SDK and the socket see it."""
 
 import json
 import time
@@ -41,7 +41,7 @@ class TestStatuses:
             (500, stripe.APIError),
         ],
     )
-    def test_each_status_is_the_error_the_sdk_makes_of_it(
+    def test_the_sdk_raises_its_error_for_each_status(
         self, stand_in: StandIn, get: Get, status: int, error: type[stripe.StripeError]
     ) -> None:
         stand_in.faults(api=[{"status": status, "count": 1}])
@@ -50,7 +50,7 @@ class TestStatuses:
         assert failed.value.http_status == status
         assert get().code == 200
 
-    def test_a_limited_call_says_why_and_not_for_how_long(self, stand_in: StandIn, wire: Wire) -> None:
+    def test_a_rate_limited_call_has_a_reason_and_no_retry_after(self, stand_in: StandIn, wire: Wire) -> None:
         stand_in.faults(api=[{"status": 429, "reason": "endpoint-rate"}])
         reply = wire.get(PATH)
         assert reply.headers["Stripe-Rate-Limited-Reason"] == "endpoint-rate"
@@ -64,7 +64,7 @@ class TestStatuses:
         assert reply.headers["Retry-After"] == "3"
         assert reply.body["error"]["code"] == "lock_timeout"
 
-    def test_html_comes_instead_of_json(self, stand_in: StandIn, get: Get) -> None:
+    def test_an_answer_can_be_html_instead_of_json(self, stand_in: StandIn, get: Get) -> None:
         stand_in.faults(api=[{"status": "503html"}])
         with pytest.raises(stripe.APIError, match="Invalid response body") as failed:
             get()
@@ -79,7 +79,7 @@ class TestStatuses:
             get(retries=1)
         assert stand_in.requests()["by_status"] == {str(status): calls}
 
-    def test_a_fault_keeps_to_its_paths(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
+    def test_a_fault_strikes_only_its_paths(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         stand_in.faults(api=[{"status": 500, "path_regex": r"/v2/billing/rate_cards/[^/]+$"}])
         assert wire.get(PATH).status == 200
         assert wire.get(f"{PATH}/{catalogue.card}").status == 500
@@ -100,7 +100,7 @@ class TestBrokenBodies:
         with pytest.raises(stripe.APIConnectionError):
             get()
 
-    def test_cut_json_has_the_length_it_says(self, stand_in: StandIn, wire: Wire, get: Get) -> None:
+    def test_cut_json_has_the_length_in_its_header(self, stand_in: StandIn, wire: Wire, get: Get) -> None:
         stand_in.faults(api=[{"body": "cut_json"}])
         text = wire.open(PATH).read().decode()
         with pytest.raises(json.JSONDecodeError):
@@ -108,7 +108,7 @@ class TestBrokenBodies:
         with pytest.raises(stripe.APIError, match="Invalid response body"):
             get()
 
-    def test_a_garbled_body_is_no_text(self, stand_in: StandIn, wire: Wire) -> None:
+    def test_a_garbled_body_is_not_utf_8(self, stand_in: StandIn, wire: Wire) -> None:
         stand_in.faults(api=[{"body": "garbled"}])
         with pytest.raises(UnicodeDecodeError):
             wire.open(PATH).read().decode()
@@ -134,7 +134,7 @@ class TestBrokenBodies:
 
 
 class TestRateLimits:
-    def test_an_endpoint_is_limited_whatever_the_id(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
+    def test_an_endpoint_is_limited_over_all_ids(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         stand_in.faults(rate_limit={"endpoint": 2})
         paths = [f"{PATH}/{catalogue.card}", f"{PATH}/rcd_x", f"{PATH}/{catalogue.card}"]
         assert [wire.get(path).status for path in paths] == [200, 404, 429]

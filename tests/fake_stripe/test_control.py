@@ -1,4 +1,4 @@
-"""The control calls: the truth, the counts, and changes that Stripe forgot to tell."""
+"""The control calls: the truth, the counts, and silent changes."""
 
 from collections.abc import Callable
 
@@ -16,8 +16,8 @@ class TestTruth:
         truth = stand_in.objects()
         assert len(truth) == 9
         for each in truth:
-            gated = OBJECT_TYPES[each["type"]].gated
-            include = "&".join(f"include%5B{place}%5D={name}" for place, name in enumerate(gated))
+            includable = OBJECT_TYPES[each["type"]].includable
+            include = "&".join(f"include%5B{index}%5D={name}" for index, name in enumerate(includable))
             assert wire.get(f"{each['path']}?{include}").body == each["body"]
 
     def test_removed_objects_are_flagged(self, stand_in: StandIn, catalogue: Catalogue) -> None:
@@ -72,7 +72,7 @@ class TestCounts:
 
 
 class TestRefusals:
-    def test_what_cannot_be_is_refused(self, stand_in: StandIn, catalogue: Catalogue) -> None:
+    def test_invalid_calls_are_refused(self, stand_in: StandIn, catalogue: Catalogue) -> None:
         refused: list[Callable[[], object]] = [
             lambda: stand_in.create("v2.billing.novelty"),
             lambda: stand_in.create("product"),

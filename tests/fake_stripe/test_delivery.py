@@ -1,4 +1,4 @@
-"""Signatures, retries, and notifications that get lost, doubled, late or out of order."""
+"""Signatures, retries, and notifications that are lost, repeated, late or out of order."""
 
 from collections import Counter
 
@@ -37,7 +37,7 @@ class TestSignature:
 
 class TestRetries:
     @pytest.mark.parametrize("refusal", [500, 400, 302])
-    def test_anything_but_2xx_is_tried_again_with_the_same_event(
+    def test_any_answer_but_2xx_is_retried_with_the_same_event(
         self, stand_in: StandIn, inbox: Inbox, refusal: int
     ) -> None:
         inbox.statuses = [refusal]
@@ -55,7 +55,7 @@ class TestRetries:
         times = {each.signature.partition(",")[0] for each in inbox.received}
         assert len(times) > 1
 
-    def test_it_gives_up_in_the_end(self, stand_in: StandIn) -> None:
+    def test_a_delivery_fails_after_its_last_retry(self, stand_in: StandIn) -> None:
         stand_in.faults(delivery_tries=2)
         stand_in.destination("http://127.0.0.1:1/closed", [SECRET])
         customers(stand_in, 1)
@@ -96,7 +96,7 @@ class TestFaults:
         ids = Counter(each.notification["id"] for each in inbox.received)
         assert sorted(ids.values()) == [1, 3]
 
-    def test_a_delayed_event_is_overtaken(self, stand_in: StandIn, inbox: Inbox) -> None:
+    def test_a_delayed_event_arrives_after_a_later_one(self, stand_in: StandIn, inbox: Inbox) -> None:
         stand_in.faults(delay={"count": 1, "seconds": [0.2, 0.3]})
         late, prompt = customers(stand_in, 2)
         stand_in.settle()
@@ -109,13 +109,13 @@ class TestFaults:
         assert sorted(related(inbox)) == sorted(made)
         assert stand_in.deliveries()["delivered"] == 4
 
-    def test_a_window_that_stays_open_is_sent_all_the_same(self, stand_in: StandIn, inbox: Inbox) -> None:
+    def test_a_window_that_is_not_full_is_sent_after_a_time(self, stand_in: StandIn, inbox: Inbox) -> None:
         stand_in.faults(reorder={"window": 10})
         made = customers(stand_in, 1)
         assert stand_in.settle()
         assert related(inbox) == made
 
-    def test_an_event_of_which_the_answer_is_lost_is_sent_again(self, stand_in: StandIn, inbox: Inbox) -> None:
+    def test_an_event_whose_answer_is_lost_is_sent_again(self, stand_in: StandIn, inbox: Inbox) -> None:
         stand_in.faults(lost_answer={"count": 1})
         made = customers(stand_in, 1)
         assert stand_in.settle()
@@ -123,7 +123,7 @@ class TestFaults:
         (delivery,) = stand_in.deliveries()["deliveries"]
         assert (delivery["attempts"], delivery["faults"]) == (["lost", 200], ["lost_answer"])
 
-    def test_a_delivery_says_what_went_wrong_with_it(self, stand_in: StandIn, inbox: Inbox) -> None:
+    def test_a_delivery_names_its_faults(self, stand_in: StandIn, inbox: Inbox) -> None:
         stand_in.faults(duplicate={"count": 1}, delay={"count": 1, "seconds": [0.1, 0.1]})
         customers(stand_in, 2)
         assert stand_in.settle()
@@ -154,7 +154,7 @@ class TestEmission:
         assert inbox.received[0].notification == given
         assert wire.get("/v2/core/events/evt_mine").status == 404
 
-    def test_an_emitted_event_can_be_fetched_when_asked(self, stand_in: StandIn, wire: Wire) -> None:
+    def test_an_emitted_event_can_be_fetched_if_wanted(self, stand_in: StandIn, wire: Wire) -> None:
         stand_in.emit({"id": "evt_mine", "type": "v9.novelty"}, fetchable=True, data={"a": 1})
         assert wire.get("/v2/core/events/evt_mine").body["data"] == {"a": 1}
 

@@ -1,4 +1,4 @@
-"""The Events API, and how a notification looks."""
+"""The Events API, and the shape of a notification."""
 
 import stripe
 
@@ -46,7 +46,7 @@ class TestRetrieve:
         assert (data["billable_item"], data["rate_card"]) == (catalogue.item, catalogue.card)
         assert all("data" not in event for event in stand_in.events())
 
-    def test_v1_updates_tell_what_changed(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
+    def test_v1_updates_have_the_changed_fields(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         stand_in.update(catalogue.customer, {"email": "new@example.com"})
         identifier = self.event_id(stand_in, "v1.customer.updated")
         changes = wire.get(f"/v2/core/events/{identifier}").body["changes"]
@@ -59,7 +59,7 @@ class TestRetrieve:
         event = sdk.v2.core.events.retrieve(self.event_id(stand_in, "v1.customer.created"))
         assert isinstance(event, stripe.events.V1CustomerCreatedEvent)
 
-    def test_events_are_kept_for_a_time_only(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
+    def test_events_expire(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
         assert catalogue
         identifier = self.event_id(stand_in, "v1.customer.created")
         stand_in.faults(event_retention_seconds=0)
@@ -68,7 +68,7 @@ class TestRetrieve:
 
 
 class TestNotification:
-    def test_the_sdk_parses_a_delivered_one_and_follows_it(
+    def test_the_sdk_parses_a_notification_and_fetches_its_object(
         self, stand_in: StandIn, catalogue: Catalogue, inbox: Inbox
     ) -> None:
         stand_in.update(catalogue.customer, {"name": "Ada"})
@@ -80,7 +80,7 @@ class TestNotification:
         assert parsed.fetch_related_object().name == "Ada"
         assert parsed.fetch_event().id == parsed.id
 
-    def test_a_v2_billing_one_is_unknown_to_the_released_sdk(
+    def test_a_v2_billing_notification_is_unknown_to_the_released_sdk(
         self, stand_in: StandIn, sdk: stripe.StripeClient, catalogue: Catalogue, inbox: Inbox
     ) -> None:
         made = stand_in.create("v2.billing.rate_card_subscription", catalogue.subscription_fields)

@@ -1,4 +1,4 @@
-"""Pages, filters and what lists leave out."""
+"""Pages, filters, and objects that lists leave out."""
 
 import pytest
 import stripe
@@ -36,7 +36,7 @@ class TestV2Pages:
         second = wire.get(first["next_page_url"]).body
         assert wire.ids(second["previous_page_url"]) == items[:2]
 
-    def test_what_is_created_during_a_walk_does_not_shift_it(
+    def test_an_object_created_during_a_walk_does_not_shift_the_pages(
         self, stand_in: StandIn, catalogue: Catalogue, wire: Wire, items: list[str]
     ) -> None:
         first = wire.get("/v2/billing/metered_items?limit=3").body
@@ -52,9 +52,7 @@ class TestV2Pages:
     def test_bad_parameters_are_refused(self, wire: Wire, query: str) -> None:
         assert wire.get(f"/v2/billing/metered_items?{query}").status == 400
 
-    def test_a_page_has_twenty_unless_asked_otherwise(
-        self, stand_in: StandIn, catalogue: Catalogue, wire: Wire
-    ) -> None:
+    def test_a_page_has_twenty_objects_by_default(self, stand_in: StandIn, catalogue: Catalogue, wire: Wire) -> None:
         for number in range(21):
             stand_in.create(
                 "v2.billing.metered_item",

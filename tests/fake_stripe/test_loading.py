@@ -10,7 +10,7 @@ from tests.fake_stripe.scene import Catalogue, Inbox, Wire
 
 
 class TestPut:
-    def test_a_body_is_kept_as_it_is_and_told_by_no_event(self, stand_in: StandIn, wire: Wire, inbox: Inbox) -> None:
+    def test_a_body_is_kept_unchanged_and_without_an_event(self, stand_in: StandIn, wire: Wire, inbox: Inbox) -> None:
         body = {"id": "prod_1", "object": "product", "name": "x", "novel": [{"a": None}]}
         assert stand_in.put("product", body) == "prod_1"
         stand_in.settle()

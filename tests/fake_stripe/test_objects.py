@@ -9,7 +9,7 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 
 
 @pytest.fixture
-def told(catalogue: Catalogue, inbox: Inbox) -> Inbox:
+def quiet_inbox(catalogue: Catalogue, inbox: Inbox) -> Inbox:
     """The endpoint, after the catalogue's own events."""
     assert catalogue
     return inbox
@@ -64,13 +64,13 @@ class TestRateCards:
         assert truth["removed"]
         assert (truth["body"] is None) == (status == 404)
 
-    def test_removing_a_rate_is_told_only_as_a_new_version(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, told: Inbox
+    def test_the_removal_of_a_rate_has_only_the_new_versions_event(
+        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         (rate,) = self.rates(wire, catalogue.card)
         stand_in.remove(rate)
         stand_in.settle()
-        assert told.types == ["v2.billing.rate_card_version.created"]
+        assert quiet_inbox.types == ["v2.billing.rate_card_version.created"]
 
     def test_a_card_with_several_rates_has_one_version(
         self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
@@ -120,7 +120,7 @@ class TestSubscriptions:
     def subscription(self, stand_in: StandIn, catalogue: Catalogue) -> str:
         return str(stand_in.create(SUBSCRIPTION, catalogue.subscription_fields)["id"])
 
-    def test_a_new_one_is_active_on_the_live_version_and_omits_nulls(
+    def test_a_new_subscription_is_active_on_the_live_version_and_omits_nulls(
         self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
     ) -> None:
         made = stand_in.create(SUBSCRIPTION, catalogue.subscription_fields)
@@ -131,17 +131,19 @@ class TestSubscriptions:
         assert "test_clock" not in made
         assert made["id"].startswith("rcds_test_61")
 
-    def test_its_activation_is_told_twice_and_its_creation_never(
-        self, stand_in: StandIn, catalogue: Catalogue, told: Inbox
+    def test_activation_has_two_events_and_creation_none(
+        self, stand_in: StandIn, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         stand_in.create(SUBSCRIPTION, catalogue.subscription_fields)
         stand_in.settle()
-        assert sorted(told.types) == [f"{SUBSCRIPTION}.activated", f"{SUBSCRIPTION}.servicing_activated"]
+        assert sorted(quiet_inbox.types) == [f"{SUBSCRIPTION}.activated", f"{SUBSCRIPTION}.servicing_activated"]
 
-    def test_a_pending_one_is_told_by_no_event(self, stand_in: StandIn, catalogue: Catalogue, told: Inbox) -> None:
+    def test_a_pending_subscription_has_no_event(
+        self, stand_in: StandIn, catalogue: Catalogue, quiet_inbox: Inbox
+    ) -> None:
         stand_in.create(SUBSCRIPTION, catalogue.subscription_fields | {"servicing_status": "pending"})
         stand_in.settle()
-        assert told.types == []
+        assert quiet_inbox.types == []
 
     @pytest.mark.parametrize(
         ("to", "names", "stamp"),
@@ -169,7 +171,7 @@ class TestSubscriptions:
         status = "collection" if names[0].startswith("collection") else "servicing"
         assert stamp in after[f"{status}_status_transitions"]
 
-    def test_metadata_is_merged_and_told_by_no_event(
+    def test_metadata_is_merged_without_an_event(
         self, stand_in: StandIn, catalogue: Catalogue, subscription: str, inbox: Inbox
     ) -> None:
         assert catalogue
@@ -181,7 +183,7 @@ class TestSubscriptions:
         assert after["metadata"] == {"b": "2"}
         assert inbox.types == []
 
-    def test_a_canceled_one_refuses_update_and_cancel(self, stand_in: StandIn, subscription: str) -> None:
+    def test_a_canceled_subscription_refuses_update_and_cancel(self, stand_in: StandIn, subscription: str) -> None:
         stand_in.transition(subscription, "canceled")
         with pytest.raises(ControlError, match="invalid_rate_card_subscription_status_for_update"):
             stand_in.update(subscription, {"metadata": {"a": "1"}})
@@ -200,34 +202,34 @@ class TestSubscriptions:
 
 class TestOthers:
     def test_a_billed_cadence_moves_its_next_date_and_names_the_invoice(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, told: Inbox
+        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         before = wire.get(f"/v2/billing/cadences/{catalogue.cadence}").body["next_billing_date"]
         after = stand_in.transition(catalogue.cadence, "billed")["next_billing_date"]
         stand_in.settle()
-        event = wire.get(f"/v2/core/events/{told.received[-1].notification['id']}").body
+        event = wire.get(f"/v2/core/events/{quiet_inbox.received[-1].notification['id']}").body
         assert after > before
         assert event["type"] == "v2.billing.cadence.billed"
         assert len(event["data"]["invoices"]) == 1
 
-    def test_a_cadence_tells_its_cancellation_but_no_update(
-        self, stand_in: StandIn, catalogue: Catalogue, told: Inbox
+    def test_a_cadence_has_an_event_for_cancellation_but_none_for_an_update(
+        self, stand_in: StandIn, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         stand_in.update(catalogue.cadence, {"lookup_key": "x"})
         stand_in.transition(catalogue.cadence, "canceled")
         stand_in.settle()
-        assert told.types == ["v2.billing.cadence.canceled"]
+        assert quiet_inbox.types == ["v2.billing.cadence.canceled"]
         with pytest.raises(ControlError):
             stand_in.transition(catalogue.cadence, "billed")
 
     def test_a_deleted_customer_stays_as_a_stub(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, told: Inbox
+        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         stand_in.remove(catalogue.customer)
         stand_in.settle()
         reply = wire.get(f"/v1/customers/{catalogue.customer}")
         assert reply.body == {"id": catalogue.customer, "object": "customer", "deleted": True}
-        assert told.types == ["v1.customer.deleted"]
+        assert quiet_inbox.types == ["v1.customer.deleted"]
         assert wire.ids("/v1/customers") == []
 
     def test_another_deleted_v1_object_is_missing(self, stand_in: StandIn, wire: Wire) -> None:
@@ -237,9 +239,9 @@ class TestOthers:
         assert wire.get(f"/v1/products/{product['id']}").body["error"]["code"] == "resource_missing"
 
     def test_a_meter_is_deactivated_with_two_events_and_a_time(
-        self, stand_in: StandIn, catalogue: Catalogue, told: Inbox
+        self, stand_in: StandIn, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         meter = stand_in.transition(catalogue.meter, "inactive")
         stand_in.settle()
         assert meter["status_transitions"]["deactivated_at"] == meter["updated"]
-        assert sorted(told.types) == ["v1.billing.meter.deactivated", "v1.billing.meter.updated"]
+        assert sorted(quiet_inbox.types) == ["v1.billing.meter.deactivated", "v1.billing.meter.updated"]

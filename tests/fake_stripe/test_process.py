@@ -1,4 +1,4 @@
-"""The stand-in as a program of its own."""
+"""The stand-in as a separate process."""
 
 import json
 import signal
@@ -12,7 +12,7 @@ from tests.fake_stripe.scene import Wire
 ROOT = Path(__file__).parents[2]
 
 
-def test_it_tells_its_address_and_key_and_ends_on_sigterm(tmp_path: Path) -> None:
+def test_it_prints_its_address_and_key_and_ends_on_sigterm(tmp_path: Path) -> None:
     state_file = tmp_path / "stand-in.json"
     command = [sys.executable, "-m", "dev.fake_stripe", "--state-file", str(state_file)]
     with subprocess.Popen([*command, "--account", "acct_1"], cwd=ROOT, stdout=subprocess.PIPE) as process:

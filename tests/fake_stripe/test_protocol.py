@@ -1,4 +1,4 @@
-"""Who may ask, in which version, and what an error looks like."""
+"""Keys, versions, accounts, and the shape of errors."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import KEY, LIVE_KEY, PREVIEW, RELEASED, Catalogue, Wire, stock
+from tests.fake_stripe.scene import KEY, LIVE_KEY, PREVIEW, RELEASED, Catalogue, Wire, create_catalogue
 
 
 class TestKeys:
@@ -67,7 +67,7 @@ class TestContexts:
             sdk.raw_request("get", "/v2/core/events", stripe_context="acct_unknown")
 
     def test_each_account_has_its_own_data(self, stand_in: StandIn, wire: Wire) -> None:
-        connected = stock(stand_in, context="acct_connected")
+        connected = create_catalogue(stand_in, context="acct_connected")
         path = f"/v2/billing/rate_cards/{connected.card}"
         assert wire.get(path).status == 404
         assert wire.get(path, Stripe_Context="acct_connected").body["id"] == connected.card

@@ -1,4 +1,4 @@
-"""Snapshot events beside thin ones, judged by the SDK."""
+"""Snapshot events beside thin events, as the SDK parses them."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.fake_stripe.makers import make
 from tests.fake_stripe.scene import SECRET, Inbox
 
 
-def test_a_destination_gets_both_twins_signed_alike(stand_in: StandIn, inbox: Inbox) -> None:
+def test_a_destination_gets_thin_and_snapshot_event_with_equal_signatures(stand_in: StandIn, inbox: Inbox) -> None:
     stand_in.destination(inbox.url, [SECRET], payload="both")
     customer = stand_in.create("customer", {"email": "a@example.com"}, context="acct_1")
     stand_in.settle()
@@ -26,18 +26,18 @@ def test_a_destination_gets_both_twins_signed_alike(stand_in: StandIn, inbox: In
     assert {each["event_id"] for each in deliveries} == {event.id, thin.notification["id"]}
 
 
-def test_an_update_says_what_was_before_and_keeps_the_body_of_then(stand_in: StandIn, inbox: Inbox) -> None:
+def test_an_update_has_the_previous_values_and_the_body_of_its_time(stand_in: StandIn, inbox: Inbox) -> None:
     stand_in.destination(inbox.url, [SECRET], payload="snapshot")
     customer = stand_in.create("customer")["id"]
     for name in ("Ada", "Bela"):
         stand_in.update(customer, {"name": name})
     stand_in.settle()
     updates = [each.notification["data"] for each in inbox.received if "previous_attributes" in each.body]
-    told = sorted((each["object"]["name"], each["previous_attributes"]["name"]) for each in updates)
-    assert told == [("Ada", None), ("Bela", "Ada")]
+    names = sorted((each["object"]["name"], each["previous_attributes"]["name"]) for each in updates)
+    assert names == [("Ada", None), ("Bela", "Ada")]
 
 
-def test_a_snapshot_shows_what_nobody_has_to_ask_for(stand_in: StandIn, inbox: Inbox) -> None:
+def test_a_snapshot_has_no_expandable_fields(stand_in: StandIn, inbox: Inbox) -> None:
     stand_in.destination(inbox.url, [SECRET], payload="snapshot")
     product = make(stand_in, "product")["id"]
     stand_in.create("price", {"product": product, "tiers": [{"up_to": None}]})

@@ -1,4 +1,4 @@
-"""What the stand-in's files have to agree on."""
+"""The stand-in's files agree with each other, and import nothing of Billing Mirror."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ README = (FOLDER / "README.md").read_text()
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))
-def test_it_shares_no_code_with_what_it_judges(path: Path) -> None:
+def test_the_stand_in_shares_no_code_with_billing_mirror(path: Path) -> None:
     assert "billing_mirror" not in path.read_text()
 
 

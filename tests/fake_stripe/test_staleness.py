@@ -1,4 +1,4 @@
-"""Reads and lists that are late, as an eventually consistent API allows."""
+"""Stale reads and lists, as an eventually consistent API has."""
 
 from dev.fake_stripe.client import StandIn
 from tests.fake_stripe.scene import Catalogue, Wire
@@ -13,12 +13,14 @@ class TestReads:
         stand_in.update(catalogue.customer, {"name": "Ada"})
         assert [wire.get(path).body["name"] for _ in range(3)] == [None, None, "Ada"]
 
-    def test_what_was_just_created_is_missing_at_first(self, stand_in: StandIn, wire: Wire) -> None:
+    def test_a_new_object_is_missing_at_first(self, stand_in: StandIn, wire: Wire) -> None:
         stand_in.faults(stale_reads={"reads": 1})
         path = f"/v1/customers/{stand_in.create('customer')['id']}"
         assert [wire.get(path).status for _ in range(2)] == [404, 200]
 
-    def test_what_was_just_removed_is_there_at_first(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:
+    def test_a_removed_object_is_still_there_at_first(
+        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue
+    ) -> None:
         stand_in.faults(stale_reads={"reads": 1})
         stand_in.remove(catalogue.customer)
         path = f"/v1/customers/{catalogue.customer}"

@@ -1,4 +1,4 @@
-"""Fields shown on request, and lists inside objects."""
+"""Expandable fields, and lists inside objects."""
 
 import pytest
 import stripe
@@ -15,7 +15,7 @@ class TestExpansion:
         product = make(stand_in, "product")["id"]
         return str(stand_in.create("price", {"product": product, "tiers": [{"up_to": None}]})["id"])
 
-    def test_a_field_is_absent_unless_asked_for(self, stand_in: StandIn, sdk: stripe.StripeClient, price: str) -> None:
+    def test_a_field_is_absent_unless_expanded(self, stand_in: StandIn, sdk: stripe.StripeClient, price: str) -> None:
         assert "tiers" not in sdk.v1.prices.retrieve(price).to_dict()
         assert sdk.v1.prices.retrieve(price, {"expand": ["tiers"]}).to_dict()["tiers"] == [{"up_to": None}]
         assert "tiers" not in sdk.v1.prices.list().data[0].to_dict()
@@ -41,7 +41,7 @@ class TestExpansion:
 
 class TestDiscounts:
     @pytest.mark.parametrize("name", ["subscription", "invoice", "invoiceitem", "quote"])
-    def test_they_are_ids_unless_asked_for(self, stand_in: StandIn, wire: Wire, name: str) -> None:
+    def test_discounts_are_ids_unless_expanded(self, stand_in: StandIn, wire: Wire, name: str) -> None:
         made = make(stand_in, name)["id"]
         stand_in.update(made, {"discounts": [{"source": {"coupon": "c"}}, "di_2"]})
         (truth,) = [each for each in stand_in.objects(name) if each["id"] == made]
@@ -50,7 +50,7 @@ class TestDiscounts:
         assert wire.get(truth["path"]).body["discounts"] == [first["id"], "di_2"]
         assert wire.get(f"{truth['path']}?expand[0]=discounts").body["discounts"] == [first, "di_2"]
 
-    def test_those_of_an_entry_are_ids_unless_asked_for(self, stand_in: StandIn, wire: Wire) -> None:
+    def test_discounts_of_an_entry_are_ids_unless_expanded(self, stand_in: StandIn, wire: Wire) -> None:
         discount = {"id": "di_1", "object": "discount"}
         invoice = make(stand_in, "invoice")["id"]
         stand_in.update(invoice, {"lines": [{"amount": 1, "discounts": [discount]}]})
@@ -88,7 +88,7 @@ class TestLists:
         assert {each["object"] for each in whole["data"]} == {item}
         assert walk(wire, shown["url"]) == whole["data"]
 
-    def test_they_are_cut_in_lists_of_objects_too(self, stand_in: StandIn, sdk: stripe.StripeClient) -> None:
+    def test_lists_in_listed_objects_are_cut_too(self, stand_in: StandIn, sdk: stripe.StripeClient) -> None:
         invoice = make(stand_in, "invoice")["id"]
         stand_in.faults(sublist_size=2)
         stand_in.update(invoice, {"lines": [{"id": f"il_{number}"} for number in range(5)]})

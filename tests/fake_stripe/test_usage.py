@@ -1,4 +1,4 @@
-"""Usage, its summaries, and reports of what could not be counted."""
+"""Usage, its summaries, and reports of usage that Stripe could not count."""
 
 from decimal import Decimal
 
@@ -54,7 +54,7 @@ class TestSummaries:
         assert wire.get(f"{path}&start_time={DAY + 60 * HOUR}&end_time={DAY + 70 * HOUR}").body["data"] == []
 
     @pytest.mark.parametrize(("formula", "value"), [("count", 3), ("last", 3)])
-    def test_the_meter_says_how_it_is_summed(
+    def test_the_meters_formula_sums_its_usage(
         self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, path: str, formula: str, value: int
     ) -> None:
         stand_in.update(catalogue.meter, {"default_aggregation": {"formula": formula}})
@@ -72,7 +72,7 @@ class TestSummaries:
             f"start_time={DAY}&end_time={DAY + HOUR}&color=red",
         ],
     )
-    def test_what_is_not_aligned_or_missing_is_refused(self, wire: Wire, path: str, query: str) -> None:
+    def test_unaligned_or_missing_times_are_refused(self, wire: Wire, path: str, query: str) -> None:
         assert wire.get(f"{path}&{query}").status == 400
 
     def test_a_customer_is_needed_and_a_meter(self, stand_in: StandIn, wire: Wire, catalogue: Catalogue) -> None:

@@ -1,4 +1,4 @@
-"""What is peculiar to single v1 types, judged by the SDK."""
+"""Rules of single v1 types, as the SDK parses them."""
 
 import pytest
 import stripe
@@ -9,7 +9,7 @@ from tests.fake_stripe.scene import KEY, SECRET, Catalogue, Inbox, Wire
 
 
 @pytest.fixture
-def told(catalogue: Catalogue, inbox: Inbox) -> Inbox:
+def quiet_inbox(catalogue: Catalogue, inbox: Inbox) -> Inbox:
     assert catalogue
     return inbox
 
@@ -19,7 +19,7 @@ class TestSubscriptions:
     def subscription(self, stand_in: StandIn, catalogue: Catalogue) -> str:
         return str(stand_in.create("subscription", {"customer": catalogue.customer})["id"])
 
-    def test_a_canceled_one_is_told_as_deleted_and_stays(
+    def test_cancellation_has_the_event_deleted_and_keeps_the_subscription(
         self, stand_in: StandIn, sdk: stripe.StripeClient, subscription: str, inbox: Inbox
     ) -> None:
         stand_in.settle()
@@ -52,7 +52,7 @@ class TestTestClocks:
     @pytest.mark.parametrize(
         ("name", "path"), [("customer", "customers"), ("subscription", "subscriptions"), ("quote", "quotes")]
     )
-    def test_what_has_a_clock_is_listed_on_request(
+    def test_an_object_of_a_test_clock_is_listed_on_request(
         self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, name: str, path: str
     ) -> None:
         clock = stand_in.create("test_helpers.test_clock")["id"]
@@ -65,7 +65,7 @@ class TestTestClocks:
 
 
 class TestTaxIds:
-    def test_a_customers_is_read_at_two_urls_and_listed_at_one(
+    def test_a_customers_tax_id_is_read_at_two_urls_and_listed_at_one(
         self, stand_in: StandIn, sdk: stripe.StripeClient, catalogue: Catalogue
     ) -> None:
         fields = {"type": "eu_vat", "value": "DE1"}
@@ -82,14 +82,16 @@ class TestTaxIds:
             sdk.v1.customers.tax_ids.list("cus_x")
 
     @pytest.mark.parametrize("setting", ["customer", "plain"])
-    def test_its_events_name_the_url_that_is_set(
-        self, stand_in: StandIn, catalogue: Catalogue, told: Inbox, setting: str
+    def test_a_tax_ids_events_have_the_url_of_the_setting(
+        self, stand_in: StandIn, catalogue: Catalogue, quiet_inbox: Inbox, setting: str
     ) -> None:
         stand_in.faults(tax_id_urls=setting)
         made = stand_in.create("tax_id", {"type": "eu_vat", "value": "DE1"}, parent=catalogue.customer)["id"]
         stand_in.settle()
         client = stripe.StripeClient(KEY, base_addresses={"api": stand_in.api_base})
-        parsed = client.parse_event_notification(told.received[0].body, told.received[0].signature, SECRET)
+        parsed = client.parse_event_notification(
+            quiet_inbox.received[0].body, quiet_inbox.received[0].signature, SECRET
+        )
         assert isinstance(parsed, stripe.events.V1CustomerTaxIdCreatedEventNotification)
         prefix = f"/v1/customers/{catalogue.customer}" if setting == "customer" else "/v1"
         assert parsed.related_object.url == f"{prefix}/tax_ids/{made}"
@@ -97,8 +99,8 @@ class TestTaxIds:
 
 
 class TestSingletons:
-    def test_a_cash_balance_is_told_without_an_id(
-        self, stand_in: StandIn, sdk: stripe.StripeClient, catalogue: Catalogue, told: Inbox
+    def test_a_cash_balances_event_has_no_id(
+        self, stand_in: StandIn, sdk: stripe.StripeClient, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         path = f"/v1/customers/{catalogue.customer}/cash_balance"
         assert sdk.v1.customers.cash_balance.retrieve(catalogue.customer).available is None
@@ -107,25 +109,30 @@ class TestSingletons:
         stand_in.update(path, {"available": {"eur": 700}})
         stand_in.settle()
         client = stripe.StripeClient(KEY, base_addresses={"api": stand_in.api_base})
-        parsed = client.parse_event_notification(told.received[-1].body, told.received[-1].signature, SECRET)
+        parsed = client.parse_event_notification(
+            quiet_inbox.received[-1].body, quiet_inbox.received[-1].signature, SECRET
+        )
         assert isinstance(parsed, stripe.events.V1CashBalanceFundsAvailableEventNotification)
-        assert "id" not in told.received[-1].notification["related_object"]
+        assert "id" not in quiet_inbox.received[-1].notification["related_object"]
         assert parsed.fetch_related_object().to_dict()["available"] == {"eur": 700}
         (truth,) = stand_in.objects("cash_balance")
         assert (truth["id"], truth["path"], "id" in truth["body"]) == (path, path, False)
 
-    def test_the_tax_settings_are_there_before_they_change(
-        self, stand_in: StandIn, sdk: stripe.StripeClient, told: Inbox
+    def test_the_tax_settings_exist_before_they_change(
+        self, stand_in: StandIn, sdk: stripe.StripeClient, quiet_inbox: Inbox
     ) -> None:
         assert sdk.v1.tax.settings.retrieve().status == "pending"
         stand_in.create("tax.settings", {"status": "active"})
         stand_in.settle()
-        assert told.types == ["v1.tax.settings.updated"]
-        assert told.received[0].notification["related_object"] == {"type": "tax.settings", "url": "/v1/tax/settings"}
+        assert quiet_inbox.types == ["v1.tax.settings.updated"]
+        assert quiet_inbox.received[0].notification["related_object"] == {
+            "type": "tax.settings",
+            "url": "/v1/tax/settings",
+        }
         assert sdk.v1.tax.settings.retrieve().status == "active"
 
     def test_a_customers_discount_has_events_of_its_own(
-        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, told: Inbox
+        self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, quiet_inbox: Inbox
     ) -> None:
         path = f"/v1/customers/{catalogue.customer}"
         stand_in.update(catalogue.customer, {"discount": {"source": {"coupon": "c", "type": "coupon"}}})
@@ -133,26 +140,26 @@ class TestSingletons:
         stand_in.update(catalogue.customer, {"discount": {"end": 9}})
         stand_in.update(catalogue.customer, {"discount": None, "name": "Ada"})
         stand_in.settle()
-        assert sorted(told.types) == [
+        assert sorted(quiet_inbox.types) == [
             "v1.customer.discount.created",
             "v1.customer.discount.deleted",
             "v1.customer.discount.updated",
             "v1.customer.updated",
         ]
-        related = [each.notification["related_object"] for each in told.received if "discount" in each.body]
+        related = [each.notification["related_object"] for each in quiet_inbox.received if "discount" in each.body]
         assert {"type": "discount", "url": f"{path}/discount"} in related
         assert wire.get(path).body["discount"] is None
 
 
 class TestEntitlements:
     @pytest.fixture
-    def entitlement(self, stand_in: StandIn, told: Inbox, catalogue: Catalogue) -> str:
-        assert told
+    def entitlement(self, stand_in: StandIn, quiet_inbox: Inbox, catalogue: Catalogue) -> str:
+        assert quiet_inbox
         feature = make(stand_in, "entitlements.feature")["id"]
         fields = {"customer": catalogue.customer, "feature": feature}
         return str(stand_in.create("entitlements.active_entitlement", fields)["id"])
 
-    def test_they_are_listed_by_customer(
+    def test_entitlements_are_listed_by_customer(
         self, stand_in: StandIn, sdk: stripe.StripeClient, catalogue: Catalogue, entitlement: str
     ) -> None:
         listed = sdk.v1.entitlements.active_entitlements.list({"customer": catalogue.customer})
@@ -167,15 +174,15 @@ class TestEntitlements:
         assert wire.get("/v1/entitlements/active_entitlements?customer=cus_x").status == 400
         assert wire.get("/v1/billing/credit_balance_transactions").status == 400
 
-    def test_every_change_is_told_as_one_of_the_customers_summary(
-        self, stand_in: StandIn, sdk: stripe.StripeClient, told: Inbox, catalogue: Catalogue, entitlement: str
+    def test_every_change_has_an_event_of_the_customers_summary(
+        self, stand_in: StandIn, sdk: stripe.StripeClient, quiet_inbox: Inbox, catalogue: Catalogue, entitlement: str
     ) -> None:
         stand_in.remove(entitlement)
         stand_in.settle()
         name = "v1.entitlements.active_entitlement_summary.updated"
-        assert told.types == [name, name]
-        assert "related_object" not in told.received[0].notification
-        event = sdk.v2.core.events.retrieve(told.received[0].notification["id"])
+        assert quiet_inbox.types == [name, name]
+        assert "related_object" not in quiet_inbox.received[0].notification
+        event = sdk.v2.core.events.retrieve(quiet_inbox.received[0].notification["id"])
         assert event.to_dict()["data"] == {"customer": catalogue.customer}
 
     def test_the_data_can_be_left_out(self, stand_in: StandIn, wire: Wire, entitlement: str) -> None:
@@ -203,7 +210,7 @@ class TestEntitlements:
 
 
 class TestDeletion:
-    def test_only_a_customer_stays(self, stand_in: StandIn, wire: Wire) -> None:
+    def test_only_a_deleted_customer_has_a_stub(self, stand_in: StandIn, wire: Wire) -> None:
         for name, path in (("coupon", "/v1/coupons"), ("invoice", "/v1/invoices")):
             made = make(stand_in, name)["id"]
             stand_in.remove(made)

@@ -34,7 +34,7 @@ class TestPricingPlans:
         assert set(wire.ids(f"{path}/components?pricing_plan_version={middle}")) == {first, second}
         assert wire.ids(f"{path}/components?pricing_plan_version={oldest}") == [first]
 
-    def test_a_removed_component_is_told_as_a_new_version(
+    def test_the_removal_of_a_component_has_only_the_new_versions_event(
         self, stand_in: StandIn, wire: Wire, plan: str, inbox: Inbox
     ) -> None:
         (component,) = wire.ids(f"/v2/billing/pricing_plans/{plan}/components")
@@ -78,7 +78,7 @@ class TestPricingPlans:
 
 
 class TestOverageRates:
-    def test_a_card_has_them_beside_its_rates(self, stand_in: StandIn, wire: Wire) -> None:
+    def test_a_card_has_overage_rates_beside_its_rates(self, stand_in: StandIn, wire: Wire) -> None:
         overage = make(stand_in, "v2.billing.rate_card_custom_pricing_unit_overage_rate")
         card = overage["rate_card"]
         assert overage["one_time_item"]["object"] == "v2.billing.one_time_item"
@@ -135,7 +135,7 @@ class TestOwnFields:
 
 
 class TestAgreements:
-    def test_a_contract_tells_of_every_status(self, stand_in: StandIn, wire: Wire, inbox: Inbox) -> None:
+    def test_a_contract_has_an_event_for_every_status(self, stand_in: StandIn, wire: Wire, inbox: Inbox) -> None:
         contract = make(stand_in, "v2.billing.contract")
         stand_in.transition(contract["id"], "active")
         stand_in.transition(contract["id"], "blocked")

@@ -28,7 +28,7 @@ Load = Callable[[str], ModuleType]
 
 @dataclass
 class Context:
-    """What of Lambda's context is read."""
+    """The parts of Lambda's context that the handlers read."""
 
     aws_request_id: str = "a-request"
     seconds: float = 60
@@ -38,7 +38,7 @@ class Context:
 
 
 class Cloud:
-    """What a function finds around itself, and the environment that tells it so."""
+    """The AWS resources of a function, and its environment variables."""
 
     def __init__(self) -> None:
         self.sqs: SQSClient = boto3.client("sqs")

@@ -63,16 +63,16 @@ def test_process(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[s
         record = {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": attributes}
         handler({"Records": [record]}, Context())
 
-    told = subscription_event(identifier=made)
-    process(told)
-    process(told)
-    process(told, sent_at=time.time() - 100)
+    body_of_event = subscription_event(identifier=made)
+    process(body_of_event)
+    process(body_of_event)
+    process(body_of_event, sent_at=time.time() - 100)
     process(subscription_event(identifier="rcds_test_unknown"))
-    process(json.dumps(json.loads(told) | {"type": "v2.core.event_destination.ping"}))
+    process(json.dumps(json.loads(body_of_event) | {"type": "v2.core.event_destination.ping"}))
     process("nonsense")
     for status in (429, 500, 401, 403):
         at_stripe.faults(api=[{"status": status}])
-        process(told)
+        process(body_of_event)
     # Superseded needs two workers at once; its name comes from the same line of code as the other outcomes'.
     assert set(emitted(capsys)) == EMITTED["process"] - {"Superseded"}
 

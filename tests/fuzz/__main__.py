@@ -1,6 +1,6 @@
-"""Hostile requests by the ten thousand, how each of them ends, and how much CPU it costs: ``make fuzz``.
+"""Fuzzes ingest with malicious and valid requests, and measures the CPU time of each result: ``make fuzz``.
 
-Each is checked as the tests check it. The slowest are tried again, since only their best time is their own.
+Each request is checked as in the tests. The slowest are repeated, and their best time counts.
 """
 
 import argparse
@@ -18,79 +18,83 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from . import by_hand_bodies, by_hand_events, by_hand_headers
+from . import handwritten_bodies, handwritten_events, handwritten_headers
 from .case import CLASSES
-from .check import require, require_right
-from .gate import Ended, Event, Gate
+from .check import require, require_expected
+from .harness import Event, IngestHarness, IngestResult
 from .mutations import generated
-from .oracle import Verdict
+from .oracle import Expected
 from .variants import valid
 
-BY_HAND = (by_hand_bodies, by_hand_events, by_hand_headers)
+BY_HAND = (handwritten_bodies, handwritten_events, handwritten_headers)
 AGAIN = 20
 TARGET = 5.0
 """Milliseconds of CPU within which a request is refused."""
-REPORT = Path("build/hostile.json")
+REPORT = Path("build/fuzz.json")
 
 
 @dataclass(frozen=True)
-class Asked:
+class FuzzRequest:
     """A request; ``name`` says how to find it again."""
 
     source: str
     name: str
     event: Event
 
-    def post(self, gate: Gate) -> Ended:
+    def post(self, harness: IngestHarness) -> IngestResult:
         """Raises ``AssertionError`` where it does not end as it should."""
         if self.source != "valid":
-            return require_right(gate, self.event)
-        ended = gate.post(self.event)
-        require(ended, Verdict.QUEUED)
-        return ended
+            return require_expected(harness, self.event)
+        result = harness.post(self.event)
+        require(result, Expected.QUEUED)
+        return result
 
 
-def requests(count: int, variants: int) -> Iterator[Asked]:
+def requests(count: int, variants: int) -> Iterator[FuzzRequest]:
     for name, cases in CLASSES.items():
-        yield from (Asked("by hand", f"{name}: {case.name}", case.event) for case in cases())
-    yield from (Asked("generated", f"generated({number})", generated(number)) for number in range(count))
-    yield from (Asked("valid", f"valid({number})", valid(number)[0]) for number in range(variants))
+        yield from (FuzzRequest("handwritten", f"{name}: {case.name}", case.event) for case in cases())
+    yield from (FuzzRequest("generated", f"generated({number})", generated(number)) for number in range(count))
+    yield from (FuzzRequest("valid", f"valid({number})", valid(number)[0]) for number in range(variants))
 
 
 @dataclass
-class Way:
-    """The requests that ended in one way: their times in milliseconds, and the slowest of them."""
+class Times:
+    """The requests with one result: their times in milliseconds, and the slowest of them."""
 
     times: list[float] = field(default_factory=list)
-    slowest: list[tuple[float, Asked]] = field(default_factory=list)
+    slowest: list[tuple[float, FuzzRequest]] = field(default_factory=list)
 
-    def note(self, asked: Asked, ended: Ended) -> None:
-        spent = ended.cpu * 1000
+    def note(self, fuzz_request: FuzzRequest, result: IngestResult) -> None:
+        spent = result.cpu * 1000
         self.times.append(spent)
         if len(self.slowest) < AGAIN or spent > self.slowest[-1][0]:
-            self.slowest = sorted([*self.slowest, (spent, asked)], key=lambda one: -one[0])[:AGAIN]
+            self.slowest = sorted([*self.slowest, (spent, fuzz_request)], key=lambda one: -one[0])[:AGAIN]
 
-    def at_best(self, gate: Gate) -> tuple[float, str]:
-        """The slowest one's best time of seven, in milliseconds, and its name."""
-        again = [(min(gate.post(one.event).cpu for _ in range(7)) * 1000, one.name) for _, one in self.slowest]
+    def at_best(self, harness: IngestHarness) -> tuple[float, str]:
+        """The best of seven times of the slowest request, in milliseconds, and its name."""
+        again = [(min(harness.post(one.event).cpu for _ in range(7)) * 1000, one.name) for _, one in self.slowest]
         return max(again)
 
 
 @dataclass
 class Summary:
-    ways: dict[str, Way] = field(default_factory=lambda: {way: Way() for way in ("refused", "kept", "queued")})
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("by hand", "generated", "valid"), 0))
+    by_result: dict[str, Times] = field(
+        default_factory=lambda: {name: Times() for name in ("refused", "quarantined", "queued")}
+    )
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("handwritten", "generated", "valid"), 0))
     wrong: dict[str, str] = field(default_factory=dict)
-    """What went wrong, by the request's name."""
+    """Failures by the name of the request."""
 
-    def post(self, gate: Gate, asked: Asked) -> None:
-        self.counts[asked.source] += 1
+    def post(self, harness: IngestHarness, fuzz_request: FuzzRequest) -> None:
+        self.counts[fuzz_request.source] += 1
         try:
-            ended = asked.post(gate)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is looked for
-            self.wrong[asked.name] = f"{type(error).__name__}: {error}"
+            result = fuzz_request.post(harness)
+        except Exception as error:  # noqa: BLE001 - any error is a finding
+            self.wrong[fuzz_request.name] = f"{type(error).__name__}: {error}"
             return
-        self.ways["kept" if ended.kept else "queued" if ended.queued else "refused"].note(asked, ended)
+        self.by_result["quarantined" if result.quarantined else "queued" if result.queued else "refused"].note(
+            fuzz_request, result
+        )
 
 
 def main() -> int:
@@ -100,28 +104,28 @@ def main() -> int:
     given = arguments.parse_args()
     warnings.simplefilter("ignore")
     gc.disable()  # there is far more to go through here than in a function; it is done between requests instead
-    console, gate, summary, started = Console(), Gate(), Summary(), time.monotonic()
+    console, harness, summary, started = Console(), IngestHarness(), Summary(), time.monotonic()
     total = sum(len([*cases()]) for cases in CLASSES.values()) + given.generated + given.valid
-    asked = requests(given.generated, given.valid)
-    for number, one in enumerate(track(asked, "Requests", total=total, console=console)):
-        summary.post(gate, one)
+    fuzz_request = requests(given.generated, given.valid)
+    for number, one in enumerate(track(fuzz_request, "Requests", total=total, console=console)):
+        summary.post(harness, one)
         if number % 1000 == 0:
             gc.collect()
-    best = {name: way.at_best(gate) for name, way in summary.ways.items() if way.times}
-    gate.close()
+    best = {name: times.at_best(harness) for name, times in summary.by_result.items() if times.times}
+    harness.close()
     return _report(console, summary, best, time.monotonic() - started)
 
 
 def _report(console: Console, summary: Summary, best: dict[str, tuple[float, str]], seconds: float) -> int:
-    table = Table("ended", "requests", "median", "slowest", "which", title="Hostile requests, and valid ones")
+    table = Table("result", "requests", "median", "slowest", "request", title="Malicious and valid requests")
     for name, (slowest, which) in best.items():
-        times = summary.ways[name].times
+        times = summary.by_result[name].times
         table.add_row(name, f"{len(times):,}", f"{statistics.median(times):.2f} ms", f"{slowest:.2f} ms", which)
     console.print(table)
-    by_hand, made, fine = summary.counts.values()
+    handwritten, made, fine = summary.counts.values()
     console.print(
-        f"{by_hand} requests by hand in {len(CLASSES)} classes, {made:,} generated, {fine:,} valid ones; "
-        f"{len(summary.wrong)} ended otherwise than they should. In {seconds:.0f} s."
+        f"{handwritten} handwritten requests in {len(CLASSES)} classes, {made:,} generated, {fine:,} valid ones; "
+        f"{len(summary.wrong)} failed. In {seconds:.0f} s."
     )
     for which, how in [*summary.wrong.items()][:5]:
         console.print(f"{which}: {how}", markup=False)
@@ -138,7 +142,7 @@ def _figures(summary: Summary, best: dict[str, tuple[float, str]], seconds: floa
         **{name.replace(" ", "_"): count for name, count in summary.counts.items()},
         "classes": len(CLASSES),
         "wrong": summary.wrong,
-        "ended": {name: len(way.times) for name, way in summary.ways.items()},
+        "ended": {name: len(times.times) for name, times in summary.by_result.items()},
         "slowest_ms": {name: round(slowest, 3) for name, (slowest, _) in best.items()},
         "target_ms_to_refuse": TARGET,
         "seconds": round(seconds, 1),

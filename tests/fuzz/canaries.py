@@ -1,4 +1,4 @@
-"""What must not be written anywhere, where it is put, and what reads all that was written."""
+"""A canary that no log may contain, the inputs that carry it, and a capture of all output."""
 
 import io
 import json
@@ -14,7 +14,7 @@ import pytest
 from billing_mirror.core.json_body import Json
 from tests.functions.conftest import Context, Load
 
-from .gate import CANARY, Event
+from .harness import CANARY, Event
 
 PERSON: dict[str, Json] = {"name": f"Ann {CANARY}", "email": f"ann.{CANARY}@example.com", "description": CANARY}
 STATUSES = (200, 302, 400, 401, 402, 403, 404, 409, 429, 500, 503)
@@ -25,15 +25,15 @@ FAULTS: tuple[Event, ...] = (
 """What the stand-in can answer instead of an object."""
 
 
-class Lines:
-    """All that was written since the last time, on whichever way."""
+class CapturedOutput:
+    """Everything that was logged or printed since the last check."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._output = io.StringIO()
         self._caplog = caplog
 
     def load(self, load: Load, name: str) -> ModuleType:
-        """A function: it keeps to the output that it began with."""
+        """Loads a function; it keeps the output that it started with."""
         with redirect_stdout(self._output), redirect_stderr(self._output):
             return load(name)
 
@@ -42,21 +42,21 @@ class Lines:
             answer: dict[str, Any] = function.lambda_handler(event, Context(seconds=120))
             return answer
 
-    def require_discreet(self, word: str) -> None:
-        """``word`` proves that what was to be looked at has happened."""
+    def require_no_canary(self, word: str) -> None:
+        """``word`` proves that the expected case has happened."""
         written = self._output.getvalue()
         said = written + self._caplog.text
         self._output.seek(0)
         self._output.truncate()
         self._caplog.clear()
-        lines = [json.loads(line) for line in written.splitlines()]
-        assert [line for line in lines if "message" in line], "the function's own line is among them"
+        output = [json.loads(line) for line in written.splitlines()]
+        assert [line for line in output if "message" in line], "the function's own line is among them"
         assert word in said
         assert CANARY not in said
 
 
-class Gossip(ThreadingHTTPServer):
-    """A Stripe that quotes a person in whatever it answers: with the status, and in the words, that it is given."""
+class LeakyStripe(ThreadingHTTPServer):
+    """A Stripe that quotes a person in every answer; ``status`` and ``text`` set the answer."""
 
     status = 200
     text = ""
@@ -75,11 +75,11 @@ ANSWERS = (
     (200, json.dumps({"id": "cus_1", "object": "customer", **PERSON, "livemode": True, "has_more": CANARY})),
     (200, json.dumps([PERSON])),
 )
-"""Statuses and texts of answers that are of no use, and full of a person."""
+"""Statuses and texts of unusable answers that quote a person."""
 
 
 class _Quoting(BaseHTTPRequestHandler):
-    server: Gossip
+    server: LeakyStripe
 
     def do_GET(self) -> None:
         text = self.server.text.encode()
@@ -94,8 +94,8 @@ class _Quoting(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def gossip() -> Iterator[Gossip]:
-    server = Gossip(("127.0.0.1", 0), _Quoting)
+def leaky_stripe() -> Iterator[LeakyStripe]:
+    server = LeakyStripe(("127.0.0.1", 0), _Quoting)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server

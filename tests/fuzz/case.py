@@ -1,12 +1,12 @@
-"""A request that somebody thought of, and what must become of it."""
+"""A handwritten request and its expected result."""
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .gate import CANARY, Event, request, signed
-from .oracle import Verdict
+from .harness import CANARY, Event, request, signed
+from .oracle import Expected
 
 BODY = json.dumps(
     {
@@ -38,47 +38,47 @@ SNAPSHOT = json.dumps(
 
 @dataclass(frozen=True)
 class Case:
-    """``dead``: it may be queued, and there it must lead nowhere."""
+    """``dead``: it may be queued, and must not lead to a fetch."""
 
     name: str
     event: Event
-    verdict: Verdict
-    dead: bool = False
+    expected: Expected
+    never_fetched: bool = False
 
 
 Cases = Iterator[Case]
 CLASSES: dict[str, Callable[[], Cases]] = {}
 
 
-def hostile(cases: Callable[[], Cases]) -> Callable[[], Cases]:
-    """Makes a function a class of hostile requests, by its name."""
+def case_class(cases: Callable[[], Cases]) -> Callable[[], Cases]:
+    """Registers a function as a class of malicious requests, by its name."""
     assert cases.__name__ not in CLASSES
     CLASSES[cases.__name__] = cases
     return cases
 
 
 def refused(name: str, header: object, body: object = BODY, **fields: Any) -> Case:  # noqa: ANN401 - any JSON
-    return Case(name, request(body, header, **fields), Verdict.REFUSED)
+    return Case(name, request(body, header, **fields), Expected.REFUSED)
 
 
-def kept(name: str, body: str | bytes, **fields: Any) -> Case:  # noqa: ANN401 - any JSON
+def quarantined(name: str, body: str | bytes, **fields: Any) -> Case:  # noqa: ANN401 - any JSON
     """Signed, and not an event."""
-    return _signed(name, body, Verdict.KEPT, fields)
+    return _signed(name, body, Expected.QUARANTINED, fields)
 
 
 def queued(name: str, body: str | bytes, **fields: Any) -> Case:  # noqa: ANN401 - any JSON
     """Odd, and still an event that Stripe signed."""
-    return _signed(name, body, Verdict.QUEUED, fields)
+    return _signed(name, body, Expected.QUEUED, fields)
 
 
-def dead(name: str, body: str) -> Case:
-    """An event that Stripe signed, about something that nobody may be asked for."""
-    return Case(name, request(body, signed(body)), Verdict.QUEUED, dead=True)
+def never_fetched(name: str, body: str) -> Case:
+    """An event that Stripe signed, about an object that must never be fetched."""
+    return Case(name, request(body, signed(body)), Expected.QUEUED, never_fetched=True)
 
 
-def _signed(name: str, body: str | bytes, verdict: Verdict, fields: Event) -> Case:
+def _signed(name: str, body: str | bytes, expected: Expected, fields: Event) -> Case:
     text = body if isinstance(body, str) else body.decode("latin-1")
-    return Case(name, request(text, signed(body), **fields), verdict)
+    return Case(name, request(text, signed(body), **fields), expected)
 
 
 def thin(**fields: Any) -> str:  # noqa: ANN401 - any JSON

@@ -1,4 +1,4 @@
-"""What must hold of every answer, and whether it fits a verdict."""
+"""Checks that hold for every answer, and the comparison with the expected result."""
 
 import json
 
@@ -6,53 +6,53 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import Notification, read_message
 from billing_mirror.core.object_ref import ref_from_event
 
-from .gate import CANARY, Ended, Event, Gate
-from .oracle import Verdict, judge
+from .harness import CANARY, Event, IngestHarness, IngestResult
+from .oracle import Expected, expected_result
 
 LONGEST_REASON = 160
 
 
-def require(ended: Ended, verdict: Verdict) -> None:
-    """Raises ``AssertionError`` where a request did not end as it should have."""
-    _require_discreet(ended)
-    match verdict:
-        case Verdict.REFUSED | Verdict.TOO_LARGE:
-            assert (ended.status, ended.queued, ended.kept) == (verdict.value, (), ())
-        case Verdict.KEPT:
-            assert (ended.status, ended.queued, len(ended.kept)) == (200, (), 1)
-            assert ended.reason != "accepted"
-        case Verdict.QUEUED:
-            assert (ended.status, ended.reason, len(ended.queued), ended.kept) == (200, "accepted", 1, ())
-        case Verdict.KEPT_OR_QUEUED:
-            assert (ended.status, len(ended.queued) + len(ended.kept)) == (200, 1)
+def require(result: IngestResult, expected: Expected) -> None:
+    """Raises ``AssertionError`` where the result differs from the expected one."""
+    _require_nothing_leaked(result)
+    match expected:
+        case Expected.REFUSED | Expected.TOO_LARGE:
+            assert (result.status, result.queued, result.quarantined) == (expected.value, (), ())
+        case Expected.QUARANTINED:
+            assert (result.status, result.queued, len(result.quarantined)) == (200, (), 1)
+            assert result.reason != "accepted"
+        case Expected.QUEUED:
+            assert (result.status, result.reason, len(result.queued), result.quarantined) == (200, "accepted", 1, ())
+        case Expected.EITHER:
+            assert (result.status, len(result.queued) + len(result.quarantined)) == (200, 1)
 
 
-def require_right(gate: Gate, event: Event) -> Ended:
-    """Posts a request and holds its end against what was worked out anew."""
-    secrets = {*gate.secrets.known, *gate.secrets.stored}
-    verdict = judge(event, gate.clock.now(), sorted(secrets))
-    ended = gate.post(event)
-    require(ended, verdict)
-    return ended
+def require_expected(harness: IngestHarness, event: Event) -> IngestResult:
+    """Posts a request and compares its result with the oracle's."""
+    secrets = {*harness.secrets.known, *harness.secrets.stored}
+    expected = expected_result(event, harness.clock.now(), sorted(secrets))
+    result = harness.post(event)
+    require(result, expected)
+    return result
 
 
-def leads_nowhere(message: str) -> bool:
-    """Whether a queued message is one that Stripe will never be asked about."""
-    told = read_message(message)
-    assert isinstance(told, Notification)
+def is_never_fetched(message: str) -> bool:
+    """Whether a queued message never leads to a request to Stripe."""
+    thin = read_message(message)
+    assert isinstance(thin, Notification)
     try:
-        return ref_from_event(told) is None
+        return ref_from_event(thin) is None
     except PermanentError as error:
         return CANARY not in str(error)
 
 
-def _require_discreet(ended: Ended) -> None:
+def _require_nothing_leaked(result: IngestResult) -> None:
     """One line of plain text for a reason; nothing of what was sent in it, nor in the log."""
-    assert 0 < len(ended.reason) <= LONGEST_REASON
-    assert ended.reason.isascii()
-    assert ended.reason.isprintable()
-    assert CANARY not in ended.reason
-    lines = [json.loads(line) for line in ended.log.splitlines()]
-    assert len([line for line in lines if "_aws" not in line]) == 1, "one line for one request"
-    if ended.status != 200 or ended.kept:
-        assert CANARY not in ended.log
+    assert 0 < len(result.reason) <= LONGEST_REASON
+    assert result.reason.isascii()
+    assert result.reason.isprintable()
+    assert CANARY not in result.reason
+    output = [json.loads(line) for line in result.log.splitlines()]
+    assert len([line for line in output if "_aws" not in line]) == 1, "one line for one request"
+    if result.status != 200 or result.quarantined:
+        assert CANARY not in result.log

@@ -1,4 +1,4 @@
-"""The gate of ingest, and the handlers as their own tier loads them."""
+"""The harness of ingest, and the handlers as tests/functions loads them."""
 
 from collections.abc import Iterator
 
@@ -8,17 +8,17 @@ from tests.functions.conftest import at_stripe as at_stripe
 from tests.functions.conftest import cloud as cloud
 from tests.functions.conftest import load as load
 
-from .canaries import Lines
-from .gate import Gate
+from .canaries import CapturedOutput
+from .harness import IngestHarness
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
-    made = Gate()
+def harness() -> Iterator[IngestHarness]:
+    made = IngestHarness()
     yield made
     made.close()
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Lines:
-    return Lines(caplog)
+def output(caplog: pytest.LogCaptureFixture) -> CapturedOutput:
+    return CapturedOutput(caplog)

@@ -1,4 +1,4 @@
-"""Valid requests, each broken in one to three ways that its number decides: one number, one request, everywhere."""
+"""Valid requests with mutations: a number always gives the same request."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any, TypeAlias
 
-from .gate import CANARY, NOW, Event, bytes_of, mac, request
+from .harness import CANARY, NOW, Event, bytes_of, mac, request
 from .variants import body_of, secret_of
 
 ODD: tuple[Any, ...] = (
@@ -44,15 +44,15 @@ def generated(number: int) -> Event:
 def _change_member(value: Json, random: Random) -> None:
     """Another value, no value, or a member more, at any depth."""
     inner = [part for part in value.values() if isinstance(part, dict) and part]
-    place = random.choice([value, *inner])
-    name = random.choice(list(place) or ["x"])
+    target = random.choice([value, *inner])
+    name = random.choice(list(target) or ["x"])
     match random.randrange(4):
         case 0 | 1:
-            place[name] = deepcopy(random.choice(ODD))
+            target[name] = deepcopy(random.choice(ODD))
         case 2:
-            place.pop(name, None)
+            target.pop(name, None)
         case _:
-            place[random.choice((name.upper(), name + " ", "__proto__", ""))] = deepcopy(random.choice(ODD))
+            target[random.choice((name.upper(), name + " ", "__proto__", ""))] = deepcopy(random.choice(ODD))
 
 
 def _inserted(text: str, random: Random) -> str:

@@ -1,6 +1,6 @@
-"""What must become of a request, worked out anew: nothing of the shipped code takes part.
+"""The expected result of a request, computed without the shipped code.
 
-The signature by Stripe's description, over the raw bytes; the body by Python's own JSON reader.
+The signature follows Stripe's description, over the raw bytes; the body is parsed by Python's own JSON reader.
 """
 
 import base64
@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from .gate import Event, bytes_of
+from .harness import Event, bytes_of
 
 LIMIT = 262_144
 TOLERANCE = 300
@@ -29,34 +29,34 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
-class Verdict(Enum):
-    """The status of the answer, and where the request ends."""
+class Expected(Enum):
+    """The status of the answer, or where the message ends."""
 
     TOO_LARGE = 413
     REFUSED = 400
-    KEPT = "quarantine"
+    QUARANTINED = "quarantine"
     QUEUED = "queue"
-    KEPT_OR_QUEUED = "either"
-    """Signed; whether a time that is written oddly can be read is the reader's affair."""
+    EITHER = "either"
+    """Signed; the oracle does not decide whether an unusual time format is readable."""
 
 
-def judge(event: Event, now: float, secrets: Sequence[str]) -> Verdict:
+def expected_result(event: Event, now: float, secrets: Sequence[str]) -> Expected:
     raw = _raw(event)
     if raw is None:
-        return Verdict.REFUSED
+        return Expected.REFUSED
     if len(raw) > LIMIT:
-        return Verdict.TOO_LARGE
+        return Expected.TOO_LARGE
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    if not genuine(raw, headers.get("stripe-signature"), now, secrets):
-        return Verdict.REFUSED
+    if not is_signed(raw, headers.get("stripe-signature"), now, secrets):
+        return Expected.REFUSED
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
-        return Verdict.REFUSED
-    return {True: Verdict.QUEUED, False: Verdict.KEPT, None: Verdict.KEPT_OR_QUEUED}[reads(text)]
+        return Expected.REFUSED
+    return {True: Expected.QUEUED, False: Expected.QUARANTINED, None: Expected.EITHER}[is_event(text)]
 
 
-def genuine(raw: bytes, header: str | None, now: float, secrets: Sequence[str]) -> bool:
+def is_signed(raw: bytes, header: str | None, now: float, secrets: Sequence[str]) -> bool:
     """Whether one of the secrets signed exactly these bytes at a time that is not far from now."""
     if not header or len(header) > LONGEST_HEADER or not header.isascii():
         return False
@@ -84,7 +84,7 @@ def _raw(event: Event) -> bytes | None:
         return None
 
 
-def reads(text: str) -> bool | None:
+def is_event(text: str) -> bool | None:
     """Whether a text is one of Stripe's events; None where only the way its time is written is in doubt."""
     try:
         value = json.loads(text, parse_int=_whole)
@@ -172,7 +172,7 @@ def _is_time(value: object) -> bool | None:
 
 def _is_snapshot(value: Event) -> bool:
     created, data = value.get("created"), value.get("data")
-    told = data.get("object") if isinstance(data, dict) else None
+    thin = data.get("object") if isinstance(data, dict) else None
     context = value.get("context") or value.get("account")
     return (
         _is_common(value, 250)
@@ -180,7 +180,7 @@ def _is_snapshot(value: Event) -> bool:
         and 0 <= created < 2**33
         and _is_text(value.get("account"), 1000)
         and _is_context(context)
-        and isinstance(told, dict)
-        and _is_name(told.get("object"))
-        and all(len(told[name]) <= 255 for name in ("id", "customer") if isinstance(told.get(name), str))
+        and isinstance(thin, dict)
+        and _is_name(thin.get("object"))
+        and all(len(thin[name]) <= 255 for name in ("id", "customer") if isinstance(thin.get(name), str))
     )

@@ -1,4 +1,4 @@
-"""What is secret or a person's is in no line that ingest or process writes, whatever goes wrong."""
+"""Ingest and process never log a secret or personal data, whatever fails."""
 
 import base64
 import json
@@ -15,19 +15,19 @@ from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import snapshot, subscription_event
 from tests.functions.conftest import Cloud, Load
 
-from .canaries import ANSWERS, FAULTS, PERSON, Lines, gossip
-from .gate import CANARY, Event, request
+from .canaries import ANSWERS, FAULTS, PERSON, CapturedOutput, leaky_stripe
+from .harness import CANARY, Event, request
 
 SECRET = f"whsec_{CANARY}"
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
-TOLD = subscription_event(note=CANARY, data=PERSON)
-SHOWN = snapshot("customer.updated", {"id": "cus_1", "object": "customer", **PERSON})
+THIN = subscription_event(note=CANARY, data=PERSON)
+SNAPSHOT = snapshot("customer.updated", {"id": "cus_1", "object": "customer", **PERSON})
 
 
 @pytest.fixture
-def ingest(lines: Lines, cloud: Cloud, load: Load) -> ModuleType:
+def ingest(output: CapturedOutput, cloud: Cloud, load: Load) -> ModuleType:
     cloud.environment["SIGNING_SECRET_ARN"] = cloud.secret("canaries", f"{SECRET} whsec_{CANARY}_previous")
-    return lines.load(load, "ingest")
+    return output.load(load, "ingest")
 
 
 def sign(body: str, secret: str = SECRET, at: float = 0) -> str:
@@ -35,7 +35,7 @@ def sign(body: str, secret: str = SECRET, at: float = 0) -> str:
 
 
 def in_base64(raw: bytes) -> Event:
-    return request(base64.b64encode(raw).decode(), sign(TOLD), isBase64Encoded=True)
+    return request(base64.b64encode(raw).decode(), sign(THIN), isBase64Encoded=True)
 
 
 def without_object(text: str) -> str:
@@ -43,16 +43,16 @@ def without_object(text: str) -> str:
 
 
 REFUSALS: dict[str, Callable[[], tuple[Event, str]]] = {
-    "no header": lambda: (request(TOLD), "header is missing"),
-    "a header that is none": lambda: (request(TOLD, f"{CANARY}é"), "malformed"),
-    "a header without time": lambda: (request(TOLD, f"v1={CANARY}"), "does not have one time"),
-    "stale": lambda: (request(TOLD, sign(TOLD, at=-999)), "too far from now"),
-    "another secret": lambda: (request(TOLD, sign(TOLD, f"whsec_other_{CANARY}")), "no signature"),
-    "no base64": lambda: (request(TOLD, sign(TOLD), isBase64Encoded=True), "not base64"),
-    "not UTF-8": lambda: (in_base64(TOLD.encode() + b"\xff"), "not UTF-8"),
-    "too large": lambda: (request(TOLD * 1000, sign(TOLD)), "larger than"),
-    "no JSON": lambda: (request(TOLD[:-1], sign(TOLD[:-1])), "Invalid JSON"),
-    "no event": lambda: (request(without_object(TOLD), sign(without_object(TOLD))), "none that is known"),
+    "no header": lambda: (request(THIN), "header is missing"),
+    "a header that is none": lambda: (request(THIN, f"{CANARY}é"), "malformed"),
+    "a header without time": lambda: (request(THIN, f"v1={CANARY}"), "does not have one time"),
+    "stale": lambda: (request(THIN, sign(THIN, at=-999)), "too far from now"),
+    "another secret": lambda: (request(THIN, sign(THIN, f"whsec_other_{CANARY}")), "no signature"),
+    "no base64": lambda: (request(THIN, sign(THIN), isBase64Encoded=True), "not base64"),
+    "not UTF-8": lambda: (in_base64(THIN.encode() + b"\xff"), "not UTF-8"),
+    "too large": lambda: (request(THIN * 1000, sign(THIN)), "larger than"),
+    "no JSON": lambda: (request(THIN[:-1], sign(THIN[:-1])), "Invalid JSON"),
+    "no event": lambda: (request(without_object(THIN), sign(without_object(THIN))), "none that is known"),
     "another kind": lambda: signed_event(object=CANARY, word="none that is known"),
     "an id that is none": lambda: signed_event(id=f"{CANARY}@x", word="pattern"),
     "a type that is none": lambda: signed_event(type=f"{CANARY}@x", word="pattern"),
@@ -65,50 +65,50 @@ REFUSALS: dict[str, Callable[[], tuple[Event, str]]] = {
 
 
 def signed_event(word: str, **fields: Any) -> tuple[Event, str]:  # noqa: ANN401 - any JSON
-    body = json.dumps(json.loads(TOLD) | fields)
+    body = json.dumps(json.loads(THIN) | fields)
     return request(body, sign(body)), word
 
 
-def test_a_refusal_tells_nobodys_secrets(ingest: ModuleType, lines: Lines) -> None:
+def test_a_refusal_logs_no_secrets(ingest: ModuleType, output: CapturedOutput) -> None:
     for refusal in REFUSALS.values():
         event, word = refusal()
-        answer = lines.call(ingest, event)
+        answer = output.call(ingest, event)
         assert CANARY not in answer["body"]
-        lines.require_discreet(word)
+        output.require_no_canary(word)
 
 
-@pytest.mark.parametrize("body", [TOLD, SHOWN], ids=["thin", "snapshot"])
+@pytest.mark.parametrize("body", [THIN, SNAPSHOT], ids=["thin", "snapshot"])
 def test_an_event_that_is_accepted_leaves_nothing_of_it_in_the_log(
-    ingest: ModuleType, lines: Lines, cloud: Cloud, body: str
+    ingest: ModuleType, output: CapturedOutput, cloud: Cloud, body: str
 ) -> None:
-    assert lines.call(ingest, request(body, sign(body)))["statusCode"] == 200
-    lines.require_discreet("accepted")
+    assert output.call(ingest, request(body, sign(body)))["statusCode"] == 200
+    output.require_no_canary("accepted")
     [queued] = cloud.waiting(cloud.queue_url)
     assert CANARY not in queued
 
 
-@pytest.mark.parametrize("body", [TOLD, TOLD[:-1]], ids=["to the queue", "to quarantine"])
-def test_an_outage_tells_nobodys_secrets(
-    ingest: ModuleType, lines: Lines, monkeypatch: pytest.MonkeyPatch, body: str
+@pytest.mark.parametrize("body", [THIN, THIN[:-1]], ids=["to the queue", "to quarantine"])
+def test_an_outage_logs_no_secrets(
+    ingest: ModuleType, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     async def down(*_: object, **__: object) -> None:
         raise TransientError("the queue is down")
 
     monkeypatch.setattr(type(ingest.ports.queue), "send", down)
     monkeypatch.setattr(type(ingest.ports.queue), "quarantine", down)
-    assert lines.call(ingest, request(body, sign(body)))["statusCode"] == 503
-    lines.require_discreet("the queue is down")
+    assert output.call(ingest, request(body, sign(body)))["statusCode"] == 503
+    output.require_no_canary("the queue is down")
 
 
-class Processed:
-    """Process at work on messages that are made up."""
+class Process:
+    """The process handler, on made-up messages."""
 
-    def __init__(self, lines: Lines, load: Load) -> None:
-        self.module = lines.load(load, "process")
-        self._lines = lines
+    def __init__(self, output: CapturedOutput, load: Load) -> None:
+        self.module = output.load(load, "process")
+        self._lines = output
 
     def __call__(self, body: str, *, receives: int = 1) -> bool:
-        """Whether the message is done with."""
+        """Whether the message is done."""
         attributes = {
             "SentTimestamp": str(int(time.time() * 1000)),
             "ApproximateReceiveCount": str(receives),
@@ -118,9 +118,9 @@ class Processed:
 
 
 @pytest.fixture
-def process(lines: Lines, cloud: Cloud, at_stripe: StandIn, load: Load) -> Processed:
+def process(output: CapturedOutput, cloud: Cloud, at_stripe: StandIn, load: Load) -> Process:
     assert at_stripe.api_base == cloud.environment["STRIPE_API_BASE"]
-    return Processed(lines, load)
+    return Process(output, load)
 
 
 def about_customer(identifier: str, word: str = "updated") -> str:
@@ -128,9 +128,9 @@ def about_customer(identifier: str, word: str = "updated") -> str:
 
 
 UNREADABLE = {
-    "no JSON": (TOLD[:-1], "Invalid JSON"),
-    "no event": (without_object(TOLD), "not an event"),
-    "another kind": (json.dumps(json.loads(TOLD) | {"object": CANARY}), "none that is known"),
+    "no JSON": (THIN[:-1], "Invalid JSON"),
+    "no event": (without_object(THIN), "not an event"),
+    "another kind": (json.dumps(json.loads(THIN) | {"object": CANARY}), "none that is known"),
     "an id that is none": (subscription_event(id=f"{CANARY}@"), "pattern"),
     "a context that is none": (subscription_event(context=CANARY), "path of account ids"),
     "an object of another type": (
@@ -146,50 +146,55 @@ UNREADABLE = {
     "an envelope around nothing": (
         json.dumps({"source": "aws.partner/stripe.com/x", "detail": PERSON}), "none that is known",
     ),
-    "an envelope of somebody's": (json.dumps({"source": CANARY, "detail": json.loads(TOLD)}), "not an event"),
+    "an envelope of another source": (json.dumps({"source": CANARY, "detail": json.loads(THIN)}), "not an event"),
 }  # fmt: skip
 
 
-def test_a_message_that_cannot_be_worked_on_leaves_nothing_of_it_in_the_log(process: Processed, lines: Lines) -> None:
+def test_a_message_that_cannot_be_processed_is_not_logged(process: Process, output: CapturedOutput) -> None:
     for body, word in UNREADABLE.values():
         assert process(body)
-        lines.require_discreet(word)
+        output.require_no_canary(word)
 
 
 def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
-    process: Processed, lines: Lines, at_stripe: StandIn
+    process: Process, output: CapturedOutput, at_stripe: StandIn
 ) -> None:
     made = at_stripe.create("customer", PERSON)["id"]
     for fault in FAULTS:
         at_stripe.faults(api=[fault])
         process(about_customer(made))
-        lines.require_discreet('"outcome":')
+        output.require_no_canary('"outcome":')
 
 
 @pytest.mark.usefixtures("at_stripe")
-def test_what_stripe_says_in_an_error_is_not_passed_on(lines: Lines, cloud: Cloud, load: Load) -> None:
-    with gossip() as talker:
-        cloud.environment["STRIPE_API_BASE"] = talker.address
-        process = Processed(lines, load)
-        for talker.status, talker.text in ANSWERS:
+def test_what_stripe_says_in_an_error_is_not_passed_on(output: CapturedOutput, cloud: Cloud, load: Load) -> None:
+    with leaky_stripe() as server:
+        cloud.environment["STRIPE_API_BASE"] = server.address
+        process = Process(output, load)
+        for server.status, server.text in ANSWERS:
             process(about_customer("cus_1"))
-            lines.require_discreet('"outcome":')
+            output.require_no_canary('"outcome":')
 
 
-def test_a_customer_that_is_stored_and_gone_again_is_named_nowhere(
-    process: Processed, lines: Lines, at_stripe: StandIn
+def test_a_customer_that_is_stored_and_deleted_is_not_logged(
+    process: Process, output: CapturedOutput, at_stripe: StandIn
 ) -> None:
     made = at_stripe.create("customer", PERSON)["id"]
     assert process(about_customer(made))
     at_stripe.remove(made)
     assert process(about_customer(made, "deleted"))
-    lines.require_discreet("removed")
+    output.require_no_canary("removed")
 
 
 @pytest.mark.parametrize("receives", [1, 8])
 @pytest.mark.parametrize("port", ["stripe", "mirror"])
-def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
-    process: Processed, lines: Lines, monkeypatch: pytest.MonkeyPatch, at_stripe: StandIn, port: str, receives: int
+def test_an_unforeseen_error_is_logged_without_its_text(
+    process: Process,
+    output: CapturedOutput,
+    monkeypatch: pytest.MonkeyPatch,
+    at_stripe: StandIn,
+    port: str,
+    receives: int,
 ) -> None:
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError(f"{CANARY} {PERSON}")
@@ -198,16 +203,16 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
     adapter = getattr(process.module.ports.ports, port)
     monkeypatch.setattr(type(adapter), {"stripe": "get", "mirror": "claim"}[port], fails)
     assert process(about_customer(made), receives=receives) is (receives == 8)
-    lines.require_discreet("unforeseen RuntimeError")
+    output.require_no_canary("unforeseen RuntimeError")
 
 
-def test_a_table_that_is_gone_leaves_no_customer_in_the_log(
-    process: Processed, lines: Lines, monkeypatch: pytest.MonkeyPatch, at_stripe: StandIn
+def test_a_missing_table_leaves_no_customer_in_the_log(
+    process: Process, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch, at_stripe: StandIn
 ) -> None:
     made = at_stripe.create("customer", PERSON)["id"]
     monkeypatch.setattr(process.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
     process(about_customer(made))
-    lines.require_discreet('"outcome":')
+    output.require_no_canary('"outcome":')
 
 
 def test_a_key_that_is_not_one_is_never_quoted(cloud: Cloud, at_stripe: StandIn, load: Load) -> None:
@@ -219,12 +224,12 @@ def test_a_key_that_is_not_one_is_never_quoted(cloud: Cloud, at_stripe: StandIn,
 
 
 def test_a_key_that_stripe_does_not_know_is_never_quoted(
-    lines: Lines, cloud: Cloud, at_stripe: StandIn, load: Load
+    output: CapturedOutput, cloud: Cloud, at_stripe: StandIn, load: Load
 ) -> None:
     assert at_stripe.api_base
     cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("unknown-key", f"rk_test_{CANARY}")
-    Processed(lines, load)(about_customer("cus_1"))
-    lines.require_discreet("401")
+    Process(output, load)(about_customer("cus_1"))
+    output.require_no_canary("401")
 
 
 def test_a_signing_secret_that_is_none_is_never_quoted(cloud: Cloud, load: Load) -> None:

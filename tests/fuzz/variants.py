@@ -1,4 +1,4 @@
-"""Requests that Stripe may well send, each in a writing that its number decides. All of them are to be accepted."""
+"""Variants of valid requests, by number. All of them must be accepted."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from .case import BODY, SNAPSHOT
-from .gate import CANARY, NOW, OLD_SECRET, SECRET, Event, mac, request
+from .harness import CANARY, NOW, OLD_SECRET, SECRET, Event, mac, request
 
 TYPES = (
     ("v2.billing.rate_card_subscription.servicing_activated", "v2.billing.rate_card_subscription",
@@ -34,8 +34,8 @@ def body_of(random: Random) -> str:
     """An event, thin or a snapshot, in Stripe's own writing or in another of the same meaning."""
     value = _thin(random) if random.random() < 0.5 else _snapshot(random)
     for _ in range(random.randrange(4)):
-        place = random.choice([value, *(part for part in value.values() if isinstance(part, dict))])
-        place[f"unknown_{random.randrange(9)}"] = deepcopy(random.choice(UNKNOWN))
+        target = random.choice([value, *(part for part in value.values() if isinstance(part, dict))])
+        target[f"unknown_{random.randrange(9)}"] = deepcopy(random.choice(UNKNOWN))
     members = list(value.items())
     if random.random() < 0.3:
         random.shuffle(members)

@@ -1,6 +1,6 @@
-"""What Stripe wrote is what the table gives back, to the last digit and the last character.
+"""The table returns what Stripe wrote, to the last digit and the last character.
 
-With EXACTNESS_CASES=20000 it takes longer and finds more. A failure names EXACTNESS_SEED and EXACTNESS_CASE: set both
+With ROUNDTRIP_CASES=20000 it takes longer and finds more. A failure names ROUNDTRIP_SEED and ROUNDTRIP_CASE: set both
 to see that one case again.
 """
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
     from dev.sandbox.ministack import MiniStack
 
-CASES = int(os.environ.get("EXACTNESS_CASES", "2000"))
+CASES = int(os.environ.get("ROUNDTRIP_CASES", "2000"))
 THROUGH_THE_TABLE = 300
 TABLE_CASES = 1_000_000
 """Number of the first of those that go through the table."""
 BLOCKS = 10
-SEED = os.environ.get("EXACTNESS_SEED") or secrets.token_hex(4)
-ONLY = os.environ.get("EXACTNESS_CASE")
+SEED = os.environ.get("ROUNDTRIP_SEED") or secrets.token_hex(4)
+ONLY = os.environ.get("ROUNDTRIP_CASE")
 
 TEST = Scope(livemode=False)
 TYPE = "v2.billing.contract"
@@ -52,7 +52,7 @@ def cases(first: int, number: int) -> Iterator[tuple[int, str]]:
     chosen: Iterable[int] = range(first, first + number)
     if ONLY:
         chosen = [int(ONLY)] if (int(ONLY) >= TABLE_CASES) == (first >= TABLE_CASES) else []
-    print(f"EXACTNESS_SEED={SEED}")  # pytest shows it with a failure
+    print(f"ROUNDTRIP_SEED={SEED}")  # pytest shows it with a failure
     for case in chosen:
         yield case, texts.body(f"{SEED}/{case}")
 
@@ -71,23 +71,23 @@ def require_same(case: int, text: str, found: object) -> None:
     """The body that was read back says exactly what the text says, judged without our own reading of it."""
     wanted = json.loads(text, parse_float=Decimal, parse_int=Decimal)
     where = difference(wanted, found)
-    again = f"EXACTNESS_SEED={SEED} EXACTNESS_CASE={case}"
+    again = f"ROUNDTRIP_SEED={SEED} ROUNDTRIP_CASE={case}"
     assert where is None, f"{again}: {where}\n{text[:5000]}"
 
 
-def difference(wanted: Any, found: Any, place: str = "$") -> str | None:  # noqa: ANN401 - any JSON
+def difference(wanted: Any, found: Any, path: str = "$") -> str | None:  # noqa: ANN401 - any JSON
     """Where two values differ, and how."""
     if isinstance(wanted, Decimal):
         same = type(found) in (int, Decimal) and Decimal(found) == wanted
     elif isinstance(wanted, dict) and isinstance(found, dict) and wanted.keys() == found.keys():
-        inner = (difference(value, found[name], f"{place}.{name!r}") for name, value in wanted.items())
+        inner = (difference(value, found[name], f"{path}.{name!r}") for name, value in wanted.items())
         return next((one for one in inner if one), None)
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        inner = (difference(one, found[n], f"{place}[{n}]") for n, one in enumerate(wanted))
+        inner = (difference(one, found[n], f"{path}[{n}]") for n, one in enumerate(wanted))
         return next((one for one in inner if one), None)
     else:
         same = type(wanted) is type(found) and not isinstance(wanted, dict | list) and wanted == found
-    return None if same else f"{place}: {wanted!r:.300} has become {found!r:.300}"
+    return None if same else f"{path}: {wanted!r:.300} has become {found!r:.300}"
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
@@ -101,7 +101,7 @@ def test_a_body_comes_back_from_an_item_as_it_was_written(block: int) -> None:
         returned = from_attributes(wire.through(to_attributes(whole)))
         found = body_in(returned)
         require_same(case, text, found)
-        assert json_body.digest(found) == item["digest"], f"EXACTNESS_SEED={SEED} EXACTNESS_CASE={case}: the digest"
+        assert json_body.digest(found) == item["digest"], f"ROUNDTRIP_SEED={SEED} ROUNDTRIP_CASE={case}: the digest"
         assert returned["token"] == 2**53 + 1
     assert kept == {"data", "data_z"} or ONLY or number < 50
 

@@ -1,4 +1,4 @@
-"""The deployed bundle, from webhook to table, and what a test can do to it and see of it."""
+"""The deployed bundle, from webhook to table, and a test's means to use and inspect it."""
 
 import json
 import time
@@ -18,7 +18,7 @@ from dev.sandbox.observer import Observer
 from dev.sandbox.stack import running_sandbox
 
 PATIENCE = 40.0
-"""Seconds after which something that was to happen is taken not to."""
+"""Seconds until :func:`eventually` gives up."""
 
 T = TypeVar("T")
 
@@ -30,17 +30,17 @@ class Quarantined:
 
 
 class Bundle(Observer):
-    """An observer that also knocks at the door."""
+    """An observer that can also send requests to the webhook and read the quarantine."""
 
     def post(self, body: str | bytes, header: str | None = None) -> requests.Response:
-        """What anybody can do: a request to the webhook's URL."""
+        """Sends any request to the webhook's URL."""
         headers = {"content-type": "application/json"}
         if header is not None:
             headers["Stripe-Signature"] = header
         return requests.post(self.endpoints.webhook_url, data=body, headers=headers, timeout=30)
 
     def sign(self, body: str, *, at: float | None = None) -> str:
-        """The header that Stripe would send."""
+        """The signature header for a body, as Stripe sends it."""
         moment = int(time.time() if at is None else at)
         secret = self.endpoints.signing_secret
         return str(stripe.WebhookSignature.generate_signature_header(body, secret, moment))
@@ -52,7 +52,7 @@ class Bundle(Observer):
         return waiting == ("0", "0")
 
     def take_quarantined(self) -> list[Quarantined]:
-        """Everything in quarantine, which is empty afterwards."""
+        """Receives and deletes all messages in quarantine."""
         taken: list[Quarantined] = []
         url = self.endpoints.quarantine_url
         while messages := self._receive(url):
@@ -68,7 +68,7 @@ class Bundle(Observer):
         return answer.get("Messages", [])
 
     def outcomes(self, event_id: str) -> list[str]:
-        """How process says that the messages of one event ended."""
+        """The outcomes in process's logs of one event's messages."""
         return [
             str(record["outcome"])
             for record in logs.records(self.logs)
@@ -79,12 +79,12 @@ class Bundle(Observer):
         return "\n".join(logs.lines(self.logs))
 
 
-def eventually(look: Callable[[], T], patience: float = PATIENCE) -> T:
-    """The first true answer of ``look``, or its last one."""
+def eventually(read: Callable[[], T], patience: float = PATIENCE) -> T:
+    """The first true result of ``read``, or its last result."""
     until = time.monotonic() + patience
-    while not (seen := look()) and time.monotonic() < until:
+    while not (result := read()) and time.monotonic() < until:
         time.sleep(0.1)
-    return seen
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -100,13 +100,13 @@ def deployed(sandbox_directory: Path) -> Iterator[Bundle]:
 
 @pytest.fixture
 def bundle(deployed: Bundle) -> Iterator[Bundle]:
-    """The bundle with a healthy Stripe and an empty quarantine, before and after."""
+    """The bundle with a healthy Stripe and an empty quarantine, before and after each test."""
     deployed.stripe.clear_faults()
     deployed.take_quarantined()
     yield deployed
     deployed.stripe.clear_faults()
     deployed.stripe.settle()
-    # A minute and more: what Stripe does not show is waited for.
+    # More than a minute: process waits for objects that Stripe does not show yet.
     assert eventually(deployed.queue_is_empty, 2 * PATIENCE + 40), "messages of this test are still in the queue"
     deployed.take_quarantined()
 
@@ -137,7 +137,7 @@ def shop(bundle: Bundle) -> Shop:
     make = bundle.stripe.create
     meter = make("billing.meter", {"display_name": "Tokens", "event_name": "tokens"})["id"]
     item = make("v2.billing.metered_item", {"display_name": "Tokens", "meter": meter})["id"]
-    # What is younger than a minute is not taken for gone as soon.
+    # A removed object younger than a minute counts as deleted only later.
     old = {"metered_item": item, "created": "2026-01-05T08:00:00.000Z"}
     rates = [{**old, "unit_amount": "1.5"}, {**old, "unit_amount": "2"}]
     card = make("v2.billing.rate_card", {"display_name": "Standard", "rates": rates})["id"]

@@ -1,4 +1,4 @@
-"""The deployed bundle end to end: what Stripe shows ends in the table, whatever happens on the way."""
+"""The deployed bundle end to end: the table matches Stripe, whatever fails on the way."""
 
 import dataclasses
 import json
@@ -23,9 +23,9 @@ CANARY = "canary-in-a-body"
 
 
 def require_equal(bundle: Bundle) -> None:
-    agreement = bundle.wait_until_equal()
-    assert agreement.differences == []
-    assert agreement.objects > 0
+    comparison = bundle.wait_until_equal()
+    assert comparison.differences == []
+    assert comparison.objects > 0
 
 
 def status(bundle: Bundle, subscription: str) -> object:
@@ -33,7 +33,7 @@ def status(bundle: Bundle, subscription: str) -> object:
     return found.body["servicing_status"] if found else None
 
 
-def test_what_happens_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> None:
+def test_a_change_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> None:
     first, second = shop.subscriptions(2)
     bundle.stripe.transition(first, "past_due")
     bundle.stripe.transition(second, "canceled")
@@ -43,7 +43,7 @@ def test_what_happens_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> N
     assert second in [one.id for one in bundle.reader.by_status(SUBSCRIPTION, "canceled").items]
 
 
-def test_every_way_of_asking_leads_to_a_subscription(bundle: Bundle, shop: Shop) -> None:
+def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Shop) -> None:
     subscription = shop.subscription()
     require_equal(bundle)
     found = bundle.reader.get(subscription)
@@ -58,7 +58,7 @@ def test_every_way_of_asking_leads_to_a_subscription(bundle: Bundle, shop: Shop)
     assert len(bundle.reader.children(shop.card, RATE).items) == 2
 
 
-def test_duplicates_delays_and_disorder_change_nothing(bundle: Bundle, shop: Shop) -> None:
+def test_duplicated_delayed_and_reordered_events_change_nothing(bundle: Bundle, shop: Shop) -> None:
     bundle.stripe.faults(
         duplicate={"probability": 0.5, "copies": 3},
         reorder={"probability": 0.5, "window": 4},
@@ -70,7 +70,7 @@ def test_duplicates_delays_and_disorder_change_nothing(bundle: Bundle, shop: Sho
     require_equal(bundle)
 
 
-def test_an_outage_of_stripe_heals_by_itself(bundle: Bundle, shop: Shop) -> None:
+def test_an_outage_of_stripe_ends_without_intervention(bundle: Bundle, shop: Shop) -> None:
     bundle.stripe.faults(api=[{"status": "503html"}])
     subscription = shop.subscription()
     bundle.stripe.settle()
@@ -95,21 +95,21 @@ def test_an_outage_of_stripe_heals_by_itself(bundle: Bundle, shop: Shop) -> None
     ],
     ids=str,
 )
-def test_a_hiccup_of_stripe_delays_and_loses_nothing(bundle: Bundle, shop: Shop, fault: dict[str, object]) -> None:
+def test_a_short_failure_of_stripe_loses_no_event(bundle: Bundle, shop: Shop, fault: dict[str, object]) -> None:
     bundle.stripe.faults(api=[{**fault, "count": 3}])
     shop.subscription()
     require_equal(bundle)
     assert bundle.take_quarantined() == []
 
 
-def test_poison_ends_in_quarantine_and_its_neighbours_in_the_table(bundle: Bundle, shop: Shop) -> None:
+def test_an_invalid_event_ends_in_quarantine_and_its_neighbours_in_the_table(bundle: Bundle, shop: Shop) -> None:
     subscription = shop.subscription()
     require_equal(bundle)
     url = f"/v2/billing/rate_card_subscriptions/{subscription}/../x"
-    poison = subscription_event(subscription)
-    poison["related_object"]["url"] = url
+    invalid = subscription_event(subscription)
+    invalid["related_object"]["url"] = url
     bundle.stripe.transition(subscription, "paused")
-    event = bundle.stripe.emit(poison)
+    event = bundle.stripe.emit(invalid)
     bundle.stripe.transition(subscription, "past_due")
     taken = eventually(bundle.take_quarantined)
     assert [one.reason for one in taken] == ["the related object's URL is not the URL of its type and id"]
@@ -118,7 +118,7 @@ def test_poison_ends_in_quarantine_and_its_neighbours_in_the_table(bundle: Bundl
     assert bundle.outcomes(event) == ["quarantined"]
 
 
-def test_an_object_that_may_not_be_read_ends_in_quarantine(bundle: Bundle, shop: Shop) -> None:
+def test_an_event_of_an_object_without_permission_ends_in_quarantine(bundle: Bundle, shop: Shop) -> None:
     subscription = shop.subscription()
     require_equal(bundle)
     prefix = "/v2/billing/rate_card_subscriptions"
@@ -128,7 +128,7 @@ def test_an_object_that_may_not_be_read_ends_in_quarantine(bundle: Bundle, shop:
     assert "403" in taken.reason
 
 
-def test_a_live_event_never_meets_a_test_key(bundle: Bundle, shop: Shop) -> None:
+def test_a_live_event_with_a_test_key_ends_in_quarantine(bundle: Bundle, shop: Shop) -> None:
     subscription = shop.subscription()
     require_equal(bundle)
     bundle.stripe.emit(subscription_event(subscription, livemode=True))
@@ -136,7 +136,7 @@ def test_a_live_event_never_meets_a_test_key(bundle: Bundle, shop: Shop) -> None
     assert "mode" in taken.reason
 
 
-def test_a_signed_body_that_is_no_event_is_kept(bundle: Bundle) -> None:
+def test_a_signed_body_that_is_no_event_ends_in_quarantine(bundle: Bundle) -> None:
     body = '{"object": "nonsense"}'
     answer = bundle.post(body, bundle.sign(body))
     assert answer.status_code == 200
@@ -144,13 +144,13 @@ def test_a_signed_body_that_is_no_event_is_kept(bundle: Bundle) -> None:
     assert taken == Quarantined(body, answer.json()["reason"])
 
 
-def test_a_ping_is_answered_and_leaves_nothing(bundle: Bundle) -> None:
+def test_a_ping_is_ignored(bundle: Bundle) -> None:
     event = bundle.stripe.ping()
     assert eventually(lambda: bundle.outcomes(event)) == ["ignored"]
 
 
 @pytest.mark.parametrize("case", ["unsigned", "forged", "stale", "from the future", "too large", "not UTF-8"])
-def test_a_request_that_is_not_stripes_leaves_nothing_behind(bundle: Bundle, case: str) -> None:
+def test_a_request_that_is_not_from_stripe_is_refused_and_not_logged(bundle: Bundle, case: str) -> None:
     body: str | bytes = dump(subscription_event("rcds_test_forged", note=CANARY))
     assert isinstance(body, str)
     header: str | None = {
@@ -171,12 +171,12 @@ def test_a_request_that_is_not_stripes_leaves_nothing_behind(bundle: Bundle, cas
     assert "\n" not in answer.text
     assert bundle.queue_is_empty()
     assert bundle.take_quarantined() == []
-    said = bundle.log_text()
-    assert CANARY not in said
-    assert bundle.endpoints.signing_secret not in said
+    logged = bundle.log_text()
+    assert CANARY not in logged
+    assert bundle.endpoints.signing_secret not in logged
 
 
-def test_a_rate_that_a_new_version_lacks_is_noticed(bundle: Bundle, shop: Shop) -> None:
+def test_a_rate_that_a_new_version_lacks_becomes_a_tombstone(bundle: Bundle, shop: Shop) -> None:
     require_equal(bundle)
     rate = bundle.reader.children(shop.card, RATE).items[0].id
     bundle.stripe.remove(rate)
@@ -187,7 +187,7 @@ def test_a_rate_that_a_new_version_lacks_is_noticed(bundle: Bundle, shop: Shop) 
     assert rate not in [one.id for one in bundle.reader.children(shop.card, RATE).items]
 
 
-def test_reconcile_finds_what_no_event_has_told(bundle: Bundle, shop: Shop) -> None:
+def test_reconcile_repairs_changes_without_events(bundle: Bundle, shop: Shop) -> None:
     changed, canceled = shop.subscriptions(2)
     require_equal(bundle)
     bundle.stripe.update(changed, {"metadata": {"plan": "gold"}}, silent=True)
@@ -204,7 +204,7 @@ def test_reconcile_finds_what_no_event_has_told(bundle: Bundle, shop: Shop) -> N
     assert bundle.reconcile(SUBSCRIPTION).counts.found == 0
 
 
-def test_reconcile_is_not_misled_by_a_list_that_is_behind(bundle: Bundle, shop: Shop) -> None:
+def test_a_stale_list_is_a_false_alarm_for_reconcile(bundle: Bundle, shop: Shop) -> None:
     subscription = shop.subscription()
     require_equal(bundle)
     bundle.reconcile(SUBSCRIPTION)
@@ -216,8 +216,8 @@ def test_reconcile_is_not_misled_by_a_list_that_is_behind(bundle: Bundle, shop: 
     assert status(bundle, subscription) == "paused"
 
 
-def test_a_slow_old_answer_never_replaces_a_newer_one(bundle: Bundle, shop: Shop) -> None:
-    """Two containers at once: the first one's answer is on its way for two seconds while Stripe goes on."""
+def test_a_slow_stale_answer_never_replaces_a_newer_one(bundle: Bundle, shop: Shop) -> None:
+    """Two containers at once: the first one's answer takes two seconds, and Stripe changes the object meanwhile."""
     subscription = shop.subscription()
     require_equal(bundle)
     path = f"/v2/billing/rate_card_subscriptions/{subscription}"
@@ -232,7 +232,7 @@ def test_a_slow_old_answer_never_replaces_a_newer_one(bundle: Bundle, shop: Shop
     assert status(bundle, subscription) == "canceled"
 
 
-def test_what_the_reader_returns_is_what_stripe_sent(bundle: Bundle, shop: Shop) -> None:
+def test_the_reader_returns_the_body_that_stripe_sent(bundle: Bundle, shop: Shop) -> None:
     subscription = shop.subscription(metadata={"größe": "😀", "empty": "", "long": "x" * 400})
     require_equal(bundle)
     found = bundle.reader.get(subscription)

@@ -1,4 +1,4 @@
-"""The second door end to end: what Stripe puts onto its partner event bus ends in the table, without a webhook."""
+"""EventBridge end to end: an event on Stripe's partner event bus reaches the table without a webhook."""
 
 import json
 import time
@@ -14,17 +14,17 @@ ITEM = "v2.billing.metered_item"
 
 
 class Bus:
-    """The partner event bus, from Stripe's side and from the owner's."""
+    """The partner event bus, for Stripe and for other sources."""
 
     def __init__(self, endpoint: str) -> None:
         self._events = session().client("events", endpoint_url=endpoint)
 
     def put(self, event: dict[str, Any]) -> None:
-        """What Stripe does: https://docs.stripe.com/event-destinations/eventbridge"""
+        """Puts an event as Stripe does: https://docs.stripe.com/event-destinations/eventbridge"""
         entry = {"Time": time.time(), "Source": EVENT_BUS, "DetailType": event["type"], "Detail": json.dumps(event)}
         assert self._events.put_partner_events(Entries=[entry])["FailedEntryCount"] == 0
 
-    def put_as_somebody_else(self, event: dict[str, Any]) -> None:
+    def put_from_another_source(self, event: dict[str, Any]) -> None:
         entry = {"EventBusName": EVENT_BUS, "Source": "orders", "DetailType": "order", "Detail": json.dumps(event)}
         assert self._events.put_events(Entries=[entry])["FailedEntryCount"] == 0
 
@@ -39,7 +39,7 @@ def bus(bundle: Bundle) -> Bus:
 
 
 def item_without_webhook(bundle: Bundle) -> str:
-    """The id of a metered item of which the webhook was not told."""
+    """The id of a new metered item for which the webhook got no event."""
     meter = bundle.stripe.create("billing.meter", {"display_name": "Tokens", "event_name": f"tokens_{time.time_ns()}"})
     fields = {"display_name": "From the bus", "meter": meter["id"]}
     return str(bundle.stripe.create(ITEM, fields, silent=True)["id"])
@@ -83,7 +83,7 @@ def test_a_thin_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bus) -
 
 
 def test_a_snapshot_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bus) -> None:
-    """As Stripe shows the object, that is: the state in the event is an older one."""
+    """The table gets Stripe's present object: the body in the event is older."""
     customer = bundle.stripe.create("customer", {"name": "Ann"}, silent=True)
     bundle.stripe.update(customer["id"], {"name": "Ann Lee"}, silent=True)
     event = snapshot_event("customer.created", customer)
@@ -95,28 +95,28 @@ def test_a_snapshot_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bu
     assert bundle.take_quarantined() == []
 
 
-def test_an_event_through_both_doors_changes_nothing(bundle: Bundle, shop: Shop, bus: Bus) -> None:
+def test_an_event_by_webhook_and_bus_is_stored_once(bundle: Bundle, shop: Shop, bus: Bus) -> None:
     bundle.stripe.transition(shop.subscription(), "paused")
     assert bundle.stripe.settle()
-    told = bundle.stripe.events()[-1]
-    bus.put(told)
-    assert eventually(lambda: len(bundle.outcomes(told["id"])) == 2)
+    event = bundle.stripe.events()[-1]
+    bus.put(event)
+    assert eventually(lambda: len(bundle.outcomes(event["id"])) == 2)
     assert bundle.wait_until_equal().differences == []
     assert bundle.take_quarantined() == []
 
 
-def test_an_event_that_is_not_stripes_stays_outside(bundle: Bundle, bus: Bus) -> None:
+def test_an_event_from_another_source_is_not_received(bundle: Bundle, bus: Bus) -> None:
     item = item_without_webhook(bundle)
     stranger = thin_event(item)
-    bus.put_as_somebody_else(stranger)
+    bus.put_from_another_source(stranger)
     bus.put(thin_event(item))
     assert eventually(lambda: bundle.reader.get(item)) is not None
     assert bundle.outcomes(stranger["id"]) == []
     assert bundle.take_quarantined() == []
 
 
-def test_the_queues_let_the_deployed_rule_in(bundle: Bundle, bus: Bus) -> None:
-    """The emulator does not ask the policy, AWS does."""
+def test_the_queues_accept_messages_of_the_deployed_rule_only(bundle: Bundle, bus: Bus) -> None:
+    """The emulator does not enforce the policy, AWS does."""
     for queue in (bundle.endpoints.queue_url, bundle.endpoints.quarantine_url):
         answer = bundle.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy"])
         _, statement = json.loads(answer["Attributes"]["Policy"])["Statement"]

@@ -1,4 +1,4 @@
-"""The deployed bundle and the kinds of objects that need more than one fetch of one id."""
+"""The deployed bundle end to end, with types that need more than one fetch by id."""
 
 import time
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def test_an_invoice_has_all_its_lines(bundle: Bundle, customer: str) -> None:
     assert [one.id for one in bundle.reader.by_customer(customer, INVOICE)] == [invoice]
 
 
-def test_a_canceled_subscription_of_v1_stays_as_canceled(bundle: Bundle, customer: str) -> None:
+def test_a_canceled_v1_subscription_keeps_its_body(bundle: Bundle, customer: str) -> None:
     price = bundle.stripe.create("price", {"product": bundle.stripe.create("product", {"name": "Seats"})["id"]})
     subscription = bundle.stripe.create("subscription", {"customer": customer, "items": [{"price": price}] * 12})["id"]
     bundle.stripe.transition(subscription, "canceled")
@@ -71,14 +71,14 @@ def test_a_deleted_customer_keeps_the_last_known_body(bundle: Bundle, customer: 
     assert list(bundle.reader.by_customer(customer)) == []
 
 
-def test_a_discount_is_news_of_its_customer(bundle: Bundle, customer: str) -> None:
+def test_a_discount_event_refreshes_its_customer(bundle: Bundle, customer: str) -> None:
     require_equal(bundle)
     bundle.stripe.update(customer, {"discount": {"id": "di_1", "object": "discount", "customer": customer}})
     require_equal(bundle)
     assert body_of(bundle, customer)["discount"]
 
 
-def test_what_has_no_id_is_found_by_its_path(bundle: Bundle, customer: str) -> None:
+def test_an_object_without_an_id_is_found_by_its_path(bundle: Bundle, customer: str) -> None:
     path = f"/v1/customers/{customer}/cash_balance"
     bundle.stripe.create("cash_balance", {"available": {"eur": 1000}}, parent=customer)
     bundle.stripe.announce(path)
@@ -94,7 +94,7 @@ def test_what_has_no_id_is_found_by_its_path(bundle: Bundle, customer: str) -> N
     assert {one.id for one in bundle.reader.by_customer(customer)} == {customer, path, summary}
 
 
-def test_what_a_plan_names_is_fetched_although_no_event_tells_of_it(bundle: Bundle) -> None:
+def test_an_object_without_events_is_fetched_when_a_plan_names_it(bundle: Bundle) -> None:
     credit = bundle.stripe.create("v2.billing.service_action", {"type": "credit_grant"})["id"]
     component = {"type": "service_action", "service_action": {"id": credit}}
     bundle.stripe.create("v2.billing.pricing_plan", {"display_name": "Team", "components": [component]})
@@ -102,7 +102,7 @@ def test_what_a_plan_names_is_fetched_although_no_event_tells_of_it(bundle: Bund
     assert body_of(bundle, credit)["type"] == "credit_grant"
 
 
-def test_usage_that_stripe_rejected_is_kept_with_the_reason(bundle: Bundle) -> None:
+def test_usage_that_stripe_rejected_is_stored_with_the_reason(bundle: Bundle) -> None:
     meter = bundle.stripe.create("billing.meter", {"display_name": "Calls", "event_name": "calls"})["id"]
     reports = [bundle.stripe.meter_error(meter), bundle.stripe.meter_error()]
     [object_type] = {object_type.name for object_type in EVENT_OBJECTS.values()}
@@ -115,26 +115,26 @@ def test_usage_that_stripe_rejected_is_kept_with_the_reason(bundle: Bundle) -> N
 
 
 @pytest.mark.usefixtures("both_payloads")
-def test_thin_and_snapshot_events_of_one_change_lead_to_one_state(bundle: Bundle, customer: str) -> None:
+def test_thin_and_snapshot_events_of_one_change_store_one_state(bundle: Bundle, customer: str) -> None:
     for name in ("Ivo", "Iva", "Ivan"):
         bundle.stripe.update(customer, {"name": f"{name} {customer}"})
     require_equal(bundle)
-    told = [event for event in bundle.stripe.events() if (event.get("related_object") or {}).get("id") == customer]
-    twins = [outcome for event in told for outcome in bundle.outcomes(event["snapshot_event"])]
+    events = [event for event in bundle.stripe.events() if (event.get("related_object") or {}).get("id") == customer]
+    twins = [outcome for event in events for outcome in bundle.outcomes(event["snapshot_event"])]
     assert twins
     assert set(twins) <= {"stored", "unchanged", "superseded", "already_fresh"}
     assert bundle.take_quarantined() == []
 
 
 @pytest.mark.parametrize("chosen", ["25% OFF", "Pro plan $699/month"])
-def test_an_id_may_be_any_text_that_people_have_chosen(bundle: Bundle, chosen: str) -> None:
+def test_an_id_may_be_any_text(bundle: Bundle, chosen: str) -> None:
     identifier = f"{chosen} {time.time_ns()}"
     bundle.stripe.create("coupon", {"id": identifier, "percent_off": "25", "duration": "once"})
     require_equal(bundle)
     assert body_of(bundle, identifier)["duration"] == "once"
 
 
-def test_two_accounts_may_have_objects_of_the_same_id(bundle: Bundle) -> None:
+def test_two_accounts_may_have_objects_with_the_same_id(bundle: Bundle) -> None:
     identifier = f"cus_{time.time_ns()}"
     contexts = (None, "acct_1", "acct_1/acct_2")
     bundle.stripe.accounts([context for context in contexts if context])
@@ -150,7 +150,7 @@ def test_two_accounts_may_have_objects_of_the_same_id(bundle: Bundle) -> None:
         assert found.body["name"] == f"of {context}"
 
 
-def test_another_stripe_version_is_no_drift(bundle: Bundle, shop: Shop) -> None:
+def test_an_object_of_another_stripe_version_is_refreshed_and_no_drift(bundle: Bundle, shop: Shop) -> None:
     require_equal(bundle)
     old, type_name = "2024-01-01.preview", "v2.billing.rate_card"
     bundle.reconcile(type_name)
@@ -167,7 +167,7 @@ def test_another_stripe_version_is_no_drift(bundle: Bundle, shop: Shop) -> None:
     assert refreshed.stripe_version != old
 
 
-def test_the_usage_sweep_keeps_the_hours_of_who_is_billed_by_usage(bundle: Bundle, shop: Shop) -> None:
+def test_the_usage_job_stores_the_hours_of_metered_customers(bundle: Bundle, shop: Shop) -> None:
     subscription = shop.subscription()
     require_equal(bundle)
     [held] = [one for one in bundle.stripe.objects("v2.billing.rate_card_subscription") if one["id"] == subscription]

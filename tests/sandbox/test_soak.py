@@ -1,4 +1,4 @@
-"""The soak, made short, and how it counts."""
+"""A short soak, and the figures of its report."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,23 +6,22 @@ from pathlib import Path
 import pytest
 
 from billing_mirror.core.json_body import JsonObject
-from dev.sandbox.soak.freshness import Spread, Trouble, Write, lags, troubles
+from dev.sandbox.soak.freshness import Cause, Spread, Write, causes, lags
 from dev.sandbox.soak.run import Plan, soak
 
 from .conftest import Bundle
 
-SHORT = Plan(seconds=12, rate=15, kill_every=5, second_looks=False)
+SHORT = Plan(seconds=12, rate=15, kill_every=5, wait_for_delayed=False)
 AGAIN_AFTER = 8
-"""Seconds after which the queue hands out again what a killed function had."""
+"""Seconds until the queue delivers a killed function's messages again."""
 
 
 @pytest.fixture
 def hasty_queue(bundle: Bundle) -> Iterator[None]:
-    """A queue that does not wait long for a dead function.
+    """A queue with a short visibility timeout.
 
-    The emulator, like AWS, leaves the messages of a function that failed as a whole where they are: they come back
-    when their visibility times out, after 400 seconds as deployed. With a time shorter than the function's own, a
-    message may also come back while it is still worked on; that, too, must do no harm.
+    The messages of a killed function come back when their visibility times out, after 400 seconds as deployed. With a
+    timeout shorter than the function's, a message may also come back while it is in process: that must do no harm.
     """
     queue = bundle.endpoints.queue_url
     deployed = bundle.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
@@ -34,9 +33,9 @@ def hasty_queue(bundle: Bundle) -> Iterator[None]:
 @pytest.mark.usefixtures("hasty_queue")
 def test_a_short_soak_ends_with_an_equal_table(bundle: Bundle, sandbox_directory: Path) -> None:
     bundle.stripe.create("customer")
-    bundle.wait_until_equal()  # a function that is there: else most of the time goes by before its first request
+    bundle.wait_until_equal()  # a warm function: a cold start would take most of the soak's time
     outcome = soak(bundle, sandbox_directory, SHORT)
-    assert (outcome.differences, outcome.quarantined, outcome.unseen) == ((), (), ())
+    assert (outcome.differences, outcome.quarantined, outcome.not_stored) == ((), (), ())
     assert outcome.settled_after is not None
     assert outcome.delivered == outcome.events >= SHORT.seconds * SHORT.rate * 0.8
     assert outcome.kills > 0
@@ -56,7 +55,7 @@ def event(made: str) -> JsonObject:
     }
 
 
-def test_a_change_is_shown_by_the_first_write_whose_fetch_came_after_it() -> None:
+def test_the_lag_ends_with_the_first_write_whose_fetch_came_after_the_event() -> None:
     key, made = "test#price/price_1", 1_700_000_000.0
     writes = [
         Write(key, fetched_at=made - 1, written_at=made + 1),
@@ -67,11 +66,11 @@ def test_a_change_is_shown_by_the_first_write_whose_fetch_came_after_it() -> Non
     assert lags([event("2023-11-14T22:13:20.000Z")], writes) == {"evt_1": 5.0}
 
 
-def test_a_change_that_nothing_shows_has_no_lag() -> None:
+def test_an_event_without_a_write_has_no_lag() -> None:
     assert lags([event("2023-11-14T22:13:20.000Z")], []) == {}
 
 
-def test_the_worst_that_an_event_met_is_read_from_the_reports() -> None:
+def test_the_cause_of_a_lag_is_the_worst_fault_in_the_reports() -> None:
     def record(event: str, receive_count: int) -> JsonObject:
         return {"service": "process", "event_id": event, "receive_count": receive_count}
 
@@ -86,13 +85,13 @@ def test_the_worst_that_an_event_met_is_read_from_the_reports() -> None:
         record("late", 1),
         record("tried again", 1),
         record("tried again", 2),
-        record("cut off", 2),  # of the first receive nobody has told
+        record("cut off", 2),  # the first receive has no record
     ]
-    assert troubles(deliveries, records) == {
-        "smooth": Trouble.NONE,
-        "late": Trouble.ON_THE_WAY,
-        "tried again": Trouble.STRIPE,
-        "cut off": Trouble.KILLED,
+    assert causes(deliveries, records) == {
+        "smooth": Cause.NONE,
+        "late": Cause.ON_THE_WAY,
+        "tried again": Cause.STRIPE,
+        "cut off": Cause.KILLED,
     }
 
 

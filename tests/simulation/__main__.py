@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from .scene import Result
+from .environment import Result
 from .schedule import Schedule
 
 REPORT = Path("build/simulation.json")
-MOST_SHOWN = 3
+MAX_SHOWN = 3
 
 
 def both(seed: int) -> list[Result]:
-    """A seed's two schedules: one in which nothing is lost, and one that reconcile has to put right."""
+    """A seed's two schedules: one without loss, and one that reconcile has to repair."""
     return [Schedule(seed, losing=losing).run() for losing in (False, True)]
 
 
@@ -42,7 +42,7 @@ def main() -> int:
         f"Seeds {seeds.start} to {seeds.stop - 1}, {summed.schedules} schedules in {seconds:.0f} s, "
         f"{summed.schedules / seconds / cpu_count():.0f} a second on each of {cpu_count()} cores."
     )
-    for result in summed.failed[:MOST_SHOWN]:
+    for result in summed.failed[:MAX_SHOWN]:
         show(console, result)
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(summed.report(seeds, seconds), indent=2))
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 class Summary:
-    """What came of many schedules."""
+    """The totals of many schedules."""
 
     def __init__(self, results: Iterable[list[Result]]) -> None:
         self.schedules = 0
@@ -67,7 +67,7 @@ class Summary:
                 self.failed += [result] if result.wrong else []
 
     def table(self) -> Table:
-        table = Table("what", "how often", title="Simulation")
+        table = Table("result, fault or outcome", "count", title="Simulation")
         for kind, count in self.wrong.items():
             table.add_row(f"objects {kind}", f"{count:,}", style="red" if count else "green")
         table.add_section()
@@ -92,7 +92,7 @@ class Summary:
 
 
 def show(console: Console, result: Result) -> None:
-    """What happened to the first object that is wrong, and how to see it again."""
+    """Prints the steps of the first wrong object, and the command that replays them."""
     said: list[str] = []
     Schedule(result.seed, losing=result.losing, trace=said.append).run()
     kind, names = next(iter(result.wrong.items()))

@@ -1,4 +1,4 @@
-"""Which paths there are at Stripe: those that its own SDKs call."""
+"""The paths of Stripe's API: those that its SDKs call."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ PUBLISHED = Path(__file__).parents[1] / "published_paths.txt"
 _LINES = [line for line in PUBLISHED.read_text("utf-8").splitlines() if line.startswith("/")]
 _TEMPLATES = [line.partition(" ")[0] for line in _LINES]
 SINGLETONS = ("/cash_balance", "/discount", "/active_entitlement_summary")
-"""How paths end at which there is one object and no list."""
+"""Endings of paths that return one object and no list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The queue and the table, as a container sees them: sometimes they refuse, or do not say what they did."""
+"""The queue and the table with faults: a call is refused, or its answer is lost."""
 
 import asyncio
 from collections import Counter
@@ -16,29 +16,29 @@ from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import Clock, IndexEntry
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.queue import MemoryQueue, Waiting
+from tests.doubles.queue import MemoryQueue, QueuedMessage
 
 from .container import IO
-from .faults import Dice, Fault, Followed
+from .faults import Consequence, Dice, Fault
 
 T = TypeVar("T")
 
 LIFETIME = 14 * 86400.0
-"""Seconds for which a message may be tried again; then it is put into quarantine."""
+"""Seconds for which a message is retried before it is quarantined."""
 SLOWEST_TABLE = 10.0
 
 
 class WakingQueue(MemoryQueue):
-    """The double, and those who wait for messages: as many of them wake as there may be messages for."""
+    """The in-memory queue with waiting workers: the next visible message wakes one of them."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
         self.lifetime = LIFETIME
         self.at_work: Counter[str] = Counter()
-        """The ids of the messages that somebody works on."""
+        """The ids of the messages in flight."""
         self._sleepers: list[asyncio.Future[None]] = []
         self._alarm: asyncio.TimerHandle | None = None
-        self._nobodys = copy_context()
+        self._no_machine = copy_context()
 
     async def send(self, body: str, *, group: str, delay: int = 0) -> None:
         await super().send(body, group=group, delay=delay)
@@ -49,14 +49,14 @@ class WakingQueue(MemoryQueue):
         self.set_alarm()
 
     async def wait(self) -> None:
-        """Until there may be a message to be received."""
+        """Waits until a message may be visible."""
         sleeper = asyncio.get_running_loop().create_future()
         self._sleepers.append(sleeper)
         self.set_alarm()
         await sleeper
 
-    def outlived(self) -> list[Waiting]:
-        """Moves messages that are too old into quarantine, and tells which."""
+    def take_expired(self) -> list[QueuedMessage]:
+        """Moves expired messages into quarantine and returns them."""
         oldest = self.clock.now() - self.lifetime
         old = [message for message in self.waiting if message.sent_at < oldest]
         for message in old:
@@ -65,14 +65,14 @@ class WakingQueue(MemoryQueue):
         return old
 
     def set_alarm(self) -> None:
-        """Somebody wakes when the next message can be seen, on whatever machine this is said."""
+        """Schedules a wake-up for the time at which the next message becomes visible."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         if self._sleepers and self.waiting:
             left = min(message.visible_at for message in self.waiting) - self.clock.now()
             loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(max(0.0, left), self._wake, context=self._nobodys)
+            self._alarm = loop.call_later(max(0.0, left), self._wake, context=self._no_machine)
 
     def _wake(self) -> None:
         self._alarm = None
@@ -81,7 +81,7 @@ class WakingQueue(MemoryQueue):
 
 
 class UnreliableTable:
-    """A table that is slow, busy, or does not say what it did."""
+    """A table that is slow, throttled, or loses its answers."""
 
     def __init__(self, dice: Dice, io: IO) -> None:
         self._dice = dice
@@ -110,7 +110,7 @@ class UnreliableTable:
     async def _apply(self, what: str, act: Callable[[], Awaitable[bool]]) -> bool:
         applied = await self._write(what, act)
         if not applied:
-            self._dice.counts[Followed.WRITE_REFUSED] += 1
+            self._dice.counts[Consequence.WRITE_REFUSED] += 1
         return applied
 
     def _pause(self) -> float:
@@ -164,7 +164,7 @@ class UnreliableMirror(UnreliableTable):
 
 @dataclass
 class UnreliableQueue:
-    """Implements ``ports.Queue`` in front of the double, and what SQS does to a worker."""
+    """Implements ``ports.Queue`` in front of the double, with the faults of SQS."""
 
     queue: WakingQueue
     dice: Dice
@@ -205,12 +205,12 @@ class UnreliableQueue:
             self.queue.delete(receipt)
 
     def _expired(self) -> set[str]:
-        """The ids of messages that somebody still works on, but that can be seen again."""
+        """The ids of messages that are still in flight but visible again."""
         now = self.queue.clock.now()
         return {one.message_id for one in self.queue.waiting if 0.0 < one.visible_at <= now} & self.queue.at_work.keys()
 
     def _note(self, batch: list[ReceivedMessage], expired: set[str]) -> None:
         ids = [one.message_id for one in batch]
-        self.dice.counts[Followed.STILL_AT_WORK] += len(expired.intersection(ids))
+        self.dice.counts[Consequence.STILL_AT_WORK] += len(expired.intersection(ids))
         if any(one.sent_at > following.sent_at for one, following in pairwise(batch)):
-            self.dice.counts[Followed.OUT_OF_ORDER] += 1
+            self.dice.counts[Consequence.OUT_OF_ORDER] += 1

@@ -1,34 +1,34 @@
-"""A container in which a function runs: it can be killed at any step, and frozen, and its clock may be off."""
+"""A Lambda container: it can be killed at any step or frozen, and its clock may be off."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Any, Protocol, TypeAlias
 
-from .faults import Dice, Fault, Followed
-from .loop import MACHINE, TURN, Machine
+from .faults import Consequence, Dice, Fault
+from .loop import MACHINE, YIELD, Machine
 
 Trace: TypeAlias = Callable[[str], None]
-"""Is told what happens, where somebody wants to read it."""
+"""Receives one line for each step, for reading a schedule."""
 
 EPOCH = 1_700_000_000.0
 MARGIN = 5.0
 FREEZES = (15.0, 60.0, 900.0)
-"""Seconds for which a container is frozen at the most, as often one as the other."""
+"""Maximum seconds for which a container is frozen; each is equally likely."""
 
 
-MOMENTS = {
-    ("claim", False): Followed.KILLED_BEFORE_CLAIM,
-    ("claim", True): Followed.KILLED_AFTER_CLAIM,
-    ("got", False): Followed.KILLED_AFTER_FETCH,
-    ("put", True): Followed.KILLED_AFTER_APPLY,
-    ("put_tombstone", True): Followed.KILLED_AFTER_APPLY,
-    ("delete", False): Followed.KILLED_BEFORE_DELETE,
+KILL_POINTS = {
+    ("claim", False): Consequence.KILLED_BEFORE_CLAIM,
+    ("claim", True): Consequence.KILLED_AFTER_CLAIM,
+    ("got", False): Consequence.KILLED_AFTER_FETCH,
+    ("put", True): Consequence.KILLED_AFTER_APPLY,
+    ("put_tombstone", True): Consequence.KILLED_AFTER_APPLY,
+    ("delete", False): Consequence.KILLED_BEFORE_DELETE,
 }
-"""How the steps are called at which it matters most when a worker dies: what is done, and whether it is done."""
+"""The kills that are counted by name, by step and whether the step is done."""
 
 
-AWAITED = {
+WAIT_POINTS = {
     ("claims", True): "claim",
     ("claim", True): "change",
     ("got", False): "apply",
@@ -36,33 +36,33 @@ AWAITED = {
     ("insert", False): "apply",
     ("put_tombstone", False): "apply",
 }
-"""At which steps somebody may wait for what: with the counters just read, with a claim, with an answer in hand, with
-what a list has shown, and before something is buried."""
-DEEDS = {("claim", True): "claim", ("put", True): "apply", ("put_tombstone", True): "apply"}
-LONGEST_WAIT = 15.0
-PASSING = 10.0
-"""Seconds that are left to others, at the most, for what follows from what they did."""
+"""The action of another container that a worker may wait for, by step and whether the step is done: after reading the
+counters, after a claim, after a fetch, after a list, and before a tombstone."""
+ACTIONS = {("claim", True): "claim", ("put", True): "apply", ("put_tombstone", True): "apply"}
+MAX_WAIT = 15.0
+MAX_HEAD_START = 10.0
+"""Maximum seconds by which the other container stays ahead."""
 
 
 def ids_in(what: str) -> list[str]:
     """The ids of the objects that a step is about: of ``test#cus_1 7: done``, of ``/v1/customers/cus_1``.
 
-    No id where it is about a list: whatever is done may change that.
+    No id where the step is about a list: any action may change a list.
     """
     keys = what.removesuffix(": done").partition(" ")[0]
     return [] if "?" in keys else [key.rpartition("#")[2].rpartition("/")[2] for key in keys.split(",")]
 
 
 class IO(Protocol):
-    """Said before and after whatever leaves the container, with what it is, and how many seconds it takes."""
+    """Called before and after each I/O call, with its name and how many seconds it takes."""
 
     async def __call__(self, what: str, seconds: float = 0.0) -> None: ...
 
 
 class Container:
-    """Implements ``ports.Clock``; ``io`` is where fate strikes.
+    """Implements ``ports.Clock``; faults strike in ``io``.
 
-    ``kill_at`` is the number of the step at which it is killed, whatever the dice say: for enumerating them.
+    ``kill_at`` are the numbers of the steps at which it is killed, whatever the dice say: for enumerating crashes.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Container:
         self._kill_at = kill_at
         self._machine = Machine()
         self._work: asyncio.Task[None] | None = None
-        self._held_up = False
+        self._has_waited = False
         self._loop = asyncio.get_running_loop()
         self.steps = 0
         self.skew = skew
@@ -92,7 +92,7 @@ class Container:
         await asyncio.sleep(seconds)
 
     async def run(self, work: Coroutine[Any, Any, None], *, most: float | None = None) -> bool:
-        """Whether the work came to its end: not when the container is killed, at the latest after ``most`` seconds."""
+        """Whether the work finished before the container was killed, at the latest after ``most`` seconds."""
         context = copy_context()
         context.run(MACHINE.set, self._machine)
         self._work = asyncio.create_task(work, context=context)
@@ -108,38 +108,38 @@ class Container:
 
     async def io(self, what: str, seconds: float = 0.0) -> None:
         self.steps += 1
-        step = self.steps  # others go on meanwhile
+        step = self.steps  # other tasks run meanwhile
         if self._trace:
             self._say(what)
         frozen_until = self._machine.frozen_until
-        if not frozen_until and self._is_struck(what):
+        if not frozen_until and self._is_to_be_frozen(what):
             frozen_until = self._freeze()
         pause = max(seconds, frozen_until - self._loop.time()) if frozen_until else seconds
-        await (asyncio.sleep(pause) if pause > 0.0 else TURN)
+        await (asyncio.sleep(pause) if pause > 0.0 else YIELD)
         verb, _, rest = what.partition(" ")
         moment = verb, rest.endswith(": done")
-        if moment in DEEDS:
-            self._dice.crossing.done(self, DEEDS[moment], *ids_in(rest))
-        if moment in AWAITED:
-            await self._let_others_pass(AWAITED[moment], rest)
+        if moment in ACTIONS:
+            self._dice.overtaking.done(self, ACTIONS[moment], *ids_in(rest))
+        if moment in WAIT_POINTS:
+            await self._wait_to_be_overtaken(WAIT_POINTS[moment], rest)
         if step in self._kill_at or self._dice.strikes(Fault.KILLED):
-            if moment in MOMENTS:
-                self._dice.counts[MOMENTS[moment]] += 1
+            if moment in KILL_POINTS:
+                self._dice.counts[KILL_POINTS[moment]] += 1
             self._die()
-            await asyncio.Event().wait()  # what is killed never goes on
+            await asyncio.Event().wait()  # a killed container never resumes
 
-    def _is_struck(self, what: str) -> bool:
+    def _is_to_be_frozen(self, what: str) -> bool:
         if what.startswith("claim ") and what.endswith("done") and self._dice.strikes(Fault.FROZEN_WITH_CLAIM):
             return True
         return self._dice.strikes(Fault.FROZEN)
 
-    async def _let_others_pass(self, deed: str, what: str) -> None:
-        if not self._held_up and self._dice.strikes(Fault.OVERTAKEN):
-            self._held_up = True  # once: where all wait for each other, nobody overtakes
-            self._say(f"waits until another has done it: {deed}")
-            about = ids_in(what) if deed != "change" else ()
-            await self._dice.crossing.wait(self, deed, about, LONGEST_WAIT)
-            await asyncio.sleep(self._dice.delay(PASSING))
+    async def _wait_to_be_overtaken(self, action: str, what: str) -> None:
+        if not self._has_waited and self._dice.strikes(Fault.OVERTAKEN):
+            self._has_waited = True  # once: containers that all wait for each other never overtake
+            self._say(f"waits until another container does: {action}")
+            about = ids_in(what) if action != "change" else ()
+            await self._dice.overtaking.wait(self, action, about, MAX_WAIT)
+            await asyncio.sleep(self._dice.delay(MAX_HEAD_START))
 
     def _freeze(self) -> float:
         self._machine.frozen_until = self._loop.time() + self._dice.delay(self._dice.random.choice(FREEZES))
@@ -147,7 +147,7 @@ class Container:
         return self._machine.frozen_until
 
     def _die_at_deadline(self) -> None:
-        self._dice.counts[Followed.KILLED_AT_DEADLINE] += 1
+        self._dice.counts[Consequence.KILLED_AT_DEADLINE] += 1
         self._die()
 
     def _die(self) -> None:

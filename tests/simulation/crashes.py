@@ -1,6 +1,6 @@
-"""One story, told again and again: each time the worker is killed somewhere else: ``make crash-test``.
+"""Runs one scenario many times and kills the worker at another step each time: ``make crash-test``.
 
-It is killed before or after one I/O call, starts again, and is perhaps killed a second time. Nothing else goes wrong.
+The worker is killed before or after one I/O call, restarts, and may be killed a second time. There are no other faults.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from .container import MARGIN, Container, Trace
 from .faults import Dice
 from .loop import SimulatedLoop
 from .state_store import UnreliableStateStore
-from .stripe import SimulatedStripe, StripeState, Thing
+from .stripe import SimulatedStripe, StripeObject, StripeState
 
 CARDS = "/v2/billing/rate_cards"
 VERSIONS = f"{CARDS}/rcd_1/versions"
@@ -51,15 +51,15 @@ RUNS = (
     (f"{TYPE}rate_card_subscription", Job.VERIFY),
 )
 FOUND = {"silver", "rcds_1", "rcdr_1", "rcdv_1"}
-"""What runs find that is neither told of nor new; the version has lost a rate of its list."""
+"""Ids of differences that no event announces, new objects aside; the version has lost a rate of its list."""
 REPORT = Path("build/crashes.json")
 
 
-class Crashing:
-    """The story: a subscription, a rate card with two rates, a version that lacks one, a product that is deleted.
+class CrashScenario:
+    """The scenario: a subscription, a rate card with two rates, a version that lacks one, a product that is deleted.
 
-    Then what no event tells of: a product that is made, another that is deleted, a subscription and a rate that are
-    changed. Reconcile has to find it, and its worker is killed like any other.
+    Then changes without an event: a product is created, another is deleted, a subscription and a rate are changed.
+    Reconcile has to find them, and its worker is killed like any other.
 
     ``kill_at`` are numbers of steps, the first counted from the beginning, the next from the crash before it.
     """
@@ -68,7 +68,7 @@ class Crashing:
         self._kill_at = kill_at
         self._trace = trace
         self._dice = Dice(0, losing=False)
-        self._dice.calm_down()
+        self._dice.stop_faults()
         self._loop = SimulatedLoop(Random(0))  # type: ignore[abstract]
         self.state = StripeState()
         self.mirror = MemoryMirror()
@@ -78,11 +78,11 @@ class Crashing:
         self.crashes = 0
 
     def run(self) -> list[str]:
-        """The objects that are not in the mirror as they are at Stripe."""
-        self._loop.run(self._story())
-        return [*self._wrong()]
+        """The objects that differ between the mirror and Stripe."""
+        self._loop.run(self._scenario())
+        return [*self._differences()]
 
-    async def _story(self) -> None:
+    async def _scenario(self) -> None:
         self._clock = self._container()
         self._queue = WakingQueue(self._clock)
         await self._make("v1.product", "product", PRODUCTS, "gold")
@@ -97,7 +97,7 @@ class Crashing:
             f"{TYPE}rate_card_subscription", f"{TYPE}rate_card_subscription", SUBSCRIPTIONS, "rcds_1", **fields
         )
         await self._work()
-        await self._change(f"{RATES}/rcdr_2", None)  # of which no event tells
+        await self._change(f"{RATES}/rcdr_2", None)  # without an event
         await self._change(f"{CARDS}/rcd_1", {"live_version": "rcdv_2"})
         await self._version("rcdv_2", "rcdr_1")
         await self._change(f"{PRODUCTS}/gold", None, "v1.product.deleted")
@@ -118,22 +118,24 @@ class Crashing:
 
     async def _make(self, resource: str, name: str, list_path: str, identifier: str, **fields: object) -> None:
         path = f"{list_path}/{identifier}"
-        self.state.things[None, path] = Thing(path, None, list_path)
+        self.state.objects[None, path] = StripeObject(path, None, list_path)
         body = {"id": identifier, "object": name, "created": 1_600_000_000, "livemode": False, **fields}
         await self._change(path, body, f"{resource}.created" if resource else "")  # type: ignore[arg-type]
 
-    async def _change(self, path: str, fields: JsonObject | None, told: str = "") -> None:
-        thing = self.state.things[None, path]
+    async def _change(self, path: str, fields: JsonObject | None, event_type: str = "") -> None:
+        obj = self.state.objects[None, path]
         now = self._clock.now()
-        thing.states.append((now, None if fields is None else {**((thing.states and thing.now) or {}), **fields}))
-        if told:
-            text = event(told, thing.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}")
+        obj.states.append((now, None if fields is None else {**((obj.states and obj.now) or {}), **fields}))
+        if event_type:
+            text = event(
+                event_type, obj.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}"
+            )
             await self._queue.send(text, group="test")
 
     # ---- the workers
 
     async def _work(self) -> None:
-        """Until the queue is empty; a worker that is killed is followed by the next."""
+        """Processes batches until the queue is empty; a new worker follows a killed one."""
         while self._queue.waiting:
             await asyncio.sleep(1.0)
             batch = self._queue.receive(10)
@@ -148,21 +150,21 @@ class Crashing:
                 container: Container = container,
                 ended: list[MessageResult] = ended,
             ) -> None:
-                dependencies = ProcessDependencies(self._world(container), MARGIN)
+                dependencies = ProcessDependencies(self._ports(container), MARGIN)
                 ended += await process_batch(batch, dependencies, deadline=container.now() + 50.0)
                 await self._acknowledge(container, ended)
 
             await self._ends(container, work())
 
     async def _reconcile(self) -> None:
-        """Asked for each hour, until one who is asked comes to the end."""
+        """Runs on demand every hour until one invocation finishes."""
         ended = False
         while not ended:
             await asyncio.sleep(3600.0)
             container = self._container()
             state_store = UnreliableStateStore(self.state_store, self._dice, container.io)
             dependencies = ReconcileDependencies(
-                self._world(container), state_store, Schedule(), owner=f"tick {self.crashes}"
+                self._ports(container), state_store, Schedule(), owner=f"tick {self.crashes}"
             )
             ended = await self._ends(container, self._run(dependencies, container.now() + 600.0))
 
@@ -170,14 +172,14 @@ class Crashing:
         await run_on_demand(RUNS, dependencies, deadline=deadline)
 
     async def _ends(self, container: Container, work: Coroutine[object, object, None]) -> bool:
-        """Whether the work comes to its end; else it was killed."""
+        """Whether the work finishes; otherwise its container was killed."""
         ended = await container.run(work)
         self.steps = self.steps + container.steps if ended else 0
         self.crashes += not ended
         return ended
 
     async def _acknowledge(self, container: Container, ended: Iterable[MessageResult]) -> None:
-        """Lambda deletes what is done in one request: before it, and after it, is a step as well."""
+        """Lambda deletes finished messages in one request: the worker can be killed before and after it."""
         await container.io("delete")
         for one in ended:
             if not one.retry:
@@ -188,7 +190,7 @@ class Crashing:
         following = self._kill_at[self.crashes : self.crashes + 1]
         return Container(self._dice, self._trace, "worker", frozenset(step - self.steps for step in following))
 
-    def _world(self, container: Container) -> Ports:
+    def _ports(self, container: Container) -> Ports:
         return Ports(
             container,
             UnreliableMirror(self.mirror, self._dice, container.io),
@@ -196,71 +198,71 @@ class Crashing:
             UnreliableQueue(self._queue, self._dice, container.io),
         )
 
-    # ---- the verdict
+    # ---- the result
 
     def evidence(self) -> list[Drift]:
         """What the runs have noted, of whatever tick."""
         books = (entries for book, entries in self.state_store.partitions.items() if "#drift:" in book)
         return [Drift.from_item(entry) for entries in books for entry in entries.values()]
 
-    def _wrong(self) -> Iterator[str]:
+    def _differences(self) -> Iterator[str]:
         noted = sorted((one.id, one.resolution) for one in self.evidence())
         if noted != [(identifier, Resolution.REPAIRED) for identifier in sorted(FOUND)]:
             yield f"the evidence: {noted}"
-        for thing in self.state.things.values():
-            first = thing.states[0][1] or {}
+        for obj in self.state.objects.values():
+            first = obj.states[0][1] or {}
             name = partition_key(str(Scope(livemode=False)), TYPES[str(first["object"])], str(first["id"]))
             item = self.mirror.objects.get(name)
-            if item is None or (None if item.get("deleted") is True else item.get("data")) != thing.now:
+            if item is None or (None if item.get("deleted") is True else item.get("data")) != obj.now:
                 yield name
 
 
-def once() -> Iterator[tuple[int, ...]]:
-    """Each step of the story as it goes when nobody is killed."""
+def single_crashes() -> Iterator[tuple[int, ...]]:
+    """One crash at each step of the undisturbed scenario."""
     return ((step,) for step in range(1, _steps() + 1))
 
 
-def twice(most: int | None = None, every: int = 1) -> Iterator[tuple[int, ...]]:
-    """Each pair of steps, the second one in what follows the first crash: of these ``most``, or all."""
-    for (first,) in islice(once(), None, None, every):
+def crash_pairs(most: int | None = None, every: int = 1) -> Iterator[tuple[int, ...]]:
+    """Each pair of crashes; the second is one of the first ``most`` steps after the first, or any of them."""
+    for (first,) in islice(single_crashes(), None, None, every):
         left = _steps(first)
         yield from ((first, second) for second in range(1, 1 + (left if most is None else min(left, most))))
 
 
 def _steps(*kill_at: int) -> int:
-    told = Crashing(kill_at)
-    told.run()
-    return told.steps
+    scenario = CrashScenario(kill_at)
+    scenario.run()
+    return scenario.steps
 
 
 def recovers(point: tuple[int, ...]) -> bool:
-    """Whether the mirror ends equal to Stripe, and the worker was killed as often as was said."""
-    told = Crashing(point)
-    return told.run() == [] and told.crashes == len(point)
+    """Whether the mirror ends equal to Stripe and the worker was killed at every given step."""
+    scenario = CrashScenario(point)
+    return scenario.run() == [] and scenario.crashes == len(point)
 
 
 def main() -> int:
     console = Console()
     started = time.monotonic()
-    points = {"at one step": [*once()], "at a step, and at one after it": [*twice()]}
-    table = Table("killed", "stories", "recovered", title=f"Crashes at each of {len(points['at one step'])} steps")
+    points = {"one crash": [*single_crashes()], "two crashes": [*crash_pairs()]}
+    table = Table("kills", "scenarios", "recovered", title=f"Crashes at each of {len(points['one crash'])} steps")
     report: dict[str, object] = {}
     lost: list[tuple[int, ...]] = []
     with Pool() as pool:
         for name, given in points.items():
             ends = pool.imap(recovers, given, chunksize=100)
-            shown = track(zip(given, ends, strict=True), "Stories", total=len(given), console=console)
+            shown = track(zip(given, ends, strict=True), "Scenarios", total=len(given), console=console)
             failed = [point for point, recovered in shown if not recovered]
             table.add_row(name, f"{len(given):,}", f"{len(given) - len(failed):,}")
-            report[name] = {"stories": len(given), "recovered": len(given) - len(failed)}
+            report[name] = {"scenarios": len(given), "recovered": len(given) - len(failed)}
             lost += failed
     seconds = round(time.monotonic() - started, 1)
     console.print(table)
     console.print(
-        f"In {seconds:.0f} s.", *(f"Not recovered: Crashing({point}, print).run()" for point in lost[:5]), sep="\n"
+        f"In {seconds:.0f} s.", *(f"Not recovered: CrashScenario({point}, print).run()" for point in lost[:5]), sep="\n"
     )
     REPORT.parent.mkdir(exist_ok=True)
-    REPORT.write_text(json.dumps({**report, "lost": lost, "seconds": seconds}, indent=2))
+    REPORT.write_text(json.dumps({**report, "not_recovered": lost, "seconds": seconds}, indent=2))
     return 1 if lost else 0
 
 

@@ -1,11 +1,11 @@
-"""What can go wrong, how likely it is in a schedule, and how often it has struck."""
+"""The faults of a schedule, their probabilities, and how often each has struck."""
 
 import math
 from collections import Counter
 from enum import StrEnum
 from random import Random
 
-from .crossing import Crossing
+from .overtaking import Overtaking
 
 
 class Fault(StrEnum):
@@ -34,7 +34,7 @@ class Fault(StrEnum):
     STRIPE_TRUNCATED = "Stripe's answer is cut off"
     STRIPE_GARBLED = "Stripe's answer is garbled"
     PROXY_ANSWERS = "a page of HTML instead of Stripe's answer"
-    STRIPE_SLOW = "Stripe takes long to look"
+    STRIPE_SLOW = "Stripe takes long to handle a request"
     ANSWER_SLOW = "Stripe's answer takes long to arrive"
     STRIPE_BEHIND = "Stripe does not show a new object yet"
     STALE_READ = "Stripe shows an older state"
@@ -45,7 +45,7 @@ class Fault(StrEnum):
     OUT_OF_TIME = "worker has no time beyond its deadline"
     FROZEN = "worker frozen for minutes"
     FROZEN_WITH_CLAIM = "worker frozen for minutes, with a claim just taken"
-    OVERTAKEN = "worker held up until another has gone ahead"
+    OVERTAKEN = "worker waits until another overtakes it"
     SKEWED = "worker's clock off by up to the margin"
     SKEWED_BEYOND = "worker's clock off by more than the margin"
 
@@ -60,7 +60,7 @@ LOSING = frozenset(
         Fault.OUTAGE,
     }
 )
-"""Faults after which only a pass of reconcile can put things right."""
+"""Faults that only a reconcile run can repair."""
 
 RARE = frozenset(
     {
@@ -81,22 +81,22 @@ RARE = frozenset(
         Fault.PROXY_ANSWERS,
     }
 )
-"""Faults that have a chance at each of many steps, or that do the same as others."""
+"""Faults that are drawn at many steps, or whose effect another fault has as well."""
 
 
-class Followed(StrEnum):
-    """What nobody rolls the dice for: it follows from faults, and from the order of things."""
+class Consequence(StrEnum):
+    """What follows from faults and from the order of tasks; these have no probability of their own."""
 
     OUT_OF_ORDER = "messages received out of order"
-    STILL_AT_WORK = "message received again, by when the work on it has not ended"
+    STILL_AT_WORK = "message received again while still in flight"
     BATCH_IN_PART = "batch done in part"
-    WRITE_REFUSED = "write refused, for a newer one was there"
-    SENT_AGAIN = "event sent again, for we did not answer 200"
+    WRITE_REFUSED = "write refused, because a newer one was there"
+    SENT_AGAIN = "event sent again, because ingest did not answer 200"
     NOT_FOUND = "Stripe answers 404"
     DELETED = "object deleted"
-    MADE_AGAIN = "object made again"
-    TAKEN_BACK = "change taken back"
-    OUTLIVED = "message that nobody could work on in its lifetime"
+    RECREATED = "object created again"
+    REVERTED = "change reverted"
+    EXPIRED = "message expired before it was processed"
     KILLED_BEFORE_CLAIM = "worker killed before the claim"
     KILLED_AFTER_CLAIM = "worker killed after the claim"
     KILLED_AFTER_FETCH = "worker killed after the fetch"
@@ -119,13 +119,14 @@ DELAYING = frozenset(
         Fault.SKEWED,
     }
 )
-"""Faults that let one overtake another. What makes somebody look again often mends that, so they are drawn apart."""
+"""Faults by which one worker overtakes another. Faults that cause retries often repair the result, so these are drawn
+separately."""
 
 CHANCES = (0.03, 0.1, 0.3)
-CHANCES_IN_A_RACE = (0.3, 0.5)
-"""Of faults that delay."""
+CHANCES_IN_RACE = (0.3, 0.5)
+"""Of faults in ``DELAYING``."""
 CHANCE_OF_A_LOSS = 0.4
-"""Of an event, where all else that is lost are events."""
+"""Of an event, in a schedule that loses nothing but events."""
 
 
 class Dice:
@@ -134,13 +135,13 @@ class Dice:
     def __init__(self, seed: int, *, losing: bool) -> None:
         self.random = Random(seed)
         self.counts: Counter[str] = Counter()
-        self.crossing = Crossing()
+        self.overtaking = Overtaking()
         self.racing = self.random.random() < 0.6
-        """Whether little goes wrong but that one overtakes another, so that nothing mends what comes of it."""
+        """Whether delays dominate the faults, so that no retry repairs the result of a race."""
         self.longest = self.random.choice((2.0, 8.0, 25.0, 25.0)) if self.racing else math.inf
-        """Seconds that a delay takes at the most: near to the time between two changes it lets most be overtaken."""
+        """Maximum seconds of a delay; delays near the time between two changes cause most races."""
         self.recovering = losing and self.random.random() < 0.25
-        """Whether nothing is lost but events, so that the events job alone must put everything right."""
+        """Whether only events are lost, so that the recover job alone must repair the mirror."""
         share = 0.03 if self.racing else self.random.choice((0.1, 0.4, 0.7))
         delaying = 0.6 if self.racing else self.random.choice((0.1, 0.4, 0.7))
         self._chances = {
@@ -152,14 +153,14 @@ class Dice:
             self._chances = {fault: chance for fault, chance in self._chances.items() if fault not in LOSING}
             self._chances[Fault.EVENT_LOST] = CHANCE_OF_A_LOSS
         self.grid = self.random.choice((0.0, 0.0, 0.5, 2.0))
-        """Seconds of which times are a multiple: the coarser, the more happens at the same time."""
+        """Times are multiples of these seconds: the coarser, the more happens at the same time."""
 
     def _chance(self, fault: Fault) -> float:
-        chance = self.random.choice(CHANCES_IN_A_RACE if self.racing and fault in DELAYING else CHANCES)
+        chance = self.random.choice(CHANCES_IN_RACE if self.racing and fault in DELAYING else CHANCES)
         return chance * 0.15 if fault in RARE else chance
 
-    def calm_down(self) -> None:
-        """From now on nothing strikes."""
+    def stop_faults(self) -> None:
+        """Switches all faults off."""
         self._chances.clear()
 
     def strikes(self, fault: Fault) -> bool:
@@ -174,7 +175,7 @@ class Dice:
         return self._rounded(most * float(self.random.random()) ** 3)
 
     def delay(self, most: float) -> float:
-        """A time of which each length is as likely."""
+        """A uniformly distributed time."""
         return self._rounded(min(most, self.longest) * self.random.random())
 
     def _rounded(self, seconds: float) -> float:

@@ -1,7 +1,7 @@
-"""An event loop without a clock and without threads: a seed decides who goes on next, and time only jumps.
+"""An event loop without a clock and without threads: a seed decides which task runs next, and time only jumps.
 
-Whatever awaits may be overtaken by whatever else is ready. When nobody is ready, it is at once the time of whoever
-wakes next. So a day takes no longer than what is done in it, and one seed is one order of things, on any machine.
+Any ready task may run next. When no task is ready, the time jumps to the next timer. So a simulated day takes no longer
+than the work in it, and a seed gives the same order of tasks on any machine.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
-MOST_STEPS = 200_000
-"""Steps after which a schedule is taken to run in circles."""
+MAX_STEPS = 200_000
+"""Steps after which a schedule counts as endless."""
 
 
-class Endless(AssertionError):
-    """The schedule did not come to an end."""
+class ScheduleStuck(AssertionError):
+    """The schedule did not end."""
 
 
 @dataclass
 class Machine:
-    """Where tasks run. Until ``frozen_until``, in the loop's time, nothing that waits there wakes."""
+    """Where tasks run. No timer fires on it before ``frozen_until``, in the loop's time."""
 
     frozen_until: float = 0.0
 
 
 MACHINE: ContextVar[Machine | None] = ContextVar("machine", default=None)
-"""The machine that a task runs on; on none, it is never frozen."""
+"""The machine that a task runs on; a task without a machine is never frozen."""
 
 
 class Ready(asyncio.Handle):
-    """A callback whose turn may come. There are so many of them that each does no more than it must."""
+    """A callback that is ready to run; kept minimal, because a schedule creates very many."""
 
     __slots__ = ("act", "arguments", "is_off", "within")
 
@@ -53,7 +53,7 @@ class Ready(asyncio.Handle):
 
 
 class Timer(asyncio.TimerHandle):
-    """A callback that waits for its time, on the machine on which it was told to."""
+    """A callback that waits for its time, on the machine that set it."""
 
     __slots__ = ("act", "arguments", "is_off", "machine", "within")
 
@@ -71,8 +71,8 @@ class Timer(asyncio.TimerHandle):
         return self.is_off
 
 
-class Turn:
-    """Awaited, it lets whoever else is ready go first, if the seed says so."""
+class Yield:
+    """Awaiting it yields to other ready tasks, in the order that the seed decides."""
 
     __slots__ = ()
 
@@ -80,7 +80,7 @@ class Turn:
         yield
 
 
-TURN = Turn()
+YIELD = Yield()
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
@@ -96,7 +96,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self.failure: BaseException | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """What the coroutine returns, once it and nothing else has to be waited for."""
+        """Runs the coroutine to its end and returns its result."""
         asyncio._set_running_loop(self)
         try:
             task = self.create_task(coroutine)
@@ -112,11 +112,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             if not ready:
                 self._jump()
             self.steps += 1
-            if self.steps > MOST_STEPS:
-                raise Endless("the schedule runs in circles")
+            if self.steps > MAX_STEPS:
+                raise ScheduleStuck("the schedule is endless")
             if len(ready) > 1:
-                place = int(random() * len(ready))
-                ready[place], ready[-1] = ready[-1], ready[place]
+                index = int(random() * len(ready))
+                ready[index], ready[-1] = ready[-1], ready[index]
             handle = ready.pop()
             if not handle.is_off:
                 handle.within.run(handle.act, *handle.arguments)
@@ -124,10 +124,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 raise self.failure
 
     def _jump(self) -> None:
-        """On to the next time at which somebody wakes."""
+        """Moves the time to the next timer."""
         while not self._ready:
             if not self._timers:
-                raise Endless("everybody waits for somebody else")
+                raise ScheduleStuck("every task waits for another")
             when, _, first = self._timers[0]
             if first.cancelled():
                 heapq.heappop(self._timers)
@@ -136,7 +136,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self._wake()
 
     def _wake(self) -> None:
-        """Whose time has come, except where the machine is frozen: there it comes later."""
+        """Makes due timers ready; on a frozen machine they fire when it thaws."""
         timers = self._timers
         while timers and timers[0][0] <= self._now:
             _, number, timer = heapq.heappop(timers)
@@ -206,6 +206,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return False
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """A failure that nobody waits for is a failure of the schedule."""
+        """A failure that no task awaits fails the schedule."""
         error = context.get("exception")
         self.failure = error if isinstance(error, BaseException) else AssertionError(context.get("message"))

@@ -1,19 +1,19 @@
-"""What happens at Stripe in a schedule, and the events that tell of it."""
+"""The changes at Stripe in a schedule, and their events."""
 
 from collections.abc import Callable, Sequence
 
 from billing_mirror.core import times
 from billing_mirror.core.json_body import Json, JsonObject
 
-from .faults import Dice, Followed
-from .stripe import StripeState, Thing
+from .faults import Consequence, Dice
+from .stripe import StripeObject, StripeState
 
-Tell = Callable[[str, Thing], None]
-"""Is told the type of an event and what it is about."""
+Announce = Callable[[str, StripeObject], None]
+"""Takes the type of an event and its object."""
 
 
-class Business:
-    """Objects of one account that come, change and go; where it is ``one_sided``, mostly one kind of them."""
+class Scenario:
+    """Creates, changes and deletes objects of one account; ``one_sided``: mostly one kind of change."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class Business:
         context: str | None,
         dice: Dice,
         now: Callable[[], float],
-        tell: Tell,
+        announce: Announce,
         *,
         one_sided: bool = False,
     ) -> None:
@@ -30,88 +30,98 @@ class Business:
         self._dice = dice
         self._random = dice.random
         self._now = now
-        self._tell = tell
+        self._announce = announce
         self._numbers = 0
-        self._kinds = self._drawn(one_sided=one_sided)
+        self._kinds = self._choose_kinds(one_sided=one_sided)
 
-    def _drawn(self, *, one_sided: bool) -> Sequence[Callable[[], None]]:
-        kinds = (*[self._subscribe, self._sell, self._welcome, self._price, self._bill] * 2, self._sell)
+    def _choose_kinds(self, *, one_sided: bool) -> Sequence[Callable[[], None]]:
+        kinds = (
+            *[
+                self._change_subscription,
+                self._change_product,
+                self._change_customer,
+                self._change_rate_card,
+                self._change_invoice,
+            ]
+            * 2,
+            self._change_product,
+        )
         return [*kinds, *[self._random.choice(kinds)] * 36] if one_sided else kinds
 
-    def open(self) -> None:
-        """What there is from the beginning: told of like anything else."""
+    def set_up(self) -> None:
+        """Creates the first objects, each with its event."""
         self._make("v1.customer", "customer", "cus_1", "/v1/customers")
         self._make(
             "v2.billing.cadence", "v2.billing.cadence", "bc_1", "/v2/billing/cadences", payer={"customer": "cus_1"}
         )
-        self._sell()
+        self._change_product()
 
     def step(self) -> None:
         """One change, of one of several kinds."""
         self._random.choice(self._kinds)()
 
-    def _subscribe(self) -> None:
+    def _change_subscription(self) -> None:
         name = "v2.billing.rate_card_subscription"
-        thing = self._thing("/v2/billing/rate_card_subscriptions", "rcds_1")
-        if thing is None:
+        obj = self._object("/v2/billing/rate_card_subscriptions", "rcds_1")
+        if obj is None:
             fields: JsonObject = {"billing_cadence": "bc_1", "rate_card": "rcd_1", "servicing_status": "active"}
             self._make(
                 name, name, "rcds_1", "/v2/billing/rate_card_subscriptions", event="servicing_activated", **fields
             )
             return
         status = self._random.choice(("active", "paused", "canceled"))
-        self._revise(thing, {"servicing_status": status})
+        self._change_or_revert(obj, {"servicing_status": status})
         for event in self._random.sample(
             ("servicing_paused", "servicing_canceled", "canceled"), self._random.randint(1, 2)
         ):
-            self._tell(f"{name}.{event}", thing)
+            self._announce(f"{name}.{event}", obj)
 
-    def _sell(self) -> None:
-        """A product whose id somebody chose: it can be deleted and made again."""
-        thing = self._thing("/v1/products", "gold")
-        if thing is None or thing.now is None:
-            self._dice.counts[Followed.MADE_AGAIN] += thing is not None
+    def _change_product(self) -> None:
+        """A product with a chosen id: it can be deleted and created again."""
+        obj = self._object("/v1/products", "gold")
+        if obj is None or obj.now is None:
+            self._dice.counts[Consequence.RECREATED] += obj is not None
             self._make("v1.product", "product", "gold", "/v1/products")
         elif self._random.random() < 0.5:
-            self._change(thing, None)
-            self._tell("v1.product.deleted", thing)
+            self._change(obj, None)
+            self._announce("v1.product.deleted", obj)
         else:
-            self._revise(thing, {"name": f"Gold {self._number()}"})
-            self._tell("v1.product.updated", thing)
+            self._change_or_revert(obj, {"name": f"Gold {self._number()}"})
+            self._announce("v1.product.updated", obj)
 
-    def _bill(self) -> None:
+    def _change_invoice(self) -> None:
         """An invoice with more lines than Stripe shows at once."""
-        thing = self._thing("/v1/invoices", "in_1")
+        obj = self._object("/v1/invoices", "in_1")
         lines: JsonObject = {
             "object": "list",
             "has_more": False,
             "data": [{"id": f"il_{number}", "amount": self._number()} for number in range(self._random.randint(9, 13))],
         }
-        if thing is None:
+        if obj is None:
             self._make("v1.invoice", "invoice", "in_1", "/v1/invoices", customer="cus_1", lines=lines)
             return
-        self._revise(thing, {"lines": lines, "total": self._number()})
+        self._change_or_revert(obj, {"lines": lines, "total": self._number()})
         for event in self._random.sample(("updated", "line_item_added", "paid"), self._random.randint(1, 3)):
-            self._tell(f"v1.invoice.{event}", thing)
+            self._announce(f"v1.invoice.{event}", obj)
 
-    def _price(self) -> None:
-        """A version of a rate card with a new rate, or without an old one: then no event tells of the rate."""
+    def _change_rate_card(self) -> None:
+        """A version of a rate card with a new rate, or without an old one: Stripe sends no event for that rate."""
         path = "/v2/billing/rate_cards"
-        card = self._thing(path, "rcd_1") or self._make("v2.billing.rate_card", "v2.billing.rate_card", "rcd_1", path)
+        card = self._object(path, "rcd_1") or self._make("v2.billing.rate_card", "v2.billing.rate_card", "rcd_1", path)
         live = str((card.now or {}).get("live_version", ""))
         before = self._state.rates.get((self._context, live), [])
         rates = [*before]
         if rates and self._random.random() < 0.4:
-            gone = self._thing(f"{path}/rcd_1/rates", rates.pop())
-            if gone is not None:
-                self._change(gone, None)
+            deleted = self._object(f"{path}/rcd_1/rates", rates.pop())
+            if deleted is not None:
+                self._change(deleted, None)
         else:
             rates.append(self._name("rcdr"))
         version = self._name("rcdv")
         self._state.rates[self._context, version] = rates
         self._state.rates_before[self._context, version] = before
         for rate in rates:
-            if self._thing(f"{path}/rcd_1/rates", rate) is None:
+            if self._object(f"{path}/rcd_1/rates", rate) is None:
                 fields: dict[str, str] = {"rate_card": "rcd_1", "rate_card_version": version}
                 self._make(
                     "v2.billing.rate_card_rate", "v2.billing.rate_card_rate", rate, f"{path}/rcd_1/rates", **fields
@@ -120,15 +130,15 @@ class Business:
         self._make(name, name, version, f"{path}/rcd_1/versions", rate_card_id="rcd_1")
         self._change(card, {"live_version": version})
 
-    def _welcome(self) -> None:
-        """A new customer, whom perhaps nobody ever touches again, or a change of one that there is."""
+    def _change_customer(self) -> None:
+        """Creates a customer, who may never change again, or changes an existing one."""
         identifier = f"cus_{self._random.choice((1, 1, 2, 3))}"
-        thing = self._thing("/v1/customers", identifier)
-        if thing is None:
+        obj = self._object("/v1/customers", identifier)
+        if obj is None:
             self._make("v1.customer", "customer", identifier, "/v1/customers")
         else:
-            self._revise(thing, {"balance": self._number()})
-            self._tell("v1.customer.updated", thing)
+            self._change_or_revert(obj, {"balance": self._number()})
+            self._announce("v1.customer.updated", obj)
 
     def _number(self) -> int:
         self._numbers += 1
@@ -137,14 +147,14 @@ class Business:
     def _name(self, prefix: str) -> str:
         return f"{prefix}_{self._number()}"
 
-    def _thing(self, list_path: str, identifier: str) -> Thing | None:
-        return self._state.things.get((self._context, f"{list_path}/{identifier}"))
+    def _object(self, list_path: str, identifier: str) -> StripeObject | None:
+        return self._state.objects.get((self._context, f"{list_path}/{identifier}"))
 
     def _make(
         self, resource: str, name: str, identifier: str, list_path: str, *, event: str = "created", **fields: Json
-    ) -> Thing:
+    ) -> StripeObject:
         path = f"{list_path}/{identifier}"
-        thing = self._state.things.setdefault((self._context, path), Thing(path, self._context, list_path))
+        obj = self._state.objects.setdefault((self._context, path), StripeObject(path, self._context, list_path))
         body: JsonObject = {
             "id": identifier,
             "object": name,
@@ -153,20 +163,20 @@ class Business:
             "account": self._context,
         }
         body |= {"made": self._number(), **fields}
-        thing.states.append((self._now(), body))
-        self._tell(f"{resource}.{event}", thing)
-        return thing
+        obj.states.append((self._now(), body))
+        self._announce(f"{resource}.{event}", obj)
+        return obj
 
-    def _revise(self, thing: Thing, fields: JsonObject) -> None:
-        """A change, or the last one taken back, so that the object is as it was before."""
-        last = [body for _, body in thing.states[-2:] if body is not None]
+    def _change_or_revert(self, obj: StripeObject, fields: JsonObject) -> None:
+        """Changes the object, or reverts its last change."""
+        last = [body for _, body in obj.states[-2:] if body is not None]
         if len(last) == 2 and self._random.random() < 0.5:
-            self._dice.counts[Followed.TAKEN_BACK] += 1
-            thing.states.append((self._now(), last[0]))
+            self._dice.counts[Consequence.REVERTED] += 1
+            obj.states.append((self._now(), last[0]))
         else:
-            self._change(thing, fields)
+            self._change(obj, fields)
 
-    def _change(self, thing: Thing, fields: JsonObject | None) -> None:
-        self._dice.counts[Followed.DELETED] += fields is None
-        after = None if fields is None else {**(thing.now or {}), **fields, "changed": self._number()}
-        thing.states.append((self._now(), after))
+    def _change(self, obj: StripeObject, fields: JsonObject | None) -> None:
+        self._dice.counts[Consequence.DELETED] += fields is None
+        after = None if fields is None else {**(obj.now or {}), **fields, "changed": self._number()}
+        obj.states.append((self._now(), after))

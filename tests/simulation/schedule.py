@@ -1,6 +1,6 @@
-"""One schedule: Stripe, its webhooks, the queue, some workers and passes of reconcile, all at once, as a seed decides.
+"""One schedule: Stripe, its webhooks, the queue, workers and reconcile runs, concurrently, as a seed decides.
 
-What runs are the real flows. Around them everything is simulated; see ``loop.py``.
+The flows are the real ones; everything around them is simulated, see ``loop.py``.
 """
 
 import asyncio
@@ -11,18 +11,18 @@ from billing_mirror.core.schedule import EVENTS
 from billing_mirror.reconcile.tick import run_on_demand
 
 from .container import Trace
+from .environment import Environment, Result
 from .faults import Dice, Fault
-from .loop import Endless, SimulatedLoop
-from .rhythm import Rhythm
-from .scenario import Business
-from .scene import Result, Scene
-from .stripe import Thing
-from .verdict import wrong_in
+from .loop import ScheduleStuck, SimulatedLoop
+from .scenario import Scenario
+from .stripe import StripeObject
+from .violations import find_violations
 from .webhooks import DAY, Webhooks
-from .workers import PASS_TIME, REQUESTS_PER_SECOND, Passes, Worker
+from .workers import REQUESTS_PER_SECOND, RUN_TIME, ReconcileRuns, Worker
+from .workload import Workload
 
 HOUR = 3600.0
-MOST_TICKS = 9
+MAX_TICKS = 9
 """Until a run has ended on a calm day."""
 SHORT_TICKS = 4
 SHORT_TIME = 2.0
@@ -35,96 +35,102 @@ OUTAGE = HOUR / 2
 class Schedule:
     def __init__(self, seed: int, *, losing: bool, trace: Trace | None = None) -> None:
         self.dice = Dice(seed, losing=losing)
-        self.rhythm = Rhythm.drawn(self.dice)
-        # Nobody needs its sockets and signals.
+        self.workload = Workload.draw(self.dice)
+        # The flows need no sockets and signals.
         self.loop = SimulatedLoop(self.dice.random)  # type: ignore[abstract]
         self.result = Result(seed, losing)
-        self._told = trace
+        self._trace = trace
 
     def run(self) -> Result:
         try:
             self.loop.run(self._all())
-        except Endless as error:
+        except ScheduleStuck as error:
             self.result.wrong["stuck"] = [str(error)]
         self.result.struck = +self.dice.counts
         self.result.steps = self.loop.steps
         return self.result
 
     def _say(self, what: str) -> None:
-        if self._told:
-            self._told(f"{self.loop.time():12.3f} {what}")
+        if self._trace:
+            self._trace(f"{self.loop.time():12.3f} {what}")
 
     async def _all(self) -> None:
-        scene = Scene(self.dice, self.rhythm, self.result, self._say if self._told else None)
-        webhooks, passes = Webhooks(scene), Passes(scene)
-        workers = [Worker(f"worker {number}", scene) for number in range(self.rhythm.workers)]
+        environment = Environment(self.dice, self.workload, self.result, self._say if self._trace else None)
+        webhooks, runs = Webhooks(environment), ReconcileRuns(environment)
+        workers = [Worker(f"worker {number}", environment) for number in range(self.workload.workers)]
         working = [asyncio.ensure_future(worker.work()) for worker in workers]
-        await asyncio.gather(*(self._live(context, scene, webhooks, passes) for context in self.rhythm.contexts))
+        await asyncio.gather(*(self._live(context, environment, webhooks, runs) for context in self.workload.contexts))
         await webhooks.all_sent()
         await asyncio.sleep(DAY)
-        self.dice.calm_down()
-        await passes.all_ended()
-        await self._settle(scene)
+        self.dice.stop_faults()
+        await runs.all_ended()
+        await self._settle(environment)
         if self.result.losing:
-            await self._reconcile_once(scene)
-        self.result.wrong |= wrong_in(scene, losing=self.result.losing)
+            await self._reconcile_once(environment)
+        self.result.wrong |= find_violations(environment, losing=self.result.losing)
         for task in working:
             task.cancel()
 
-    async def _live(self, context: str | None, scene: Scene, webhooks: Webhooks, passes: Passes) -> None:
-        def tell(event_type: str, thing: Thing) -> None:
-            webhooks.tell(event_type, thing)
-            if len(thing.states) == 1 and context is None:
-                passes.after(str((thing.now or {})["object"]))
+    async def _live(
+        self, context: str | None, environment: Environment, webhooks: Webhooks, runs: ReconcileRuns
+    ) -> None:
+        def announce(event_type: str, obj: StripeObject) -> None:
+            webhooks.announce(event_type, obj)
+            if len(obj.states) == 1 and context is None:
+                runs.object_created(str((obj.now or {})["object"]))
 
-        business = Business(scene.state, context, self.dice, scene.clock.now, tell, one_sided=self.rhythm.one_sided)
-        business.open()
-        for _ in range(self.rhythm.changes):
-            await asyncio.sleep(self.dice.seconds(self.rhythm.pause))
-            business.step()
-            self.dice.crossing.done(business, "change")
+        scenario = Scenario(
+            environment.state, context, self.dice, environment.clock.now, announce, one_sided=self.workload.one_sided
+        )
+        scenario.set_up()
+        for _ in range(self.workload.changes):
+            await asyncio.sleep(self.dice.seconds(self.workload.pause))
+            scenario.step()
+            self.dice.overtaking.done(scenario, "change")
             webhooks.rotate()
-            self._perhaps_break_down(scene)
+            self._perhaps_break_down(environment)
 
-    def _perhaps_break_down(self, scene: Scene) -> None:
-        if not scene.state.out_until and self.dice.strikes(Fault.OUTAGE):
-            scene.state.out_until = scene.clock.now() + OUTAGE
-            scene.queue.lifetime = SHORT_LIFE
+    def _perhaps_break_down(self, environment: Environment) -> None:
+        if not environment.state.out_until and self.dice.strikes(Fault.OUTAGE):
+            environment.state.out_until = environment.clock.now() + OUTAGE
+            environment.queue.lifetime = SHORT_LIFE
 
-    async def _settle(self, scene: Scene) -> None:
+    async def _settle(self, environment: Environment) -> None:
         for _ in range(400):
-            if not scene.queue.waiting:
+            if not environment.queue.waiting:
                 return
             await asyncio.sleep(HOUR)
-        self.result.wrong["stuck"] = [message.body for message in scene.queue.waiting]
+        self.result.wrong["stuck"] = [message.body for message in environment.queue.waiting]
 
-    async def _reconcile_once(self, scene: Scene) -> None:
-        """After a claim that never ended is dead, in each account: reconcile itself knows of the key's own only.
+    async def _reconcile_once(self, environment: Environment) -> None:
+        """Waits until abandoned claims have expired, then reconciles the key's own account.
 
-        In some schedules the lost events are recovered first, so that both ways are seen to heal; where nothing but
-        events was lost, that is all.
+        Some schedules recover lost events first, to test both kinds of repair; a schedule that lost only events runs
+        nothing else.
         """
         await asyncio.sleep(2 * HOUR)
-        names = {str((thing.states[0][1] or {})["object"]) for thing in scene.state.things.values()}
+        names = {str((obj.states[0][1] or {})["object"]) for obj in environment.state.objects.values()}
         if self.dice.recovering or self.dice.random.random() < 0.5:
-            await self._one_run(EVENTS, Job.RECOVER, scene)
-            await self._settle(scene)
+            await self._one_run(EVENTS, Job.RECOVER, environment)
+            await self._settle(environment)
         if self.dice.recovering:
             return
         job = self.dice.random.choice((Job.VERIFY, Job.VERIFY, Job.BACKFILL))
         for object_type in RECONCILED_TYPES:
             if object_type.name in names:
-                await self._one_run(object_type.name, job, scene)
-        await self._settle(scene)
+                await self._one_run(object_type.name, job, environment)
+        await self._settle(environment)
 
-    async def _one_run(self, name: str, job: Job, scene: Scene) -> None:
-        """A run from its beginning; one that was left half done is ended first. Some ticks have little time."""
-        dependencies = scene.dependencies(scene.container("reconcile"), scene.budget(REQUESTS_PER_SECOND))
-        began = scene.clock.now()
-        for number in range(MOST_TICKS):
-            time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, PASS_TIME)) if number < SHORT_TICKS else PASS_TIME
-            deadline = scene.clock.now() + time * max(0.1, self.dice.random.random())
+    async def _one_run(self, name: str, job: Job, environment: Environment) -> None:
+        """A new run to its end, after any interrupted run. Some ticks have little time."""
+        dependencies = environment.dependencies(
+            environment.container("reconcile"), environment.budget(REQUESTS_PER_SECOND)
+        )
+        started = environment.clock.now()
+        for number in range(MAX_TICKS):
+            time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, RUN_TIME)) if number < SHORT_TICKS else RUN_TIME
+            deadline = environment.clock.now() + time * max(0.1, self.dice.random.random())
             report = await run_on_demand([(name, job)], dependencies, deadline=deadline)
-            if any(worked.run.complete and worked.run.started_at >= began for worked in report.worked):
+            if any(worked.run.complete and worked.run.started_at >= started for worked in report.worked):
                 return
-        self.result.wrong["stuck"] = [f"a run over {name}"]
+        self.result.wrong["stuck"] = [f"a run of {name}"]

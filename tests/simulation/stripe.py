@@ -1,4 +1,4 @@
-"""Stripe, as a schedule sees it: objects that change, answers that are late or old, lists that are behind."""
+"""The simulated Stripe: objects change, answers are late or stale, lists lag behind."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from billing_mirror.ports import StripeRequest, StripeResponse
 
 from .addresses import address
 from .container import IO
-from .faults import Dice, Fault, Followed
-from .pages import Asked, passes, seconds
+from .faults import Consequence, Dice, Fault
+from .list_pages import ListRequest, matches, seconds
 
 SLOW = (15.0, 45.0, 60.0)
 """Seconds that a slow answer takes at the most, as often one as the other."""
-MOST_BEHIND = 20.0
+MAX_LAG = 20.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
 LINES_ON_A_PAGE = 5
 EVENTS = "/v2/core/events"
 EVENTS_KEPT = 30 * 86400.0
 ON_REQUEST = {"v2.billing.cadence": ("invoice_discount_rules", "settings_data")}
-"""By type, the members that are null unless they are asked for."""
+"""The members that are null unless a request includes them, by type."""
 ENDED = {"status": "canceled", "servicing_status": "canceled"}
 """What subscriptions are not listed with, unless a filter asks for a status."""
 
@@ -37,13 +37,13 @@ BUSY = {
     Fault.STRIPE_TRUNCATED: 200,
     Fault.STRIPE_GARBLED: 200,
 }
-"""What passes, with the status of its answer; None where there is no answer."""
+"""Temporary failures with the status of their answer; None where there is no answer."""
 LOADED = "/rate_card"
 """What is in the paths of the endpoint that may have reached a limit of its own."""
 
 
 @dataclass
-class Thing:
+class StripeObject:
     """An object at Stripe: all its states, with the times since when they were."""
 
     path: str
@@ -51,7 +51,7 @@ class Thing:
     list_path: str
     states: list[tuple[float, JsonObject | None]] = field(default_factory=list)
 
-    def at(self, now: float) -> JsonObject | None:
+    def state_at(self, now: float) -> JsonObject | None:
         return next((body for since, body in reversed(self.states) if since <= now), None)
 
     @property
@@ -59,44 +59,44 @@ class Thing:
         return self.states[-1][1]
 
     @property
-    def made_at(self) -> float:
-        """When its present life began, or its last one."""
-        made, gone = self.states[0][0], False
+    def created_at(self) -> float:
+        """When the object was created, or created again after a deletion."""
+        made, deleted = self.states[0][0], False
         for since, body in self.states:
-            made = since if gone and body is not None else made
-            gone = body is None
+            made = since if deleted and body is not None else made
+            deleted = body is None
         return made
 
 
 class StripeState:
     """What is true at Stripe.
 
-    ``things`` are by context and path, ``events``, which can be fetched, by context and id, and ``rates`` are the
-    ids of the rates of each rate card version. ``asked`` are the times of all requests, one after the other.
+    ``objects`` are by context and path, ``events``, which can be fetched, by context and id, and ``rates`` are the
+    ids of the rates of each rate card version. ``request_times`` are the times of all requests, in order.
     """
 
     def __init__(self) -> None:
-        self.things: dict[tuple[str | None, str], Thing] = {}
+        self.objects: dict[tuple[str | None, str], StripeObject] = {}
         self.events: dict[tuple[str | None, str], JsonObject] = {}
         self.rates: dict[tuple[str | None, str], list[str]] = {}
         self.rates_before: dict[tuple[str | None, str], list[str]] = {}
-        """What a list that is behind shows of a version: the rates of the one before, of which it began as a copy."""
+        """What a stale list shows of a version: the rates of the previous version, from which it was copied."""
         self.out_until = 0.0
-        """When Stripe is there again."""
-        self.asked: list[float] = []
+        """When the outage ends."""
+        self.request_times: list[float] = []
         self.page_size = 2
-        """Objects on a page at the most, however many are asked for."""
+        """Maximum objects on a page, whatever the limit of the request."""
 
     def listed(self, path: str, context: str | None, at: float) -> list[JsonObject]:
         """What a list would show at a time, were it one page: newest first."""
         found = [
-            (thing.made_at, body)
-            for thing in self.things.values()
-            if thing.list_path == path and thing.context == context and (body := thing.at(at)) is not None
+            (obj.created_at, body)
+            for obj in self.objects.values()
+            if obj.list_path == path and obj.context == context and (body := obj.state_at(at)) is not None
         ]
         return [body for _, body in sorted(found, key=lambda one: one[0], reverse=True)]
 
-    def told(self, context: str | None, at: float) -> list[JsonObject]:
+    def events_at(self, context: str | None, at: float) -> list[JsonObject]:
         """The events that are still kept, newest first."""
         found = [body for (of, _), body in reversed(self.events.items()) if of == context]
         return [body for body in found if at - EVENTS_KEPT <= seconds(body["created"]) <= at]
@@ -119,13 +119,13 @@ class SimulatedStripe:
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         path = request.path
-        self._state.asked.append(self._now())
+        self._state.request_times.append(self._now())
         await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
         self._fail(path)
         try:
-            text = json_body.write(self._answer(Asked.of(path), request.context, request.include))
+            text = json_body.write(self._answer(ListRequest.parse(path), request.context, request.include))
         except NotFound:
-            self._dice.counts[Followed.NOT_FOUND] += 1
+            self._dice.counts[Consequence.NOT_FOUND] += 1
             await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))
             raise
         await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
@@ -137,7 +137,7 @@ class SimulatedStripe:
         return self._dice.seconds(usual) if usual else 0.0
 
     def _fail(self, path: str) -> None:
-        """What the adapter makes of answers that are none, and of none at all."""
+        """Raises what the adapter raises for unusable and for missing answers."""
         if self._now() < self._state.out_until:
             raise TransientError("Stripe cannot be reached")
         for fault, status in BUSY.items():
@@ -146,35 +146,35 @@ class SimulatedStripe:
         if self._dice.strikes(Fault.KEY_REVOKED):
             raise Unauthorized("Stripe answered 401")
 
-    def _answer(self, asked: Asked, context: str | None, include: Sequence[str]) -> JsonObject:
-        if asked.path == EVENTS:
-            return self._events(asked, context)
-        if asked.path.startswith(f"{EVENTS}/"):
-            return self._event(asked.path, context)
-        place = address(asked.path)
-        if place is None:
-            raise PermanentError("Stripe answered 404") if asked.is_v1 else NotFound(f"nothing at {asked.path}")
-        if place.is_list:
-            return self._list(asked, context, place.owner)
-        thing = self._state.things.get((context, asked.path))
-        body = self._body(thing) if thing is not None else None
+    def _answer(self, request: ListRequest, context: str | None, include: Sequence[str]) -> JsonObject:
+        if request.path == EVENTS:
+            return self._events(request, context)
+        if request.path.startswith(f"{EVENTS}/"):
+            return self._event(request.path, context)
+        found = address(request.path)
+        if found is None:
+            raise PermanentError("Stripe answered 404") if request.is_v1 else NotFound(f"nothing at {request.path}")
+        if found.is_list:
+            return self._list(request, context, found.owner)
+        obj = self._state.objects.get((context, request.path))
+        body = self._body(obj) if obj is not None else None
         if body is None:
-            raise NotFound(f"nothing at {asked.path}")
+            raise NotFound(f"nothing at {request.path}")
         return _as_shown(body, include)
 
     # ---- objects and events
 
-    def _body(self, thing: Thing) -> JsonObject | None:
+    def _body(self, obj: StripeObject) -> JsonObject | None:
         """As the replica shows it that answers."""
         now = self._now()
-        # Of its first life: that a deletion is over, a GET must show, or one that is told late cannot be judged.
-        is_first_life = all(body is not None for _, body in thing.states)
-        is_new = is_first_life and now - thing.states[0][0] < MOST_BEHIND
+        # Only before the first deletion: a GET must show a re-created object when a deletion event is late.
+        is_first_life = all(body is not None for _, body in obj.states)
+        is_new = is_first_life and now - obj.states[0][0] < MAX_LAG
         if is_new and self._dice.strikes(Fault.STRIPE_BEHIND):
             return None
-        if len(thing.states) > 1 and self._dice.strikes(Fault.STALE_READ):
-            return thing.at(max(thing.states[0][0], now - MOST_BEHIND))
-        return thing.at(now)
+        if len(obj.states) > 1 and self._dice.strikes(Fault.STALE_READ):
+            return obj.state_at(max(obj.states[0][0], now - MAX_LAG))
+        return obj.state_at(now)
 
     def _event(self, path: str, context: str | None) -> JsonObject:
         event = self._state.events.get((context, path.rpartition("/")[2]))
@@ -182,55 +182,55 @@ class SimulatedStripe:
             raise NotFound(f"nothing at {path}")
         return event
 
-    def _events(self, asked: Asked, context: str | None) -> JsonObject:
+    def _events(self, request: ListRequest, context: str | None) -> JsonObject:
         """https://docs.stripe.com/api/v2/core/events/list"""
-        types, wanted = asked.many("types"), asked.query.get("object_id")
-        bounds = {name: text for name, text in asked.query.items() if name.startswith("created[")}
+        types, wanted = request.list_values("types"), request.query.get("object_id")
+        bounds = {name: text for name, text in request.query.items() if name.startswith("created[")}
         found = [
             event
-            for event in self._state.told(context, self._listed_at())
+            for event in self._state.events_at(context, self._listed_at())
             if (not types or event["type"] in types)
             and (wanted is None or json_body.text_at(event, "related_object.id") == wanted)
-            and all(passes(event, *bound) for bound in bounds.items())
+            and all(matches(event, *bound) for bound in bounds.items())
         ]
-        return asked.page(found, self._state.page_size)
+        return request.page(found, self._state.page_size)
 
     # ---- lists
 
     def _listed_at(self) -> float:
-        return self._now() - (self._dice.delay(MOST_BEHIND) if self._dice.strikes(Fault.STALE_LIST) else 0.0)
+        return self._now() - (self._dice.delay(MAX_LAG) if self._dice.strikes(Fault.STALE_LIST) else 0.0)
 
-    def _list(self, asked: Asked, context: str | None, owner: str | None) -> JsonObject:
+    def _list(self, request: ListRequest, context: str | None, owner: str | None) -> JsonObject:
         at = self._listed_at()
         owning = self._require(owner, context, at) if owner is not None else None
-        if owning is not None and asked.path.endswith("/lines"):
-            return asked.page(_lines(owning.at(self._now())), LINES_ON_A_PAGE)
-        filters = asked.filters
-        found = self._state.listed(asked.path, context, at)
+        if owning is not None and request.path.endswith("/lines"):
+            return request.page(_lines(owning.state_at(self._now())), LINES_ON_A_PAGE)
+        filters = request.filters
+        found = self._state.listed(request.path, context, at)
         if owner is not None and "rate_card_version" in filters:
             version = filters.pop("rate_card_version")
-            is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).at(at) is None
+            is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).state_at(at) is None
             members = (self._state.rates_before if is_behind else self._state.rates).get((context, version), ())
             found = [body for body in found if body["id"] in members or body.get("rate_card_version") == version]
         shown = [body for body in found if _is_listed(body, filters)]
-        return asked.page([_as_shown(body, asked.on_request) for body in shown], self._state.page_size)
+        return request.page([_as_shown(body, request.on_request) for body in shown], self._state.page_size)
 
-    def _require(self, path: str, context: str | None, at: float) -> Thing:
+    def _require(self, path: str, context: str | None, at: float) -> StripeObject:
         """What a list belongs to: without it there is no such list."""
-        thing = self._state.things.get((context, path))
-        if thing is None or thing.at(at) is None:
+        obj = self._state.objects.get((context, path))
+        if obj is None or obj.state_at(at) is None:
             raise NotFound(f"nothing at {path}")
-        return thing
+        return obj
 
 
 def _is_listed(body: JsonObject, filters: Mapping[str, str]) -> bool:
     if any(body.get(name) == status and name not in filters for name, status in ENDED.items()):
         return False
-    return all(passes(body, *one) for one in filters.items())
+    return all(matches(body, *one) for one in filters.items())
 
 
 def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
-    """A body without what was not asked for, and with the first lines only."""
+    """A body without members that were not requested, and with the first lines only."""
     hidden = [name for name in ON_REQUEST.get(str(body["object"]), ()) if name in body and name not in on_request]
     shown = {**body, **dict.fromkeys(hidden)} if hidden else body
     lines = _lines(shown)

@@ -1,4 +1,4 @@
-"""``make simulate``: what it counts, how it ends, and how a seed that went wrong can be seen again."""
+"""``make simulate``: its report, its exit status, and how it shows a failed seed."""
 
 import json
 import os
@@ -30,24 +30,24 @@ def simulate(
     return subprocess.run(command, env=environment, cwd=directory, capture_output=True, text=True, check=False)
 
 
-def test_seeds_that_end_well_are_counted_and_written_down(tmp_path: Path) -> None:
+def test_the_report_counts_successful_seeds(tmp_path: Path) -> None:
     done = simulate(3, 40, directory=tmp_path)
-    told = json.loads((tmp_path / "build" / "simulation.json").read_text())
+    report = json.loads((tmp_path / "build" / "simulation.json").read_text())
     assert done.returncode == 0, done.stderr
     assert "Seeds 40 to 42, 6 schedules" in done.stdout
-    assert (told["from"], told["seeds"], told["schedules"], told["failed_seeds"]) == (40, 3, 6, [])
-    assert told["objects"] == dict.fromkeys(("stale", "lost", "resurrected", "crossed", "stuck"), 0)
-    assert told["faults"]
-    assert told["messages"]
+    assert (report["from"], report["seeds"], report["schedules"], report["failed_seeds"]) == (40, 3, 6, [])
+    assert report["objects"] == dict.fromkeys(("stale", "lost", "resurrected", "crossed", "stuck"), 0)
+    assert report["faults"]
+    assert report["messages"]
 
 
-def test_a_seed_that_ends_wrong_is_told_with_what_replays_it_and_what_happened_to_the_object(tmp_path: Path) -> None:
+def test_a_failed_seed_is_shown_with_its_command_and_the_steps_of_its_object(tmp_path: Path) -> None:
     done = simulate(3, 0, directory=tmp_path, code=("-c", WITH_A_MUTANT))
-    told = json.loads((tmp_path / "build" / "simulation.json").read_text())
+    report = json.loads((tmp_path / "build" / "simulation.json").read_text())
     assert done.returncode == 1
-    assert told["objects"]["lost"] > 0
+    assert report["objects"]["lost"] > 0
     _, _, shown = done.stdout.partition("is lost. ")
     command, *trace = shown.partition("\nSeed ")[0].splitlines()
-    assert command == f"make simulate SEEDS=1 FROM={told['failed_seeds'][0]}"
+    assert command == f"make simulate SEEDS=1 FROM={report['failed_seeds'][0]}"
     assert any(": GET " in line for line in trace)
     assert any(": put_tombstone " in line for line in trace)

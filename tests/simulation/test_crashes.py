@@ -1,48 +1,48 @@
-"""Wherever a worker is killed, and wherever the next one is killed again, the mirror ends equal to Stripe.
+"""Wherever a worker is killed, once or twice, the mirror ends equal to Stripe.
 
-Of the pairs of crashes there are some here; all of them are in ``make crash-test``.
+These tests run a part of the pairs of crashes; ``make crash-test`` runs all of them.
 """
 
 import pytest
 
-from .crashes import FOUND, Crashing, once, recovers, twice
+from .crashes import FOUND, CrashScenario, crash_pairs, recovers, single_crashes
 
 NEAREST = 5
 """Steps after the first crash at which the second one happens."""
 EVERY = 4
-"""Of so many first crashes there is one."""
+"""Every fourth first crash is tested."""
 
 
-def test_the_story_ends_well_when_nobody_is_killed() -> None:
-    told = Crashing()
-    assert told.run() == []
-    assert told.mirror.objects["test#rcdr_2"]["deleted"] is True
+def test_the_scenario_succeeds_without_a_crash() -> None:
+    scenario = CrashScenario()
+    assert scenario.run() == []
+    assert scenario.mirror.objects["test#rcdr_2"]["deleted"] is True
 
 
-def test_reconcile_finds_in_the_story_what_no_event_tells_of() -> None:
-    told = Crashing()
-    told.run()
-    assert told.mirror.objects["test#product/bronze"]["token"] == 0
-    assert {one.id for one in told.evidence()} == FOUND
+def test_reconcile_finds_changes_without_events() -> None:
+    scenario = CrashScenario()
+    scenario.run()
+    assert scenario.mirror.objects["test#product/bronze"]["token"] == 0
+    assert {one.id for one in scenario.evidence()} == FOUND
 
 
-def test_the_story_has_every_kind_of_step() -> None:
+def test_the_scenario_has_every_kind_of_step() -> None:
     said: list[str] = []
-    Crashing(trace=said.append).run()
+    CrashScenario(trace=said.append).run()
     kinds = {one.removeprefix("worker: ").partition(" ")[0].partition(":")[0] for one in said}
     reads, writes = {"heads", "claims", "body", "children", "ids", "GET"}, {"claim", "put", "put_tombstone"}
     assert kinds >= reads | writes | {"send", "delete", "lease", "release", "write", "last", "entries"}
 
 
-def test_a_worker_is_killed_as_often_as_is_said() -> None:
+def test_a_worker_is_killed_at_each_given_step() -> None:
     for point in ((3,), (3, 4), (100, 50), (300, 20)):
-        told = Crashing(point)
-        assert told.run() == []
-        assert told.crashes == len(point)
+        scenario = CrashScenario(point)
+        assert scenario.run() == []
+        assert scenario.crashes == len(point)
 
 
 def test_every_single_crash_is_recovered_from(capsys: pytest.CaptureFixture[str]) -> None:
-    points = list(once())
+    points = list(single_crashes())
     assert len(points) > 300
     assert [point for point in points if not recovers(point)] == []
     with capsys.disabled():
@@ -50,7 +50,7 @@ def test_every_single_crash_is_recovered_from(capsys: pytest.CaptureFixture[str]
 
 
 def test_every_pair_of_crashes_is_recovered_from(capsys: pytest.CaptureFixture[str]) -> None:
-    pairs = list(twice(NEAREST, EVERY))
+    pairs = list(crash_pairs(NEAREST, EVERY))
     assert len(pairs) > 400
     assert [pair for pair in pairs if not recovers(pair)] == []
     with capsys.disabled():

@@ -1,4 +1,4 @@
-"""Orders of things that are known to leave mirrors stale, one by one and by name; each ends equal to Stripe."""
+"""Known races that leave mirrors stale, each by name; each ends equal to Stripe."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -30,23 +30,23 @@ PRODUCTS = "/v1/products?active=true&limit=100"
 
 
 @dataclass
-class Held:
-    """Somebody who waits at a place: ``here`` once they are there, and on they go after ``go``."""
+class Hold:
+    """A worker that waits: ``reached`` is set when it waits, and ``release`` lets it continue."""
 
-    here: asyncio.Event = field(default_factory=asyncio.Event)
-    go: asyncio.Event = field(default_factory=asyncio.Event)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait(self) -> None:
-        self.here.set()
-        await self.go.wait()
+        self.reached.set()
+        await self.release.wait()
 
 
 class ScriptedMirror(MemoryMirror):
-    """Whoever claims next can be held with the number in hand."""
+    """Can hold the next worker between its claim and its fetch."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.holds: list[Held] = []
+        self.holds: list[Hold] = []
 
     async def claim(self, ref: ObjectRef, now: float) -> int:
         token = await super().claim(ref, now)
@@ -57,9 +57,9 @@ class ScriptedMirror(MemoryMirror):
 
 @dataclass
 class ScriptedStripe(MemoryStripe):
-    """Whoever asks for the product next can be held with the answer in hand."""
+    """Can hold the next worker between its fetch of the product and its write."""
 
-    holds: list[Held] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         try:
@@ -69,8 +69,8 @@ class ScriptedStripe(MemoryStripe):
                 await self.holds.pop(0).wait()
 
 
-class Stage:
-    """A product at Stripe, and workers that go on when the script says so."""
+class RaceHarness:
+    """A product at Stripe, and workers that continue when the test releases them."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -84,22 +84,22 @@ class Stage:
         return Ports(self.clock, self.mirror, self.stripe, self.queue)
 
     def change(self, name: str | None) -> None:
-        """What is true at Stripe from now on; None is a deletion."""
+        """Changes the product at Stripe; None deletes it."""
         if name is None:
             del self.stripe.objects[GOLD]
         else:
             self.stripe.objects[GOLD] = product(name)
 
-    async def tell(self, word: str, *, age: float = 0.0) -> None:
+    async def send_event(self, word: str, *, age: float = 0.0) -> None:
         self._events += 1
         at = self.clock.now() - age
         text = event(f"v1.product.{word}", product(""), url=GOLD, at=at, identifier=f"evt_{self._events}")
         await self.queue.send(text, group="test")
 
     async def mirrored(self, name: str) -> None:
-        """The beginning of most scripts: the product is at Stripe and in the mirror, since long ago."""
+        """Starts with a product that has long been at Stripe and in the mirror."""
         self.change(name)
-        await self.tell("created")
+        await self.send_event("created")
         await self.work()
         self.clock.advance(1000)
 
@@ -114,20 +114,20 @@ class Stage:
                 self.queue.delete(one.item.received.receipt)
         return ended
 
-    async def held_with_the_answer(self, work: Awaitable[T]) -> tuple[Held, asyncio.Task[T]]:
-        """A worker that has asked Stripe, and has not yet written what it saw."""
-        held = Held()
-        self.stripe.holds.append(held)
-        return held, await _started(held, work)
+    async def hold_after_fetch(self, work: Awaitable[T]) -> tuple[Hold, asyncio.Task[T]]:
+        """Holds a worker that has fetched and not yet written."""
+        hold = Hold()
+        self.stripe.holds.append(hold)
+        return hold, await _started(hold, work)
 
-    async def held_before_asking(self, work: Awaitable[T]) -> tuple[Held, asyncio.Task[T]]:
-        """A worker that has claimed, and has not yet asked Stripe."""
-        held = Held()
-        self.mirror.holds.append(held)
-        return held, await _started(held, work)
+    async def hold_before_fetch(self, work: Awaitable[T]) -> tuple[Hold, asyncio.Task[T]]:
+        """Holds a worker that has claimed and not yet fetched."""
+        hold = Hold()
+        self.mirror.holds.append(hold)
+        return hold, await _started(hold, work)
 
-    async def ends_equal(self) -> None:
-        """Whatever messages are left are worked on; reconcile does not help."""
+    async def require_equal(self) -> None:
+        """Processes the remaining messages, without reconcile, and compares."""
         while self.queue.waiting:
             self.clock.advance(1000)
             await self.work()
@@ -136,23 +136,23 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def harness() -> RaceHarness:
+    return RaceHarness()
 
 
 def product(name: str, **fields: Json) -> JsonObject:
     return {"id": "gold", "object": "product", "name": name, "created": 1_600_000_000, "livemode": False, **fields}
 
 
-async def _started(held: Held, work: Awaitable[T]) -> asyncio.Task[T]:
+async def _started(hold: Hold, work: Awaitable[T]) -> asyncio.Task[T]:
     task = asyncio.ensure_future(work)
-    await held.here.wait()
+    await hold.reached.wait()
     assert isinstance(task, asyncio.Task)
     return task
 
 
-async def _end(held: Held, task: asyncio.Task[T]) -> T:
-    held.go.set()
+async def _end(hold: Hold, task: asyncio.Task[T]) -> T:
+    hold.release.set()
     return await task
 
 
@@ -160,187 +160,191 @@ def outcomes(ended: Sequence[MessageResult]) -> list[Outcome]:
     return [one.outcome for one in ended]
 
 
-async def test_a_slow_read_of_the_old_state_overtakes_a_fast_read_of_the_new_one(stage: Stage) -> None:
-    await stage.mirrored("first")
-    await stage.tell("updated")
-    slow, old = await stage.held_with_the_answer(stage.work())
-    stage.change("second")
-    await stage.tell("updated")
-    assert outcomes(await stage.work()) == [Outcome.STORED]
+async def test_a_slow_read_of_the_old_state_overtakes_a_fast_read_of_the_new_one(harness: RaceHarness) -> None:
+    await harness.mirrored("first")
+    await harness.send_event("updated")
+    slow, old = await harness.hold_after_fetch(harness.work())
+    harness.change("second")
+    await harness.send_event("updated")
+    assert outcomes(await harness.work()) == [Outcome.STORED]
     assert outcomes(await _end(slow, old)) == [Outcome.SUPERSEDED]
-    await stage.ends_equal()
+    await harness.require_equal()
 
 
-async def test_a_worker_that_was_frozen_for_an_hour_writes_what_it_saw(stage: Stage) -> None:
-    await stage.mirrored("first")
-    await stage.tell("updated")
-    slow, old = await stage.held_with_the_answer(stage.work())
-    stage.change("second")
-    stage.clock.advance(3600)
-    assert outcomes(await stage.work()) == [Outcome.STORED]  # the same message, visible again
+async def test_a_worker_that_was_frozen_for_an_hour_writes_its_answer(harness: RaceHarness) -> None:
+    await harness.mirrored("first")
+    await harness.send_event("updated")
+    slow, old = await harness.hold_after_fetch(harness.work())
+    harness.change("second")
+    harness.clock.advance(3600)
+    assert outcomes(await harness.work()) == [Outcome.STORED]  # the same message, visible again
     assert outcomes(await _end(slow, old)) == [Outcome.SUPERSEDED]
-    await stage.ends_equal()
+    await harness.require_equal()
 
 
-async def test_who_claimed_first_asks_last(stage: Stage) -> None:
-    """The newer answer has the lower number; the change's own event ends that."""
-    await stage.mirrored("first")
-    await stage.tell("updated")
-    late, first = await stage.held_before_asking(stage.work())
-    await stage.tell("updated")
-    slow, second = await stage.held_with_the_answer(stage.work())
-    stage.change("second")
-    await stage.tell("updated")
+async def test_the_first_claim_fetches_last(harness: RaceHarness) -> None:
+    """The newer answer has the lower token; the event of the change repairs that."""
+    await harness.mirrored("first")
+    await harness.send_event("updated")
+    late, first = await harness.hold_before_fetch(harness.work())
+    await harness.send_event("updated")
+    slow, second = await harness.hold_after_fetch(harness.work())
+    harness.change("second")
+    await harness.send_event("updated")
     assert outcomes(await _end(late, first)) == [Outcome.STORED]
-    assert outcomes(await _end(slow, second)) == [Outcome.UNCHANGED]  # as seen from when it began
-    assert stage.mirror.objects["test#product/gold"]["data"] == product("first")
-    await stage.ends_equal()
+    assert outcomes(await _end(slow, second)) == [Outcome.UNCHANGED]  # compared with the state when it started
+    assert harness.mirror.objects["test#product/gold"]["data"] == product("first")
+    await harness.require_equal()
 
 
-async def test_a_message_is_not_absorbed_by_a_look_that_an_older_one_may_still_replace(stage: Stage) -> None:
+async def test_a_message_is_not_already_fresh_while_an_older_fetch_may_still_replace_the_item(
+    harness: RaceHarness,
+) -> None:
     """Decision 8."""
-    await stage.mirrored("first")
-    await stage.tell("updated")
-    late, first = await stage.held_before_asking(stage.work())
-    await stage.tell("updated")
-    slow, second = await stage.held_with_the_answer(stage.work())
-    stage.change("second")
-    await stage.tell("updated")
-    stage.clock.advance(20)  # so the first worker's look starts late enough to cover the message
+    await harness.mirrored("first")
+    await harness.send_event("updated")
+    late, first = await harness.hold_before_fetch(harness.work())
+    await harness.send_event("updated")
+    slow, second = await harness.hold_after_fetch(harness.work())
+    harness.change("second")
+    await harness.send_event("updated")
+    harness.clock.advance(20)  # so the first worker's fetch starts late enough to be fresh enough for the message
     assert outcomes(await _end(late, first)) == [Outcome.STORED]
-    assert outcomes(await stage.work()) == [Outcome.UNCHANGED]
+    assert outcomes(await harness.work()) == [Outcome.UNCHANGED]
     assert outcomes(await _end(slow, second)) == [Outcome.SUPERSEDED]
-    await stage.ends_equal()
+    await harness.require_equal()
 
 
 @pytest.mark.parametrize("together", [False, True], ids=["one after the other", "in one batch"])
-async def test_two_changes_within_one_second(stage: Stage, together: bool) -> None:
-    """Both events have the same time, and the first one's look shows the first change only."""
-    await stage.mirrored("first")
-    stage.change("second")
-    await stage.tell("updated")
+async def test_two_changes_within_one_second(harness: RaceHarness, together: bool) -> None:
+    """Both events have the same time, and the first fetch shows the first change only."""
+    await harness.mirrored("first")
+    harness.change("second")
+    await harness.send_event("updated")
     if not together:
-        await stage.work()
-    stage.clock.advance(0.2)
-    stage.change("third")
-    await stage.tell("updated", age=0.2)
-    await stage.work()
-    await stage.ends_equal()
+        await harness.work()
+    harness.clock.advance(0.2)
+    harness.change("third")
+    await harness.send_event("updated", age=0.2)
+    await harness.work()
+    await harness.require_equal()
 
 
-async def test_a_change_within_the_second_in_which_the_object_was_fetched(stage: Stage) -> None:
-    await stage.mirrored("first")
-    await stage.tell("updated")
-    slow, old = await stage.held_with_the_answer(stage.work())
-    stage.change("second")
-    await stage.tell("updated")
+async def test_a_change_within_the_second_in_which_the_object_was_fetched(harness: RaceHarness) -> None:
+    await harness.mirrored("first")
+    await harness.send_event("updated")
+    slow, old = await harness.hold_after_fetch(harness.work())
+    harness.change("second")
+    await harness.send_event("updated")
     assert outcomes(await _end(slow, old)) == [Outcome.UNCHANGED]
-    assert outcomes(await stage.work()) == [Outcome.STORED]
-    await stage.ends_equal()
+    assert outcomes(await harness.work()) == [Outcome.STORED]
+    await harness.require_equal()
 
 
-async def test_the_events_of_two_changes_arrive_the_wrong_way_round(stage: Stage) -> None:
-    await stage.mirrored("first")
-    stage.change("second")
-    stage.change("third")
-    await stage.tell("updated")
-    await stage.work()
-    stage.clock.advance(60)
-    await stage.tell("updated", age=60.5)
-    assert outcomes(await stage.work()) == [Outcome.UNCHANGED]
-    await stage.ends_equal()
+async def test_the_events_of_two_changes_arrive_the_wrong_way_round(harness: RaceHarness) -> None:
+    await harness.mirrored("first")
+    harness.change("second")
+    harness.change("third")
+    await harness.send_event("updated")
+    await harness.work()
+    harness.clock.advance(60)
+    await harness.send_event("updated", age=60.5)
+    assert outcomes(await harness.work()) == [Outcome.UNCHANGED]
+    await harness.require_equal()
 
 
-async def test_an_event_tells_of_a_state_older_than_what_is_mirrored(stage: Stage) -> None:
+async def test_an_event_is_older_than_the_mirrored_state(harness: RaceHarness) -> None:
     """Three days late; its own body, had it one, would be the old one."""
-    await stage.mirrored("first")
-    stage.change("second")
-    await stage.tell("updated")
-    await stage.work()
-    stage.clock.advance(3 * 86400)
-    await stage.tell("updated", age=3 * 86400 + 10)
-    await stage.work()
-    await stage.ends_equal()
+    await harness.mirrored("first")
+    harness.change("second")
+    await harness.send_event("updated")
+    await harness.work()
+    harness.clock.advance(3 * 86400)
+    await harness.send_event("updated", age=3 * 86400 + 10)
+    await harness.work()
+    await harness.require_equal()
 
 
-async def test_a_deletion_is_told_late_after_the_product_was_made_again(stage: Stage) -> None:
-    await stage.mirrored("first life")
-    stage.change(None)
-    stage.change("second life")
-    await stage.tell("created")
-    await stage.work()
-    await stage.tell("deleted", age=30)
-    await stage.work()
-    await stage.ends_equal()
+async def test_a_deletion_event_arrives_after_the_product_was_created_again(harness: RaceHarness) -> None:
+    await harness.mirrored("first life")
+    harness.change(None)
+    harness.change("second life")
+    await harness.send_event("created")
+    await harness.work()
+    await harness.send_event("deleted", age=30)
+    await harness.work()
+    await harness.require_equal()
 
 
-async def test_a_look_that_saw_the_deletion_is_written_after_the_product_was_made_again(stage: Stage) -> None:
-    await stage.mirrored("first life")
-    stage.change(None)
-    await stage.tell("deleted")
-    slow, gone = await stage.held_with_the_answer(stage.work())
-    stage.change("second life")
-    await stage.tell("created")
-    await stage.work()
-    assert outcomes(await _end(slow, gone)) == [Outcome.SUPERSEDED]
-    await stage.ends_equal()
+async def test_a_fetch_that_found_the_deletion_is_written_after_the_product_was_created_again(
+    harness: RaceHarness,
+) -> None:
+    await harness.mirrored("first life")
+    harness.change(None)
+    await harness.send_event("deleted")
+    slow, deleted = await harness.hold_after_fetch(harness.work())
+    harness.change("second life")
+    await harness.send_event("created")
+    await harness.work()
+    assert outcomes(await _end(slow, deleted)) == [Outcome.SUPERSEDED]
+    await harness.require_equal()
 
 
-async def test_a_look_at_the_first_life_is_written_after_the_deletion(stage: Stage) -> None:
-    await stage.mirrored("first life")
-    await stage.tell("updated")
-    slow, old = await stage.held_with_the_answer(stage.work())
-    stage.change(None)
-    await stage.tell("deleted")
-    assert outcomes(await stage.work()) == [Outcome.REMOVED]
+async def test_a_fetch_from_before_the_deletion_is_written_after_it(harness: RaceHarness) -> None:
+    await harness.mirrored("first life")
+    await harness.send_event("updated")
+    slow, old = await harness.hold_after_fetch(harness.work())
+    harness.change(None)
+    await harness.send_event("deleted")
+    assert outcomes(await harness.work()) == [Outcome.REMOVED]
     assert outcomes(await _end(slow, old)) == [Outcome.SUPERSEDED]
-    await stage.ends_equal()
+    await harness.require_equal()
 
 
-async def test_deleted_made_and_deleted_again_with_three_looks_written_in_reverse(stage: Stage) -> None:
-    await stage.mirrored("first life")
-    looks = []
+async def test_deleted_created_and_deleted_again_with_three_fetches_written_in_reverse(harness: RaceHarness) -> None:
+    await harness.mirrored("first life")
+    fetches = []
     for name, word in ((None, "deleted"), ("second life", "created"), (None, "deleted")):
-        stage.change(name)
-        await stage.tell(word)
-        looks.append(await stage.held_with_the_answer(stage.work()))
-    for held, task in reversed(looks):
-        await _end(held, task)
-    await stage.ends_equal()
+        harness.change(name)
+        await harness.send_event(word)
+        fetches.append(await harness.hold_after_fetch(harness.work()))
+    for hold, task in reversed(fetches):
+        await _end(hold, task)
+    await harness.require_equal()
 
 
-async def test_the_first_look_at_a_new_product_meets_a_replica_that_is_behind(stage: Stage) -> None:
-    await stage.tell("created")
-    slow, nothing = await stage.held_with_the_answer(stage.work())
-    stage.change("first")
-    await stage.tell("updated")
-    assert outcomes(await stage.work()) == [Outcome.STORED]
+async def test_the_first_fetch_of_a_new_product_reads_a_lagging_replica(harness: RaceHarness) -> None:
+    await harness.send_event("created")
+    slow, nothing = await harness.hold_after_fetch(harness.work())
+    harness.change("first")
+    await harness.send_event("updated")
+    assert outcomes(await harness.work()) == [Outcome.STORED]
     assert outcomes(await _end(slow, nothing)) == [Outcome.POSTPONED]
-    await stage.ends_equal()
+    await harness.require_equal()
 
 
-async def test_a_pass_of_reconcile_looked_before_the_change_and_writes_after_it(stage: Stage) -> None:
-    await stage.mirrored("first")
-    stage.stripe.lists[PRODUCTS.replace("&limit=100", "")] = [product("what a list shows")]
-    stage.stripe.lists["/v1/products"] = [product("what a list shows")]
-    a_pass = passed(TYPES["product"], ReconcileDependencies(stage.ports, MemoryStateStore(), Schedule()))
-    slow, passing = await stage.held_with_the_answer(a_pass)
-    stage.change("second")
-    await stage.tell("updated")
-    assert outcomes(await stage.work()) == [Outcome.STORED]
+async def test_a_reconcile_run_fetches_before_the_change_and_writes_after_it(harness: RaceHarness) -> None:
+    await harness.mirrored("first")
+    harness.stripe.lists[PRODUCTS.replace("&limit=100", "")] = [product("what a list shows")]
+    harness.stripe.lists["/v1/products"] = [product("what a list shows")]
+    run = passed(TYPES["product"], ReconcileDependencies(harness.ports, MemoryStateStore(), Schedule()))
+    slow, passing = await harness.hold_after_fetch(run)
+    harness.change("second")
+    await harness.send_event("updated")
+    assert outcomes(await harness.work()) == [Outcome.STORED]
     assert (await _end(slow, passing)).complete
-    await stage.ends_equal()
+    await harness.require_equal()
 
 
-async def test_one_message_is_worked_on_by_two_workers_while_the_product_changes(stage: Stage) -> None:
-    await stage.mirrored("first")
-    stage.change("second")
-    await stage.tell("updated")
-    slow, one = await stage.held_with_the_answer(stage.work())
-    stage.clock.advance(401)  # visible again
-    late, other = await stage.held_before_asking(stage.work())
-    stage.change("third")
-    await stage.tell("updated")
+async def test_two_workers_process_one_message_while_the_product_changes(harness: RaceHarness) -> None:
+    await harness.mirrored("first")
+    harness.change("second")
+    await harness.send_event("updated")
+    slow, one = await harness.hold_after_fetch(harness.work())
+    harness.clock.advance(401)  # visible again
+    late, other = await harness.hold_before_fetch(harness.work())
+    harness.change("third")
+    await harness.send_event("updated")
     await _end(late, other)
     await _end(slow, one)
-    await stage.ends_equal()
+    await harness.require_equal()

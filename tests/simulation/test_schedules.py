@@ -1,4 +1,4 @@
-"""Under every fault, and in every order of things that a seed can think of, the mirror ends equal to Stripe."""
+"""Under every fault and in every order of tasks, the mirror ends equal to Stripe."""
 
 import os
 import subprocess
@@ -8,16 +8,14 @@ import pytest
 
 from tests.template_file import ROOT
 
-from .faults import LOSING, Fault, Followed
-from .rate_limit import Budget
+from .faults import LOSING, Consequence, Fault
+from .request_budget import RequestBudget
 from .schedule import Schedule
 
 SEEDS = 2000
 CHUNK = 50
 FROM = int(os.environ.get("SIMULATE_FROM", "0"))
-"""The same seeds each time, unless somebody names others: what is red is red because of a change. ``make simulate``
-tries as many others as there is time for.
-"""
+"""The same seeds each time by default, so that a failure is due to a change. ``make simulate`` runs other seeds."""
 
 
 @pytest.mark.parametrize("chunk", range(SEEDS // CHUNK))
@@ -29,19 +27,19 @@ def test_the_mirror_ends_equal_to_stripe(chunk: int) -> None:
             assert result.wrong == {}, f"replay it with: make simulate SEEDS=1 FROM={seed}"
 
 
-def test_it_is_told_which_seeds_were_tried(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_tested_seeds_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         # Not to stdout: a process of its own, as xdist starts, has none.
         sys.stderr.write(f" make simulate SEEDS={SEEDS} FROM={FROM} ")
         sys.stderr.flush()
 
 
-def test_every_fault_strikes_in_some_schedule_and_does_what_follows() -> None:
+def test_every_fault_and_every_consequence_occurs_in_some_schedule() -> None:
     struck = {fault for seed in range(400) for fault in Schedule(seed, losing=True).run().struck}
-    assert {*Fault, *Followed} - struck == set()
+    assert {*Fault, *Consequence} - struck == set()
 
 
-def test_where_nothing_may_be_lost_no_fault_that_loses_strikes() -> None:
+def test_a_lossless_schedule_has_no_losing_faults() -> None:
     struck = {fault for seed in range(60) for fault in Schedule(seed, losing=False).run().struck}
     assert struck & LOSING == set()
 
@@ -57,13 +55,13 @@ def digest_of_a_trace(hash_seed: str) -> str:
     return done.stdout
 
 
-def test_a_seed_is_one_order_of_things_in_every_process() -> None:
+def test_a_seed_gives_the_same_order_in_every_process() -> None:
     assert digest_of_a_trace("1") == digest_of_a_trace("2")
 
 
-def test_a_budget_that_was_not_kept_is_noticed() -> None:
-    budget = Budget(4.0)
-    budget.asked = [0.0, 0.25, 0.5, 0.75, 1.0]
+def test_an_exceeded_budget_is_detected() -> None:
+    budget = RequestBudget(4.0)
+    budget.request_times = [0.0, 0.25, 0.5, 0.75, 1.0]
     assert budget.was_kept()
-    budget.asked = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95]
+    budget.request_times = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95]
     assert not budget.was_kept()

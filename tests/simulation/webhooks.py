@@ -1,4 +1,4 @@
-"""Stripe's webhooks: events that are sent until somebody answers 200, or are not sent at all."""
+"""Stripe's webhooks: an event is sent until ingest answers 200, or is lost."""
 
 import asyncio
 import json
@@ -11,18 +11,18 @@ from billing_mirror.adapters.signature import verify
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ingest.accept import IngestDependencies, accept
 
-from .faults import Fault, Followed
-from .scene import Scene
-from .stripe import Thing
+from .environment import Environment
+from .faults import Consequence, Fault
+from .stripe import StripeObject
 
 DAY = 86400.0
 A_MILLISECOND = 0.001
 SECRETS = ("whsec_old", "whsec_new")
-MOST_TRIES = 60
+MAX_TRIES = 60
 
 
 class Secrets:
-    """Implements ``ports.SigningSecrets``: what is known may be older than what Stripe signs with."""
+    """Implements ``ports.SigningSecrets``: the cached secrets may be older than those Stripe signs with."""
 
     def __init__(self) -> None:
         self.known: Sequence[str] = SECRETS[:1]
@@ -37,22 +37,22 @@ class Secrets:
 
 
 class Webhooks:
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self._dice = scene.dice
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._dice = environment.dice
         self._secrets = Secrets()
         self._events = 0
         self._last_event_at = 0.0
         self._posts: set[asyncio.Task[None]] = set()
 
-    def tell(self, event_type: str, thing: Thing) -> None:
-        """An event of what has just happened."""
+    def announce(self, event_type: str, obj: StripeObject) -> None:
+        """Sends the event of a change."""
         self._events += 1
-        event = self._event(f"evt_{self._events}", event_type, thing)
-        self._scene.say(f"{event_type} of {thing.path} in {thing.context}: {event['id']}")
+        event = self._event(f"evt_{self._events}", event_type, obj)
+        self._environment.say(f"{event_type} of {obj.path} in {obj.context}: {event['id']}")
         if self._dice.strikes(Fault.EVENT_NEVER_MADE):
             return
-        self._scene.state.events[thing.context, str(event["id"])] = {**event, "data": _data(thing)}
+        self._environment.state.events[obj.context, str(event["id"])] = {**event, "data": _data(obj)}
         if self._dice.strikes(Fault.EVENT_LOST):
             return
         copies = [event] * (2 if self._dice.strikes(Fault.EVENT_TWICE) else 1)
@@ -72,11 +72,11 @@ class Webhooks:
         while self._posts:
             await asyncio.gather(*self._posts)
 
-    def _event(self, identifier: str, event_type: str, thing: Thing) -> JsonObject:
-        body = _last_body(thing)
-        path = thing.path
-        # No two changes of an object are told of at the same millisecond.
-        self._last_event_at = max(self._scene.clock.now(), self._last_event_at + A_MILLISECOND)
+    def _event(self, identifier: str, event_type: str, obj: StripeObject) -> JsonObject:
+        body = _last_body(obj)
+        path = obj.path
+        # No two events of an object have the same millisecond.
+        self._last_event_at = max(self._environment.clock.now(), self._last_event_at + A_MILLISECOND)
         if "rate_cards/rcd_1/" in path and self._dice.random.random() < 0.5:
             path = path.replace("/rcd_1/", "/:rate_card_id/")
         return {
@@ -85,28 +85,30 @@ class Webhooks:
             "type": event_type,
             "created": datetime.fromtimestamp(self._last_event_at, UTC).isoformat(),
             "livemode": False,
-            "context": thing.context,
+            "context": obj.context,
             "related_object": {"id": body["id"], "type": body["object"], "url": path},
         }
 
     async def _post(self, event_id: str, text: str) -> None:
         late = self._dice.strikes(Fault.EVENT_LATE)
         await asyncio.sleep(self._dice.seconds(min(3 * DAY, self._dice.longest) if late else 3.0))
-        for attempt in range(MOST_TRIES):
+        for attempt in range(MAX_TRIES):
             if await self._answer(text) == 200:
-                self._scene.accepted.add(event_id)
+                self._environment.accepted.add(event_id)
                 if not self._dice.strikes(Fault.ANSWER_LOST):
                     return
-            self._dice.counts[Followed.SENT_AGAIN] += 1
+            self._dice.counts[Consequence.SENT_AGAIN] += 1
             await asyncio.sleep(min(2.0**attempt, 3600.0))
         raise AssertionError("Stripe gave up on an event")
 
     async def _answer(self, text: str) -> int | None:
-        """What ingest answers, or nothing when it is killed."""
-        container = self._scene.container("ingest")
-        dependencies = IngestDependencies(self._scene.clock, self._scene.queue_of(container), self._secrets, verify)
+        """The status that ingest answers; None when it is killed."""
+        container = self._environment.container("ingest")
+        dependencies = IngestDependencies(
+            self._environment.clock, self._environment.queue_of(container), self._secrets, verify
+        )
         secret = self._dice.random.choice(self._secrets.stored)
-        header = stripe.WebhookSignature.generate_signature_header(text, secret, int(self._scene.clock.now()))
+        header = stripe.WebhookSignature.generate_signature_header(text, secret, int(self._environment.clock.now()))
         answered: list[int] = []
 
         async def answer() -> None:
@@ -115,10 +117,10 @@ class Webhooks:
         return answered[0] if await container.run(answer()) else None
 
 
-def _last_body(thing: Thing) -> JsonObject:
-    return thing.now or thing.states[-2][1] or {}
+def _last_body(obj: StripeObject) -> JsonObject:
+    return obj.now or obj.states[-2][1] or {}
 
 
-def _data(thing: Thing) -> JsonObject:
-    body = _last_body(thing)
+def _data(obj: StripeObject) -> JsonObject:
+    body = _last_body(obj)
     return {name: body[name] for name in ("rate_card", "rate_card_id") if name in body}

@@ -1,4 +1,4 @@
-"""Those who work: containers of process at the queue, and passes of reconcile while everything goes on."""
+"""Workers: containers of process, and concurrent reconcile runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,59 +14,59 @@ from billing_mirror.reconcile.tick import run_on_demand
 
 from .aws import UnreliableQueue
 from .container import MARGIN, Container
-from .faults import Fault, Followed
-from .rate_limit import Budget
-from .scene import Scene
+from .environment import Environment
+from .faults import Consequence, Fault
+from .request_budget import RequestBudget
 
 TIME = 50.0
 """Seconds that a worker has for a batch."""
 SPARE = 10.0
-"""Seconds that it has beyond that, at the most."""
-PASS_TIME = 600.0
+"""Maximum seconds that it has beyond its deadline."""
+RUN_TIME = 600.0
 REQUESTS_PER_SECOND = 5.0
-"""Those of a pass."""
+"""Of a reconcile run."""
 SOON = 20.0
-"""Seconds after something was made in which a pass begins."""
+"""Maximum seconds between the creation of an object and a reconcile run."""
 SOON_ENOUGH = 3.0
-"""Those in which nobody may have looked at it yet, so that a list is the first to show it."""
-MOST_PASSES = 3
+"""The same, so short that a list may show the object before a GET does."""
+MAX_RUNS = 3
 
 
 class Worker:
-    """One container of process after the other, on one machine."""
+    """Containers of process, one after the other, on one machine."""
 
-    def __init__(self, name: str, scene: Scene) -> None:
+    def __init__(self, name: str, environment: Environment) -> None:
         self._name = name
-        self._scene = scene
-        self._dice = scene.dice
-        self._skew = scene.skew()
+        self._environment = environment
+        self._dice = environment.dice
+        self._skew = environment.skew()
 
     async def work(self) -> None:
-        """Batch after batch, for good."""
+        """Processes batches until it is cancelled."""
         budget = self._fresh_budget()
         while True:
-            container = self._scene.container(self._name, skew=self._skew)
-            queue = self._scene.queue_of(container)
+            container = self._environment.container(self._name, skew=self._skew)
+            queue = self._environment.queue_of(container)
             self._give_up_old_messages()
-            batch = queue.receive(self._dice.random.randint(1, self._scene.rhythm.batch))
+            batch = queue.receive(self._dice.random.randint(1, self._environment.workload.batch))
             if not batch:
-                await self._scene.queue.wait()
+                await self._environment.queue.wait()
             elif not await self._work_on(batch, container, queue, budget):
                 budget = self._fresh_budget()
-            if self._scene.rhythm.away:
-                await asyncio.sleep(self._dice.delay(self._scene.rhythm.away))
+            if self._environment.workload.idle:
+                await asyncio.sleep(self._dice.delay(self._environment.workload.idle))
 
-    def _fresh_budget(self) -> Budget:
-        rhythm = self._scene.rhythm
-        return self._scene.budget(rhythm.requests_per_second / rhythm.workers)
+    def _fresh_budget(self) -> RequestBudget:
+        workload = self._environment.workload
+        return self._environment.budget(workload.requests_per_second / workload.workers)
 
     async def _work_on(
-        self, batch: Sequence[ReceivedMessage], container: Container, queue: UnreliableQueue, budget: Budget
+        self, batch: Sequence[ReceivedMessage], container: Container, queue: UnreliableQueue, budget: RequestBudget
     ) -> bool:
-        """Whether the container has survived it."""
-        at_work = self._scene.queue.at_work
+        """Whether the container survived the batch."""
+        at_work = self._environment.queue.at_work
         at_work.update(one.message_id for one in batch)
-        dependencies = ProcessDependencies(self._scene.ports(container, budget), MARGIN)
+        dependencies = ProcessDependencies(self._environment.ports(container, budget), MARGIN)
 
         async def work() -> None:
             ended = await process_batch(batch, dependencies, deadline=container.now() + TIME)
@@ -80,58 +80,58 @@ class Worker:
 
     def _acknowledge(self, ended: Sequence[MessageResult], queue: UnreliableQueue) -> None:
         if len({one.retry for one in ended}) == 2:
-            self._dice.counts[Followed.BATCH_IN_PART] += 1
+            self._dice.counts[Consequence.BATCH_IN_PART] += 1
         for one in ended:
-            self._scene.say(f"{self._name}: {one.item.received.message_id} {one.outcome} {one.reason}")
-            self._scene.result.outcomes[one.outcome] += 1
+            self._environment.say(f"{self._name}: {one.item.received.message_id} {one.outcome} {one.reason}")
+            self._environment.result.outcomes[one.outcome] += 1
             if not one.retry:
                 if isinstance(one.item.message, Notification):
-                    self._scene.ended.add(one.item.message.id)
+                    self._environment.ended.add(one.item.message.id)
                 queue.delete(one.item.received.receipt)
 
     def _give_up_old_messages(self) -> None:
-        for old in self._scene.queue.outlived():
-            self._dice.counts[Followed.OUTLIVED] += 1
+        for old in self._environment.queue.take_expired():
+            self._dice.counts[Consequence.EXPIRED] += 1
             message = read_message(old.body)
             if isinstance(message, Notification):
-                self._scene.ended.add(message.id)
+                self._environment.ended.add(message.id)
 
 
-class Passes:
-    """Runs of reconcile, over types of which an object was just made; the lease keeps them apart."""
+class ReconcileRuns:
+    """Reconcile runs for types of which an object was just created; the lease serializes them."""
 
-    def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        self._dice = scene.dice
-        self._begun: list[asyncio.Task[None]] = []
-        self._made: list[str] = []
-        """Types that no pass has looked at since one was made."""
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._dice = environment.dice
+        self._tasks: list[asyncio.Task[None]] = []
+        self._created_types: list[str] = []
+        """Types with an object created since their last run."""
 
-    def after(self, type_name: str) -> None:
-        """What was just made may be looked at soon."""
-        self._made.append(type_name)
-        if len(self._begun) < MOST_PASSES and self._dice.random.random() < self._scene.rhythm.passing:
-            self._begun.append(asyncio.ensure_future(self._pass()))
+    def object_created(self, type_name: str) -> None:
+        """May start a reconcile run soon."""
+        self._created_types.append(type_name)
+        if len(self._tasks) < MAX_RUNS and self._dice.random.random() < self._environment.workload.reconcile_chance:
+            self._tasks.append(asyncio.ensure_future(self._pass()))
 
     async def all_ended(self) -> None:
-        await asyncio.gather(*self._begun)
+        await asyncio.gather(*self._tasks)
 
     async def _pass(self) -> None:
         soon = self._dice.random.random() < 0.5
         await asyncio.sleep(self._dice.seconds(SOON_ENOUGH) if soon else self._dice.delay(SOON))
         job = self._dice.random.choice((Job.VERIFY, Job.VERIFY, Job.VERIFY, Job.BACKFILL, Job.RECOVER))
-        names = [EVENTS] if job is Job.RECOVER else self._taken()
+        names = [EVENTS] if job is Job.RECOVER else self._take_types()
         if not names:
-            return  # another one has looked at them
-        container = self._scene.container("pass", skew=self._scene.skew())
-        dependencies = self._scene.dependencies(container, self._scene.budget(REQUESTS_PER_SECOND))
+            return  # another run took them
+        container = self._environment.container("pass", skew=self._environment.skew())
+        dependencies = self._environment.dependencies(container, self._environment.budget(REQUESTS_PER_SECOND))
 
         async def work() -> None:
-            with suppress(TransientError):  # the table was busy: the function ends, and the next tick comes
-                await run_on_demand([(name, job) for name in names], dependencies, deadline=container.now() + PASS_TIME)
+            with suppress(TransientError):  # the table was throttled: the function ends, and the next tick resumes
+                await run_on_demand([(name, job) for name in names], dependencies, deadline=container.now() + RUN_TIME)
 
         await container.run(work())
 
-    def _taken(self) -> list[str]:
-        names, self._made = list(dict.fromkeys(self._made)), []
+    def _take_types(self) -> list[str]:
+        names, self._created_types = list(dict.fromkeys(self._created_types)), []
         return names

@@ -1,4 +1,4 @@
-"""When does a cadence bill, and whom?"""
+"""When does a cadence bill, and which customer?"""
 
 import calendar
 from datetime import datetime, timedelta
@@ -8,27 +8,27 @@ from dev.fake_stripe.events.event import Occurrence
 from dev.fake_stripe.types.catalog import OBJECT_TYPES
 from dev.fake_stripe.types.object_types import Body, ObjectType
 
-from .lifecycle import Made, bear
+from .lifecycle import Created, create_object
 from .state import Account, Entity
 
 CADENCE = OBJECT_TYPES["v2.billing.cadence"]
 PROFILE = OBJECT_TYPES["v2.billing.profile"]
 
 
-def create_cadence(account: Account, row: ObjectType, fields: Body, _parent: str) -> Made:
-    """`payer` names a billing profile; with only a customer, a profile is made for it (it has no events)."""
+def create_cadence(account: Account, object_type: ObjectType, fields: Body, _parent: str) -> Created:
+    """`payer` names a billing profile, or a customer for whom a profile is created; a profile has no events."""
     payer = dict(fields.get("payer") or {})
     if "billing_profile" in payer:
         profile = account.existing(PROFILE.name, payer["billing_profile"])
     elif "customer" in payer:
-        profile, _ = bear(account, PROFILE, {"customer": payer["customer"]})
+        profile, _ = create_object(account, PROFILE, {"customer": payer["customer"]})
     else:
         raise ApiError(400, "A cadence's payer names a billing_profile.", code="parameter_missing")
     customer = profile.now.body["customer"]
     whole = {"type": "customer", "billing_profile": profile.id, "customer": customer}
-    cycle = fields.get("billing_cycle", row.defaults["billing_cycle"])
+    cycle = fields.get("billing_cycle", object_type.defaults["billing_cycle"])
     due = {"next_billing_date": rfc3339(one_cycle_after(now(), cycle))}
-    return bear(account, row, due | fields | {"payer": whole})
+    return create_object(account, object_type, due | fields | {"payer": whole})
 
 
 def bill(account: Account, cadence: Entity) -> list[Occurrence]:

@@ -1,4 +1,4 @@
-"""What do a customer's discount, tax ids, entitlements and singletons have of their own?"""
+"""Which rules of their own do discounts, tax ids, entitlements and singletons have?"""
 
 from dev.fake_stripe.api.protocol import now, random_text
 from dev.fake_stripe.api.urls import url_of
@@ -7,7 +7,7 @@ from dev.fake_stripe.types.catalog import OBJECT_TYPES
 from dev.fake_stripe.types.object_types import Body, ObjectType
 from dev.fake_stripe.types.v1_customers import DISCOUNT, SUMMARY
 
-from .lifecycle import Made, bear, remove, update
+from .lifecycle import Created, create_object, remove, update
 from .state import Account, Entity
 
 CUSTOMER = OBJECT_TYPES["customer"]
@@ -16,16 +16,16 @@ FEATURE = OBJECT_TYPES["entitlements.feature"]
 
 
 def update_customer(account: Account, customer: Entity, fields: Body, *, forced: bool) -> list[Occurrence]:
-    """A discount has events of its own: a change of nothing else is not told as an update."""
+    """A discount has events of its own: a change of nothing else has no `customer.updated`."""
     before = customer.now.body
     given = fields.get("discount")
     if given:
         fields = fields | {"discount": _discount(customer, before.get("discount"), given)}
-    told = update(account, customer, fields, forced=forced)
+    occurrences = update(account, customer, fields, forced=forced)
     after = customer.now.body
     changed = [name for name in after if after[name] != before.get(name)]
     if "discount" not in changed:
-        return told
+        return occurrences
     name = "updated" if before.get("discount") and given else "created" if given else "deleted"
     discount = Occurrence(
         DISCOUNT,
@@ -34,7 +34,7 @@ def update_customer(account: Account, customer: Entity, fields: Body, *, forced:
         before["discount"] if name == "updated" else None,
         parent=customer.id,
     )
-    return [discount] if changed == ["discount"] else [*told, discount]
+    return [discount] if changed == ["discount"] else [*occurrences, discount]
 
 
 def _discount(customer: Entity, before: Body | None, given: Body) -> Body:
@@ -56,43 +56,45 @@ def _discount(customer: Entity, before: Body | None, given: Body) -> Body:
     return whole | given
 
 
-def create_tax_id(account: Account, row: ObjectType, fields: Body, parent: str) -> Made:
-    """A customer's when one is given, else the account's own."""
+def create_tax_id(account: Account, object_type: ObjectType, fields: Body, parent: str) -> Created:
+    """A tax id of the customer if given, else of the account."""
     customer = parent or fields.get("customer")
     if customer:
         owner = {"type": "customer", "customer": customer}
         fields = {"owner": owner} | fields | {"customer": customer}
-    return bear(account, row, fields)
+    return create_object(account, object_type, fields)
 
 
-def create_singleton(account: Account, row: ObjectType, fields: Body, parent: str) -> Made:
-    """It is there from the start with its defaults: what is given changes it."""
-    parent = parent or fields.get(row.parent, "")
-    named = {row.parent: parent} if row.parent else {}
-    entity = account.find(row.name, url_of(row, "", parent)) or bear(account, row, named)[0]
+def create_singleton(account: Account, object_type: ObjectType, fields: Body, parent: str) -> Created:
+    """A singleton exists from the start with its defaults: creation updates it."""
+    parent = parent or fields.get(object_type.parent, "")
+    named = {object_type.parent: parent} if object_type.parent else {}
+    entity = (
+        account.find(object_type.name, url_of(object_type, "", parent)) or create_object(account, object_type, named)[0]
+    )
     return entity, update(account, entity, fields)
 
 
-def grant_entitlement(account: Account, row: ObjectType, fields: Body, parent: str) -> Made:
+def grant_entitlement(account: Account, object_type: ObjectType, fields: Body, parent: str) -> Created:
     customer = parent or fields.get("customer", "")
     feature = account.existing(FEATURE.name, fields.get("feature", "")).now.body
     own = {name: value for name, value in fields.items() if name != "customer"}
-    entity, _ = bear(account, row, {"lookup_key": feature["lookup_key"]} | own, parent=customer)
-    return entity, [summary_told(account, summarized(account, customer))]
+    entity, _ = create_object(account, object_type, {"lookup_key": feature["lookup_key"]} | own, parent=customer)
+    return entity, [summary_occurrence(account, summarized(account, customer))]
 
 
 def end_entitlement(account: Account, entitlement: Entity) -> list[Occurrence]:
     remove(account, entitlement)
-    return [summary_told(account, summarized(account, entitlement.now.parent))]
+    return [summary_occurrence(account, summarized(account, entitlement.now.parent))]
 
 
 def summarized(account: Account, customer: str) -> Entity:
-    """The customer's summary, which the first entitlement brings about."""
+    """The customer's summary; the first entitlement creates it."""
     url = url_of(SUMMARY, "", customer)
     return account.find(SUMMARY.name, url) or account.keep(SUMMARY, url, {"customer": customer}, parent=customer)
 
 
-def summary_told(account: Account, summary: Entity, name: str = "updated") -> Occurrence:
+def summary_occurrence(account: Account, summary: Entity, name: str = "updated") -> Occurrence:
     customer = summary.now.parent
     shown = {
         "object": SUMMARY.name,
@@ -109,7 +111,7 @@ def summary_told(account: Account, summary: Entity, name: str = "updated") -> Oc
 
 
 def entitlements(account: Account, customer: str) -> list[Body]:
-    """A customer's, newest first."""
+    """A customer's entitlements, newest first."""
     of_type = account.by_type.get(ENTITLEMENT.name, {})
     return [
         each.now.body for each in reversed(of_type.values()) if each.now.parent == customer and not each.now.removed

@@ -1,7 +1,7 @@
-"""What exists, now and as of any earlier change?
+"""Which objects exist, now and as of any earlier change?
 
-Every object keeps all of its revisions, so that a late replica can be imitated: a `View` answers as of a
-change, and stale reads are reads through an older view.
+Every object keeps all of its revisions: a `View` answers as of a change, and stale reads, as a late replica gives
+them, are reads through an older view.
 """
 
 import time
@@ -22,20 +22,20 @@ from dev.fake_stripe.types.object_types import Body, ObjectType
 @dataclass(frozen=True)
 class Revision:
     change: int
-    """Number of the change that made it; bodies are never altered afterwards."""
+    """Number of the change that made the revision; bodies are never altered afterwards."""
     body: Body
     removed: bool = False
     members: tuple[str, ...] = ()
-    """Of a version: what is in it besides what names it."""
+    """Of a version: members that do not name the version themselves."""
     parent: str = ""
-    """The object it is nested under, also where no field says so."""
+    """The id of the parent, also where no field has it."""
 
 
 @dataclass
 class Entity:
-    """One object through its life."""
+    """One object with all its revisions."""
 
-    row: ObjectType
+    object_type: ObjectType
     id: str
     position: int
     """Order of creation in its account."""
@@ -53,7 +53,7 @@ class Entity:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a customer used, in one meter event."""
+    """A customer's usage as one meter event reports it."""
 
     meter: str
     customer: str
@@ -77,7 +77,7 @@ class Account:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """What is written inside belongs to one change, and is undone when it fails."""
+        """Writes inside the block belong to one change, and are undone when the block fails."""
         self.changes.append(time.monotonic())
         complete = False
         try:
@@ -91,59 +91,61 @@ class Account:
         for entity in list(self.entities.values()):
             entity.revisions = [kept for kept in entity.revisions if kept.change < len(self.changes)]
             if not entity.revisions:
-                del self.entities[entity.id], self.by_type[entity.row.name][entity.id]
+                del self.entities[entity.id], self.by_type[entity.object_type.name][entity.id]
         self.changes.pop()
 
-    def add(self, row: ObjectType, body: Body, members: tuple[str, ...] = (), parent: str = "") -> Entity:
-        identifier = url_of(row, "", parent) if row.is_singleton else body.get("id") or self.new_id(row)
+    def add(self, object_type: ObjectType, body: Body, members: tuple[str, ...] = (), parent: str = "") -> Entity:
+        identifier = (
+            url_of(object_type, "", parent) if object_type.is_singleton else body.get("id") or self.new_id(object_type)
+        )
         if identifier in self.entities:
             raise ApiError(400, f"{identifier} exists already.", code="resource_already_exists")
-        own_id = {} if row.is_singleton else {"id": identifier}
-        whole = own_id | {"object": row.name, "livemode": self.livemode} | body
-        return self.keep(row, identifier, whole, members, parent)
+        own_id = {} if object_type.is_singleton else {"id": identifier}
+        whole = own_id | {"object": object_type.name, "livemode": self.livemode} | body
+        return self.keep(object_type, identifier, whole, members, parent)
 
     def keep(
-        self, row: ObjectType, identifier: str, body: Body, members: tuple[str, ...] = (), parent: str = ""
+        self, object_type: ObjectType, identifier: str, body: Body, members: tuple[str, ...] = (), parent: str = ""
     ) -> Entity:
-        """Keep a body as it is, whether it is the object's first or not."""
-        entity = self.entities.get(identifier) or Entity(row, identifier, position=len(self.entities))
-        if entity.row is not row:
-            raise ApiError(400, f"{identifier} is a {entity.row.name}.", code="resource_already_exists")
-        whole = complete(row, identifier, body)
+        """Keep a body as it is, as the object's first revision or its next."""
+        entity = self.entities.get(identifier) or Entity(object_type, identifier, position=len(self.entities))
+        if entity.object_type is not object_type:
+            raise ApiError(400, f"{identifier} is a {entity.object_type.name}.", code="resource_already_exists")
+        whole = complete(object_type, identifier, body)
         entity.revisions.append(Revision(len(self.changes), whole, members=members, parent=parent))
         entity.reads = 0
         self.entities[identifier] = entity
-        self.by_type.setdefault(row.name, {})[identifier] = entity
+        self.by_type.setdefault(object_type.name, {})[identifier] = entity
         return entity
 
     def write(self, entity: Entity, body: Body, *, removed: bool = False) -> None:
-        whole = complete(entity.row, entity.id, body)
+        whole = complete(entity.object_type, entity.id, body)
         before = entity.now
         entity.revisions.append(Revision(len(self.changes), whole, removed, before.members, before.parent))
         entity.reads = 0
 
-    def new_id(self, row: ObjectType) -> str:
-        if not row.prefix:
+    def new_id(self, object_type: ObjectType) -> str:
+        if not object_type.prefix:
             return random_text(8)
-        if not row.test_infix:
-            return f"{row.prefix}_{random_text(14)}"
+        if not object_type.test_infix:
+            return f"{object_type.prefix}_{random_text(14)}"
         infix = "" if self.livemode else "test_"
-        return f"{row.prefix}_{infix}61{random_text(48)}"
+        return f"{object_type.prefix}_{infix}61{random_text(48)}"
 
-    def existing(self, object_type: str, identifier: str) -> Entity:
-        entity = self.find(object_type, identifier)
+    def existing(self, type_name: str, identifier: str) -> Entity:
+        entity = self.find(type_name, identifier)
         if entity is None:
-            row = OBJECT_TYPES[object_type]
-            raise not_found(row.missing, row.short, identifier)
+            object_type = OBJECT_TYPES[type_name]
+            raise not_found(object_type.missing, object_type.short, identifier)
         return entity
 
     def change_as_of(self, seconds: float) -> int:
-        """The number of the last change that is at least so many seconds old."""
+        """The number of the newest change that is at least so many seconds old."""
         return bisect_right(self.changes, time.monotonic() - seconds)
 
-    def find(self, object_type: str, identifier: str) -> Entity | None:
+    def find(self, type_name: str, identifier: str) -> Entity | None:
         """The object, unless it is removed."""
-        entity = self.by_type.get(object_type, {}).get(identifier)
+        entity = self.by_type.get(type_name, {}).get(identifier)
         return entity if entity and not entity.now.removed else None
 
     def view(self, change: int | None = None) -> "View":
@@ -157,20 +159,20 @@ class View:
     account: Account
     change: int
 
-    def find(self, object_type: str, identifier: str) -> Revision | None:
-        entity = self.account.by_type.get(object_type, {}).get(identifier)
+    def find(self, type_name: str, identifier: str) -> Revision | None:
+        entity = self.account.by_type.get(type_name, {}).get(identifier)
         return entity.as_of(self.change) if entity else None
 
-    def existing(self, object_type: str, identifier: str) -> Revision:
-        revision = self.find(object_type, identifier)
+    def existing(self, type_name: str, identifier: str) -> Revision:
+        revision = self.find(type_name, identifier)
         if revision is None or revision.removed:
-            row = OBJECT_TYPES[object_type]
-            raise not_found(row.missing, row.short, identifier)
+            object_type = OBJECT_TYPES[type_name]
+            raise not_found(object_type.missing, object_type.short, identifier)
         return revision
 
-    def all(self, object_type: str) -> Iterator[tuple[int, Revision]]:
+    def all(self, type_name: str) -> Iterator[tuple[int, Revision]]:
         """Position and revision of each object, newest first."""
-        for entity in reversed(self.account.by_type.get(object_type, {}).values()):
+        for entity in reversed(self.account.by_type.get(type_name, {}).values()):
             revision = entity.as_of(self.change)
             if revision is not None:
                 yield entity.position, revision

@@ -1,4 +1,4 @@
-"""What did customers use, and how does Stripe sum it up? (docs.stripe.com/api/billing/meter-event-summary)"""
+"""How does Stripe sum up a customer's usage? (docs.stripe.com/api/billing/meter-event-summary)"""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ FORMULAS: Mapping[str, Callable[[list[Usage]], Decimal]] = {
 
 
 def summaries(view: View, meter: Body, params: Params) -> list[Body]:
-    """One for each window with usage, newest first."""
+    """A summary for each window with usage, newest first."""
     check_known(params, KNOWN)
     customer = params.texts.get("customer")
     if customer is None:
@@ -76,7 +76,7 @@ def _instant(params: Params, name: str, step: int) -> int:
 
 
 def _summary(meter: Body, customer: str, start: int, end: int, value: Decimal) -> Body:
-    """Its id stays the same however often it is asked for."""
+    """A summary has the same id in every answer."""
     key = f"{meter['id']} {customer} {start} {end}".encode()
     return {
         "id": f"mtrusg_{hashlib.sha256(key).hexdigest()[:24]}",
@@ -89,14 +89,14 @@ def _summary(meter: Body, customer: str, start: int, end: int, value: Decimal) -
     }
 
 
-def used(given: Body) -> Usage:
+def usage_from(given: Body) -> Usage:
     timestamp = given.get("timestamp")
     seconds = int(now().timestamp()) if timestamp is None else int(timestamp)
     return Usage(given["meter"], given["customer"], Decimal(str(given["value"])), seconds)
 
 
 def error_report(meter: Body | None, data: Body | None) -> Occurrence:
-    """Usage that Stripe could not count, for a meter or for none; the report is in the fetched event only."""
+    """Usage that Stripe could not count, with or without a meter; only the fetched event has the report."""
     report = _report("meter_event_customer_not_found" if meter else "no_meter") | (data or {})
     name = "error_report_triggered" if meter else "no_meter_found"
     return Occurrence(METER, name, meter or {}, data=report, related=meter is not None, has_snapshot=False)

@@ -1,8 +1,8 @@
-"""How do versions come about, and what is in each?
+"""When does Stripe create a version, and what is in it?
 
-Every change to the rates of a card, or to the components of a plan, makes a version, which becomes the live one.
-What is removed is told only by the event of the version without it. License fees and settings have no members:
-their versions repeat their own fields.
+Every change to the rates of a card, or to the components of a plan, creates a version, which becomes the live one.
+A removal has no event except the new version's. License fees and settings have no members: their versions repeat
+their own fields.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from dev.fake_stripe.types.object_types import Body, ObjectType
 from dev.fake_stripe.types.v2_agreements import BILL, COLLECTING
 from dev.fake_stripe.types.v2_filters import PRICING
 
-from .lifecycle import Made, bear, update
+from .lifecycle import Created, create_object, update
 from .state import Account, Entity
 
 
@@ -25,9 +25,9 @@ class Family:
     owner: ObjectType
     version: ObjectType
     members: Mapping[str, ObjectType] = field(default_factory=dict)
-    """Field of the owner's creation -> the type of what is in its versions."""
+    """Field of the owner's creation -> the type of its versions' members."""
     repeated: tuple[str, ...] = ()
-    """The owner's fields that a version repeats; a change of one makes a version."""
+    """The owner's fields that a version repeats; a change of such a field creates a version."""
     pointers: tuple[str, ...] = ("live_version",)
 
 
@@ -57,65 +57,65 @@ BY_VERSION = {family.version.name: family for family in FAMILIES}
 BY_MEMBER = {member.name: family for family in FAMILIES for member in family.members.values()}
 
 
-def create_owner(account: Account, row: ObjectType, fields: Body, _parent: str) -> Made:
-    """With its first version; the members given are all in that version."""
-    family = BY_OWNER[row.name]
+def create_owner(account: Account, object_type: ObjectType, fields: Body, _parent: str) -> Created:
+    """An owner with its first version, which has all members given."""
+    family = BY_OWNER[object_type.name]
     given = [(member, each) for name, member in family.members.items() for each in fields.pop(name, [])]
     version_id = account.new_id(family.version)
-    owner, occurrences = bear(account, row, fields | dict.fromkeys(family.pointers, version_id))
-    made = [_bear_member(account, member, owner, version_id, each) for member, each in given]
-    _, told = _bear_version(account, family, owner, version_id, tuple(entity.id for entity, _ in made))
-    return owner, occurrences + told + [occurrence for _, of_member in made for occurrence in of_member]
+    owner, occurrences = create_object(account, object_type, fields | dict.fromkeys(family.pointers, version_id))
+    made = [_create_member(account, member, owner, version_id, each) for member, each in given]
+    _, of_version = _add_version(account, family, owner, version_id, tuple(entity.id for entity, _ in made))
+    return owner, occurrences + of_version + [occurrence for _, of_member in made for occurrence in of_member]
 
 
-def add_member(account: Account, row: ObjectType, fields: Body, parent: str) -> Made:
-    family = BY_MEMBER[row.name]
+def add_member(account: Account, object_type: ObjectType, fields: Body, parent: str) -> Created:
+    family = BY_MEMBER[object_type.name]
     owner = account.existing(family.owner.name, parent)
     members = live_members(account, family, owner)
     version_id = account.new_id(family.version)
-    member, occurrences = _bear_member(account, row, owner, version_id, fields)
-    _, told = _bear_version(account, family, owner, version_id, (*members, member.id))
-    return member, occurrences + told
+    member, occurrences = _create_member(account, object_type, owner, version_id, fields)
+    _, of_version = _add_version(account, family, owner, version_id, (*members, member.id))
+    return member, occurrences + of_version
 
 
-def renew(account: Account, row: ObjectType, fields: Body, parent: str) -> Made:
-    """A new live version with the members of the one before, and with the fields given."""
-    family = BY_VERSION[row.name]
+def create_next_version(account: Account, object_type: ObjectType, fields: Body, parent: str) -> Created:
+    """A new live version with the members of the previous version and the fields given."""
+    family = BY_VERSION[object_type.name]
     owner = account.existing(family.owner.name, parent)
-    given = {name: value for name, value in fields.items() if name != row.parent}
-    version_id = fields.get("id") or account.new_id(row)
-    return _bear_version(account, family, owner, version_id, live_members(account, family, owner), given)
+    given = {name: value for name, value in fields.items() if name != object_type.parent}
+    version_id = fields.get("id") or account.new_id(object_type)
+    return _add_version(account, family, owner, version_id, live_members(account, family, owner), given)
 
 
 def remove_member(account: Account, member: Entity) -> list[Occurrence]:
-    family = BY_MEMBER[member.row.name]
+    family = BY_MEMBER[member.object_type.name]
     owner = account.existing(family.owner.name, member.now.parent)
     members = tuple(each for each in live_members(account, family, owner) if each != member.id)
     account.write(member, member.now.body, removed=True)
-    _, told = _bear_version(account, family, owner, account.new_id(family.version), members)
-    return told
+    _, of_version = _add_version(account, family, owner, account.new_id(family.version), members)
+    return of_version
 
 
 def update_owner(account: Account, owner: Entity, fields: Body, *, forced: bool) -> list[Occurrence]:
-    """A change of a field that versions repeat makes a version."""
-    family = BY_OWNER[owner.row.name]
+    """A change of a field that versions repeat creates a version."""
+    family = BY_OWNER[owner.object_type.name]
     changed = [name for name in family.repeated if name in fields and fields[name] != owner.now.body.get(name)]
     if not changed:
         return update(account, owner, fields, forced=forced)
     version_id = account.new_id(family.version)
     pointers = dict.fromkeys(family.pointers, version_id)
     occurrences = update(account, owner, fields | pointers, forced=forced)
-    _, told = _bear_version(account, family, owner, version_id, ())
-    return occurrences + told
+    _, of_version = _add_version(account, family, owner, version_id, ())
+    return occurrences + of_version
 
 
-def subscribe(account: Account, row: ObjectType, fields: Body, _parent: str) -> Made:
-    """A subscription is to the version given, or else to the live one."""
+def subscribe(account: Account, object_type: ObjectType, fields: Body, _parent: str) -> Created:
+    """A subscription to the version given, or else to the live version."""
     for owner in ("rate_card", "pricing_plan"):
         if fields.get(owner) and not fields.get(f"{owner}_version"):
             body = account.existing(f"v2.billing.{owner}", fields[owner]).now.body
             fields = fields | {f"{owner}_version": body.get("live_version")}
-    return bear(account, row, fields)
+    return create_object(account, object_type, fields)
 
 
 def live_members(account: Account, family: Family, owner: Entity) -> tuple[str, ...]:
@@ -124,29 +124,31 @@ def live_members(account: Account, family: Family, owner: Entity) -> tuple[str, 
     carried = version.now.members if version else ()
     naming = [
         member.id
-        for row in family.members.values()
-        for member in account.by_type.get(row.name, {}).values()
-        if member.now.body.get(row.members) == version_id and not member.now.removed
+        for object_type in family.members.values()
+        for member in account.by_type.get(object_type.name, {}).values()
+        if member.now.body.get(object_type.members) == version_id and not member.now.removed
     ]
     return tuple(dict.fromkeys((*carried, *naming)))
 
 
-def _bear_member(account: Account, row: ObjectType, owner: Entity, version_id: str, fields: Body) -> Made:
-    return bear(account, row, fields | {row.parent: owner.id, row.members: version_id}, parent=owner.id)
+def _create_member(account: Account, object_type: ObjectType, owner: Entity, version_id: str, fields: Body) -> Created:
+    return create_object(
+        account, object_type, fields | {object_type.parent: owner.id, object_type.members: version_id}, parent=owner.id
+    )
 
 
-def _bear_version(
+def _add_version(
     account: Account,
     family: Family,
     owner: Entity,
     version_id: str,
     members: tuple[str, ...],
     given: Body | None = None,
-) -> Made:
-    row, body = family.version, owner.now.body
-    named = {row.parent: owner.id} if row.parent else {}
+) -> Created:
+    object_type, body = family.version, owner.now.body
+    named = {object_type.parent: owner.id} if object_type.parent else {}
     repeated = {name: body.get(name) for name in family.repeated} | (given or {})
-    made = bear(account, row, repeated | {"id": version_id} | named, members, owner.id)
+    made = create_object(account, object_type, repeated | {"id": version_id} | named, members, owner.id)
     version = made[0].now.body
     after = {name: version[name] for name in family.repeated} | dict.fromkeys(family.pointers, version_id)
     if body | after != body:

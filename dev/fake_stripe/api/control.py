@@ -1,4 +1,4 @@
-"""What can a test make the stand-in do? README.md lists the calls under `/_control/` with their JSON."""
+"""Which control calls can a test make? README.md lists the calls under `/_control/` with their JSON."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from .protocol import ApiError, now
 
 PREFIX = "/_control/"
 EXACT = frozenset({"create", "update", "put", "usage", "meter_error"})
-"""Calls whose numbers are kept with all of their digits."""
+"""Calls whose numbers keep all of their digits."""
 
 
 def _destinations(backend: Backend, given: Body) -> Body:
@@ -99,7 +99,7 @@ def _events(backend: Backend, _: Body) -> Body:
 
 
 def _counts(backend: Backend, _: Body) -> Body:
-    """How much has happened, without saying what."""
+    """How many events there are, and how often each fault has struck."""
     events = sum(len(account.events) for account in backend.accounts.values())
     return {"events": events, "faults": dict(backend.faults.struck)}
 
@@ -123,7 +123,7 @@ CALLS: Mapping[tuple[str, str], Callable[[Backend, Body], Body]] = {
     ("POST", "remove"): Backend.remove,
     ("POST", "put"): put,
     ("POST", "announce"): announce,
-    ("POST", "usage"): Backend.use,
+    ("POST", "usage"): Backend.record_usage,
     ("POST", "meter_error"): Backend.report_meter_error,
     ("POST", "emit"): _emit,
     ("POST", "redeliver"): _redeliver,
@@ -143,7 +143,7 @@ CALLS: Mapping[tuple[str, str], Callable[[Backend, Body], Body]] = {
 def control(backend: Backend, method: str, path: str, given: Body) -> Body:
     name = path.removeprefix(PREFIX)
     if (method, name) == ("POST", "settle"):
-        # Without the lock: what it waits for may need it.
+        # Without the lock: the deliveries that this waits for may need the lock.
         settled = backend.deliveries.settle(given.get("timeout", 10))
         return {"settled": settled}
     call = CALLS.get((method, name))

@@ -1,4 +1,4 @@
-"""How is a body written as JSON with its numbers exactly as they were given?"""
+"""How do numbers in a JSON body keep all of their digits?"""
 
 import json
 import re
@@ -16,7 +16,7 @@ def dumps(body: Body) -> str:
 
 
 def exact(text: str | bytes) -> Any:  # noqa: ANN401 - whatever the text holds
-    """What the text holds, with a Decimal for every number that has a point."""
+    """The parsed text, with a Decimal for every number that has a point."""
     return json.loads(text, parse_float=Decimal)
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong, and which of the undocumented possibilities holds? The settings a test can set."""
+"""Which faults can a test inject, and which undocumented behaviour can it choose?"""
 
 import random
 import re
@@ -39,7 +39,7 @@ DELIVERY_FAULTS = ("drop", "duplicate", "delay", "reorder", "lost_answer")
 
 @dataclass
 class Chance:
-    """How often: with a probability, for the next `count` times, or always."""
+    """How often a fault strikes: with a probability, for the next `count` times, or always."""
 
     probability: float = 1.0
     count: int | None = None
@@ -60,11 +60,11 @@ class Chance:
 class DeliveryFault:
     chance: Chance
     types: frozenset[str] | None
-    """Event types it is limited to."""
+    """The event types with the fault; None: all."""
     seconds: tuple[float, float]
     copies: int
     window: int
-    """How many events are held back and then sent in another order."""
+    """How many events are held back and sent in another order."""
 
     @classmethod
     def of(cls, setting: Body) -> "DeliveryFault":
@@ -84,10 +84,10 @@ class DeliveryFault:
 
 @dataclass
 class ApiFault:
-    """One way in which calls of the API fail."""
+    """One way in which API calls fail."""
 
     kind: str
-    """What it is counted as, such as `429` or `reset`."""
+    """The name in the counts, such as `429` or `reset`."""
     chance: Chance
     pattern: re.Pattern[str]
     status: int | None
@@ -148,7 +148,7 @@ ERRORS: Mapping[int, tuple[str, str, str]] = {
 class Faults:
     def __init__(self) -> None:
         self.struck: Counter[str] = Counter()
-        """How often each fault has struck; it outlives the settings."""
+        """How often each fault has struck, including faults cleared since."""
         self.clear()
 
     def clear(self) -> None:
@@ -159,7 +159,7 @@ class Faults:
         self.set(dict(DEFAULTS))
 
     def set(self, changes: Body) -> None:
-        """Replace the settings named; the others stay, with what is left of their counts."""
+        """Replace the settings named; the others stay, with the rest of their counts."""
         unknown = changes.keys() - DEFAULTS.keys()
         if unknown:
             raise ApiError(400, f"Unknown settings: {', '.join(sorted(unknown))}", code="parameter_unknown")
@@ -179,7 +179,7 @@ class Faults:
         return fault
 
     def api_fault(self, target: str) -> ApiFault | None:
-        """The first fault listed that matches the path and strikes."""
+        """The first fault in the list that matches the path and strikes."""
         matching = (fault for fault in self.api if fault.pattern.match(target))
         striking = next((fault for fault in matching if fault.chance.strikes(self.rng)), None)
         if striking is not None:

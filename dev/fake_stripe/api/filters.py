@@ -1,4 +1,4 @@
-"""What lets an object into a list?"""
+"""Which objects does a list show?"""
 
 from collections.abc import Callable, Collection
 
@@ -13,24 +13,28 @@ PAGE_PARAMS = frozenset({"limit", "page"})
 V1_PAGE_PARAMS = frozenset({"limit", "starting_after", "ending_before", "expand"})
 
 
-def passing(view: View, row: ObjectType, params: Params, settings: Body) -> Callable[[Body], bool]:
-    """The test that the query and the type's own rules make, after the query itself was looked at."""
-    check_params(row, params)
-    filters = [each for each in row.filters if each.name in params.names]
-    _check_filters(view, row, filters, params)
-    hides = _hidden(row, params, settings)
+def passing(view: View, object_type: ObjectType, params: Params, settings: Body) -> Callable[[Body], bool]:
+    """A predicate of the query's filters and the type's own rules; a query that Stripe refuses raises an error."""
+    check_params(object_type, params)
+    filters = [each for each in object_type.filters if each.name in params.names]
+    _check_filters(view, object_type, filters, params)
+    hides = _hidden(object_type, params, settings)
 
     def passes(body: Body) -> bool:
-        return not hides(body) and all(_passes(_source(view, row, each, body), each, params) for each in filters)
+        return not hides(body) and all(
+            _passes(_source(view, object_type, each, body), each, params) for each in filters
+        )
 
     return passes
 
 
-def check_params(row: ObjectType, params: Params, also: Collection[str] = ()) -> None:
-    known = {each.name for each in row.filters} | (V1_PAGE_PARAMS if row.is_v1 else PAGE_PARAMS) | set(also)
-    known |= {"created"} if row.is_v1 and row.created and row.listed_by_creation else set()
-    known |= {name for name in (row.members, row.list_needs_parent) if name}
-    known |= {"include"} if row.gated else set()
+def check_params(object_type: ObjectType, params: Params, also: Collection[str] = ()) -> None:
+    known = (
+        {each.name for each in object_type.filters} | (V1_PAGE_PARAMS if object_type.is_v1 else PAGE_PARAMS) | set(also)
+    )
+    known |= {"created"} if object_type.is_v1 and object_type.created and object_type.listed_by_creation else set()
+    known |= {name for name in (object_type.members, object_type.list_needs_parent) if name}
+    known |= {"include"} if object_type.includable else set()
     check_known(params, known)
 
 
@@ -41,13 +45,21 @@ def check_known(params: Params, known: Collection[str]) -> None:
         raise ApiError(400, f"Received unknown parameter: {name}", code="parameter_unknown", param=name)
 
 
-def _hidden(row: ObjectType, params: Params, settings: Body) -> Callable[[Body], bool]:
-    """What a list leaves out on its own account."""
+def _hidden(object_type: ObjectType, params: Params, settings: Body) -> Callable[[Body], bool]:
+    """A predicate of what a list leaves out without a filter."""
     values: list[tuple[str, str]] = []
-    if row.unlisted and row.unlisted[0] not in params.names:
-        values += [row.unlisted] if settings["plain_list_hides_canceled"] or not row.unlisted_is_open else []
-    clocks = bool(row.clocks_listed_by) and not params.names.intersection(row.clocks_listed_by)
-    only = row.listed_only if row.listed_only and row.listed_only[0].partition(".")[0] not in params.names else None
+    if object_type.unlisted and object_type.unlisted[0] not in params.names:
+        values += (
+            [object_type.unlisted]
+            if settings["plain_list_hides_canceled"] or not object_type.unlisted_is_undocumented
+            else []
+        )
+    clocks = bool(object_type.clocks_listed_by) and not params.names.intersection(object_type.clocks_listed_by)
+    only = (
+        object_type.listed_only
+        if object_type.listed_only and object_type.listed_only[0].partition(".")[0] not in params.names
+        else None
+    )
 
     def hides(body: Body) -> bool:
         return (
@@ -59,13 +71,13 @@ def _hidden(row: ObjectType, params: Params, settings: Body) -> Callable[[Body],
     return hides
 
 
-def _check_filters(view: View, row: ObjectType, filters: list[Filter], params: Params) -> None:
-    for each in row.filters:
+def _check_filters(view: View, object_type: ObjectType, filters: list[Filter], params: Params) -> None:
+    for each in object_type.filters:
         if each.required and each.name not in params.names:
             raise missing_parameter(each.name)
     exclusive = [each.name for each in filters if each.exclusive]
-    if exclusive and row.members in params.names:
-        exclusive.append(row.members)
+    if exclusive and object_type.members in params.names:
+        exclusive.append(object_type.members)
     if len(exclusive) > 1:
         raise ApiError(400, f"{' and '.join(exclusive)} exclude each other.", code="invalid_parameter")
     for each in filters:
@@ -120,14 +132,14 @@ def _text(value: object) -> object:
 
 
 def _is_in_force(value: Body, instant: str) -> bool:
-    """RFC 3339 of one form sorts as text."""
+    """Compares RFC 3339 times as text: all have one form."""
     until = value.get("effective_until")
     return str(value.get("effective_from", "")) <= instant and (until is None or instant < str(until))
 
 
-def _source(view: View, row: ObjectType, each: Filter, body: Body) -> Body:
-    """What a filter looks at: the object, or the one that it names."""
+def _source(view: View, object_type: ObjectType, each: Filter, body: Body) -> Body:
+    """The body that a filter compares: the object's own, or that of the object it names."""
     if not each.through:
         return body
-    revision = view.find(row.references[each.through], body.get(each.through) or "")
+    revision = view.find(object_type.references[each.through], body.get(each.through) or "")
     return revision.body if revision else {}

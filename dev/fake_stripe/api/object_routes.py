@@ -1,4 +1,4 @@
-"""At which paths can objects be read, and what does each answer?"""
+"""At which paths can a client read objects, and what does each path answer?"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .filters import check_known, missing_parameter
 from .paging import Positioned, page_v1, page_v2
 from .protocol import ApiError, Request, not_found
 from .reads import matching, of_other_parent, retrieve, show
-from .rendering import asked
+from .rendering import expansion
 from .sublists import entries, with_ids_only
 
 PAGING = frozenset({"limit", "starting_after", "ending_before", "expand"})
@@ -29,7 +29,7 @@ class Call:
 
     @property
     def id(self) -> str:
-        """A singleton's is its path."""
+        """The object's id; a singleton's id is its path."""
         return self.path_ids.get("id", self.request.path)
 
     @property
@@ -41,7 +41,7 @@ class Call:
         return self.backend.faults.settings
 
     def read_view(self) -> View:
-        """The account as a replica shows it that may be late."""
+        """The account as a replica shows it, which may be late."""
         account, stale = self.account, self.backend.faults.stale("stale_reads", self.request.path)
         if stale is None:
             return account.view()
@@ -65,94 +65,99 @@ class Call:
 Handler = Callable[[Call], Body]
 
 
-def object_routes(row: ObjectType) -> Iterator[tuple[str, Handler]]:
-    """Every path with an object of the type, and what answers there."""
-    if row is SUMMARY:
-        return  # it is read as a list of entitlements
-    yield row.path, _get(row)
-    if row.listed and not row.is_singleton:
-        yield row.list_path, _list(row)
-    if row.also_at:
-        yield row.also_at, _get_elsewhere(row)
-        yield row.also_at.rpartition("/")[0], _list_elsewhere(row)
-    for sublist in row.sublists:
+def object_routes(object_type: ObjectType) -> Iterator[tuple[str, Handler]]:
+    """Every path of the type, and its handler."""
+    if object_type is SUMMARY:
+        return  # a client reads it as a list of entitlements
+    yield object_type.path, _get(object_type)
+    if object_type.listed and not object_type.is_singleton:
+        yield object_type.list_path, _list(object_type)
+    if object_type.alternate_path:
+        yield object_type.alternate_path, _get_at_alternate_path(object_type)
+        yield object_type.alternate_path.rpartition("/")[0], _list_at_alternate_path(object_type)
+    for sublist in object_type.sublists:
         path, _, owner = sublist.url.partition("?")
-        yield path, _list_by_query(row, sublist, owner.partition("=")[0]) if owner else _list_inside(row, sublist)
+        yield (
+            path,
+            _list_by_query(object_type, sublist, owner.partition("=")[0])
+            if owner
+            else _list_inside(object_type, sublist),
+        )
         if sublist.item_path:
-            yield sublist.item_path, _get_entry(row, sublist)
-    if row is METER:
-        yield f"{row.path}/event_summaries", _list_summaries
+            yield sublist.item_path, _get_entry(object_type, sublist)
+    if object_type is METER:
+        yield f"{object_type.path}/event_summaries", _list_summaries
 
 
-def _get(row: ObjectType) -> Handler:
+def _get(object_type: ObjectType) -> Handler:
     def handle(call: Call) -> Body:
-        wanted = asked(row, call.request.params, call.settings["sublist_size"], in_list=False)
+        wanted = expansion(object_type, call.request.params, call.settings["sublist_size"], in_list=False)
         view = call.read_view()
-        return show(view, row, retrieve(view, row, call.id, call.parent, call.settings), wanted)
+        return show(view, object_type, retrieve(view, object_type, call.id, call.parent, call.settings), wanted)
 
     return handle
 
 
-def _list(row: ObjectType) -> Handler:
+def _list(object_type: ObjectType) -> Handler:
     def handle(call: Call) -> Body:
         view = call.list_view()
-        found = matching(view, row, call.parent, call.request.params, call.settings)
-        return _page(call, view, row, found)
+        found = matching(view, object_type, call.parent, call.request.params, call.settings)
+        return _page(call, view, object_type, found)
 
     return handle
 
 
-def _page(call: Call, view: View, row: ObjectType, found: list[Positioned[Body]]) -> Body:
-    wanted = asked(row, call.request.params, call.settings["sublist_size"], in_list=True)
+def _page(call: Call, view: View, object_type: ObjectType, found: list[Positioned[Body]]) -> Body:
+    wanted = expansion(object_type, call.request.params, call.settings["sublist_size"], in_list=True)
 
     def shown(body: Body) -> Body:
-        return show(view, row, body, wanted)
+        return show(view, object_type, body, wanted)
 
-    if row.is_v1:
+    if object_type.is_v1:
         return page_v1(call.request, found, shown)
-    return page_v2(call.request, found, row.page_size, shown)
+    return page_v2(call.request, found, object_type.page_size, shown)
 
 
-def _get_elsewhere(row: ObjectType) -> Handler:
+def _get_at_alternate_path(object_type: ObjectType) -> Handler:
     def handle(call: Call) -> Body:
-        wanted = asked(row, call.request.params, call.settings["sublist_size"], in_list=False)
+        wanted = expansion(object_type, call.request.params, call.settings["sublist_size"], in_list=False)
         view = call.read_view()
-        body = retrieve(view, row, call.id, "", call.settings)
-        if body.get(row.also_under) != call.parent:
-            raise not_found(row.missing, row.short, call.id)
-        return show(view, row, body, wanted)
+        body = retrieve(view, object_type, call.id, "", call.settings)
+        if body.get(object_type.alternate_parent) != call.parent:
+            raise not_found(object_type.missing, object_type.short, call.id)
+        return show(view, object_type, body, wanted)
 
     return handle
 
 
-def _list_elsewhere(row: ObjectType) -> Handler:
+def _list_at_alternate_path(object_type: ObjectType) -> Handler:
     def handle(call: Call) -> Body:
         check_known(call.request.params, PAGING)
         view = call.list_view()
-        found = of_other_parent(view, row, call.parent)
+        found = of_other_parent(view, object_type, call.parent)
         if not found:
-            view.existing(row.references[row.also_under], call.parent)
-        return _page(call, view, row, found)
+            view.existing(object_type.references[object_type.alternate_parent], call.parent)
+        return _page(call, view, object_type, found)
 
     return handle
 
 
-def _list_inside(row: ObjectType, sublist: Sublist) -> Handler:
+def _list_inside(object_type: ObjectType, sublist: Sublist) -> Handler:
     def handle(call: Call) -> Body:
         check_known(call.request.params, PAGING)
-        body = retrieve(call.list_view(), row, call.id, "", call.settings)
+        body = retrieve(call.list_view(), object_type, call.id, "", call.settings)
         return _page_of(call, entries(body, sublist))
 
     return handle
 
 
-def _list_by_query(row: ObjectType, sublist: Sublist, name: str) -> Handler:
+def _list_by_query(object_type: ObjectType, sublist: Sublist, name: str) -> Handler:
     def handle(call: Call) -> Body:
         params = call.request.params
         check_known(params, PAGING | {name})
         if name not in params.texts:
             raise missing_parameter(name)
-        revision = call.list_view().find(row.name, params.texts[name])
+        revision = call.list_view().find(object_type.name, params.texts[name])
         if revision is None or revision.removed:
             raise ApiError(400, f"No such {name}: '{params.texts[name]}'", code="resource_missing", param=name)
         return _page_of(call, entries(revision.body, sublist))
@@ -161,7 +166,7 @@ def _list_by_query(row: ObjectType, sublist: Sublist, name: str) -> Handler:
 
 
 def _page_of(call: Call, found: list[Body]) -> Body:
-    """In the order they have; Stripe's newest first holds for objects."""
+    """Entries keep their order; newest first is a rule for objects."""
     expanded = "data.discounts" in call.request.params.lists.get("expand", [])
 
     def shown(body: Body) -> Body:
@@ -170,9 +175,9 @@ def _page_of(call: Call, found: list[Body]) -> Body:
     return page_v1(call.request, list(zip(count(), found, strict=False)), shown)
 
 
-def _get_entry(row: ObjectType, sublist: Sublist) -> Handler:
+def _get_entry(object_type: ObjectType, sublist: Sublist) -> Handler:
     def handle(call: Call) -> Body:
-        for _, revision in call.read_view().all(row.name):
+        for _, revision in call.read_view().all(object_type.name):
             for entry in () if revision.removed else entries(revision.body, sublist):
                 if entry["id"] == call.id:
                     return entry

@@ -1,4 +1,4 @@
-"""Which objects are on a page, and how does a client ask for the next one?
+"""Which objects are on a page, and how does a client request the next page?
 
 v2: opaque tokens inside relative URLs (docs.stripe.com/api-v2-overview).
 v1: ids (docs.stripe.com/api/pagination).
@@ -18,13 +18,13 @@ from .protocol import ApiError, Request
 
 T = TypeVar("T")
 Positioned = tuple[int, T]
-"""Place in the order of creation, and what is there."""
+"""Position in the order of creation, and the item."""
 LARGEST_PAGE = 100
 
 
 @dataclass(frozen=True)
 class Token:
-    """Where a page begins: beyond a position, going to older or back to newer objects."""
+    """A page's start: the objects older than a position, or those newer."""
 
     position: int
     older: bool
@@ -56,7 +56,7 @@ def limit_of(request: Request, default: int) -> int:
 
 
 def page_v2(request: Request, found: Sequence[Positioned[T]], size: int, show: Callable[[T], Body]) -> Body:
-    """A page of `found`, which is ordered newest first."""
+    """A page of `found`, which is sorted newest first."""
     limit = limit_of(request, size)
     query = parse_qsl(request.query, keep_blank_values=True)
     filters = urlencode(sorted((name, value) for name, value in query if name not in ("page", "limit")))
@@ -81,7 +81,7 @@ def page_v2(request: Request, found: Sequence[Positioned[T]], size: int, show: C
 def _chosen(found: Sequence[Positioned[T]], token: Token | None, limit: int) -> Sequence[Positioned[T]]:
     if token is None:
         return found[:limit]
-    # Found by halving: a list may be one that makes its entries only when they are looked at.
+    # Binary search: a sequence may create its entries only when they are read.
     if token.older:
         first = bisect_right(found, -token.position, key=_age)
         return found[first : first + limit]

@@ -1,4 +1,4 @@
-"""How do Stripe's requests, answers and errors look?
+"""What form do Stripe's requests, answers and errors have?
 
 Sources: docs.stripe.com/api-v2-overview, docs.stripe.com/error-handling, docs.stripe.com/context.
 """
@@ -23,7 +23,7 @@ def random_text(length: int) -> str:
 
 
 def now() -> datetime:
-    """To the millisecond, as times are written."""
+    """The present time in whole milliseconds, as Stripe writes times."""
     instant = datetime.now(UTC)
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
@@ -44,7 +44,7 @@ class Answer:
 
 
 class ApiError(Exception):
-    """An answer that is an error; its body has the shape of the API that was asked."""
+    """An error answer; the body has the shape of v1 or of v2."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class ApiError(Exception):
         return error | ({"param": self.param} if self.param else {})
 
     def _v2(self) -> Body:
-        """`type` is present for a few kinds of error only, such as rate_limit."""
+        """Only a few kinds of error have a `type`, such as rate_limit."""
         error = {"code": self.code or "invalid_request", "message": self.message}
         return error | ({"type": self.kind} if self.kind else {})
 
@@ -124,7 +124,7 @@ Bounds = list[tuple[Callable[[T, T], bool], T]]
 
 
 def created_bounds(params: Params, parse: Callable[[str], T]) -> Bounds[T]:
-    """What `created[gte]` and its kin ask for."""
+    """The comparisons of `created[gte]`, `created[lt]` and so on."""
     try:
         return [(COMPARISONS[name], parse(text)) for name, text in params.objects.get("created", {}).items()]
     except (KeyError, ValueError) as error:
@@ -163,7 +163,7 @@ class Request:
 
     @property
     def context(self) -> str:
-        """The account asked for; empty for the key's own."""
+        """The account that the request names; empty for the key's own."""
         return self.headers.get("stripe-context") or self.headers.get("stripe-account") or ""
 
 

@@ -1,4 +1,4 @@
-"""Which operation does a request name, and what does it answer?"""
+"""Which operation does a request name, and what is the answer?"""
 
 import re
 import time
@@ -19,13 +19,13 @@ from .paging import page_v2
 from .protocol import Answer, ApiError, Request, check_version, created_bounds, instant_of, not_found, now, within
 
 MOST_EVENT_TYPES = 20
-"""Exact names that one list of events can be filtered by."""
+"""Event types that one list of events can be filtered by."""
 
 
 @dataclass(frozen=True)
 class Route:
     path: str
-    """With placeholders, which is how Stripe names an endpoint."""
+    """With placeholders, as Stripe names an endpoint."""
     handle: Callable[[Call], Body]
 
     @property
@@ -69,7 +69,7 @@ def _oldest(call: Call) -> datetime:
 ROUTES = (
     Route("/v2/core/events", _list_events),
     Route("/v2/core/events/{id}", _get_event),
-    *(Route(path, handle) for row in OBJECT_TYPES.values() for path, handle in object_routes(row)),
+    *(Route(path, handle) for object_type in OBJECT_TYPES.values() for path, handle in object_routes(object_type)),
 )
 PATTERNS = tuple((route.pattern, route) for route in ROUTES)
 
@@ -83,7 +83,7 @@ def find_route(request: Request) -> tuple[Route, dict[str, str]] | None:
 
 
 def respond(backend: Backend, request: Request) -> tuple[Answer, ApiFault | None]:
-    """The answer, and the fault that the wire still has to carry out on it."""
+    """The answer, and the fault to inject while sending it."""
     with backend.lock:
         found = find_route(request)
         operation = f"{request.method} {found[0].path if found else request.path}"

@@ -1,4 +1,4 @@
-"""How do bytes go over the wire, whole or broken?"""
+"""How does the HTTP server send answers, whole or broken?"""
 
 import json
 import logging
@@ -23,10 +23,10 @@ from .routes import respond
 
 logger = logging.getLogger(__name__)
 HTML = b"<html><head><title>503 Service Unavailable</title></head><body>upstream failed</body></html>"
-FOREIGN = b'{"error": "unavailable"}'  # JSON of a proxy's, not of Stripe's
+FOREIGN = b'{"error": "unavailable"}'  # a proxy's JSON, not Stripe's
 GARBLED = b"\x1f\x8b\x00<<not json>>\xff\xfe"
 DRIPS = 8
-"""Pieces into which a dripping body is cut."""
+"""Number of pieces of a dripping body."""
 
 
 class StandInServer(ThreadingHTTPServer):
@@ -42,11 +42,11 @@ class StandInServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def respond(self, request: Request) -> tuple[Answer, ApiFault | None]:
-        """What Stripe answers, and the fault that the wire has to carry out on it."""
+        """Stripe's answer, and the fault to inject while sending it."""
         return respond(self.backend, request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as inherited
-        """A client that gave up on a slow answer is no error of ours."""
+        """Ignores a client that closed its connection before a slow answer."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -54,7 +54,7 @@ class StandInServer(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: StandInServer
     protocol_version = "HTTP/1.1"
-    # Head and body in one segment, sent at once; otherwise every call waits for a delayed acknowledgement.
+    # Head and body in one segment, sent at once: otherwise every call waits for a delayed acknowledgement.
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -92,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault is None:
             self._write(answer, dumps(answer.body).encode())
             return
-        # The answer was made before the wait: when it arrives it may have been overtaken.
+        # The answer was made before the wait: it may be stale when it arrives.
         time.sleep(fault.slow)
         if fault.body == "reset":
             self._reset()
@@ -126,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(seconds / DRIPS)
 
     def _reset(self) -> None:
-        """Close without lingering, which makes the kernel send RST instead of FIN."""
+        """Close without lingering: the kernel sends RST instead of FIN."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()

@@ -1,4 +1,4 @@
-"""What becomes of the lists inside an object: kept whole, shown cut short?"""
+"""How are the lists inside an object kept whole and shown cut?"""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .urls import filled
 
 
 def at(body: Body, path: str) -> Any:  # noqa: ANN401 - whatever is there
-    """The value at a dotted path; None when there is none."""
+    """The value at a dotted path, or None."""
     value: Any = body
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
@@ -17,7 +17,7 @@ def at(body: Body, path: str) -> Any:  # noqa: ANN401 - whatever is there
 
 
 def with_value(body: Body, path: str, value: object) -> Body:
-    """The body with another value at a path that it has."""
+    """The body with another value at an existing path."""
     name, _, rest = path.partition(".")
     return body | {name: with_value(body[name], rest, value) if rest else value}
 
@@ -30,7 +30,7 @@ def without(body: Body, path: str) -> Body:
 
 
 def with_ids_only(body: Body, path: str) -> Body:
-    """The body with ids where whole objects are, in the list at a path that may lead through other lists."""
+    """The body with ids instead of whole objects in the list at a path; the path may lead through other lists."""
     name, _, rest = path.partition(".")
     value = body.get(name)
     if not value:
@@ -42,13 +42,13 @@ def with_ids_only(body: Body, path: str) -> Body:
     return body | {name: with_ids_only(value, rest)}
 
 
-def complete(row: ObjectType, identifier: str, body: Body) -> Body:
-    """The body with every list in it as Stripe writes it, whole; entries get what they lack of their ids."""
-    for each in row.sublists:
+def complete(object_type: ObjectType, identifier: str, body: Body) -> Body:
+    """The body with every list whole and in Stripe's envelope; entries without an id get one."""
+    for each in object_type.sublists:
         given = at(body, each.field)
         if given is not None:
             body = with_value(body, each.field, _whole(each, identifier, given))
-    for name in row.spelled_out:
+    for name in object_type.expandable_objects:
         if "." not in name and body.get(name):
             body = body | {name: [_discount(each) for each in body[name]]}
     return body
@@ -74,9 +74,9 @@ def _entry(sublist: Sublist, identifier: str, given: Body) -> Body:
     return {"id": f"{sublist.prefix}_{random_text(24)}", "object": sublist.item} | owner | given
 
 
-def cut(row: ObjectType, body: Body, size: int) -> Body:
-    """The body with only the first entries of its lists."""
-    for each in row.sublists:
+def cut(object_type: ObjectType, body: Body, size: int) -> Body:
+    """The body with the first `size` entries of each list."""
+    for each in object_type.sublists:
         whole = at(body, each.field)
         if whole is not None and len(whole["data"]) > size:
             body = with_value(body, each.field, whole | {"data": whole["data"][:size], "has_more": True})

@@ -1,4 +1,4 @@
-"""How do notifications reach the webhook endpoint: signing, retries, and what goes wrong on the way?
+"""How do notifications reach the webhook endpoint: signatures, retries, injected faults?
 
 As docs.stripe.com/webhooks describes it: one `v1` signature per active secret, a new timestamp and signature
 with every attempt, any 2xx is success, redirects are failures. Only the waits are shorter than Stripe's.
@@ -23,12 +23,12 @@ from .event import Event, as_sent
 
 WORKERS = 8
 FIRST_WAIT = 0.2
-"""Seconds before the second attempt; doubles with every further one."""
+"""Seconds before the second attempt; doubles with every further attempt."""
 LONGEST_HOLD = 0.5
-"""Seconds after which events held back for reordering are sent even if too few came."""
+"""Seconds after which events held back for reordering are sent, even if the window is not full."""
 TIMEOUT = 30
 LOST = "lost"
-"""The outcome of an attempt that succeeded, of which Stripe does not hear."""
+"""The outcome of an attempt that succeeded, but whose answer Stripe does not receive."""
 
 PAYLOADS = ("thin", "snapshot", "both")
 
@@ -42,15 +42,15 @@ class Destination:
 
 @dataclass
 class Delivery:
-    """One notification on its way to one destination."""
+    """One notification for one destination."""
 
     event: Event
     sent_id: str
-    """The event's, or its snapshot's."""
+    """The id of the event, or of its snapshot."""
     payload: str
     destination: Destination
     faults: list[str] = field(default_factory=list)
-    """What went wrong on its way, by the names of the settings."""
+    """Names of the fault settings that struck the delivery."""
     outcomes: list[int | str] = field(default_factory=list)
     """Status code of each attempt, or the name of the error."""
     state: str = "pending"
@@ -74,7 +74,7 @@ class Deliveries:
             threading.Thread(target=self._work, daemon=True).start()
 
     def send(self, event: Event) -> None:
-        """Send as Stripe would on a good day, except for the faults that are set."""
+        """Send an event, with the faults that are set."""
         if self.faults.delivery_fault("drop", event.type):
             self.dropped.append(event.id)
             return
@@ -94,7 +94,7 @@ class Deliveries:
             self._put(delivery, 0)
 
     def settle(self, timeout: float) -> bool:
-        """Wait until nothing is on its way; False when that took too long."""
+        """Wait until no delivery is pending; False after the timeout."""
         with self._lock:
             return self._something_ended.wait_for(lambda: self._open == 0, timeout)
 
@@ -123,7 +123,7 @@ class Deliveries:
             }
 
     def forget(self) -> None:
-        """Drop the record of what is over."""
+        """Drop the record of deliveries that have ended."""
         with self._lock:
             self.all = [delivery for delivery in self.all if delivery.state == "pending"]
             self.dropped.clear()
@@ -142,7 +142,7 @@ class Deliveries:
         ]
 
     def _payloads(self, event: Event, destination: Destination) -> list[Body]:
-        """What a destination is told: the thin event, its snapshot twin, or both; v2 has no snapshots."""
+        """The payloads for a destination: the thin event, its snapshot, or both; v2 has no snapshots."""
         thin = destination.payload != "snapshot" or event.verbatim
         snapshot = destination.payload != "thin" and event.snapshot is not None
         sent = [as_sent(event, self.faults.settings)] if thin else []
@@ -201,7 +201,7 @@ class Deliveries:
             return None
         _, _, delivery = heapq.heappop(self._due)
         if self._due:
-            self._work_is_due.notify()  # someone else has to watch the next one
+            self._work_is_due.notify()  # another worker has to wait for the next delivery
         if delivery is None:
             self._release()
         return delivery

@@ -1,4 +1,4 @@
-"""How does Stripe tell about a change: the thin notification, and the event when it is fetched?
+"""What do the thin notification of a change, and the fetched event, look like?
 
 Shapes: docs.stripe.com/api/v2/core/events and the event-types pages of each v2.billing resource.
 """
@@ -20,9 +20,9 @@ PING = "v2.core.event_destination.ping"
 
 @dataclass(frozen=True)
 class Occurrence:
-    """Something that happened to an object and has an event type."""
+    """A change of an object that has an event type."""
 
-    row: ObjectType
+    object_type: ObjectType
     name: str
     """The last part of the event type, such as `servicing_activated`."""
     after: Body
@@ -30,7 +30,7 @@ class Occurrence:
     data: Body | None = None
     parent: str = ""
     shown: Body | None = None
-    """What its snapshot shows instead of the object."""
+    """The body in its snapshot instead of the object's."""
     related: bool = True
     has_snapshot: bool = True
 
@@ -46,7 +46,7 @@ class Event:
     verbatim: bool = False
     """Sent exactly as a test gave it."""
     snapshot: Body | None = None
-    """The same news as a v1 event."""
+    """The v1 event of the same change."""
 
     @property
     def id(self) -> str:
@@ -66,29 +66,31 @@ def new_event_id(*, livemode: bool) -> str:
 
 
 def event_of(occurrence: Occurrence, *, context: str, livemode: bool, requested: bool, settings: Body) -> Event:
-    row = occurrence.row
+    object_type = occurrence.object_type
     instant = now()
     notification: Body = {
         "id": new_event_id(livemode=livemode),
         "object": "v2.core.event",
-        "type": row.event_prefix + occurrence.name,
+        "type": object_type.event_prefix + occurrence.name,
         "created": rfc3339(instant),
         "livemode": livemode,
         "context": context or None,
         "reason": _reason() if requested else None,
     }
-    if row.related and occurrence.related:
+    if object_type.related and occurrence.related:
         notification["related_object"] = _related(occurrence, settings)
-    changes = _changes(occurrence) if row.is_v1 else None
+    changes = _changes(occurrence) if object_type.is_v1 else None
     snapshot = None
-    if row.is_v1 and occurrence.has_snapshot:
+    if object_type.is_v1 and occurrence.has_snapshot:
         notification["snapshot_event"] = f"evt_1{random_text(23)}"
         shown = occurrence.shown or occurrence.after
-        snapshot = snapshot_of(notification, row, shown, changes, settings)
+        snapshot = snapshot_of(notification, object_type, shown, changes, settings)
     return Event(
         notification,
         instant,
-        placeholder_url=placeholder_url(row, occurrence.after["id"]) if row.is_nested and not row.is_singleton else "",
+        placeholder_url=placeholder_url(object_type, occurrence.after["id"])
+        if object_type.is_nested and not object_type.is_singleton
+        else "",
         data=_data(occurrence, settings),
         changes=changes,
         snapshot=snapshot,
@@ -96,18 +98,22 @@ def event_of(occurrence: Occurrence, *, context: str, livemode: bool, requested:
 
 
 def _related(occurrence: Occurrence, settings: Body) -> Body:
-    row, identifier = occurrence.row, occurrence.after.get("id", "")
-    if row.is_singleton:
-        return {"type": row.name, "url": url_of(row, "", occurrence.parent)}
-    return {"id": identifier, "type": row.name, "url": named_url(row, occurrence.after, occurrence.parent, settings)}
+    object_type, identifier = occurrence.object_type, occurrence.after.get("id", "")
+    if object_type.is_singleton:
+        return {"type": object_type.name, "url": url_of(object_type, "", occurrence.parent)}
+    return {
+        "id": identifier,
+        "type": object_type.name,
+        "url": named_url(object_type, occurrence.after, occurrence.parent, settings),
+    }
 
 
-def named_url(row: ObjectType, body: Body, parent: str, settings: Body) -> str:
-    """The URL by which Stripe names it, where there are two."""
-    owner = body.get(row.also_under) if row.also_under else None
+def named_url(object_type: ObjectType, body: Body, parent: str, settings: Body) -> str:
+    """The URL in the object's events, where the object has two URLs."""
+    owner = body.get(object_type.alternate_parent) if object_type.alternate_parent else None
     if owner and settings["tax_id_urls"] == "customer":
-        return filled(row.also_at, body["id"], owner)
-    return url_of(row, body.get("id", ""), parent)
+        return filled(object_type.alternate_path, body["id"], owner)
+    return url_of(object_type, body.get("id", ""), parent)
 
 
 def _reason() -> Body:
@@ -116,11 +122,11 @@ def _reason() -> Body:
 
 
 def _data(occurrence: Occurrence, settings: Body) -> Body | None:
-    if occurrence.row is SUMMARY and settings["entitlement_data"] == "none":
+    if occurrence.object_type is SUMMARY and settings["entitlement_data"] == "none":
         return None
     if occurrence.data is not None:
         return occurrence.data
-    fields = occurrence.row.event_data.get(occurrence.name)
+    fields = occurrence.object_type.event_data.get(occurrence.name)
     return {name: occurrence.after.get(source) for name, source in fields.items()} if fields else None
 
 
@@ -136,7 +142,7 @@ def _changes(occurrence: Occurrence) -> Body | None:
 
 
 def as_sent(event: Event, settings: Body) -> Body:
-    """The notification; the settings choose between what the documentation leaves open."""
+    """The notification; the settings decide what Stripe does not document."""
     body: Body = copy.deepcopy(event.notification)
     if event.verbatim:
         return body

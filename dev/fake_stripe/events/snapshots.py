@@ -1,15 +1,15 @@
-"""How does a v1 snapshot event tell the same news as a thin one? (docs.stripe.com/api/events/object)"""
+"""What does the v1 snapshot event of a change look like? (docs.stripe.com/api/events/object)"""
 
 from datetime import datetime
 
-from dev.fake_stripe.api.rendering import unasked
+from dev.fake_stripe.api.rendering import render_default
 from dev.fake_stripe.types.object_types import Body, ObjectType
 
 API_VERSION = "2026-10-28.endive"
 
 
-def snapshot_of(notification: Body, row: ObjectType, body: Body, changes: Body | None, settings: Body) -> Body:
-    data: Body = {"object": unasked(row, body, settings["sublist_size"])}
+def snapshot_of(notification: Body, object_type: ObjectType, body: Body, changes: Body | None, settings: Body) -> Body:
+    data: Body = {"object": render_default(object_type, body, settings["sublist_size"])}
     if changes is not None:
         data["previous_attributes"] = changes["before"]
     request = (notification["reason"] or {}).get("request") or {"id": None, "idempotency_key": None}

@@ -1,4 +1,4 @@
-"""What can be said of an object type? The modules `types_*.py` have one row per type."""
+"""Which facts describe an object type? The modules `v1_*.py` and `v2_*.py` state them for each type."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Filter:
-    """A query parameter of a list, and the field of the object that it is compared with."""
+    """A query parameter of a list, and the field of the object that Stripe compares with it."""
 
     name: str
     field: str = ""
     """Dotted path in the body; the parameter's own name when empty."""
     kind: Literal["text", "list", "payer", "moment", "object"] = "text"
-    """`moment` asks what is in force then; `object` compares field by field (`recurring[meter]=…`)."""
+    """`moment` selects what is in force then; `object` compares field by field (`recurring[meter]=…`)."""
     through: str = ""
-    """A field naming another object, whose body is compared instead."""
+    """A field naming another object, whose body Stripe compares instead."""
     names: str = ""
     """The object type the value must name: a list filtered by an unknown id answers 404."""
     exclusive: bool = False
@@ -30,8 +30,8 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Entering:
-    """What taking on a status causes."""
+class StatusEffects:
+    """What entering a status causes."""
 
     events: tuple[str, ...] = ()
     stamp: str = ""
@@ -39,15 +39,15 @@ class Entering:
     times: tuple[str, ...] = ()
     """Fields of the object itself that get the time."""
     ends: bool = False
-    """Its event comes instead of `updated`."""
+    """Its events replace `updated`."""
 
 
-Statuses = Mapping[object, Entering]
+Statuses = Mapping[object, StatusEffects]
 
 
 @dataclass(frozen=True)
 class Sublist:
-    """A list inside an object, which Stripe cuts short; the whole of it has a URL of its own."""
+    """A list inside an object. Stripe shows its first entries there; the whole list has its own URL."""
 
     field: str
     """Dotted path in the body."""
@@ -55,9 +55,9 @@ class Sublist:
     """The `object` of its entries."""
     prefix: str
     url: str
-    """`{id}` is the object's; after `?`, what the list has to be asked with."""
+    """`{id}` is the object's; after `?` comes the query parameter that the list requires."""
     item_path: str = ""
-    """URL of one entry, when it has one."""
+    """URL of one entry, if entries have URLs."""
     names_owner: str = ""
     """The field of an entry with the object's id."""
 
@@ -68,70 +68,70 @@ class ObjectType:
     """Stripe's `object`, such as `v2.billing.rate_card`."""
     path: str
     """URL of one object; `{id}` is its own id, another placeholder its parent's. The list is one level up.
-    Without `{id}` it is a singleton, whose path is its id."""
+    A path without `{id}` is a singleton's, and its id too."""
     prefix: str = ""
     missing_as: str = ""
-    """The error code of its 404, where it is not what the others' is."""
+    """The error code of its 404, where it differs from the usual code."""
     required: tuple[str, ...] = ()
     defaults: Mapping[str, object] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
     """Field -> the object type that the id in it must name."""
     parent: str = ""
-    """The field holding the id of the object it is nested under."""
+    """The field with the parent's id."""
     nested_in: str = ""
-    """The type of the object it is nested under, where no field says so."""
+    """The parent's type, where no field names the parent."""
     listed: bool = True
     listed_only: tuple[str, str] | None = None
-    """Dotted path and value of what its list holds unless it is filtered by that field."""
+    """Dotted path and value: its list shows only these objects, unless filtered by that field."""
     list_needs_parent: str = ""
-    """The query parameter of its list that names the parent, which is not in the path."""
-    also_at: str = ""
-    """A second URL, under an object named in its body by `also_under`."""
-    also_under: str = ""
+    """The query parameter of its list that names the parent, where the path does not."""
+    alternate_path: str = ""
+    """A second URL, under the object that the field `alternate_parent` names."""
+    alternate_parent: str = ""
     event_stem: str = ""
-    """What its event types begin with, where that is not its name."""
+    """The start of its event types, where it is not the type's name."""
     events: frozenset[str] = frozenset()
     """The last words of all its event types."""
     related: bool = True
-    """Its events name it as their related object."""
+    """Whether its events have a related object."""
     statuses: Mapping[str, Statuses] = field(default_factory=dict)
-    announced_at_birth: str = ""
-    """The status field whose first value already causes its events."""
-    told_apart: Mapping[str, str] = field(default_factory=dict)
-    """Field -> the event that a change of it causes besides `updated`."""
+    events_at_creation: str = ""
+    """The status field whose first value causes events at creation."""
+    extra_events: Mapping[str, str] = field(default_factory=dict)
+    """Field -> the event that its change causes besides `updated`."""
     event_data: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Event name -> field of the fetched event's `data` -> field of the object."""
     filters: tuple[Filter, ...] = ()
     created: str = "created"
-    """The field with the time of its birth; empty when there is none."""
-    times_at_birth: tuple[str, ...] = ()
-    """Other fields that begin with that time."""
+    """The field with the time of creation; empty if there is none."""
+    times_at_creation: tuple[str, ...] = ()
+    """Other fields with the time of creation as first value."""
     listed_by_creation: bool = True
-    """v1: its list takes `created`."""
-    closed: tuple[str, str] | None = None
-    """Status field and value that end its life: then updates are refused."""
+    """v1: its list accepts the filter `created`."""
+    final_status: tuple[str, str] | None = None
+    """Status field and final value: Stripe refuses updates from then on."""
     unlisted: tuple[str, str] | None = None
-    """Field and value that a list leaves out unless it is filtered by that field."""
-    unlisted_is_open: bool = False
-    """Stripe does not say whether `unlisted` is so: a setting decides."""
+    """Field and value that a list leaves out, unless filtered by that field."""
+    unlisted_is_undocumented: bool = False
+    """Stripe does not document `unlisted` for this type: a setting decides."""
     clocks_listed_by: tuple[str, ...] = ()
-    """Filters one of which a list needs to show objects of a test clock; empty: it always does."""
-    gated: tuple[str, ...] = ()
-    """v2: fields that are null unless asked for with `include`."""
+    """Its list shows objects of a test clock only with one of these filters; empty: always."""
+    includable: tuple[str, ...] = ()
+    """v2: fields that are null without `include`."""
     expandable: tuple[str, ...] = ()
-    """v1: dotted paths of fields that are absent unless asked for with `expand`."""
-    spelled_out: tuple[str, ...] = ()
-    """v1: fields with objects of which only the ids are shown unless asked for with `expand`."""
+    """v1: dotted paths of fields that are absent without `expand`."""
+    expandable_objects: tuple[str, ...] = ()
+    """v1: fields with objects that show only ids without `expand`."""
     sublists: tuple[Sublist, ...] = ()
     embeds: tuple[str, ...] = ()
-    """Fields in which the API shows the whole object that is named there."""
+    """Fields in which the API shows the whole object instead of its id."""
     members: str = ""
-    """The list parameter naming the version whose members are listed; otherwise the parent's live one."""
+    """The list parameter that names the version whose members are listed; without it, the live version's are."""
     unique: tuple[str, ...] = ()
     omits_nulls: bool = False
     test_infix: bool = True
     page_size: int = 20
-    stays_when_deleted: bool = False
+    keeps_deleted_stub: bool = False
     """GET after deletion answers 200 with `deleted: true`."""
 
     @property
@@ -165,10 +165,10 @@ class ObjectType:
 
     @property
     def parent_type(self) -> str:
-        """The type of the object it is nested under; empty when it is not."""
+        """The parent's type; empty for a type without a parent."""
         return self.nested_in or (self.references[self.parent] if self.parent else "")
 
     @property
-    def seen_on_request(self) -> tuple[str, ...]:
-        """Every field that has to be asked for."""
-        return (*self.expandable, *self.spelled_out) if self.is_v1 else self.gated
+    def optional_fields(self) -> tuple[str, ...]:
+        """Every field that an answer shows only with `include` or `expand`."""
+        return (*self.expandable, *self.expandable_objects) if self.is_v1 else self.includable

@@ -3,11 +3,13 @@
 Numbers are JSON numbers, times are Unix seconds.
 """
 
-from .object_types import Entering, Filter, ObjectType, Statuses
+from .object_types import Filter, ObjectType, StatusEffects, Statuses
 
 ACTIVE = Filter("active", choices=("true", "false"))
-SWITCHED: dict[str, Statuses] = {"active": {True: Entering(("activated",)), False: Entering(("deactivated",))}}
-SWITCHED_SILENTLY: dict[str, Statuses] = {"active": {True: Entering(), False: Entering()}}
+SWITCHED: dict[str, Statuses] = {
+    "active": {True: StatusEffects(("activated",)), False: StatusEffects(("deactivated",))}
+}
+SWITCHED_SILENTLY: dict[str, Statuses] = {"active": {True: StatusEffects(), False: StatusEffects()}}
 
 CATALOG_TYPES = (
     ObjectType(
@@ -44,7 +46,7 @@ CATALOG_TYPES = (
             }
         ),
         statuses=SWITCHED,
-        told_apart={"default_price": "default_price_changed", "tax_code": "tax_code_changed"},
+        extra_events={"default_price": "default_price_changed", "tax_code": "tax_code_changed"},
         filters=(
             ACTIVE,
             Filter("ids", "id", kind="list"),
@@ -88,7 +90,7 @@ CATALOG_TYPES = (
             }
         ),
         statuses=SWITCHED,
-        told_apart={"lookup_key": "lookup_key_changed", "tax_behavior": "tax_behavior_changed"},
+        extra_events={"lookup_key": "lookup_key_changed", "tax_behavior": "tax_behavior_changed"},
         filters=(
             ACTIVE,
             Filter("currency"),

@@ -1,6 +1,6 @@
 """Which v1 types say who a customer is, and what they may use? (docs.stripe.com/api)"""
 
-from .object_types import Entering, Filter, ObjectType
+from .object_types import Filter, ObjectType, StatusEffects
 
 SUMMARY = ObjectType(
     name="entitlements.active_entitlement_summary",
@@ -10,7 +10,7 @@ SUMMARY = ObjectType(
     related=False,
     created="",
 )
-"""What a customer is entitled to; its body is the whole list."""
+"""A customer's entitlements; its body is the whole list."""
 
 DISCOUNT = ObjectType(
     name="discount",
@@ -19,7 +19,7 @@ DISCOUNT = ObjectType(
     event_stem="customer.discount",
     events=frozenset({"created", "updated", "deleted"}),
 )
-"""A customer's; it has events of its own but is read with the customer."""
+"""A customer's discount: it has events of its own, but is a field of the customer."""
 
 CUSTOMER_TYPES = (
     ObjectType(
@@ -60,14 +60,14 @@ CUSTOMER_TYPES = (
         clocks_listed_by=("test_clock",),
         expandable=("cash_balance", "invoice_credit_balance", "sources", "subscriptions", "tax", "tax_ids"),
         test_infix=False,
-        stays_when_deleted=True,
+        keeps_deleted_stub=True,
     ),
     ObjectType(
         name="tax_id",
         prefix="txi",
         path="/v1/tax_ids/{id}",
-        also_at="/v1/customers/{customer}/tax_ids/{id}",
-        also_under="customer",
+        alternate_path="/v1/customers/{customer}/tax_ids/{id}",
+        alternate_parent="customer",
         required=("type", "value"),
         defaults={
             "country": None,
@@ -95,7 +95,7 @@ CUSTOMER_TYPES = (
         references={"customer": "customer"},
         parent="customer",
         events=frozenset({"funds_available"}),
-        told_apart={"available": "funds_available"},
+        extra_events={"available": "funds_available"},
         created="",
     ),
     ObjectType(
@@ -107,7 +107,7 @@ CUSTOMER_TYPES = (
             "status": "pending",
             "status_details": {"pending": {"missing_fields": ["head_office"]}},
         },
-        statuses={"status": {"pending": Entering(), "active": Entering()}},
+        statuses={"status": {"pending": StatusEffects(), "active": StatusEffects()}},
         events=frozenset({"updated"}),
         created="",
     ),
@@ -117,7 +117,7 @@ CUSTOMER_TYPES = (
         path="/v1/entitlements/features/{id}",
         required=("lookup_key", "name"),
         defaults={"active": True, "metadata": {}},
-        statuses={"active": {True: Entering(), False: Entering()}},
+        statuses={"active": {True: StatusEffects(), False: StatusEffects()}},
         filters=(
             Filter("lookup_key"),
             Filter("archived", "active", groups={"true": ("false",), "false": ("true",)}),

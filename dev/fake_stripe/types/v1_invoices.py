@@ -1,6 +1,6 @@
-"""Which v1 types ask for money, or give it back? (docs.stripe.com/api)"""
+"""Which v1 types bill, collect and refund? (docs.stripe.com/api)"""
 
-from .object_types import Entering, Filter, ObjectType, Sublist
+from .object_types import Filter, ObjectType, StatusEffects, Sublist
 
 CUSTOMER = Filter("customer")
 CUSTOMER_ACCOUNT = Filter("customer_account")
@@ -127,11 +127,11 @@ INVOICE_TYPES = (
         ),
         statuses={
             "status": {
-                "draft": Entering(),
-                "open": Entering(("finalized",), "finalized_at"),
-                "paid": Entering(("paid", "payment_succeeded"), "paid_at"),
-                "void": Entering(("voided",), "voided_at"),
-                "uncollectible": Entering(("marked_uncollectible",), "marked_uncollectible_at"),
+                "draft": StatusEffects(),
+                "open": StatusEffects(("finalized",), "finalized_at"),
+                "paid": StatusEffects(("paid", "payment_succeeded"), "paid_at"),
+                "void": StatusEffects(("voided",), "voided_at"),
+                "uncollectible": StatusEffects(("marked_uncollectible",), "marked_uncollectible_at"),
             }
         },
         filters=(
@@ -141,9 +141,9 @@ INVOICE_TYPES = (
             Filter("status"),
             Filter("subscription", "parent.subscription_details.subscription"),
         ),
-        times_at_birth=("period_end", "period_start"),
+        times_at_creation=("period_end", "period_start"),
         expandable=("confirmation_secret", "payments"),
-        spelled_out=("discounts", "lines.data.discounts"),
+        expandable_objects=("discounts", "lines.data.discounts"),
         sublists=(Sublist("lines", "line_item", "il", "/v1/invoices/{id}/lines", names_owner="invoice"),),
         test_infix=False,
     ),
@@ -165,12 +165,12 @@ INVOICE_TYPES = (
         events=frozenset({"open", "paid", "canceled"}),
         statuses={
             "status": {
-                "open": Entering(("open",)),
-                "paid": Entering(("paid",), "paid_at"),
-                "canceled": Entering(("canceled",), "canceled_at"),
+                "open": StatusEffects(("open",)),
+                "paid": StatusEffects(("paid",), "paid_at"),
+                "canceled": StatusEffects(("canceled",), "canceled_at"),
             }
         },
-        announced_at_birth="status",
+        events_at_creation="status",
         filters=(
             Filter("invoice"),
             Filter("payment", kind="object"),
@@ -211,10 +211,10 @@ INVOICE_TYPES = (
             "test_clock": "test_helpers.test_clock",
         },
         events=frozenset({"created", "deleted", "amount_changed", "discount_added", "discount_removed"}),
-        told_apart={"amount": "amount_changed"},
+        extra_events={"amount": "amount_changed"},
         filters=(CUSTOMER, CUSTOMER_ACCOUNT, Filter("invoice")),
         created="date",
-        spelled_out=("discounts",),
+        expandable_objects=("discounts",),
         test_infix=False,
     ),
     ObjectType(
@@ -254,7 +254,7 @@ INVOICE_TYPES = (
         },
         references={"customer": "customer", "invoice": "invoice"},
         events=frozenset({"created", "updated", "voided"}),
-        statuses={"status": {"issued": Entering(), "void": Entering(("voided",), times=("voided_at",))}},
+        statuses={"status": {"issued": StatusEffects(), "void": StatusEffects(("voided",), times=("voided_at",))}},
         filters=(CUSTOMER, CUSTOMER_ACCOUNT, Filter("invoice")),
         sublists=(Sublist("lines", "credit_note_line_item", "cnli", "/v1/credit_notes/{id}/lines"),),
         test_infix=False,

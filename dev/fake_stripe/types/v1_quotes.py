@@ -1,6 +1,6 @@
-"""Which v1 types say what a customer may buy? (docs.stripe.com/api)"""
+"""Which v1 types offer a subscription to a customer? (docs.stripe.com/api)"""
 
-from .object_types import Entering, Filter, ObjectType, Sublist
+from .object_types import Filter, ObjectType, StatusEffects, Sublist
 from .v1_subscriptions import CLASSIC, CUSTOMER, CUSTOMER_ACCOUNT, TEST_CLOCK
 
 TOTALS = {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0}
@@ -56,17 +56,17 @@ QUOTE_TYPES = (
         events=frozenset({"created", "finalized", "accepted", "canceled"}),
         statuses={
             "status": {
-                "draft": Entering(),
-                "open": Entering(("finalized",), "finalized_at"),
-                "accepted": Entering(("accepted",), "accepted_at"),
-                "canceled": Entering(("canceled",), "canceled_at"),
+                "draft": StatusEffects(),
+                "open": StatusEffects(("finalized",), "finalized_at"),
+                "accepted": StatusEffects(("accepted",), "accepted_at"),
+                "canceled": StatusEffects(("canceled",), "canceled_at"),
             }
         },
         filters=(CUSTOMER, CUSTOMER_ACCOUNT, Filter("status"), TEST_CLOCK),
-        times_at_birth=("expires_at",),
+        times_at_creation=("expires_at",),
         listed_by_creation=False,
         clocks_listed_by=("test_clock", "customer"),
-        spelled_out=("discounts",),
+        expandable_objects=("discounts",),
         expandable=("computed.upfront.line_items", "line_items"),
         sublists=(
             Sublist("line_items", "item", "li", "/v1/quotes/{id}/line_items"),

@@ -1,6 +1,6 @@
-"""Which v1 types say what a customer buys again and again? (docs.stripe.com/api)"""
+"""Which v1 types describe a customer's subscriptions? (docs.stripe.com/api)"""
 
-from .object_types import Entering, Filter, ObjectType, Sublist
+from .object_types import Filter, ObjectType, StatusEffects, Sublist
 
 CUSTOMER = Filter("customer")
 CUSTOMER_ACCOUNT = Filter("customer_account")
@@ -97,17 +97,17 @@ SUBSCRIPTION_TYPES = (
         ),
         statuses={
             "status": {
-                "active": Entering(("active",)),
-                "trialing": Entering(("trialing",)),
-                "past_due": Entering(("past_due",)),
-                "unpaid": Entering(("unpaid",)),
-                "paused": Entering(("paused",)),
-                "incomplete": Entering(("incomplete",)),
-                "incomplete_expired": Entering(("incomplete_expired",), times=("ended_at",)),
-                "canceled": Entering(("deleted",), times=("canceled_at", "ended_at"), ends=True),
+                "active": StatusEffects(("active",)),
+                "trialing": StatusEffects(("trialing",)),
+                "past_due": StatusEffects(("past_due",)),
+                "unpaid": StatusEffects(("unpaid",)),
+                "paused": StatusEffects(("paused",)),
+                "incomplete": StatusEffects(("incomplete",)),
+                "incomplete_expired": StatusEffects(("incomplete_expired",), times=("ended_at",)),
+                "canceled": StatusEffects(("deleted",), times=("canceled_at", "ended_at"), ends=True),
             }
         },
-        told_apart={
+        extra_events={
             "cancel_at": "cancel_at_changed",
             "default_payment_method": "default_payment_method_changed",
         },
@@ -134,10 +134,10 @@ SUBSCRIPTION_TYPES = (
             ),
             TEST_CLOCK,
         ),
-        times_at_birth=("billing_cycle_anchor", "start_date"),
+        times_at_creation=("billing_cycle_anchor", "start_date"),
         unlisted=("status", "canceled"),
         clocks_listed_by=("test_clock", "customer"),
-        spelled_out=("discounts", "items.data.discounts"),
+        expandable_objects=("discounts", "items.data.discounts"),
         sublists=(
             Sublist(
                 "items",
@@ -207,11 +207,11 @@ SUBSCRIPTION_TYPES = (
         ),
         statuses={
             "status": {
-                "not_started": Entering(),
-                "active": Entering(),
-                "canceled": Entering(("canceled",), times=("canceled_at",)),
-                "completed": Entering(("completed",), times=("completed_at",)),
-                "released": Entering(("released",), times=("released_at",)),
+                "not_started": StatusEffects(),
+                "active": StatusEffects(),
+                "canceled": StatusEffects(("canceled",), times=("canceled_at",)),
+                "completed": StatusEffects(("completed",), times=("completed_at",)),
+                "released": StatusEffects(("released",), times=("released_at",)),
             }
         },
         filters=(CUSTOMER, CUSTOMER_ACCOUNT),

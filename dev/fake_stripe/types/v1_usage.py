@@ -1,6 +1,6 @@
 """Which v1 types measure usage, and give credit for it? (docs.stripe.com/api)"""
 
-from .object_types import Entering, Filter, ObjectType
+from .object_types import Filter, ObjectType, StatusEffects
 
 USAGE_TYPES = (
     ObjectType(
@@ -20,8 +20,8 @@ USAGE_TYPES = (
         events=frozenset({"created", "updated", "deactivated", "reactivated", "error_report_triggered"}),
         statuses={
             "status": {
-                "active": Entering(("reactivated",)),
-                "inactive": Entering(("deactivated",), "deactivated_at"),
+                "active": StatusEffects(("reactivated",)),
+                "inactive": StatusEffects(("deactivated",), "deactivated_at"),
             }
         },
         filters=(Filter("status", choices=("active", "inactive")),),
@@ -34,7 +34,7 @@ USAGE_TYPES = (
         required=("title",),
         defaults={"alert_type": "usage_threshold", "status": "active", "usage_threshold": None},
         events=frozenset({"triggered"}),
-        statuses={"status": {"active": Entering(), "inactive": Entering(), "archived": Entering()}},
+        statuses={"status": {"active": StatusEffects(), "inactive": StatusEffects(), "archived": StatusEffects()}},
         filters=(Filter("alert_type"), Filter("meter", "usage_threshold.meter")),
         created="",
     ),
@@ -71,7 +71,7 @@ USAGE_TYPES = (
         references={"credit_grant": "billing.credit_grant", "test_clock": "test_helpers.test_clock"},
         events=frozenset({"created"}),
         filters=(Filter("customer", through="credit_grant", required=True), Filter("credit_grant")),
-        times_at_birth=("effective_at",),
+        times_at_creation=("effective_at",),
         listed_by_creation=False,
     ),
     ObjectType(
@@ -82,12 +82,12 @@ USAGE_TYPES = (
         events=frozenset({"created", "advancing", "ready", "internal_failure", "deleted"}),
         statuses={
             "status": {
-                "ready": Entering(("ready",)),
-                "advancing": Entering(("advancing",)),
-                "internal_failure": Entering(("internal_failure",)),
+                "ready": StatusEffects(("ready",)),
+                "advancing": StatusEffects(("advancing",)),
+                "internal_failure": StatusEffects(("internal_failure",)),
             }
         },
-        times_at_birth=("frozen_time", "deletes_after"),
+        times_at_creation=("frozen_time", "deletes_after"),
         listed_by_creation=False,
         test_infix=False,
     ),

@@ -1,9 +1,9 @@
-"""Which v2.billing types say what was agreed on, and how it is billed? (docs.stripe.com/api/v2, preview versions)
+"""Which v2.billing types are contracts, and settings of their bills? (docs.stripe.com/api/v2, preview versions)
 
 Stripe publishes no ids of these types: their prefixes are made up.
 """
 
-from .object_types import Body, Entering, Filter, ObjectType
+from .object_types import Body, Filter, ObjectType, StatusEffects
 from .v2_filters import LOOKUP_KEYS
 
 BILL: Body = {"calculation": None, "invoice": None, "invoice_rendering_template": None}
@@ -16,7 +16,7 @@ COLLECTING: Body = {
 SETTING: Body = {"display_name": None, "latest_version": None, "live_version": None, "lookup_key": None}
 COLLECTION = ("blocked", "current", "past_due", "unpaid")
 
-AGREEMENT_TYPES = (
+CONTRACT_TYPES = (
     ObjectType(
         name="v2.billing.bill_setting",
         prefix="bset",
@@ -69,15 +69,17 @@ AGREEMENT_TYPES = (
         | {f"collection_{status}" for status in COLLECTION},
         statuses={
             "status": {
-                "draft": Entering(),
-                "active": Entering(("activated",), "activated_at"),
-                "ended": Entering(("ended",), "ended_at"),
-                "canceled": Entering(("canceled",), "canceled_at"),
+                "draft": StatusEffects(),
+                "active": StatusEffects(("activated",), "activated_at"),
+                "ended": StatusEffects(("ended",), "ended_at"),
+                "canceled": StatusEffects(("canceled",), "canceled_at"),
             },
-            "collection_status": {status: Entering((f"collection_{status}",), f"{status}_at") for status in COLLECTION},
+            "collection_status": {
+                status: StatusEffects((f"collection_{status}",), f"{status}_at") for status in COLLECTION
+            },
         },
         filters=(Filter("customer", names="customer"),),
-        gated=("billing_settings", "one_time_fees", "pricing_lines", "pricing_overrides"),
+        includable=("billing_settings", "one_time_fees", "pricing_lines", "pricing_overrides"),
     ),
     ObjectType(
         name="v2.billing.intent",
@@ -109,13 +111,13 @@ AGREEMENT_TYPES = (
         references={"cadence": "v2.billing.cadence"},
         statuses={
             "status": {
-                "draft": Entering(stamp="drafted_at"),
-                "reserved": Entering(stamp="reserved_at"),
-                "committed": Entering(stamp="committed_at"),
-                "canceled": Entering(stamp="canceled_at"),
+                "draft": StatusEffects(stamp="drafted_at"),
+                "reserved": StatusEffects(stamp="reserved_at"),
+                "committed": StatusEffects(stamp="committed_at"),
+                "canceled": StatusEffects(stamp="canceled_at"),
             }
         },
-        announced_at_birth="status",
+        events_at_creation="status",
         page_size=10,
     ),
     ObjectType(

@@ -1,6 +1,6 @@
-"""Which v2.billing types hang on a customer? (docs.stripe.com/api/v2, preview versions)"""
+"""Which v2.billing types belong to a customer? (docs.stripe.com/api/v2, preview versions)"""
 
-from .object_types import Entering, Filter, ObjectType
+from .object_types import Filter, ObjectType, StatusEffects
 from .v2_filters import (
     COLLECTION,
     COLLECTION_EVENTS,
@@ -27,7 +27,7 @@ CUSTOMER_TYPES = (
             "status": "active",
         },
         references={"customer": "customer"},
-        statuses={"status": {"active": Entering(), "inactive": Entering()}},
+        statuses={"status": {"active": StatusEffects(), "inactive": StatusEffects()}},
         filters=(
             Filter("customer", names="customer", exclusive=True),
             Filter("default_payment_method", exclusive=True),
@@ -65,10 +65,10 @@ CUSTOMER_TYPES = (
             "test_clock": None,
         },
         events=frozenset({"created", "billed", "canceled"}),
-        statuses={"status": {"active": Entering(), "canceled": Entering(("canceled",))}},
+        statuses={"status": {"active": StatusEffects(), "canceled": StatusEffects(("canceled",))}},
         event_data={"created": {"created": "created"}},
         filters=(PAYER, ONLY_LOOKUP_KEYS, Filter("test_clock", exclusive=True)),
-        gated=("invoice_discount_rules", "settings_data"),
+        includable=("invoice_discount_rules", "settings_data"),
     ),
     ObjectType(
         name="v2.billing.cadence_spend_modifier",
@@ -102,14 +102,14 @@ CUSTOMER_TYPES = (
         events=COLLECTION_EVENTS | SERVICING_EVENTS | {"activated", "canceled"},
         statuses={
             "servicing_status": {
-                "pending": Entering(),
-                "active": Entering(("activated", "servicing_activated"), "activated_at"),
-                "paused": Entering(("servicing_paused",), "paused_at"),
-                "canceled": Entering(("canceled", "servicing_canceled"), "canceled_at"),
+                "pending": StatusEffects(),
+                "active": StatusEffects(("activated", "servicing_activated"), "activated_at"),
+                "paused": StatusEffects(("servicing_paused",), "paused_at"),
+                "canceled": StatusEffects(("canceled", "servicing_canceled"), "canceled_at"),
             },
             "collection_status": COLLECTION,
         },
-        announced_at_birth="servicing_status",
+        events_at_creation="servicing_status",
         filters=(
             OF_CADENCE,
             PAYER_OF_CADENCE,
@@ -117,9 +117,9 @@ CUSTOMER_TYPES = (
             Filter("rate_card_version", names="v2.billing.rate_card_version", exclusive=True),
             SERVICING_STATUS,
         ),
-        closed=("servicing_status", "canceled"),
+        final_status=("servicing_status", "canceled"),
         unlisted=("servicing_status", "canceled"),
-        unlisted_is_open=True,
+        unlisted_is_undocumented=True,
         unique=("billing_cadence", "rate_card"),
         omits_nulls=True,
     ),
@@ -160,14 +160,14 @@ CUSTOMER_TYPES = (
         events=COLLECTION_EVENTS | SERVICING_EVENTS,
         statuses={
             "servicing_status": {
-                "pending": Entering(),
-                "active": Entering(("servicing_activated",), "activated_at"),
-                "paused": Entering(("servicing_paused",), "paused_at"),
-                "canceled": Entering(("servicing_canceled",), "canceled_at"),
+                "pending": StatusEffects(),
+                "active": StatusEffects(("servicing_activated",), "activated_at"),
+                "paused": StatusEffects(("servicing_paused",), "paused_at"),
+                "canceled": StatusEffects(("servicing_canceled",), "canceled_at"),
             },
             "collection_status": COLLECTION,
         },
-        announced_at_birth="servicing_status",
+        events_at_creation="servicing_status",
         filters=(
             OF_CADENCE,
             PAYER_OF_CADENCE,
@@ -175,9 +175,9 @@ CUSTOMER_TYPES = (
             Filter("pricing_plan_version", names="v2.billing.pricing_plan_version", exclusive=True),
             SERVICING_STATUS,
         ),
-        closed=("servicing_status", "canceled"),
+        final_status=("servicing_status", "canceled"),
         unlisted=("servicing_status", "canceled"),
-        unlisted_is_open=True,
-        gated=("discount_details", "pricing_plan_component_details"),
+        unlisted_is_undocumented=True,
+        includable=("discount_details", "pricing_plan_component_details"),
     ),
 )

@@ -1,6 +1,6 @@
-"""What the list filters and fields of several v2.billing types have in common."""
+"""Which filters, statuses and defaults do several v2.billing types share?"""
 
-from .object_types import Body, Entering, Filter, Statuses
+from .object_types import Body, Filter, StatusEffects, Statuses
 
 PAYER = Filter("payer", "payer.customer", kind="payer", names="customer", exclusive=True)
 PAYER_OF_CADENCE = Filter("payer", "payer.customer", "payer", "billing_cadence", "customer", exclusive=True)
@@ -12,10 +12,10 @@ OF_CADENCE = Filter("billing_cadence", names="v2.billing.cadence", exclusive=Tru
 SERVICING_STATUS = Filter("servicing_status", choices=("active", "canceled", "paused", "pending"))
 
 COLLECTION: Statuses = {
-    status: Entering((f"collection_{status}",), f"{status}_at")
+    status: StatusEffects((f"collection_{status}",), f"{status}_at")
     for status in ("awaiting_customer_action", "current", "past_due", "paused", "unpaid")
 }
-COLLECTION_EVENTS = frozenset(name for entering in COLLECTION.values() for name in entering.events)
+COLLECTION_EVENTS = frozenset(name for effects in COLLECTION.values() for name in effects.events)
 SERVICING_EVENTS = frozenset({"servicing_activated", "servicing_paused", "servicing_canceled"})
 
 SERVICE_CYCLE: Body = {"interval": "month", "interval_count": 1}

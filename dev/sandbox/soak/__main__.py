@@ -1,6 +1,6 @@
-"""Minutes of everything at once, in a sandbox of its own: `python -m dev.sandbox.soak --seconds 300 --rate 20`.
+"""Changes, faults and kills for minutes, in a sandbox of its own: `python -m dev.sandbox.soak --seconds 300 --rate 20`.
 
-What is printed is also written to build/soak.json.
+Writes the printed figures to build/soak.json too.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dev.sandbox.child_process import end_in_order
+from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.demo import NOT_A_TERMINAL
 from dev.sandbox.observer import Observer
 from dev.sandbox.stack import running_sandbox
@@ -24,33 +24,33 @@ from .run import Plan, soak
 
 WRITTEN_TO = ROOT / "build" / "soak.json"
 AS_DEPLOYED = {"MaxConcurrency": "5"}
-"""The default of the template: with fewer, 20 events a second wait for each other, since the emulator cuts batches to
+"""The template's default: with less concurrency, 20 events per second queue up, since the emulator limits batches to
 ten messages."""
 
 
 def main() -> int:
-    end_in_order()
+    interrupt_on_sigterm()
     plan = _plan(sys.argv[1:])
     console = Console(highlight=False, width=None if sys.stdout.isatty() else NOT_A_TERMINAL)
     directory = Path(tempfile.mkdtemp(prefix="billing-mirror-"))
     try:
         with (
             console.status("Starting ...") as status,
-            running_sandbox(directory, parameters=AS_DEPLOYED, say=status.update) as endpoints,
+            running_sandbox(directory, parameters=AS_DEPLOYED, report_progress=status.update) as endpoints,
         ):
-            outcome = soak(Observer(endpoints), directory, plan, say=status.update)
+            outcome = soak(Observer(endpoints), directory, plan, report_progress=status.update)
     except SetupError as error:
         console.print(f"[red]{error}[/red]")
-        return 1  # the directory stays: the logs that the error names are in it
+        return 1  # keep the directory: it has the logs that the error names
     except KeyboardInterrupt:
         shutil.rmtree(directory, ignore_errors=True)
         console.print("Stopped; nothing is left running.")
         return 130
-    console.print(report.happened(outcome), report.waited(outcome.lags), report.judged(outcome), sep="\n")
+    console.print(report.activity_table(outcome), report.lag_table(outcome.lags), report.verdict(outcome), sep="\n")
     WRITTEN_TO.parent.mkdir(exist_ok=True)
     WRITTEN_TO.write_text(json.dumps({**dataclasses.asdict(outcome), "holds": outcome.holds}, indent=2) + "\n")
     if not outcome.holds:
-        console.print(f"What the emulator and the stand-in have said is in {directory}.")
+        console.print(f"The logs of the emulator and the stand-in are in {directory}.")
         return 1
     shutil.rmtree(directory, ignore_errors=True)
     return 0
@@ -58,10 +58,10 @@ def main() -> int:
 
 def _plan(arguments: list[str]) -> Plan:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=Plan.seconds, help="how long changes are made")
-    parser.add_argument("--rate", type=float, default=Plan.rate, help="events a second")
-    parser.add_argument("--kill-every", type=float, default=Plan.kill_every, help="seconds, in the mean; 0: never")
-    parser.add_argument("--seed", type=int, default=Plan.seed, help="of the changes, the faults and the kills")
+    parser.add_argument("--seconds", type=float, default=Plan.seconds, help="duration of the changes")
+    parser.add_argument("--rate", type=float, default=Plan.rate, help="events per second")
+    parser.add_argument("--kill-every", type=float, default=Plan.kill_every, help="mean seconds; 0: never")
+    parser.add_argument("--seed", type=int, default=Plan.seed, help="seed of the changes, the faults and the kills")
     return Plan(**vars(parser.parse_args(arguments)))
 
 

@@ -1,4 +1,4 @@
-"""How long was each change at Stripe not yet in the table? Measured on the table's own stream, not by the functions."""
+"""How long does each change at Stripe take to reach the table? Measured on the table's stream, not by the functions."""
 
 import json
 import statistics
@@ -17,18 +17,18 @@ from dev.sandbox.deploy import session
 from dev.sandbox.observer import Observer
 
 
-class Trouble(StrEnum):
-    """The worst that an event met on its way to the table."""
+class Cause(StrEnum):
+    """The worst fault that delayed an event on its way to the table."""
 
     NONE = "nothing"
     ON_THE_WAY = "sent twice, late, out of order, or its answer lost"
-    STRIPE = "Stripe failed when it was worked on"
-    KILLED = "the function was killed when it was worked on"
+    STRIPE = "Stripe failed while it was processed"
+    KILLED = "the function was killed while it was processed"
 
 
 @dataclass(frozen=True)
 class Write:
-    """One look at an object that the table took. Times are in seconds since 1970."""
+    """One write of an object into the table. Times are in seconds since 1970."""
 
     key: str
     fetched_at: float
@@ -36,7 +36,7 @@ class Write:
 
 
 class TableStream:
-    """Every write of the table from the time that this is made."""
+    """Every write of the table since the stream was created."""
 
     def __init__(self, observer: Observer) -> None:
         table = observer.endpoints.table
@@ -62,54 +62,54 @@ class TableStream:
                 if change["Keys"]["sk"]["S"] == OBJECT:
                     fetched_at = times.seconds(change["NewImage"]["fetched_at"]["S"])
                     yield Write(change["Keys"]["pk"]["S"], fetched_at, _moment(change["SequenceNumber"]))
-            # A shard that is still open has no end; the table is at rest when this is asked.
+            # A shard that is still open has no end: stop at an empty page, since nothing writes any more.
             iterator = answer.get("NextShardIterator") if answer["Records"] else None
 
 
 def _moment(sequence_number: str) -> float:
-    """When a record was made. The emulator's numbers begin with the millisecond; its times have only seconds."""
+    """The time of a record: the emulator's sequence numbers begin with milliseconds, its times have only seconds."""
     return int(sequence_number[:20]) / 1000
 
 
 def lags(events: Iterable[JsonObject], writes: Iterable[Write]) -> dict[str, float]:
-    """Seconds from each event to the first write that must show it, by the event's id.
+    """Seconds from each event to the first write that must reflect it, by the event's id.
 
-    That is one whose fetch started after the event was made. Another may have shown it before.
+    Such a write's fetch started after the event was created; an earlier write may reflect the event too.
     """
-    looks: dict[str, list[Write]] = defaultdict(list)
+    writes_by_key: dict[str, list[Write]] = defaultdict(list)
     for write in writes:
-        looks[write.key].append(write)
+        writes_by_key[write.key].append(write)
     found: dict[str, float] = {}
     for event in events:
         message = read_message(json.dumps(event))
-        told = ref_from_event(message) if isinstance(message, Notification) else None
-        if not isinstance(told, ObjectRef) or not isinstance(message, Notification):
+        ref = ref_from_event(message) if isinstance(message, Notification) else None
+        if not isinstance(ref, ObjectRef) or not isinstance(message, Notification):
             continue
         made = message.created.timestamp()
-        showing = [write.written_at for write in looks[told.key] if write.fetched_at >= made]
+        showing = [write.written_at for write in writes_by_key[ref.key] if write.fetched_at >= made]
         if showing:
             found[message.id] = min(showing) - made
     return found
 
 
-def troubles(deliveries: Iterable[Body], records: Iterable[Body]) -> Mapping[str, Trouble]:
-    """What each event met, by its id; from the stand-in's report of deliveries and the functions' logs."""
-    met = {str(each["event_id"]): Trouble.ON_THE_WAY if each["faults"] else Trouble.NONE for each in deliveries}
+def causes(deliveries: Iterable[Body], records: Iterable[Body]) -> Mapping[str, Cause]:
+    """The worst fault of each event, by id, from the stand-in's report of deliveries and the functions' logs."""
+    cause_by_event = {str(each["event_id"]): Cause.ON_THE_WAY if each["faults"] else Cause.NONE for each in deliveries}
     receives: dict[str, set[int]] = defaultdict(set)
     for record in records:
         if record.get("service") == "process" and record.get("event_id"):
             receives[record["event_id"]].add(int(record["receive_count"]))
     for event, counts in receives.items():
-        if len(counts) < max(counts):  # of one receive there is no record: it has never ended
-            met[event] = Trouble.KILLED
+        if len(counts) < max(counts):  # one receive has no log record: its function was killed
+            cause_by_event[event] = Cause.KILLED
         elif max(counts) > 1:
-            met[event] = Trouble.STRIPE
-    return met
+            cause_by_event[event] = Cause.STRIPE
+    return cause_by_event
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How lags, in seconds, are spread."""
+    """Percentiles of lags, in seconds."""
 
     count: int
     p50: float
@@ -123,9 +123,9 @@ class Spread:
         return cls(len(seconds), centiles[49], centiles[94], centiles[98], max(seconds))
 
 
-def spreads(lags: Mapping[str, float], met: Mapping[str, Trouble]) -> dict[str, Spread]:
-    """Of all changes, and of those that met each trouble."""
+def spreads(lags: Mapping[str, float], cause_by_event: Mapping[str, Cause]) -> dict[str, Spread]:
+    """The spread of all lags, and of the lags with each cause."""
     groups: dict[str, list[float]] = {"all": [*lags.values()]}
-    for trouble in Trouble:
-        groups[trouble] = [lag for event, lag in lags.items() if met.get(event) is trouble]
+    for cause in Cause:
+        groups[cause] = [lag for event, lag in lags.items() if cause_by_event.get(event) is cause]
     return {name: Spread.of(found) for name, found in groups.items() if found}

@@ -1,4 +1,4 @@
-"""How a soak shows what it has found."""
+"""How does a soak print its result?"""
 
 from collections.abc import Mapping
 
@@ -15,13 +15,13 @@ ODD_DELIVERIES = {
     "reorder": "sent in another order",
     "lost_answer": "sent again, for their answer was lost",
 }
-"""By the stand-in's names."""
+"""By the stand-in's names of the faults."""
 MOST_PROBLEMS = 20
 
 
-def happened(outcome: Outcome) -> Table:
-    """What a soak has done to the sandbox."""
-    table = Table(title="What happened", title_justify="left", show_header=False)
+def activity_table(outcome: Outcome) -> Table:
+    """Changes, deliveries, faults and kills of the soak."""
+    table = Table(title="Load and faults", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
     table.add_row("seconds", f"{outcome.seconds:.0f}")
@@ -38,10 +38,10 @@ def happened(outcome: Outcome) -> Table:
     return table
 
 
-def waited(lags: Mapping[str, Spread]) -> Table:
-    """How long changes were not in the table."""
-    title = "Seconds from a change at Stripe to the write that shows it"
-    table = Table("what its event met", title=title, title_justify="left")
+def lag_table(lags: Mapping[str, Spread]) -> Table:
+    """How long changes took to reach the table."""
+    title = "Seconds from a change at Stripe to the write that stores it"
+    table = Table("fault on the way", title=title, title_justify="left")
     for heading in ("changes", "p50", "p95", "p99", "longest"):
         table.add_column(heading, justify="right")
     for name, spread in lags.items():
@@ -50,17 +50,17 @@ def waited(lags: Mapping[str, Spread]) -> Table:
     return table
 
 
-def judged(outcome: Outcome) -> str:
-    """The last lines of a soak."""
+def verdict(outcome: Outcome) -> str:
+    """The last lines of the report."""
     after = "never" if outcome.settled_after is None else f"{outcome.settled_after:.0f} s after the last change"
     compared = f"objects compared: {outcome.compared}, different: {len(outcome.differences)}"
-    problems = [*outcome.differences, *outcome.quarantined, *outcome.unseen]
+    problems = [*outcome.differences, *outcome.quarantined, *outcome.not_stored]
     return "\n".join(
         (
             f"{mark(outcome.settled_after is not None)} every message has ended: {after}",
             f"{mark(not outcome.differences)} {compared}",
             f"{mark(not outcome.quarantined)} messages in quarantine: {len(outcome.quarantined)}",
-            f"{mark(not outcome.unseen)} changes that no write has shown: {len(outcome.unseen)}",
+            f"{mark(not outcome.not_stored)} changes that no write has stored: {len(outcome.not_stored)}",
             *(f"  {problem}" for problem in problems[:MOST_PROBLEMS]),
         )
     )

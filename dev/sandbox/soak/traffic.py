@@ -1,6 +1,6 @@
-"""What goes on at a busy company: changes without end, to objects of many types, each told by an event.
+"""Which changes does a busy company make? Changes of objects of many types, each with an event.
 
-Changes of which Stripe sends no event are left out: the table would rightly differ until a pass finds them.
+Changes without an event are left out: the table differs from Stripe until reconcile finds them.
 """
 
 import random
@@ -15,24 +15,24 @@ COMPONENT = "v2.billing.pricing_plan_component"
 LICENSE_FEE = "v2.billing.license_fee"
 LICENSED_ITEM = "v2.billing.licensed_item"
 MOST_MEMBERS = 8
-"""Rates of the card, and components of the plan, from which on one goes for each that comes."""
+"""The most rates of the card, and components of the plan: above, a change removes one."""
 FEWEST = 20
-"""Things of a kind that are left alone: what goes right after it came keeps its news waiting for a minute."""
-SAVERS = 5
+"""The fewest objects of a type: deletion right after creation keeps the object's event waiting for a minute."""
+CASH_CUSTOMERS = 5
 MOST_LINES = 30
-"""Lines of an invoice, of which Stripe shows ten."""
+"""The most lines of an invoice; Stripe shows ten in the invoice."""
 
 
 class Traffic:
-    """Changes at a stand-in. Equal seeds lead to equal changes of objects with other ids."""
+    """Random changes at a stand-in. Equal seeds make equal changes, to objects with other ids."""
 
     def __init__(self, stripe: StandIn, rng: random.Random) -> None:
         self._stripe = stripe
         self._rng = rng
         self._number = count(1)
         self._customers: list[str] = []
-        self._savers: list[str] = []
-        """Customers who stay: that a cash balance goes with its customer, no event tells."""
+        self._cash_customers: list[str] = []
+        """Customers who are never deleted: no event announces that a cash balance is deleted with its customer."""
         self._cadences: list[str] = []
         self._subscriptions: list[str] = []
         self._classic_subscriptions: list[str] = []
@@ -53,9 +53,9 @@ class Traffic:
         self._fee = self._create(LICENSE_FEE, display_name=self._name(), licensed_item=licensed, unit_amount="5")
         self._product = self._create("product", name=self._name())
         self._price = stripe.create("price", {"product": self._product, "unit_amount": 1200})
-        for birth in (self._sign_up, self._subscribe, self._bill, self._add_invoice_item, self._offer_coupon):
-            birth()
-        self._savers += [self._create("customer", name=self._name()) for _ in range(SAVERS)]
+        for create_first in (self._sign_up, self._subscribe, self._bill, self._add_invoice_item, self._offer_coupon):
+            create_first()
+        self._cash_customers += [self._create("customer", name=self._name()) for _ in range(CASH_CUSTOMERS)]
         self._changes: Mapping[Callable[[], None], int] = {
             self._sign_up: 3,
             self._switch_service: 8,
@@ -63,7 +63,7 @@ class Traffic:
             self._run_cadence: 6,
             self._rename_customer: 10,
             self._give_discount: 3,
-            self._lose_customer: 1,
+            self._delete_customer: 1,
             self._fill_cash_balance: 2,
             self._rename_prices: 6,
             self._change_rates: 3,
@@ -88,7 +88,7 @@ class Traffic:
         }
 
     def change(self) -> None:
-        """One change, drawn by how common it is."""
+        """Makes one random change; common changes have a higher weight."""
         (chosen,) = self._rng.choices([*self._changes], weights=[*self._changes.values()])
         chosen()
 
@@ -119,13 +119,13 @@ class Traffic:
         source: JsonObject = {"coupon": self._any(self._coupons), "type": "coupon"}
         self._stripe.update(self._any(self._customers), {"discount": {"source": source}})
 
-    def _lose_customer(self) -> None:
+    def _delete_customer(self) -> None:
         if len(self._customers) > FEWEST:
-            self._stripe.remove(self._taken(self._customers))
+            self._stripe.remove(self._pop_any(self._customers))
 
     def _fill_cash_balance(self) -> None:
         balance: JsonObject = {"available": {"eur": next(self._number)}}
-        self._stripe.create("cash_balance", balance, parent=self._any(self._savers))
+        self._stripe.create("cash_balance", balance, parent=self._any(self._cash_customers))
 
     def _rename_prices(self) -> None:
         identifier, field = self._rng.choice(
@@ -142,13 +142,13 @@ class Traffic:
 
     def _change_rates(self) -> None:
         if len(self._rates) >= MOST_MEMBERS:
-            self._stripe.remove(self._taken(self._rates))
+            self._stripe.remove(self._pop_any(self._rates))
         else:
             self._rates.append(self._create(RATE, parent=self._card, **self._rate()))
 
     def _change_components(self) -> None:
         if len(self._components) >= MOST_MEMBERS:
-            self._stripe.remove(self._taken(self._components))
+            self._stripe.remove(self._pop_any(self._components))
         else:
             self._components.append(self._create(COMPONENT, parent=self._plan, **self._component()))
 
@@ -164,7 +164,7 @@ class Traffic:
 
     def _cancel(self) -> None:
         if len(self._classic_subscriptions) > 1:
-            self._stripe.transition(self._taken(self._classic_subscriptions), "canceled")
+            self._stripe.transition(self._pop_any(self._classic_subscriptions), "canceled")
 
     def _bill(self) -> None:
         self._drafts.append(self._create("invoice", customer=self._any(self._customers), lines=self._lines()))
@@ -175,13 +175,13 @@ class Traffic:
 
     def _finalize(self) -> None:
         if self._drafts:
-            invoice = self._taken(self._drafts)
+            invoice = self._pop_any(self._drafts)
             self._stripe.transition(invoice, "open")
             self._open_invoices.append(invoice)
 
     def _pay(self) -> None:
         if self._open_invoices:
-            self._stripe.transition(self._taken(self._open_invoices), "paid")
+            self._stripe.transition(self._pop_any(self._open_invoices), "paid")
 
     def _add_invoice_item(self) -> None:
         customer = self._any(self._customers)
@@ -192,7 +192,7 @@ class Traffic:
 
     def _drop_invoice_item(self) -> None:
         if len(self._invoice_items) > FEWEST:
-            self._stripe.remove(self._taken(self._invoice_items))
+            self._stripe.remove(self._pop_any(self._invoice_items))
 
     def _offer_coupon(self) -> None:
         chosen = f"{next(self._number)}% OFF {self._rng.random()}"
@@ -200,7 +200,7 @@ class Traffic:
 
     def _end_coupon(self) -> None:
         if len(self._coupons) > FEWEST:
-            self._stripe.remove(self._taken(self._coupons))
+            self._stripe.remove(self._pop_any(self._coupons))
 
     def _register_tax_id(self) -> None:
         customer, value = self._any(self._customers), f"DE{next(self._number)}"
@@ -208,7 +208,7 @@ class Traffic:
 
     def _drop_tax_id(self) -> None:
         if len(self._tax_ids) > FEWEST:
-            self._stripe.remove(self._taken(self._tax_ids))
+            self._stripe.remove(self._pop_any(self._tax_ids))
 
     def _grant_credit(self) -> None:
         self._grants.append(self._create("billing.credit_grant", customer=self._any(self._customers)))
@@ -224,7 +224,7 @@ class Traffic:
         return {"type": "service_action", "service_action": {"id": self._credit}}
 
     def _seats(self) -> list[JsonObject]:
-        """Items of a v1 subscription: sometimes more than Stripe shows at once."""
+        """Items of a v1 subscription, sometimes more than one page of them."""
         return [{"price": self._price, "quantity": next(self._number)} for _ in range(self._rng.randint(1, 14))]
 
     def _lines(self) -> list[JsonObject]:
@@ -236,8 +236,8 @@ class Traffic:
     def _any(self, identifiers: list[str]) -> str:
         return self._rng.choice(identifiers)
 
-    def _taken(self, identifiers: list[str]) -> str:
-        """Any of them, which leaves the list."""
+    def _pop_any(self, identifiers: list[str]) -> str:
+        """Removes a random id from the list and returns it."""
         return identifiers.pop(self._rng.randrange(len(identifiers)))
 
     def _name(self) -> str:

@@ -47,7 +47,7 @@ async def test_a_slow_old_read_never_replaces_a_newer_one(stocked: Harness) -> N
 
 async def test_fields_that_stripe_only_sends_on_request_are_asked_for(stocked: Harness) -> None:
     await stocked.deliver(event("v2.billing.cadence.created", cadence(), url=CADENCE))
-    assert stocked.stripe.asked[0].include == ("invoice_discount_rules", "settings_data")
+    assert stocked.stripe.requests[0].include == ("invoice_discount_rules", "settings_data")
 
 
 async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(harness: Harness) -> None:
@@ -56,7 +56,7 @@ async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(harness: Harn
     [ended] = await harness.deliver(event("v1.money.thing.created", thing, url="/v1/money/things/th_1"))
     assert ended.outcome is Outcome.STORED
     assert harness.item("th_1")["created"] == "2023-11-14T22:13:20.000Z"
-    assert harness.stripe.asked[0].api == "ga"
+    assert harness.stripe.requests[0].api == "ga"
 
 
 @pytest.mark.parametrize("type_name", ["v2.core.event_destination.ping", "v2.money.thing.happened"])
@@ -66,14 +66,14 @@ async def test_an_event_about_nothing_that_can_be_mirrored_is_done(harness: Harn
         del text["related_object"]
     [ended] = await harness.deliver(json.dumps(text))
     assert ended.outcome is Outcome.IGNORED
-    assert harness.stripe.asked == []
+    assert harness.stripe.requests == []
 
 
 async def test_two_accounts_with_the_same_id_never_meet(stocked: Harness) -> None:
     await stocked.deliver(subscription_event())
     await stocked.deliver(subscription_event(context="acct_1/acct_2"))
     assert set(stocked.mirror.objects) >= {"test#rcds_1", "test/acct_1/acct_2#rcds_1"}
-    assert {asked.context for asked in stocked.stripe.asked} == {None, "acct_1/acct_2"}
+    assert {asked.context for asked in stocked.stripe.requests} == {None, "acct_1/acct_2"}
 
 
 async def test_a_plan_a_product_and_a_coupon_of_the_same_id_never_meet(harness: Harness) -> None:

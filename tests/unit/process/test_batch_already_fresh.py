@@ -13,7 +13,7 @@ from tests.unit.harness import SUBSCRIPTION, Harness
 async def test_events_about_one_object_are_fetched_once(stocked: Harness) -> None:
     results = await stocked.deliver(*(subscription_event(name) for name in ("activated", "servicing_activated")))
     assert [ended.outcome for ended in results] == [Outcome.STORED, Outcome.STORED]
-    assert [asked.path for asked in stocked.stripe.asked].count(SUBSCRIPTION) == 1
+    assert [asked.url for asked in stocked.stripe.requests].count(SUBSCRIPTION) == 1
 
 
 async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked: Harness) -> None:
@@ -22,9 +22,9 @@ async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked:
     await stocked.deliver(subscription_event())
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= 30
-    asked = len(stocked.stripe.asked)
+    asked = len(stocked.stripe.requests)
     [ended] = await stocked.work()
-    assert (ended.outcome, len(stocked.stripe.asked)) == (Outcome.ALREADY_FRESH, asked)
+    assert (ended.outcome, len(stocked.stripe.requests)) == (Outcome.ALREADY_FRESH, asked)
 
 
 async def test_a_message_is_not_absorbed_by_a_tombstone_unless_it_tells_of_the_end(stocked: Harness) -> None:

@@ -40,12 +40,12 @@ class TestASnapshot:
 
     async def test_of_something_outside_the_catalog_is_ignored(self, harness: Harness) -> None:
         [ended] = await harness.deliver(snapshot("charge.succeeded", {"id": "ch_1", "object": "charge"}))
-        assert (ended.outcome, harness.stripe.asked) == (Outcome.IGNORED, [])
+        assert (ended.outcome, harness.stripe.requests) == (Outcome.IGNORED, [])
 
     async def test_of_an_account_is_asked_for_and_kept_in_it(self, harness: Harness) -> None:
         harness.stripe.objects[CUSTOMER] = customer()
         await harness.deliver(snapshot("customer.updated", customer(), account="acct_1"))
-        assert [asked.context for asked in harness.stripe.asked] == ["acct_1"]
+        assert [asked.context for asked in harness.stripe.requests] == ["acct_1"]
         assert list(harness.mirror.objects) == ["test/acct_1#customer/cus_1"]
 
     async def test_of_a_deletion_that_stripe_confirms_is_a_tombstone(self, harness: Harness) -> None:

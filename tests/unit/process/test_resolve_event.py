@@ -146,13 +146,13 @@ async def test_every_message_of_a_mixed_batch_ends_once(harness: Harness) -> Non
 async def test_the_event_is_fetched_in_the_account_that_it_is_of(harness: Harness) -> None:
     stock(harness, {"customer": "cus_1"})
     await delivered(harness, told(context="acct_1/acct_2"))
-    assert {asked.context for asked in harness.stripe.asked} == {"acct_1/acct_2"}
+    assert {asked.context for asked in harness.stripe.requests} == {"acct_1/acct_2"}
     assert list(harness.mirror.objects) == ["test/acct_1/acct_2#customer/cus_1"]
 
 
 async def test_an_event_of_the_other_mode_is_not_even_fetched(harness: Harness) -> None:
     ended = await delivered(harness, told(livemode=True))
-    assert (ended.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
+    assert (ended.outcome, harness.stripe.requests) == (Outcome.QUARANTINED, [])
 
 
 async def test_what_cannot_be_named_in_time_is_tried_again(harness: Harness) -> None:

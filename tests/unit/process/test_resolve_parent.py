@@ -26,13 +26,13 @@ async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(harness
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
     [ended] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
     assert ended.outcome is Outcome.STORED
-    assert [asked.path for asked in harness.stripe.asked] == ["/v2/core/events/evt_1", RATE]
+    assert [asked.url for asked in harness.stripe.requests] == ["/v2/core/events/evt_1", RATE]
 
 
 async def test_a_parent_in_the_url_saves_the_event(harness: Harness) -> None:
     harness.stripe.objects[RATE] = rate()
     await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
-    assert [asked.path for asked in harness.stripe.asked] == [RATE]
+    assert [asked.url for asked in harness.stripe.requests] == [RATE]
 
 
 async def test_a_parent_that_the_mirror_knows_saves_the_event(harness: Harness) -> None:
@@ -41,7 +41,7 @@ async def test_a_parent_that_the_mirror_knows_saves_the_event(harness: Harness) 
     harness.clock.advance(100)
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
     await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert [asked.path for asked in harness.stripe.asked] == [RATE, RATE]
+    assert [asked.url for asked in harness.stripe.requests] == [RATE, RATE]
 
 
 @pytest.mark.parametrize("age", [100, -30 * 86400], ids=["old", "made by a test clock in the future"])
@@ -132,9 +132,9 @@ async def test_a_look_after_that_minute_saves_the_rates_from_being_read_once_mor
     harness.clock.advance(80)
     await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
     harness.clock.advance(10)
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     [ended] = await harness.work()
-    assert (ended.outcome, harness.stripe.asked, harness.queue.waiting) == (Outcome.ALREADY_FRESH, [], [])
+    assert (ended.outcome, harness.stripe.requests, harness.queue.waiting) == (Outcome.ALREADY_FRESH, [], [])
 
 
 async def _with_a_version_that_lacks_a_rate_of_another(harness: Harness) -> str:

@@ -101,7 +101,7 @@ class TestABatchOfVeryManySubjects:
         await self.send(harness)
 
         async def answer_some(_: str) -> None:
-            if len(harness.stripe.asked) > self.MANY:
+            if len(harness.stripe.requests) > self.MANY:
                 await asyncio.sleep(60)
 
         harness.stripe.before_answer = answer_some

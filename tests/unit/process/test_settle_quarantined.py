@@ -52,7 +52,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 async def test_bad_input_is_kept_with_its_reason_and_nothing_is_asked(harness: Harness, name: str) -> None:
     [ended] = await harness.deliver(BAD[name])
-    assert (ended.outcome, harness.stripe.asked) == (Outcome.QUARANTINED, [])
+    assert (ended.outcome, harness.stripe.requests) == (Outcome.QUARANTINED, [])
     [(body, reason)] = harness.queue.quarantined
     assert (body, reason) == (BAD[name], ended.reason)
     assert reason
@@ -62,7 +62,7 @@ async def test_bad_input_is_kept_with_its_reason_and_nothing_is_asked(harness: H
 
 async def test_a_live_event_under_a_test_key_is_not_fetched(stocked: Harness) -> None:
     [ended] = await stocked.deliver(subscription_event(livemode=True))
-    assert (ended.outcome, stocked.stripe.asked) == (Outcome.QUARANTINED, [])
+    assert (ended.outcome, stocked.stripe.requests) == (Outcome.QUARANTINED, [])
 
 
 async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: Harness) -> None:

@@ -33,5 +33,5 @@ async def mirror(
 
 async def passed(harness: Harness, type_name: str) -> Run:
     harness.clock.advance(10)
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     return await harness.passed(TYPES[type_name])

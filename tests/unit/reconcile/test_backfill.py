@@ -19,7 +19,7 @@ from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.clock import ManualClock
-from tests.doubles.crashing import Life, mortal
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
@@ -60,10 +60,10 @@ def queued_requests(harness: Harness) -> list[tuple[Json, str]]:
 async def test_objects_are_inserted_from_pages_without_a_fetch(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(250)))
     await filled(harness, CADENCE)
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await filled(harness)
     assert (run.complete, run.counts.inserted, run.counts.compared) == (True, 250, 250)
-    assert len(harness.stripe.asked) == run.counts.pages == 3 + 3
+    assert len(harness.stripe.requests) == run.counts.pages == 3 + 3
     assert (run.counts.equal, run.counts.queued, run.counts.found, await harness.drifts(run)) == (0, 0, 0, [])
     kept = harness.item("rcds_7")
     assert (kept["data"], kept["customer"], kept["token"]) == (subscription("rcds_7"), "cus_1", 0)
@@ -157,26 +157,26 @@ async def test_customers_are_read_once_for_a_page(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(100)))
     await filled(harness, CADENCE)
     harness.clock.advance(1)
-    life = Life()
+    life = CallLimit()
     dependencies = replace(
-        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
     )
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
     assert (await execute_job(run, dependencies, until=harness.clock.now() + 100)).counts.inserted == 100
-    assert life.made["heads"] < 10
-    assert life.made["claim"] == 0
+    assert life.counts["heads"] < 10
+    assert life.counts["claim"] == 0
 
 
 async def test_unlisted_objects_are_not_searched_where_nothing_was_mirrored(harness: Harness) -> None:
     stock(harness, *(subscription(f"rcds_{number}") for number in range(3)))
     await filled(harness, CADENCE)
-    life = Life()
+    life = CallLimit()
     dependencies = replace(
-        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+        harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
     )
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
     run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
-    assert (run.complete, run.counts.inserted, run.started_empty, life.made["ids"]) == (True, 3, True, 1)
+    assert (run.complete, run.counts.inserted, run.started_empty, life.counts["ids"]) == (True, 3, True, 1)
 
 
 async def test_an_unlisted_object_that_was_mirrored_before_is_found(harness: Harness) -> None:

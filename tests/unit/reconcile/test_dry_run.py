@@ -65,16 +65,16 @@ async def test_reports_which_events_were_lost() -> None:
 async def test_requests_the_usage_that_a_real_run_would_request() -> None:
     """Also of subscriptions that have ended: only the real state store knows their pairs."""
     harness = await used()
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     [worked] = (await dry_run(harness, USAGE.name, Job.USAGE)).worked
-    reported = [*harness.stripe.asked]
-    harness.stripe.asked.clear()
+    reported = [*harness.stripe.requests]
+    harness.stripe.requests.clear()
     real = await execute_job(
         await start_run(USAGE.name, Job.USAGE, None, harness.reconcile_dependencies),
         harness.reconcile_dependencies,
         until=harness.clock.now() + 100,
     )
-    assert reported == harness.stripe.asked
+    assert reported == harness.stripe.requests
     assert {asked.query["customer"] for asked in reported} == {"cus_1", "cus_2", "cus_ended"}
     assert (worked.run.complete, worked.run.counts.written) == (True, real.counts.written)
 

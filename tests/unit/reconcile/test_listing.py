@@ -17,7 +17,7 @@ from billing_mirror.reconcile.listing import BEGINNING, ResumePoint, read_lists
 from billing_mirror.reconcile.pages import ObjectPage
 from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from tests.doubles.crashing import Life, mortal
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 
@@ -190,10 +190,10 @@ class TestUnlistedObjects:
         for name in gone:
             del harness.stripe.objects[f"{LIST}/{name}"]
         harness.clock.advance(100)
-        harness.stripe.asked.clear()
-        life = Life()
+        harness.stripe.requests.clear()
+        life = CallLimit()
         dependencies = replace(
-            harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mortal(harness.mirror, life))
+            harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
         )
         run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
         run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
@@ -201,6 +201,6 @@ class TestUnlistedObjects:
         assert (run.counts.not_listed, run.counts.repaired, run.counts.equal) == (3, 3, 57)
         fetched = [path for path in harness.stripe.paths if not path.startswith(f"{LIST}?")]
         assert sorted(fetched) == sorted(f"{LIST}/{name}" for name in gone)
-        assert (life.made["claim"], life.made["put_tombstone"], life.made["put"]) == (3, 3, 0)
+        assert (life.counts["claim"], life.counts["put_tombstone"], life.counts["put"]) == (3, 3, 0)
         entries = sum(len(partition) for partition in harness.state_store.partitions.values())
         assert entries <= run.counts.pages + 1 + len(gone) + 1, "an entry for each page and each drift, and the record"

@@ -180,7 +180,7 @@ class TestAnEventThatWasNeverGenerated:
         assert first is not None
         done = replace(first, status=Status.COMPLETE, finished_at=harness.clock.now())
         await harness.state_store.write(SCOPE, f"run:{NAME}", done.name, done.to_item())
-        harness.stripe.asked.clear()
+        harness.stripe.requests.clear()
         await recovered(harness)
         assert f"{PATH}/evt_failure" not in harness.stripe.paths
         assert await last_run(NAME, harness.reconcile_dependencies) == done
@@ -191,7 +191,7 @@ class TestAnEventThatWasNeverGenerated:
         assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [
             ("../accounts", Resolution.UNRESOLVED)
         ]
-        assert {asked.place for asked in harness.stripe.asked} == {PATH}
+        assert {asked.path for asked in harness.stripe.requests} == {PATH}
 
     async def test_of_another_account_is_ignored(self, harness: Harness) -> None:
         harness.stripe.events = [self.failure(harness, context="acct_1")]

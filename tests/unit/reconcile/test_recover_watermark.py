@@ -19,7 +19,7 @@ from .listed_events import harness as harness
 
 def windows(harness: Harness) -> list[tuple[float, float]]:
     """The windows of events that were requested, in seconds before now."""
-    queries = [asked.query for asked in harness.stripe.asked if asked.place == PATH]
+    queries = [asked.query for asked in harness.stripe.requests if asked.path == PATH]
     now = harness.clock.now() - 1
     return [(now - times.seconds(one["created[gte]"]), now - times.seconds(one["created[lte]"])) for one in queries]
 
@@ -35,7 +35,7 @@ class TestTheWatermark:
     async def test_is_where_the_next_run_starts_with_some_overlap(self, harness: Harness) -> None:
         await recovered(harness)
         harness.clock.advance(300)
-        harness.stripe.asked.clear()
+        harness.stripe.requests.clear()
         await recovered(harness)
         assert windows(harness) == [pytest.approx((WEBHOOK_DELAY + 301 + OVERLAP, WEBHOOK_DELAY), abs=0.01)]
 
@@ -66,14 +66,14 @@ class TestTheWatermark:
         await with_watermark(harness, 2 * WINDOW + HOUR)
 
         async def break_off(_: str) -> None:
-            if len(harness.stripe.asked) == 3:
+            if len(harness.stripe.requests) == 3:
                 raise TransientError("Stripe answered 429", retry_after=3600)
 
         harness.stripe.before_answer = break_off
         assert (await recovered(harness)).status is Status.RUNNING
         harness.stripe.before_answer = None
         run = await recovered(harness)
-        assert (run.complete, run.counts.pages, len(harness.stripe.asked)) == (True, 3, 4)
+        assert (run.complete, run.counts.pages, len(harness.stripe.requests)) == (True, 3, 4)
 
     async def test_does_not_move_past_events_that_could_not_be_queued(self, harness: Harness) -> None:
         await with_watermark(harness, HOUR)

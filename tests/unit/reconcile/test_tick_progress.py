@@ -58,7 +58,7 @@ async def test_an_owners_list_that_takes_longer_than_a_tick_is_resumed_in_its_mi
     run = await start_run(RATE.name, Job.BACKFILL, None, harness.reconcile_dependencies)
     run = await cut_off_after(harness, 30, run)
     assert (run.status, run.counts.pages) == (Status.RUNNING, 20)
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await harness.passed(RATE)
     lists = [path for path in harness.stripe.paths if "rate_card_version" in path]
     assert (run.complete, run.counts.compared, len(lists)) == (True, 100, 30)

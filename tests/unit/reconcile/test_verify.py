@@ -11,7 +11,7 @@ from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
-from tests.doubles.crashing import Life, mortal
+from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
 
@@ -47,21 +47,21 @@ async def passed(harness: Harness, *, seconds: float = 100.0) -> Run:
 
 async def test_where_both_sides_are_equal_nothing_is_fetched(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"), subscription("rcds_2", servicing_status="canceled"))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
     assert (run.complete, run.counts.compared, await harness.drifts(run)) == (True, 2, [])
-    assert all(asked.path.startswith(f"{LIST}?") for asked in harness.stripe.asked)
+    assert all(asked.url.startswith(f"{LIST}?") for asked in harness.stripe.requests)
 
 
 async def test_a_run_without_evidence_does_not_query_the_evidence_of_each_object(harness: Harness) -> None:
     await mirrored(harness, *(subscription(f"rcds_{number}") for number in range(30)))
-    life = Life()
-    dependencies = replace(harness.reconcile_dependencies, state_store=mortal(harness.state_store, life))
+    life = CallLimit()
+    dependencies = replace(harness.reconcile_dependencies, state_store=crashing(harness.state_store, life))
     run = await execute_job(
         await start_run(ROW.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
     )
     assert run.counts.equal == 30
-    assert life.made["entries"] < 5
+    assert life.counts["entries"] < 5
 
 
 async def test_a_change_whose_event_was_lost_is_found_and_repaired(harness: Harness) -> None:
@@ -271,9 +271,9 @@ async def test_an_unknown_customer_costs_no_request_in_each_run(harness: Harness
     await mirrored(harness, subscription("rcds_1"))
     del harness.item("rcds_1")["customer"]
     del harness.item("bc_1")["customer"]
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
-    assert (await harness.drifts(run), len(harness.stripe.asked)) == ([], run.counts.pages)
+    assert (await harness.drifts(run), len(harness.stripe.requests)) == ([], run.counts.pages)
 
 
 async def test_a_long_retry_after_ends_the_wait_and_not_the_run(harness: Harness) -> None:
@@ -332,7 +332,7 @@ async def test_many_unlisted_objects_are_each_verified_once(harness: Harness) ->
         many = many[50:]
     harness.clock.advance(10)
     harness.stripe.lists[LIST] = []
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     run = await passed(harness)
     assert len(await harness.drifts(run)) == len({drift.id for drift in await harness.drifts(run)}) == 130
 

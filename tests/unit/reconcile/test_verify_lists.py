@@ -111,7 +111,7 @@ class TestAListForEachOwner:
         harness.stripe.failures = [PermanentError("Stripe answered 400")]
         run = await passed(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 1)
-        assert len(harness.stripe.asked) == 2, "what no list shows may be in the one refused"
+        assert len(harness.stripe.requests) == 2, "what no list shows may be in the one refused"
         assert [(drift.id, drift.resolution, drift.reason) for drift in await harness.drifts(run)] == [
             ("rcdv_1", Resolution.UNRESOLVED, "Stripe answered 400")
         ]
@@ -132,7 +132,7 @@ class TestAPlainList:
         harness.stripe.lists["/v1/billing/meters"] = meters
         run = await passed(harness, "billing.meter")
         assert (run.complete, run.counts.pages, run.counts.compared, await harness.drifts(run)) == (True, 3, 5, [])
-        assert [asked.query.get("starting_after") for asked in harness.stripe.asked] == [None, "mtr_1", "mtr_3"]
+        assert [asked.query.get("starting_after") for asked in harness.stripe.requests] == [None, "mtr_1", "mtr_3"]
 
     async def test_shows_fields_on_request_below_its_data(self, harness: Harness) -> None:
         harness.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
@@ -207,7 +207,7 @@ class TestAPlainList:
         harness.stripe.lists[shown] = [sent]
         assert [drift.id for drift in await harness.drifts(await passed(harness, "invoice"))] == ["in_1"]
         harness.stripe.lists[shown] = [{**sent, "hosted_invoice_url": "https://pay/2"}]
-        assert (await harness.drifts(await passed(harness, "invoice")), len(harness.stripe.asked)) == ([], 1)
+        assert (await harness.drifts(await passed(harness, "invoice")), len(harness.stripe.requests)) == ([], 1)
 
     async def test_that_shows_an_object_twice_has_it_verified_once(self, harness: Harness) -> None:
         harness.stripe.page_size = 1
@@ -270,5 +270,5 @@ class TestAHiddenList:
         harness.stripe.lists[home] = [bodies["active"], bodies["paused"]]
         run = await passed(harness, name)
         assert {drift.id for drift in await harness.drifts(run)} == {body["id"] for body in bodies.values()}
-        asked = [asked.query.get("servicing_status") for asked in harness.stripe.asked if asked.place == home]
+        asked = [asked.query.get("servicing_status") for asked in harness.stripe.requests if asked.path == home]
         assert asked == [None, "canceled", "pending"], "what the plain list shows is not asked for again"

@@ -50,7 +50,7 @@ async def test_a_page_elsewhere_is_not_asked_for() -> None:
     stripe.objects = {f"{LIST}?limit=100": page("a", then="/v1/charges?page=2")}
     with pytest.raises(PermanentError):
         await walked(stripe)
-    assert len(stripe.asked) == 1
+    assert len(stripe.requests) == 1
 
 
 SUBSCRIPTION = "/v1/subscriptions/sub_1"
@@ -85,17 +85,19 @@ class TestAListThatStripeCutsShort:
             "has_more": False,
             "url": f"{ITEMS}?subscription=sub_1",
         }
-        assert [asked.place for asked in stripe.asked] == [SUBSCRIPTION, ITEMS, ITEMS, ITEMS]
-        assert [asked.query.get("starting_after") for asked in stripe.asked[1:]] == [None, "si_9", "si_19"]
-        assert {asked.query["subscription"] for asked in stripe.asked[1:]} == {"sub_1"}
-        assert {asked.query["expand[0]"] for asked in stripe.asked[1:]} == {"data.discounts"}, "as in the body itself"
+        assert [asked.path for asked in stripe.requests] == [SUBSCRIPTION, ITEMS, ITEMS, ITEMS]
+        assert [asked.query.get("starting_after") for asked in stripe.requests[1:]] == [None, "si_9", "si_19"]
+        assert {asked.query["subscription"] for asked in stripe.requests[1:]} == {"sub_1"}
+        assert {asked.query["expand[0]"] for asked in stripe.requests[1:]} == {"data.discounts"}, (
+            "as in the body itself"
+        )
 
     async def test_is_asked_for_in_the_account_of_its_object_and_with_its_version(self) -> None:
         stripe = MemoryStripe()
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
         stripe.lists[WHOLE] = numbered(1)
         await look(stripe)
-        assert {(asked.context, asked.api) for asked in stripe.asked} == {("acct_1", ApiChannel.GA)}
+        assert {(asked.context, asked.api) for asked in stripe.requests} == {("acct_1", ApiChannel.GA)}
 
     async def test_does_not_change_what_the_body_is_compared_by(self) -> None:
         """A list of subscriptions cuts it short as well: digests must be of the same."""
@@ -153,7 +155,7 @@ class TestAListThatStripeCutsShort:
         assert json_body.texts_at(seen, "line_items.data.id") == {"li_1"}
         assert json_body.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
         assert json_body.value_at(seen, "computed.recurring") == json_body.value_at(quote, "computed.recurring")
-        assert stripe.asked[0].include == ("discounts", "line_items", "computed.upfront.line_items")
+        assert stripe.requests[0].include == ("discounts", "line_items", "computed.upfront.line_items")
 
     async def test_may_be_the_whole_of_a_singleton(self) -> None:
         path = "/v1/entitlements/active_entitlements?customer=cus_1"

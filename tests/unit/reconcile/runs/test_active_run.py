@@ -20,7 +20,7 @@ from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
 from billing_mirror.reconcile.runs.lifecycle import abandon_run, execute, start_run
 from billing_mirror.reconcile.runs.records import last_run
-from tests.doubles.state_store import ResendingJournal
+from tests.doubles.state_store import ResendingStateStore
 from tests.unit.harness import Harness
 
 PAGES = "test#pages:some.type"
@@ -200,7 +200,7 @@ class TestAWriteWhoseAnswerIsLost:
     async def test_has_stored_the_end_of_the_run(self) -> None:
         async def nothing(_: ActiveRun) -> None: ...
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, nothing, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         assert (ended.status, ended.reason, ended.failures) == (Status.COMPLETE, "", 0)
@@ -211,7 +211,7 @@ class TestAWriteWhoseAnswerIsLost:
             await one.save(at_page("2"), ["a"])
             await one.save(at_page("3", filters_shown=(1,)), ["b"])
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, two_pages, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         assert (ended.status, ended.reason) == (Status.COMPLETE, "")
@@ -223,7 +223,7 @@ class TestAWriteWhoseAnswerIsLost:
             assert last is not None
             await abandon_run(last, "another job was requested", harness.reconcile_dependencies)
 
-        harness = Harness(state_store=ResendingJournal())
+        harness = Harness(state_store=ResendingStateStore())
         run = await start_run("some.type", Job.VERIFY, None, harness.reconcile_dependencies)
         ended = await execute(run, interleaved, harness.reconcile_dependencies, until=harness.clock.now() + 100)
         kept = await last_run("some.type", harness.reconcile_dependencies)

@@ -15,7 +15,7 @@ from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import PAIRS
-from tests.doubles.crashing import Killed, Life, mortal
+from tests.doubles.crashing import CallLimit, Killed, crashing
 from tests.unit.harness import Harness
 from tests.unit.reconcile.scenarios import ROW, drifted, empty, of_owners, used, with_lost_events
 
@@ -53,13 +53,13 @@ class Scenario:
             case Job.VERIFY | Job.BACKFILL:
                 return await execute_job(run, dependencies, until=until)
 
-    async def killed(self, harness: Harness, life: Life) -> None:
+    async def killed(self, harness: Harness, life: CallLimit) -> None:
         ports = Ports(
-            harness.clock, mortal(harness.mirror, life), mortal(harness.stripe, life), mortal(harness.queue, life)
+            harness.clock, crashing(harness.mirror, life), crashing(harness.stripe, life), crashing(harness.queue, life)
         )
         with suppress(Killed):
             await self.worked(
-                replace(harness.reconcile_dependencies, ports=ports, state_store=mortal(harness.state_store, life))
+                replace(harness.reconcile_dependencies, ports=ports, state_store=crashing(harness.state_store, life))
             )
 
     async def end(self, harness: Harness) -> "End":
@@ -103,11 +103,11 @@ async def test_a_run_that_is_killed_at_any_call_ends_like_one_that_is_not(scene:
     expected = await scene.end(await scene.harness())
     assert expected.status is Status.COMPLETE
     for nth in itertools.count(1):
-        harness, life = await scene.harness(), Life(nth, before)
+        harness, life = await scene.harness(), CallLimit(nth, before)
         await scene.killed(harness, life)
         harness.clock.advance(scene.pause)
         assert await scene.end(harness) == expected, f"killed at call {nth}"
-        if not life.over():
+        if not life.is_reached():
             break
 
 

@@ -22,7 +22,7 @@ from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import MAX_OWNERS, PAIRS, STILL_CHANGING, UsagePair
 from tests.doubles.clock import ManualClock
-from tests.doubles.crashing import Killed, Life, mortal
+from tests.doubles.crashing import CallLimit, Killed, crashing
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 from tests.unit.harness import Harness
@@ -68,12 +68,12 @@ async def stocked(several: Iterable[Subscribed], harness: Harness | None = None)
     return harness
 
 
-async def swept(harness: Harness, life: Life | None = None) -> tuple[Run | None, Counter[str]]:
+async def swept(harness: Harness, life: CallLimit | None = None) -> tuple[Run | None, Counter[str]]:
     """A tick's part of a run, for as long as the tick lives; the pairs that it has requested."""
-    harness.stripe.asked.clear()
-    life = life or Life()
-    ports = Ports(harness.clock, mortal(harness.mirror, life), mortal(harness.stripe, life), harness.queue)
-    dependencies = replace(harness.reconcile_dependencies, ports=ports, state_store=mortal(harness.state_store, life))
+    harness.stripe.requests.clear()
+    life = life or CallLimit()
+    ports = Ports(harness.clock, crashing(harness.mirror, life), crashing(harness.stripe, life), harness.queue)
+    dependencies = replace(harness.reconcile_dependencies, ports=ports, state_store=crashing(harness.state_store, life))
     last, run = await last_run(USAGE.name, harness.reconcile_dependencies), None
     going_on = last is not None and not last.finished_at
     with suppress(Killed):
@@ -81,7 +81,7 @@ async def swept(harness: Harness, life: Life | None = None) -> tuple[Run | None,
             last if last and going_on else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
         )
         run = await execute_job(pending, dependencies, until=harness.clock.now() + 100)
-    asked = Counter(f"{one.place.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.asked)
+    asked = Counter(f"{one.path.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.requests)
     return run, asked
 
 
@@ -99,13 +99,13 @@ async def test_a_sweep_that_is_stopped_amid_the_subscriptions_resumes_after_the_
     """Amid the subscriptions of one status or of the next, all created in the same second."""
     first = [Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(BATCH)]
     harness = await stocked([*first, *(replace(one, status=status, customer=f"{one.customer}x") for one in first * 2)])
-    early, late = Life(5 * BATCH), Life()
+    early, late = CallLimit(5 * BATCH), CallLimit()
     assert await swept(harness, early) == (None, Counter())
     run, asked = await swept(harness, late)
     assert run is not None
     assert run.complete
     assert asked.keys() == {f"mtr_1/cus_{number}{x}" for number in range(BATCH) for x in ("", "x")}
-    assert (early.made["body"], late.made["body"]) == (3 * BATCH, BATCH)
+    assert (early.counts["body"], late.counts["body"]) == (3 * BATCH, BATCH)
 
 
 class ObservedMirror(MemoryMirror):
@@ -129,7 +129,7 @@ async def test_a_resumed_sweep_reads_the_index_from_where_it_stopped() -> None:
     harness = await stocked(
         (Subscribed("cus_1", ("mtr_1",), ago=ago) for ago in range(2 * BATCH)), Harness(mirror=mirror)
     )
-    assert await swept(harness, Life(2 * BATCH)) == (None, Counter())
+    assert await swept(harness, CallLimit(2 * BATCH)) == (None, Counter())
     mirror.held = 0
     await swept(harness)
     assert mirror.held == BATCH + 1, "and the one it stopped after"
@@ -235,7 +235,7 @@ async def test_the_lease_is_prolonged_while_many_pairs_are_written() -> None:
 
 
 async def test_the_meters_of_some_versions_are_cached() -> None:
-    harness, life = Harness(), Life()
+    harness, life = Harness(), CallLimit()
     versions = [f"rcdv_{number:05}" for number in range(MAX_OWNERS)]
     for version in ("rcdv_shared", *versions):
         await release(harness, version, "mtr_1")
@@ -243,7 +243,7 @@ async def test_the_meters_of_some_versions_are_cached() -> None:
     await subscribe(harness, *several)
     _, asked = await swept(harness, life)
     assert asked == Counter(["mtr_1/cus_1"])
-    rates = life.made["body"] - len(several)
+    rates = life.counts["body"] - len(several)
     assert rates == 1 + MAX_OWNERS + 1, "the shared one was forgotten once"
 
 
@@ -281,7 +281,7 @@ async def test_a_sweep_that_is_killed_often_requests_every_pair_and_hardly_any_t
     }
     total: Counter[str] = Counter()
     ended: Run | None = None
-    for life in (*(Life(nth, before) for nth, before in kills), Life()):
+    for life in (*(CallLimit(nth, before) for nth, before in kills), CallLimit()):
         if ended is None or not ended.complete:
             _, asked = await swept(harness, life)
             total += asked

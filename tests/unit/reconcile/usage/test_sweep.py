@@ -31,7 +31,7 @@ async def test_each_hour_is_stored_with_customer_meter_and_time_as_its_id(stocke
 
 async def test_only_hours_that_are_over_and_can_still_change_are_requested(stocked: Harness) -> None:
     await swept(stocked)
-    [asked] = stocked.stripe.asked
+    [asked] = stocked.stripe.requests
     assert asked.query == {
         "limit": "100",
         "customer": "cus_1",
@@ -83,9 +83,9 @@ async def test_the_last_hours_of_an_ended_subscription_are_still_requested(stock
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 6)
     stocked.clock.advance(3 * HOUR)
-    stocked.stripe.asked.clear()
+    stocked.stripe.requests.clear()
     assert (await swept(stocked)).complete
-    assert stocked.stripe.asked == [], "its usage can no longer change"
+    assert stocked.stripe.requests == [], "its usage can no longer change"
 
 
 async def test_a_customer_id_that_users_have_chosen_may_have_slashes(harness: Harness) -> None:
@@ -103,7 +103,7 @@ async def test_a_customer_id_that_users_have_chosen_may_have_slashes(harness: Ha
     harness.stripe.lists = {f"/v1/billing/meters/mtr_1/event_summaries?{shown}": [hour(1)]}
     await swept(harness)
     await swept(harness)
-    assert {asked.query.get("customer") for asked in harness.stripe.asked if "meters" in asked.place} == {"a/b"}
+    assert {asked.query.get("customer") for asked in harness.stripe.requests if "meters" in asked.path} == {"a/b"}
 
 
 async def test_only_the_changed_hour_is_written_again(stocked: Harness) -> None:
@@ -162,9 +162,9 @@ async def test_the_usage_of_a_subscription_that_bills_no_customer_is_not_request
     harness: Harness, status: str
 ) -> None:
     await subscribe(harness, v1_subscription("cus_1", "mtr_1", status=status))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     assert (await swept(harness)).complete
-    assert harness.stripe.asked == []
+    assert harness.stripe.requests == []
 
 
 async def test_a_pair_is_requested_once_however_many_subscriptions_name_it(
@@ -175,9 +175,9 @@ async def test_a_pair_is_requested_once_however_many_subscriptions_name_it(
     await subscribe(harness, {**first, "id": "sub_second"})
     for meter in ("mtr_1", "mtr_2"):
         used(harness, meter, "cus_1", hour(1))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     await swept(harness)
-    assert [asked.place.split("/")[4] for asked in harness.stripe.asked] == ["mtr_1", "mtr_2"]
+    assert [asked.path.split("/")[4] for asked in harness.stripe.requests] == ["mtr_1", "mtr_2"]
 
 
 async def test_usage_after_the_end_of_a_subscription_is_requested_as_long_as_there_is_some(stocked: Harness) -> None:
@@ -191,9 +191,9 @@ async def test_usage_after_the_end_of_a_subscription_is_requested_as_long_as_the
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", -20 * 24 + 1))["data"] == hour(-20 * 24 + 1, 7)
     stocked.clock.advance(20 * DAY)
-    stocked.stripe.asked.clear()
+    stocked.stripe.requests.clear()
     await swept(stocked)
-    assert stocked.stripe.asked == []
+    assert stocked.stripe.requests == []
 
 
 async def test_old_usage_does_not_shorten_the_time_of_a_pair(stocked: Harness) -> None:
@@ -218,10 +218,10 @@ async def test_a_pair_is_requested_until_its_last_hour_can_no_longer_change(stoc
     expected = THIS_HOUR + 20 * DAY + STILL_CHANGING
     for now, times_asked in ((expected - 1, 1), (expected, 0)):
         stocked.clock.advance(now - 1 - stocked.clock.now())
-        stocked.stripe.asked.clear()
+        stocked.stripe.requests.clear()
         used(stocked, "mtr_1", "cus_1", last)
         await swept(stocked)
-        assert (stocked.clock.now(), len(stocked.stripe.asked)) == (now, times_asked)
+        assert (stocked.clock.now(), len(stocked.stripe.requests)) == (now, times_asked)
 
 
 CARD = "/v2/billing/rate_cards/rcd_1"

@@ -90,11 +90,11 @@ async def test_a_sweep_that_runs_out_of_time_resumes_where_it_stopped(harness: H
     assert (run.status, run.reason, run.failures) == (Status.RUNNING, "out of time; the next tick continues", 0)
     assert run.counts.written == 1
     harness.stripe.before_answer = None
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     harness.clock.advance(10)
     run = await swept(harness)
     assert (run.complete, run.counts.written) == (True, 3)
-    assert [asked.query["customer"] for asked in harness.stripe.asked] == ["cus_2", "cus_3"]
+    assert [asked.query["customer"] for asked in harness.stripe.requests] == ["cus_2", "cus_3"]
 
 
 async def test_every_sweep_leaves_a_record(stocked: Harness) -> None:

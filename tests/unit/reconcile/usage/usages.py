@@ -96,5 +96,5 @@ async def stock(harness: Harness) -> Harness:
     """One customer who is billed by one meter, with two hours of usage."""
     await subscribe(harness, v1_subscription("cus_1", "mtr_1"))
     used(harness, "mtr_1", "cus_1", hour(1, 5), hour(2, 7))
-    harness.stripe.asked.clear()
+    harness.stripe.requests.clear()
     return harness

@@ -1,4 +1,4 @@
-"""How a schedule goes, whatever goes wrong in it: how much is changed how soon, and who works on it how lazily."""
+"""The workload of a schedule, apart from faults: number and pace of changes, workers and their batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from .faults import Dice
 
 CONTEXTS: Sequence[Sequence[str | None]] = ((None,), (None,), (None,), (None,), (None, "acct_1"))
-"""Whose objects there are: mostly the key's own, and in some schedules a connected account's of the same ids."""
+"""The accounts of a schedule: the key's own, and in some a connected account with the same ids."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
-    """All times are in seconds, and the most that they may be."""
+class Workload:
+    """All times are maximum seconds."""
 
     contexts: Sequence[str | None]
     changes: int
@@ -21,15 +21,15 @@ class Rhythm:
     workers: int
     batch: int
     """Messages that a worker takes at once."""
-    away: float
-    """Before a worker looks into the queue again."""
-    passing: float
-    """How likely a pass of reconcile follows when something is made."""
+    idle: float
+    """Before a worker receives again."""
+    reconcile_chance: float
+    """Probability of a reconcile run after an object is created."""
     requests_per_second: float
-    """All workers' budget for Stripe."""
+    """All workers together."""
 
     @classmethod
-    def drawn(cls, dice: Dice) -> "Rhythm":
+    def draw(cls, dice: Dice) -> "Workload":
         random, racing = dice.random, dice.racing
         return cls(
             contexts=CONTEXTS[0] if racing else random.choice(CONTEXTS),
@@ -38,7 +38,7 @@ class Rhythm:
             one_sided=racing or random.random() < 0.5,
             workers=random.choice((2, 2, 3) if racing else (2, 3, 3, 5)),
             batch=random.choice((1, 1, 3) if racing else (1, 3, 10, 50)),
-            away=random.choice((0.0, 0.0, dice.longest) if racing else (0.0, 0.0, 10.0, 60.0)),
-            passing=random.choice((0.0, 0.5, 1.0, 1.0) if racing else (0.0, 0.2, 0.5)),
+            idle=random.choice((0.0, 0.0, dice.longest) if racing else (0.0, 0.0, 10.0, 60.0)),
+            reconcile_chance=random.choice((0.0, 0.5, 1.0, 1.0) if racing else (0.0, 0.2, 0.5)),
             requests_per_second=random.choice((20.0, 50.0, 100.0)),
         )

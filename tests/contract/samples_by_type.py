@@ -19,7 +19,7 @@ from dev.fake_stripe.events.event import Event
 TESTS = Path(__file__).parents[1]
 SAMPLES = {path.stem: path for path in (TESTS / "samples").glob("*.json")}
 
-ROWS = tuple(object_type for object_type in catalog.TYPES.values() if object_type is not catalog.USAGE)
+OBJECT_TYPES = tuple(object_type for object_type in catalog.TYPES.values() if object_type is not catalog.USAGE)
 ENTITLEMENT = "entitlements.active_entitlement"
 SUMMARY = "entitlements.active_entitlement_summary"
 EVENT = "v2.core.event"
@@ -40,7 +40,7 @@ def text(type_name: str) -> str:
 
 
 def body(object_type: ObjectType) -> JsonObject:
-    """What Stripe shows of the sample when everything is asked for."""
+    """The sample as Stripe shows it when a request includes every member."""
     if object_type.name != SUMMARY:
         return json_body.parse(text(object_type.name))
     inside: list[json_body.Json] = [json_body.parse(text(ENTITLEMENT))]
@@ -101,15 +101,15 @@ def _customer(object_type: ObjectType) -> str | None:
 
 def load(backend: Backend, first: ObjectType) -> None:
     """Puts all samples into the stand-in; where two have the same id (a price and its plan), the ``first`` row's."""
-    for object_type in (first, *(object_type for object_type in ROWS if object_type is not first)):
+    for object_type in (first, *(object_type for object_type in OBJECT_TYPES if object_type is not first)):
         sample = Sample(object_type)
         if object_type.name == EVENT:
             _keep_event(backend)
         elif sample.ref.id not in backend.account("", livemode=False).entities:
-            put(backend, {"type": object_type.name, "body": stand_ins(object_type), "parent": sample.owner})
+            put(backend, {"type": object_type.name, "body": stand_in_body(object_type), "parent": sample.owner})
 
 
-def stand_ins(object_type: ObjectType) -> dict[str, Any]:
+def stand_in_body(object_type: ObjectType) -> dict[str, Any]:
     """The sample as the stand-in takes it."""
     if object_type.name == SUMMARY:
         return {"data": [exact(text(ENTITLEMENT))]}

@@ -1,8 +1,8 @@
-"""Which objects are on a page of a list, and how the next page is asked for.
+"""The pages of a list, and the URL of the next page.
 
-v1 goes on after an object that was shown: https://docs.stripe.com/api/pagination. v2 has a page say where the next one
-is: https://docs.stripe.com/api-v2-overview#list-pagination. What v2 puts there is not told. Here it is a place in the
-list: so a page repeats what the one before has shown, or skips something, when objects come and go in between.
+v1 continues after an object: https://docs.stripe.com/api/pagination. A page of v2 has the URL of the next page:
+https://docs.stripe.com/api-v2-overview#list-pagination. Stripe does not document its cursor. Here it is a position in
+the list: a page repeats or skips objects when objects are created or deleted in between.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ _NO_FILTERS = ("limit", "page", "starting_after")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A list and what is wanted of it."""
+class ListRequest:
+    """A request for one page of a list."""
 
     path: str
     query: dict[str, str]
 
     @classmethod
     @lru_cache(maxsize=4096)
-    def of(cls, url: str) -> "Asked":
-        place = urlsplit(url)
-        return cls(place.path, dict(parse_qsl(place.query)))
+    def parse(cls, url: str) -> "ListRequest":
+        parts = urlsplit(url)
+        return cls(parts.path, dict(parse_qsl(parts.query)))
 
     @property
     def is_v1(self) -> bool:
@@ -45,17 +45,17 @@ class Asked:
 
     @property
     def on_request(self) -> set[str]:
-        """The members that are asked for, which Stripe does not show by itself."""
+        """The members that Stripe shows on request only and that this request includes."""
         return {
             text.removeprefix("data.") for name, text in self.query.items() if name.startswith(("include[", "expand["))
         }
 
-    def many(self, name: str) -> list[str]:
+    def list_values(self, name: str) -> list[str]:
         """The elements of a list: ``types[0]=a&types[1]=b``."""
         return [text for key, text in self.query.items() if key.startswith(f"{name}[")]
 
     def page(self, found: Sequence[JsonObject], size: int) -> JsonObject:
-        """A page of at most ``size`` objects, or fewer where fewer are wanted."""
+        """A page of at most ``size`` objects, or of ``limit`` if that is less."""
         size = min(size, self._limit())
         return self._page_of_v1(found, size) if self.is_v1 else self._page_of_v2(found, size)
 
@@ -69,10 +69,10 @@ class Asked:
         start = 0
         after = self.query.get("starting_after")
         if after is not None:
-            places = [place for place, body in enumerate(found) if body["id"] == after]
-            if not places:
+            positions = [index for index, body in enumerate(found) if body["id"] == after]
+            if not positions:
                 raise NotFound("Stripe answered 400 resource_missing")
-            start = places[0] + 1
+            start = positions[0] + 1
         shown = found[start : start + size]
         return {"object": "list", "url": self.path, "data": [*shown], "has_more": start + size < len(found)}
 
@@ -83,7 +83,7 @@ class Asked:
         return {"data": [*found[start:end]], "next_page_url": following, "previous_page_url": None}
 
 
-def passes(body: JsonObject, name: str, wanted: str) -> bool:
+def matches(body: JsonObject, name: str, wanted: str) -> bool:
     """Whether a filter lets a body into its list."""
     if name.startswith("created["):
         at, bound = seconds(body.get("created")), seconds(wanted)

@@ -1,4 +1,4 @@
-"""The real handler of ingest, between requests that are made up and a queue that notes what it is sent."""
+"""The real handler of ingest, with made-up requests and a queue that records its messages."""
 
 import hashlib
 import hmac
@@ -27,7 +27,7 @@ Event: TypeAlias = dict[str, Any]
 
 NOW = 1_700_000_000
 CANARY = "canary7Q4x"
-"""In whatever a request says; in nothing that is answered or logged."""
+"""Part of every request; no answer and no log line may contain it."""
 SECRET = f"whsec_{CANARY}_current"
 OLD_SECRET = f"whsec_{CANARY}_previous"
 
@@ -36,7 +36,7 @@ _numbers = itertools.count()
 
 @dataclass
 class Secrets:
-    """Implements ``ports.SigningSecrets``: what is known, and what is found by looking again."""
+    """Implements ``ports.SigningSecrets``: the cached secrets, and those that a refresh finds."""
 
     known: tuple[str, ...] = (SECRET, OLD_SECRET)
     stored: tuple[str, ...] = (SECRET, OLD_SECRET)
@@ -50,13 +50,13 @@ class Secrets:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a request ended: the answer, what was sent on, and what was logged."""
+class IngestResult:
+    """The result of a request: the answer, the messages sent, and the log."""
 
     status: int
     reason: str
     queued: tuple[str, ...]
-    kept: tuple[str, ...]
+    quarantined: tuple[str, ...]
     log: str
     cpu: float
     """Seconds."""
@@ -64,13 +64,13 @@ class Ended:
 
 @dataclass
 class Context:
-    """What of Lambda's context is read."""
+    """The parts of Lambda's context that the handler reads."""
 
     aws_request_id: str = "a-request"
 
 
 @dataclass
-class Gate:
+class IngestHarness:
     """Requests go in by ``post``. The queue is empty again before each."""
 
     clock: ManualClock = field(default_factory=lambda: ManualClock(float(NOW)))
@@ -80,10 +80,10 @@ class Gate:
         self.queue = MemoryQueue(self.clock)
         self._log = io.StringIO()
         dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)
-        with redirect_stdout(self._log), mock.patch.object(wiring, "door", return_value=dependencies):
+        with redirect_stdout(self._log), mock.patch.object(wiring, "ingest_dependencies", return_value=dependencies):
             self.handler = _loaded()
 
-    def post(self, event: Event) -> Ended:
+    def post(self, event: Event) -> IngestResult:
         self.queue.waiting.clear()
         self.queue.quarantined.clear()
         self._log.seek(0)
@@ -93,7 +93,7 @@ class Gate:
             answer = self.handler.lambda_handler(event, Context())
             cpu = time.process_time() - started
         assert set(answer) == {"statusCode", "headers", "body"}
-        return Ended(
+        return IngestResult(
             answer["statusCode"],
             json.loads(answer["body"])["reason"],
             tuple(one.body for one in self.queue.waiting),
@@ -114,9 +114,9 @@ def _loaded() -> ModuleType:
         "SIGNING_SECRET_ARN": "an-arn",
         "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
         # Powertools keeps one logger for each name, and with it where the one before wrote to.
-        "POWERTOOLS_SERVICE_NAME": f"hostile-{next(_numbers)}",
+        "POWERTOOLS_SERVICE_NAME": f"fuzz-{next(_numbers)}",
     }
-    spec = importlib.util.spec_from_file_location("hostile_ingest", ROOT / "functions" / "ingest" / "handler.py")
+    spec = importlib.util.spec_from_file_location("fuzzed_ingest", ROOT / "functions" / "ingest" / "handler.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

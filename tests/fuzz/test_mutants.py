@@ -1,4 +1,4 @@
-"""The generated requests notice when the gate is wrong: each defect here is a small change to what it does."""
+"""The generated requests kill mutants of ingest: each mutant is a small change of its behaviour."""
 
 import base64
 import json
@@ -16,20 +16,20 @@ from billing_mirror.core.errors import InvalidSignature
 from billing_mirror.ingest import accept
 from billing_mirror.ports import Verifier
 
-from .check import require_right
-from .gate import Gate
+from .check import require_expected
+from .harness import IngestHarness
 from .mutations import generated
 
-WITHIN = 3000
-"""Generated requests among which one has to show the defect."""
+MAX_REQUESTS = 3000
+"""Generated requests of which one has to kill the mutant."""
 
-Patch = Callable[[pytest.MonkeyPatch, Gate], None]
+Patch = Callable[[pytest.MonkeyPatch, IngestHarness], None]
 
 
 def _judged_by(check: Verifier) -> Patch:
-    def patch(_: pytest.MonkeyPatch, gate: Gate) -> None:
-        handler: Any = gate.handler
-        handler.ports = accept.IngestDependencies(gate.clock, gate.queue, gate.secrets, check)
+    def patch(_: pytest.MonkeyPatch, harness: IngestHarness) -> None:
+        handler: Any = harness.handler
+        handler.ports = accept.IngestDependencies(harness.clock, harness.queue, harness.secrets, check)
 
     return patch
 
@@ -86,20 +86,20 @@ def _one_secret_only(text: str, header: str, secret: str) -> bool:
     return "previous" not in secret and verify(text, header, secret)
 
 
-def _without_a_limit(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
+def _without_a_limit(monkeypatch: pytest.MonkeyPatch, _: IngestHarness) -> None:
     monkeypatch.setattr(accept, "MAX_BODY", 10**9)
 
 
-def _forgiving_base64(_: pytest.MonkeyPatch, gate: Gate) -> None:
-    handler: Any = gate.handler
+def _forgiving_base64(_: pytest.MonkeyPatch, harness: IngestHarness) -> None:
+    handler: Any = harness.handler
     handler.base64 = SimpleNamespace(b64decode=lambda text, **_: base64.b64decode(text))
 
 
-def _reads_anything(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
-    monkeypatch.setattr(accept, "scope_of", lambda **_: "test")
+def _reads_anything(monkeypatch: pytest.MonkeyPatch, _: IngestHarness) -> None:
+    monkeypatch.setattr(accept, "parse_scope", lambda **_: "test")
 
 
-def _lax(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
+def _lax(monkeypatch: pytest.MonkeyPatch, _: IngestHarness) -> None:
     def read(text: str) -> messages.Notification:
         value = json.loads(text)
         if value.get("object") == "event":
@@ -109,7 +109,7 @@ def _lax(monkeypatch: pytest.MonkeyPatch, _: Gate) -> None:
     monkeypatch.setattr(accept, "read_notification", read)
 
 
-DEFECTS: dict[str, Patch] = {
+MUTANTS: dict[str, Patch] = {
     "no time limit": _by_header(_without_a_time_limit),
     "times in the future": _by_header(_only_the_past),
     "the last second": _by_header(_up_to_299),
@@ -128,15 +128,15 @@ DEFECTS: dict[str, Patch] = {
 
 
 @pytest.mark.filterwarnings("ignore:No application metrics")
-@pytest.mark.parametrize("name", DEFECTS)
-def test_a_defect_is_noticed(gate: Gate, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    DEFECTS[name](monkeypatch, gate)
-    assert any(_is_noticed(gate, number) for number in range(WITHIN))
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_killed(harness: IngestHarness, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    MUTANTS[name](monkeypatch, harness)
+    assert any(_is_killed(harness, number) for number in range(MAX_REQUESTS))
 
 
-def _is_noticed(gate: Gate, number: int) -> bool:
+def _is_killed(harness: IngestHarness, number: int) -> bool:
     try:
-        require_right(gate, generated(number))
-    except Exception:  # noqa: BLE001 - an error that nobody caught is one way to notice
+        require_expected(harness, generated(number))
+    except Exception:  # noqa: BLE001 - an uncaught error kills the mutant as well
         return True
     return False

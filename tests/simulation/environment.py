@@ -1,4 +1,4 @@
-"""What all who take part in a schedule share: Stripe, the table, the queue, and what has happened so far."""
+"""What all tasks of a schedule share: Stripe, the table, the queue, and the results so far."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,21 +17,21 @@ from tests.doubles.state_store import MemoryStateStore
 from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Dice, Fault
-from .rate_limit import Budget
-from .rhythm import Rhythm
+from .request_budget import RequestBudget
 from .state_store import UnreliableStateStore
 from .stripe import SimulatedStripe, StripeState
+from .workload import Workload
 
 TEST = Scope(livemode=False)
-READ = Run(EVENTS, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
-"""The events of the month before were read: going through it again takes a request for each day."""
+READ_EVENTS = Run(EVENTS, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
+"""The events of the month before are read already: reading them takes a request for each day."""
 FAR_OFF = 600.0
 """Seconds that a clock may be off that is off by more than the margin."""
 
 
 @dataclass
 class Result:
-    """What came of a schedule. ``wrong`` are the objects that are not as they must be, by how they are wrong."""
+    """The result of a schedule. ``wrong`` are the names of wrong objects, by kind of violation."""
 
     seed: int
     losing: bool
@@ -41,25 +41,27 @@ class Result:
     steps: int = 0
 
 
-class Scene:
+class Environment:
     """Made inside the schedule's loop. ``clock`` is SQS's own, and Stripe's."""
 
-    def __init__(self, dice: Dice, rhythm: Rhythm, result: Result, trace: Trace | None) -> None:
+    def __init__(self, dice: Dice, workload: Workload, result: Result, trace: Trace | None) -> None:
         self.dice = dice
-        self.rhythm = rhythm
+        self.workload = workload
         self.result = result
         self.state = StripeState()
         self.mirror = MemoryMirror()
-        self.state_store = MemoryStateStore(partitions={f"{TEST}#run:{EVENTS}": {READ.name: READ.to_item()}})
+        self.state_store = MemoryStateStore(
+            partitions={f"{TEST}#run:{EVENTS}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
+        )
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
-        self.budgets: list[Budget] = []
+        self.budgets: list[RequestBudget] = []
         self.accepted: set[str] = set()
-        """Ids of the events that Stripe got a 200 for."""
+        """Ids of the events that ingest answered with 200."""
         self.ended: set[str] = set()
         """Ids of the events that have an outcome."""
         self._trace = trace
-        self._watches = 0
+        self._ticks = 0
 
     def say(self, what: str) -> None:
         if self._trace is not None:
@@ -76,13 +78,13 @@ class Scene:
             return self.dice.random.uniform(-FAR_OFF, FAR_OFF)
         return 0.0
 
-    def budget(self, requests_per_second: float) -> Budget:
+    def budget(self, requests_per_second: float) -> RequestBudget:
         """That of a container that has just started."""
-        budget = Budget(requests_per_second)
+        budget = RequestBudget(requests_per_second)
         self.budgets.append(budget)
         return budget
 
-    def ports(self, container: Container, budget: Budget | None = None) -> Ports:
+    def ports(self, container: Container, budget: RequestBudget | None = None) -> Ports:
         """The ports as they are in a container."""
         stripe: Stripe = SimulatedStripe(self.state, self.dice, self.clock.now, container.io)
         return Ports(
@@ -93,16 +95,16 @@ class Scene:
         )
 
     def dependencies(
-        self, container: Container, budget: Budget, object_types: tuple[ObjectType, ...] = ()
+        self, container: Container, budget: RequestBudget, object_types: tuple[ObjectType, ...] = ()
     ) -> ReconcileDependencies:
-        """What reconcile takes in a container."""
+        """The dependencies of reconcile in a container."""
         state_store = UnreliableStateStore(self.state_store, self.dice, container.io)
-        self._watches += 1
+        self._ticks += 1
         return ReconcileDependencies(
             self.ports(container, budget),
             state_store,
             Schedule(object_types=object_types),
-            owner=f"tick {self._watches}",
+            owner=f"tick {self._ticks}",
         )
 
     def queue_of(self, container: Container) -> UnreliableQueue:

@@ -1,13 +1,13 @@
-"""Classes of requests whose signature header is hostile: none of them is Stripe's for these bytes and this time."""
+"""Classes of requests with a malicious signature header: none is Stripe's for these bytes and this time."""
 
 import base64
 import hashlib
 import hmac
 import json
 
-from .case import BODY, Case, Cases, hostile, refused
-from .gate import CANARY, NOW, OLD_SECRET, SECRET, mac, request, signed
-from .oracle import Verdict
+from .case import BODY, Case, Cases, case_class, refused
+from .harness import CANARY, NOW, OLD_SECRET, SECRET, mac, request, signed
+from .oracle import Expected
 
 GOOD = signed(BODY)
 T, V1 = GOOD.split(",")
@@ -15,7 +15,7 @@ HEX = V1.removeprefix("v1=")
 OTHER = mac(BODY, "whsec_other")
 
 
-@hostile
+@case_class
 def no_header() -> Cases:
     yield refused("none", None)
     yield refused("empty", "")
@@ -27,10 +27,10 @@ def no_header() -> Cases:
     yield refused("header that is null", None, headers={"stripe-signature": None})
     bare = request(BODY)
     del bare["headers"]
-    yield Case("headers that are missing", bare, Verdict.REFUSED)
+    yield Case("headers that are missing", bare, Expected.REFUSED)
 
 
-@hostile
+@case_class
 def another_header() -> Cases:
     for name in (
         "x-stripe-signature", "stripe_signature", "stripe-signature ", " stripe-signature", "stripe-signature\n",
@@ -39,7 +39,7 @@ def another_header() -> Cases:
         yield refused(f"{name!r}", None, headers={name: GOOD})
 
 
-@hostile
+@case_class
 def signature_elsewhere() -> Cases:
     yield refused("query", None, rawQueryString=f"stripe-signature={GOOD}", queryStringParameters={"v1": HEX})
     yield refused("cookie", None, cookies=[f"stripe-signature={GOOD}"])
@@ -49,7 +49,7 @@ def signature_elsewhere() -> Cases:
     yield refused("top of the event", None, **{"stripe-signature": GOOD})
 
 
-@hostile
+@case_class
 def no_time() -> Cases:
     yield refused("none", V1)
     yield refused("empty", f"t=,{V1}")
@@ -61,7 +61,7 @@ def no_time() -> Cases:
     yield refused("after a colon", f"t:{NOW},{V1}")
 
 
-@hostile
+@case_class
 def several_times() -> Cases:
     stale = signed(BODY, at=NOW - 1000)
     yield refused("the same twice", f"{T},{GOOD}")
@@ -74,7 +74,7 @@ def several_times() -> Cases:
     yield refused("forty", ",".join([T] * 40) + f",{V1}")
 
 
-@hostile
+@case_class
 def time_that_is_no_plain_number() -> Cases:
     for text in (
         f"-{NOW}", f"+{NOW}", f"{NOW}.0", f"{NOW}.", f"{NOW}e0", "1.7e9", "0x6553f100", f"{NOW}L", "1_700_000_000",
@@ -84,7 +84,7 @@ def time_that_is_no_plain_number() -> Cases:
         yield refused(f"{text!r}", f"t={text},{V1}")
 
 
-@hostile
+@case_class
 def time_that_overflows() -> Cases:
     for digits in (13, 19, 20, 40, 300, 1000, 4000):
         yield refused(f"{digits} nines", f"t={'9' * digits},{V1}")
@@ -94,7 +94,7 @@ def time_that_overflows() -> Cases:
     yield refused("leading zeros without end", f"t={'0' * 500}{NOW},{V1}")
 
 
-@hostile
+@case_class
 def time_in_other_digits() -> Cases:
     for name, zero in (("Arabic", 0x660), ("Devanagari", 0x966), ("fullwidth", 0xFF10), ("bold", 0x1D7CE)):
         digits = "".join(chr(zero + int(digit)) for digit in str(NOW))
@@ -104,20 +104,20 @@ def time_in_other_digits() -> Cases:
     yield refused("Roman", f"t=\u216f,{V1}")
 
 
-@hostile
+@case_class
 def time_too_far_away() -> Cases:
     for away in (-301, -302, -3600, -86_400 * 400, -NOW, 301, 302, 3600, 86_400 * 400):
         yield refused(f"{away:+}", signed(BODY, at=NOW + away))
 
 
-@hostile
+@case_class
 def time_just_within() -> Cases:
     for away in (-300, -299, 299, 300):
-        yield Case(f"{away:+}", request(BODY, signed(BODY, at=NOW + away)), Verdict.QUEUED)
-    yield Case("leading zeros", request(BODY, f"t=00{NOW},{V1}"), Verdict.QUEUED)
+        yield Case(f"{away:+}", request(BODY, signed(BODY, at=NOW + away)), Expected.QUEUED)
+    yield Case("leading zeros", request(BODY, f"t=00{NOW},{V1}"), Expected.QUEUED)
 
 
-@hostile
+@case_class
 def time_that_was_not_signed() -> Cases:
     yield refused("a second later", f"t={NOW + 1},{V1}")
     yield refused("stale, with a fresh time instead", f"{T},v1={mac(BODY, at=NOW - 1000)}")
@@ -126,14 +126,14 @@ def time_that_was_not_signed() -> Cases:
     yield refused("moved between time and body", f"t={NOW // 10},v1={mac(BODY, at=NOW)}")
 
 
-@hostile
+@case_class
 def another_scheme() -> Cases:
     for name in ("v0", "v2", "v", "V1", "v1 ", " v1", "v11", "v01", "v1.0", "1", "sha256", "hmac", "v1[]", "v1\x00"):
         yield refused(f"{name!r}", f"{T},{name}={HEX}")
     yield refused("the test scheme, with a wrong v1", f"{T},v0={HEX},v1={OTHER}")
 
 
-@hostile
+@case_class
 def no_signature() -> Cases:
     yield refused("only a time", T)
     yield refused("empty", f"{T},v1=")
@@ -145,7 +145,7 @@ def no_signature() -> Cases:
     yield refused("true", f"{T},v1=true")
 
 
-@hostile
+@case_class
 def several_signatures_and_none_fits() -> Cases:
     yield refused("two", f"{T},v1={OTHER},v1={mac(BODY, 'whsec_third')}")
     yield refused("two halves", f"{T},v1={HEX[:32]},v1={HEX[32:]}")
@@ -153,7 +153,7 @@ def several_signatures_and_none_fits() -> Cases:
     yield refused("of the secret before and of another time", f"{T},v1={mac(BODY, OLD_SECRET, NOW - 1)},v1={OTHER}")
 
 
-@hostile
+@case_class
 def several_signatures_and_one_fits() -> Cases:
     for name, header in (
         ("last", f"{T},v1={OTHER},{V1}"),
@@ -164,17 +164,17 @@ def several_signatures_and_one_fits() -> Cases:
         ("with something after it", f"{T},{V1}={CANARY}"),
         ("beside one that is empty", f"{T},v1=,{V1}"),
     ):
-        yield Case(name, request(BODY, header), Verdict.QUEUED)
+        yield Case(name, request(BODY, header), Expected.QUEUED)
 
 
-@hostile
+@case_class
 def hexadecimal_in_capitals() -> Cases:
     yield refused("the signature", f"{T},v1={HEX.upper()}")
     yield refused("one digit", f"{T},v1={_with_a_capital(HEX)}")
     yield refused("all of it", GOOD.upper())
 
 
-@hostile
+@case_class
 def signature_of_another_length() -> Cases:
     for length in (0, 1, 2, 8, 32, 62, 63):
         yield refused(f"{length} digits", f"{T},v1={HEX[:length]}")
@@ -185,7 +185,7 @@ def signature_of_another_length() -> Cases:
     yield refused("3,900 digits", f"{T},v1={'a' * 3900}")
 
 
-@hostile
+@case_class
 def signature_in_another_writing() -> Cases:
     digest = bytes.fromhex(HEX)
     for name, text in (
@@ -209,7 +209,7 @@ def signature_in_another_writing() -> Cases:
         yield refused(name, f"{T},v1={text}")
 
 
-@hostile
+@case_class
 def other_separators() -> Cases:
     for mark in (";", " ", "|", "&", "\t", "\n", "\r\n", "\x00", "/", "\uff0c", ", ", " , ", ",\n", "\\,", "%2c"):
         yield refused(f"{mark!r}", f"{T}{mark}{V1}")
@@ -218,7 +218,7 @@ def other_separators() -> Cases:
     yield refused("no separator", T + V1)
 
 
-@hostile
+@case_class
 def quotes_and_brackets() -> Cases:
     for before, after in ('""', "''", "()", "[]", "{}", "<>", "``"):
         yield refused(f"around all {before}{after}", f"{before}{GOOD}{after}")
@@ -227,35 +227,35 @@ def quotes_and_brackets() -> Cases:
     yield refused("of its own name", f"Stripe-Signature: {GOOD}")
 
 
-@hostile
+@case_class
 def empty_parts() -> Cases:
     for name, header in (
         ("between", f"{T},,{V1}"), ("around", f",{GOOD},"), ("many", f"{T}{',' * 100}{V1}"),
         ("equals signs", f"=,{T},==,{V1},==="), ("without a name", f"{T},=x,{V1}"), ("unknown", f"{T},x,y=,{V1}"),
     ):  # fmt: skip
-        yield Case(name, request(BODY, header), Verdict.QUEUED)
+        yield Case(name, request(BODY, header), Expected.QUEUED)
     yield refused("nothing but", "," * 4000)
     yield refused("nothing but equals signs", "=" * 4000)
 
 
-@hostile
+@case_class
 def white_space_around() -> Cases:
     for space in (" ", "\t", "\n", "\r\n", "\x0b", "\x0c", "\x1f", "\x85", "\u2028"):
         yield refused(f"after, {space!r}", GOOD + space)
         yield refused(f"before, {space!r}", space + GOOD)
 
 
-@hostile
+@case_class
 def huge_header() -> Cases:
     yield refused("one too many", GOOD + "," * (4097 - len(GOOD)))
     yield refused("100,000", GOOD + "," * 100_000)
     yield refused("a million", f"{T},v1={'0' * 1_000_000}")
     yield refused("a million times", "t=1," * 250_000)
     yield refused("forty signatures and more", GOOD + f",v1={OTHER}" * 70)
-    yield Case("just not too long", request(BODY, GOOD + "," * (4096 - len(GOOD))), Verdict.QUEUED)
+    yield Case("just not too long", request(BODY, GOOD + "," * (4096 - len(GOOD))), Expected.QUEUED)
 
 
-@hostile
+@case_class
 def header_outside_ascii() -> Cases:
     for name, header in (
         ("accent", f"{GOOD},é"), ("byte order mark", f"\ufeff{GOOD}"), ("zero width", f"{T},v1=\u200b{HEX}"),
@@ -268,14 +268,14 @@ def header_outside_ascii() -> Cases:
         yield refused(name, header)
 
 
-@hostile
+@case_class
 def control_characters_in_the_header() -> Cases:
     for mark in ("\x00", "\x01", "\x08", "\x1b[31m", "\x7f", "\r\nset-cookie: x=1\r\n", "\n", "\x1a"):
         yield refused(f"{mark!r} in the signature", f"{T},v1={HEX[:10]}{mark}{HEX[10:]}")
         yield refused(f"{mark!r} in the time", f"t={str(NOW)[:5]}{mark}{str(NOW)[5:]},{V1}")
 
 
-@hostile
+@case_class
 def signature_of_another_body() -> Cases:
     for name, other in (
         ("a space after it", BODY + " "), ("a newline after it", BODY + "\n"), ("a byte order mark", "\ufeff" + BODY),
@@ -288,10 +288,10 @@ def signature_of_another_body() -> Cases:
         yield refused(name, signed(other))
 
 
-@hostile
+@case_class
 def signature_of_another_secret() -> Cases:
     for name, secret in (
-        ("somebody's", "whsec_other"), ("none", ""), ("no more than the prefix", "whsec_"), ("blank", " "),
+        ("another account's", "whsec_other"), ("none", ""), ("no more than the prefix", "whsec_"), ("blank", " "),
         ("a newline after it", SECRET + "\n"), ("a space before it", " " + SECRET), ("capitals", SECRET.upper()),
         ("without prefix", SECRET.removeprefix("whsec_")), ("backwards", SECRET[::-1]), ("null", "null"),
         ("all of them", f"{SECRET} {OLD_SECRET}"), ("None", "None"), ("a NUL after it", SECRET + "x\x00"),
@@ -300,7 +300,7 @@ def signature_of_another_secret() -> Cases:
         yield refused(name, signed(BODY, secret))
 
 
-@hostile
+@case_class
 def signature_by_another_rule() -> Cases:
     key, text = SECRET.encode(), f"{NOW}.{BODY}".encode()
     for name, digest in (
@@ -318,7 +318,7 @@ def signature_by_another_rule() -> Cases:
         yield refused(name, f"{T},v1={digest.hexdigest()}")
 
 
-@hostile
+@case_class
 def header_of_several_cases() -> Cases:
     yield refused("a wrong one after the right one", None, headers={"Stripe-Signature": GOOD, "stripe-signature": "x"})
     yield refused("two that disagree", None, headers={"STRIPE-SIGNATURE": f"{T},v1={OTHER}"})

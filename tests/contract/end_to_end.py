@@ -1,4 +1,4 @@
-"""A message's whole way: signed, accepted, queued, refreshed from the stand-in, written, and read again."""
+"""End to end: an event is signed, accepted, queued, fetched from the stand-in, stored, and read."""
 
 import hashlib
 import hmac
@@ -34,7 +34,7 @@ from tests.doubles.queue import MemoryQueue
 from tests.doubles.runs import drifts, passed
 
 KEY = "sk_test_standin"
-SECRET = "whsec_journey"
+SECRET = "whsec_end_to_end"
 PREVIEW = "2026-10-14.preview"
 DONE = frozenset(Outcome) - {Outcome.POSTPONED, Outcome.QUARANTINED}
 
@@ -66,8 +66,8 @@ def signature(text: str, at: float) -> str:
 
 
 @dataclass
-class Office:
-    """The flows at work on a Stripe, a table, and a queue."""
+class Flows:
+    """The flows on a Stripe, a table, and a queue."""
 
     clock: ManualClock
     stripe: Stripe
@@ -110,12 +110,12 @@ class Office:
             ended += done
         return ended
 
-    async def suspect(
+    async def request_refresh(
         self, type_name: str, object_id: str, parent: str | None = None, *, unlisted: bool = False
     ) -> None:
-        """Has one object looked at, as a list that differs would, or that lacks it."""
-        suspicion = RefreshRequest(livemode=False, type=type_name, id=object_id, parent=parent, unlisted=unlisted)
-        await self.queue.send(write_message(suspicion), group="test")
+        """Sends the refresh request for an object whose list entry differs or is missing."""
+        refresh_request = RefreshRequest(livemode=False, type=type_name, id=object_id, parent=parent, unlisted=unlisted)
+        await self.queue.send(write_message(refresh_request), group="test")
 
     async def reconcile(self, object_type: ObjectType) -> Run:
         return await passed(object_type, self.reconcile_dependencies)
@@ -125,16 +125,16 @@ class Office:
 
 
 @dataclass
-class Journey:
+class EndToEnd:
     """A stand-in for Stripe, and the mirror of it."""
 
     backend: Backend
     stand_in: StandIn
     client: DynamoDBClient
     table: str
-    asked: list[Request]
+    requests: list[Request]
     """Requests that the stand-in was sent."""
-    office: Office = field(init=False)
+    flows: Flows = field(init=False)
 
     def __post_init__(self) -> None:
         self.clock = ManualClock()
@@ -146,23 +146,23 @@ class Journey:
         )
         self.stripe = api
         mirror, state_store = DynamoMirror(self.client, self.table), DynamoStateStore(self.client, self.table)
-        self.office = Office(self.clock, api, mirror, state_store)
+        self.flows = Flows(self.clock, api, mirror, state_store)
 
     def reader(self, scope: str = "test") -> Reader:
         return Reader(self.table, scope=scope, client=self.client)
 
-    def told(self, context: str = "") -> list[dict[str, Any]]:
+    def events(self, context: str = "") -> list[dict[str, Any]]:
         """Every event that Stripe has of an account, as it sends it."""
         account = self.backend.account(context, livemode=False)
         return [as_sent(event, self.backend.faults.settings) for event in account.events.values()]
 
     async def deliver(self, *event_ids: str, context: str = "") -> list[MessageResult]:
-        """Has some events go their whole way, and all that follows from them."""
-        for event in self.told(context):
+        """Delivers some events and processes all messages that follow."""
+        for event in self.events(context):
             if event["id"] in event_ids:
-                accepted = await self.office.accept(event)
+                accepted = await self.flows.accept(event)
                 assert accepted.status == 200, accepted.reason
-        ended = await self.office.work()
-        assert self.office.queue.quarantined == []
+        ended = await self.flows.work()
+        assert self.flows.queue.quarantined == []
         assert {one.outcome for one in ended} <= DONE
         return ended

@@ -1,4 +1,4 @@
-"""What goes wrong in a soak: faults of Stripe, and a process function that is killed at random."""
+"""Which faults does a soak inject? Stripe fails, and the process function is killed at random."""
 
 import contextlib
 import os
@@ -13,14 +13,14 @@ from dev.fake_stripe.client import StandIn
 from dev.fake_stripe.types.object_types import Body
 
 SHORTEST_LIFE = 1.0
-"""Seconds between two kills at the least."""
+"""Seconds: the shortest time between two kills."""
 
 
-def everything(seed: int) -> Body:
-    """Settings of the stand-in under which about every eighth request fails, and every fifth event comes oddly.
+def all_faults(seed: int) -> Body:
+    """Settings of the stand-in: about every eighth request fails; every fifth event is repeated, late or reordered.
 
-    Nothing that the product does not promise to bear without a pass of reconcile: no event is lost for good, and a
-    GET shows what its event has told.
+    The product promises to survive these faults without reconcile: no event is lost for good, and a GET reflects the
+    change that its event announced.
     """
     return {
         "seed": seed,
@@ -34,7 +34,7 @@ def everything(seed: int) -> Body:
             {"status": 500, "probability": 0.02},
             {"status": "503html", "probability": 0.01},
             {"slow": 1.0, "probability": 0.02},
-            {"slow": 12.0, "probability": 0.003},  # longer than the functions wait
+            {"slow": 12.0, "probability": 0.003},  # longer than the functions' timeout
             {"body": "truncated", "probability": 0.01},
             {"body": "cut_json", "probability": 0.01},
             {"body": "garbled", "probability": 0.01},
@@ -46,9 +46,9 @@ def everything(seed: int) -> Body:
 
 
 @contextlib.contextmanager
-def stripe_in_trouble(stripe: StandIn, seed: int) -> Iterator[None]:
-    """A failing Stripe for as long as the block runs."""
-    stripe.faults(**everything(seed))
+def failing_stripe(stripe: StandIn, seed: int) -> Iterator[None]:
+    """Makes Stripe fail while the block runs."""
+    stripe.faults(**all_faults(seed))
     try:
         yield
     finally:
@@ -56,10 +56,10 @@ def stripe_in_trouble(stripe: StandIn, seed: int) -> Iterator[None]:
 
 
 class Killer:
-    """Kills a function's processes, one at a time and at random, while the block runs; the emulator makes others."""
+    """Kills processes of a function at random while the block runs; the emulator starts new processes."""
 
     def __init__(self, directory: Path, function: str, *, every: float, seed: int) -> None:
-        """``directory`` is the sandbox's own. ``every`` is in seconds, and the mean; 0 kills none."""
+        """``directory`` is the sandbox's. ``every`` is the mean time between kills in seconds; 0: no kills."""
         self.kills = 0
         self._directory = directory
         self._function = function
@@ -82,16 +82,16 @@ class Killer:
         while not self._over.wait(max(SHORTEST_LIFE, self._rng.expovariate(1 / self._every))):
             processes = processes_of(self._function, self._directory)
             if processes:
-                with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+                with contextlib.suppress(ProcessLookupError):  # the process may have ended by itself
                     os.kill(self._rng.choice(processes), signal.SIGKILL)
                     self.kills += 1
 
 
 def processes_of(function: str, directory: Path) -> list[int]:
-    """The processes in which the emulator of the sandbox in a directory runs a function.
+    """The ids of the processes that run a function in the sandbox of a directory.
 
-    Each has a folder with the function's name in the emulator's own. The name alone does not do: it is the same in
-    every sandbox.
+    The emulator starts each process in a folder that has the function's name. The name alone is not enough: every
+    sandbox has a function of that name.
     """
     listed = subprocess.run(
         ["ps", "-A", "-ww", "-o", "pid=,args="],  # noqa: S607 - wherever the system has it
@@ -99,6 +99,6 @@ def processes_of(function: str, directory: Path) -> list[int]:
         capture_output=True,
         text=True,
     ).stdout
-    object_types = (line.split(maxsplit=1) for line in listed.splitlines())
-    folder = f"{directory / 'aws' / 'tmp'}/ministack-lambda-{function}-"
-    return sorted(int(pid) for pid, command in object_types if folder in command)
+    processes = (line.split(maxsplit=1) for line in listed.splitlines())
+    prefix = f"{directory / 'aws' / 'tmp'}/ministack-lambda-{function}-"
+    return sorted(int(pid) for pid, command in processes if prefix in command)

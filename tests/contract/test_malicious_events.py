@@ -1,6 +1,6 @@
-"""Events that name what no event of Stripe's names: each ends in quarantine, and Stripe is never asked.
+"""Malicious references in events: each event is quarantined without a request to Stripe.
 
-Whoever could write such events could otherwise point our key at any URL, or write over any item.
+Otherwise the author of such an event could send our key to any URL, or overwrite any item.
 """
 
 import json
@@ -20,22 +20,22 @@ from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
 
-from .journey import Office
+from .end_to_end import Flows
 
 
-class Untouchable:
-    """Implements ``ports.Stripe``: whoever asks it has failed."""
+class ForbiddenStripe:
+    """Implements ``ports.Stripe``: any request fails the test."""
 
     livemode = False
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
     async def get(self, request: StripeRequest) -> StripeResponse:
-        self.asked.append(request.path)
+        self.requests.append(request.path)
         raise AssertionError(f"Stripe was asked for {request.path}")
 
 
@@ -66,7 +66,7 @@ KINDS = {
     "plain": Kind("v2.billing.rate_card.updated", "v2.billing.rate_card", "/v2/billing/rate_cards/{x}"),
     "plain v1": Kind("v1.invoice.paid", "invoice", "/v1/invoices/{x}"),
     "chosen id": Kind("v1.coupon.updated", "coupon", "/v1/coupons/{x}", chosen=True),
-    "chosen by whoever made the customer": Kind("v1.customer.updated", "customer", "/v1/customers/{x}", chosen=True),
+    "chosen customer id": Kind("v1.customer.updated", "customer", "/v1/customers/{x}", chosen=True),
     "nested": Kind(
         "v2.billing.rate_card_rate.created",
         "v2.billing.rate_card_rate",
@@ -88,14 +88,14 @@ KINDS = {
     "generic singleton": Kind("v1.tax.settings.updated", "tax.settings", "/v1/tax/settings", id=None),
 }
 
-NO_IDS = (
+INVALID_IDS = (
     "", ".", "..", "...", "/", "a/b", "../x", "x/..", "a//b", "%2e%2e", "a%2Fb", "a%00b", "a b", " x_1", "x_1 ",
     "a\tb", "x_1\n", "a\r\nb", "a\x00b", "a\x7fb", "\x1b[31m", "é", "x_\uff11", "x_\u0661", "\u202ex", "\u2024\u2024",
     "a" * 256, "a" * 5000, "a?b", "a#b", "a\\b", "..\\x", "a:b", "a@b", "{id}", "{parent}", "a&b=c", "a=b", "a;b",
     "a'b", 'a"b', "$(x)", "*", ":x", "test#x", "live#x#object",
 )  # fmt: skip
 
-NO_CHOSEN_IDS = (
+INVALID_CHOSEN_IDS = (
     "", ".", "..", "...", "/", "/x", "../x", "x/..", "x/../y", "a//b", "%2e%2e", "%2E", "a%2Fb", "a%2fb", "a%00b",
     "a%5cb", "a\tb", "x_1\n", "a\r\nb", "a\x00b", "a\x7fb", "\x1b[31m", "a\x85b", "a" * 256, "a" * 5000, "a\\b",
     "..\\x",
@@ -106,7 +106,7 @@ CHOSEN_IDS = (
     ":x", "test#x", "v1/accounts", "%252e", "~", "a.b", "é" * 255,
 )  # fmt: skip
 
-WAYS_OUT = (
+MALICIOUS_URLS = (
     "{u}/", "{u}/..", "{u}/../y", "{u}/.", "{u}/%2e%2e", "{u}%2f..%2fy", "/{u}", "//evil.example{u}", "/{u}/",
     "https://api.stripe.com{u}", "http://evil.example{u}", "HTTPS://evil.example{u}", "//x@evil.example{u}", "@evil{u}",
     "{u}@evil.example", "{u}?expand[]=x", "{u}?", "{u}#x", "{u}#", "{u};x=1", "{u}\\..", "\\\\evil{u}", "{u}\\",
@@ -121,25 +121,25 @@ OTHER_URLS = (
 )  # fmt: skip
 
 
-def hostile(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Related objects of a kind, each with what it is hostile by."""
+def malicious(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Malicious related objects of a kind, with their labels."""
     kind = KINDS[name]
-    for way in WAYS_OUT:
+    for way in MALICIOUS_URLS:
         yield f"url {way!r}", {**kind.related, "url": way.replace("{u}", kind.at())}
     if kind.id:
         yield from _by_id(kind)
     if kind.parent:
         yield from (
-            (f"parent {text!r:.20}", {**kind.related, "url": kind.at(parent=text)}) for text in _no_parents(kind)
+            (f"parent {text!r:.20}", {**kind.related, "url": kind.at(parent=text)}) for text in _invalid_parents(kind)
         )
     if not name.startswith("generic"):
         yield from ((f"url of another type {url}", {**kind.related, "url": url}) for url in OTHER_URLS)
 
 
 def _by_id(kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
-    for text in NO_CHOSEN_IDS if kind.chosen else NO_IDS:
+    for text in INVALID_CHOSEN_IDS if kind.chosen else INVALID_IDS:
         yield f"id {text!r:.20}", {**kind.related, "id": text, "url": kind.at(text)}
-    for text in NO_IDS:
+    for text in INVALID_IDS:
         yield f"id, not in the url {text!r:.20}", {**kind.related, "id": text}
         yield f"id, only in the url {text!r:.20}", {**kind.related, "url": kind.at(text)}
     yield "another id in the url", {**kind.related, "url": kind.at("x_2")}
@@ -147,9 +147,9 @@ def _by_id(kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "no id", {"type": kind.type, "url": kind.at()}
 
 
-def _no_parents(kind: Kind) -> list[str]:
+def _invalid_parents(kind: Kind) -> list[str]:
     """Stripe's own placeholder begins with a colon; a customer's id could have a slash, which is then quoted."""
-    return [text for text in NO_IDS if text != (":x" if kind.id else "a%2Fb")]
+    return [text for text in INVALID_IDS if text != (":x" if kind.id else "a%2Fb")]
 
 
 def thin(kind: Kind, related: dict[str, Any] | None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -175,14 +175,14 @@ def snapshot(event_type: str, shown: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def office(stripe: Untouchable | MemoryStripe) -> Office:
-    return Office(ManualClock(), stripe, MemoryMirror(), MemoryStateStore())
+def flows(stripe: ForbiddenStripe | MemoryStripe) -> Flows:
+    return Flows(ManualClock(), stripe, MemoryMirror(), MemoryStateStore())
 
 
 async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, through_the_bus: bool = False) -> None:
-    """Whichever door it comes through, it ends in quarantine, whole, and with a reason that quotes nothing of it."""
-    stripe = Untouchable()
-    dependencies = office(stripe)
+    """By webhook or by EventBridge, the event is quarantined complete, with a reason that quotes nothing of it."""
+    stripe = ForbiddenStripe()
+    dependencies = flows(stripe)
     text = json.dumps(event)
     if through_the_bus:
         await dependencies.queue.send(
@@ -194,7 +194,7 @@ async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, t
         assert accepted.metric in (Metric.ACCEPTED, Metric.QUARANTINED)
     ended = await dependencies.work()
     assert {one.outcome for one in ended} <= {Outcome.QUARANTINED}
-    assert stripe.asked == []
+    assert stripe.requests == []
     [(_, reason)] = dependencies.queue.quarantined
     assert reason
     assert not reason.startswith("unforeseen")
@@ -206,14 +206,14 @@ async def require_quarantined(event: dict[str, Any], quoted: Sequence[str], *, t
 
 
 def texts(related: dict[str, Any], kind: Kind) -> list[str]:
-    """What is hostile about a related object."""
+    """The malicious texts of a related object."""
     return [str(related[name]) for name in ("id", "url") if related.get(name) not in (None, *kind.related.values())]
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-async def test_a_related_object_as_stripe_names_it_is_asked_for(kind: Kind) -> None:
+async def test_a_valid_related_object_is_fetched(kind: Kind) -> None:
     stripe = MemoryStripe()
-    dependencies = office(stripe)
+    dependencies = flows(stripe)
     await dependencies.accept(thin(kind, kind.related))
     dependencies.clock.advance(120)
     assert [one.outcome for one in await dependencies.work()] == [Outcome.REMOVED]
@@ -222,7 +222,7 @@ async def test_a_related_object_as_stripe_names_it_is_asked_for(kind: Kind) -> N
 
 @pytest.mark.parametrize("name", KINDS)
 async def test_a_related_object_that_stripe_would_not_name_is_quarantined(name: str) -> None:
-    for label, related in hostile(name):
+    for label, related in malicious(name):
         for bus in (False, True):
             try:
                 await require_quarantined(thin(KINDS[name], related), texts(related, KINDS[name]), through_the_bus=bus)
@@ -231,10 +231,10 @@ async def test_a_related_object_that_stripe_would_not_name_is_quarantined(name: 
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if not name.startswith("generic")])
-@pytest.mark.parametrize("told", ["generic", "plain v1", "plain"])
-async def test_an_object_of_another_type_than_the_events_is_quarantined(name: str, told: str) -> None:
-    if KINDS[name].type != KINDS[told].type:
-        await require_quarantined(thin(KINDS[name], KINDS[told].related), [KINDS[told].at()])
+@pytest.mark.parametrize("related_type", ["generic", "plain v1", "plain"])
+async def test_an_object_of_another_type_than_the_events_is_quarantined(name: str, related_type: str) -> None:
+    if KINDS[name].type != KINDS[related_type].type:
+        await require_quarantined(thin(KINDS[name], KINDS[related_type].related), [KINDS[related_type].at()])
 
 
 @pytest.mark.parametrize("type_name", ["", "a/b", "..%2f", "x" * 256, "a b", "rate\ncard", "é"])
@@ -256,7 +256,7 @@ async def test_what_is_no_text_is_quarantined(member: str, odd: object) -> None:
     await require_quarantined(thin(KINDS["plain"], {**KINDS["plain"].related, member: odd}), [])
 
 
-@pytest.mark.parametrize("text", [text for text in NO_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("text", [text for text in INVALID_IDS if text], ids=lambda text: f"{text!r:.20}")
 @pytest.mark.parametrize(
     ("event_type", "shown"),
     [
@@ -269,9 +269,9 @@ async def test_a_snapshot_of_such_an_id_is_quarantined(event_type: str, shown: d
     await require_quarantined(snapshot(event_type, {**shown, "id": text}), [text])
 
 
-@pytest.mark.parametrize("text", [text for text in NO_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("text", [text for text in INVALID_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
 @pytest.mark.parametrize("type_name", ["coupon", "customer", "plan", "price", "product"])
-async def test_a_snapshot_of_an_id_that_nobody_can_choose_is_quarantined(type_name: str, text: str) -> None:
+async def test_a_snapshot_of_an_impossible_chosen_id_is_quarantined(type_name: str, text: str) -> None:
     await require_quarantined(snapshot(f"{type_name}.updated", {"object": type_name, "id": text}), [text])
 
 
@@ -284,7 +284,7 @@ async def test_an_id_that_people_chose_leads_to_its_own_url_and_nowhere_else(tex
         snapshot("coupon.updated", {"object": "coupon", "id": text}),
     ):
         stripe = MemoryStripe(objects={f"/v1/coupons/{quoted}": {"id": text, "object": "coupon", "created": 1}})
-        dependencies = office(stripe)
+        dependencies = flows(stripe)
         await dependencies.accept(event)
         assert [one.outcome for one in await dependencies.work()] == [Outcome.STORED]
         assert stripe.paths == [f"/v1/coupons/{quoted}"]
@@ -292,7 +292,7 @@ async def test_an_id_that_people_chose_leads_to_its_own_url_and_nowhere_else(tex
         assert list(dependencies.mirror.objects) == [f"test#coupon/{text}"]
 
 
-@pytest.mark.parametrize("text", [text for text in NO_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("text", [text for text in INVALID_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
 @pytest.mark.parametrize(
     ("event_type", "shown"),
     [("cash_balance.funds_available", "cash_balance"), ("customer.discount.created", "discount")],
@@ -309,13 +309,13 @@ async def test_an_event_whose_own_id_is_none_is_quarantined(text: str) -> None:
     await require_quarantined(thin(error, None, id=text), [text])
 
 
-@pytest.mark.parametrize("text", [text for text in NO_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("text", [text for text in INVALID_CHOSEN_IDS if text], ids=lambda text: f"{text!r:.20}")
 @pytest.mark.parametrize(
     "event_type", ["v1.entitlements.active_entitlement_summary.updated", "v1.customer.discount.source_changed"]
 )
 async def test_an_owner_that_only_the_fetched_event_names_is_no_way_in(event_type: str, text: str) -> None:
     stripe = MemoryStripe(objects={"/v2/core/events/evt_1": {"id": "evt_1", "data": {"customer": text}}})
-    dependencies = office(stripe)
+    dependencies = flows(stripe)
     await dependencies.accept(thin(replace(KINDS["plain"], event=event_type), None))
     await dependencies.work()
     [(_, reason)] = dependencies.queue.quarantined
@@ -323,10 +323,10 @@ async def test_an_owner_that_only_the_fetched_event_names_is_no_way_in(event_typ
     assert stripe.paths == ["/v2/core/events/evt_1"]
 
 
-@pytest.mark.parametrize("text", [text for text in NO_IDS if text], ids=lambda text: f"{text!r:.20}")
+@pytest.mark.parametrize("text", [text for text in INVALID_IDS if text], ids=lambda text: f"{text!r:.20}")
 async def test_a_parent_that_only_the_fetched_event_names_is_no_way_in(text: str) -> None:
     stripe = MemoryStripe(objects={"/v2/core/events/evt_1": {"id": "evt_1", "data": {"rate_card": text}}})
-    dependencies = office(stripe)
+    dependencies = flows(stripe)
     nested = KINDS["nested"]
     await dependencies.accept(thin(nested, {**nested.related, "url": nested.at(parent=":rate_card_id")}))
     await dependencies.work()

@@ -1,4 +1,4 @@
-"""What is not as it must be when a schedule has ended."""
+"""Finds what differs from Stripe, or is lost, at the end of a schedule."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,8 +8,8 @@ from billing_mirror.core.items import INDEX_COLUMNS, Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
 
-from .scene import Scene
-from .stripe import Thing
+from .environment import Environment
+from .stripe import StripeObject
 
 RATE, VERSION, SUBSCRIPTION = (
     f"v2.billing.{name}" for name in ("rate_card_rate", "rate_card_version", "rate_card_subscription")
@@ -18,61 +18,61 @@ PARENTS = {RATE: "rate_card", VERSION: "rate_card_id", SUBSCRIPTION: "rate_card"
 """By type, the member of the body that names the parent."""
 
 
-def wrong_in(scene: Scene, *, losing: bool) -> dict[str, list[str]]:
-    """The names of what is wrong, by how it is wrong."""
+def find_violations(environment: Environment, *, losing: bool) -> dict[str, list[str]]:
+    """The names of wrong objects and messages, by kind of violation."""
     found: dict[str, list[str]] = {}
-    for problem, name in (*_wrong_objects(scene, losing=losing), *_wrong_messages(scene, losing=losing)):
+    for problem, name in (*_wrong_objects(environment, losing=losing), *_wrong_messages(environment, losing=losing)):
         found.setdefault(problem, []).append(name)
     return found
 
 
-def _wrong_objects(scene: Scene, *, losing: bool) -> Iterator[tuple[str, str]]:
-    for thing in scene.state.things.values():
-        if losing and thing.context:
-            continue  # of other accounts reconcile knows nothing: what is lost there is lost
-        first = thing.states[0][1] or {}
-        scope = Scope(livemode=False, context=thing.context)
+def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[str, str]]:
+    for obj in environment.state.objects.values():
+        if losing and obj.context:
+            continue  # reconcile covers the key's own account only
+        first = obj.states[0][1] or {}
+        scope = Scope(livemode=False, context=obj.context)
         name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))
-        problem = _problem(thing, scene.mirror.objects.get(name), losing=losing)
+        problem = _problem(obj, environment.mirror.objects.get(name), losing=losing)
         if problem:
             yield problem, name
-    for name in scene.mirror.objects:
+    for name in environment.mirror.objects:
         if not name.startswith("test"):
             yield "crossed", name
 
 
-def _wrong_messages(scene: Scene, *, losing: bool) -> Iterator[tuple[str, str]]:
-    for body, reason in () if losing else scene.queue.quarantined:
+def _wrong_messages(environment: Environment, *, losing: bool) -> Iterator[tuple[str, str]]:
+    for body, reason in () if losing else environment.queue.quarantined:
         if "live or test" not in reason:
             yield "quarantined", f"{reason}: {body}"
-    for event in sorted(scene.accepted - scene.ended):
+    for event in sorted(environment.accepted - environment.ended):
         yield "without an outcome", event
-    if not all(budget.was_kept() for budget in scene.budgets):
+    if not all(budget.was_kept() for budget in environment.budgets):
         yield "over the limit", "Stripe"
 
 
-def _problem(thing: Thing, item: Item | None, *, losing: bool) -> str | None:
+def _problem(obj: StripeObject, item: Item | None, *, losing: bool) -> str | None:
     held = item is not None and item.get("deleted") is not True
-    if thing.now is None:
+    if obj.now is None:
         return "resurrected" if held else _problem_of_a_tombstone(item, losing=losing)
     if item is None or not held:
         return "lost"
     data = item.get("data")
-    if not isinstance(data, dict) or data.get("account") != thing.context:
+    if not isinstance(data, dict) or data.get("account") != obj.context:
         return "crossed"
-    if json_body.canonical(data) != json_body.canonical(thing.now):
+    if json_body.canonical(data) != json_body.canonical(obj.now):
         return "stale"
-    return None if _columns(thing.now) == {name: item.get(name) for name in INDEX_COLUMNS} else "stale in an index"
+    return None if _columns(obj.now) == {name: item.get(name) for name in INDEX_COLUMNS} else "stale in an index"
 
 
 def _problem_of_a_tombstone(item: Item | None, *, losing: bool) -> str | None:
     if item is None:
-        return None if losing else "lost"  # where no event of its life came, nobody knows of it
+        return None if losing else "lost"  # without any event the object is unknown
     return "stale in an index" if any(name in item for name in INDEX_COLUMNS) else None
 
 
 def _columns(body: JsonObject) -> Mapping[str, object]:
-    """By what the indexes must find an object of Stripe's."""
+    """The index columns that an object of Stripe must have."""
     name = str(body["object"])
     customer = "cus_1" if name in ("invoice", "v2.billing.cadence", SUBSCRIPTION) else None
     return {
