@@ -31,7 +31,7 @@ from dev.fake_stripe.client import StandIn
 from dev.fake_stripe.events.event import as_sent
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.runs import drifts, passed
+from tests.doubles.runs import drifts, run_now
 
 KEY = "sk_test_standin"
 SECRET = "whsec_end_to_end"
@@ -118,7 +118,7 @@ class Flows:
         await self.queue.send(write_message(refresh_request), group="test")
 
     async def reconcile(self, object_type: ObjectType) -> Run:
-        return await passed(object_type, self.reconcile_dependencies)
+        return await run_now(object_type, self.reconcile_dependencies)
 
     async def drifts(self, run: Run) -> list[Drift]:
         return await drifts(run, self.reconcile_dependencies)

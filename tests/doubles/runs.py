@@ -8,7 +8,7 @@ from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 
 
-async def passed(
+async def run_now(
     object_type: ObjectType, dependencies: ReconcileDependencies, *, job: Job = Job.VERIFY, seconds: float = 600.0
 ) -> Run:
     """A new run over a type, or the stopped run resumed."""

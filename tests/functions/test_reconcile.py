@@ -15,7 +15,7 @@ from .conftest import Cloud, Context, Load
 SWEEP = USAGE.name
 
 
-def passed(load: Load, event: dict[str, Any] | None = None, *, seconds: float = 120) -> dict[str, Any]:
+def invoke(load: Load, event: dict[str, Any] | None = None, *, seconds: float = 120) -> dict[str, Any]:
     answer: dict[str, Any] = load("reconcile").lambda_handler(event or {}, Context(seconds=seconds))
     return answer
 
@@ -39,7 +39,7 @@ def everything() -> list[dict[str, Any]]:
 
 def test_a_tick_recovers_events_and_backfills_every_type(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
-    counts = passed(load)
+    counts = invoke(load)
     assert list(counts) == ["events", *(object_type.name for object_type in RECONCILED_TYPES)]
     assert {count["status"] for count in counts.values()} == {"complete"}
     assert (counts["product"]["job"], counts["product"]["inserted"]) == ("backfill", 1)
@@ -49,33 +49,33 @@ def test_a_tick_recovers_events_and_backfills_every_type(cloud: Cloud, load: Loa
 
 @pytest.mark.usefixtures("at_stripe")
 def test_the_next_tick_has_nothing_to_do(load: Load) -> None:
-    passed(load)
-    assert passed(load) == {}
+    invoke(load)
+    assert invoke(load) == {}
 
 
 @pytest.mark.usefixtures("at_stripe")
 def test_events_can_be_requested_alone(load: Load) -> None:
-    answer = passed(load, {"job": "recover"})
+    answer = invoke(load, {"job": "recover"})
     assert (list(answer), answer["events"]["status"]) == (["events"], "complete")
 
 
 @pytest.mark.usefixtures("at_stripe")
 def test_requested_types_are_verified_in_their_order_whether_they_are_due_or_not(load: Load) -> None:
-    wish = {"types": ["v2.billing.rate_card", "customer"]}
-    assert list(passed(load, wish)) == list(passed(load, wish)) == wish["types"]
+    request = {"types": ["v2.billing.rate_card", "customer"]}
+    assert list(invoke(load, request)) == list(invoke(load, request)) == request["types"]
 
 
 def test_single_types_can_be_backfilled(load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
     at_stripe.create("customer", {}, silent=True)
-    counts = passed(load, {"job": "backfill", "types": ["product"]})
+    counts = invoke(load, {"job": "backfill", "types": ["product"]})
     assert (list(counts), counts["product"]["inserted"]) == (["product"], 1)
     assert (len(kept("product")), kept("customer")) == (1, [])
 
 
 def test_a_difference_is_repaired_and_stored_as_evidence(load: Load, at_stripe: StandIn) -> None:
     made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
-    counts = passed(load, {"types": ["product"]})
+    counts = invoke(load, {"types": ["product"]})
     assert (counts["product"]["found"], counts["product"]["repaired"]) == (1, 1)
     [drift] = evidence("product")
     assert (drift["id"], drift["difference"], drift["resolution"]) == (made, "missing", "repaired")
@@ -84,9 +84,9 @@ def test_a_difference_is_repaired_and_stored_as_evidence(load: Load, at_stripe: 
 
 def test_a_dry_run_reports_differences_and_changes_nothing(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
     made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
-    passed(load, {"types": ["customer"]})
+    invoke(load, {"types": ["customer"]})
     before = everything()
-    counts = passed(load, {"types": ["product"], "dry_run": True})
+    counts = invoke(load, {"types": ["product"], "dry_run": True})
     assert (counts["product"]["found"], counts["product"]["missing"]) == (1, 1)
     [difference] = counts["product"]["differences"]
     assert (difference["id"], difference["difference"]) == (made, "missing")
@@ -98,53 +98,53 @@ def test_a_dry_run_reports_differences_and_changes_nothing(cloud: Cloud, load: L
 def test_an_unknown_type_is_named_in_a_sentence_and_nothing_is_started(
     load: Load, at_stripe: StandIn, name: str
 ) -> None:
-    answer = passed(load, {"types": ["customer", name]})
+    answer = invoke(load, {"types": ["customer", name]})
     assert answer == {"refused": f"unknown type: {name}; nothing was started"}
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 
 
 def test_an_unknown_job_is_named_in_a_sentence_and_nothing_is_started(load: Load, at_stripe: StandIn) -> None:
-    answer = passed(load, {"job": "sweep"})
+    answer = invoke(load, {"job": "sweep"})
     assert answer == {"refused": "unknown job: sweep; jobs are recover, verify, backfill, usage; nothing was started"}
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 
 
 def test_a_request_during_another_invocation_is_started_by_a_tick(load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("product", {"name": "Atlas"}, silent=True)
-    passed(load)
+    invoke(load)
     lease = {"pk": "test#lease", "sk": "lease", "owner": "another", "until": "2999-01-01T00:00:00.000Z"}
     table = boto3.resource("dynamodb").Table("a-table")
     table.put_item(Item=lease)
-    answer = passed(load, {"types": ["product"]})
+    answer = invoke(load, {"types": ["product"]})
     assert answer == {
         "busy": "another invocation is running; one of the next ticks starts the runs",
     }
-    assert passed(load) == answer
+    assert invoke(load) == answer
     table.delete_item(Key={"pk": lease["pk"], "sk": lease["sk"]})
-    assert passed(load)["product"]["status"] == "complete"
+    assert invoke(load)["product"]["status"] == "complete"
 
 
 def test_a_tick_without_time_starts_nothing(load: Load, at_stripe: StandIn) -> None:
-    assert passed(load, seconds=60) == {}
+    assert invoke(load, seconds=60) == {}
     assert at_stripe.requests()["total"] == 0
 
 
 def test_the_next_tick_resumes_a_run_that_was_out_of_time(load: Load, at_stripe: StandIn) -> None:
     at_stripe.create("customer", {}, silent=True)
-    assert passed(load, {"types": ["customer"]}, seconds=60)["customer"]["status"] == "running"
-    assert passed(load)["customer"]["status"] == "complete"
+    assert invoke(load, {"types": ["customer"]}, seconds=60)["customer"]["status"] == "running"
+    assert invoke(load)["customer"]["status"] == "complete"
 
 
 def test_a_type_that_fails_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:
     at_stripe.faults(api=[{"status": 400, "count": 1}])
-    counts = passed(load, {"types": ["customer", "product"]})
+    counts = invoke(load, {"types": ["customer", "product"]})
     assert [count["status"] for count in counts.values()] == ["unavailable", "complete"]
     assert counts["customer"]["reason"].startswith("Stripe answered 400")
 
 
 def test_a_type_that_the_key_may_not_read_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:
     at_stripe.faults(api=[{"status": 403, "count": 1}])
-    counts = passed(load, {"types": ["customer", "product"]})
+    counts = invoke(load, {"types": ["customer", "product"]})
     assert [count["status"] for count in counts.values()] == ["unauthorized", "complete"]
     assert counts["customer"]["reason"]
 
@@ -167,8 +167,8 @@ class TestUsage:
         self, cloud: Cloud, load: Load, at_stripe: StandIn, used: tuple[str, str]
     ) -> None:
         cloud.environment["USAGE_SWEEP"] = "on"
-        passed(load, {"types": ["subscription"]})
-        counts = passed(load)
+        invoke(load, {"types": ["subscription"]})
+        counts = invoke(load)
         assert (counts[SWEEP]["status"], counts[SWEEP]["written"]) == ("complete", 1)
         [item] = kept(SWEEP)
         meter, customer = used
@@ -178,19 +178,19 @@ class TestUsage:
 
     def test_is_not_swept_where_the_sweep_is_off(self, load: Load, used: tuple[str, str]) -> None:
         assert used
-        passed(load, {"types": ["subscription"]})
-        assert SWEEP not in passed(load)
+        invoke(load, {"types": ["subscription"]})
+        assert SWEEP not in invoke(load)
         assert kept(SWEEP) == []
 
     def test_is_swept_on_request_where_the_sweep_is_off(self, load: Load, used: tuple[str, str]) -> None:
         assert used
-        passed(load, {"types": ["subscription"]})
-        assert passed(load, {"job": "usage"})[SWEEP]["written"] == 1
+        invoke(load, {"types": ["subscription"]})
+        assert invoke(load, {"job": "usage"})[SWEEP]["written"] == 1
 
 
 def test_findings_are_logged_without_bodies(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     at_stripe.create("customer", {"name": "a canary"}, silent=True)
-    passed(load, {"types": ["customer"]})
+    invoke(load, {"types": ["customer"]})
     said = capsys.readouterr().out
     [line] = [line for line in map(json.loads, said.splitlines()) if line.get("message") == "reconciled"]
     assert (line["type"], line["found"], line["repaired"]) == ("customer", 1, 1)

@@ -19,7 +19,7 @@ from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.runs import passed
+from tests.doubles.runs import run_now
 from tests.doubles.samples import event
 from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
@@ -327,7 +327,7 @@ async def test_a_reconcile_run_fetches_before_the_change_and_writes_after_it(har
     await harness.mirrored("first")
     harness.stripe.lists[PRODUCTS.replace("&limit=100", "")] = [product("what a list shows")]
     harness.stripe.lists["/v1/products"] = [product("what a list shows")]
-    run = passed(TYPES["product"], ReconcileDependencies(harness.ports, MemoryStateStore(), Schedule()))
+    run = run_now(TYPES["product"], ReconcileDependencies(harness.ports, MemoryStateStore(), Schedule()))
     slow, passing = await harness.hold_after_fetch(run)
     harness.change("second")
     await harness.send_event("updated")

@@ -17,7 +17,7 @@ from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.runs import passed
+from tests.doubles.runs import run_now
 from tests.doubles.samples import event, subscription
 from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
@@ -62,7 +62,7 @@ class RaceHarness:
         return [one.outcome for one in ended]
 
     async def reconcile(self, name: str) -> Run:
-        run = await passed(TYPES[name], ReconcileDependencies(self._ports, self._state_store, Schedule()))
+        run = await run_now(TYPES[name], ReconcileDependencies(self._ports, self._state_store, Schedule()))
         self.clock.advance(3600)
         return run
 

@@ -13,7 +13,7 @@ from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.runs import drifts, passed
+from tests.doubles.runs import drifts, run_now
 from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
 
@@ -61,9 +61,9 @@ class Harness:
                 self.queue.delete(ended.item.received.receipt)
         return results
 
-    async def passed(self, object_type: ObjectType, *, job: Job = Job.VERIFY, seconds: float = 100.0) -> Run:
+    async def run_now(self, object_type: ObjectType, *, job: Job = Job.VERIFY, seconds: float = 100.0) -> Run:
         """A new run over a type, or the stopped run resumed."""
-        return await passed(object_type, self.reconcile_dependencies, job=job, seconds=seconds)
+        return await run_now(object_type, self.reconcile_dependencies, job=job, seconds=seconds)
 
     async def drifts(self, run: Run) -> list[Drift]:
         """The evidence of a run."""

@@ -49,7 +49,7 @@ def stock(harness: Harness, *subscriptions: JsonObject) -> None:
 
 async def filled(harness: Harness, name: str = NAME) -> Run:
     harness.clock.advance(1)
-    return await harness.passed(TYPES[name], job=Job.BACKFILL)
+    return await harness.run_now(TYPES[name], job=Job.BACKFILL)
 
 
 def queued_requests(harness: Harness) -> list[tuple[Json, str]]:
@@ -82,7 +82,7 @@ async def test_inserted_objects_are_equal_in_the_next_run(harness: Harness) -> N
     await filled(harness, CADENCE)
     await filled(harness)
     harness.clock.advance(1)
-    run = await harness.passed(TYPES[NAME])
+    run = await harness.run_now(TYPES[NAME])
     assert (run.counts.equal, run.counts.compared, await harness.drifts(run)) == (3, 3, [])
 
 

@@ -23,14 +23,14 @@ def started(*, until: float, each: float = 0.0, count: int = 10, at_once: int = 
     """When each slot starts, in seconds; each slot takes ``each`` seconds."""
     times: list[float] = []
 
-    async def one(turns: EvenSpread) -> None:
-        async with turns.next():
+    async def one(spread: EvenSpread) -> None:
+        async with spread.next():
             times.append(LoopClock().now())
             await asyncio.sleep(each)
 
     async def all_of_them() -> None:
-        turns = EvenSpread(count, LoopClock(), at_once=at_once, until=until)
-        await asyncio.gather(*(one(turns) for _ in range(count)))
+        spread = EvenSpread(count, LoopClock(), at_once=at_once, until=until)
+        await asyncio.gather(*(one(spread) for _ in range(count)))
 
     SimulatedLoop(Random(7)).run(all_of_them())  # type: ignore[abstract]
     return times

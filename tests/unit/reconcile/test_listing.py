@@ -110,7 +110,7 @@ class TestAListThat:
                 raise error
 
         harness.stripe.before_answer = expire
-        run = await harness.passed(ROW)
+        run = await harness.run_now(ROW)
         assert (run.status, run.counts.restarts, run.counts.missing) == (Status.COMPLETE, 1, 5)
         assert harness.stripe.paths.count(FIRST) == 2
 
@@ -122,7 +122,7 @@ class TestAListThat:
                 raise PermanentError("Stripe answered 400: no such page")
 
         harness.stripe.before_answer = expire
-        run = await harness.passed(ROW)
+        run = await harness.run_now(ROW)
         assert (run.status, run.counts.restarts) == (Status.FAILED, MAX_RESTARTS + 1)
         assert run.reason == f"the lists of {ROW.name} do not end"
 
@@ -131,7 +131,7 @@ class TestAListThat:
         made = stock(harness, 3)
         harness.stripe.objects[FIRST] = page_of(made[0], following=f"{LIST}?page=b")
         harness.stripe.objects[f"{LIST}?page=b"] = page_of(made[1], following=back_to)
-        run = await harness.passed(ROW)
+        run = await harness.run_now(ROW)
         assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
 
     async def test_never_ends_ends_the_run(self, harness: Harness) -> None:
@@ -142,7 +142,7 @@ class TestAListThat:
                 body, following=following
             )
         harness.stripe.objects[f"{LIST}?page=0"] = harness.stripe.objects[FIRST]
-        run = await harness.passed(ROW)
+        run = await harness.run_now(ROW)
         assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
 
     @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ class TestAListThat:
     async def test_leads_to_another_url_ends_the_run_and_is_not_followed(self, harness: Harness, url: Json) -> None:
         made = stock(harness, 3)
         harness.stripe.objects[FIRST] = page_of(made[0], following=url)
-        run = await harness.passed(ROW)
+        run = await harness.run_now(ROW)
         assert (run.status, run.reason) == (Status.FAILED, f"the next page of {LIST} is said to be somewhere else")
         assert harness.stripe.paths == [FIRST]
 
     async def test_repeats_objects_has_each_verified_once(self, harness: Harness) -> None:
         made = stock(harness, 3)
         harness.stripe.lists[LIST] = [made[0], made[1], made[1], made[2]]
-        run = await harness.passed(ROW)
+        run = await harness.run_now(ROW)
         assert (run.complete, run.counts.compared, run.counts.missing, run.counts.repaired) == (True, 4, 3, 3)
 
     async def test_skips_objects_has_each_of_them_verified_and_kept(self, harness: Harness) -> None:
@@ -174,7 +174,7 @@ class TestAListThat:
         await harness.deliver(*(subscription_event(identifier=str(body["id"])) for body in made))
         harness.clock.advance(100)
         harness.stripe.lists[LIST] = [*made[:2], *made[3:]]
-        run = await harness.passed(ROW)
+        run = await harness.run_now(ROW)
         assert (run.complete, run.counts.equal, run.counts.false_alarms) == (True, 4, 1)
         assert run.counts.found == 0
 
@@ -185,9 +185,9 @@ class TestUnlistedObjects:
         harness.stripe.page_size = 10
         for some in (made[:30], made[30:]):
             await harness.deliver(*(subscription_event(identifier=str(body["id"])) for body in some))
-        gone = {f"rcds_{number}" for number in (3, 31, 59)}
-        harness.stripe.lists[LIST] = [body for body in made if body["id"] not in gone]
-        for name in gone:
+        deleted = {f"rcds_{number}" for number in (3, 31, 59)}
+        harness.stripe.lists[LIST] = [body for body in made if body["id"] not in deleted]
+        for name in deleted:
             del harness.stripe.objects[f"{LIST}/{name}"]
         harness.clock.advance(100)
         harness.stripe.requests.clear()
@@ -197,10 +197,12 @@ class TestUnlistedObjects:
         )
         run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
         run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
-        assert {drift.id for drift in await harness.drifts(run)} == gone
+        assert {drift.id for drift in await harness.drifts(run)} == deleted
         assert (run.counts.not_listed, run.counts.repaired, run.counts.equal) == (3, 3, 57)
         fetched = [path for path in harness.stripe.paths if not path.startswith(f"{LIST}?")]
-        assert sorted(fetched) == sorted(f"{LIST}/{name}" for name in gone)
+        assert sorted(fetched) == sorted(f"{LIST}/{name}" for name in deleted)
         assert (life.counts["claim"], life.counts["put_tombstone"], life.counts["put"]) == (3, 3, 0)
         entries = sum(len(partition) for partition in harness.state_store.partitions.values())
-        assert entries <= run.counts.pages + 1 + len(gone) + 1, "an entry for each page and each drift, and the record"
+        assert entries <= run.counts.pages + 1 + len(deleted) + 1, (
+            "an entry for each page and each drift, and the record"
+        )

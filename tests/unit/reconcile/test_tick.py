@@ -78,11 +78,11 @@ def test_a_page_that_the_end_of_a_turn_cuts_off_is_counted_once() -> None:
             await asyncio.sleep(20)
 
     harness.stripe.before_answer = fetch_late
-    wish = ((METERS.name, Job.VERIFY),)
+    requested = ((METERS.name, Job.VERIFY),)
 
     async def three() -> list[TickReport]:
         return [
-            await run_on_demand(wish, harness.reconcile_dependencies, deadline=harness.clock.now() + 90)
+            await run_on_demand(requested, harness.reconcile_dependencies, deadline=harness.clock.now() + 90)
             for _ in range(3)
         ]
 

@@ -79,7 +79,7 @@ class TestARequestedRun:
         async def both() -> tuple[TickReport, TickReport]:
             harness = metered_harness(pages=1)
             await ticked(harness)
-            other = replace(harness.reconcile_dependencies, owner="somebody else")
+            other = replace(harness.reconcile_dependencies, owner="another owner")
             assert await Lease(other).acquire()
             report = await self._asked(harness)
             await harness.state_store.release(other.scope, other.owner)

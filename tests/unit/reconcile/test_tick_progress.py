@@ -59,7 +59,7 @@ async def test_an_owners_list_that_takes_longer_than_a_tick_is_resumed_in_its_mi
     run = await cut_off_after(harness, 30, run)
     assert (run.status, run.counts.pages) == (Status.RUNNING, 20)
     harness.stripe.requests.clear()
-    run = await harness.passed(RATE)
+    run = await harness.run_now(RATE)
     lists = [path for path in harness.stripe.paths if "rate_card_version" in path]
     assert (run.complete, run.counts.compared, len(lists)) == (True, 100, 30)
 
@@ -79,7 +79,7 @@ async def test_inserted_objects_are_counted_once_where_a_resumed_list_restarts(
             raise PermanentError("Stripe answered 400: the page is not known")
 
     harness.stripe.before_answer = expire
-    run = await harness.passed(RATE)
+    run = await harness.run_now(RATE)
     assert (run.complete, run.counts.restarts, run.counts.inserted) == (True, 1, 100)
 
 
@@ -92,7 +92,7 @@ async def test_a_token_that_expires_in_an_owners_list_restarts_it(harness: Harne
             raise PermanentError("Stripe answered 400: the page is not known")
 
     harness.stripe.before_answer = expire
-    run = await harness.passed(RATE)
+    run = await harness.run_now(RATE)
     assert (run.complete, run.counts.restarts, run.counts.lists_unreadable) == (True, 1, 0)
     assert {one.id for one in await harness.drifts(run)} >= {f"rcdr_{number}" for number in range(5)}
 
@@ -139,7 +139,7 @@ async def test_an_object_whose_fetch_never_ends_is_unresolved(harness: Harness) 
             raise TimeoutError
 
     harness.stripe.before_answer = never
-    run = await harness.passed(TYPES["subscription"])
+    run = await harness.run_now(TYPES["subscription"])
     found = {(one.difference, one.resolution, one.reason) for one in await harness.drifts(run) if one.id == "sub_1"}
     assert found <= {(Difference.DIFFERENT, Resolution.UNRESOLVED, "Stripe's answer does not end")}
     assert await last_run("subscription", harness.reconcile_dependencies) is not None

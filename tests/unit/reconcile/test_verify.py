@@ -41,14 +41,14 @@ async def mirrored(harness: Harness, *bodies: JsonObject) -> None:
     harness.clock.advance(10)
 
 
-async def passed(harness: Harness, *, seconds: float = 100.0) -> Run:
-    return await harness.passed(ROW, seconds=seconds)
+async def run_now(harness: Harness, *, seconds: float = 100.0) -> Run:
+    return await harness.run_now(ROW, seconds=seconds)
 
 
 async def test_where_both_sides_are_equal_nothing_is_fetched(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"), subscription("rcds_2", servicing_status="canceled"))
     harness.stripe.requests.clear()
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (run.complete, run.counts.compared, await harness.drifts(run)) == (True, 2, [])
     assert all(asked.url.startswith(f"{LIST}?") for asked in harness.stripe.requests)
 
@@ -67,7 +67,7 @@ async def test_a_run_without_evidence_does_not_query_the_evidence_of_each_object
 async def test_a_change_whose_event_was_lost_is_found_and_repaired(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
-    run = await passed(harness)
+    run = await run_now(harness)
     assert await harness.drifts(run) == [
         Drift("rcds_1", Difference.DIFFERENT, Resolution.REPAIRED, fields=("servicing_status",))
     ]
@@ -76,7 +76,7 @@ async def test_a_change_whose_event_was_lost_is_found_and_repaired(harness: Harn
 
 async def test_an_object_that_was_never_announced_is_inserted(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"))
-    run = await passed(harness)
+    run = await run_now(harness)
     assert await harness.drifts(run) == [Drift("rcds_1", Difference.MISSING, Resolution.REPAIRED)]
     assert harness.item("rcds_1")["customer"] == "cus_1"
 
@@ -87,20 +87,20 @@ async def test_a_state_that_only_a_stale_list_shows_is_a_false_alarm(harness: Ha
     harness.clock.advance(100)
     await harness.deliver(subscription_event("canceled"))
     assert harness.item("rcds_1")["deleted"] is True
-    run = await passed(harness)
+    run = await run_now(harness)
     assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [("rcds_1", Resolution.FALSE_ALARM)]
     assert (run.counts.unresolved, harness.item("rcds_1")["deleted"]) == (0, True)
 
 
 async def test_a_canceled_object_is_compared_too(harness: Harness) -> None:
     stock(harness, subscription("rcds_1", servicing_status="canceled"))
-    assert [drift.id for drift in await harness.drifts(await passed(harness))] == ["rcds_1"]
+    assert [drift.id for drift in await harness.drifts(await run_now(harness))] == ["rcds_1"]
 
 
 async def test_a_plain_list_that_shows_canceled_objects_is_not_followed_by_a_second(harness: Harness) -> None:
     stock(harness, subscription("rcds_1", servicing_status="canceled"))
     harness.stripe.lists[LIST] = harness.stripe.lists.pop(CANCELED)
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (run.complete, run.counts.compared) == (True, 1)
     assert not any("canceled" in path for path in harness.stripe.paths)
 
@@ -108,7 +108,7 @@ async def test_a_plain_list_that_shows_canceled_objects_is_not_followed_by_a_sec
 async def test_a_deleted_object_gets_a_tombstone(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness)
-    run = await passed(harness)
+    run = await run_now(harness)
     assert await harness.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.REPAIRED)]
     assert harness.item("rcds_1")["deleted"] is True
 
@@ -117,7 +117,7 @@ async def test_a_listed_object_gets_no_tombstone_because_one_answer_lacks_it(har
     """Otherwise an event about the object would find a newer tombstone, and count as already fresh."""
     stock(harness, subscription("rcds_1"))
     del harness.stripe.objects[f"{LIST}/rcds_1"]
-    run = await passed(harness)
+    run = await run_now(harness)
     assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [("rcds_1", Resolution.UNRESOLVED)]
     assert "test#rcds_1" not in harness.mirror.objects
 
@@ -125,7 +125,7 @@ async def test_a_listed_object_gets_no_tombstone_because_one_answer_lacks_it(har
 async def test_a_new_object_gets_no_tombstone_because_nothing_shows_it_yet(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1", created=times.iso(harness.clock.now() + 30)))
     stock(harness)
-    run = await passed(harness)
+    run = await run_now(harness)
     assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [("rcds_1", Resolution.UNRESOLVED)]
     assert "deleted" not in harness.item("rcds_1")
 
@@ -133,7 +133,7 @@ async def test_a_new_object_gets_no_tombstone_because_nothing_shows_it_yet(harne
 async def test_an_object_that_only_the_list_lacks_is_kept(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     harness.stripe.lists[LIST] = []
-    run = await passed(harness)
+    run = await run_now(harness)
     assert await harness.drifts(run) == [Drift("rcds_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
     assert "deleted" not in harness.item("rcds_1")
 
@@ -148,14 +148,14 @@ async def test_an_object_that_an_event_inserted_during_the_run_is_not_unlisted(h
         await harness.deliver(subscription_event())
 
     harness.stripe.before_answer = made_meanwhile
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (run.complete, await harness.drifts(run), harness.item("rcds_1")["data"]) == (True, [], one)
 
 
 async def test_the_body_of_a_stale_list_is_never_stored(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     harness.stripe.lists[LIST] = [subscription("rcds_1", servicing_status="pending")]
-    run = await passed(harness)
+    run = await run_now(harness)
     assert await harness.drifts(run) == [Drift("rcds_1", Difference.DIFFERENT, Resolution.FALSE_ALARM)]
     assert harness.item("rcds_1")["data"] == subscription("rcds_1")
 
@@ -164,7 +164,7 @@ async def test_an_object_with_a_refresh_in_flight_is_no_drift(harness: Harness) 
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
     await harness.mirror.claim(SUBJECT, harness.clock.now())
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (await harness.drifts(run), run.counts.in_flight) == ([], 1)
 
 
@@ -173,7 +173,7 @@ async def test_a_claim_that_died_an_hour_ago_hides_no_drift(harness: Harness) ->
     stock(harness, subscription("rcds_1", servicing_status="paused"))
     await harness.mirror.claim(SUBJECT, harness.clock.now())
     harness.clock.advance(3601)
-    assert [drift.resolution for drift in await harness.drifts(await passed(harness))] == [Resolution.REPAIRED]
+    assert [drift.resolution for drift in await harness.drifts(await run_now(harness))] == [Resolution.REPAIRED]
 
 
 async def test_a_difference_that_could_not_be_verified_is_unresolved(harness: Harness) -> None:
@@ -184,7 +184,7 @@ async def test_a_difference_that_could_not_be_verified_is_unresolved(harness: Ha
             raise TransientError("Stripe answered 500")
 
     harness.stripe.before_answer = fail
-    run = await passed(harness)
+    run = await run_now(harness)
     assert {drift.id: drift.resolution for drift in await harness.drifts(run)} == {
         "rcds_1": Resolution.UNRESOLVED,
         "rcds_2": Resolution.REPAIRED,
@@ -194,14 +194,14 @@ async def test_a_difference_that_could_not_be_verified_is_unresolved(harness: Ha
 
 async def test_a_run_that_is_out_of_time_has_a_reason(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
-    run = await passed(harness, seconds=0)
+    run = await run_now(harness, seconds=0)
     assert (run.status, run.reason) == (Status.RUNNING, "out of time; the next tick continues")
 
 
 async def test_a_run_whose_list_fails_has_a_reason_and_writes_no_tombstone(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     harness.stripe.failures = [TransientError("Stripe answered 503")] * 10
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (run.complete, run.reason) == (False, "Stripe answered 503")
     assert "deleted" not in harness.item("rcds_1")
 
@@ -209,7 +209,7 @@ async def test_a_run_whose_list_fails_has_a_reason_and_writes_no_tombstone(harne
 async def test_every_run_leaves_a_record(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
-    run = await passed(harness)
+    run = await run_now(harness)
     assert await last_run(ROW.name, harness.reconcile_dependencies) == run
     assert (run.status, run.counts.compared, run.counts.found, run.counts.repaired) == (Status.COMPLETE, 1, 1, 1)
 
@@ -217,7 +217,7 @@ async def test_every_run_leaves_a_record(harness: Harness) -> None:
 async def test_a_transient_failure_does_not_end_a_run(harness: Harness) -> None:
     stock(harness, subscription("rcds_1"))
     harness.stripe.failures = [TransientError("Stripe answered 429"), TransientError("Stripe answered 500")]
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (run.complete, [drift.resolution for drift in await harness.drifts(run)]) == (True, [Resolution.REPAIRED])
 
 
@@ -229,9 +229,9 @@ async def test_the_next_run_verifies_objects_that_one_run_could_not(harness: Har
             raise TransientError("Stripe answered 500")
 
     harness.stripe.before_answer = fail
-    assert [drift.resolution for drift in await harness.drifts(await passed(harness))] == [Resolution.UNRESOLVED]
+    assert [drift.resolution for drift in await harness.drifts(await run_now(harness))] == [Resolution.UNRESOLVED]
     harness.stripe.before_answer = None
-    assert [drift.resolution for drift in await harness.drifts(await passed(harness))] == [Resolution.REPAIRED]
+    assert [drift.resolution for drift in await harness.drifts(await run_now(harness))] == [Resolution.REPAIRED]
 
 
 async def test_an_unforeseen_failure_of_one_object_spares_the_others(harness: Harness) -> None:
@@ -242,7 +242,7 @@ async def test_an_unforeseen_failure_of_one_object_spares_the_others(harness: Ha
             raise ValueError("a customer's secret")
 
     harness.stripe.before_answer = fail
-    run = await passed(harness)
+    run = await run_now(harness)
     assert {drift.id: drift.reason for drift in await harness.drifts(run)} == {
         "rcds_1": "unforeseen ValueError",
         "rcds_2": "",
@@ -255,14 +255,14 @@ async def test_a_customer_that_could_not_be_found_is_found_later(harness: Harnes
     late = harness.stripe.objects.pop(CADENCE)
     await harness.deliver(subscription_event(at=harness.clock.now() - 100))
     assert "customer" not in harness.item("rcds_1")
-    assert "test#bc_1" not in harness.mirror.objects, "a cadence that was never seen is not gone either"
+    assert "test#bc_1" not in harness.mirror.objects, "a cadence that was never seen gets no tombstone either"
     harness.stripe.objects[CADENCE] = late
     harness.stripe.lists["/v2/billing/cadences?include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"] = [
         cadence()
     ]
-    cadences = await harness.passed(catalog.TYPES["v2.billing.cadence"])
+    cadences = await harness.run_now(catalog.TYPES["v2.billing.cadence"])
     assert (cadences.counts.in_flight, [drift.id for drift in await harness.drifts(cadences)]) == (0, ["bc_1"])
-    run = await passed(harness)
+    run = await run_now(harness)
     assert [drift.resolution for drift in await harness.drifts(run)] == [Resolution.REPAIRED]
     assert harness.item("rcds_1")["customer"] == "cus_1"
 
@@ -272,7 +272,7 @@ async def test_an_unknown_customer_costs_no_request_in_each_run(harness: Harness
     del harness.item("rcds_1")["customer"]
     del harness.item("bc_1")["customer"]
     harness.stripe.requests.clear()
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (await harness.drifts(run), len(harness.stripe.requests)) == ([], run.counts.pages)
 
 
@@ -285,7 +285,7 @@ async def test_a_long_retry_after_ends_the_wait_and_not_the_run(harness: Harness
 
     harness.stripe.before_answer = fail
     started = harness.clock.now()
-    run = await passed(harness)
+    run = await run_now(harness)
     assert {drift.id: drift.resolution for drift in await harness.drifts(run)} == {
         "rcds_1": Resolution.UNRESOLVED,
         "rcds_2": Resolution.REPAIRED,
@@ -297,29 +297,29 @@ async def test_a_short_retry_after_is_respected(harness: Harness) -> None:
     stock(harness)
     harness.stripe.failures = [TransientError("Stripe answered 429", retry_after=7)]
     started = harness.clock.now()
-    assert (await passed(harness)).complete
+    assert (await run_now(harness)).complete
     assert harness.clock.now() - started == 7
 
 
 async def test_a_run_whose_record_cannot_be_stored_is_left_to_the_next_tick(harness: Harness) -> None:
     stock(harness)
-    begun_run = await start_run(ROW.name, Job.VERIFY, None, harness.reconcile_dependencies)
+    started_run = await start_run(ROW.name, Job.VERIFY, None, harness.reconcile_dependencies)
     harness.state_store.writes_fail = True
-    run = await execute_job(begun_run, harness.reconcile_dependencies, until=harness.clock.now() + 100)
+    run = await execute_job(started_run, harness.reconcile_dependencies, until=harness.clock.now() + 100)
     assert run.status is Status.RUNNING
     assert "the table takes no records" in run.reason
     harness.state_store.writes_fail = False
-    assert (await passed(harness)).complete
+    assert (await run_now(harness)).complete
 
 
 async def test_an_unforeseen_error_of_a_list_ends_the_run_and_not_the_function(harness: Harness) -> None:
     harness.stripe.failures = [ValueError("a customer's secret")]
-    run = await passed(harness)
+    run = await run_now(harness)
     assert (run.complete, run.reason) == (False, "unforeseen ValueError")
 
 
 async def test_a_list_that_stripe_does_not_have_ends_the_run(harness: Harness) -> None:
-    run = await passed(harness)
+    run = await run_now(harness)
     assert not run.complete
     assert run.reason.startswith("nothing at")
 
@@ -333,7 +333,7 @@ async def test_many_unlisted_objects_are_each_verified_once(harness: Harness) ->
     harness.clock.advance(10)
     harness.stripe.lists[LIST] = []
     harness.stripe.requests.clear()
-    run = await passed(harness)
+    run = await run_now(harness)
     assert len(await harness.drifts(run)) == len({drift.id for drift in await harness.drifts(run)}) == 130
 
 
@@ -343,7 +343,7 @@ async def test_gated_fields_are_requested_in_lists_too(harness: Harness) -> None
     ]
     harness.stripe.objects["/v2/billing/cadences/bc_1"] = cadence()
     object_type = catalog.TYPES["v2.billing.cadence"]
-    run = await harness.passed(object_type)
+    run = await harness.run_now(object_type)
     assert [drift.id for drift in await harness.drifts(run)] == ["bc_1"]
 
 
@@ -351,7 +351,7 @@ async def test_an_object_without_an_id_is_never_counted_as_equal(harness: Harnes
     bodies = [subscription("rcds_1"), subscription("rcds_2")]
     await mirrored(harness, *bodies)
     harness.stripe.lists[LIST] += [{"object": ROW.name, "servicing_status": "active", "n": n} for n in (1, 2)]
-    run = await harness.passed(ROW)
+    run = await harness.run_now(ROW)
     counts = run.counts
     assert (counts.compared, counts.equal, counts.missing, counts.unresolved) == (4, 2, 2, 2)
     assert {one.reason for one in await harness.drifts(run)} == {"the list shows an object without an id"}
@@ -363,5 +363,5 @@ async def test_an_object_that_a_page_shows_twice_is_equal_twice_or_never(harness
     changed = {**changed, "metadata": {"changed": "yes"}}
     stock(harness, changed, equal)
     harness.stripe.lists[LIST] += [changed, equal]
-    run = await harness.passed(ROW)
+    run = await harness.run_now(ROW)
     assert (run.counts.compared, run.counts.equal, run.counts.different) == (4, 2, 1)

@@ -10,7 +10,7 @@ from billing_mirror.core.run import Drift, Resolution, Status
 from tests.doubles.samples import rate, version
 from tests.unit.harness import Harness
 
-from .both_sides import CUSTOMERS_SHOWN, mirror, passed, thing
+from .both_sides import CUSTOMERS_SHOWN, mirror, run_now, thing
 
 
 class TestAListForEachOwner:
@@ -24,7 +24,7 @@ class TestAListForEachOwner:
             f"{self.RATES}?rate_card_version=rcdv_1": [rate()],
             "/v2/billing/rate_cards/rcd_2/rates?rate_card_version=rcdv_2": [],
         }
-        run = await passed(harness, "v2.billing.rate_card_rate")
+        run = await run_now(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages, run.counts.compared) == (True, 2, 1)
         assert await harness.drifts(run) == [Drift("rcdr_1", Difference.MISSING, Resolution.REPAIRED)]
         assert harness.item("rcdr_1")["parent"] == "rcd_1"
@@ -34,20 +34,20 @@ class TestAListForEachOwner:
         for number in range(130):
             await mirror(harness, version(f"rcdv_{number}"), parent="rcd_1")
             harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_{number}"] = []
-        assert (await passed(harness, "v2.billing.rate_card_rate")).counts.pages == 130
+        assert (await run_now(harness, "v2.billing.rate_card_rate")).counts.pages == 130
 
     async def test_of_an_owner_that_was_deleted_meanwhile_is_skipped(self, harness: Harness) -> None:
         for name in ("rcdv_1", "rcdv_2"):
             await mirror(harness, version(name), parent="rcd_1")
         harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
-        run = await passed(harness, "v2.billing.rate_card_rate")
+        run = await run_now(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 1)
 
     async def test_that_lacks_an_object_has_it_fetched_under_its_parent(self, harness: Harness) -> None:
         await mirror(harness, version(), parent="rcd_1")
         await mirror(harness, rate(), parent="rcd_1")
         harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = []
-        run = await passed(harness, "v2.billing.rate_card_rate")
+        run = await run_now(harness, "v2.billing.rate_card_rate")
         assert await harness.drifts(run) == [Drift("rcdr_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)]
         assert harness.stripe.paths[-1] == f"{self.RATES}/rcdr_1"
 
@@ -58,7 +58,7 @@ class TestAListForEachOwner:
         moved = thing("billing.credit_balance_transaction", "cbtxn_1", credit_grant="credgr_1")
         harness.stripe.objects[f"{path}/cbtxn_1"] = moved
         harness.stripe.lists[f"{path}?customer=cus_1&credit_grant=credgr_1"] = [moved]
-        run = await passed(harness, "billing.credit_balance_transaction")
+        run = await run_now(harness, "billing.credit_balance_transaction")
         assert (run.complete, run.counts.pages) == (True, 1), "an owner without a customer has no such list"
         item = harness.item("cbtxn_1")
         assert (item["customer"], item["parent"]) == ("cus_1", "credgr_1")
@@ -72,7 +72,7 @@ class TestAListForEachOwner:
             f"/v1/customers?{CUSTOMERS_SHOWN}": [thing("customer", "cus_1")],
             f"/v1/customers?test_clock=clock_1&{CUSTOMERS_SHOWN}": [thing("customer", "cus_2")],
         }
-        run = await passed(harness, "customer")
+        run = await run_now(harness, "customer")
         assert {drift.id: drift.resolution for drift in await harness.drifts(run)} == dict.fromkeys(
             ("cus_1", "cus_2"), Resolution.REPAIRED
         )
@@ -82,13 +82,13 @@ class TestAListForEachOwner:
         await mirror(harness, version(), parent="rcd_1")
         await mirror(harness, rate(), parent="rcd_1")
         harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
-        run = await passed(harness, "v2.billing.rate_card_rate")
+        run = await run_now(harness, "v2.billing.rate_card_rate")
         assert [(drift.id, drift.resolution) for drift in await harness.drifts(run)] == [
             ("rcdv_1", Resolution.REPAIRED)
         ]
         assert harness.stripe.paths.count("/v2/billing/rate_cards/rcd_1/versions/rcdv_1") == 1
         assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
-        assert await harness.drifts(await passed(harness, "v2.billing.rate_card_rate")) == []
+        assert await harness.drifts(await run_now(harness, "v2.billing.rate_card_rate")) == []
 
     async def test_needs_no_owner_with_an_id_of_stripes_where_the_url_of_the_object_has_none(
         self, harness: Harness
@@ -97,7 +97,7 @@ class TestAListForEachOwner:
         tax_id = thing("tax_id", "txi_1", customer="25% OFF/you")
         harness.stripe.objects["/v1/tax_ids/txi_1"] = tax_id
         harness.stripe.lists = {"/v1/tax_ids": [], "/v1/customers/25%25%20OFF%2Fyou/tax_ids": [tax_id]}
-        run = await passed(harness, "tax_id")
+        run = await run_now(harness, "tax_id")
         assert (run.complete, await harness.drifts(run)) == (
             True,
             [Drift("txi_1", Difference.MISSING, Resolution.REPAIRED)],
@@ -109,7 +109,7 @@ class TestAListForEachOwner:
         await mirror(harness, rate("rcdr_9"), parent="rcd_1")
         harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_2"] = []
         harness.stripe.failures = [PermanentError("Stripe answered 400")]
-        run = await passed(harness, "v2.billing.rate_card_rate")
+        run = await run_now(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 1)
         assert len(harness.stripe.requests) == 2, "what no list shows may be in the one refused"
         assert [(drift.id, drift.resolution, drift.reason) for drift in await harness.drifts(run)] == [
@@ -119,7 +119,7 @@ class TestAListForEachOwner:
     async def test_that_the_key_may_not_read_ends_the_run(self, harness: Harness) -> None:
         await mirror(harness, version(), parent="rcd_1")
         harness.stripe.failures = [PermissionDenied("Stripe answered 403")]
-        run = await passed(harness, "v2.billing.rate_card_rate")
+        run = await run_now(harness, "v2.billing.rate_card_rate")
         assert (run.status, run.reason) == (Status.UNAUTHORIZED, "Stripe answered 403")
 
 
@@ -130,13 +130,13 @@ class TestAPlainList:
         for body in meters:
             await mirror(harness, body)
         harness.stripe.lists["/v1/billing/meters"] = meters
-        run = await passed(harness, "billing.meter")
+        run = await run_now(harness, "billing.meter")
         assert (run.complete, run.counts.pages, run.counts.compared, await harness.drifts(run)) == (True, 3, 5, [])
         assert [asked.query.get("starting_after") for asked in harness.stripe.requests] == [None, "mtr_1", "mtr_3"]
 
     async def test_shows_fields_on_request_below_its_data(self, harness: Harness) -> None:
         harness.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
-        assert (await passed(harness, "coupon")).complete
+        assert (await run_now(harness, "coupon")).complete
 
     @pytest.mark.parametrize("odd", ["Pro plan $699/month", "735*%24", "..", "a?b=c"])
     async def test_with_an_id_that_no_url_can_hold_has_it_unresolved_and_continues(
@@ -146,7 +146,7 @@ class TestAPlainList:
         plain = thing("tax_rate", "txr_1")
         harness.stripe.objects["/v1/tax_rates/txr_1"] = plain
         harness.stripe.lists["/v1/tax_rates"] = [thing("tax_rate", odd), plain]
-        run = await passed(harness, "tax_rate")
+        run = await run_now(harness, "tax_rate")
         assert (run.complete, run.counts.compared) == (True, 2)
         assert {(drift.id, drift.resolution, drift.reason) for drift in await harness.drifts(run)} == {
             (odd, Resolution.UNRESOLVED, "an id has characters that no Stripe id has"),
@@ -158,17 +158,17 @@ class TestAPlainList:
         plan = thing("plan", "Pro plan $699/month")
         harness.stripe.objects["/v1/plans/Pro%20plan%20%24699%2Fmonth"] = plan
         harness.stripe.lists["/v1/plans?expand%5B0%5D=data.tiers"] = [plan]
-        run = await passed(harness, "plan")
+        run = await run_now(harness, "plan")
         assert [(drift.id, drift.resolution) for drift in await harness.drifts(run)] == [
             ("Pro plan $699/month", Resolution.REPAIRED)
         ]
         assert harness.item("plan/Pro plan $699/month")["data"] == plan
-        assert await harness.drifts(await passed(harness, "plan")) == []
+        assert await harness.drifts(await run_now(harness, "plan")) == []
 
     async def test_is_requested_in_full_where_stripe_would_show_only_a_part(self, harness: Harness) -> None:
         shown = "expand%5B0%5D=data.discounts&expand%5B1%5D=data.items.data.discounts"
         harness.stripe.lists[f"/v1/subscriptions?status=all&{shown}"] = []
-        assert (await passed(harness, "subscription")).complete
+        assert (await run_now(harness, "subscription")).complete
 
     async def test_is_compared_by_bodies_as_sent(self, harness: Harness) -> None:
         """The mirror's body has the complete list that both answers truncate."""
@@ -179,25 +179,25 @@ class TestAPlainList:
             "/v1/credit_notes": [sent],
             "/v1/credit_notes/cn_1/lines": [{"id": "il_1"}, {"id": "il_2"}],
         }
-        assert [drift.id for drift in await harness.drifts(await passed(harness, "credit_note"))] == ["cn_1"]
+        assert [drift.id for drift in await harness.drifts(await run_now(harness, "credit_note"))] == ["cn_1"]
         assert json_body.texts_at(harness.item("cn_1")["data"], "lines.data.id") == {"il_1", "il_2"}  # type: ignore[arg-type]
-        run = await passed(harness, "credit_note")
+        run = await run_now(harness, "credit_note")
         assert (await harness.drifts(run), harness.stripe.paths) == ([], ["/v1/credit_notes?limit=100"])
 
     async def test_with_a_deleted_object_agrees_with_its_tombstone(self, harness: Harness) -> None:
-        gone: JsonObject = {"id": "cus_1", "object": "customer", "deleted": True}
+        deleted: JsonObject = {"id": "cus_1", "object": "customer", "deleted": True}
         await mirror(harness, thing("customer", "cus_1"))
-        harness.stripe.objects["/v1/customers/cus_1"] = gone
-        harness.stripe.lists[f"/v1/customers?{CUSTOMERS_SHOWN}"] = [gone]
-        assert [drift.resolution for drift in await harness.drifts(await passed(harness, "customer"))] == [
+        harness.stripe.objects["/v1/customers/cus_1"] = deleted
+        harness.stripe.lists[f"/v1/customers?{CUSTOMERS_SHOWN}"] = [deleted]
+        assert [drift.resolution for drift in await harness.drifts(await run_now(harness, "customer"))] == [
             Resolution.REPAIRED
         ]
-        assert await harness.drifts(await passed(harness, "customer")) == []
+        assert await harness.drifts(await run_now(harness, "customer")) == []
 
     @pytest.mark.parametrize("error", [PermanentError("Stripe answered 400"), NotFound("nothing there")])
     async def test_that_the_account_does_not_have_is_reported(self, harness: Harness, error: Exception) -> None:
         harness.stripe.failures = [error]
-        run = await passed(harness, "tax_rate")
+        run = await run_now(harness, "tax_rate")
         assert (run.status, run.reason) == (Status.UNAVAILABLE, str(error))
 
     async def test_is_compared_without_links_that_expire(self, harness: Harness) -> None:
@@ -205,9 +205,9 @@ class TestAPlainList:
         sent = thing("invoice", "in_1", hosted_invoice_url="https://pay/1")
         harness.stripe.objects["/v1/invoices/in_1"] = sent
         harness.stripe.lists[shown] = [sent]
-        assert [drift.id for drift in await harness.drifts(await passed(harness, "invoice"))] == ["in_1"]
+        assert [drift.id for drift in await harness.drifts(await run_now(harness, "invoice"))] == ["in_1"]
         harness.stripe.lists[shown] = [{**sent, "hosted_invoice_url": "https://pay/2"}]
-        assert (await harness.drifts(await passed(harness, "invoice")), len(harness.stripe.requests)) == ([], 1)
+        assert (await harness.drifts(await run_now(harness, "invoice")), len(harness.stripe.requests)) == ([], 1)
 
     async def test_that_shows_an_object_twice_has_it_verified_once(self, harness: Harness) -> None:
         harness.stripe.page_size = 1
@@ -215,7 +215,7 @@ class TestAPlainList:
         behind = thing("tax_rate", "txr_1", active=False)
         harness.stripe.lists["/v1/tax_rates"] = [behind, thing("tax_rate", "txr_2"), behind]
         harness.stripe.objects["/v1/tax_rates/txr_2"] = thing("tax_rate", "txr_2")
-        await passed(harness, "tax_rate")
+        await run_now(harness, "tax_rate")
         assert harness.stripe.paths.count("/v1/tax_rates/txr_1") == 1
 
 
@@ -230,14 +230,14 @@ class TestAHiddenList:
             f"{self.PRICES}?{self.SHOWN}": [active],
             f"{self.PRICES}?{self.SHOWN}&active=false": [hidden],
         }
-        run = await passed(harness, "price")
+        run = await run_now(harness, "price")
         assert (run.complete, run.counts.pages, len(await harness.drifts(run))) == (True, 2, 2)
 
     async def test_is_not_requested_where_the_plain_list_shows_its_objects(self, harness: Harness) -> None:
         both = [thing("price", "price_1", active=True), thing("price", "price_2", active=False)]
         harness.stripe.objects |= {f"/v1/prices/{body['id']}": body for body in both}
         harness.stripe.lists[f"{self.PRICES}?{self.SHOWN}"] = both
-        run = await passed(harness, "price")
+        run = await run_now(harness, "price")
         assert (run.complete, run.counts.pages, len(await harness.drifts(run))) == (True, 1, 2)
 
     async def test_that_is_refused_does_not_mean_that_the_account_has_none(self, harness: Harness) -> None:
@@ -247,13 +247,13 @@ class TestAHiddenList:
 
         harness.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
         harness.stripe.before_answer = refuse
-        run = await passed(harness, "price")
+        run = await run_now(harness, "price")
         assert (run.status, run.reason) == (Status.FAILED, "Stripe answered 400")
 
     async def test_may_lack_objects_of_an_id_that_users_have_chosen(self, harness: Harness) -> None:
         await mirror(harness, thing("price", "price_1", product="25% OFF/you"))
         harness.stripe.lists = {f"{self.PRICES}?{self.SHOWN}": [], f"{self.PRICES}?{self.SHOWN}&active=false": []}
-        run = await passed(harness, "price")
+        run = await run_now(harness, "price")
         assert (run.complete, await harness.drifts(run)) == (
             True,
             [Drift("price_1", Difference.NOT_LISTED, Resolution.FALSE_ALARM)],
@@ -268,7 +268,7 @@ class TestAHiddenList:
         harness.stripe.objects |= {f"{home}/{body['id']}": body for body in bodies.values()}
         harness.stripe.lists = {f"{home}?servicing_status={status}": [body] for status, body in bodies.items()}
         harness.stripe.lists[home] = [bodies["active"], bodies["paused"]]
-        run = await passed(harness, name)
+        run = await run_now(harness, name)
         assert {drift.id for drift in await harness.drifts(run)} == {body["id"] for body in bodies.values()}
         asked = [asked.query.get("servicing_status") for asked in harness.stripe.requests if asked.path == home]
         assert asked == [None, "canceled", "pending"], "what the plain list shows is not asked for again"

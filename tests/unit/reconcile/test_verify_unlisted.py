@@ -47,10 +47,10 @@ class Failing(MemoryMirror):
 async def test_the_search_for_unlisted_objects_resumes_after_the_last_one_searched(harness: Harness) -> None:
     harness.mirror = mirror = Failing()
     harness.stripe.lists |= {"/v2/billing/rate_cards": [], "/v2/billing/rate_cards?active=false": []}
-    first = await harness.passed(ROW)
+    first = await harness.run_now(ROW)
     assert first.status is Status.RUNNING
     assert mirror.doubted == [one.id for one in NAMED[:200]]
-    second = await harness.passed(ROW)
+    second = await harness.run_now(ROW)
     assert second.complete
     assert mirror.asked_since == [None, NAMED[199].created]
     assert mirror.doubted == [one.id for one in NAMED]

@@ -112,7 +112,7 @@ async def test_what_reconcile_finds_has_its_references_fetched_too(harness: Harn
     includes = "include%5B0%5D=invoice_discount_rules&include%5B1%5D=settings_data"
     harness.stripe.lists[f"/v2/billing/cadences?{includes}"] = [cadence(payer=payer)]
     object_type = catalog.TYPES["v2.billing.cadence"]
-    assert (await harness.passed(object_type)).complete
+    assert (await harness.run_now(object_type)).complete
     [ended] = await harness.work()
     assert (ended.outcome, harness.item("bilp_1")["type"]) == (Outcome.STORED, "v2.billing.profile")
 

@@ -140,12 +140,12 @@ async def test_hours_too_old_to_change_stay_although_they_are_not_requested_any_
 async def test_a_sweep_that_claimed_earlier_never_replaces_a_later_one(stocked: Harness) -> None:
     """A second sweep runs completely after the first has read the old sum and before the first writes."""
 
-    async def overtake(_: str) -> None:
+    async def sweep_in_between(_: str) -> None:
         stocked.stripe.before_answer = None
         used(stocked, "mtr_1", "cus_1", hour(1, 6))
         await swept(stocked)
 
-    stocked.stripe.before_answer = overtake
+    stocked.stripe.before_answer = sweep_in_between
     await swept(stocked)
     assert stocked.item(at("mtr_1", "cus_1", 1))["data"] == hour(1, 6)
 
