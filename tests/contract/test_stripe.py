@@ -143,7 +143,7 @@ async def test_an_error_is_not_retried_on_the_spot(adapter: Adapter, status: int
 @pytest.mark.parametrize(
     ("status", "metric"), [(401, Metric.STRIPE_AUTH_FAILURES), (403, Metric.STRIPE_PERMISSION_FAILURES)]
 )
-async def test_a_key_that_may_not_is_told_apart(adapter: Adapter, status: int, metric: Metric) -> None:
+async def test_a_refused_key_is_counted_by_its_reason(adapter: Adapter, status: int, metric: Metric) -> None:
     adapter.stand_in.faults(api=[{"status": status}])
     with pytest.raises(Unauthorized) as raised:
         await adapter.get()
@@ -183,7 +183,7 @@ async def test_a_proxy_that_the_environment_names_is_used(adapter: Adapter, monk
 
 
 async def test_no_key_but_ours_is_sent(adapter: Adapter, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "netrc").write_text("default login somebody password else")
+    (tmp_path / "netrc").write_text("default login user password else")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     await adapter.get()
 

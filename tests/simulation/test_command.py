@@ -14,10 +14,10 @@ import sys
 from multiprocessing import set_start_method
 from tests.simulation.__main__ import main
 from tests.simulation.mutants.every import named
-from tests.simulation.mutants.planting import planted
+from tests.simulation.mutants.activation import activated
 
 set_start_method("fork")  # processes that have the mutant, too
-with planted(named("a 5xx counts as NotFound")):
+with activated(named("a 5xx counts as NotFound")):
     sys.exit(main())
 """
 

@@ -15,8 +15,8 @@ from tests.doubles.mirror import MemoryMirror
 
 from .mutants import trial
 from .mutants.__main__ import REPORT, report, result_of
+from .mutants.activation import BrokenMutant, activated
 from .mutants.every import MUTANTS, TOPICS, named
-from .mutants.planting import BrokenMutant, planted
 from .mutants.registry import Mutant, mutant, replaces
 from .mutants.trial import Caught, catch, run_seeds
 
@@ -36,7 +36,7 @@ def changes_nothing(head: Head | None, claim: Claim | None, *, now: float) -> bo
     return is_in_flight(head, claim, now=now)
 
 
-@mutant("nobody holds the lambda that is replaced")
+@mutant("nothing holds the lambda that is replaced")
 @replaces(lambda: 1)
 def replaces_nothing() -> int:
     return 2
@@ -60,8 +60,8 @@ def test_a_quick_mutant_is_caught(quick: Mutant) -> None:
 
 
 @pytest.mark.parametrize("any_mutant", MUTANTS, ids=lambda one: one.sentence.replace(" ", "-"))
-def test_each_mutant_can_be_planted(any_mutant: Mutant) -> None:
-    with planted(any_mutant) as calls:
+def test_each_mutant_can_be_activated(any_mutant: Mutant) -> None:
+    with activated(any_mutant) as calls:
         assert calls.counts.keys() == {one.name for one in any_mutant.replacements}
 
 
@@ -74,7 +74,7 @@ def test_there_are_enough_mutants_and_each_is_one_of_its_kind() -> None:
 
 def test_a_function_is_replaced_wherever_it_was_imported_and_only_meanwhile() -> None:
     claim = Claim(2, 0.0)
-    with planted(named("the claim of a dead worker keeps verify away for good")) as calls:
+    with activated(named("the claim of a dead worker keeps verify away for good")) as calls:
         assert mirror_state.is_in_flight(None, claim, now=2 * CLAIM_DIES_AFTER)
         assert is_in_flight(None, claim, now=2 * CLAIM_DIES_AFTER)
         assert set(calls.counts.values()) == {2}
@@ -85,16 +85,16 @@ def test_a_function_is_replaced_wherever_it_was_imported_and_only_meanwhile() ->
 def test_a_property_and_a_method_are_replaced_in_their_class() -> None:
     task = WorkItem(ReceivedMessage("1", "", "", 0.0, 1))
     before = MemoryMirror.put_tombstone
-    with planted(named("a postponed message is acknowledged")):
+    with activated(named("a postponed message is acknowledged")):
         assert not MessageResult(task, Outcome.POSTPONED).retry
-    with planted(named("the write of a tombstone has no condition")):
+    with activated(named("the write of a tombstone has no condition")):
         assert MemoryMirror.put_tombstone is not before
     assert MessageResult(task, Outcome.POSTPONED).retry
     assert MemoryMirror.put_tombstone is before
 
 
 def test_planting_fails_where_nothing_is_replaced() -> None:
-    with pytest.raises(BrokenMutant, match=r"nothing holds .*lambda"), planted(replaces_nothing):
+    with pytest.raises(BrokenMutant, match=r"nothing holds .*lambda"), activated(replaces_nothing):
         pass
 
 
@@ -128,7 +128,7 @@ def test_the_report_tells_a_broken_mutant_from_one_that_survived(
     }
     report(results, 1.0)
     assert "1 of 3 caught, 1 survived, 1 broken" in capsys.readouterr().out
-    told = json.loads(REPORT.read_text())
-    assert (told["survived"], told["broken"]) == (1, 1)
-    assert [entry["broken"] for entry in told["mutants"]] == ["never called", None, None]
-    assert [bool(entry["caught"]) for entry in told["mutants"]] == [False, False, True]
+    written = json.loads(REPORT.read_text())
+    assert (written["survived"], written["broken"]) == (1, 1)
+    assert [entry["broken"] for entry in written["mutants"]] == ["never called", None, None]
+    assert [bool(entry["caught"]) for entry in written["mutants"]] == [False, False, True]

@@ -20,7 +20,7 @@ class IndexPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PagePosition:
-    """The next page of a list: its URL, empty for the first page, and the id that the list began with."""
+    """The next page of a list: its URL, empty for the first page, and the id at which the list started."""
 
     url: str = ""
     first_id: str = ""

@@ -14,8 +14,8 @@ from typing import TypeAlias
 from rich.console import Console
 from rich.table import Table
 
+from .activation import BrokenMutant, activated
 from .every import MUTANTS, named
-from .planting import BrokenMutant, planted
 from .registry import Mutant
 from .trial import MOST_SEEDS, Caught, catch, run_seeds
 
@@ -38,7 +38,7 @@ def main() -> int:
     started = time.monotonic()
     mutants = [mutant for mutant in MUTANTS if given.only in mutant.sentence]
     for mutant in mutants:
-        with planted(mutant):
+        with activated(mutant):
             pass  # fails where the code has outgrown it: now, and not after minutes of work
     with ThreadPoolExecutor(given.processes) as pool:
         results = dict(zip(mutants, pool.map(result_of, mutants), strict=True))
@@ -78,8 +78,8 @@ def report(results: Mapping[Mutant, Result], seconds: float) -> None:
         }
         for mutant, result in results.items()
     ]
-    told = {"mutants": entries, "survived": survived, "broken": broken, "seconds": round(seconds, 1)}
-    REPORT.write_text(json.dumps(told, indent=2))
+    report = {"mutants": entries, "survived": survived, "broken": broken, "seconds": round(seconds, 1)}
+    REPORT.write_text(json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

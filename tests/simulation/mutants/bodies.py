@@ -1,4 +1,4 @@
-"""Mutants of what belongs to an object: the lists inside it, and the objects that it makes doubtful."""
+"""Mutants of what belongs to an object: the lists inside it, and the related objects that it refreshes."""
 
 from collections.abc import AsyncIterator
 
@@ -28,9 +28,9 @@ async def stores_list_cut_short(ref: ObjectRef, body: JsonObject, sublist: Subli
 async def ignores_unlisted_members(
     ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror
 ) -> AsyncIterator[RefreshRequest]:
-    async for suspicion in _differing_members(ref, observation, head, mirror):
-        if not suspicion.unlisted:
-            yield suspicion
+    async for request in _differing_members(ref, observation, head, mirror):
+        if not request.unlisted:
+            yield request
 
 
 @mutant("refresh requests are sent after the write")

@@ -13,7 +13,7 @@ from . import (
     verify,
     writes,
 )
-from .planting import BrokenMutant
+from .activation import BrokenMutant
 from .registry import Mutant
 
 TOPICS = (

@@ -5,7 +5,7 @@ it here, and mypy tells when a variant no longer fits::
 
     @mutant("the claim is taken after the fetch")
     @replaces(claim_and_observe)
-    async def claims_after_fetch(world: World, ...) -> tuple[int, Observation]:
+    async def claims_after_fetch(ports: Ports, ...) -> tuple[int, Observation]:
         ...
 
 Most variants call the function that they replace, with one thing changed. Modules of this package keep the original

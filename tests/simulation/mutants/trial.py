@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from tests.simulation.schedule import Schedule
 from tests.template_file import ROOT
 
-from .planting import BrokenMutant, planted
+from .activation import BrokenMutant, activated
 from .registry import Mutant
 
 MOST_SEEDS = 10_000
@@ -46,7 +46,7 @@ class Trial:
 def catch(mutant: Mutant, *, most: int = MOST_SEEDS) -> Caught | None:
     """The first schedule that ends wrong with the mutant, and well without it.
 
-    Raises ``BrokenMutant`` where the mutant cannot be planted, or a variant was not called once.
+    Raises ``BrokenMutant`` where the mutant cannot be activated, or a variant was not called once.
     """
     calls: Counter[str] = Counter({one.name: 0 for one in mutant.replacements})
     first = 0
@@ -82,7 +82,7 @@ def _try_in_a_process(mutant: Mutant, first: int, end: int) -> Trial:
 
 def run_seeds(mutant: Mutant, first: int, end: int) -> Trial:
     """Runs schedules on the mutant in this process."""
-    with planted(mutant) as calls:
+    with activated(mutant) as calls:
         caught = first_wrong(first, end)
     calls.require_originals()
     return Trial(caught, calls.counts)

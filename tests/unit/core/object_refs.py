@@ -38,7 +38,7 @@ def about(type_name: str, object_id: str, url: str) -> ObjectRef:
     return found
 
 
-def told(related: RelatedObject, name: str = "v1.some.event") -> ObjectRef:
+def ref_of(related: RelatedObject, name: str = "v1.some.event") -> ObjectRef:
     """The object that an event about this one is about."""
     found = ref_from_event(event(related, name=name))
     assert isinstance(found, ObjectRef)

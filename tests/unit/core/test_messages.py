@@ -40,7 +40,7 @@ PLAIN = st.builds(
 NOTIFICATIONS = PLAIN | st.builds(
     lambda plain, related: plain.model_copy(update={"related_object": related}), PLAIN, OF_A_SNAPSHOT
 )
-SUSPICIONS = st.builds(
+REFRESH_REQUESTS = st.builds(
     RefreshRequest,
     livemode=st.booleans(),
     context=st.none() | TEXTS,
@@ -51,7 +51,7 @@ SUSPICIONS = st.builds(
 
 
 class TestTheQueue:
-    @given(NOTIFICATIONS | SUSPICIONS)
+    @given(NOTIFICATIONS | REFRESH_REQUESTS)
     def test_gives_back_the_message_that_was_sent(self, message: Message) -> None:
         assert read_message(write_message(message)) == message
 
@@ -67,8 +67,8 @@ class TestTheQueue:
         assert "null" not in write_message(read_notification(pushed(context=None, related_object=None)))
 
     def test_distinguishes_the_two_kinds_of_messages(self) -> None:
-        suspicion = RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1")
-        assert isinstance(read_message(write_message(suspicion)), RefreshRequest)
+        request = RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1")
+        assert isinstance(read_message(write_message(request)), RefreshRequest)
         assert isinstance(read_message(pushed()), Notification)
 
     @pytest.mark.parametrize("kind", ["event", "v2.core.events", "", None, 1])
@@ -82,7 +82,7 @@ class TestTheQueue:
 
     @pytest.mark.parametrize("name", ["livemode", "type", "id"])
     def test_names_the_member_that_a_refresh_request_lacks(self, name: str) -> None:
-        suspicion = json.loads(write_message(RefreshRequest(livemode=False, type="t", id="i")))
-        del suspicion[name]
+        request = json.loads(write_message(RefreshRequest(livemode=False, type="t", id="i")))
+        del request[name]
         with pytest.raises(Unreadable, match=rf"\b{name}: Field required"):
-            read_message(json.dumps(suspicion))
+            read_message(json.dumps(request))

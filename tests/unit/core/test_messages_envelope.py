@@ -50,9 +50,9 @@ class TestAnEnvelope:
             read_notification(enveloped(pushed()))
 
     def test_accepts_no_refresh_request(self) -> None:
-        suspicion = write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1"))
+        request = write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id="bc_1"))
         with pytest.raises(Unreadable, match="none that is known"):
-            read_message(enveloped(suspicion))
+            read_message(enveloped(request))
 
     def test_in_an_envelope_is_refused(self) -> None:
         with pytest.raises(Unreadable):

@@ -42,7 +42,7 @@ class TestASnapshot:
         assert read_message(carried) == read_notification(snapshot())
 
     @pytest.mark.parametrize(
-        ("told", "context"),
+        ("fields", "context"),
         [
             ({}, None),
             ({"account": "acct_1"}, "acct_1"),
@@ -51,8 +51,8 @@ class TestASnapshot:
             ({"account": "acct_1", "context": None}, "acct_1"),
         ],
     )
-    def test_of_another_account_names_the_account(self, told: dict[str, Json], context: str | None) -> None:
-        assert read_notification(snapshot(**told)).context == context
+    def test_of_another_account_names_the_account(self, fields: dict[str, Json], context: str | None) -> None:
+        assert read_notification(snapshot(**fields)).context == context
 
     @pytest.mark.parametrize("odd", [None, 7, True, [], {}, {"id": "cus_1", "object": "customer"}])
     @pytest.mark.parametrize("name", ["id", "customer"])

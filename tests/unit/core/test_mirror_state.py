@@ -49,9 +49,9 @@ class TestKnowsOf:
     LATE = head(fetched_at=1000.0 + READ_LAG + 1, token=3)
 
     def test_what_was_received_before_the_fetch_is_known_whatever_the_clocks_say(self) -> None:
-        told = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE)
-        assert reflects_event(told, None, self.MADE)
-        assert not reflects_event(told, None, self.MADE + 0.001)
+        ref_of = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE)
+        assert reflects_event(ref_of, None, self.MADE)
+        assert not reflects_event(ref_of, None, self.MADE + 0.001)
 
     def test_a_fetch_started_later_than_clocks_differ_reflects_the_event(self) -> None:
         assert reflects_event(self.LATE, Claim(3, 0.0), self.MADE)
@@ -65,7 +65,7 @@ class TestKnowsOf:
     def test_a_page_may_be_as_old_as_a_list_may_be(self, lead: float, knows: bool) -> None:
         taken = head(fetched_at=self.MADE + lead, token=UNCLAIMED_TOKEN)
         assert reflects_event(taken, None, self.MADE) is knows
-        assert not reflects_event(taken, Claim(1, 0.0), self.MADE), "somebody is about to fetch it, or has died"
+        assert not reflects_event(taken, Claim(1, 0.0), self.MADE), "a worker is about to fetch it, or has died"
 
     def test_nothing_is_known_of_what_was_never_seen(self) -> None:
         assert not reflects_event(None, Claim(1, 0.0), self.MADE)

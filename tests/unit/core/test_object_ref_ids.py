@@ -19,8 +19,8 @@ from billing_mirror.core.object_ref import (
     validate_id,
 )
 
-from .hostile import HOSTILE_IDS, OF_ANY_ROW
-from .object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, told
+from .malicious import MALICIOUS_IDS, OF_ANY_ROW
+from .object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, ref_of
 
 CHOSEN_IDS = [
     "25% OFF",
@@ -39,7 +39,7 @@ CHOSEN_IDS = [
 
 
 class TestIds:
-    @pytest.mark.parametrize("text", HOSTILE_IDS)
+    @pytest.mark.parametrize("text", MALICIOUS_IDS)
     def test_text_that_is_no_stripe_id_is_refused(self, text: str) -> None:
         with pytest.raises(PermanentError):
             validate_id(text)
@@ -48,21 +48,21 @@ class TestIds:
     def test_a_valid_id_stays_unchanged(self, text: str) -> None:
         assert validate_id(text) == text
 
-    @pytest.mark.parametrize("text", HOSTILE_IDS)
+    @pytest.mark.parametrize("text", MALICIOUS_IDS)
     @pytest.mark.parametrize("type_name", [SUBSCRIPTION, UNKNOWN])
     def test_no_event_brings_one_in(self, text: str, type_name: str) -> None:
         url = f"/v2/billing/rate_card_subscriptions/{text}"
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject.model_construct(id=text, type=type_name, url=url)))
 
-    @pytest.mark.parametrize("text", HOSTILE_IDS)
+    @pytest.mark.parametrize("text", MALICIOUS_IDS)
     def test_a_refresh_request_cannot_smuggle_one_in(self, text: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_request(
                 RefreshRequest.model_construct(livemode=True, context=None, type=SUBSCRIPTION, id=text, parent=None)
             )
 
-    @pytest.mark.parametrize("text", [text for text in HOSTILE_IDS if text])
+    @pytest.mark.parametrize("text", [text for text in MALICIOUS_IDS if text])
     def test_no_parent_is_one(self, text: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_request(
@@ -112,7 +112,7 @@ class TestIdsThatPeopleChoose:
     @pytest.mark.parametrize("text", CHOSEN_IDS)
     def test_are_recognised_in_a_url_that_spells_them_out(self, text: str) -> None:
         url = f"/v1/prices/{quote(text, safe='')}"
-        assert told(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == ref_to(LIVE, "price", text)
+        assert ref_of(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == ref_to(LIVE, "price", text)
 
     @pytest.mark.parametrize("text", OF_ANY_ROW)
     @pytest.mark.parametrize(

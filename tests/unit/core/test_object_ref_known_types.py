@@ -10,12 +10,12 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RefreshRequest, RelatedObject
 from billing_mirror.core.object_ref import ref_from_event, ref_from_request, ref_to
 
-from .hostile import HOSTILE_IDS, OF_ANY_ROW, OTHER_URLS
-from .object_refs import IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, about, event, told
+from .malicious import MALICIOUS_IDS, OF_ANY_ROW, OTHER_URLS
+from .object_refs import IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, about, event, ref_of
 
 
-def hostile_ids(object_type: catalog.ObjectType) -> list[str]:
-    return OF_ANY_ROW if object_type.chosen_ids else HOSTILE_IDS
+def malicious_ids(object_type: catalog.ObjectType) -> list[str]:
+    return OF_ANY_ROW if object_type.chosen_ids else MALICIOUS_IDS
 
 
 class TestAKnownType:
@@ -40,7 +40,7 @@ class TestAKnownType:
     def test_is_recognised_by_the_url_that_is_built_for_it(self, object_type: catalog.ObjectType) -> None:
         one = ref_to(LIVE, object_type.name, "id_1", "parent_1" if object_type.nested else None)
         for name in (object_type.name, *object_type.aliases):
-            assert told(RelatedObject(id=None if object_type.singleton else "id_1", type=name, url=one.path)) == one
+            assert ref_of(RelatedObject(id=None if object_type.singleton else "id_1", type=name, url=one.path)) == one
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
     def test_is_recognised_in_a_refresh_request(self, object_type: catalog.ObjectType) -> None:
@@ -51,23 +51,23 @@ class TestAKnownType:
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
     @pytest.mark.parametrize("url", [url for url in OTHER_URLS if "rate_card_subscriptions/rcds_1" not in url])
-    def test_is_refused_under_a_hostile_url_whatever_it_is(self, object_type: catalog.ObjectType, url: str) -> None:
+    def test_is_refused_under_a_malicious_url_whatever_it_is(self, object_type: catalog.ObjectType, url: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject(id="rcds_1", type=object_type.name, url=url)))
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
-    def test_is_refused_with_a_hostile_id_in_its_url(self, object_type: catalog.ObjectType) -> None:
+    def test_is_refused_with_a_malicious_id_in_its_url(self, object_type: catalog.ObjectType) -> None:
         for shape in [shape for shape in (object_type.retrieve, *object_type.alternate_urls) if "{id}" in shape]:
-            for text in hostile_ids(object_type):
+            for text in malicious_ids(object_type):
                 for spelled in (text, quote(text, safe="")):
                     url = shape.format(id=spelled, parent="parent_1")
                     with pytest.raises(PermanentError):
                         ref_from_event(event(RelatedObject.model_construct(id=text, type=object_type.name, url=url)))
 
     @pytest.mark.parametrize("object_type", catalog.TYPES.values(), ids=lambda object_type: object_type.name)
-    def test_is_refused_with_a_hostile_parent_in_its_url(self, object_type: catalog.ObjectType) -> None:
+    def test_is_refused_with_a_malicious_parent_in_its_url(self, object_type: catalog.ObjectType) -> None:
         for shape in [shape for shape in (object_type.retrieve, *object_type.alternate_urls) if "{parent}" in shape]:
-            for text in HOSTILE_IDS:
+            for text in MALICIOUS_IDS:
                 if object_type.singleton or text != ":rate_card_id":  # that is Stripe's own placeholder
                     url = shape.format(id="id_1", parent=text)
                     with pytest.raises(PermanentError):
@@ -104,7 +104,7 @@ class TestAKnownType:
     @pytest.mark.parametrize("type_name", ["v2.billing.rate_card.rate", RATE])
     def test_may_go_by_an_old_name(self, name: str, type_name: str) -> None:
         url = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
-        rate = told(RelatedObject(id="rcdr_1", type=type_name, url=url), name)
+        rate = ref_of(RelatedObject(id="rcdr_1", type=type_name, url=url), name)
         assert (rate.type, rate.key, rate.path) == (RATE, "live#rcdr_1", url)
 
     def test_may_be_requested_by_an_old_name(self) -> None:
@@ -113,14 +113,14 @@ class TestAKnownType:
 
     def test_may_be_named_under_another_url_but_is_fetched_at_its_own(self) -> None:
         url = "/v1/customers/cus_1/tax_ids/txi_1"
-        tax_id = told(RelatedObject(id="txi_1", type="tax_id", url=url), "v1.customer.tax_id.created")
+        tax_id = ref_of(RelatedObject(id="txi_1", type="tax_id", url=url), "v1.customer.tax_id.created")
         assert (tax_id.path, tax_id.parent) == ("/v1/tax_ids/txi_1", None)
 
     @given(IDS, IDS)
     def test_finds_its_way_with_every_possible_id(self, identifier: str, parent: str) -> None:
-        told = about(RATE, identifier, f"/v2/billing/rate_cards/{parent}/rates/{identifier}")
-        assert (told.id, told.parent) == (identifier, parent)
-        assert told.path == f"/v2/billing/rate_cards/{parent}/rates/{identifier}"
+        ref_of = about(RATE, identifier, f"/v2/billing/rate_cards/{parent}/rates/{identifier}")
+        assert (ref_of.id, ref_of.parent) == (identifier, parent)
+        assert ref_of.path == f"/v2/billing/rate_cards/{parent}/rates/{identifier}"
 
 
 class TestANestedType:
@@ -139,8 +139,8 @@ class TestANestedType:
         with pytest.raises(PermanentError, match="the parent of rcdr_1 is not known"):
             _ = ref_to(LIVE, RATE, "rcdr_1").path
 
-    @pytest.mark.parametrize("parent", [text for text in HOSTILE_IDS if text != ":rate_card_id"])
-    def test_is_refused_with_a_hostile_parent(self, parent: str) -> None:
+    @pytest.mark.parametrize("parent", [text for text in MALICIOUS_IDS if text != ":rate_card_id"])
+    def test_is_refused_with_a_malicious_parent(self, parent: str) -> None:
         url = f"/v2/billing/rate_cards/{parent}/rates/rcdr_1"
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject(id="rcdr_1", type=RATE, url=url)))

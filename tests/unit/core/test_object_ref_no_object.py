@@ -7,7 +7,7 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_to
 
-from .hostile import OF_ANY_ROW
+from .malicious import OF_ANY_ROW
 from .object_refs import LIVE, event
 
 
@@ -29,7 +29,7 @@ class TestAnEventThatSaysNotWhichObjectItIsAbout:
             ref_from_event(event(None, name=name))
 
     @pytest.mark.parametrize("name", catalog.EVENT_OBJECTS)
-    def test_is_refused_where_it_is_an_object_itself_and_names_something_hostile(self, name: str) -> None:
+    def test_is_refused_where_it_is_an_object_itself_and_names_something_malicious(self, name: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(
                 event(RelatedObject(id="mtr_1", type="billing.meter", url="/v1/billing/../mtr_1"), name=name)
@@ -54,7 +54,7 @@ class TestAnEventThatNamesNoObject:
         assert unresolved.resolve("cus_1") == expected
 
     @pytest.mark.parametrize("owner", OF_ANY_ROW)
-    def test_is_refused_with_a_hostile_owner(self, owner: str) -> None:
+    def test_is_refused_with_a_malicious_owner(self, owner: str) -> None:
         for name in ("v1.customer.discount.source_changed", "v1.entitlements.active_entitlement_summary.updated"):
             unresolved = ref_from_event(event(None, name=name))
             assert isinstance(unresolved, UnresolvedRef)
@@ -84,6 +84,6 @@ class TestWhatIsAboutNothing:
         assert ref_from_event(event(related, name=f"{name}.ping")) is None
         assert ref_from_event(event(related)) is not None
 
-    def test_is_an_ignored_event_even_with_something_hostile_in_it(self) -> None:
+    def test_is_an_ignored_event_even_with_something_malicious_in_it(self) -> None:
         related = RelatedObject(id="..", type="v2.core.event_destination", url="//evil.example/..")
-        assert ref_from_event(event(related, name="v2.core.event_destination.ping", context="nobody")) is None
+        assert ref_from_event(event(related, name="v2.core.event_destination.ping", context="not-an-account")) is None

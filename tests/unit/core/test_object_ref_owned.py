@@ -7,8 +7,8 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
 from billing_mirror.core.object_ref import ref_from_event, ref_to
 
-from .hostile import OF_ANY_ROW
-from .object_refs import LIVE, event, told
+from .malicious import OF_ANY_ROW
+from .object_refs import LIVE, event, ref_of
 
 SINGLETONS = [
     object_type for object_type in catalog.TYPES.values() if object_type.singleton and object_type.parent_is_customer
@@ -21,20 +21,20 @@ class TestASingleton:
     BALANCE = "/v1/customers/cus_1/cash_balance"
 
     def test_goes_by_its_path(self) -> None:
-        balance = told(RelatedObject(type="cash_balance", url=self.BALANCE), "v1.cash_balance.funds_available")
+        balance = ref_of(RelatedObject(type="cash_balance", url=self.BALANCE), "v1.cash_balance.funds_available")
         assert (balance.id, balance.path, balance.parent) == (self.BALANCE, self.BALANCE, "cus_1")
         assert balance.key == f"live#{self.BALANCE}"
 
     def test_of_a_snapshot_is_the_customers_that_it_names(self) -> None:
         related = RelatedObject(type="cash_balance", customer="cus_1")
-        assert told(related, "v1.cash_balance.funds_available").path == self.BALANCE
+        assert ref_of(related, "v1.cash_balance.funds_available").path == self.BALANCE
 
     def test_without_an_owner_is_refused(self) -> None:
         with pytest.raises(PermanentError, match="does not say whose"):
             ref_from_event(event(RelatedObject(type="cash_balance"), name="v1.cash_balance.funds_available"))
 
     @pytest.mark.parametrize("customer", OF_ANY_ROW)
-    def test_of_a_hostile_owner_is_refused(self, customer: str) -> None:
+    def test_of_a_malicious_owner_is_refused(self, customer: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(
                 event(RelatedObject.model_construct(id=None, url=None, type="cash_balance", customer=customer))
@@ -42,15 +42,15 @@ class TestASingleton:
 
     def test_may_have_a_query_of_its_own_and_no_other(self) -> None:
         summary, url = "entitlements.active_entitlement_summary", "/v1/entitlements/active_entitlements?customer=cus_1"
-        assert told(RelatedObject(type=summary, url=url)).path == url
-        for hostile in (f"{url}&customer=cus_2", f"{url}#x", url.partition("?")[0], url.replace("customer", "limit")):
+        assert ref_of(RelatedObject(type=summary, url=url)).path == url
+        for malicious in (f"{url}&customer=cus_2", f"{url}#x", url.partition("?")[0], url.replace("customer", "limit")):
             with pytest.raises(PermanentError):
-                ref_from_event(event(RelatedObject(type=summary, url=hostile)))
+                ref_from_event(event(RelatedObject(type=summary, url=malicious)))
 
     def test_is_the_same_one_however_it_is_named(self) -> None:
         by_name = ref_to(LIVE, "cash_balance", "whatever", "cus_1")
-        assert by_name == told(RelatedObject(type="cash_balance", url=self.BALANCE))
-        assert by_name == told(RelatedObject(type="cash_balance", customer="cus_1"))
+        assert by_name == ref_of(RelatedObject(type="cash_balance", url=self.BALANCE))
+        assert by_name == ref_of(RelatedObject(type="cash_balance", customer="cus_1"))
 
     def test_cannot_be_named_without_its_owner(self) -> None:
         with pytest.raises(PermanentError):
@@ -70,25 +70,25 @@ class TestAPart:
 
     def test_refreshes_its_owner(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/customers/cus_1/discount")
-        assert told(related, "v1.customer.discount.created") == ref_to(LIVE, "customer", "cus_1")
+        assert ref_of(related, "v1.customer.discount.created") == ref_to(LIVE, "customer", "cus_1")
 
     def test_of_a_subscription_refreshes_the_subscription(self) -> None:
         related = RelatedObject(id="di_1", type="discount", url="/v1/subscriptions/sub_1/discount")
-        assert told(related, "v1.customer.discount.created") == ref_to(LIVE, "subscription", "sub_1")
+        assert ref_of(related, "v1.customer.discount.created") == ref_to(LIVE, "subscription", "sub_1")
 
     def test_of_a_snapshot_refreshes_the_customer_that_it_names(self) -> None:
         related = RelatedObject(id="di_1", type="discount", customer="cus_1")
-        assert told(related, "v1.customer.discount.deleted") == ref_to(LIVE, "customer", "cus_1")
+        assert ref_of(related, "v1.customer.discount.deleted") == ref_to(LIVE, "customer", "cus_1")
 
     @pytest.mark.parametrize(
         "url", ["/v1/customers/../discount", "/v1/customers/a@b/discount", "/v1/customers/%2e%2e/discount", "/v1/x"]
     )
-    def test_at_a_hostile_url_is_refused(self, url: str) -> None:
+    def test_at_a_malicious_url_is_refused(self, url: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject(id="di_1", type="discount", url=url)))
 
     @pytest.mark.parametrize("customer", [None, *OF_ANY_ROW])
-    def test_without_an_owner_or_with_a_hostile_one_is_refused(self, customer: str | None) -> None:
+    def test_without_an_owner_or_with_a_malicious_one_is_refused(self, customer: str | None) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(
                 event(RelatedObject.model_construct(id="di_1", url=None, type="discount", customer=customer))

@@ -70,10 +70,10 @@ class TestScope:
 
     def test_reaches_the_ref_from_events_and_refresh_requests(self) -> None:
         related = RelatedObject(id="bc_1", type=CADENCE, url="/v2/billing/cadences/bc_1")
-        told = ref_from_event(event(related, context="acct_1", livemode=False))
-        assert isinstance(told, ObjectRef)
-        assert told.key == "test/acct_1#bc_1"
-        assert ref_from_request(RefreshRequest(livemode=False, context="acct_1", type=CADENCE, id="bc_1")) == told
+        ref_of = ref_from_event(event(related, context="acct_1", livemode=False))
+        assert isinstance(ref_of, ObjectRef)
+        assert ref_of.key == "test/acct_1#bc_1"
+        assert ref_from_request(RefreshRequest(livemode=False, context="acct_1", type=CADENCE, id="bc_1")) == ref_of
 
 
 class TestNeighbours:
@@ -81,6 +81,6 @@ class TestNeighbours:
         scope = parse_scope(livemode=False, context="acct_1")
         assert ref_to(scope, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "bc_1") == ref_to(scope, CADENCE, "bc_1")
 
-    def test_a_hostile_reference_is_refused(self) -> None:
+    def test_a_malicious_reference_is_refused(self) -> None:
         with pytest.raises(PermanentError):
             ref_to(LIVE, SUBSCRIPTION, "rcds_1").in_same_scope(CADENCE, "../rate_cards")

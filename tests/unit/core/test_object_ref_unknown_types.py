@@ -11,8 +11,8 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RefreshRequest, RelatedObject
 from billing_mirror.core.object_ref import ref_from_event, ref_from_request
 
-from .hostile import OTHER_URLS
-from .object_refs import UNKNOWN, about, event, told
+from .malicious import OTHER_URLS
+from .object_refs import UNKNOWN, about, event, ref_of
 
 
 class TestAnUnknownType:
@@ -55,7 +55,7 @@ class TestAnUnknownType:
     @pytest.mark.parametrize("identifier", ["th_1", None])
     def test_is_refused_at_a_url_that_does_not_fit_into_a_key(self, identifier: str | None) -> None:
         longest = "/v1/" + "a" * (object_ref.MAX_PATH - 9) + "/th_1"
-        assert told(RelatedObject(id=identifier, type=UNKNOWN, url=longest)).path == longest
+        assert ref_of(RelatedObject(id=identifier, type=UNKNOWN, url=longest)).path == longest
         with pytest.raises(PermanentError, match="too long"):
             ref_from_event(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))
         assert len(longest) + len(times.UNKNOWN) <= items.MAX_KEY
@@ -81,7 +81,7 @@ class TestAnUnknownType:
 
     @pytest.mark.parametrize("url", ["/v1/settings", "/v2/money/the-settings", "/v1/customers/cus_1/settings"])
     def test_without_an_id_is_a_singleton_that_goes_by_its_path(self, url: str) -> None:
-        thing = told(RelatedObject(type=UNKNOWN, url=url))
+        thing = ref_of(RelatedObject(type=UNKNOWN, url=url))
         assert (thing.id, thing.path, thing.key) == (url, url, f"live#{url}")
 
     @pytest.mark.parametrize("url", [url for url in OTHER_URLS if url != "/v2/billing/rate_card_subscriptions/rcds_2"])
@@ -94,7 +94,7 @@ class TestAnUnknownType:
     @given(st.text(st.sampled_from("/v12a.:%@?#{}\\\n é~_-"), max_size=16))
     def test_no_url_without_an_id_leaves_the_api(self, rest: str) -> None:
         try:
-            path = told(RelatedObject(type=UNKNOWN, url=f"/v1{rest}")).path
+            path = ref_of(RelatedObject(type=UNKNOWN, url=f"/v1{rest}")).path
         except PermanentError:
             return
         assert path == f"/v1{rest}"

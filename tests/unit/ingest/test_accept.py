@@ -89,8 +89,8 @@ async def test_a_snapshot_is_queued_as_the_thin_event_for_the_same_change(front:
 
 
 async def test_events_of_each_account_share_the_queue_fairly(front: Front) -> None:
-    told = {"id": "cus_1", "object": "customer"}
-    await front.post(snapshot("customer.updated", {**told}, account="acct_1"))
+    customer = {"id": "cus_1", "object": "customer"}
+    await front.post(snapshot("customer.updated", {**customer}, account="acct_1"))
     await front.post(subscription_event(context="acct_1/acct_2"))
     await front.post(subscription_event())
     groups = [waiting.group for waiting in front.queue.waiting]
@@ -174,8 +174,8 @@ async def test_a_body_that_is_not_utf8_is_refused(front: Front) -> None:
         "[]",
         '{"object": "event"}',
         "{",
-        subscription_event(context="somebody"),
-        snapshot("customer.updated", {"object": "customer"}, account="somebody"),
+        subscription_event(context="not-an-account"),
+        snapshot("customer.updated", {"object": "customer"}, account="not-an-account"),
         subscription_event(related_object={"id": "rcds_1", "type": "v2.billing.rate_card_subscription"}),
         json.dumps({"source": "aws.partner/stripe.com/ed_1", "detail": json.loads(subscription_event())}),
         "[" * 100_000,

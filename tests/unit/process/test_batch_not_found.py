@@ -67,7 +67,7 @@ async def test_a_new_object_that_never_appears_ends_as_a_tombstone(harness: Harn
 
 
 @pytest.mark.parametrize(
-    ("told", "outcome"),
+    ("ages", "outcome"),
     [
         ({"updated": 1}, Outcome.POSTPONED),
         ({"updated": 1, "paused": 100}, Outcome.POSTPONED),
@@ -80,7 +80,7 @@ async def test_a_new_object_that_never_appears_ends_as_a_tombstone(harness: Harn
     ids=str,
 )
 async def test_a_mirrored_object_that_is_not_found_is_deleted_once_events_are_old_or_say_so(
-    harness: Harness, told: dict[str, float], outcome: Outcome
+    harness: Harness, ages: dict[str, float], outcome: Outcome
 ) -> None:
     """The replica that answered may be behind. The numbers are the ages of events, in seconds."""
     harness.stripe.objects[CADENCE] = cadence()
@@ -88,7 +88,7 @@ async def test_a_mirrored_object_that_is_not_found_is_deleted_once_events_are_ol
     harness.clock.advance(200)
     del harness.stripe.objects[CADENCE]
     now = harness.clock.now()
-    texts = [event(f"v2.billing.cadence.{word}", cadence(), url=CADENCE, at=now - age) for word, age in told.items()]
+    texts = [event(f"v2.billing.cadence.{word}", cadence(), url=CADENCE, at=now - age) for word, age in ages.items()]
     assert {result.outcome for result in await harness.deliver(*texts)} == {outcome}
     harness.clock.advance(60)
     await harness.work()

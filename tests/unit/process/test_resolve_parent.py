@@ -211,8 +211,10 @@ async def test_a_deleted_rate_on_an_old_versions_list_is_not_fetched_again(harne
     await harness.deliver(gone)
     assert harness.item("rcdr_2")["deleted"] is True
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
-    told = event("v2.billing.rate_card_version.updated", version(), url=url, at=harness.clock.now(), identifier="evt_3")
-    [result] = await harness.deliver(told)
+    updated = event(
+        "v2.billing.rate_card_version.updated", version(), url=url, at=harness.clock.now(), identifier="evt_3"
+    )
+    [result] = await harness.deliver(updated)
     assert (result.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
 
 
@@ -260,8 +262,8 @@ async def test_refresh_requests_survive_a_failed_write(harness: Harness) -> None
     harness.mirror.writes_fail = True
     [result] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
     assert result.outcome is Outcome.POSTPONED
-    suspected = [json.loads(one.body)["id"] for one in harness.queue.waiting if "refresh" in one.body]
-    assert sorted(suspected) == ["rcd_1", "rcdr_1", "rcdv_1"]
+    requested = [json.loads(one.body)["id"] for one in harness.queue.waiting if "refresh" in one.body]
+    assert sorted(requested) == ["rcd_1", "rcdr_1", "rcdv_1"]
 
 
 async def test_a_list_that_stripe_does_not_show_yet_is_retried(harness: Harness) -> None:

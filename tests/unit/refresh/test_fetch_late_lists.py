@@ -38,7 +38,7 @@ def item(number: int, quantity: int) -> JsonObject:
     return {"id": f"si_{number}", "object": "subscription_item", "quantity": quantity}
 
 
-def told(harness: Harness, word: str = "updated") -> str:
+def invoice_event(harness: Harness, word: str = "updated") -> str:
     body = harness.stripe.objects[SUBSCRIPTION]
     return event(f"v1.customer.subscription.{word}", body, url=SUBSCRIPTION, at=harness.clock.now())
 
@@ -54,11 +54,11 @@ def quantities(harness: Harness) -> list[Json]:
 @pytest.mark.parametrize("status", ["active", "past_due"], ids=["only what is cut off changes", "the object changes"])
 async def test_a_list_that_was_behind_is_read_once_more(harness: Harness, status: str) -> None:
     bill(harness, [1, 1])
-    await harness.deliver(told(harness))
+    await harness.deliver(invoice_event(harness))
     harness.clock.advance(1000)
     await harness.work()
     bill(harness, [1, 2], status=status, listed=[1, 1])
-    await harness.deliver(told(harness))
+    await harness.deliver(invoice_event(harness))
     assert quantities(harness) == [1, 1]
     bill(harness, [1, 2], status=status)
     harness.clock.advance(61)
@@ -68,7 +68,7 @@ async def test_a_list_that_was_behind_is_read_once_more(harness: Harness, status
 
 async def test_a_list_is_not_read_again_and_again(harness: Harness) -> None:
     bill(harness, [1, 1])
-    await harness.deliver(told(harness))
+    await harness.deliver(invoice_event(harness))
     for _ in range(3):
         harness.clock.advance(61)
         await harness.work()

@@ -117,9 +117,9 @@ async def test_what_reconcile_finds_has_its_references_fetched_too(harness: Harn
     assert (ended.outcome, harness.item("bilp_1")["type"]) == (Outcome.STORED, "v2.billing.profile")
 
 
-@pytest.mark.parametrize("hostile", ["..", "a/b", "svca_1?x", "%2e"])
-async def test_a_hostile_reference_is_not_followed(harness: Harness, hostile: str) -> None:
-    harness.stripe.objects[COMPONENT] = component(action=hostile)
+@pytest.mark.parametrize("malicious", ["..", "a/b", "svca_1?x", "%2e"])
+async def test_a_malicious_reference_is_not_followed(harness: Harness, malicious: str) -> None:
+    harness.stripe.objects[COMPONENT] = component(action=malicious)
     [ended] = await harness.deliver(created(component()))
     assert (ended.outcome, harness.stripe.paths) == (Outcome.STORED, [COMPONENT])
     assert harness.queue.waiting == []

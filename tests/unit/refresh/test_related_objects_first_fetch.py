@@ -21,8 +21,8 @@ async def test_an_event_of_a_backfilled_version_still_refreshes_its_rate_card(ha
     for of in ("rates", "custom_pricing_unit_overage_rates"):
         harness.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
     await harness.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
-    suspected = {json_body.parse(message.body)["id"] for message in harness.queue.waiting}
-    assert suspected == {"rcd_1", "rcdv_1"}, "the card, and its lists once more"
+    requested = {json_body.parse(message.body)["id"] for message in harness.queue.waiting}
+    assert requested == {"rcd_1", "rcdv_1"}, "the card, and its lists once more"
 
 
 async def test_the_second_fetch_notices_a_deleted_rate_that_was_written_after_the_first(

@@ -1,6 +1,6 @@
 """Ids and URLs that no message may bring in."""
 
-HOSTILE_IDS = [
+MALICIOUS_IDS = [
     "",
     ".",
     "..",
@@ -61,7 +61,7 @@ OF_ANY_ROW = [
     "a\x7f",
     "a" * 256,
 ]
-"""Ids that are hostile even where users may choose ids."""
+"""Ids that are malicious even where users may choose ids."""
 
 OTHER_URLS = [
     "",

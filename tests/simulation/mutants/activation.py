@@ -1,4 +1,4 @@
-"""Plants a mutant into the code that this process has loaded. The shipped code knows nothing of it."""
+"""Activates a mutant in the code that this process has loaded. The shipped code knows nothing of it."""
 
 import sys
 from collections import Counter
@@ -30,14 +30,14 @@ class Calls:
         """The variant, which is counted whenever it is called."""
         name, variant = replacement.name, replacement.variant
 
-        def planted(*args: object, **options: object) -> object:
+        def activated(*args: object, **options: object) -> object:
             if sys._getframe(1).f_code is variant.__code__:
                 self.recursive.add(name)
                 raise RecursionError(name)
             self.counts[name] += 1
             return variant(*args, **options)
 
-        return planted
+        return activated
 
     def require_originals(self) -> None:
         """Raises ``BrokenMutant`` where a variant has called itself: what it did is not what was meant."""
@@ -47,7 +47,7 @@ class Calls:
 
 
 @contextmanager
-def planted(mutant: Mutant) -> Iterator[Calls]:
+def activated(mutant: Mutant) -> Iterator[Calls]:
     """Every place that holds an original holds the variant meanwhile. Raises ``BrokenMutant`` where none does."""
     calls = Calls(mutant)
     with ExitStack() as stack:
