@@ -22,7 +22,7 @@ OLD_WORDS = {
     r"leash": "child process",
     r"crowds?": "synthetic data",
     r"mortal": "crashing",
-    r"malicious": "malicious, fuzz",
+    r"hostile": "malicious, fuzz",
     r"desk|door": "dependencies",
     r"tally": "metric counts",
     r"rhythms?": "compare interval",

@@ -93,7 +93,7 @@ def test_a_property_and_a_method_are_replaced_in_their_class() -> None:
     assert MemoryMirror.put_tombstone is before
 
 
-def test_planting_fails_where_nothing_is_replaced() -> None:
+def test_activation_fails_where_nothing_is_replaced() -> None:
     with pytest.raises(BrokenMutant, match=r"nothing holds .*lambda"), activated(replaces_nothing):
         pass
 
