@@ -194,7 +194,7 @@ async def test_many_and_large_entries_are_all_found_in_order(state_store: StateS
     """DynamoDB answers with 1 MB at most for a query."""
     expected = [f"{kind}{number:02}" for kind in "ab" for number in range(5)]
     for sort_key in random.Random(7).sample(expected, len(expected)):
-        await state_store.write(TEST, PARTITION, sort_key, {"place": sort_key, "data": bytes(390_000)})
+        await state_store.write(TEST, PARTITION, sort_key, {"sort_key": sort_key, "data": bytes(390_000)})
     assert sort_keys(await entries(state_store)) == expected
     assert sort_keys(await entries(state_store, start="b")) == expected[5:]
     last = await state_store.last(TEST, PARTITION)
