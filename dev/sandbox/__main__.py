@@ -37,7 +37,7 @@ def up() -> None:
     who = "Stripe" if sandbox.stand_in_pid is None else "Stripe's stand-in"
     _say(f"Ready after {time.monotonic() - started:.0f} s. {who} is at {sandbox.endpoints.stripe_api_base}")
     _say(f"Webhooks go to {sandbox.endpoints.webhook_url}")
-    _say(f"All addresses are in {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
+    _say(f"All addresses are in {_shown(_ENDPOINTS)}; docs/sandbox.md has things to try. `make sandbox-down` ends it.")
 
 
 def _require_same_stripe(wanted: Stripe | None) -> None:

@@ -108,22 +108,22 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
         return comparison.is_equal
 
     scenario = Scenario(observer.stripe, report_progress=lambda step: show_detail(f"At Stripe: {step} ..."))
-    show_phase("Setting up a company at Stripe ...")
+    show_phase("Setting up a company at the stand-in ...")
     scenario.set_up()
-    holds = settle(f"a company was set up at Stripe, {observer.totals()}")
+    holds = settle(f"a company was set up at the stand-in for Stripe, {observer.totals()}")
     set_up = time.time()
     show_phase("Making a month of changes ...")
     scenario.change_for_a_month()
     holds &= settle("a month of changes was made")
-    lived = time.time()
+    changed = time.time()
     events, requests = observer.events_delivered(), observer.requests()
     show_phase("Making changes while deliveries and requests fail ...")
     scenario.change_under_faults()
     holds &= settle(f"changes were made under faults, {observer.disturbance()}")
     lags = {
         "cold start": observer.lags(until=set_up),
-        "warm": observer.lags(since=set_up, until=lived),
-        "under faults": observer.lags(since=lived),
+        "warm": observer.lags(since=set_up, until=changed),
+        "under faults": observer.lags(since=changed),
     }
 
     show_phase("Losing an event ...")

@@ -65,7 +65,7 @@ class Observer:
         deliveries, statuses = self.stripe.deliveries(), self.stripe.requests()["by_status"]
         repeated = deliveries["attempts"] - len(self.stripe.events())
         refused = sum(count for status, count in statuses.items() if status != "200")
-        return f"{repeated} deliveries repeated, {refused} requests refused"
+        return f"deliveries repeated: {repeated}, requests refused: {refused}"
 
     def events_delivered(self) -> int:
         """Events that the webhook has accepted, each counted once."""

@@ -77,7 +77,9 @@ def mirrored(comparison: Comparison) -> Table:
 
 def drifts(run: Run, evidence: Sequence[Drift], *, expected: bool) -> Table:
     """What a run of reconcile found and did."""
-    title = "Reconcile: " + ", ".join(f"{getattr(run.counts, name)} {name.replace('_', ' ')}" for name in COUNTS)
+    title = f"Reconcile of {run.type}: " + ", ".join(
+        f"{getattr(run.counts, name)} {name.replace('_', ' ')}" for name in COUNTS
+    )
     table = Table(title=title, title_justify="left")
     for heading in ("object", "difference", "fields", "resolution"):
         table.add_column(heading, overflow="fold")

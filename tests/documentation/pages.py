@@ -28,6 +28,7 @@ def first_column(page: str, first_heading: str) -> list[str]:
 def section(page: str, heading: str) -> str:
     """The text below a heading, up to the next heading of the same level or above."""
     level = len(heading) - len(heading.lstrip("#"))
+    assert f"\n{heading}\n" in page, f"add the heading {heading!r}"
     after = page[page.index(f"\n{heading}\n") + len(heading) + 2 :]
     return re.split(rf"^#{{1,{level}}} ", after, maxsplit=1, flags=re.MULTILINE)[0]
 

@@ -136,6 +136,12 @@ def test_a_function_gets_exactly_the_variables_that_it_reads(function: str) -> N
     assert environment(function)["POWERTOOLS_SERVICE_NAME"] == function
 
 
+def test_every_parameter_is_in_one_group_of_the_form() -> None:
+    groups = BUNDLE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(BUNDLE["Parameters"])
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_accepts_the_default_parameters(function: str) -> None:
     defaults = {name: parameter.get("Default") for name, parameter in BUNDLE["Parameters"].items()}

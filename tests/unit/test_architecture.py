@@ -127,7 +127,11 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
     ),
     "reader": (
         [PACKAGE / "reader.py"],
-        [standard, third("boto3", "mypy_boto3_dynamodb"), of("adapters", "core")],
+        [
+            standard,
+            third("boto3", "mypy_boto3_dynamodb"),
+            of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core"),
+        ],
     ),
     "the Stripe stand-in": (modules(STAND_IN), [not_ours, lambda name: is_under(name, "dev.fake_stripe")]),
     "the package itself": ([PACKAGE / "__init__.py"], []),
@@ -180,6 +184,10 @@ def may_import(part: str, name: str) -> bool:
         ("wiring", "stripe"),
         ("reader", "pydantic"),
         ("reader", f"{OURS}.refresh.fetch"),
+        ("reader", f"{OURS}.adapters.stripe_api"),
+        ("process", f"{OURS}.ingest.accept"),
+        ("refresh", f"{OURS}.reconcile.verify"),
+        ("reconcile", f"{OURS}.ingest.accept"),
         ("the package itself", f"{OURS}.reader"),
         ("the ingest function", f"{OURS}.process.batch"),
         ("the process function", f"{OURS}.refresh.apply"),

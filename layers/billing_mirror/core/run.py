@@ -122,7 +122,7 @@ class Counts:
     written: int = 0
     """Hours of usage that were new or had changed."""
     missing: int = 0
-    """Confirmed differences, by kind: only Stripe had the object ..."""
+    """Differences except false alarms, by kind: only Stripe had the object ..."""
     different: int = 0
     """... both had it, in different states ..."""
     not_listed: int = 0

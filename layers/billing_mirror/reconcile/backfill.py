@@ -12,12 +12,13 @@ from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.messages import write_message
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.references import customer_or_owner, references
+from billing_mirror.refresh.related_objects import refresh_request
 
 from .even_spread import EvenSpread
 from .gather import gather_all
@@ -71,7 +72,7 @@ async def _put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
 async def enqueue(refs: Sequence[ObjectRef], run: ActiveRun) -> None:
     """Queues a refresh of objects, in a group that live events overtake."""
     group = f"{run.scope}:backfill"
-    await gather_all(run.ports.queue.send(write_message(_refresh_request(ref)), group=group) for ref in refs)
+    await gather_all(run.ports.queue.send(write_message(refresh_request(ref)), group=group) for ref in refs)
     run.count(Counts(queued=len(refs)))
 
 
@@ -107,13 +108,3 @@ async def _referenced_and_missing(found: Mapping[ObjectRef, JsonObject], ports: 
     referenced = {one.key: one for ref, entry in found.items() for one in references(ref, entry)}
     heads = await ports.mirror.heads(referenced.values()) if referenced else {}
     return [one for key, one in referenced.items() if key not in heads]
-
-
-def _refresh_request(ref: ObjectRef) -> RefreshRequest:
-    return RefreshRequest(
-        livemode=ref.scope.livemode,
-        context=ref.scope.context,
-        type=ref.type,
-        id=ref.id,
-        parent=ref.parent,
-    )

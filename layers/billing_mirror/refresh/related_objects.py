@@ -18,18 +18,31 @@ RECENT = 10 * READ_LAG
 """Seconds within which a list is read for the second time: longer than any worker keeps what it has fetched."""
 
 
+def refresh_request(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False) -> RefreshRequest:
+    """The message that has an object fetched, not before a time (seconds since 1970)."""
+    return RefreshRequest(
+        livemode=ref.scope.livemode,
+        context=ref.scope.context,
+        type=ref.type,
+        id=ref.id,
+        parent=ref.parent,
+        not_before=not_before,
+        unlisted=unlisted,
+    )
+
+
 async def enqueue_related(
     ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
     related = [*_changed_with(ref, observation, head), *await _not_yet_mirrored(ref, observation, mirror)]
-    requests = [_refresh_request(one) for one in related]
+    requests = [refresh_request(one) for one in related]
     async for request in _differing_members(ref, observation, head, mirror):
         requests.append(request)
     group = f"{ref.scope}:repair"
     await asyncio.gather(*(queue.send(write_message(request), group=group) for request in requests))
     if _may_lack_members(observation, head):
-        again = _refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
+        again = refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
         await queue.send(write_message(again), group=group, delay=int(READ_LAG))
 
 
@@ -65,14 +78,14 @@ async def _differing_members(
         members = _members(ref, type_name, entries, parent)
         before = head.members.get(type_name) if head else None
         for identifier in await _changed_members(type_name, entries, members, before or frozenset(), mirror):
-            yield _refresh_request(members[identifier])
+            yield refresh_request(members[identifier])
         # A list need not lack again what the same list lacked before: of many versions each has its own rates.
         is_new_list = before != members.keys()
         if parent is not None and (is_new_list or _was_fetched_recently(observation, head)):
             children = mirror.children(ref.scope, parent, type_name)
             unlisted = [ref.in_same_scope(type_name, one, parent) async for one in children if one not in members]
             for one in unlisted if is_new_list else await _written_late(unlisted, head, mirror):
-                yield _refresh_request(one, unlisted=True)
+                yield refresh_request(one, unlisted=True)
 
 
 def _members(ref: ObjectRef, type_name: str, entries: Sequence[JsonObject], parent: str | None) -> dict[str, ObjectRef]:
@@ -113,15 +126,3 @@ async def _written_late(refs: Sequence[ObjectRef], head: Head | None, mirror: Mi
 def _is_first_fetch(head: Head | None) -> bool:
     """Whether the object was never fetched: backfill inserts it from a list."""
     return head is None or head.token == UNCLAIMED_TOKEN
-
-
-def _refresh_request(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False) -> RefreshRequest:
-    return RefreshRequest(
-        livemode=ref.scope.livemode,
-        context=ref.scope.context,
-        type=ref.type,
-        id=ref.id,
-        parent=ref.parent,
-        not_before=not_before,
-        unlisted=unlisted,
-    )

@@ -9,7 +9,7 @@ from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.batch import _is_of_other_mode
 from billing_mirror.refresh.apply import _customer_of, _resolve_customer
 from billing_mirror.refresh.fetch import _get
-from billing_mirror.refresh.related_objects import _refresh_request
+from billing_mirror.refresh.related_objects import refresh_request
 
 from .registry import mutant, replaces
 
@@ -39,9 +39,9 @@ def knows_no_placeholder(text: str) -> bool:
 
 
 @mutant("a refresh request does not name the parent")
-@replaces(_refresh_request)
+@replaces(refresh_request)
 def requests_without_parent(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False) -> RefreshRequest:
-    return _refresh_request(replace(ref, parent=None), not_before=not_before, unlisted=unlisted)
+    return refresh_request(replace(ref, parent=None), not_before=not_before, unlisted=unlisted)
 
 
 @mutant("the customer is only looked up in the mirror")

@@ -1,7 +1,7 @@
 """The checkpoints of a run: where it resumes, what it has counted, and which ids its lists have shown.
 
-Every page adds an entry; no entry is replaced. When two ticks work on one run by mistake, the second tick to store a
-page finds that page stored, and stops.
+Every checkpoint adds an entry; no entry is replaced. When two ticks work on one run by mistake, the second tick to
+store a checkpoint finds that number stored, and stops.
 """
 
 from collections.abc import Iterable, Sequence
