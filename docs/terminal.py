@@ -44,6 +44,7 @@ def picture(recording: str) -> str:
         text.highlight_regex(r"^✗", "red")
         text.highlight_regex(r"^\[\.\.\..*", "dim")
         console.print(text)
+    console.print()  # the picture cuts the lower edge of its last line
     svg = console.export_svg(title="make demo", unique_id="demo")
     return "\n".join(line.rstrip() for line in FONTS.sub("", svg).replace("Fira Code", OWN_FONTS).splitlines()) + "\n"
 
