@@ -21,7 +21,7 @@ logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
 loop = runner()
-ports = ingest_dependencies(settings)
+dependencies = ingest_dependencies(settings)
 
 
 @metrics.log_metrics
@@ -32,7 +32,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     if body is None:
         accepted = Accepted(400, Metric.REJECTED, "the body is not base64, although the request says so")
     else:
-        accepted = loop.run(accept(body, request.headers.get("stripe-signature"), ports))
+        accepted = loop.run(accept(body, request.headers.get("stripe-signature"), dependencies))
     _report(accepted, context.aws_request_id)
     return {
         "statusCode": accepted.status,

@@ -36,12 +36,12 @@ class ForbiddenStripe:
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         self.requests.append(request.path)
-        raise AssertionError(f"Stripe was asked for {request.path}")
+        raise AssertionError(f"Stripe received a request for {request.path}")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of row, by a related object that would be right: ``{x}`` is the id in its URL, ``{p}`` the parent."""
+    """A kind of object type, as a valid related object: ``{x}`` is the id in its URL, ``{p}`` the parent."""
 
     event: str
     type: str

@@ -313,7 +313,7 @@ def unreachable(engine: str | None) -> StateStore:
 
 
 async def test_a_table_that_is_away_is_for_later(unreachable: StateStore) -> None:
-    for ask in (
+    for call in (
         leased(unreachable, "me"),
         unreachable.release(TEST, "me"),
         unreachable.write(TEST, PARTITION, "1", {}),
@@ -324,4 +324,4 @@ async def test_a_table_that_is_away_is_for_later(unreachable: StateStore) -> Non
         anext(unreachable.after(TEST, PARTITION, "")),
     ):
         with pytest.raises(TransientError):
-            await ask
+            await call

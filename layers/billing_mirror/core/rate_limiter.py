@@ -5,7 +5,7 @@ SLOWED_FOR = 30.0
 
 
 class RateLimiter:
-    """An even pace with a burst of one: a fresh container must not start with a full bucket.
+    """An even rate with a burst of one: a fresh container must not start with a full bucket.
 
     ``rate`` is in requests a second. Time comes in as an argument, in seconds.
     """

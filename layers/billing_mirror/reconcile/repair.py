@@ -23,7 +23,7 @@ MAX_SECONDS_PER_OBJECT = 120.0
 """Seconds for one object with all its lists: an endless list must not hold up a run."""
 MAX_CONCURRENCY = 8
 """Objects that are fetched at the same time."""
-NOT_SHOWN = "Stripe does not return the object, although it was just listed or created"
+NOT_RETURNED = "Stripe does not return the object, although it was just listed or created"
 NO_END = "Stripe's answer does not end"
 INTERRUPTED = "the run was interrupted during the repair"
 
@@ -135,7 +135,7 @@ def _not_returned(drift: Drift, fetched: _Fetched) -> Drift:
     """An object that Stripe does not return; where the mirror holds its tombstone, only the list still shows it."""
     if fetched.head is not None and fetched.head.deleted:
         return replace(drift, resolution=Resolution.FALSE_ALARM)
-    return replace(drift, reason=NOT_SHOWN)
+    return replace(drift, reason=NOT_RETURNED)
 
 
 def _differing_fields(fetched: _Fetched) -> tuple[str, ...]:

@@ -115,7 +115,7 @@ async def answers_200_always(body: bytes, signature_header: str | None, dependen
 
 @dataclass(frozen=True, slots=True)
 class StaleSecrets:
-    """Implements ``ports.SigningSecrets``, and never asks anew."""
+    """Implements ``ports.SigningSecrets``, and never reads the secrets again."""
 
     secrets: SigningSecrets
 

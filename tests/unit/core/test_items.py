@@ -11,7 +11,7 @@ from .observed import SUBSCRIPTION, ref, seen
 
 
 class TestAnItem:
-    def test_has_the_columns_of_its_row_beside_the_body(self) -> None:
+    def test_has_the_attributes_of_its_type_beside_the_body(self) -> None:
         assert item(ref(), seen(SUBSCRIPTION), "cus_1") == {
             "id": "rcds_1",
             "type": "v2.billing.rate_card_subscription",

@@ -19,7 +19,7 @@ from billing_mirror.core.object_ref import (
     validate_id,
 )
 
-from .malicious import MALICIOUS_IDS, OF_ANY_ROW
+from .malicious import MALICIOUS_IDS, OF_ANY_TYPE
 from .object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, ref_of
 
 CHOSEN_IDS = [
@@ -114,7 +114,7 @@ class TestIdsThatPeopleChoose:
         url = f"/v1/prices/{quote(text, safe='')}"
         assert ref_of(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == ref_to(LIVE, "price", text)
 
-    @pytest.mark.parametrize("text", OF_ANY_ROW)
+    @pytest.mark.parametrize("text", OF_ANY_TYPE)
     @pytest.mark.parametrize(
         "object_type",
         [object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids],

@@ -17,10 +17,10 @@ class TestTheFirstPage:
 
     def test_passes_filters_on_escaped(self) -> None:
         query = {"servicing_status": "canceled", "payer[customer]": "a&b=c d/é"}
-        path, _, asked = first_page(PATH, query).partition("?")
+        path, _, sent = first_page(PATH, query).partition("?")
         assert path == PATH
-        assert asked.isascii()
-        assert parse_qs(asked, strict_parsing=True) == {
+        assert sent.isascii()
+        assert parse_qs(sent, strict_parsing=True) == {
             "limit": ["100"],
             **{name: [value] for name, value in query.items()},
         }
@@ -113,8 +113,8 @@ class TestTheNextPageOfV1:
         then = self.after({"data": [{"id": "si_1"}, {"id": "si_2"}], "has_more": True}, subscription="sub_1")
         assert then is not None
         assert then.partition("?")[0] == self.V1
-        asked = {"limit": ["100"], "subscription": ["sub_1"], "starting_after": ["si_2"]}
-        assert parse_qs(urlsplit(then).query, strict_parsing=True) == asked
+        sent = {"limit": ["100"], "subscription": ["sub_1"], "starting_after": ["si_2"]}
+        assert parse_qs(urlsplit(then).query, strict_parsing=True) == sent
 
     @pytest.mark.parametrize("more", [False, None, "true", 1])
     def test_is_none_unless_stripe_says_that_there_are_more(self, more: Json) -> None:
