@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ingest.accept import MAX_BODY, Accepted, accept
+from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, accept
 from billing_mirror.settings import IngestSettings
 from billing_mirror.wiring import ingest_dependencies, runner
 
@@ -30,7 +30,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     request = APIGatewayProxyEventV2(event)
     body = _body(request)
     if body is None:
-        accepted = Accepted(400, Metric.REJECTED, "the body is not base64, although the request says so")
+        accepted = IngestAnswer(400, Metric.REJECTED, "the body is not base64, although the request says so")
     else:
         accepted = loop.run(accept(body, request.headers.get("stripe-signature"), dependencies))
     _report(accepted, context.aws_request_id)
@@ -54,7 +54,7 @@ def _body(request: APIGatewayProxyEventV2) -> bytes | None:
         return None
 
 
-def _report(accepted: Accepted, request_id: str) -> None:
+def _report(accepted: IngestAnswer, request_id: str) -> None:
     metrics.add_metric(accepted.metric, MetricUnit.Count, 1)
     notification = accepted.notification
     log = logger.error if accepted.status >= 500 else logger.info

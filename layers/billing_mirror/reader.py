@@ -182,7 +182,7 @@ class Reader:
         return Page(page.items, following)
 
     def by_type(self, type_name: str, *, limit: int = MAX_PAGE, cursor: str | None = None) -> Page[MirroredObject]:
-        """All objects of a type."""
+        """All objects of a type, newest first, without deleted objects."""
         return self._page("by-type", limit, cursor, type=type_name)
 
     def by_customer(

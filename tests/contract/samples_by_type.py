@@ -74,7 +74,7 @@ class Sample:
 
     @property
     def parent(self) -> str | None:
-        """By which it is found in the mirror."""
+        """The parent id under which the mirror indexes the object."""
         return (
             json_body.text_at(self.body, self.object_type.parent) if self.object_type.parent else None
         ) or self.owner

@@ -95,7 +95,7 @@ def test_another_scope_sees_nothing(filled: FilledTable, table: tuple[DynamoDBCl
 @pytest.mark.parametrize(
     "scope", ["", "Live", "prod", "acct_1", "live/", "live/cus_1", "live/acct_1/", "live#", "test\n"]
 )
-def test_a_scope_that_there_cannot_be_is_refused(table: tuple[DynamoDBClient, str], scope: str) -> None:
+def test_an_impossible_scope_is_refused(table: tuple[DynamoDBClient, str], scope: str) -> None:
     with pytest.raises(ValueError, match="neither 'live' nor 'test'"):
         Reader(table[1], scope=scope, client=table[0])
 

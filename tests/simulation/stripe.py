@@ -165,7 +165,7 @@ class SimulatedStripe:
     # ---- objects and events
 
     def _body(self, obj: StripeObject) -> JsonObject | None:
-        """As the replica shows it that answers."""
+        """The body as the answering replica shows it; None where the replica lacks the object."""
         now = self._now()
         # Only before the first deletion: a GET must show a re-created object when a deletion event is late.
         is_first_life = all(body is not None for _, body in obj.states)

@@ -16,7 +16,7 @@ class RateLimiter:
         self._slow_until = 0.0
 
     def wait(self, now: float) -> float:
-        """Seconds until the next request may start."""
+        """Seconds until the next request may start; 0 when it may start at once."""
         return max(0.0, self._next_start - now)
 
     def start(self, now: float) -> None:

@@ -31,7 +31,7 @@ class Job(StrEnum):
 
 
 class Status(StrEnum):
-    """The state of a run."""
+    """How a run ended, or that it is still running."""
 
     RUNNING = "running"
     COMPLETE = "complete"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
-from billing_mirror.core.drift import CAUSELESS, Difference
+from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference
 from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
@@ -90,14 +90,14 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
         return
     drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
     false_alarm = replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason="")
-    has_cause = _has_cause(drift.difference, fetched)
-    if has_cause:
+    seems_wrong = _seems_wrong(drift.difference, fetched)
+    if seems_wrong:
         # Before the write: once the mirror is correct, nothing else shows that it was wrong.
         await run.evidence.record(drift if _will_change(fetched) else false_alarm)
     outcome = await _store(fetched, run)
-    if _was_wrong(outcome, fetched.head) and not _is_reshaped(drift.difference, observation):
+    if _was_wrong(outcome, fetched.head) and not _only_version_changed(drift.difference, observation):
         await run.record_drift(replace(drift, resolution=Resolution.REPAIRED, reason=""))
-    elif has_cause:
+    elif seems_wrong:
         await run.record_drift(false_alarm)
     else:
         run.count(Counts(refreshed=1))
@@ -144,16 +144,18 @@ def _differing_fields(fetched: _Fetched) -> tuple[str, ...]:
     return tuple(json_body.differing_fields(fetched.mirrored, fetched.observation.live))
 
 
-def _has_cause(difference: Difference, fetched: _Fetched) -> bool:
+def _seems_wrong(difference: Difference, fetched: _Fetched) -> bool:
     """Whether the mirror seems wrong: a list shows a difference, or the fetched state does."""
     head, observation = fetched.head, fetched.observation
-    if _is_reshaped(difference, observation):
+    if _only_version_changed(difference, observation):
         return False
     digest = None if head is None or head.deleted else head.digest
-    return difference not in CAUSELESS or digest != (observation.digest if observation.live is not None else None)
+    return difference not in FETCHED_WITHOUT_DIFFERENCE or digest != (
+        observation.digest if observation.live is not None else None
+    )
 
 
-def _is_reshaped(difference: Difference, observation: Observation) -> bool:
+def _only_version_changed(difference: Difference, observation: Observation) -> bool:
     """Whether the object was fetched for its shape under a new Stripe version, which is no drift."""
     return difference is Difference.OUTDATED and observation.live is not None
 

@@ -89,7 +89,7 @@ class TickReport:
             yield Metric.DRIFT_UNRESOLVED, unresolved
 
     def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
-        """The metrics in seconds."""
+        """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""
         if self.dry_run or not self.leased:
             return
         for worked in self.worked:

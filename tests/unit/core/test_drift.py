@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.drift import CAUSELESS, Difference, compare, digest
+from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference, compare, digest
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
 
@@ -92,7 +92,7 @@ class TestAnotherVersion:
 
 
 def test_only_outdated_and_listless_objects_are_fetched_without_a_cause() -> None:
-    assert {Difference.OUTDATED, Difference.NO_LIST} == CAUSELESS
+    assert {Difference.OUTDATED, Difference.NO_LIST} == FETCHED_WITHOUT_DIFFERENCE
 
 
 class TestIgnoredFields:

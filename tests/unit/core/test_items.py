@@ -139,7 +139,7 @@ class TestMembers:
     def test_of_another_shape_are_none(self, members: Json) -> None:
         assert members_in({}) == members_in({"members": members}) == {}
 
-    def test_are_texts(self) -> None:
+    def test_drop_ids_that_are_not_strings(self) -> None:
         assert members_in({"members": {"rate": ["rcdr_1", 1, None, {}]}}) == {"rate": {"rcdr_1"}}
 
 

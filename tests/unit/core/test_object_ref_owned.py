@@ -20,7 +20,7 @@ class TestASingleton:
 
     BALANCE = "/v1/customers/cus_1/cash_balance"
 
-    def test_goes_by_its_path(self) -> None:
+    def test_has_its_path_as_its_id(self) -> None:
         balance = ref_of(RelatedObject(type="cash_balance", url=self.BALANCE), "v1.cash_balance.funds_available")
         assert (balance.id, balance.path, balance.parent) == (self.BALANCE, self.BALANCE, "cus_1")
         assert balance.key == f"live#{self.BALANCE}"

@@ -12,7 +12,7 @@ PATH = "/v2/billing/rate_card_subscriptions"
 
 
 class TestTheFirstPage:
-    def test_asks_for_full_pages(self) -> None:
+    def test_requests_full_pages(self) -> None:
         assert first_page(PATH, {}) == f"{PATH}?limit=100"
 
     def test_passes_filters_on_escaped(self) -> None:
@@ -31,7 +31,7 @@ class TestEntries:
         page: JsonObject = {"data": [{"id": "b"}, {"id": "a"}], "next_page_url": None}
         assert entries(page) == [{"id": "b"}, {"id": "a"}]
 
-    def test_may_be_none(self) -> None:
+    def test_of_an_empty_page_are_an_empty_list(self) -> None:
         assert entries({"data": [], "next_page_url": None}) == []
 
     @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ class TestTheNextPage:
     def test_is_where_stripe_says(self) -> None:
         assert after(f"{PATH}?limit=100&page=abc") == f"{PATH}?limit=100&page=abc"
 
-    def test_of_the_last_page_is_none(self) -> None:
+    def test_does_not_exist_after_the_last_page(self) -> None:
         assert after(None) is None
         assert next_page({"data": []}, path=PATH, query={}) is None
 

@@ -11,7 +11,7 @@ from billing_mirror.adapters.signature import verify
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import read_message
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ingest.accept import MAX_BODY, Accepted, IngestDependencies, accept
+from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, IngestDependencies, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import snapshot, subscription_event
@@ -55,7 +55,7 @@ class Front:
         ]
         return ",".join([f"t={time}", *(header.partition(",")[2] for header in headers)])
 
-    async def post(self, body: str | bytes, header: str | None = None, *, signed: bool = True) -> Accepted:
+    async def post(self, body: str | bytes, header: str | None = None, *, signed: bool = True) -> IngestAnswer:
         text = body if isinstance(body, str) else body.decode("utf-8", errors="replace")
         data = body.encode() if isinstance(body, str) else body
         dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)

@@ -57,7 +57,7 @@ async def test_a_429_halves_the_rate(counter: Counter) -> None:
     assert counter.clock.now() - started == pytest.approx(0.1 + 10 * 0.2)
 
 
-async def test_another_failure_does_not(counter: Counter) -> None:
+async def test_a_failure_other_than_429_keeps_the_rate(counter: Counter) -> None:
     counter.stripe.failures = [TransientError("Stripe answered 500")]
     with pytest.raises(TransientError):
         await counter.get_product()

@@ -5,7 +5,7 @@ from billing_mirror.ports import Clock
 from billing_mirror.refresh.retrying import RetryingStripe
 
 
-class Meter:
+class RunCost:
     """Adds the requests and the time of this tick to the counts of a run."""
 
     def __init__(self, record: Run, stripe: RetryingStripe, clock: Clock) -> None:
