@@ -52,8 +52,8 @@ def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Sh
     assert cadence is not None
     payer = cadence.body["payer"]
     assert isinstance(payer, dict)
-    of_customer = bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION).items
-    assert [one.id for one in of_customer] == [subscription]
+    subscriptions = bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION).items
+    assert [one.id for one in subscriptions] == [subscription]
     assert [one.id for one in bundle.reader.children(shop.card, SUBSCRIPTION).items] == [subscription]
     assert len(bundle.reader.children(shop.card, RATE).items) == 2
 

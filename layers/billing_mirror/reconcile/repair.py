@@ -62,8 +62,8 @@ async def _repair_in_time(ref: ObjectRef, difference: Difference, run: ActiveRun
 
 async def _record_unresolved(drift: Drift, run: ActiveRun) -> None:
     """Records a failure, unless a write was about to happen: then its token shows later whether it did."""
-    recorded = await run.evidence.find(drift.id)
-    if recorded is None or recorded.reason != INTERRUPTED:
+    before = await run.evidence.find(drift.id)
+    if before is None or before.reason != INTERRUPTED:
         await run.record_drift(drift)
 
 
@@ -187,8 +187,8 @@ async def already_resolved(refs: Mapping[str, ObjectRef], run: ActiveRun) -> set
     """
     if not run.checkpoints.may_repeat or not await run.evidence.any():
         return set()
-    recorded = await gather_all(run.evidence.find(ref.id) for ref in refs.values())
-    finished = await gather_all(_finish(drift, run) for drift in recorded if drift is not None)
+    drifts = await gather_all(run.evidence.find(ref.id) for ref in refs.values())
+    finished = await gather_all(_finish(drift, run) for drift in drifts if drift is not None)
     resolved = {drift.id for drift in finished if drift.resolution is not Resolution.UNRESOLVED}
     run.mark_verified(refs[identifier] for identifier in resolved)
     return resolved
