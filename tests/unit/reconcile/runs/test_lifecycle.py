@@ -89,7 +89,7 @@ class End:
 
 
 SCENARIOS = {
-    "objects": Scenario(drifted, Job.VERIFY),
+    "verify": Scenario(drifted, Job.VERIFY),
     "backfill": Scenario(empty, Job.BACKFILL),
     "backfill of what each owner lists": Scenario(of_owners, Job.BACKFILL, TYPES["v2.billing.rate_card_rate"]),
     "recover": Scenario(with_lost_events, Job.RECOVER, named="recover", pause=0.0),
