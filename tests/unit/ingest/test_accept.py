@@ -26,7 +26,7 @@ class Secrets:
 
     known: tuple[str, ...] = (SECRET,)
     stored: tuple[str, ...] = (SECRET,)
-    looks: int = 0
+    reads: int = 0
     down: bool = False
 
     async def current(self) -> Sequence[str]:
@@ -35,7 +35,7 @@ class Secrets:
         return self.known
 
     async def refreshed(self) -> Sequence[str]:
-        self.looks += 1
+        self.reads += 1
         self.known = self.stored
         return self.known
 
@@ -117,7 +117,7 @@ async def test_the_previous_secret_is_tried_as_well(front: Front) -> None:
 async def test_a_rolled_secret_is_read_again(front: Front) -> None:
     front.secrets.known = (OLD_SECRET,)
     assert (await front.post(subscription_event())).status == 200
-    assert front.secrets.looks == 1
+    assert front.secrets.reads == 1
 
 
 def _forgeries(front: Front) -> dict[str, str | None]:
