@@ -40,11 +40,11 @@ class StandIn:
         *,
         parent: str | None = None,
         context: str | None = None,
-        silent: bool = False,
+        without_event: bool = False,
         livemode: bool | None = None,
     ) -> Body:
         """Create an object; returns GET's answer."""
-        given: Body = {"type": object_type, "fields": fields or {}, "silent": silent}
+        given: Body = {"type": object_type, "fields": fields or {}, "without_event": without_event}
         return self._call("POST", "create", given | _given(parent=parent, context=context, livemode=livemode))
 
     def put(
@@ -66,16 +66,18 @@ class StandIn:
         given = {"id": identifier} | _given(event=event, context=context)
         return str(self._call("POST", "announce", given)["event_id"])
 
-    def update(self, identifier: str, fields: Body, *, silent: bool = False, context: str | None = None) -> Body:
-        given: Body = {"id": identifier, "fields": fields, "silent": silent}
+    def update(self, identifier: str, fields: Body, *, without_event: bool = False, context: str | None = None) -> Body:
+        given: Body = {"id": identifier, "fields": fields, "without_event": without_event}
         return self._call("POST", "update", given | _given(context=context))
 
-    def transition(self, identifier: str, to: str, *, silent: bool = False, context: str | None = None) -> Body:
-        given: Body = {"id": identifier, "to": to, "silent": silent}
+    def transition(self, identifier: str, to: str, *, without_event: bool = False, context: str | None = None) -> Body:
+        given: Body = {"id": identifier, "to": to, "without_event": without_event}
         return self._call("POST", "transition", given | _given(context=context))
 
-    def remove(self, identifier: str, *, silent: bool = False, context: str | None = None) -> Body:
-        return self._call("POST", "remove", {"id": identifier, "silent": silent} | _given(context=context))
+    def remove(self, identifier: str, *, without_event: bool = False, context: str | None = None) -> Body:
+        return self._call(
+            "POST", "remove", {"id": identifier, "without_event": without_event} | _given(context=context)
+        )
 
     def usage(
         self,

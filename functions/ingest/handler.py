@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ingest.accept import MAX_BODY, Accepted, accept
+from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, accept
 from billing_mirror.settings import IngestSettings
 from billing_mirror.wiring import ingest_dependencies, runner
 
@@ -21,7 +21,7 @@ logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
 loop = runner()
-ports = ingest_dependencies(settings)
+dependencies = ingest_dependencies(settings)
 
 
 @metrics.log_metrics
@@ -30,14 +30,14 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     request = APIGatewayProxyEventV2(event)
     body = _body(request)
     if body is None:
-        accepted = Accepted(400, Metric.REJECTED, "the body is not base64, although the request says so")
+        answer = IngestAnswer(400, Metric.REJECTED, "the body is not base64, although the request says so")
     else:
-        accepted = loop.run(accept(body, request.headers.get("stripe-signature"), ports))
-    _report(accepted, context.aws_request_id)
+        answer = loop.run(accept(body, request.headers.get("stripe-signature"), dependencies))
+    _report(answer, context.aws_request_id)
     return {
-        "statusCode": accepted.status,
+        "statusCode": answer.status,
         "headers": {"content-type": "application/json"},
-        "body": json.dumps({"reason": accepted.reason}),
+        "body": json.dumps({"reason": answer.reason}),
     }
 
 
@@ -54,15 +54,15 @@ def _body(request: APIGatewayProxyEventV2) -> bytes | None:
         return None
 
 
-def _report(accepted: Accepted, request_id: str) -> None:
-    metrics.add_metric(accepted.metric, MetricUnit.Count, 1)
-    notification = accepted.notification
-    log = logger.error if accepted.status >= 500 else logger.info
+def _report(answer: IngestAnswer, request_id: str) -> None:
+    metrics.add_metric(answer.metric, MetricUnit.Count, 1)
+    notification = answer.notification
+    log = logger.error if answer.status >= 500 else logger.info
     log(
-        accepted.reason,
+        answer.reason,
         extra={
-            "status": accepted.status,
-            "outcome": accepted.metric,
+            "status": answer.status,
+            "outcome": answer.metric,
             "request_id": request_id,
             "event_id": notification.id if notification else None,
             "event_type": notification.type if notification else None,

@@ -26,7 +26,7 @@ metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
 metric_counts = MetricCounts()
 loop = runner()
-ports = process_dependencies(settings, metric_counts)
+dependencies = process_dependencies(settings, metric_counts)
 
 
 @metrics.log_metrics
@@ -35,7 +35,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
     started = time.time()
     deadline = started + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     batch = [_received(record) for record in SQSEvent(event).records]
-    results = loop.run(process_batch(batch, ports, deadline=deadline))
+    results = loop.run(process_batch(batch, dependencies, deadline=deadline))
     for result in results:
         _report(result, started)
     for metric, count in metric_counts.drain().items():

@@ -94,7 +94,7 @@ class Run:
     """A run of reconcile over one type, or over the events. Times are in ISO 8601, UTC.
 
     A ``running`` run resumes at the next tick; ``reason`` is its latest problem, and ``updated_at`` the end of its
-    latest tick. All events before ``watermark`` are read (runs of ``events`` only).
+    latest tick. All events before ``watermark`` are read (recover runs only).
     """
 
     type: str
@@ -182,7 +182,7 @@ class Reader:
         return Page(page.items, following)
 
     def by_type(self, type_name: str, *, limit: int = MAX_PAGE, cursor: str | None = None) -> Page[MirroredObject]:
-        """All objects of a type."""
+        """All objects of a type, newest first, without deleted objects."""
         return self._page("by-type", limit, cursor, type=type_name)
 
     def by_customer(
@@ -222,7 +222,7 @@ class Reader:
         return self._objects([object_ref.partition_key(self._scope, object_type, identifier) for identifier in members])
 
     def runs(self, type_name: str, *, limit: int = DEFAULT_RUNS, cursor: str | None = None) -> Page[Run]:
-        """The runs of reconcile over a type, or over ``"events"``, newest first.
+        """The runs of reconcile over a type, or over ``"recover"``, newest first.
 
         A run is ``complete`` when it has read every list to its end and verified every difference. :class:`Counts`
         holds its counts: list entries were ``compared``, confirmed differences were ``found`` and then ``repaired`` or

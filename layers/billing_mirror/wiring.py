@@ -42,7 +42,7 @@ def ingest_dependencies(settings: IngestSettings) -> IngestDependencies:
 
 def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:
     """What process needs. Raises ``ConfigurationError``."""
-    # Containers do not see each other: each keeps to its share of the rate.
+    # Containers share no state, so each gets an equal share of the rate.
     share = settings.stripe_requests_per_second / settings.max_concurrency
     return ProcessDependencies(_ports(settings, RateLimiter(share), metric_counts), settings.clock_skew_margin_seconds)
 

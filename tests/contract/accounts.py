@@ -107,7 +107,7 @@ class StandInAccount:
         self._stand_in.put(type_name, body, parent=parent)
 
     def remove(self, type_name: str, identifier: str) -> None:  # noqa: ARG002 - its ids are unique
-        self._stand_in.remove(identifier, silent=True)
+        self._stand_in.remove(identifier, without_event=True)
 
     def announce(self, type_name: str, identifier: str, word: str) -> str:  # noqa: ARG002 - its ids are unique
         return self._stand_in.announce(identifier, word)

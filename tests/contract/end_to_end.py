@@ -18,7 +18,7 @@ from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Run
 from billing_mirror.core.schedule import Schedule
-from billing_mirror.ingest.accept import Accepted, IngestDependencies, accept
+from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import Mirror, Ports, StateStore, Stripe
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
@@ -86,7 +86,7 @@ class Flows:
     def reconcile_dependencies(self) -> ReconcileDependencies:
         return ReconcileDependencies(self.ports, self.state_store, Schedule())
 
-    async def accept(self, event: str | dict[str, Any]) -> Accepted:
+    async def accept(self, event: str | dict[str, Any]) -> IngestAnswer:
         """What the webhook answers to an event that Stripe has signed."""
         text = event if isinstance(event, str) else dumps(event)
         dependencies = IngestDependencies(self.clock, self.queue, Secrets(), verify)

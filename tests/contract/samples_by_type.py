@@ -49,7 +49,7 @@ def body(object_type: ObjectType) -> JsonObject:
 
 @dataclass(frozen=True)
 class Sample:
-    """One row's sample as the mirror should know it."""
+    """The sample of one type, as the mirror should know it."""
 
     object_type: ObjectType
 
@@ -74,7 +74,7 @@ class Sample:
 
     @property
     def parent(self) -> str | None:
-        """By which it is found in the mirror."""
+        """The parent id under which the mirror indexes the object."""
         return (
             json_body.text_at(self.body, self.object_type.parent) if self.object_type.parent else None
         ) or self.owner
@@ -100,7 +100,7 @@ def _customer(object_type: ObjectType) -> str | None:
 
 
 def load(backend: Backend, first: ObjectType) -> None:
-    """Puts all samples into the stand-in; where two have the same id (a price and its plan), the ``first`` row's."""
+    """Puts all samples into the stand-in; where two have the same id (a price and its plan), the ``first`` type's."""
     for object_type in (first, *(object_type for object_type in OBJECT_TYPES if object_type is not first)):
         sample = Sample(object_type)
         if object_type.name == EVENT:

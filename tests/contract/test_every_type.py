@@ -170,7 +170,7 @@ async def test_a_refresh_request_does_the_same_for_types_without_events(end_to_e
 
 
 def require_correct_requests(end_to_end: EndToEnd, sample: Sample) -> None:
-    """Its own URL under the version of its row, with all that Stripe shows on request only."""
+    """Its own URL under the version of its type, with all that Stripe shows on request only."""
     require_published(end_to_end.requests)
     path = sample.at.partition("?")[0]
     own = [one for one in end_to_end.requests if one.path == path and "limit" not in one.params.names]

@@ -36,12 +36,12 @@ class ForbiddenStripe:
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         self.requests.append(request.path)
-        raise AssertionError(f"Stripe was asked for {request.path}")
+        raise AssertionError(f"Stripe received a request for {request.path}")
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of row, by a related object that would be right: ``{x}`` is the id in its URL, ``{p}`` the parent."""
+    """A kind of object type, as a valid related object: ``{x}`` is the id in its URL, ``{p}`` the parent."""
 
     event: str
     type: str
@@ -304,7 +304,7 @@ async def test_a_snapshot_of_such_an_owner_is_quarantined(event_type: str, shown
 @pytest.mark.parametrize(
     "text", ["evt_1/..", "evt_#", "../evt_1", "evt_1?x", "evt_é", "evt_1\n", "evt_" + "a" * 256, ""]
 )
-async def test_an_event_whose_own_id_is_none_is_quarantined(text: str) -> None:
+async def test_an_event_with_an_invalid_id_is_quarantined(text: str) -> None:
     error = replace(KINDS["plain"], event="v1.billing.meter.no_meter_found")
     await require_quarantined(thin(error, None, id=text), [text])
 

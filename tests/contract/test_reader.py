@@ -95,7 +95,7 @@ def test_another_scope_sees_nothing(filled: FilledTable, table: tuple[DynamoDBCl
 @pytest.mark.parametrize(
     "scope", ["", "Live", "prod", "acct_1", "live/", "live/cus_1", "live/acct_1/", "live#", "test\n"]
 )
-def test_a_scope_that_there_cannot_be_is_refused(table: tuple[DynamoDBClient, str], scope: str) -> None:
+def test_an_impossible_scope_is_refused(table: tuple[DynamoDBClient, str], scope: str) -> None:
     with pytest.raises(ValueError, match="neither 'live' nor 'test'"):
         Reader(table[1], scope=scope, client=table[0])
 
@@ -341,8 +341,8 @@ def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(filled: Filled
 def test_runs_over_the_events_say_how_far_they_are_read(filled: FilledTable) -> None:
     filled.record(run_at(0))
     watermark = "2026-11-20T11:58:00.000Z"
-    filled.record(replace(run_at(0, "events"), job=Job.RECOVER, watermark=watermark))
-    assert [(one.job, one.watermark) for one in filled.reader.runs("events")] == [(Job.RECOVER, watermark)]
+    filled.record(replace(run_at(0, "recover"), job=Job.RECOVER, watermark=watermark))
+    assert [(one.job, one.watermark) for one in filled.reader.runs("recover")] == [(Job.RECOVER, watermark)]
 
 
 def test_the_newest_runs_come_first_and_the_others_on_later_pages(filled: FilledTable) -> None:

@@ -147,7 +147,7 @@ async def test_a_price_and_its_plan_share_an_id_and_are_two(end_to_end: EndToEnd
 
 
 async def only(end_to_end: EndToEnd, object_type: ObjectType) -> None:
-    """The stand-in has one object for each id: the one of this type, for now."""
+    """Loads the sample of this type, because the stand-in holds one object for each id."""
     account = end_to_end.backend.account("", livemode=False)
     account.entities.clear()
     account.by_type.clear()

@@ -21,7 +21,7 @@ async def test_a_character_that_sqs_refuses_is_spelled_out(body: str, kept: str)
 
 
 @pytest.mark.usefixtures("in_process_aws")
-async def test_a_body_of_nothing_but_such_characters_is_kept_too() -> None:
+async def test_a_body_of_nothing_but_refused_characters_is_kept_as_base64() -> None:
     client = boto3.client("sqs")
     url = client.create_queue(QueueName="quarantine")["QueueUrl"]
     body = "\x00" * 256 * 1024

@@ -136,7 +136,7 @@ async def test_an_entry_comes_back_as_it_was_written(state_store: StateStore) ->
 
 
 async def test_a_record_and_a_page_are_equal_to_what_was_written(state_store: StateStore) -> None:
-    """By that a run knows its own write again, to which it has lost the answer."""
+    """A run that lost the answer to its write recognises the write by comparing."""
     record = Run("price", Job.VERIFY, started_at=NOW, updated_at=NOW + 1, reason="why").to_item()
     checkpoint = ListCheckpoint(filters_shown=(1, 2), page=PagePosition("next"))
     page: Item = {"page": 1, "checkpoint": checkpoint.to_item(), "shown": pack(["a"]), "pages": 3}
@@ -295,7 +295,7 @@ async def test_a_lease_is_no_entry(state_store: StateStore) -> None:
     assert sort_keys(await entries(state_store)) == ["1"]
 
 
-async def test_an_entry_is_no_object(state_store: StateStore, mirror: Mirror) -> None:
+async def test_an_entry_is_not_listed_as_an_object(state_store: StateStore, mirror: Mirror) -> None:
     name = "v2.billing.rate_card_subscription"
     await state_store.write(TEST, f"run:{name}", "1", {"type": name, "id": "rcds_1", "scope": "test"})
     await leased(state_store, "me")
@@ -304,7 +304,7 @@ async def test_an_entry_is_no_object(state_store: StateStore, mirror: Mirror) ->
 
 @pytest.fixture
 def unreachable(engine: str | None) -> StateStore:
-    """One whose table is away, as it is while it is being restored."""
+    """A state store whose table is missing, as during a restore."""
     if engine == "memory":
         return MemoryStateStore(down=True)
     if engine == "simulation":
@@ -312,8 +312,8 @@ def unreachable(engine: str | None) -> StateStore:
     return DynamoStateStore(boto3.client("dynamodb", endpoint_url=engine, config=QUICK), "away")
 
 
-async def test_a_table_that_is_away_is_for_later(unreachable: StateStore) -> None:
-    for ask in (
+async def test_a_missing_table_raises_a_transient_error(unreachable: StateStore) -> None:
+    for call in (
         leased(unreachable, "me"),
         unreachable.release(TEST, "me"),
         unreachable.write(TEST, PARTITION, "1", {}),
@@ -324,4 +324,4 @@ async def test_a_table_that_is_away_is_for_later(unreachable: StateStore) -> Non
         anext(unreachable.after(TEST, PARTITION, "")),
     ):
         with pytest.raises(TransientError):
-            await ask
+            await call

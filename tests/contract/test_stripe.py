@@ -73,7 +73,7 @@ async def test_each_line_of_the_api_gets_its_version(adapter: Adapter) -> None:
         await adapter.get(api=ApiChannel.GA)
 
 
-async def test_fields_that_must_be_asked_for_are_answered(adapter: Adapter) -> None:
+async def test_fields_that_must_be_requested_are_returned(adapter: Adapter) -> None:
     customer = adapter.stand_in.create("customer", {})
     rules = [{"id": "rule_1", "type": "percent_off"}]
     fields = {"payer": {"customer": customer["id"]}, "invoice_discount_rules": rules}
@@ -168,7 +168,7 @@ async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:
     assert adapter.key.text == KEY
 
 
-async def test_an_unknown_path_is_no_object_that_is_gone(adapter: Adapter) -> None:
+async def test_an_unknown_path_is_not_a_deleted_object(adapter: Adapter) -> None:
     with pytest.raises(PermanentError, match="404"):
         await adapter.get("/v1/nonsense/no_1", api=ApiChannel.GA)
 

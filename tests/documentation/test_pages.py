@@ -44,7 +44,7 @@ def test_every_path_in_code_exists(page: Path) -> None:
     spans = code_spans(page.read_text())
     paths = [span.partition("::")[0] for span in spans if PATH.fullmatch(span)]
     files = [span for span in spans if FILE.fullmatch(span)]
-    missing = [path for path in paths if not any((place / path).exists() for place in (ROOT, PACKAGE))]
+    missing = [path for path in paths if not any((folder / path).exists() for folder in (ROOT, PACKAGE))]
     assert missing + [name for name in files if not is_file(name, page)] == []
 
 

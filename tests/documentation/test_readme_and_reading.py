@@ -80,8 +80,8 @@ def test_a_type_sends_no_events_only_if_stripe_publishes_none() -> None:
         for name, _ in published
         if (resource := name.rpartition(".")[0]) in catalog.RESOURCES
     }
-    silent = {object_type.name for object_type in catalog.TYPES.values() if object_type.sends_no_events}
-    assert silent == {
+    without_events = {object_type.name for object_type in catalog.TYPES.values() if object_type.sends_no_events}
+    assert without_events == {
         name for name, object_type in catalog.TYPES.items() if name not in announced and not object_type.events
     }
 

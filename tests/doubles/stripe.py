@@ -64,7 +64,7 @@ class MemoryStripe:
         self.requests.append(
             RecordedRequest(request.path, request.api, request.context, request.include, request.event_id)
         )
-        await asyncio.sleep(0)  # others get their turn, as they would
+        await asyncio.sleep(0)  # other tasks may run, as with a real request
         if self.failures:
             raise self.failures.pop(0)
         text = json_body.write(self._body(request.path))

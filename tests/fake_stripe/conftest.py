@@ -8,7 +8,17 @@ import stripe
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import KEY, LIVE_KEY, PREVIEW, SECRET, Catalogue, Inbox, Wire, create_catalogue, listening
+from tests.fake_stripe.harness import (
+    KEY,
+    LIVE_KEY,
+    PREVIEW,
+    SECRET,
+    Catalogue,
+    Inbox,
+    Wire,
+    create_catalogue,
+    listening,
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import ControlError, StandIn
-from tests.fake_stripe.scene import Catalogue, Wire
+from tests.fake_stripe.harness import Catalogue, Wire
 
 PATH = "/v2/billing/rate_cards"
 

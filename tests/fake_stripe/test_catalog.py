@@ -8,8 +8,8 @@ from dev.fake_stripe.client import StandIn
 from dev.fake_stripe.types.catalog import OBJECT_TYPES
 from dev.fake_stripe.types.object_types import ObjectType
 from dev.fake_stripe.types.v1_customers import DISCOUNT, SUMMARY
+from tests.fake_stripe.harness import Wire
 from tests.fake_stripe.makers import MAKERS, make
-from tests.fake_stripe.scene import Wire
 
 V1 = [object_type for object_type in (*OBJECT_TYPES.values(), DISCOUNT) if object_type.is_v1]
 NOTIFICATIONS = {

@@ -1,4 +1,4 @@
-"""The control calls: the truth, the counts, and silent changes."""
+"""The control calls: the truth, the counts, and changes without an event."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import pytest
 
 from dev.fake_stripe.client import ControlError, StandIn
 from dev.fake_stripe.types.catalog import OBJECT_TYPES
-from tests.fake_stripe.scene import Catalogue, Inbox, Wire
+from tests.fake_stripe.harness import Catalogue, Inbox, Wire
 
 
 class TestTruth:
@@ -27,12 +27,12 @@ class TestTruth:
 
 
 class TestSilence:
-    def test_silent_changes_have_no_events_at_all(self, stand_in: StandIn, catalogue: Catalogue, inbox: Inbox) -> None:
+    def test_a_change_without_event_sends_no_event(self, stand_in: StandIn, catalogue: Catalogue, inbox: Inbox) -> None:
         before = stand_in.events()
-        made = stand_in.create("v2.billing.rate_card_subscription", catalogue.subscription_fields, silent=True)
-        stand_in.transition(made["id"], "canceled", silent=True)
-        stand_in.update(made["id"], {"metadata": {"a": "1"}}, silent=True)
-        stand_in.remove(catalogue.customer, silent=True)
+        made = stand_in.create("v2.billing.rate_card_subscription", catalogue.subscription_fields, without_event=True)
+        stand_in.transition(made["id"], "canceled", without_event=True)
+        stand_in.update(made["id"], {"metadata": {"a": "1"}}, without_event=True)
+        stand_in.remove(catalogue.customer, without_event=True)
         stand_in.settle()
         assert stand_in.events() == before
         assert inbox.received == []

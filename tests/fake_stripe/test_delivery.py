@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import SECRET, Inbox, Wire
+from tests.fake_stripe.harness import SECRET, Inbox, Wire
 
 
 def customers(stand_in: StandIn, count: int) -> list[str]:

@@ -3,7 +3,7 @@
 import stripe
 
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import KEY, SECRET, Catalogue, Inbox, Wire
+from tests.fake_stripe.harness import KEY, SECRET, Catalogue, Inbox, Wire
 
 
 class TestList:

@@ -4,7 +4,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import Catalogue, Wire
+from tests.fake_stripe.harness import Catalogue, Wire
 
 SUBSCRIPTIONS = "/v2/billing/rate_card_subscriptions"
 
@@ -57,7 +57,7 @@ class TestV2Pages:
             stand_in.create(
                 "v2.billing.metered_item",
                 {"display_name": str(number), "meter": catalogue.meter},
-                silent=True,
+                without_event=True,
             )
         assert len(wire.ids("/v2/billing/metered_items")) == 20
         assert len(wire.ids("/v2/billing/metered_items?limit=100")) == 22

@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import ControlError, StandIn
-from tests.fake_stripe.scene import Catalogue, Inbox, Wire
+from tests.fake_stripe.harness import Catalogue, Inbox, Wire
 
 
 class TestPut:

@@ -3,7 +3,7 @@
 import pytest
 
 from dev.fake_stripe.client import ControlError, StandIn
-from tests.fake_stripe.scene import Catalogue, Inbox, Wire
+from tests.fake_stripe.harness import Catalogue, Inbox, Wire
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 
@@ -52,7 +52,7 @@ class TestRateCards:
         assert self.rates(wire, catalogue.card, oldest) == {kept}
         assert self.rates(wire, catalogue.card) == {kept}
 
-    @pytest.mark.parametrize(("setting", "status"), [("gone", 404), ("retrievable", 200)])
+    @pytest.mark.parametrize(("setting", "status"), [("not_found", 404), ("retrievable", 200)])
     def test_a_removed_rate_answers_as_the_setting_says(
         self, stand_in: StandIn, wire: Wire, catalogue: Catalogue, setting: str, status: int
     ) -> None:

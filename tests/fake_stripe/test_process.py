@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.fake_stripe.scene import Wire
+from tests.fake_stripe.harness import Wire
 
 ROOT = Path(__file__).parents[2]
 

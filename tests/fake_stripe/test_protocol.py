@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import KEY, LIVE_KEY, PREVIEW, RELEASED, Catalogue, Wire, create_catalogue
+from tests.fake_stripe.harness import KEY, LIVE_KEY, PREVIEW, RELEASED, Catalogue, Wire, create_catalogue
 
 
 class TestKeys:

@@ -6,8 +6,8 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import ControlError, StandIn
+from tests.fake_stripe.harness import SECRET, Inbox
 from tests.fake_stripe.makers import make
-from tests.fake_stripe.scene import SECRET, Inbox
 
 
 def test_a_destination_gets_thin_and_snapshot_event_with_equal_signatures(stand_in: StandIn, inbox: Inbox) -> None:

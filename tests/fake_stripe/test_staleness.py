@@ -1,7 +1,7 @@
 """Stale reads and lists, as an eventually consistent API has."""
 
 from dev.fake_stripe.client import StandIn
-from tests.fake_stripe.scene import Catalogue, Wire
+from tests.fake_stripe.harness import Catalogue, Wire
 
 
 class TestReads:

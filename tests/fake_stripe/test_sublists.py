@@ -5,8 +5,8 @@ import stripe
 
 from dev.fake_stripe.client import StandIn
 from dev.fake_stripe.types.object_types import Body
+from tests.fake_stripe.harness import Wire
 from tests.fake_stripe.makers import make
-from tests.fake_stripe.scene import Wire
 
 
 class TestExpansion:

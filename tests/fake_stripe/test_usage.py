@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import ControlError, StandIn
-from tests.fake_stripe.scene import SECRET, Catalogue, Inbox, Wire
+from tests.fake_stripe.harness import SECRET, Catalogue, Inbox, Wire
 
 DAY = 1_767_225_600
 """2026-01-01"""

@@ -4,8 +4,8 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import StandIn
+from tests.fake_stripe.harness import KEY, SECRET, Catalogue, Inbox, Wire
 from tests.fake_stripe.makers import make
-from tests.fake_stripe.scene import KEY, SECRET, Catalogue, Inbox, Wire
 
 
 @pytest.fixture

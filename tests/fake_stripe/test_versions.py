@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from dev.fake_stripe.client import ControlError, StandIn
+from tests.fake_stripe.harness import Inbox, Wire
 from tests.fake_stripe.makers import make
-from tests.fake_stripe.scene import Inbox, Wire
 
 COMPONENT = "v2.billing.pricing_plan_component"
 

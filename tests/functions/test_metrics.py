@@ -99,6 +99,6 @@ def test_reconcile(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture
 def test_a_dry_run_emits_nothing_of_what_it_found(
     load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at_stripe.create("v2.billing.rate_card", {"display_name": "x"}, silent=True)
+    at_stripe.create("v2.billing.rate_card", {"display_name": "x"}, without_event=True)
     load("reconcile").lambda_handler({"types": ["v2.billing.rate_card"], "dry_run": True}, Context(seconds=180))
     assert set(emitted(capsys)) == {"StripeRequests"}

@@ -38,9 +38,9 @@ def everything() -> list[dict[str, Any]]:
 
 
 def test_a_tick_recovers_events_and_backfills_every_type(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
-    at_stripe.create("product", {"name": "Atlas"}, silent=True)
+    at_stripe.create("product", {"name": "Atlas"}, without_event=True)
     counts = invoke(load)
-    assert list(counts) == ["events", *(object_type.name for object_type in RECONCILED_TYPES)]
+    assert list(counts) == ["recover", *(object_type.name for object_type in RECONCILED_TYPES)]
     assert {count["status"] for count in counts.values()} == {"complete"}
     assert (counts["product"]["job"], counts["product"]["inserted"]) == ("backfill", 1)
     assert len(kept("product")) == 1
@@ -56,7 +56,7 @@ def test_the_next_tick_has_nothing_to_do(load: Load) -> None:
 @pytest.mark.usefixtures("at_stripe")
 def test_events_can_be_requested_alone(load: Load) -> None:
     answer = invoke(load, {"job": "recover"})
-    assert (list(answer), answer["events"]["status"]) == (["events"], "complete")
+    assert (list(answer), answer["recover"]["status"]) == (["recover"], "complete")
 
 
 @pytest.mark.usefixtures("at_stripe")
@@ -66,15 +66,15 @@ def test_requested_types_are_verified_in_their_order_whether_they_are_due_or_not
 
 
 def test_single_types_can_be_backfilled(load: Load, at_stripe: StandIn) -> None:
-    at_stripe.create("product", {"name": "Atlas"}, silent=True)
-    at_stripe.create("customer", {}, silent=True)
+    at_stripe.create("product", {"name": "Atlas"}, without_event=True)
+    at_stripe.create("customer", {}, without_event=True)
     counts = invoke(load, {"job": "backfill", "types": ["product"]})
     assert (list(counts), counts["product"]["inserted"]) == (["product"], 1)
     assert (len(kept("product")), kept("customer")) == (1, [])
 
 
 def test_a_difference_is_repaired_and_stored_as_evidence(load: Load, at_stripe: StandIn) -> None:
-    made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
+    made = at_stripe.create("product", {"name": "Atlas"}, without_event=True)["id"]
     counts = invoke(load, {"types": ["product"]})
     assert (counts["product"]["found"], counts["product"]["repaired"]) == (1, 1)
     [drift] = evidence("product")
@@ -83,7 +83,7 @@ def test_a_difference_is_repaired_and_stored_as_evidence(load: Load, at_stripe: 
 
 
 def test_a_dry_run_reports_differences_and_changes_nothing(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
-    made = at_stripe.create("product", {"name": "Atlas"}, silent=True)["id"]
+    made = at_stripe.create("product", {"name": "Atlas"}, without_event=True)["id"]
     invoke(load, {"types": ["customer"]})
     before = everything()
     counts = invoke(load, {"types": ["product"], "dry_run": True})
@@ -110,7 +110,7 @@ def test_an_unknown_job_is_named_in_a_sentence_and_nothing_is_started(load: Load
 
 
 def test_a_request_during_another_invocation_is_started_by_a_tick(load: Load, at_stripe: StandIn) -> None:
-    at_stripe.create("product", {"name": "Atlas"}, silent=True)
+    at_stripe.create("product", {"name": "Atlas"}, without_event=True)
     invoke(load)
     lease = {"pk": "test#lease", "sk": "lease", "owner": "another", "until": "2999-01-01T00:00:00.000Z"}
     table = boto3.resource("dynamodb").Table("a-table")
@@ -130,7 +130,7 @@ def test_a_tick_without_time_starts_nothing(load: Load, at_stripe: StandIn) -> N
 
 
 def test_the_next_tick_resumes_a_run_that_was_out_of_time(load: Load, at_stripe: StandIn) -> None:
-    at_stripe.create("customer", {}, silent=True)
+    at_stripe.create("customer", {}, without_event=True)
     assert invoke(load, {"types": ["customer"]}, seconds=60)["customer"]["status"] == "running"
     assert invoke(load)["customer"]["status"] == "complete"
 
@@ -189,7 +189,7 @@ class TestUsage:
 
 
 def test_findings_are_logged_without_bodies(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    at_stripe.create("customer", {"name": "a canary"}, silent=True)
+    at_stripe.create("customer", {"name": "a canary"}, without_event=True)
     invoke(load, {"types": ["customer"]})
     said = capsys.readouterr().out
     [line] = [line for line in map(json.loads, said.splitlines()) if line.get("message") == "reconciled"]

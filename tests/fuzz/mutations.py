@@ -100,7 +100,7 @@ def _with_other_bytes(raw: bytes, random: Random) -> bytes:
 
 
 def _header(raw: bytes, random: Random) -> str | None:
-    """Mostly genuine at first: what is refused at once tests nothing that comes after."""
+    """A header that is mostly genuine: a request that is refused at once tests nothing behind the signature."""
     at = NOW + random.choice((0, 0, 0, 0, -300, 300, -301, 301, random.randrange(-900, 900)))
     secret = secret_of(random) if random.random() < 0.9 else random.choice(("whsec_other", "", "whsec_"))
     parts = [f"t={at}", f"v1={mac(raw, secret, at)}"]

@@ -94,8 +94,8 @@ def test_an_outage_logs_no_secrets(
     async def down(*_: object, **__: object) -> None:
         raise TransientError("the queue is down")
 
-    monkeypatch.setattr(type(ingest.ports.queue), "send", down)
-    monkeypatch.setattr(type(ingest.ports.queue), "quarantine", down)
+    monkeypatch.setattr(type(ingest.dependencies.queue), "send", down)
+    monkeypatch.setattr(type(ingest.dependencies.queue), "quarantine", down)
     assert output.call(ingest, request(body, sign(body)))["statusCode"] == 503
     output.require_no_canary("the queue is down")
 
@@ -200,7 +200,7 @@ def test_an_unforeseen_error_is_logged_without_its_text(
         raise RuntimeError(f"{CANARY} {PERSON}")
 
     made = at_stripe.create("customer", PERSON)["id"]
-    adapter = getattr(process.module.ports.ports, port)
+    adapter = getattr(process.module.dependencies.ports, port)
     monkeypatch.setattr(type(adapter), {"stripe": "get", "mirror": "claim"}[port], fails)
     assert process(about_customer(made), receives=receives) is (receives == 8)
     output.require_no_canary("unforeseen RuntimeError")
@@ -210,7 +210,7 @@ def test_a_missing_table_leaves_no_customer_in_the_log(
     process: Process, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch, at_stripe: StandIn
 ) -> None:
     made = at_stripe.create("customer", PERSON)["id"]
-    monkeypatch.setattr(process.module.ports.ports.mirror, "_table", f"no-{CANARY}", raising=False)
+    monkeypatch.setattr(process.module.dependencies.ports.mirror, "_table", f"no-{CANARY}", raising=False)
     process(about_customer(made))
     output.require_no_canary('"outcome":')
 

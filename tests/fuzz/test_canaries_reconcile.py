@@ -39,15 +39,15 @@ def _pause_for_nothing(module: Any) -> None:  # noqa: ANN401 - what a function's
 @pytest.fixture
 def reconcile(output: CapturedOutput, at_stripe: StandIn, load: Load) -> Reconcile:
     for number in range(3):
-        at_stripe.create("customer", {**PERSON, "metadata": {"number": number}}, silent=True)
+        at_stripe.create("customer", {**PERSON, "metadata": {"number": number}}, without_event=True)
     return Reconcile(output, load)
 
 
 def test_repaired_objects_are_not_logged(reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn) -> None:
     assert reconcile()["customer"]["repaired"] == 3
     changed, removed, _ = (one["id"] for one in at_stripe.objects("customer"))
-    at_stripe.update(changed, {"name": f"Eve {CANARY}"}, silent=True)
-    at_stripe.remove(removed, silent=True)
+    at_stripe.update(changed, {"name": f"Eve {CANARY}"}, without_event=True)
+    at_stripe.remove(removed, without_event=True)
     assert reconcile()["customer"]["repaired"] == 2
     output.require_no_canary("reconciled")
 

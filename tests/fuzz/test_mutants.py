@@ -29,7 +29,7 @@ Patch = Callable[[pytest.MonkeyPatch, IngestHarness], None]
 def _judged_by(check: Verifier) -> Patch:
     def patch(_: pytest.MonkeyPatch, harness: IngestHarness) -> None:
         handler: Any = harness.handler
-        handler.ports = accept.IngestDependencies(harness.clock, harness.queue, harness.secrets, check)
+        handler.dependencies = accept.IngestDependencies(harness.clock, harness.queue, harness.secrets, check)
 
     return patch
 

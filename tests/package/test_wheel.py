@@ -99,11 +99,11 @@ def test_the_metadata_names_the_licence_and_what_the_package_needs(described: Me
 
 
 def test_the_functions_extra_allows_exactly_what_the_layer_locks() -> None:
-    asked = re.findall(r"^([a-z0-9-]+)", (DEPENDENCIES / "requirements.in").read_text(), re.MULTILINE)
+    required = re.findall(r"^([a-z0-9-]+)", (DEPENDENCIES / "requirements.in").read_text(), re.MULTILINE)
     locked = dict(re.findall(r"^(\S+)==(\S+)", (DEPENDENCIES / "requirements.txt").read_text(), re.MULTILINE))
     lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["functions"]]
     allowed = {one.name: one.specifier for one in map(Requirement, lines)}
-    assert allowed.keys() == set(asked)
+    assert allowed.keys() == set(required)
     assert [name for name, versions in allowed.items() if locked[name] not in versions] == []
 
 

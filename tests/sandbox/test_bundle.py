@@ -52,8 +52,8 @@ def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Sh
     assert cadence is not None
     payer = cadence.body["payer"]
     assert isinstance(payer, dict)
-    of_customer = bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION).items
-    assert [one.id for one in of_customer] == [subscription]
+    subscriptions = bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION).items
+    assert [one.id for one in subscriptions] == [subscription]
     assert [one.id for one in bundle.reader.children(shop.card, SUBSCRIPTION).items] == [subscription]
     assert len(bundle.reader.children(shop.card, RATE).items) == 2
 
@@ -190,8 +190,8 @@ def test_a_rate_that_a_new_version_lacks_becomes_a_tombstone(bundle: Bundle, sho
 def test_reconcile_repairs_changes_without_events(bundle: Bundle, shop: Shop) -> None:
     changed, canceled = shop.subscriptions(2)
     require_equal(bundle)
-    bundle.stripe.update(changed, {"metadata": {"plan": "gold"}}, silent=True)
-    bundle.stripe.transition(canceled, "canceled", silent=True)
+    bundle.stripe.update(changed, {"metadata": {"plan": "gold"}}, without_event=True)
+    bundle.stripe.transition(canceled, "canceled", without_event=True)
     missing = shop.subscription(servicing_status="pending")
     bundle.stripe.settle()
     run = bundle.reconcile(SUBSCRIPTION)

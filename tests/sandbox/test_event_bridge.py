@@ -42,7 +42,7 @@ def item_without_webhook(bundle: Bundle) -> str:
     """The id of a new metered item for which the webhook got no event."""
     meter = bundle.stripe.create("billing.meter", {"display_name": "Tokens", "event_name": f"tokens_{time.time_ns()}"})
     fields = {"display_name": "From the bus", "meter": meter["id"]}
-    return str(bundle.stripe.create(ITEM, fields, silent=True)["id"])
+    return str(bundle.stripe.create(ITEM, fields, without_event=True)["id"])
 
 
 def thin_event(item: str) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def test_a_thin_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bus) -
 
 def test_a_snapshot_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bus) -> None:
     """The table gets Stripe's present object: the body in the event is older."""
-    customer = bundle.stripe.create("customer", {"name": "Ann"}, silent=True)
-    bundle.stripe.update(customer["id"], {"name": "Ann Lee"}, silent=True)
+    customer = bundle.stripe.create("customer", {"name": "Ann"}, without_event=True)
+    bundle.stripe.update(customer["id"], {"name": "Ann Lee"}, without_event=True)
     event = snapshot_event("customer.created", customer)
     bus.put(event)
     found = eventually(lambda: bundle.reader.get(customer["id"]))

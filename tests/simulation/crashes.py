@@ -201,9 +201,9 @@ class CrashScenario:
     # ---- the result
 
     def evidence(self) -> list[Drift]:
-        """What the runs have noted, of whatever tick."""
-        books = (entries for book, entries in self.state_store.partitions.items() if "#drift:" in book)
-        return [Drift.from_item(entry) for entries in books for entry in entries.values()]
+        """The evidence of all runs."""
+        partitions = (entries for key, entries in self.state_store.partitions.items() if "#drift:" in key)
+        return [Drift.from_item(entry) for entries in partitions for entry in entries.values()]
 
     def _differences(self) -> Iterator[str]:
         noted = sorted((one.id, one.resolution) for one in self.evidence())

@@ -7,7 +7,7 @@ from billing_mirror.core import times
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import EVENTS, Schedule
+from billing_mirror.core.schedule import RECOVER, Schedule
 from billing_mirror.ports import Ports, Stripe
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
@@ -23,7 +23,7 @@ from .stripe import SimulatedStripe, StripeState
 from .workload import Workload
 
 TEST = Scope(livemode=False)
-READ_EVENTS = Run(EVENTS, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
+READ_EVENTS = Run(RECOVER, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
 """The events of the month before are read already: reading them takes a request for each day."""
 FAR_OFF = 600.0
 """Seconds that a clock may be off that is off by more than the margin."""
@@ -51,7 +51,7 @@ class Environment:
         self.state = StripeState()
         self.mirror = MemoryMirror()
         self.state_store = MemoryStateStore(
-            partitions={f"{TEST}#run:{EVENTS}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
+            partitions={f"{TEST}#run:{RECOVER}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
         )
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)

@@ -30,7 +30,7 @@ class Fault(StrEnum):
     ENDPOINT_THROTTLED = "Stripe answers 429, for one endpoint"
     STRIPE_LOCKED = "Stripe answers 409"
     STRIPE_BROKEN = "Stripe answers 500"
-    STRIPE_SILENT = "Stripe does not answer in time"
+    STRIPE_TIMEOUT = "Stripe does not answer in time"
     STRIPE_TRUNCATED = "Stripe's answer is cut off"
     STRIPE_GARBLED = "Stripe's answer is garbled"
     PROXY_ANSWERS = "a page of HTML instead of Stripe's answer"
@@ -75,7 +75,7 @@ RARE = frozenset(
         Fault.ENDPOINT_THROTTLED,
         Fault.STRIPE_LOCKED,
         Fault.STRIPE_BROKEN,
-        Fault.STRIPE_SILENT,
+        Fault.STRIPE_TIMEOUT,
         Fault.STRIPE_TRUNCATED,
         Fault.STRIPE_GARBLED,
         Fault.PROXY_ANSWERS,

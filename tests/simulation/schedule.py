@@ -7,7 +7,7 @@ import asyncio
 
 from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.run import Job
-from billing_mirror.core.schedule import EVENTS
+from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.tick import run_on_demand
 
 from .container import Trace
@@ -111,7 +111,7 @@ class Schedule:
         await asyncio.sleep(2 * HOUR)
         names = {str((obj.states[0][1] or {})["object"]) for obj in environment.state.objects.values()}
         if self.dice.recovering or self.dice.random.random() < 0.5:
-            await self._one_run(EVENTS, Job.RECOVER, environment)
+            await self._one_run(RECOVER, Job.RECOVER, environment)
             await self._settle(environment)
         if self.dice.recovering:
             return

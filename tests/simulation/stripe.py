@@ -33,7 +33,7 @@ BUSY = {
     Fault.STRIPE_LOCKED: 409,
     Fault.STRIPE_BROKEN: 500,
     Fault.PROXY_ANSWERS: 503,
-    Fault.STRIPE_SILENT: None,
+    Fault.STRIPE_TIMEOUT: None,
     Fault.STRIPE_TRUNCATED: 200,
     Fault.STRIPE_GARBLED: 200,
 }
@@ -165,7 +165,7 @@ class SimulatedStripe:
     # ---- objects and events
 
     def _body(self, obj: StripeObject) -> JsonObject | None:
-        """As the replica shows it that answers."""
+        """The body as the answering replica shows it; None where the replica lacks the object."""
         now = self._now()
         # Only before the first deletion: a GET must show a re-created object when a deletion event is late.
         is_first_life = all(body is not None for _, body in obj.states)
@@ -231,8 +231,8 @@ def _is_listed(body: JsonObject, filters: Mapping[str, str]) -> bool:
 
 def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
     """A body without members that were not requested, and with the first lines only."""
-    hidden = [name for name in ON_REQUEST.get(str(body["object"]), ()) if name in body and name not in on_request]
-    shown = {**body, **dict.fromkeys(hidden)} if hidden else body
+    omitted = [name for name in ON_REQUEST.get(str(body["object"]), ()) if name in body and name not in on_request]
+    shown = {**body, **dict.fromkeys(omitted)} if omitted else body
     lines = _lines(shown)
     if len(lines) <= SHOWN_LINES:
         return shown

@@ -215,13 +215,13 @@ async def test_a_message_is_not_already_fresh_while_an_older_fetch_may_still_rep
     await harness.require_equal()
 
 
-@pytest.mark.parametrize("together", [False, True], ids=["one after the other", "in one batch"])
-async def test_two_changes_within_one_second(harness: RaceHarness, together: bool) -> None:
+@pytest.mark.parametrize("in_one_batch", [False, True], ids=["one after the other", "in one batch"])
+async def test_two_changes_within_one_second(harness: RaceHarness, in_one_batch: bool) -> None:
     """Both events have the same time, and the first fetch shows the first change only."""
     await harness.mirrored("first")
     harness.change("second")
     await harness.send_event("updated")
-    if not together:
+    if not in_one_batch:
         await harness.work()
     harness.clock.advance(0.2)
     harness.change("third")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import Notification, read_message
 from billing_mirror.core.run import Job
-from billing_mirror.core.schedule import EVENTS
+from billing_mirror.core.schedule import RECOVER
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage
 from billing_mirror.reconcile.tick import run_on_demand
@@ -120,7 +120,7 @@ class ReconcileRuns:
         soon = self._dice.random.random() < 0.5
         await asyncio.sleep(self._dice.seconds(SOON_ENOUGH) if soon else self._dice.delay(SOON))
         job = self._dice.random.choice((Job.VERIFY, Job.VERIFY, Job.VERIFY, Job.BACKFILL, Job.RECOVER))
-        names = [EVENTS] if job is Job.RECOVER else self._take_types()
+        names = [RECOVER] if job is Job.RECOVER else self._take_types()
         if not names:
             return  # another run took them
         container = self._environment.container("pass", skew=self._environment.skew())

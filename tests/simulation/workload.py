@@ -1,4 +1,4 @@
-"""The workload of a schedule, apart from faults: number and pace of changes, workers and their batches."""
+"""The workload of a schedule, apart from faults: number and rate of changes, workers and their batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

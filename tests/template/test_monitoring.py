@@ -125,9 +125,9 @@ def test_reconcile_counts_as_silent_only_after_a_full_invocation_and_several_int
 
 
 def test_the_alarm_for_unread_events_comes_while_stripe_still_lists_them() -> None:
-    unread = ALARMS["EventsUnread"]
-    alarm_after = unread["Threshold"] + unread["Period"] * unread["EvaluationPeriods"]
-    assert unread["Threshold"] == 25 * DAY
+    definition = ALARMS["EventsUnread"]
+    alarm_after = definition["Threshold"] + definition["Period"] * definition["EvaluationPeriods"]
+    assert definition["Threshold"] == 25 * DAY
     assert alarm_after < KEPT - 4 * DAY
 
 

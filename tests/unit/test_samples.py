@@ -68,7 +68,7 @@ class TestEverySample:
         assert json.loads(text, object_pairs_hook=once)
         assert json_body.parse(text)["object"] == path.stem
 
-    def test_is_no_live_object(self, path: Path) -> None:
+    def test_has_livemode_false(self, path: Path) -> None:
         assert json_body.parse(path.read_text(encoding="utf-8")).get("livemode", False) is False
 
 

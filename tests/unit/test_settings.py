@@ -127,7 +127,7 @@ class TestGoodSettings:
             settings.queue_url = "https://elsewhere"  # type: ignore[misc]
 
 
-class TestBadSettings:
+class TestInvalidSettings:
     @pytest.mark.parametrize(("settings", "given", "name"), EVERY_VARIABLE)
     def test_one_that_is_missing_is_named(self, settings: Settings, given: dict[str, str], name: str) -> None:
         rest = {other: value for other, value in given.items() if other != name}

@@ -89,7 +89,7 @@ class Backend:
         account, entity = self.find(given)
         with account.change():
             change = UPDATE.get(entity.object_type.name, lifecycle.update)
-            occurrences = change(account, entity, given.get("fields") or {}, forced=bool(given.get("silent")))
+            occurrences = change(account, entity, given.get("fields") or {}, forced=bool(given.get("without_event")))
         self.send_events(account, occurrences, given, requested=True)
         return self.shown(account, entity)
 
@@ -100,7 +100,7 @@ class Backend:
                 occurrences = cadences.bill(account, entity)
             else:
                 fields = lifecycle.status_change(entity.object_type, given["to"])
-                occurrences = lifecycle.update(account, entity, fields, forced=bool(given.get("silent")))
+                occurrences = lifecycle.update(account, entity, fields, forced=bool(given.get("without_event")))
         self.send_events(account, occurrences, given, requested=False)
         return self.shown(account, entity)
 
@@ -199,9 +199,9 @@ class Backend:
     def send_events(
         self, account: Account, occurrences: list[Occurrence], given: Body, *, requested: bool
     ) -> list[str]:
-        """Create and send the events, and return their ids; a `silent` change has none, as if Stripe lost them."""
+        """Create and send the events, and return their ids. A change `without_event` has none."""
         event_ids: list[str] = []
-        for occurrence in () if given.get("silent") else occurrences:
+        for occurrence in () if given.get("without_event") else occurrences:
             event = event_of(
                 occurrence,
                 context=account.context,

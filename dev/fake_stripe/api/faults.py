@@ -25,7 +25,7 @@ DEFAULTS: Mapping[str, Any] = {
     "api": [],
     "stale_reads": None,
     "stale_lists": None,
-    "removed_rates": "gone",
+    "removed_rates": "not_found",
     "plain_list_hides_canceled": True,
     "tax_id_urls": "customer",
     "entitlement_data": "customer",

@@ -18,7 +18,7 @@ def passing(view: View, object_type: ObjectType, params: Params, settings: Body)
     check_params(object_type, params)
     filters = [each for each in object_type.filters if each.name in params.names]
     _check_filters(view, object_type, filters, params)
-    hides = _hidden(object_type, params, settings)
+    hides = _left_out_by_default(object_type, params, settings)
 
     def passes(body: Body) -> bool:
         return not hides(body) and all(
@@ -45,7 +45,7 @@ def check_known(params: Params, known: Collection[str]) -> None:
         raise ApiError(400, f"Received unknown parameter: {name}", code="parameter_unknown", param=name)
 
 
-def _hidden(object_type: ObjectType, params: Params, settings: Body) -> Callable[[Body], bool]:
+def _left_out_by_default(object_type: ObjectType, params: Params, settings: Body) -> Callable[[Body], bool]:
     """A predicate of what a list leaves out without a filter."""
     values: list[tuple[str, str]] = []
     if object_type.unlisted and object_type.unlisted[0] not in params.names:

@@ -37,10 +37,10 @@ def expansion(object_type: ObjectType, params: Params, sublist_size: int, *, in_
 
 
 def render(object_type: ObjectType, body: Body, others: Body, given: Expansion) -> Body:
-    """The object as Stripe sends it: `others` embedded, optional fields hidden unless `given` names them."""
+    """The object as Stripe sends it: `others` embedded, without optional fields unless `given` names them."""
     shown = body | others
     for path in _omitted(object_type, given.fields):
-        shown = _hidden(object_type, shown, path)
+        shown = _without_field(object_type, shown, path)
     if given.sublist_size is not None:
         shown = cut(object_type, shown, given.sublist_size)
     return _without_nulls(shown) if object_type.omits_nulls else shown
@@ -51,8 +51,8 @@ def render_default(object_type: ObjectType, body: Body, sublist_size: int) -> Bo
     return render(object_type, body, {}, Expansion(sublist_size=sublist_size))
 
 
-def _hidden(object_type: ObjectType, body: Body, path: str) -> Body:
-    """The body with an optional field hidden; v1 leaves the field out or shows ids, v2 shows null."""
+def _without_field(object_type: ObjectType, body: Body, path: str) -> Body:
+    """The body without an optional field; v1 leaves the field out or shows ids, v2 shows null."""
     if path in object_type.expandable_objects:
         return with_ids_only(body, path)
     return without(body, path) if object_type.is_v1 else body | {path: None}

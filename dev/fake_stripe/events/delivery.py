@@ -186,7 +186,7 @@ class Deliveries:
                     self._work_is_due.wait(self._wait_time())
                 if self._closed:
                     return
-                delivery = self._take()
+                delivery = self._next_delivery()
             if delivery is not None:
                 self._attempt(delivery)
 
@@ -196,7 +196,7 @@ class Deliveries:
     def _wait_time(self) -> float | None:
         return max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
 
-    def _take(self) -> Delivery | None:
+    def _next_delivery(self) -> Delivery | None:
         if not self._is_due_or_closed() or not self._due:
             return None
         _, _, delivery = heapq.heappop(self._due)

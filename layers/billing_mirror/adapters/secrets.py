@@ -33,7 +33,7 @@ class StoredText:
         return self._read(force=False)
 
     def refreshed(self) -> str:
-        # One thread at a time: a waiting thread finds the new text, not the one that was just refused.
+        # One thread at a time: waiting threads get the new secret.
         with self._forcing:
             now = self._clock.now()
             if now - self._last_forced < MIN_SECONDS_BETWEEN_FORCED_READS:

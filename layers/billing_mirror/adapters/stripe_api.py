@@ -62,7 +62,7 @@ class _Headers(dict[str, str]):
 
 
 class _HttpClient(stripe.RequestsClient):
-    """Gives the SDK an empty body in place of a good one, which the SDK need not parse. The headers keep the text."""
+    """Hands the SDK an empty body, because we parse successful bodies ourselves. The headers keep the text."""
 
     def request(  # type: ignore[override]  # as the SDK's own, which differs from its parent too
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: object = None

@@ -24,7 +24,7 @@ class Difference(StrEnum):
     """Stripe has no list of its type, so each object is fetched."""
 
 
-CAUSELESS = frozenset({Difference.OUTDATED, Difference.NO_LIST})
+FETCHED_WITHOUT_DIFFERENCE = frozenset({Difference.OUTDATED, Difference.NO_LIST})
 """Reasons to fetch an object although nothing shows a difference."""
 
 

@@ -91,7 +91,7 @@ def canonical(value: Json) -> str:
     null members are gone. JSON text has many ways to write it, and Python's encoder none that is exact.
     """
     text = "" if _has_null_member(value) else _encoder.encode(value)
-    # Nothing to leave out and no number to rewrite, or there would be a null in it: most bodies of v2 end here.
+    # No null in the text: no member to drop, no number to rewrite. Most bodies of v2 end here.
     return text if text and ":null" not in text else _encoder.encode(_without_nulls(value))
 
 
@@ -106,7 +106,7 @@ def differing_fields(one: JsonObject, other: JsonObject) -> list[str]:
 
 
 def value_at(value: Json, path: str) -> Json:
-    """The value at a dotted path (``payer.customer``), or None where a step of it is missing; ``""`` is all."""
+    """The value at a dotted path (``payer.customer``), or None where a step is missing; ``""`` returns the value."""
     if path and "." not in path:  # most paths are one name
         return value.get(path) if isinstance(value, dict) else None
     for step in path.split(".") if path else ():

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 READ_LAG = 60.0
-"""Seconds after its creation for which Stripe may not yet show an object whose event it has sent."""
+"""Seconds after creation during which a GET may still return 404, although Stripe has sent the event."""
 CLAIM_DIES_AFTER = 3600.0
 """Seconds after which a claim without a write is dead: retries of messages come sooner."""
 UNCLAIMED_TOKEN = 0
@@ -50,7 +50,7 @@ def lag_left(created_at: float, now: float) -> float:
 
 
 def is_fresh_enough(head: Head | None, *, sent_at: float, margin: float) -> bool:
-    """Whether the mirrored fetch started late enough to show what a message sent then announces.
+    """Whether the mirrored fetch started late enough to show what a message sent at ``sent_at`` announces.
 
     ``margin`` is the clock skew to allow for, in seconds. 0 switches this off.
     """
@@ -58,7 +58,7 @@ def is_fresh_enough(head: Head | None, *, sent_at: float, margin: float) -> bool
 
 
 def reflects_event(head: Head | None, claim: Claim | None, made_at: float) -> bool:
-    """Whether the mirror shows what an event announces that Stripe created then (seconds since 1970).
+    """Whether the mirror shows what an event created at ``made_at`` (seconds since 1970) announces.
 
     It does where an event that is no older was received before the fetch, whatever any clock says; or where the fetch
     started so much later that no clock and no replica can lag so far, and has the newest token.

@@ -24,5 +24,5 @@ class Outcome(StrEnum):
 
     @property
     def metric(self) -> Metric:
-        """The metric that counts it."""
+        """The metric of the same name, which counts messages with this outcome."""
         return Metric[self.name]

@@ -5,7 +5,7 @@ SLOWED_FOR = 30.0
 
 
 class RateLimiter:
-    """An even pace with a burst of one: a fresh container must not start with a full bucket.
+    """An even rate with a burst of one: a fresh container must not start with a full bucket.
 
     ``rate`` is in requests a second. Time comes in as an argument, in seconds.
     """
@@ -16,7 +16,7 @@ class RateLimiter:
         self._slow_until = 0.0
 
     def wait(self, now: float) -> float:
-        """Seconds until the next request may start."""
+        """Seconds until the next request may start; 0 when it may start at once."""
         return max(0.0, self._next_start - now)
 
     def start(self, now: float) -> None:

@@ -31,7 +31,7 @@ class Job(StrEnum):
 
 
 class Status(StrEnum):
-    """The state of a run."""
+    """How a run ended, or that it is still running."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -181,7 +181,7 @@ class Counts:
 
 @dataclass(slots=True)
 class Run:
-    """The record of a run. Times are in seconds since 1970; ``type`` is an object type, or ``events``."""
+    """The record of a run. Times are in seconds since 1970; ``type`` is an object type, or ``recover``."""
 
     type: str
     job: Job
@@ -195,7 +195,7 @@ class Run:
     failures: int = 0
     """Consecutive ticks that met an error."""
     watermark: str = ""
-    """All lost events before this time are queued (``events`` only; ISO 8601, UTC)."""
+    """All lost events before this time are queued (recover runs only; ISO 8601, UTC)."""
     last_verified_at: float = 0.0
     """When the last complete run before this one finished; without one, when the first run started."""
     started_empty: bool = False

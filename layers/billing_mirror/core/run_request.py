@@ -7,7 +7,7 @@ from typing import Self
 from .catalog import RECONCILED_TYPES, USAGE
 from .errors import InvalidRequest
 from .run import Job
-from .schedule import EVENTS
+from .schedule import RECOVER
 
 MEMBERS = frozenset({"job", "types", "dry_run"})
 SCHEDULER = "aws.scheduler"
@@ -57,7 +57,7 @@ def _jobs(job: object, types: list[object]) -> list[tuple[str, Job]]:
     if job in (Job.RECOVER, Job.USAGE):
         if types:
             raise InvalidRequest(f"the job {job} takes no types; nothing was started")
-        return [(EVENTS, Job.RECOVER)] if job == Job.RECOVER else [(USAGE.name, Job.USAGE)]
+        return [(RECOVER, Job.RECOVER)] if job == Job.RECOVER else [(USAGE.name, Job.USAGE)]
     known = {object_type.name: Job(str(job)) for object_type in RECONCILED_TYPES} | {USAGE.name: Job.USAGE}
     unknown = [name for name in types if not isinstance(name, str) or name not in known]
     if unknown:

@@ -12,7 +12,7 @@ DAY = 24 * HOUR
 EARLY_SHARE = 0.1
 """The share of its interval by which a run may start early: some seconds pass between a tick and the run's start."""
 MAX_EARLY = MINUTE
-EVENTS = "events"
+RECOVER = "recover"
 """The name of recover runs. Other runs have the name of their object type."""
 
 
@@ -32,7 +32,7 @@ class Schedule:
     @property
     def names(self) -> list[str]:
         """The names of all possible runs."""
-        return [EVENTS, *(object_type.name for object_type in self.object_types), USAGE.name]
+        return [RECOVER, *(object_type.name for object_type in self.object_types), USAGE.name]
 
     def interval(self, compare_interval: CompareInterval) -> float:
         match compare_interval:
@@ -65,8 +65,8 @@ def next_job(
 ) -> DueJob | None:
     """The job to work on next, or None when nothing is due. ``runs`` are the last runs, by name.
 
-    Events come first, then frequent jobs; the remaining jobs take turns, the one worked on longest ago first. Types
-    are backfilled one after the other, parents before children. All backfills together take one turn, so that
+    Events come first, then frequent jobs; of the remaining jobs, the one worked on longest ago is next. Types
+    are backfilled one after the other, parents before children. All backfills together count as one job, so that
     backfilling and verifying cannot starve each other.
     """
     due = _due_jobs(runs, now, schedule, livemode=livemode, without=without)
@@ -79,8 +79,8 @@ def next_job(
 
     def rank(one: DueJob) -> tuple[bool, bool, float]:
         first = one.frequent and not one.failures and not (one.resumed and yields)
-        last_turn_at = backfilled_at if one.job is Job.BACKFILL else one.updated_at
-        return not (first and one.name == EVENTS), not first, last_turn_at
+        last_worked_at = backfilled_at if one.job is Job.BACKFILL else one.updated_at
+        return not (first and one.name == RECOVER), not first, last_worked_at
 
     return min(candidates, key=rank, default=None)
 
@@ -96,14 +96,14 @@ def _due_jobs(
 
 
 def _frequent_job_just_stopped(due: Sequence[DueJob], runs: Mapping[str, Run]) -> bool:
-    """Whether the last turn went to a frequent job that did not finish: then the next turn goes to another job."""
+    """Whether a frequent job was worked on last and did not finish: then another job is next."""
     latest = max((run.updated_at for run in runs.values()), default=0.0)
     return any(one.frequent and one.resumed and one.updated_at == latest for one in due)
 
 
 def events_due_at(runs: Mapping[str, Run], schedule: Schedule) -> float:
     """When the recover job is due again (seconds since 1970)."""
-    last = runs.get(EVENTS)
+    last = runs.get(RECOVER)
     return last.started_at + schedule.recover if last else 0.0
 
 
@@ -112,7 +112,7 @@ def _intervals(schedule: Schedule, runs: Mapping[str, Run], *, livemode: bool) -
     on_demand = USAGE.name in runs and runs[USAGE.name].status is Status.RUNNING  # resumed also when the sweep is off
     usage = [(USAGE.name, schedule.usage or DAY)] if schedule.usage is not None or on_demand else []
     return [
-        (EVENTS, schedule.recover),
+        (RECOVER, schedule.recover),
         *((object_type.name, schedule.interval(object_type.interval)) for object_type in types),
         *usage,
     ]
@@ -132,7 +132,7 @@ def _due_job(name: str, last: Run | None, interval: float, now: float) -> DueJob
 
 def job_of_new_run(name: str, last: Run | None) -> Job:
     """The job of a new run: a type is backfilled until one backfill was complete, and verified from then on."""
-    if name == EVENTS:
+    if name == RECOVER:
         return Job.RECOVER
     if name == USAGE.name:
         return Job.USAGE

@@ -15,17 +15,17 @@ MAX_BODY = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class IngestDependencies:
-    """What ingest needs."""
+    """Clock, queue and signing secrets; ``verify_signature`` checks one signature with one secret."""
 
     clock: Clock
     queue: Queue
     secrets: SigningSecrets
-    verify: Verifier
+    verify_signature: Verifier
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """The answer and its metric. ``reason`` is one sentence for a person."""
+class IngestAnswer:
+    """The HTTP answer, success or not, and its metric. ``reason`` is one sentence for a person."""
 
     status: int
     metric: Metric
@@ -33,16 +33,16 @@ class Accepted:
     notification: Notification | None = None
 
 
-async def accept(body: bytes, signature_header: str | None, dependencies: IngestDependencies) -> Accepted:
+async def accept(body: bytes, signature_header: str | None, dependencies: IngestDependencies) -> IngestAnswer:
     """Verifies a request and sends its notification to the queue."""
     try:
         return await _enqueue(await _verified(body, signature_header, dependencies), dependencies)
     except InvalidSignature as error:
-        return Accepted(error.status, Metric.SIGNATURE_FAILURES, str(error))
+        return IngestAnswer(error.status, Metric.SIGNATURE_FAILURES, str(error))
     except BadRequest as error:
-        return Accepted(error.status, Metric.REJECTED, str(error))
+        return IngestAnswer(error.status, Metric.REJECTED, str(error))
     except TransientError as error:
-        return Accepted(503, Metric.UNAVAILABLE, str(error))
+        return IngestAnswer(503, Metric.UNAVAILABLE, str(error))
 
 
 async def _verified(body: bytes, header: str | None, dependencies: IngestDependencies) -> str:
@@ -54,18 +54,18 @@ async def _verified(body: bytes, header: str | None, dependencies: IngestDepende
     except UnicodeDecodeError:
         raise BadRequest(400, "the body is not UTF-8") from None
     for secrets in (dependencies.secrets.current, dependencies.secrets.refreshed):
-        if any(dependencies.verify(text, fresh, secret) for secret in await secrets()):
+        if any(dependencies.verify_signature(text, fresh, secret) for secret in await secrets()):
             return text
     raise InvalidSignature("no signature in the Stripe-Signature header fits")
 
 
-async def _enqueue(text: str, dependencies: IngestDependencies) -> Accepted:
+async def _enqueue(text: str, dependencies: IngestDependencies) -> IngestAnswer:
     try:
         notification = read_notification(text)
         scope = parse_scope(livemode=notification.livemode, context=notification.context)
     except (Unreadable, PermanentError) as error:
-        # Stripe signed it, so it is kept; a retry of Stripe's would not make it readable.
+        # Stripe signed the event, so it is kept; a retry would be just as unreadable.
         await dependencies.queue.quarantine(text, reason=str(error))
-        return Accepted(200, Metric.QUARANTINED, str(error))
+        return IngestAnswer(200, Metric.QUARANTINED, str(error))
     await dependencies.queue.send(write_message(notification), group=f"{scope}:webhook")
-    return Accepted(200, Metric.ACCEPTED, "accepted", notification)
+    return IngestAnswer(200, Metric.ACCEPTED, "accepted", notification)

@@ -13,7 +13,7 @@ async def is_already_fresh(
 ) -> bool:
     """Whether the mirror shows what the messages about one object announce, and will keep showing it."""
     if head is not None and _contradicts_tombstone(items, head):
-        return False  # one "not found" does not answer a message about a living object
+        return False  # a tombstone does not answer a message about an existing object
     sent_at = _last_relevant_at(items)
     if head is None or not mirror_state.is_fresh_enough(head, sent_at=sent_at, margin=dependencies.clock_skew_margin):
         return False
@@ -23,7 +23,7 @@ async def is_already_fresh(
 
 
 def _contradicts_tombstone(items: list[WorkItem], head: Head) -> bool:
-    """Whether the mirror holds a tombstone, and some message is about something else than a deletion."""
+    """Whether the mirror holds a tombstone, and some message does not announce a deletion."""
     return head.deleted and not all(item.announces_deletion for item in items)
 
 

@@ -24,8 +24,8 @@ class ReceivedMessage:
 class WorkItem:
     """A received message with what it means.
 
-    ``problem`` says why the message cannot be processed. ``unresolved`` stands where only the fetched event names the
-    object. With none of the three, the message is about nothing that can be mirrored.
+    ``problem`` says why the message cannot be processed. ``unresolved`` is set where only the fetched event names
+    the object. Without ``ref``, ``unresolved`` and ``problem``, the message is about nothing that can be mirrored.
     """
 
     received: ReceivedMessage

@@ -11,15 +11,15 @@ from .messages import WorkItem
 
 A_SECOND = 1.0
 """The precision of v1's ``created``."""
-NOT_SHOWN = "Stripe does not show the object, or not yet"
+NOT_VISIBLE_YET = "Stripe does not return the object, or not yet"
 
 
 async def require_not_found(ref: ObjectRef, items: list[WorkItem], now: float, ports: Ports) -> None:
     """Raises ``TransientError`` where Stripe may not show the object yet."""
     if _may_appear_yet(items, now):
-        raise TransientError(NOT_SHOWN)
+        raise TransientError(NOT_VISIBLE_YET)
     if young_for := await _young_for(ref, items, now, ports):
-        raise TransientError(NOT_SHOWN, retry_after=young_for)
+        raise TransientError(NOT_VISIBLE_YET, retry_after=young_for)
 
 
 def _may_appear_yet(items: list[WorkItem], now: float) -> bool:

@@ -46,7 +46,7 @@ async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependenc
         wait = backoff.seconds(received.message_id, received.receive_count, retry_after)
         await dependencies.ports.queue.postpone(received.receipt, wait)
     except TransientError:
-        # The queue fails, too. A message that is reported as failed comes back all the same.
+        # The queue fails, too. SQS redelivers the message anyway.
         pass
     return result
 

@@ -10,7 +10,7 @@ from billing_mirror.ports import Ports, StateStore
 
 @dataclass(frozen=True, slots=True)
 class ReconcileDependencies:
-    """The ports and settings of reconcile."""
+    """The ports, the state store for runs, and the schedule: which types are compared, and how often."""
 
     ports: Ports
     state_store: StateStore

@@ -109,7 +109,7 @@ class _DryStateStore:
                 yield entry
 
     async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
-        """Includes the usage pairs of the real state store: nothing else shows who was billed by usage."""
+        """Includes the usage pairs of the real state store: ended subscriptions appear nowhere else."""
         real = {
             UsagePair.from_item(entry).sort_key: entry
             async for entry in self.state_store.after(scope, partition, sort_key)

@@ -10,8 +10,7 @@ from billing_mirror.ports import Clock
 class EvenSpread:
     """Spreads ``count`` slots evenly over the time until ``until`` (seconds since 1970), ``at_once`` of them parallel.
 
-    Slots that take longer than the interval delay the next ones no further than necessary. Without time left, no slot
-    waits.
+    Late slots start at once; the schedule is not shifted. Without time left, no slot waits.
     """
 
     def __init__(self, count: int, clock: Clock, *, at_once: int, until: float) -> None:

@@ -8,9 +8,9 @@ from billing_mirror.core.object_ref import Scope
 from billing_mirror.ports import IndexEntry, Mirror
 
 BATCH = 100
-"""Objects that are looked up at once."""
-MAX_PASSED = 10_000
-"""Entries after which a batch ends, wanted or not: a walk over all of them may take longer than one tick."""
+"""Objects that one batch holds at most."""
+MAX_SCANNED = 10_000
+"""Entries that one batch reads at most: a walk over the whole index may take longer than one tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ async def walk_index(
 ) -> AsyncIterator[IndexBatch]:
     """The objects of a type after a position, in the order of the index. Batches but the last may be empty."""
     batch: list[IndexEntry] = []
-    passed = 0
+    scanned = 0
     async for entry in mirror.ids(scope, type_name, status=status, since=after.created or None):
         if entry <= after:
             continue
-        passed += 1
+        scanned += 1
         if wanted(entry):
             batch.append(entry)
-        if len(batch) == BATCH or passed == MAX_PASSED:
+        if len(batch) == BATCH or scanned == MAX_SCANNED:
             yield IndexBatch(batch, IndexPosition(*entry), is_last=False)
-            batch, passed = [], 0
+            batch, scanned = [], 0
     if batch:
         yield IndexBatch(batch, IndexPosition(*batch[-1]), is_last=True)

@@ -167,13 +167,13 @@ async def _read_owner_list(
 ) -> AsyncIterator[ListStep]:
     """Reads the list of one owner, and compares the ids on it with the owner's mirrored members."""
     if owner.head.customer is None and "{customer}" in listing.query.values():
-        return  # the list is the customer's, who is not known
+        return  # the list needs a customer, and the owner has none yet
     ids_of_owner = {"id": owner.ref.id, "parent": owner.head.parent, "customer": owner.head.customer}
     query = {name: fill_template(value, **ids_of_owner) for name, value in listing.query.items()}
     query |= _gated_fields(object_type)
     path = fill_template(listing.url, **ids_of_owner)
     parent = _parent_of_members(object_type, listing, owner)
-    # A page of another list: no tick stopped amid this one.
+    # Where the stored page belongs to another list, start at the first page.
     position: PagePosition | None = start.page if start.page.url.partition("?")[0] == path else FIRST_PAGE
     resumed, shown = position != FIRST_PAGE, set[str]()
     numbers = count(1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
-from billing_mirror.core.drift import CAUSELESS, Difference
+from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference
 from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
@@ -23,7 +23,7 @@ MAX_SECONDS_PER_OBJECT = 120.0
 """Seconds for one object with all its lists: an endless list must not hold up a run."""
 MAX_CONCURRENCY = 8
 """Objects that are fetched at the same time."""
-NOT_SHOWN = "Stripe does not return the object, although it was just listed or created"
+NOT_RETURNED = "Stripe does not return the object, although it was just listed or created"
 NO_END = "Stripe's answer does not end"
 INTERRUPTED = "the run was interrupted during the repair"
 
@@ -62,8 +62,8 @@ async def _repair_in_time(ref: ObjectRef, difference: Difference, run: ActiveRun
 
 async def _record_unresolved(drift: Drift, run: ActiveRun) -> None:
     """Records a failure, unless a write was about to happen: then its token shows later whether it did."""
-    recorded = await run.evidence.find(drift.id)
-    if recorded is None or recorded.reason != INTERRUPTED:
+    before = await run.evidence.find(drift.id)
+    if before is None or before.reason != INTERRUPTED:
         await run.record_drift(drift)
 
 
@@ -90,14 +90,14 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
         return
     drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
     false_alarm = replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason="")
-    has_cause = _has_cause(drift.difference, fetched)
-    if has_cause:
+    seems_wrong = _seems_wrong(drift.difference, fetched)
+    if seems_wrong:
         # Before the write: once the mirror is correct, nothing else shows that it was wrong.
         await run.evidence.record(drift if _will_change(fetched) else false_alarm)
     outcome = await _store(fetched, run)
-    if _was_wrong(outcome, fetched.head) and not _is_reshaped(drift.difference, observation):
+    if _was_wrong(outcome, fetched.head) and not _only_version_changed(drift.difference, observation):
         await run.record_drift(replace(drift, resolution=Resolution.REPAIRED, reason=""))
-    elif has_cause:
+    elif seems_wrong:
         await run.record_drift(false_alarm)
     else:
         run.count(Counts(refreshed=1))
@@ -135,7 +135,7 @@ def _not_returned(drift: Drift, fetched: _Fetched) -> Drift:
     """An object that Stripe does not return; where the mirror holds its tombstone, only the list still shows it."""
     if fetched.head is not None and fetched.head.deleted:
         return replace(drift, resolution=Resolution.FALSE_ALARM)
-    return replace(drift, reason=NOT_SHOWN)
+    return replace(drift, reason=NOT_RETURNED)
 
 
 def _differing_fields(fetched: _Fetched) -> tuple[str, ...]:
@@ -144,16 +144,18 @@ def _differing_fields(fetched: _Fetched) -> tuple[str, ...]:
     return tuple(json_body.differing_fields(fetched.mirrored, fetched.observation.live))
 
 
-def _has_cause(difference: Difference, fetched: _Fetched) -> bool:
+def _seems_wrong(difference: Difference, fetched: _Fetched) -> bool:
     """Whether the mirror seems wrong: a list shows a difference, or the fetched state does."""
     head, observation = fetched.head, fetched.observation
-    if _is_reshaped(difference, observation):
+    if _only_version_changed(difference, observation):
         return False
     digest = None if head is None or head.deleted else head.digest
-    return difference not in CAUSELESS or digest != (observation.digest if observation.live is not None else None)
+    return difference not in FETCHED_WITHOUT_DIFFERENCE or digest != (
+        observation.digest if observation.live is not None else None
+    )
 
 
-def _is_reshaped(difference: Difference, observation: Observation) -> bool:
+def _only_version_changed(difference: Difference, observation: Observation) -> bool:
     """Whether the object was fetched for its shape under a new Stripe version, which is no drift."""
     return difference is Difference.OUTDATED and observation.live is not None
 
@@ -185,8 +187,8 @@ async def already_resolved(refs: Mapping[str, ObjectRef], run: ActiveRun) -> set
     """
     if not run.checkpoints.may_repeat or not await run.evidence.any():
         return set()
-    recorded = await gather_all(run.evidence.find(ref.id) for ref in refs.values())
-    finished = await gather_all(_finish(drift, run) for drift in recorded if drift is not None)
+    drifts = await gather_all(run.evidence.find(ref.id) for ref in refs.values())
+    finished = await gather_all(_finish(drift, run) for drift in drifts if drift is not None)
     resolved = {drift.id for drift in finished if drift.resolution is not Resolution.UNRESOLVED}
     run.mark_verified(refs[identifier] for identifier in resolved)
     return resolved

@@ -7,7 +7,7 @@ from billing_mirror.core import times
 from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Counts, Run, Status
-from billing_mirror.core.schedule import EVENTS
+from billing_mirror.core.schedule import RECOVER
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
@@ -89,14 +89,14 @@ class TickReport:
             yield Metric.DRIFT_UNRESOLVED, unresolved
 
     def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
-        """The metrics in seconds."""
+        """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""
         if self.dry_run or not self.leased:
             return
         for worked in self.worked:
             if worked.run.complete:
                 # Only complete runs: a run that stopped half-way must not silence the alarm for missing runs.
                 yield Metric.RECONCILE_SECONDS, worked.run.counts.milliseconds / 1000
-        events = self.last.get(EVENTS)
+        events = self.last.get(RECOVER)
         if events is not None:
             read_until = times.seconds(events.watermark) if events.watermark else events.verified_at
             yield Metric.EVENTS_UNREAD_SINCE, now - read_until
@@ -104,5 +104,5 @@ class TickReport:
     def run_ages(self, now: float) -> Iterator[tuple[str, float]]:
         """By type, the seconds since it was last verified; without the types that the key cannot read."""
         for run in self.last.values():
-            if run.type != EVENTS and run.status not in (Status.UNAVAILABLE, Status.UNAUTHORIZED):
+            if run.type != RECOVER and run.status not in (Status.UNAVAILABLE, Status.UNAUTHORIZED):
                 yield run.type, max(0.0, now - run.verified_at)

@@ -8,7 +8,7 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run_request import RunRequest
-from billing_mirror.core.schedule import EVENTS, DueJob, events_due_at, next_job
+from billing_mirror.core.schedule import RECOVER, DueJob, events_due_at, next_job
 
 from .dependencies import ReconcileDependencies
 from .dry_run import dry_run_dependencies, recorded_differences
@@ -19,7 +19,7 @@ from .runs.lifecycle import OUT_OF_TIME, abandon_run, start_run
 from .runs.records import last_run, last_runs
 
 MIN_SECONDS_PER_JOB = 30.0
-"""Seconds that a job gets before another job has its turn."""
+"""Seconds that a tick works on a job at least, before the next job."""
 
 
 async def reconcile(request: RunRequest | None, dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
@@ -110,20 +110,20 @@ async def _run_of(due: DueJob, dependencies: ReconcileDependencies) -> Run:
 
 
 def _is_done(name: str, run: Run) -> bool:
-    """Whether the tick has done all it can for a name. Events become due again within a tick."""
+    """Whether the tick has done all it can for a name. The recover job becomes due again within a tick."""
     if run.reason == OUT_OF_TIME:
         return False
-    return bool(run.reason) or name != EVENTS
+    return bool(run.reason) or name != RECOVER
 
 
 def _until(
     name: str, dependencies: ReconcileDependencies, deadline: float, last: Mapping[str, Run], done: frozenset[str]
 ) -> float:
-    """When a job's turn ends: when events are due again, because lost events must not wait for a long run."""
+    """When the tick stops working on a job: lost events must not wait for a long run."""
     now = dependencies.ports.clock.now()
-    if name == EVENTS:
-        return min(deadline, now + max(MIN_SECONDS_PER_JOB, (deadline - now) / 2))  # nor a long run for events
-    if EVENTS in done:
+    if name == RECOVER:
+        return min(deadline, now + max(MIN_SECONDS_PER_JOB, (deadline - now) / 2))  # nor a long run for recover
+    if RECOVER in done:
         return deadline
     return min(deadline, max(events_due_at(last, dependencies.schedule), now + MIN_SECONDS_PER_JOB))
 

@@ -34,7 +34,7 @@ async def verify(object_type: ObjectType, run: ActiveRun) -> None:
     if not run.checkpoints.latest(ListCheckpoint).lists_read:
         await _verify_lists(object_type, run)
         await run.save(LISTS_READ)
-    # Where the mirror was empty, every object in it was fetched or listed since the run started.
+    # If the mirror was empty at the start, every object in it was fetched or listed during this run.
     if not run.record.counts.lists_unreadable and not run.record.started_empty:
         await _verify_unlisted(object_type, run)
     await finish_interrupted(run)

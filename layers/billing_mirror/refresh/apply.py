@@ -23,10 +23,10 @@ from .related_objects import enqueue_related
 async def claim_and_fetch(
     ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
 ) -> tuple[int, Observation]:
-    """Takes the token, then fetches: the order is the rule.
+    """Takes the token, then fetches: a token taken later would let an older answer win.
 
-    ``claimed_at`` is the present time where a queue retries a failure: reconcile then waits up to an hour for the
-    write. It is 0 where nothing retries.
+    Pass the present time as ``claimed_at`` if the queue retries a failure, and reconcile treats the claim as in flight
+    for an hour; else pass 0.
     """
     token = await ports.mirror.claim(ref, claimed_at)
     return token, await fetch(ref, ports.stripe, ports.clock, event=event)
@@ -106,4 +106,4 @@ async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) ->
         await apply(ports, owner, token, observation, None)
     elif may_lag(times.created_at(named_by), now):
         raise TransientError(f"Stripe does not show {owner.id} yet, although {named_by.get('id')} names it")
-    return body  # where it is None, no tombstone: whether the owner ever existed, its own events say
+    return body  # None leaves no tombstone: only the owner's events prove that it existed

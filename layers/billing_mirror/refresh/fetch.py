@@ -35,7 +35,7 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
         )
         if members is not None:
             member_lists[name] = members
-    # Lists of such objects cut the inner lists short, too. A type without lists is compared by its whole body.
+    # Lists truncate inner lists, so compare the truncated body; a type without lists compares the whole body.
     compared = response.body if object_type.listings else body
     return Observation(
         started,

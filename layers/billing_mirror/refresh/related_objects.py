@@ -79,7 +79,7 @@ async def _differing_members(
         before = head.members.get(type_name) if head else None
         for identifier in await _changed_members(type_name, entries, members, before or frozenset(), mirror):
             yield refresh_request(members[identifier])
-        # A list need not lack again what the same list lacked before: of many versions each has its own rates.
+        # An unchanged list needs no second check: each of many versions has its own rates.
         is_new_list = before != members.keys()
         if parent is not None and (is_new_list or _was_fetched_recently(observation, head)):
             children = mirror.children(ref.scope, parent, type_name)

@@ -9,12 +9,12 @@ PAUSES = (1.0, 2.0, 4.0, 8.0)
 
 
 class RetryingStripe:
-    """Implements ``ports.Stripe`` around another one. ``asked`` counts the requests, retries included."""
+    """Implements ``ports.Stripe`` around another one. ``sent`` counts the requests, retries included."""
 
     def __init__(self, stripe: Stripe, clock: Clock) -> None:
         self._stripe = stripe
         self._clock = clock
-        self.asked = 0
+        self.sent = 0
 
     @property
     def livemode(self) -> bool:
@@ -25,12 +25,12 @@ class RetryingStripe:
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         for pause in PAUSES:
-            self.asked += 1
+            self.sent += 1
             try:
                 return await self._stripe.get(request)
             except TransientError as error:
                 if (error.retry_after or 0.0) > PAUSES[-1]:
                     raise  # too long to wait here: the whole run would wait
                 await self._clock.sleep(max(pause, error.retry_after or 0.0))
-        self.asked += 1
+        self.sent += 1
         return await self._stripe.get(request)

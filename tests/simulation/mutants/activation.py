@@ -48,11 +48,11 @@ class Calls:
 
 @contextmanager
 def activated(mutant: Mutant) -> Iterator[Calls]:
-    """Every place that holds an original holds the variant meanwhile. Raises ``BrokenMutant`` where none does."""
+    """Puts the variant where an original is held. Raises ``BrokenMutant`` where nothing holds the original."""
     calls = Calls(mutant)
     with ExitStack() as stack:
         for replacement in mutant.replacements:
-            slots = list(_places(replacement))
+            slots = list(_attributes_holding(replacement))
             if not slots:
                 raise BrokenMutant(f"{mutant.sentence}: nothing holds {replacement.original_name}")
             variant = calls.counted(replacement)
@@ -62,7 +62,7 @@ def activated(mutant: Mutant) -> Iterator[Calls]:
         yield calls
 
 
-def _places(replacement: Replacement) -> Iterator[tuple[ModuleType | type, str]]:
+def _attributes_holding(replacement: Replacement) -> Iterator[tuple[ModuleType | type, str]]:
     """The modules and classes that have this very original, each with the attribute's name."""
     modules = [
         module

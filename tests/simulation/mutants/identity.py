@@ -44,7 +44,7 @@ def requests_without_parent(ref: ObjectRef, *, not_before: float = 0.0, unlisted
     return refresh_request(replace(ref, parent=None), not_before=not_before, unlisted=unlisted)
 
 
-@mutant("the customer is only looked up in the mirror")
+@mutant("the customer is read from the mirror only")
 @replaces(_customer_of)
 async def never_fetches_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) -> str | None:
     body = await ports.mirror.body(owner)

@@ -10,7 +10,7 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.ingest.accept import Accepted, IngestDependencies, accept
+from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import SigningSecrets
 from billing_mirror.process.already_fresh import is_already_fresh
 from billing_mirror.process.batch import (
@@ -108,14 +108,16 @@ def gives_up_on_outage(error: Exception, received: ReceivedMessage) -> bool:
 
 @mutant("Stripe gets a 200 although the queue did not take the message")
 @replaces(accept)
-async def answers_200_always(body: bytes, signature_header: str | None, dependencies: IngestDependencies) -> Accepted:
+async def answers_200_always(
+    body: bytes, signature_header: str | None, dependencies: IngestDependencies
+) -> IngestAnswer:
     accepted = await accept(body, signature_header, dependencies)
     return replace(accepted, status=200) if accepted.metric is Metric.UNAVAILABLE else accepted
 
 
 @dataclass(frozen=True, slots=True)
 class StaleSecrets:
-    """Implements ``ports.SigningSecrets``, and never asks anew."""
+    """Implements ``ports.SigningSecrets``, and never reads the secrets again."""
 
     secrets: SigningSecrets
 
@@ -128,5 +130,7 @@ class StaleSecrets:
 
 @mutant("the cache of signing secrets is never refreshed")
 @replaces(accept)
-async def keeps_stale_secrets(body: bytes, signature_header: str | None, dependencies: IngestDependencies) -> Accepted:
+async def keeps_stale_secrets(
+    body: bytes, signature_header: str | None, dependencies: IngestDependencies
+) -> IngestAnswer:
     return await accept(body, signature_header, replace(dependencies, secrets=StaleSecrets(dependencies.secrets)))

@@ -1,4 +1,4 @@
-"""Mutants of the rate at which Stripe is asked."""
+"""Mutants of the rate of requests to Stripe."""
 
 from billing_mirror.core.rate_limiter import RateLimiter
 

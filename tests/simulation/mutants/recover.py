@@ -25,7 +25,7 @@ async def reads_first_page_only(
     return replace(page, next=None) if isinstance(page, ObjectPage) else page
 
 
-@mutant("any fetch counts as showing what an event tells")
+@mutant("any fetch counts as showing what an event announces")
 @replaces(reflects_event)
 def believes_any_fetch(head: Head | None, claim: Claim | None, made_at: float) -> bool:
     return head is not None

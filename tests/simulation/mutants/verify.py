@@ -48,8 +48,8 @@ async def inserts_in_any_job(object_type: ObjectType, page: ObjectPage, run: Act
 def inserts_what_differs(
     objects: Sequence[JsonObject], refs: Mapping[str, ObjectRef], heads: Mapping[str, Head]
 ) -> dict[ObjectRef, JsonObject]:
-    rows = [ref.object_type for ref in refs.values()]
-    differing = compare(rows[0], objects, heads) if rows else {}
+    object_types = [ref.object_type for ref in refs.values()]
+    differing = compare(object_types[0], objects, heads) if object_types else {}
     return _never_seen(objects, refs, {name: head for name, head in heads.items() if name not in differing})
 
 
@@ -59,8 +59,8 @@ async def tombstones_unlisted(differences: Mapping[ObjectRef, Difference], run: 
     mirror = run.ports.mirror
     for ref in differences if Difference.NOT_LISTED in differences.values() else ():
         run.mark_verified([ref])
-        gone = Observation(run.ports.clock.now(), "1", "")
-        await mirror.put_tombstone(ref, await mirror.claim(ref, 0.0), items.tombstone(gone, ref))
+        missing = Observation(run.ports.clock.now(), "1", "")
+        await mirror.put_tombstone(ref, await mirror.claim(ref, 0.0), items.tombstone(missing, ref))
     await verify_and_repair(differences, run)
 
 

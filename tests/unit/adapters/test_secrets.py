@@ -12,7 +12,7 @@ from tests.doubles.clock import ManualClock
 
 
 class Vault(BaseProvider):
-    """Stands where Powertools asks the service; the cache in front of it is Powertools' own."""
+    """Stands in for the service that Powertools calls; the cache in front of it is Powertools' own."""
 
     text = "whsec_old"
     reads = 0

@@ -38,7 +38,7 @@ MALICIOUS_IDS = [
     "a" * 256,
 ]
 
-OF_ANY_ROW = [
+OF_ANY_TYPE = [
     "",
     ".",
     "..",

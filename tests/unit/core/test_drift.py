@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.drift import CAUSELESS, Difference, compare, digest
+from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference, compare, digest
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
 
-ROW = TYPES["v2.billing.rate_card_subscription"]
+OBJECT_TYPE = TYPES["v2.billing.rate_card_subscription"]
 
 
 def entry(identifier: str, status: str = "active") -> JsonObject:
@@ -25,33 +25,33 @@ def head(mirrored: JsonObject, *, deleted: bool = False, version: str = "") -> H
 
 
 def test_a_listed_object_that_was_never_seen_is_missing() -> None:
-    assert compare(ROW, [entry("a")], {}) == {"a": Difference.MISSING}
+    assert compare(OBJECT_TYPE, [entry("a")], {}) == {"a": Difference.MISSING}
 
 
 def test_a_listed_object_with_a_tombstone_is_missing() -> None:
-    assert compare(ROW, [entry("a")], {"a": head(entry("a"), deleted=True)}) == {"a": Difference.MISSING}
+    assert compare(OBJECT_TYPE, [entry("a")], {"a": head(entry("a"), deleted=True)}) == {"a": Difference.MISSING}
 
 
 def test_a_listed_object_with_another_body_is_different() -> None:
-    assert compare(ROW, [entry("a", "canceled")], {"a": head(entry("a"))}) == {"a": Difference.DIFFERENT}
+    assert compare(OBJECT_TYPE, [entry("a", "canceled")], {"a": head(entry("a"))}) == {"a": Difference.DIFFERENT}
 
 
 def test_equal_bodies_written_differently_are_no_difference() -> None:
     mirrored: JsonObject = {"id": "a", "n": 1, "m": {}}
-    listed: JsonObject = {"m": {"x": None}, "gone": None, "n": Decimal("1.0"), "id": "a"}
-    assert compare(ROW, [listed], {"a": head(mirrored)}) == {}
+    listed: JsonObject = {"m": {"x": None}, "absent": None, "n": Decimal("1.0"), "id": "a"}
+    assert compare(OBJECT_TYPE, [listed], {"a": head(mirrored)}) == {}
 
 
 def test_the_object_that_another_head_belongs_to_does_not_matter() -> None:
-    assert compare(ROW, [entry("a")], {"b": head(entry("a"))}) == {"a": Difference.MISSING}
+    assert compare(OBJECT_TYPE, [entry("a")], {"b": head(entry("a"))}) == {"a": Difference.MISSING}
 
 
 def test_an_entry_without_an_id_is_not_compared() -> None:
-    assert compare(ROW, [{"object": "x"}, {"id": ""}, {"id": 1}], {}) == {}
+    assert compare(OBJECT_TYPE, [{"object": "x"}, {"id": ""}, {"id": 1}], {}) == {}
 
 
 def test_heads_that_a_page_does_not_show_are_ignored() -> None:
-    assert compare(ROW, [], {"a": head(entry("a"))}) == {}
+    assert compare(OBJECT_TYPE, [], {"a": head(entry("a"))}) == {}
 
 
 STATUSES = st.sampled_from(["active", "paused", "canceled"])
@@ -61,13 +61,13 @@ SIDE = st.dictionaries(st.sampled_from("abcdef"), STATUSES)
 @given(SIDE, SIDE)
 def test_exactly_the_objects_that_differ_are_found(stripe: dict[str, str], mirror: dict[str, str]) -> None:
     heads = {identifier: head(entry(identifier, status)) for identifier, status in mirror.items()}
-    found = compare(ROW, [entry(identifier, status) for identifier, status in stripe.items()], heads)
+    found = compare(OBJECT_TYPE, [entry(identifier, status) for identifier, status in stripe.items()], heads)
     assert found.keys() == {name for name, status in stripe.items() if mirror.get(name) != status}
     assert {name for name, kind in found.items() if kind is Difference.MISSING} == stripe.keys() - mirror.keys()
 
 
 def test_a_deleted_entry_equals_a_tombstone() -> None:
-    assert compare(ROW, [{"id": "cus_1", "deleted": True}], {"cus_1": Head(2, 0.0, "d", deleted=True)}) == {}
+    assert compare(OBJECT_TYPE, [{"id": "cus_1", "deleted": True}], {"cus_1": Head(2, 0.0, "d", deleted=True)}) == {}
 
 
 class TestAnotherVersion:
@@ -76,23 +76,23 @@ class TestAnotherVersion:
     @pytest.mark.parametrize("status", ["active", "canceled"])
     def test_is_outdated_whether_the_body_differs_or_not(self, status: str) -> None:
         heads = {"a": head(entry("a"), version="2025-01-01.ga")}
-        assert compare(ROW, [entry("a", status)], heads, "2026-01-01.ga") == {"a": Difference.OUTDATED}
+        assert compare(OBJECT_TYPE, [entry("a", status)], heads, "2026-01-01.ga") == {"a": Difference.OUTDATED}
 
     def test_that_is_the_same_is_compared_by_bodies(self) -> None:
         heads = {name: head(entry(name), version="2026-01-01.ga") for name in ("a", "b")}
         listed = [entry("a"), entry("b", "canceled")]
-        assert compare(ROW, listed, heads, "2026-01-01.ga") == {"b": Difference.DIFFERENT}
+        assert compare(OBJECT_TYPE, listed, heads, "2026-01-01.ga") == {"b": Difference.DIFFERENT}
 
     def test_does_not_matter_without_a_version_to_compare(self) -> None:
-        assert compare(ROW, [entry("a")], {"a": head(entry("a"), version="2025-01-01.ga")}) == {}
+        assert compare(OBJECT_TYPE, [entry("a")], {"a": head(entry("a"), version="2025-01-01.ga")}) == {}
 
     def test_of_a_tombstone_is_still_missing(self) -> None:
         heads = {"a": head(entry("a"), deleted=True, version="2025-01-01.ga")}
-        assert compare(ROW, [entry("a")], heads, "2026-01-01.ga") == {"a": Difference.MISSING}
+        assert compare(OBJECT_TYPE, [entry("a")], heads, "2026-01-01.ga") == {"a": Difference.MISSING}
 
 
 def test_only_outdated_and_listless_objects_are_fetched_without_a_cause() -> None:
-    assert {Difference.OUTDATED, Difference.NO_LIST} == CAUSELESS
+    assert {Difference.OUTDATED, Difference.NO_LIST} == FETCHED_WITHOUT_DIFFERENCE
 
 
 class TestIgnoredFields:
@@ -107,7 +107,7 @@ class TestIgnoredFields:
 
     def test_are_the_only_fields_left_out(self) -> None:
         assert digest(self.INVOICE, self.ONE) != digest(self.INVOICE, {**self.ONE, "status": "paid"})
-        assert digest(ROW, self.ONE) == json_body.digest(self.ONE) != digest(self.INVOICE, self.ONE)
+        assert digest(OBJECT_TYPE, self.ONE) == json_body.digest(self.ONE) != digest(self.INVOICE, self.ONE)
 
     def test_do_not_make_a_listed_object_different(self) -> None:
         held = Head(1, 0.0, digest(self.INVOICE, self.ONE))

@@ -11,7 +11,7 @@ from .observed import SUBSCRIPTION, ref, seen
 
 
 class TestAnItem:
-    def test_has_the_columns_of_its_row_beside_the_body(self) -> None:
+    def test_has_the_attributes_of_its_type_beside_the_body(self) -> None:
         assert item(ref(), seen(SUBSCRIPTION), "cus_1") == {
             "id": "rcds_1",
             "type": "v2.billing.rate_card_subscription",
@@ -139,7 +139,7 @@ class TestMembers:
     def test_of_another_shape_are_none(self, members: Json) -> None:
         assert members_in({}) == members_in({"members": members}) == {}
 
-    def test_are_texts(self) -> None:
+    def test_drop_ids_that_are_not_strings(self) -> None:
         assert members_in({"members": {"rate": ["rcdr_1", 1, None, {}]}}) == {"rate": {"rcdr_1"}}
 
 

@@ -1,4 +1,4 @@
-"""DynamoDB can hold what is said to fit, and what does not fit into a map is kept as exactly in less room."""
+"""DynamoDB holds every body that fits; a body that does not fit into a map is compressed without loss."""
 
 import json
 import zlib

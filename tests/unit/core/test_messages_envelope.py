@@ -65,7 +65,7 @@ class TestAnEnvelope:
         assert SECRET not in str(unreadable.value)
 
     @pytest.mark.parametrize(
-        ("event", "place"),
+        ("event", "path"),
         [
             (pushed(created=SECRET), "created"),
             (pushed(related_object={"type": f"{SECRET} {SECRET}", "url": "/v1/x"}), "related_object.type"),
@@ -75,8 +75,8 @@ class TestAnEnvelope:
             (carrying(id=SECRET * 100), "data.object.id"),
         ],
     )
-    def test_names_the_path_in_the_event_and_never_quotes_the_value(self, event: str, place: str) -> None:
-        with pytest.raises(Unreadable, match=f"^not an event: (detail\\.)?{place}: ") as unreadable:
+    def test_names_the_path_in_the_event_and_never_quotes_the_value(self, event: str, path: str) -> None:
+        with pytest.raises(Unreadable, match=f"^not an event: (detail\\.)?{path}: ") as unreadable:
             read_message(enveloped(event))
         assert SECRET not in str(unreadable.value)
         assert unreadable.value.__cause__ is None

@@ -83,7 +83,7 @@ class TestReadingANotification:
             read_notification(pushed(**{name: value}))
 
     @pytest.mark.parametrize(
-        ("related", "place"),
+        ("related", "path"),
         [
             ({"id": "x", "type": "t"}, "related_object.url"),
             ({"id": "x", "url": "/v1/x"}, "related_object.type"),
@@ -94,9 +94,9 @@ class TestReadingANotification:
         ],
     )
     def test_a_malformed_member_of_the_related_object_is_named_by_its_path(
-        self, related: dict[str, Json], place: str
+        self, related: dict[str, Json], path: str
     ) -> None:
-        with pytest.raises(Unreadable, match=f"^not an event: {place}: "):
+        with pytest.raises(Unreadable, match=f"^not an event: {path}: "):
             read_notification(pushed(related_object=related))
 
     @pytest.mark.parametrize(

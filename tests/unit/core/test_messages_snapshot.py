@@ -64,7 +64,7 @@ class TestASnapshot:
         assert getattr(related(carrying()), name) is None
 
     @pytest.mark.parametrize(
-        ("text", "place"),
+        ("text", "path"),
         [
             (snapshot(id="cus_1"), "id"),
             (snapshot(id="evt_1/.."), "id"),
@@ -87,9 +87,9 @@ class TestASnapshot:
             (carrying(customer="x" * 256), "data.object.customer"),
         ],
     )
-    def test_with_a_malformed_member_is_refused_by_its_path(self, text: str, place: str) -> None:
+    def test_with_a_malformed_member_is_refused_by_its_path(self, text: str, path: str) -> None:
         for read in (read_notification, read_message):
-            with pytest.raises(Unreadable, match=f"^not an event: {place}: "):
+            with pytest.raises(Unreadable, match=f"^not an event: {path}: "):
                 read(text)
 
     def test_with_the_longest_type_survives_the_queue(self) -> None:

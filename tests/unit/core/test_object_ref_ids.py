@@ -19,7 +19,7 @@ from billing_mirror.core.object_ref import (
     validate_id,
 )
 
-from .malicious import MALICIOUS_IDS, OF_ANY_ROW
+from .malicious import MALICIOUS_IDS, OF_ANY_TYPE
 from .object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, ref_of
 
 CHOSEN_IDS = [
@@ -50,7 +50,7 @@ class TestIds:
 
     @pytest.mark.parametrize("text", MALICIOUS_IDS)
     @pytest.mark.parametrize("type_name", [SUBSCRIPTION, UNKNOWN])
-    def test_no_event_brings_one_in(self, text: str, type_name: str) -> None:
+    def test_an_event_cannot_name_one(self, text: str, type_name: str) -> None:
         url = f"/v2/billing/rate_card_subscriptions/{text}"
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject.model_construct(id=text, type=type_name, url=url)))
@@ -63,7 +63,7 @@ class TestIds:
             )
 
     @pytest.mark.parametrize("text", [text for text in MALICIOUS_IDS if text])
-    def test_no_parent_is_one(self, text: str) -> None:
+    def test_a_refresh_request_cannot_name_one_as_its_parent(self, text: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_request(
                 RefreshRequest.model_construct(livemode=True, context=None, type=RATE, id="rcdr_1", parent=text)
@@ -114,7 +114,7 @@ class TestIdsThatPeopleChoose:
         url = f"/v1/prices/{quote(text, safe='')}"
         assert ref_of(RelatedObject(id=text, type="price", url=url), "v1.price.updated") == ref_to(LIVE, "price", text)
 
-    @pytest.mark.parametrize("text", OF_ANY_ROW)
+    @pytest.mark.parametrize("text", OF_ANY_TYPE)
     @pytest.mark.parametrize(
         "object_type",
         [object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids],

@@ -1,4 +1,4 @@
-"""An object of a type in the catalog is fetched where its row says, and refused under any other URL."""
+"""An object of a type in the catalog is fetched where the catalog says, and refused under any other URL."""
 
 from urllib.parse import quote
 
@@ -10,16 +10,16 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RefreshRequest, RelatedObject
 from billing_mirror.core.object_ref import ref_from_event, ref_from_request, ref_to
 
-from .malicious import MALICIOUS_IDS, OF_ANY_ROW, OTHER_URLS
+from .malicious import MALICIOUS_IDS, OF_ANY_TYPE, OTHER_URLS
 from .object_refs import IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, about, event, ref_of
 
 
 def malicious_ids(object_type: catalog.ObjectType) -> list[str]:
-    return OF_ANY_ROW if object_type.chosen_ids else MALICIOUS_IDS
+    return OF_ANY_TYPE if object_type.chosen_ids else MALICIOUS_IDS
 
 
 class TestAKnownType:
-    def test_is_fetched_where_its_row_says(self) -> None:
+    def test_is_fetched_where_the_catalog_says(self) -> None:
         found = about(SUBSCRIPTION, "rcds_1", "/v2/billing/rate_card_subscriptions/rcds_1")
         assert found.path == "/v2/billing/rate_card_subscriptions/rcds_1"
         assert found.type == SUBSCRIPTION

@@ -7,7 +7,7 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_to
 
-from .malicious import OF_ANY_ROW
+from .malicious import OF_ANY_TYPE
 from .object_refs import LIVE, event
 
 
@@ -53,7 +53,7 @@ class TestAnEventThatNamesNoObject:
         assert unresolved.owner == "customer"
         assert unresolved.resolve("cus_1") == expected
 
-    @pytest.mark.parametrize("owner", OF_ANY_ROW)
+    @pytest.mark.parametrize("owner", OF_ANY_TYPE)
     def test_is_refused_with_a_malicious_owner(self, owner: str) -> None:
         for name in ("v1.customer.discount.source_changed", "v1.entitlements.active_entitlement_summary.updated"):
             unresolved = ref_from_event(event(None, name=name))

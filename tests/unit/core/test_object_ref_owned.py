@@ -7,7 +7,7 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
 from billing_mirror.core.object_ref import ref_from_event, ref_to
 
-from .malicious import OF_ANY_ROW
+from .malicious import OF_ANY_TYPE
 from .object_refs import LIVE, event, ref_of
 
 SINGLETONS = [
@@ -20,7 +20,7 @@ class TestASingleton:
 
     BALANCE = "/v1/customers/cus_1/cash_balance"
 
-    def test_goes_by_its_path(self) -> None:
+    def test_has_its_path_as_its_id(self) -> None:
         balance = ref_of(RelatedObject(type="cash_balance", url=self.BALANCE), "v1.cash_balance.funds_available")
         assert (balance.id, balance.path, balance.parent) == (self.BALANCE, self.BALANCE, "cus_1")
         assert balance.key == f"live#{self.BALANCE}"
@@ -33,7 +33,7 @@ class TestASingleton:
         with pytest.raises(PermanentError, match="does not say whose"):
             ref_from_event(event(RelatedObject(type="cash_balance"), name="v1.cash_balance.funds_available"))
 
-    @pytest.mark.parametrize("customer", OF_ANY_ROW)
+    @pytest.mark.parametrize("customer", OF_ANY_TYPE)
     def test_of_a_malicious_owner_is_refused(self, customer: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(
@@ -87,7 +87,7 @@ class TestAPart:
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject(id="di_1", type="discount", url=url)))
 
-    @pytest.mark.parametrize("customer", [None, *OF_ANY_ROW])
+    @pytest.mark.parametrize("customer", [None, *OF_ANY_TYPE])
     def test_without_an_owner_or_with_a_malicious_one_is_refused(self, customer: str | None) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(

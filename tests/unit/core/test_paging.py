@@ -12,15 +12,15 @@ PATH = "/v2/billing/rate_card_subscriptions"
 
 
 class TestTheFirstPage:
-    def test_asks_for_full_pages(self) -> None:
+    def test_requests_full_pages(self) -> None:
         assert first_page(PATH, {}) == f"{PATH}?limit=100"
 
     def test_passes_filters_on_escaped(self) -> None:
         query = {"servicing_status": "canceled", "payer[customer]": "a&b=c d/é"}
-        path, _, asked = first_page(PATH, query).partition("?")
+        path, _, sent = first_page(PATH, query).partition("?")
         assert path == PATH
-        assert asked.isascii()
-        assert parse_qs(asked, strict_parsing=True) == {
+        assert sent.isascii()
+        assert parse_qs(sent, strict_parsing=True) == {
             "limit": ["100"],
             **{name: [value] for name, value in query.items()},
         }
@@ -31,7 +31,7 @@ class TestEntries:
         page: JsonObject = {"data": [{"id": "b"}, {"id": "a"}], "next_page_url": None}
         assert entries(page) == [{"id": "b"}, {"id": "a"}]
 
-    def test_may_be_none(self) -> None:
+    def test_of_an_empty_page_are_an_empty_list(self) -> None:
         assert entries({"data": [], "next_page_url": None}) == []
 
     @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ class TestTheNextPage:
     def test_is_where_stripe_says(self) -> None:
         assert after(f"{PATH}?limit=100&page=abc") == f"{PATH}?limit=100&page=abc"
 
-    def test_of_the_last_page_is_none(self) -> None:
+    def test_does_not_exist_after_the_last_page(self) -> None:
         assert after(None) is None
         assert next_page({"data": []}, path=PATH, query={}) is None
 
@@ -113,8 +113,8 @@ class TestTheNextPageOfV1:
         then = self.after({"data": [{"id": "si_1"}, {"id": "si_2"}], "has_more": True}, subscription="sub_1")
         assert then is not None
         assert then.partition("?")[0] == self.V1
-        asked = {"limit": ["100"], "subscription": ["sub_1"], "starting_after": ["si_2"]}
-        assert parse_qs(urlsplit(then).query, strict_parsing=True) == asked
+        sent = {"limit": ["100"], "subscription": ["sub_1"], "starting_after": ["si_2"]}
+        assert parse_qs(urlsplit(then).query, strict_parsing=True) == sent
 
     @pytest.mark.parametrize("more", [False, None, "true", 1])
     def test_is_none_unless_stripe_says_that_there_are_more(self, more: Json) -> None:

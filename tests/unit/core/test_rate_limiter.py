@@ -15,13 +15,13 @@ GAPS = st.lists(st.floats(0.0, 5.0) | st.just(0.0), min_size=1, max_size=60)
 SLACK = 1e-6
 
 
-def starts(pace: RateLimiter, arrivals: list[float]) -> list[float]:
-    """When each of them starts: they wait in a line, and the first of it asks."""
+def starts(limiter: RateLimiter, arrivals: list[float]) -> list[float]:
+    """When each request starts: requests wait in a queue, and only the first of them calls the limiter."""
     begins: list[float] = []
     for arrival in arrivals:
-        turn = max([arrival, *begins[-1:]])
-        start = turn + pace.wait(turn)
-        pace.start(start)
+        earliest = max([arrival, *begins[-1:]])
+        start = earliest + limiter.wait(earliest)
+        limiter.start(start)
         begins.append(start)
     return begins
 
@@ -54,28 +54,28 @@ def test_the_first_request_does_not_wait() -> None:
 
 
 def test_rest_is_not_saved_up_for_a_burst() -> None:
-    pace = RateLimiter(10.0)
-    pace.start(0.0)
-    assert starts(pace, [100.0] * 3) == pytest.approx([100.0, 100.1, 100.2])
+    limiter = RateLimiter(10.0)
+    limiter.start(0.0)
+    assert starts(limiter, [100.0] * 3) == pytest.approx([100.0, 100.1, 100.2])
 
 
 def test_a_cancelled_request_delays_no_other() -> None:
-    pace = RateLimiter(0.5)
-    pace.start(0.0)
-    assert [pace.wait(1.0) for _ in range(50)] == [1.0] * 50
+    limiter = RateLimiter(0.5)
+    limiter.start(0.0)
+    assert [limiter.wait(1.0) for _ in range(50)] == [1.0] * 50
 
 
 def test_a_429_slows_down_those_who_already_wait() -> None:
-    pace = RateLimiter(10.0)
-    starts(pace, [0.0] * 5)
-    pace.slow_down(0.45)
-    assert starts(pace, [0.45] * 3) == pytest.approx([0.5, 0.7, 0.9])
+    limiter = RateLimiter(10.0)
+    starts(limiter, [0.0] * 5)
+    limiter.slow_down(0.45)
+    assert starts(limiter, [0.45] * 3) == pytest.approx([0.5, 0.7, 0.9])
 
 
 def test_a_429_halves_the_rate_for_half_a_minute() -> None:
-    pace = RateLimiter(10.0)
-    pace.slow_down(1000.0)
-    times = starts(pace, [1000.0] * 160)
+    limiter = RateLimiter(10.0)
+    limiter.slow_down(1000.0)
+    times = starts(limiter, [1000.0] * 160)
     slowed = [start for start in times if start < 1000.0 + SLOWED_FOR]
     assert len(slowed) == pytest.approx(SLOWED_FOR * 10.0 / 2, abs=1)
     after = [start for start in times if start >= 1000.0 + SLOWED_FOR]
@@ -83,13 +83,13 @@ def test_a_429_halves_the_rate_for_half_a_minute() -> None:
 
 
 def test_another_429_slows_down_for_longer() -> None:
-    pace = RateLimiter(10.0)
-    pace.slow_down(0.0)
-    pace.slow_down(SLOWED_FOR - 1)
-    assert starts(pace, [SLOWED_FOR + 1] * 2) == pytest.approx([SLOWED_FOR + 1, SLOWED_FOR + 1.2])
+    limiter = RateLimiter(10.0)
+    limiter.slow_down(0.0)
+    limiter.slow_down(SLOWED_FOR - 1)
+    assert starts(limiter, [SLOWED_FOR + 1] * 2) == pytest.approx([SLOWED_FOR + 1, SLOWED_FOR + 1.2])
 
 
 def test_after_the_slow_time_all_is_as_before() -> None:
-    pace = RateLimiter(10.0)
-    pace.slow_down(0.0)
-    assert starts(pace, [SLOWED_FOR] * 2) == pytest.approx([SLOWED_FOR, SLOWED_FOR + 0.1])
+    limiter = RateLimiter(10.0)
+    limiter.slow_down(0.0)
+    assert starts(limiter, [SLOWED_FOR] * 2) == pytest.approx([SLOWED_FOR, SLOWED_FOR + 0.1])

@@ -21,7 +21,7 @@ def test_a_tick_is_no_request(event: Mapping[str, object]) -> None:
         ({"types": ["invoice", "customer"]}, [("invoice", Job.VERIFY), ("customer", Job.VERIFY)]),
         ({"job": "verify", "types": ["invoice"]}, [("invoice", Job.VERIFY)]),
         ({"job": "backfill", "types": ["invoice"]}, [("invoice", Job.BACKFILL)]),
-        ({"job": "recover"}, [("events", Job.RECOVER)]),
+        ({"job": "recover"}, [("recover", Job.RECOVER)]),
         ({"job": "usage"}, [(USAGE.name, Job.USAGE)]),
         ({"types": [USAGE.name]}, [(USAGE.name, Job.USAGE)]),
         ({"job": "backfill"}, [(object_type.name, Job.BACKFILL) for object_type in RECONCILED_TYPES]),

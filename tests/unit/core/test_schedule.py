@@ -11,10 +11,10 @@ from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import (
     DAY,
     EARLY_SHARE,
-    EVENTS,
     HOUR,
     MAX_EARLY,
     MINUTE,
+    RECOVER,
     DueJob,
     Schedule,
     events_due_at,
@@ -36,8 +36,8 @@ def ran(name: str, ago: float, *, status: Status = Status.COMPLETE, job: Job = J
 
 def everything(*runs: Run) -> dict[str, Run]:
     """These runs, and all other runs have just ended."""
-    jobs = {EVENTS: Job.RECOVER, USAGE.name: Job.USAGE}
-    names = [EVENTS, USAGE.name, *(object_type.name for object_type in RECONCILED_TYPES)]
+    jobs = {RECOVER: Job.RECOVER, USAGE.name: Job.USAGE}
+    names = [RECOVER, USAGE.name, *(object_type.name for object_type in RECONCILED_TYPES)]
     return {name: ran(name, 0, job=jobs.get(name, Job.VERIFY)) for name in names} | {run.type: run for run in runs}
 
 
@@ -46,20 +46,20 @@ def early(pause: float) -> float:
     return min(pause * EARLY_SHARE, MAX_EARLY)
 
 
-def turn_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> DueJob | None:
+def due_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> DueJob | None:
     return next_job(everything(*runs), NOW + later, schedule, livemode=livemode)
 
 
 def name_after(*runs: Run, schedule: Schedule = SCHEDULE, later: float = 0.0, livemode: bool = False) -> str | None:
-    turn = turn_after(*runs, schedule=schedule, later=later, livemode=livemode)
-    return turn.name if turn else None
+    due = due_after(*runs, schedule=schedule, later=later, livemode=livemode)
+    return due.name if due else None
 
 
 def order_of(runs: dict[str, Run], schedule: Schedule = SCHEDULE) -> list[str]:
-    """The names in the order of their turns, each once."""
+    """The names in the order in which the jobs are due, each once."""
     names: list[str] = []
-    while turn := next_job(runs, NOW, schedule, livemode=False, without=frozenset(names)):
-        names.append(turn.name)
+    while due := next_job(runs, NOW, schedule, livemode=False, without=frozenset(names)):
+        names.append(due.name)
     return names
 
 
@@ -75,9 +75,9 @@ def test_there_is_a_type_of_each_compare_interval() -> None:
 
 
 def test_at_first_events_are_recovered_and_then_all_types_backfilled_parents_before_children() -> None:
-    assert order_of({}) == [EVENTS, *(object_type.name for object_type in RECONCILED_TYPES)]
-    turn = next_job({}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
-    assert turn == DueJob(
+    assert order_of({}) == [RECOVER, *(object_type.name for object_type in RECONCILED_TYPES)]
+    due = next_job({}, NOW, SCHEDULE, livemode=False, without=frozenset({RECOVER}))
+    assert due == DueJob(
         RECONCILED_TYPES[0].name, Job.BACKFILL, resumed=False, frequent=False, updated_at=0.0, failures=0
     )
 
@@ -89,7 +89,7 @@ def test_right_after_everything_there_is_nothing_to_do() -> None:
 @pytest.mark.parametrize(
     ("name", "pause"),
     [
-        (EVENTS, 5 * MINUTE),
+        (RECOVER, 5 * MINUTE),
         (SUBSCRIPTIONS, HOUR),
         (CADENCES, HOUR),
         (DAILY, DAY),
@@ -98,7 +98,7 @@ def test_right_after_everything_there_is_nothing_to_do() -> None:
     ],
 )
 def test_a_job_is_due_when_its_time_is_over_or_a_little_early(name: str, pause: float) -> None:
-    job = Job.RECOVER if name == EVENTS else Job.VERIFY
+    job = Job.RECOVER if name == RECOVER else Job.VERIFY
     assert name_after(ran(name, pause - early(pause) - 1, job=job)) is None
     assert name_after(ran(name, pause - early(pause), job=job)) == name
 
@@ -118,23 +118,23 @@ def test_the_schedule_sets_the_intervals() -> None:
     assert name_after(ran(WEEKLY, 4 * HOUR), schedule=schedule) == WEEKLY
     assert name_after(ran(CONFIGURATION, 4 * HOUR), schedule=schedule) is None
     assert name_after(ran(CONFIGURATION, 5 * HOUR), schedule=schedule) == CONFIGURATION
-    assert name_after(ran(EVENTS, HOUR, job=Job.RECOVER), schedule=schedule) is None
+    assert name_after(ran(RECOVER, HOUR, job=Job.RECOVER), schedule=schedule) is None
 
 
 def test_usage_is_swept_where_the_sweep_is_on() -> None:
     runs = everything()
     del runs[USAGE.name]
     assert next_job(runs, NOW, SCHEDULE, livemode=False) is None
-    turn = next_job(runs, NOW, Schedule(usage=DAY), livemode=False)
-    assert turn is not None
-    assert (turn.name, turn.job) == (USAGE.name, Job.USAGE)
+    due = next_job(runs, NOW, Schedule(usage=DAY), livemode=False)
+    assert due is not None
+    assert (due.name, due.job) == (USAGE.name, Job.USAGE)
 
 
 def test_events_come_first_and_hourly_types_before_the_rest() -> None:
     runs = everything(
-        ran(EVENTS, HOUR, job=Job.RECOVER), ran(SUBSCRIPTIONS, HOUR), ran(DAILY, 3 * DAY), ran(WEEKLY, 20 * DAY)
+        ran(RECOVER, HOUR, job=Job.RECOVER), ran(SUBSCRIPTIONS, HOUR), ran(DAILY, 3 * DAY), ran(WEEKLY, 20 * DAY)
     )
-    assert order_of(runs) == [EVENTS, SUBSCRIPTIONS, WEEKLY, DAILY]
+    assert order_of(runs) == [RECOVER, SUBSCRIPTIONS, WEEKLY, DAILY]
 
 
 def test_of_the_rest_the_job_worked_on_longest_ago_comes_first() -> None:
@@ -142,7 +142,7 @@ def test_of_the_rest_the_job_worked_on_longest_ago_comes_first() -> None:
     assert order_of(runs) == ["quote", "invoice", DAILY]
 
 
-def test_an_hourly_job_that_did_not_end_leaves_the_next_turn_to_another() -> None:
+def test_after_an_unfinished_hourly_job_another_job_is_next() -> None:
     long, waiting = ran(SUBSCRIPTIONS, 10, status=Status.RUNNING), ran(DAILY, 20, status=Status.RUNNING)
     others = {name: replace(run, updated_at=NOW - 100) for name, run in everything().items()}
     runs = {**others, SUBSCRIPTIONS: long, DAILY: waiting}
@@ -156,22 +156,22 @@ def test_an_hourly_job_that_did_not_end_leaves_the_next_turn_to_another() -> Non
 
 
 def test_a_run_that_has_not_ended_is_resumed() -> None:
-    turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING))
-    assert turn is not None
-    assert (turn.name, turn.job, turn.resumed) == (WEEKLY, Job.VERIFY, True)
+    due = due_after(ran(WEEKLY, 60, status=Status.RUNNING))
+    assert due is not None
+    assert (due.name, due.job, due.resumed) == (WEEKLY, Job.VERIFY, True)
 
 
 def test_a_requested_run_is_resumed_with_its_job() -> None:
-    turn = turn_after(ran(WEEKLY, 60, status=Status.RUNNING, job=Job.BACKFILL))
-    assert turn is not None
-    assert (turn.job, turn.resumed) == (Job.BACKFILL, True)
+    due = due_after(ran(WEEKLY, 60, status=Status.RUNNING, job=Job.BACKFILL))
+    assert due is not None
+    assert (due.job, due.resumed) == (Job.BACKFILL, True)
 
 
-@pytest.mark.parametrize(("status", "goes_on"), [(Status.RUNNING, True), (Status.COMPLETE, False)])
-def test_a_requested_usage_run_is_resumed_where_the_sweep_is_off(status: Status, *, goes_on: bool) -> None:
+@pytest.mark.parametrize(("status", "is_resumed"), [(Status.RUNNING, True), (Status.COMPLETE, False)])
+def test_a_requested_usage_run_is_resumed_where_the_sweep_is_off(status: Status, *, is_resumed: bool) -> None:
     assert SCHEDULE.usage is None
-    turn = turn_after(ran(USAGE.name, 9 * DAY, status=status, job=Job.USAGE))
-    assert (turn is not None and (turn.name, turn.job) == (USAGE.name, Job.USAGE)) is goes_on
+    due = due_after(ran(USAGE.name, 9 * DAY, status=status, job=Job.USAGE))
+    assert (due is not None and (due.name, due.job) == (USAGE.name, Job.USAGE)) is is_resumed
 
 
 @pytest.mark.parametrize(
@@ -184,20 +184,20 @@ def test_a_requested_usage_run_is_resumed_where_the_sweep_is_off(status: Status,
     ],
 )
 def test_a_type_is_backfilled_until_one_backfill_was_complete(last: Run, job: Job) -> None:
-    turn = turn_after(last)
-    assert turn is not None
-    assert (turn.name, turn.job) == (DAILY, job)
+    due = due_after(last)
+    assert due is not None
+    assert (due.name, due.job) == (DAILY, job)
 
 
 class TestTypesThatAreBackfilled:
     def test_are_backfilled_one_after_the_other(self) -> None:
         """The first type is resumed, although it was worked on last: children need their parents."""
         running = ran(RECONCILED_TYPES[0].name, 10, status=Status.RUNNING, job=Job.BACKFILL)
-        turn = next_job({running.type: running}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
-        assert turn is not None
-        assert (turn.name, turn.resumed) == (running.type, True)
+        due = next_job({running.type: running}, NOW, SCHEDULE, livemode=False, without=frozenset({RECOVER}))
+        assert due is not None
+        assert (due.name, due.resumed) == (running.type, True)
 
-    def test_share_one_turn_beside_the_rest(self) -> None:
+    def test_count_as_one_job_beside_the_rest(self) -> None:
         runs = everything(ran(DAILY, 50, status=Status.RUNNING), ran("invoice", 40, status=Status.RUNNING))
         for name in ("product", "price", "quote"):
             del runs[name]
@@ -217,9 +217,9 @@ class TestTypesThatAreBackfilled:
     def test_go_before_a_type_that_fails(self) -> None:
         first, second = (object_type.name for object_type in RECONCILED_TYPES[:2])
         failing = replace(ran(first, 10, status=Status.RUNNING, job=Job.BACKFILL), failures=1)
-        turn = next_job({first: failing}, NOW, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
-        assert turn is not None
-        assert turn.name == second
+        due = next_job({first: failing}, NOW, SCHEDULE, livemode=False, without=frozenset({RECOVER}))
+        assert due is not None
+        assert due.name == second
 
 
 class TestAJob:
@@ -247,9 +247,9 @@ class TestAJob:
         run = ran(WEEKLY, 0, unresolved=1)
         assert name_after(run, later=HOUR - early(HOUR) - 1) not in (WEEKLY, SUBSCRIPTIONS, CADENCES)
         later = {name: replace(one, started_at=NOW + HOUR) for name, one in everything(run).items() if name != WEEKLY}
-        turn = next_job({**later, WEEKLY: run}, NOW + HOUR - early(HOUR), SCHEDULE, livemode=False)
-        assert turn is not None
-        assert turn.name == WEEKLY
+        due = next_job({**later, WEEKLY: run}, NOW + HOUR - early(HOUR), SCHEDULE, livemode=False)
+        assert due is not None
+        assert due.name == WEEKLY
 
     def test_with_unresolved_drift_is_not_due_sooner_where_it_is_frequent(self) -> None:
         assert name_after(ran(SUBSCRIPTIONS, HOUR / 2, unresolved=1)) is None
@@ -263,7 +263,7 @@ def test_types_of_test_mode_are_only_verified_there(livemode: bool) -> None:
 
 def test_events_are_due_again_after_their_interval() -> None:
     assert events_due_at({}, SCHEDULE) == 0.0
-    assert events_due_at({EVENTS: ran(EVENTS, 100, job=Job.RECOVER)}, SCHEDULE) == NOW - 100 + 300
+    assert events_due_at({RECOVER: ran(RECOVER, 100, job=Job.RECOVER)}, SCHEDULE) == NOW - 100 + 300
 
 
 SLICE = 5 * MINUTE
@@ -282,16 +282,16 @@ def test_long_runs_do_not_starve_other_runs(sizes: dict[str, int], filled: set[s
     worked: dict[str, int] = {}
     now, done = NOW, set[str]()
     for _ in range(4 * (sum(sizes.values()) + len(names))):
-        turn = next_job(runs, now, SCHEDULE, livemode=False, without=frozenset({EVENTS}))
-        if turn is None:
+        due = next_job(runs, now, SCHEDULE, livemode=False, without=frozenset({RECOVER}))
+        if due is None:
             break
-        if not turn.resumed:
-            runs[turn.name] = Run(turn.name, turn.job, now)
-            worked[turn.name] = 0
+        if not due.resumed:
+            runs[due.name] = Run(due.name, due.job, now)
+            worked[due.name] = 0
         now += SLICE
-        worked[turn.name] += 1
-        runs[turn.name].updated_at = now
-        if worked[turn.name] >= sizes.get(turn.name, 1):
-            runs[turn.name].status = Status.COMPLETE
-            done.add(turn.name)
+        worked[due.name] += 1
+        runs[due.name].updated_at = now
+        if worked[due.name] >= sizes.get(due.name, 1):
+            runs[due.name].status = Status.COMPLETE
+            done.add(due.name)
     assert done == names

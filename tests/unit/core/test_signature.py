@@ -85,7 +85,7 @@ class TestARefusedHeader:
             require_fresh(header, NOW)
 
     @pytest.mark.parametrize("header", [f"t={NOW},v1=é", f"t={NOW},v1=\udce9", "t=١٢٣,v1=ab"])
-    def test_is_one_outside_ascii(self, header: str) -> None:
+    def test_is_a_header_with_characters_outside_ascii(self, header: str) -> None:
         with pytest.raises(InvalidSignature, match="is malformed"):
             require_fresh(header, NOW)
 

@@ -11,7 +11,7 @@ from billing_mirror.adapters.signature import verify
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import read_message
 from billing_mirror.core.metrics import Metric
-from billing_mirror.ingest.accept import MAX_BODY, Accepted, IngestDependencies, accept
+from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, IngestDependencies, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import snapshot, subscription_event
@@ -26,7 +26,7 @@ class Secrets:
 
     known: tuple[str, ...] = (SECRET,)
     stored: tuple[str, ...] = (SECRET,)
-    looks: int = 0
+    reads: int = 0
     down: bool = False
 
     async def current(self) -> Sequence[str]:
@@ -35,7 +35,7 @@ class Secrets:
         return self.known
 
     async def refreshed(self) -> Sequence[str]:
-        self.looks += 1
+        self.reads += 1
         self.known = self.stored
         return self.known
 
@@ -55,7 +55,7 @@ class Front:
         ]
         return ",".join([f"t={time}", *(header.partition(",")[2] for header in headers)])
 
-    async def post(self, body: str | bytes, header: str | None = None, *, signed: bool = True) -> Accepted:
+    async def post(self, body: str | bytes, header: str | None = None, *, signed: bool = True) -> IngestAnswer:
         text = body if isinstance(body, str) else body.decode("utf-8", errors="replace")
         data = body.encode() if isinstance(body, str) else body
         dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)
@@ -117,7 +117,7 @@ async def test_the_previous_secret_is_tried_as_well(front: Front) -> None:
 async def test_a_rolled_secret_is_read_again(front: Front) -> None:
     front.secrets.known = (OLD_SECRET,)
     assert (await front.post(subscription_event())).status == 200
-    assert front.secrets.looks == 1
+    assert front.secrets.reads == 1
 
 
 def _forgeries(front: Front) -> dict[str, str | None]:

@@ -73,7 +73,7 @@ async def test_two_accounts_with_the_same_id_never_meet(stocked: Harness) -> Non
     await stocked.deliver(subscription_event())
     await stocked.deliver(subscription_event(context="acct_1/acct_2"))
     assert set(stocked.mirror.objects) >= {"test#rcds_1", "test/acct_1/acct_2#rcds_1"}
-    assert {asked.context for asked in stocked.stripe.requests} == {None, "acct_1/acct_2"}
+    assert {request.context for request in stocked.stripe.requests} == {None, "acct_1/acct_2"}
 
 
 async def test_a_plan_a_product_and_a_coupon_of_the_same_id_never_meet(harness: Harness) -> None:
@@ -115,7 +115,7 @@ class TestAMetersErrorReport:
         [result] = await harness.deliver(json.dumps(report))
         assert (result.outcome, harness.item("evt_1")["type"]) == (Outcome.STORED, "v2.core.event")
 
-    async def test_that_is_not_shown_yet_is_waited_for(self, harness: Harness) -> None:
+    async def test_that_is_not_visible_yet_is_retried(self, harness: Harness) -> None:
         [result] = await harness.deliver(self.report())
         assert result.outcome is Outcome.POSTPONED
 

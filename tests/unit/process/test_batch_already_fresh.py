@@ -13,7 +13,7 @@ from tests.unit.harness import SUBSCRIPTION, Harness
 async def test_events_about_one_object_are_fetched_once(stocked: Harness) -> None:
     results = await stocked.deliver(*(subscription_event(name) for name in ("activated", "servicing_activated")))
     assert [result.outcome for result in results] == [Outcome.STORED, Outcome.STORED]
-    assert [asked.url for asked in stocked.stripe.requests].count(SUBSCRIPTION) == 1
+    assert [request.url for request in stocked.stripe.requests].count(SUBSCRIPTION) == 1
 
 
 async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked: Harness) -> None:
@@ -22,9 +22,9 @@ async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked:
     await stocked.deliver(subscription_event())
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= 30
-    asked = len(stocked.stripe.requests)
+    sent = len(stocked.stripe.requests)
     [result] = await stocked.work()
-    assert (result.outcome, len(stocked.stripe.requests)) == (Outcome.ALREADY_FRESH, asked)
+    assert (result.outcome, len(stocked.stripe.requests)) == (Outcome.ALREADY_FRESH, sent)
 
 
 async def test_a_tombstone_makes_only_deletions_already_fresh(stocked: Harness) -> None:

@@ -45,7 +45,7 @@ class TestASnapshot:
     async def test_of_an_account_is_fetched_and_stored_in_its_scope(self, harness: Harness) -> None:
         harness.stripe.objects[CUSTOMER] = customer()
         await harness.deliver(snapshot("customer.updated", customer(), account="acct_1"))
-        assert [asked.context for asked in harness.stripe.requests] == ["acct_1"]
+        assert [request.context for request in harness.stripe.requests] == ["acct_1"]
         assert list(harness.mirror.objects) == ["test/acct_1#customer/cus_1"]
 
     async def test_of_a_deletion_that_stripe_confirms_is_a_tombstone(self, harness: Harness) -> None:

@@ -146,7 +146,7 @@ async def test_every_message_of_a_mixed_batch_ends_once(harness: Harness) -> Non
 async def test_the_event_is_fetched_in_the_account_that_it_is_of(harness: Harness) -> None:
     stock(harness, {"customer": "cus_1"})
     await delivered(harness, thin_event(context="acct_1/acct_2"))
-    assert {asked.context for asked in harness.stripe.requests} == {"acct_1/acct_2"}
+    assert {request.context for request in harness.stripe.requests} == {"acct_1/acct_2"}
     assert list(harness.mirror.objects) == ["test/acct_1/acct_2#customer/cus_1"]
 
 

@@ -26,13 +26,13 @@ async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(harness
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
     [result] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
     assert result.outcome is Outcome.STORED
-    assert [asked.url for asked in harness.stripe.requests] == ["/v2/core/events/evt_1", RATE]
+    assert [request.url for request in harness.stripe.requests] == ["/v2/core/events/evt_1", RATE]
 
 
 async def test_a_parent_in_the_url_saves_the_event(harness: Harness) -> None:
     harness.stripe.objects[RATE] = rate()
     await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
-    assert [asked.url for asked in harness.stripe.requests] == [RATE]
+    assert [request.url for request in harness.stripe.requests] == [RATE]
 
 
 async def test_a_parent_that_the_mirror_knows_saves_the_event(harness: Harness) -> None:
@@ -41,7 +41,7 @@ async def test_a_parent_that_the_mirror_knows_saves_the_event(harness: Harness) 
     harness.clock.advance(100)
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
     await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
-    assert [asked.url for asked in harness.stripe.requests] == [RATE, RATE]
+    assert [request.url for request in harness.stripe.requests] == [RATE, RATE]
 
 
 @pytest.mark.parametrize("age", [100, -30 * 86400], ids=["old", "made by a test clock in the future"])
@@ -207,8 +207,8 @@ async def test_a_deleted_rate_on_an_old_versions_list_is_not_fetched_again(harne
     harness.clock.advance(100)
     await harness.work()
     del harness.stripe.objects["/v2/billing/rate_cards/rcd_1/rates/rcdr_2"]
-    gone = event("v2.billing.rate_card_rate.deleted", rate("rcdr_2"), url=f"{RATES}/rcdr_2", identifier="evt_2")
-    await harness.deliver(gone)
+    deletion = event("v2.billing.rate_card_rate.deleted", rate("rcdr_2"), url=f"{RATES}/rcdr_2", identifier="evt_2")
+    await harness.deliver(deletion)
     assert harness.item("rcdr_2")["deleted"] is True
     url = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
     updated = event(

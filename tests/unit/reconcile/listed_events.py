@@ -7,7 +7,7 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import EVENTS, Schedule
+from billing_mirror.core.schedule import RECOVER, Schedule
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
@@ -34,12 +34,12 @@ def thin(harness: Harness, identifier: str, ago: float, name: str = "evt_1", **f
 
 
 async def recovered(harness: Harness, seconds: float = 100.0) -> Run:
-    last = await last_run(EVENTS, harness.reconcile_dependencies)
+    last = await last_run(RECOVER, harness.reconcile_dependencies)
     going_on = last is not None and not last.finished_at
     run = (
         last
         if last is not None and going_on
-        else await start_run(EVENTS, Job.RECOVER, last, harness.reconcile_dependencies)
+        else await start_run(RECOVER, Job.RECOVER, last, harness.reconcile_dependencies)
     )
     run = await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + seconds)
     harness.clock.advance(1)
@@ -53,5 +53,5 @@ def queued(harness: Harness) -> list[Json]:
 
 async def with_watermark(harness: Harness, ago: float) -> None:
     at = harness.clock.now() - ago
-    run = Run(EVENTS, Job.RECOVER, at, at, at, Status.COMPLETE, watermark=times.iso(at))
-    await harness.state_store.write(SCOPE, f"run:{EVENTS}", run.name, run.to_item())
+    run = Run(RECOVER, Job.RECOVER, at, at, at, Status.COMPLETE, watermark=times.iso(at))
+    await harness.state_store.write(SCOPE, f"run:{RECOVER}", run.name, run.to_item())

@@ -13,7 +13,7 @@ from billing_mirror.reconcile.usage.pairs import PAIRS, STILL_CHANGING
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 
-ROW = TYPES["v2.billing.rate_card_subscription"]
+OBJECT_TYPE = TYPES["v2.billing.rate_card_subscription"]
 LIST = "/v2/billing/rate_card_subscriptions"
 
 
@@ -131,7 +131,7 @@ async def with_lost_events() -> Harness:
         "event_type": "v2.billing.rate_card_subscription.servicing_paused",
         "related_object": {
             "id": "rcds_4",
-            "type": ROW.name,
+            "type": OBJECT_TYPE.name,
             "url": f"{LIST}/rcds_4",
         },
     }
@@ -149,10 +149,10 @@ async def with_lost_events() -> Harness:
         thin("rcds_5", now - 600, "no event's id"),
     ]
     done = Run(
-        "events", Job.RECOVER, started_at=now - 7 * 3600, finished_at=now - 7 * 3600, watermark=times.iso(watermark)
+        "recover", Job.RECOVER, started_at=now - 7 * 3600, finished_at=now - 7 * 3600, watermark=times.iso(watermark)
     )
     done.status = Status.COMPLETE
-    await harness.state_store.write(harness.reconcile_dependencies.scope, "run:events", done.name, done.to_item())
+    await harness.state_store.write(harness.reconcile_dependencies.scope, "run:recover", done.name, done.to_item())
     return harness
 
 

@@ -276,11 +276,11 @@ class DatedMirror(MemoryMirror):
         return await super().put(ref, token, item)
 
 
-async def rate_limited_backfill(harness: Harness, mirror: DatedMirror, pace: float = 1.0) -> tuple[Run, float]:
+async def rate_limited_backfill(harness: Harness, mirror: DatedMirror, rate: float = 1.0) -> tuple[Run, float]:
     """A backfill at this rate of requests a second, and its seconds."""
     mirror.objects.update(harness.mirror.objects)
     mirror.written_at.clear()
-    stripe = RateLimitedStripe(harness.stripe, harness.clock, RateLimiter(pace))
+    stripe = RateLimitedStripe(harness.stripe, harness.clock, RateLimiter(rate))
     dependencies = replace(harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mirror, stripe=stripe))
     started = harness.clock.now()
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)

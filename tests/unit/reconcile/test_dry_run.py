@@ -6,7 +6,7 @@ import pytest
 
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import EVENTS
+from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.dry_run import dry_run_dependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.report import TickReport
@@ -16,7 +16,7 @@ from billing_mirror.reconcile.tick import run_on_demand
 from billing_mirror.reconcile.usage.pairs import UsagePair, pairs_after, store_pair
 from tests.unit.harness import Harness
 
-from .scenarios import ROW, drifted, empty, thin, used, with_lost_events
+from .scenarios import OBJECT_TYPE, drifted, empty, thin, used, with_lost_events
 
 
 async def dry_run(harness: Harness, name: str, job: Job) -> TickReport:
@@ -35,9 +35,9 @@ async def dry_run(harness: Harness, name: str, job: Job) -> TickReport:
 
 async def test_reports_the_differences_and_repairs_none() -> None:
     harness = await drifted()
-    [worked] = (await dry_run(harness, ROW.name, Job.VERIFY)).worked
+    [worked] = (await dry_run(harness, OBJECT_TYPE.name, Job.VERIFY)).worked
     reported = worked.run.counts
-    real = (await harness.run_now(ROW)).counts
+    real = (await harness.run_now(OBJECT_TYPE)).counts
     assert worked.run.status is Status.COMPLETE
     assert (reported.compared, reported.equal, reported.false_alarms) == (real.compared, real.equal, real.false_alarms)
     assert (reported.missing, reported.different, reported.not_listed) == (
@@ -49,7 +49,7 @@ async def test_reports_the_differences_and_repairs_none() -> None:
 
 
 async def test_reports_what_a_backfill_would_insert() -> None:
-    [worked] = (await dry_run(await empty(), ROW.name, Job.BACKFILL)).worked
+    [worked] = (await dry_run(await empty(), OBJECT_TYPE.name, Job.BACKFILL)).worked
     assert (worked.run.complete, worked.run.counts.inserted) == (True, 6)
 
 
@@ -58,7 +58,7 @@ async def test_reports_which_events_were_lost() -> None:
     harness.stripe.lists = {}
     now = harness.clock.now()
     harness.stripe.events = [thin("rcds_0", now - 3600, "evt_1"), thin("rcds_1", now - 3600, "evt_2")]
-    [worked] = (await dry_run(harness, EVENTS, Job.RECOVER)).worked
+    [worked] = (await dry_run(harness, RECOVER, Job.RECOVER)).worked
     assert (worked.run.complete, worked.run.counts.queued, worked.run.counts.equal) == (True, 1, 1)
 
 
@@ -75,7 +75,7 @@ async def test_requests_the_usage_that_a_real_run_would_request() -> None:
         until=harness.clock.now() + 100,
     )
     assert reported == harness.stripe.requests
-    assert {asked.query["customer"] for asked in reported} == {"cus_1", "cus_2", "cus_ended"}
+    assert {request.query["customer"] for request in reported} == {"cus_1", "cus_2", "cus_ended"}
     assert (worked.run.complete, worked.run.counts.written) == (True, real.counts.written)
 
 
@@ -107,6 +107,8 @@ async def test_does_not_start_while_another_invocation_runs(job: Job) -> None:
         harness.reconcile_dependencies.scope, "another", now=harness.clock.now(), until=harness.clock.now() + 9
     )
     report = await run_on_demand(
-        [(ROW.name, job)], dry_run_dependencies(harness.reconcile_dependencies), deadline=harness.clock.now() + 100
+        [(OBJECT_TYPE.name, job)],
+        dry_run_dependencies(harness.reconcile_dependencies),
+        deadline=harness.clock.now() + 100,
     )
     assert (report.leased, report.worked) == (False, [])

@@ -21,7 +21,7 @@ from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 
-ROW = TYPES["v2.billing.rate_card_subscription"]
+OBJECT_TYPE = TYPES["v2.billing.rate_card_subscription"]
 RATE = TYPES["v2.billing.rate_card_rate"]
 LIST = "/v2/billing/rate_card_subscriptions"
 STATUSES = ("active", "canceled", "paused", "pending")
@@ -61,9 +61,9 @@ async def test_account_lists_resume_at_any_checkpoint(statuses: list[str], hides
     for status in STATUSES[1:]:
         hidden = [body for body in made if body["servicing_status"] == status]
         harness.stripe.lists[f"{LIST}?servicing_status={status}"] = hidden
-    shown = await ids_after(harness, ROW.name, BEGINNING)
+    shown = await ids_after(harness, OBJECT_TYPE.name, BEGINNING)
     assert set(shown) == {str(body["id"]) for body in made}
-    await require_the_rest_after_each_checkpoint(harness, ROW.name)
+    await require_the_rest_after_each_checkpoint(harness, OBJECT_TYPE.name)
 
 
 @settings(max_examples=10)
@@ -110,7 +110,7 @@ class TestAListThat:
                 raise error
 
         harness.stripe.before_answer = expire
-        run = await harness.run_now(ROW)
+        run = await harness.run_now(OBJECT_TYPE)
         assert (run.status, run.counts.restarts, run.counts.missing) == (Status.COMPLETE, 1, 5)
         assert harness.stripe.paths.count(FIRST) == 2
 
@@ -122,17 +122,17 @@ class TestAListThat:
                 raise PermanentError("Stripe answered 400: no such page")
 
         harness.stripe.before_answer = expire
-        run = await harness.run_now(ROW)
+        run = await harness.run_now(OBJECT_TYPE)
         assert (run.status, run.counts.restarts) == (Status.FAILED, MAX_RESTARTS + 1)
-        assert run.reason == f"the lists of {ROW.name} do not end"
+        assert run.reason == f"the lists of {OBJECT_TYPE.name} do not end"
 
     @pytest.mark.parametrize("back_to", [FIRST, f"{LIST}?page=b"], ids=["its beginning", "the page itself"])
     async def test_leads_back_to_where_it_was_ends_the_run(self, harness: Harness, back_to: str) -> None:
         made = stock(harness, 3)
         harness.stripe.objects[FIRST] = page_of(made[0], following=f"{LIST}?page=b")
         harness.stripe.objects[f"{LIST}?page=b"] = page_of(made[1], following=back_to)
-        run = await harness.run_now(ROW)
-        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
+        run = await harness.run_now(OBJECT_TYPE)
+        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {OBJECT_TYPE.name} do not end")
 
     async def test_never_ends_ends_the_run(self, harness: Harness) -> None:
         made = stock(harness, 40)
@@ -142,8 +142,8 @@ class TestAListThat:
                 body, following=following
             )
         harness.stripe.objects[f"{LIST}?page=0"] = harness.stripe.objects[FIRST]
-        run = await harness.run_now(ROW)
-        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {ROW.name} do not end")
+        run = await harness.run_now(OBJECT_TYPE)
+        assert (run.status, run.reason) == (Status.FAILED, f"the lists of {OBJECT_TYPE.name} do not end")
 
     @pytest.mark.parametrize(
         "url",
@@ -159,14 +159,14 @@ class TestAListThat:
     async def test_leads_to_another_url_ends_the_run_and_is_not_followed(self, harness: Harness, url: Json) -> None:
         made = stock(harness, 3)
         harness.stripe.objects[FIRST] = page_of(made[0], following=url)
-        run = await harness.run_now(ROW)
+        run = await harness.run_now(OBJECT_TYPE)
         assert (run.status, run.reason) == (Status.FAILED, f"the next page of {LIST} is said to be somewhere else")
         assert harness.stripe.paths == [FIRST]
 
     async def test_repeats_objects_has_each_verified_once(self, harness: Harness) -> None:
         made = stock(harness, 3)
         harness.stripe.lists[LIST] = [made[0], made[1], made[1], made[2]]
-        run = await harness.run_now(ROW)
+        run = await harness.run_now(OBJECT_TYPE)
         assert (run.complete, run.counts.compared, run.counts.missing, run.counts.repaired) == (True, 4, 3, 3)
 
     async def test_skips_objects_has_each_of_them_verified_and_kept(self, harness: Harness) -> None:
@@ -174,7 +174,7 @@ class TestAListThat:
         await harness.deliver(*(subscription_event(identifier=str(body["id"])) for body in made))
         harness.clock.advance(100)
         harness.stripe.lists[LIST] = [*made[:2], *made[3:]]
-        run = await harness.run_now(ROW)
+        run = await harness.run_now(OBJECT_TYPE)
         assert (run.complete, run.counts.equal, run.counts.false_alarms) == (True, 4, 1)
         assert run.counts.found == 0
 
@@ -195,7 +195,7 @@ class TestUnlistedObjects:
         dependencies = replace(
             harness.reconcile_dependencies, ports=replace(harness.ports, mirror=crashing(harness.mirror, life))
         )
-        run = await start_run(ROW.name, Job.VERIFY, None, dependencies)
+        run = await start_run(OBJECT_TYPE.name, Job.VERIFY, None, dependencies)
         run = await execute_job(run, dependencies, until=harness.clock.now() + 100)
         assert {drift.id for drift in await harness.drifts(run)} == deleted
         assert (run.counts.not_listed, run.counts.repaired, run.counts.equal) == (3, 3, 57)

@@ -10,7 +10,7 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import READ_LAG
 from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Drift, Resolution, Status
-from billing_mirror.core.schedule import DAY, EVENTS, HOUR
+from billing_mirror.core.schedule import DAY, HOUR, RECOVER
 from billing_mirror.reconcile.recover import OVERLAP, PATH, WEBHOOK_DELAY
 from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import subscription, subscription_event
@@ -191,7 +191,7 @@ class TestAnEventThatWasNeverGenerated:
         assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [
             ("../accounts", Resolution.UNRESOLVED)
         ]
-        assert {asked.path for asked in harness.stripe.requests} == {PATH}
+        assert {request.path for request in harness.stripe.requests} == {PATH}
 
     async def test_of_another_account_is_ignored(self, harness: Harness) -> None:
         harness.stripe.events = [self.failure(harness, context="acct_1")]
@@ -208,4 +208,4 @@ async def test_evidence_about_an_event_is_no_drift_of_an_object(harness: Harness
     harness.stripe.events = [thin(harness, "rcds_1", 700, "evt/1")]
     [drift] = await harness.drifts(await recovered(harness))
     assert drift == Drift("evt/1", Difference.MISSING, Resolution.UNRESOLVED, reason=drift.reason)
-    assert drift.type == EVENTS
+    assert drift.type == RECOVER

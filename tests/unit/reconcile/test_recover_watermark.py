@@ -19,7 +19,7 @@ from .listed_events import harness as harness
 
 def windows(harness: Harness) -> list[tuple[float, float]]:
     """The windows of events that were requested, in seconds before now."""
-    queries = [asked.query for asked in harness.stripe.requests if asked.path == PATH]
+    queries = [request.query for request in harness.stripe.requests if request.path == PATH]
     now = harness.clock.now() - 1
     return [(now - times.seconds(one["created[gte]"]), now - times.seconds(one["created[lte]"])) for one in queries]
 
@@ -109,11 +109,11 @@ class TestAWindowThatTakesLongerThanATick:
         harness.stripe.page_size = 1
         age = KEPT - HOUR
         harness.stripe.events = [thin(harness, f"rcds_{one}", age - one, f"evt_{one}") for one in range(1, 4)]
-        asked: list[str] = []
+        paths: list[str] = []
 
         async def stop(path: str) -> None:
-            asked.append(path)
-            if len(asked) == 3:
+            paths.append(path)
+            if len(paths) == 3:
                 raise TransientError("Stripe answered 500", retry_after=3600)
 
         harness.stripe.before_answer = stop

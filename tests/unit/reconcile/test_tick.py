@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from billing_mirror.core.errors import PermissionDenied, TransientError
 from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import EVENTS, HOUR
+from billing_mirror.core.schedule import HOUR, RECOVER
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
 from billing_mirror.reconcile.tick import run_on_demand
@@ -17,11 +17,11 @@ def test_the_first_tick_recovers_events_and_backfills_each_type() -> None:
     harness = metered_harness(pages=2)
     report = on_its_own_time(ticked(harness))
     assert reported(report) == [
-        (EVENTS, Job.RECOVER, Status.COMPLETE),
+        (RECOVER, Job.RECOVER, Status.COMPLETE),
         (METERS.name, Job.BACKFILL, Status.COMPLETE),
         (TAX_RATES.name, Job.BACKFILL, Status.COMPLETE),
     ]
-    assert report.last.keys() == {EVENTS, METERS.name, TAX_RATES.name}
+    assert report.last.keys() == {RECOVER, METERS.name, TAX_RATES.name}
     assert harness.state_store.leases == {}, "given back"
 
 
@@ -44,14 +44,21 @@ def test_during_a_long_run_events_are_recovered_every_five_minutes() -> None:
         return [await ticked(harness), await ticked(harness)]
 
     first, second = on_its_own_time(two())
-    assert [name for name, _, _ in reported(first)] == [EVENTS, METERS.name, EVENTS, METERS.name, EVENTS, METERS.name]
+    assert [name for name, _, _ in reported(first)] == [
+        RECOVER,
+        METERS.name,
+        RECOVER,
+        METERS.name,
+        RECOVER,
+        METERS.name,
+    ]
     assert {status for name, _, status in reported(first) if name == METERS.name} == {Status.RUNNING}
     assert second.last[METERS.name].complete
     assert second.last[METERS.name].counts.compared == 60
     assert sum(one.counts.compared for report in (first, second) for one in report.worked) == 60
-    asked = [path for path in harness.stripe.paths if path.startswith(LONG)]
-    assert len(set(asked)) == 60
-    assert len(asked) <= 60 + 5, "the page that the end of a turn cuts off is read again"
+    paths = [path for path in harness.stripe.paths if path.startswith(LONG)]
+    assert len(set(paths)) == 60
+    assert len(paths) <= 60 + 5, "the page that the deadline cuts off is read again"
 
 
 def test_a_tick_ends_by_its_deadline_and_the_next_tick_continues() -> None:
@@ -68,7 +75,7 @@ def test_a_tick_ends_by_its_deadline_and_the_next_tick_continues() -> None:
     assert report.last[METERS.name].counts.compared == 10
 
 
-def test_a_page_that_the_end_of_a_turn_cuts_off_is_counted_once() -> None:
+def test_a_page_that_a_deadline_cuts_off_is_counted_once() -> None:
     """The page was read and counted, and one of its objects was being fetched."""
     harness = metered_harness(pages=10)
     harness.stripe.objects = {f"{LONG}/{body['id']}": body for body in harness.stripe.lists[LONG]}

@@ -19,13 +19,13 @@ from .ticks import METERS, JumpingClock, metered_harness, on_its_own_time, ran, 
 class TestARequestedRun:
     METER = ((METERS.name, Job.VERIFY),)
 
-    async def _asked(self, harness: Harness, seconds: float = 800.0) -> TickReport:
+    async def _requested(self, harness: Harness, seconds: float = 800.0) -> TickReport:
         return await run_on_demand(self.METER, harness.reconcile_dependencies, deadline=harness.clock.now() + seconds)
 
     def test_is_executed_at_once_whether_it_is_due_or_not(self) -> None:
         async def twice() -> list[TickReport]:
             harness = metered_harness(pages=1)
-            return [await self._asked(harness), await self._asked(harness)]
+            return [await self._requested(harness), await self._requested(harness)]
 
         for report in on_its_own_time(twice()):
             assert reported(report) == [(METERS.name, Job.VERIFY, Status.COMPLETE)]
@@ -33,7 +33,7 @@ class TestARequestedRun:
     def test_is_finished_by_ticks_where_time_was_too_short(self) -> None:
         async def both() -> tuple[TickReport, TickReport]:
             harness = metered_harness(pages=10)
-            return await self._asked(harness, 90), await ticked(harness)
+            return await self._requested(harness, 90), await ticked(harness)
 
         first, then = on_its_own_time(both())
         assert reported(first) == [(METERS.name, Job.VERIFY, Status.RUNNING)]
@@ -43,8 +43,8 @@ class TestARequestedRun:
     def test_resumes_a_running_run(self) -> None:
         async def both() -> TickReport:
             harness = metered_harness(pages=10)
-            await self._asked(harness, 90)
-            return await self._asked(harness)
+            await self._requested(harness, 90)
+            return await self._requested(harness)
 
         [worked] = on_its_own_time(both()).worked
         assert (worked.run.counts.compared, worked.counts.compared) == (10, 6)
@@ -81,7 +81,7 @@ class TestARequestedRun:
             await ticked(harness)
             other = replace(harness.reconcile_dependencies, owner="another owner")
             assert await Lease(other).acquire()
-            report = await self._asked(harness)
+            report = await self._requested(harness)
             await harness.state_store.release(other.scope, other.owner)
             return report, await ticked(harness)
 
@@ -93,14 +93,14 @@ class TestARequestedRun:
         async def both() -> tuple[Run, TickReport]:
             harness = metered_harness(pages=10)
             await ticked(harness, 90)
-            return await ran(METERS.name, harness), await self._asked(harness)
+            return await ran(METERS.name, harness), await self._requested(harness)
 
         before, report = on_its_own_time(both())
         assert (before.job, before.status) == (Job.BACKFILL, Status.RUNNING)
         [worked] = report.worked
         assert (worked.run.job, worked.run.started_at > before.started_at) == (Job.VERIFY, True)
 
-    def _asked_while_the_other_run_is_recorded(self, work: Work) -> tuple[Run, TickReport]:
+    def _requested_while_the_other_run_works(self, work: Work) -> tuple[Run, TickReport]:
         """The run before, which a tick works on after it was read and before it is abandoned."""
         harness = metered_harness(pages=10)
         meters = f"run:{METERS.name}"
@@ -115,7 +115,7 @@ class TestARequestedRun:
                     await execute(before, work, harness.reconcile_dependencies, until=harness.clock.now() + 10)
 
             harness.state_store.before_write = work_on_it
-            report = await self._asked(harness)
+            report = await self._requested(harness)
             return Run.from_item(harness.state_store.partitions[f"test#{meters}"][before.name]), report
 
         return on_its_own_time(both())
@@ -123,7 +123,7 @@ class TestARequestedRun:
     def test_starts_after_a_run_that_ended_just_before_it_was_abandoned(self) -> None:
         async def nothing(_: ActiveRun) -> None: ...
 
-        before, report = self._asked_while_the_other_run_is_recorded(nothing)
+        before, report = self._requested_while_the_other_run_works(nothing)
         [worked] = report.worked
         assert (before.status, worked.run.job, worked.run.complete) == (Status.COMPLETE, Job.VERIFY, True)
         assert worked.run.last_verified_at == before.finished_at
@@ -132,7 +132,7 @@ class TestARequestedRun:
         async def wait(_: ActiveRun) -> None:
             raise TransientError("Stripe answered 503")
 
-        before, report = self._asked_while_the_other_run_is_recorded(wait)
+        before, report = self._requested_while_the_other_run_works(wait)
         [worked] = report.worked
         assert (before.status, before.failures) == (Status.FAILED, 1)
         assert (worked.run.job, worked.run.complete) == (Job.VERIFY, True)

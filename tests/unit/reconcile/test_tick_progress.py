@@ -9,7 +9,7 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Job, Resolution, Run, Status
-from billing_mirror.core.schedule import EVENTS, HOUR, Schedule, next_job
+from billing_mirror.core.schedule import HOUR, RECOVER, Schedule, next_job
 from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.recover import PATH
@@ -110,22 +110,22 @@ class Circle(MemoryStripe):
 
 async def test_an_event_list_that_leads_back_ends_its_run() -> None:
     harness = Harness(stripe=Circle())
-    run = await start_run(EVENTS, Job.RECOVER, None, harness.reconcile_dependencies)
+    run = await start_run(RECOVER, Job.RECOVER, None, harness.reconcile_dependencies)
     run = await execute_job(run, harness.reconcile_dependencies, until=harness.clock.now() + 600)
     assert (run.status, run.reason) == (Status.FAILED, "the lists of events do not end")
 
 
-def test_an_unfinished_recover_run_leaves_the_next_turn_to_others() -> None:
-    events = Run(EVENTS, Job.RECOVER, 0.0, updated_at=100.0)
+def test_after_an_unfinished_recover_run_another_job_is_next() -> None:
+    events = Run(RECOVER, Job.RECOVER, 0.0, updated_at=100.0)
     others = {
         object_type.name: Run(
             object_type.name, Job.VERIFY, 0.0, updated_at=50.0, finished_at=50.0, status=Status.COMPLETE
         )
         for object_type in Schedule().object_types
     }
-    turn = next_job({EVENTS: events, **others}, 2 * HOUR, Schedule(), livemode=False)
-    assert turn is not None
-    assert turn.name != EVENTS
+    due = next_job({RECOVER: events, **others}, 2 * HOUR, Schedule(), livemode=False)
+    assert due is not None
+    assert due.name != RECOVER
 
 
 async def test_an_object_whose_fetch_never_ends_is_unresolved(harness: Harness) -> None:

@@ -15,8 +15,8 @@ from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
 
-ROW = catalog.TYPES["v2.billing.rate_card_subscription"]
-SUBJECT = ref_to(Scope(livemode=False), ROW.name, "rcds_1")
+OBJECT_TYPE = catalog.TYPES["v2.billing.rate_card_subscription"]
+REF = ref_to(Scope(livemode=False), OBJECT_TYPE.name, "rcds_1")
 CADENCE = "/v2/billing/cadences/bc_1"
 LIST = "/v2/billing/rate_card_subscriptions"
 CANCELED = f"{LIST}?servicing_status=canceled"
@@ -42,7 +42,7 @@ async def mirrored(harness: Harness, *bodies: JsonObject) -> None:
 
 
 async def run_now(harness: Harness, *, seconds: float = 100.0) -> Run:
-    return await harness.run_now(ROW, seconds=seconds)
+    return await harness.run_now(OBJECT_TYPE, seconds=seconds)
 
 
 async def test_where_both_sides_are_equal_nothing_is_fetched(harness: Harness) -> None:
@@ -50,7 +50,7 @@ async def test_where_both_sides_are_equal_nothing_is_fetched(harness: Harness) -
     harness.stripe.requests.clear()
     run = await run_now(harness)
     assert (run.complete, run.counts.compared, await harness.drifts(run)) == (True, 2, [])
-    assert all(asked.url.startswith(f"{LIST}?") for asked in harness.stripe.requests)
+    assert all(request.url.startswith(f"{LIST}?") for request in harness.stripe.requests)
 
 
 async def test_a_run_without_evidence_does_not_query_the_evidence_of_each_object(harness: Harness) -> None:
@@ -58,7 +58,7 @@ async def test_a_run_without_evidence_does_not_query_the_evidence_of_each_object
     life = CallLimit()
     dependencies = replace(harness.reconcile_dependencies, state_store=crashing(harness.state_store, life))
     run = await execute_job(
-        await start_run(ROW.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
+        await start_run(OBJECT_TYPE.name, Job.VERIFY, None, dependencies), dependencies, until=harness.clock.now() + 100
     )
     assert run.counts.equal == 30
     assert life.counts["entries"] < 5
@@ -163,7 +163,7 @@ async def test_the_body_of_a_stale_list_is_never_stored(harness: Harness) -> Non
 async def test_an_object_with_a_refresh_in_flight_is_no_drift(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
-    await harness.mirror.claim(SUBJECT, harness.clock.now())
+    await harness.mirror.claim(REF, harness.clock.now())
     run = await run_now(harness)
     assert (await harness.drifts(run), run.counts.in_flight) == ([], 1)
 
@@ -171,7 +171,7 @@ async def test_an_object_with_a_refresh_in_flight_is_no_drift(harness: Harness) 
 async def test_a_claim_that_died_an_hour_ago_hides_no_drift(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
-    await harness.mirror.claim(SUBJECT, harness.clock.now())
+    await harness.mirror.claim(REF, harness.clock.now())
     harness.clock.advance(3601)
     assert [drift.resolution for drift in await harness.drifts(await run_now(harness))] == [Resolution.REPAIRED]
 
@@ -210,7 +210,7 @@ async def test_every_run_leaves_a_record(harness: Harness) -> None:
     await mirrored(harness, subscription("rcds_1"))
     stock(harness, subscription("rcds_1", servicing_status="paused"))
     run = await run_now(harness)
-    assert await last_run(ROW.name, harness.reconcile_dependencies) == run
+    assert await last_run(OBJECT_TYPE.name, harness.reconcile_dependencies) == run
     assert (run.status, run.counts.compared, run.counts.found, run.counts.repaired) == (Status.COMPLETE, 1, 1, 1)
 
 
@@ -303,7 +303,7 @@ async def test_a_short_retry_after_is_respected(harness: Harness) -> None:
 
 async def test_a_run_whose_record_cannot_be_stored_is_left_to_the_next_tick(harness: Harness) -> None:
     stock(harness)
-    started_run = await start_run(ROW.name, Job.VERIFY, None, harness.reconcile_dependencies)
+    started_run = await start_run(OBJECT_TYPE.name, Job.VERIFY, None, harness.reconcile_dependencies)
     harness.state_store.writes_fail = True
     run = await execute_job(started_run, harness.reconcile_dependencies, until=harness.clock.now() + 100)
     assert run.status is Status.RUNNING
@@ -350,8 +350,8 @@ async def test_gated_fields_are_requested_in_lists_too(harness: Harness) -> None
 async def test_an_object_without_an_id_is_never_counted_as_equal(harness: Harness) -> None:
     bodies = [subscription("rcds_1"), subscription("rcds_2")]
     await mirrored(harness, *bodies)
-    harness.stripe.lists[LIST] += [{"object": ROW.name, "servicing_status": "active", "n": n} for n in (1, 2)]
-    run = await harness.run_now(ROW)
+    harness.stripe.lists[LIST] += [{"object": OBJECT_TYPE.name, "servicing_status": "active", "n": n} for n in (1, 2)]
+    run = await harness.run_now(OBJECT_TYPE)
     counts = run.counts
     assert (counts.compared, counts.equal, counts.missing, counts.unresolved) == (4, 2, 2, 2)
     assert {one.reason for one in await harness.drifts(run)} == {"the list shows an object without an id"}
@@ -363,5 +363,5 @@ async def test_an_object_that_a_page_shows_twice_is_equal_twice_or_never(harness
     changed = {**changed, "metadata": {"changed": "yes"}}
     stock(harness, changed, equal)
     harness.stripe.lists[LIST] += [changed, equal]
-    run = await harness.run_now(ROW)
+    run = await harness.run_now(OBJECT_TYPE)
     assert (run.counts.compared, run.counts.equal, run.counts.different) == (4, 2, 1)

@@ -132,7 +132,7 @@ class TestAPlainList:
         harness.stripe.lists["/v1/billing/meters"] = meters
         run = await run_now(harness, "billing.meter")
         assert (run.complete, run.counts.pages, run.counts.compared, await harness.drifts(run)) == (True, 3, 5, [])
-        assert [asked.query.get("starting_after") for asked in harness.stripe.requests] == [None, "mtr_1", "mtr_3"]
+        assert [request.query.get("starting_after") for request in harness.stripe.requests] == [None, "mtr_1", "mtr_3"]
 
     async def test_shows_fields_on_request_below_its_data(self, harness: Harness) -> None:
         harness.stripe.lists["/v1/coupons?expand%5B0%5D=data.applies_to&expand%5B1%5D=data.currency_options"] = []
@@ -270,5 +270,7 @@ class TestAHiddenList:
         harness.stripe.lists[home] = [bodies["active"], bodies["paused"]]
         run = await run_now(harness, name)
         assert {drift.id for drift in await harness.drifts(run)} == {body["id"] for body in bodies.values()}
-        asked = [asked.query.get("servicing_status") for asked in harness.stripe.requests if asked.path == home]
-        assert asked == [None, "canceled", "pending"], "what the plain list shows is not asked for again"
+        statuses = [
+            request.query.get("servicing_status") for request in harness.stripe.requests if request.path == home
+        ]
+        assert statuses == [None, "canceled", "pending"], "what the plain list shows is not requested again"

@@ -11,7 +11,7 @@ from billing_mirror.ports import IndexEntry
 from tests.doubles.mirror import MemoryMirror
 from tests.unit.harness import Harness
 
-ROW = TYPES["v2.billing.rate_card"]
+OBJECT_TYPE = TYPES["v2.billing.rate_card"]
 NAMED = [IndexEntry(f"2026-01-{day:02}", f"rcd_{day}_{number:02}") for day in (1, 2, 3) for number in range(90)]
 
 
@@ -20,8 +20,8 @@ class Failing(MemoryMirror):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked_since: list[str | None] = []
-        self.doubted: list[str] = []
+        self.listed_since: list[str | None] = []
+        self.requested: list[str] = []
 
     async def ids(
         self,
@@ -31,26 +31,26 @@ class Failing(MemoryMirror):
         status: str | None = None,  # noqa: ARG002
         since: str | None = None,
     ) -> AsyncIterator[IndexEntry]:
-        self.asked_since.append(since)
+        self.listed_since.append(since)
         for one in NAMED:
-            if len(self.asked_since) == 1 and one is NAMED[-1]:
+            if len(self.listed_since) == 1 and one is NAMED[-1]:
                 raise TransientError("the table is busy")
             if one.created >= (since or ""):
                 yield one
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         several = list(refs)
-        self.doubted += [ref.id for ref in several]
+        self.requested += [ref.id for ref in several]
         return await super().heads(several)
 
 
 async def test_the_search_for_unlisted_objects_resumes_after_the_last_one_searched(harness: Harness) -> None:
     harness.mirror = mirror = Failing()
     harness.stripe.lists |= {"/v2/billing/rate_cards": [], "/v2/billing/rate_cards?active=false": []}
-    first = await harness.run_now(ROW)
+    first = await harness.run_now(OBJECT_TYPE)
     assert first.status is Status.RUNNING
-    assert mirror.doubted == [one.id for one in NAMED[:200]]
-    second = await harness.run_now(ROW)
+    assert mirror.requested == [one.id for one in NAMED[:200]]
+    second = await harness.run_now(OBJECT_TYPE)
     assert second.complete
-    assert mirror.asked_since == [None, NAMED[199].created]
-    assert mirror.doubted == [one.id for one in NAMED]
+    assert mirror.listed_since == [None, NAMED[199].created]
+    assert mirror.requested == [one.id for one in NAMED]

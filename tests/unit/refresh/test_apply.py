@@ -38,7 +38,7 @@ async def test_a_cadence_that_is_mirrored_is_not_fetched_again(stocked: Harness)
     stocked.stripe.objects["/v2/billing/rate_card_subscriptions/rcds_2"] = subscription("rcds_2")
     await stocked.deliver(subscription_event())
     await stocked.deliver(subscription_event(identifier="rcds_2"))
-    assert [asked.url for asked in stocked.stripe.requests].count(CADENCE) == 1
+    assert [request.url for request in stocked.stripe.requests].count(CADENCE) == 1
 
 
 async def test_a_cadence_that_stripe_does_not_show_yet_is_waited_for(stocked: Harness) -> None:

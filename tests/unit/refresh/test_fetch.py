@@ -35,7 +35,7 @@ async def test_every_page_is_read_until_there_is_none() -> None:
     assert await walked(stripe) == ["a", "b", "c"]
 
 
-async def test_a_list_that_leads_back_is_given_up() -> None:
+async def test_a_list_that_repeats_a_page_raises() -> None:
     stripe = MemoryStripe()
     stripe.objects = {
         f"{LIST}?limit=100": page("a", then=f"{LIST}?page=2"),
@@ -85,10 +85,10 @@ class TestAListThatStripeCutsShort:
             "has_more": False,
             "url": f"{ITEMS}?subscription=sub_1",
         }
-        assert [asked.path for asked in stripe.requests] == [SUBSCRIPTION, ITEMS, ITEMS, ITEMS]
-        assert [asked.query.get("starting_after") for asked in stripe.requests[1:]] == [None, "si_9", "si_19"]
-        assert {asked.query["subscription"] for asked in stripe.requests[1:]} == {"sub_1"}
-        assert {asked.query["expand[0]"] for asked in stripe.requests[1:]} == {"data.discounts"}, (
+        assert [request.path for request in stripe.requests] == [SUBSCRIPTION, ITEMS, ITEMS, ITEMS]
+        assert [request.query.get("starting_after") for request in stripe.requests[1:]] == [None, "si_9", "si_19"]
+        assert {request.query["subscription"] for request in stripe.requests[1:]} == {"sub_1"}
+        assert {request.query["expand[0]"] for request in stripe.requests[1:]} == {"data.discounts"}, (
             "as in the body itself"
         )
 
@@ -97,7 +97,7 @@ class TestAListThatStripeCutsShort:
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
         stripe.lists[WHOLE] = numbered(1)
         await fetched(stripe)
-        assert {(asked.context, asked.api) for asked in stripe.requests} == {("acct_1", ApiChannel.GA)}
+        assert {(request.context, request.api) for request in stripe.requests} == {("acct_1", ApiChannel.GA)}
 
     async def test_does_not_change_what_the_body_is_compared_by(self) -> None:
         """A list of subscriptions cuts it short as well: digests must be of the same."""

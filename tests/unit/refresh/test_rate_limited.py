@@ -16,7 +16,7 @@ GOLD = "/v1/products/gold"
 
 
 class Counter:
-    """Stripe with one product, behind a pace of ten requests a second."""
+    """Stripe with one product, behind a limit of ten requests a second."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -24,7 +24,7 @@ class Counter:
         self.stripe.objects[GOLD] = {"id": "gold", "object": "product"}
         self.limited = RateLimitedStripe(self.stripe, self.clock, RateLimiter(10.0))
 
-    async def ask(self, path: str = GOLD) -> StripeResponse:
+    async def get_product(self, path: str = GOLD) -> StripeResponse:
         return await self.limited.get(StripeRequest(path, ApiChannel.GA, context=None))
 
 
@@ -33,43 +33,43 @@ def counter() -> Counter:
     return Counter()
 
 
-async def test_requests_of_many_at_once_keep_to_the_pace(counter: Counter) -> None:
+async def test_concurrent_requests_keep_to_the_rate(counter: Counter) -> None:
     started = counter.clock.now()
-    await asyncio.gather(*(counter.ask() for _ in range(11)))
+    await asyncio.gather(*(counter.get_product() for _ in range(11)))
     assert counter.clock.now() - started == pytest.approx(1.0)
 
 
-async def test_a_request_that_fails_takes_its_turn_too(counter: Counter) -> None:
+async def test_a_failed_request_counts_against_the_rate_too(counter: Counter) -> None:
     started = counter.clock.now()
     for _ in range(11):
         with pytest.raises(NotFound):
-            await counter.ask("/v1/products/silver")
+            await counter.get_product("/v1/products/silver")
     assert counter.clock.now() - started == pytest.approx(1.0)
 
 
-async def test_a_429_halves_the_pace(counter: Counter) -> None:
+async def test_a_429_halves_the_rate(counter: Counter) -> None:
     counter.stripe.failures = [TransientError("Stripe answered 429", throttled=True)]
     with pytest.raises(TransientError):
-        await counter.ask()
+        await counter.get_product()
     started = counter.clock.now()
     for _ in range(11):
-        await counter.ask()
+        await counter.get_product()
     assert counter.clock.now() - started == pytest.approx(0.1 + 10 * 0.2)
 
 
-async def test_another_failure_does_not(counter: Counter) -> None:
+async def test_a_failure_other_than_429_keeps_the_rate(counter: Counter) -> None:
     counter.stripe.failures = [TransientError("Stripe answered 500")]
     with pytest.raises(TransientError):
-        await counter.ask()
+        await counter.get_product()
     started = counter.clock.now()
     for _ in range(11):
-        await counter.ask()
+        await counter.get_product()
     assert counter.clock.now() - started == pytest.approx(1.1)
 
 
 async def test_a_response_says_when_the_next_request_may_start(counter: Counter) -> None:
     started = counter.clock.now()
-    assert (await counter.ask()).next_at == pytest.approx(started + 0.1)
+    assert (await counter.get_product()).next_at == pytest.approx(started + 0.1)
 
 
 async def test_after_a_slow_answer_the_next_request_may_start_at_once(counter: Counter) -> None:
@@ -77,4 +77,4 @@ async def test_after_a_slow_answer_the_next_request_may_start_at_once(counter: C
         counter.clock.advance(5.0)
 
     counter.stripe.before_answer = dawdle
-    assert (await counter.ask()).next_at == counter.clock.now()
+    assert (await counter.get_product()).next_at == counter.clock.now()

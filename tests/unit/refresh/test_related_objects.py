@@ -78,7 +78,7 @@ async def test_one_that_stripe_does_not_show_yet_is_waited_for(harness: Harness)
     assert ended.outcome is Outcome.STORED
 
 
-async def test_a_deleted_one_is_fetched_again_only_when_it_is_named_again(harness: Harness) -> None:
+async def test_a_deleted_related_object_is_fetched_again_only_when_an_object_names_it_again(harness: Harness) -> None:
     stock(harness)
     action = harness.stripe.objects.pop(ACTION)
     await harness.deliver(created(component()))

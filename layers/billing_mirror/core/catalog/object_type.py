@@ -36,7 +36,7 @@ class ApiChannel(StrEnum):
 class CompareInterval(StrEnum):
     """How often reconcile compares a type with Stripe; the deployment's settings give the hours."""
 
-    RATE_CARD_SUBSCRIPTIONS = "subscriptions"
+    RATE_CARD_SUBSCRIPTIONS = "rate_card_subscriptions"
     """For rate card subscriptions, and for the cadences that link them to customers."""
     ACTIVITY = "activity"
     CONFIGURATION = "configuration"

@@ -14,7 +14,7 @@ from . import records
 from .checkpoints import Checkpoint, Checkpoints
 from .evidence import Evidence
 from .lease import Lease
-from .meter import Meter
+from .run_cost import RunCost
 
 MAX_RESTARTS = 10
 """Times that lists of a run may be read again from their beginning, plus one for each hundred pages."""
@@ -23,7 +23,7 @@ MAX_PAGES = 1_000_000
 
 
 class ActiveRun:
-    """A run that one tick works on."""
+    """A run while one tick works on it: its record, checkpoints, evidence and cost, and Stripe with retries."""
 
     def __init__(self, record: Run, dependencies: ReconcileDependencies) -> None:
         stripe = RetryingStripe(dependencies.ports.stripe, dependencies.ports.clock)
@@ -35,28 +35,28 @@ class ActiveRun:
         self.evidence = Evidence(record, dependencies)
         self._dependencies = dependencies
         self._lease = Lease(dependencies)
-        self._meter = Meter(record, stripe, dependencies.ports.clock)
+        self._cost = RunCost(record, stripe, dependencies.ports.clock)
         self._verified: set[str] = set()
 
     @property
     def resumed_at(self) -> float:
         """When this tick started to work on the run (seconds since 1970)."""
-        return self._meter.started_at
+        return self._cost.started_at
 
     async def resume(self) -> None:
         """Continues the run at its last checkpoint."""
         await self.checkpoints.load()
-        self._meter.set_base()
+        self._cost.set_base()
 
     async def save(self, checkpoint: Checkpoint, shown: Sequence[str] = ()) -> None:
         """Stores where the run resumes, and the ids that lists have shown. Raises ``RunConflict``."""
-        self._meter.update()
+        self._cost.update()
         await self.checkpoints.save(checkpoint, shown)
         await self.prolong_lease()
 
     async def save_record(self) -> None:
         """Stores the run's record. Raises ``RunConflict`` where it has changed since it was read."""
-        self._meter.update()
+        self._cost.update()
         if not await records.save_over_read(self.record, self._dependencies):
             raise RunConflict("another tick has replaced the run's record")
 

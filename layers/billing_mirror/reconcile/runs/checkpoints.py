@@ -43,7 +43,7 @@ def sort_key_part(identifier: str) -> str:
 
 
 class Checkpoints:
-    """The checkpoints of one run."""
+    """Saves how far a run has come, with its counts, and reads the last checkpoint when a tick resumes the run."""
 
     def __init__(self, record: Run, dependencies: ReconcileDependencies) -> None:
         self._record = record

@@ -9,7 +9,7 @@ from .checkpoints import sort_key_part
 
 
 class Evidence:
-    """The evidence of one run."""
+    """Records, finds and counts the differences of one run; an object has one entry for each run."""
 
     def __init__(self, record: Run, dependencies: ReconcileDependencies) -> None:
         self._record = record

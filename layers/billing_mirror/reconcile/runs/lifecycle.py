@@ -47,7 +47,7 @@ async def _is_empty(name: str, dependencies: ReconcileDependencies) -> bool:
 
 
 async def abandon_run(run: Run, reason: str, dependencies: ReconcileDependencies) -> bool:
-    """Ends a run that no tick shall resume; a tick that works on it can no longer store its record.
+    """Ends a run; no tick resumes it, and a tick that works on it can no longer store its record.
 
     False where the record has changed since it was read: the run may have ended.
     """
@@ -86,7 +86,7 @@ async def _save_record(run: ActiveRun) -> None:
     """Stores the record; where that fails, the run keeps running, and the next tick resumes it."""
     try:
         await run.save_record()
-    except Exception as error:  # noqa: BLE001 - neither must a record that the table does not accept
+    except Exception as error:  # noqa: BLE001 - a record that the table rejects must not stop the other runs
         record = run.record
         record.status, record.finished_at = Status.RUNNING, 0.0
         known = isinstance(error, TransientError | RunConflict)

@@ -12,7 +12,7 @@ TIME_RESOLUTION = 0.001
 
 
 async def last_run(name: str, dependencies: ReconcileDependencies) -> Run | None:
-    """The last run of this name."""
+    """The run of this name that started last, or None before the first."""
     item = await dependencies.state_store.last(dependencies.scope, _partition(name))
     return Run.from_item(item) if item is not None else None
 

@@ -24,7 +24,7 @@ from .pairs import HOUR, STILL_CHANGING, UsagePair, pairs_after, record_pairs, s
 
 PAIRS_RECORDED = UsageCheckpoint(pairs_recorded=True)
 MAX_PAGES_PER_PAIR = 20
-"""The hours that can change fill nine pages: a list with more has no end."""
+"""Changeable hours fill nine pages; more than 20 means a broken list."""
 
 
 async def sweep_usage(run: ActiveRun) -> None:

@@ -17,7 +17,7 @@ from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import PAIRS
 from tests.doubles.crashing import CallLimit, Killed, crashing
 from tests.unit.harness import Harness
-from tests.unit.reconcile.scenarios import ROW, drifted, empty, of_owners, used, with_lost_events
+from tests.unit.reconcile.scenarios import OBJECT_TYPE, drifted, empty, of_owners, used, with_lost_events
 
 STARTED_AT = 1_700_000_000.0
 
@@ -28,7 +28,7 @@ class Scenario:
 
     harness: Callable[[], Awaitable[Harness]]
     job: Job
-    object_type: ObjectType = ROW
+    object_type: ObjectType = OBJECT_TYPE
     named: str = ""
     pause: float = 1.0
     """Seconds until the next tick resumes the run."""
@@ -89,24 +89,24 @@ class End:
 
 
 SCENARIOS = {
-    "objects": Scenario(drifted, Job.VERIFY),
+    "verify": Scenario(drifted, Job.VERIFY),
     "backfill": Scenario(empty, Job.BACKFILL),
     "backfill of what each owner lists": Scenario(of_owners, Job.BACKFILL, TYPES["v2.billing.rate_card_rate"]),
-    "events": Scenario(with_lost_events, Job.RECOVER, named="events", pause=0.0),
+    "recover": Scenario(with_lost_events, Job.RECOVER, named="recover", pause=0.0),
     "usage": Scenario(used, Job.USAGE, named=USAGE.name),
 }
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before it is made", "before it is answered"])
-@pytest.mark.parametrize("scene", SCENARIOS.values(), ids=SCENARIOS)
-async def test_a_run_that_is_killed_at_any_call_ends_like_one_that_is_not(scene: Scenario, before: bool) -> None:
-    expected = await scene.end(await scene.harness())
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+async def test_a_run_that_is_killed_at_any_call_ends_like_one_that_is_not(scenario: Scenario, before: bool) -> None:
+    expected = await scenario.end(await scenario.harness())
     assert expected.status is Status.COMPLETE
     for nth in itertools.count(1):
-        harness, life = await scene.harness(), CallLimit(nth, before)
-        await scene.killed(harness, life)
-        harness.clock.advance(scene.pause)
-        assert await scene.end(harness) == expected, f"killed at call {nth}"
+        harness, life = await scenario.harness(), CallLimit(nth, before)
+        await scenario.killed(harness, life)
+        harness.clock.advance(scenario.pause)
+        assert await scenario.end(harness) == expected, f"killed at call {nth}"
         if not life.is_reached():
             break
 

@@ -81,17 +81,17 @@ async def swept(harness: Harness, life: CallLimit | None = None) -> tuple[Run | 
             last if last and going_on else await start_run(USAGE.name, Job.USAGE, last, harness.reconcile_dependencies)
         )
         run = await execute_job(pending, dependencies, until=harness.clock.now() + 100)
-    asked = Counter(f"{one.path.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.requests)
-    return run, asked
+    requests = Counter(f"{one.path.split('/')[4]}/{one.query['customer']}" for one in harness.stripe.requests)
+    return run, requests
 
 
 async def test_a_pair_is_requested_once_wherever_its_subscriptions_are_in_the_index() -> None:
     several = [Subscribed(f"cus_{number % 2}", ("mtr_1", "mtr_2"), ago=number) for number in range(2 * BATCH + 1)]
     harness = await stocked([*several, Subscribed("cus_1", ("mtr_2", "mtr_3"), "past_due")])
-    run, asked = await swept(harness)
+    run, requests = await swept(harness)
     assert run is not None
     assert run.complete
-    assert asked == Counter(["mtr_1/cus_0", "mtr_1/cus_1", "mtr_2/cus_0", "mtr_2/cus_1", "mtr_3/cus_1"])
+    assert requests == Counter(["mtr_1/cus_0", "mtr_1/cus_1", "mtr_2/cus_0", "mtr_2/cus_1", "mtr_3/cus_1"])
 
 
 @pytest.mark.parametrize("status", ["active", "trialing"])
@@ -101,10 +101,10 @@ async def test_a_sweep_that_is_stopped_amid_the_subscriptions_resumes_after_the_
     harness = await stocked([*first, *(replace(one, status=status, customer=f"{one.customer}x") for one in first * 2)])
     early, late = CallLimit(5 * BATCH), CallLimit()
     assert await swept(harness, early) == (None, Counter())
-    run, asked = await swept(harness, late)
+    run, requests = await swept(harness, late)
     assert run is not None
     assert run.complete
-    assert asked.keys() == {f"mtr_1/cus_{number}{x}" for number in range(BATCH) for x in ("", "x")}
+    assert requests.keys() == {f"mtr_1/cus_{number}{x}" for number in range(BATCH) for x in ("", "x")}
     assert (early.counts["body"], late.counts["body"]) == (3 * BATCH, BATCH)
 
 
@@ -160,9 +160,9 @@ async def test_only_one_batch_of_subscriptions_is_in_memory() -> None:
     mirror = ObservedMirror()
     harness = Harness(mirror=mirror, state_store=ObservedStateStore(mirror=mirror))
     await stocked((Subscribed(f"cus_{number}", ("mtr_1",)) for number in range(20 * BATCH)), harness)
-    run, asked = await swept(harness)
+    run, requests = await swept(harness)
     assert run is not None
-    assert (run.complete, len(asked)) == (True, 20 * BATCH)
+    assert (run.complete, len(requests)) == (True, 20 * BATCH)
     assert mirror.most_held == BATCH
 
 
@@ -189,8 +189,8 @@ async def test_all_meters_of_a_large_version_are_found() -> None:
     harness, meters = Harness(), [f"mtr_{number}" for number in range(2 * BATCH + 1)]
     await release(harness, "rcdv_1", *meters)
     await subscribe(harness, "rcdv_1")
-    _, asked = await swept(harness)
-    assert asked == Counter(f"{meter}/cus_1" for meter in meters)
+    _, requests = await swept(harness)
+    assert requests == Counter(f"{meter}/cus_1" for meter in meters)
 
 
 @dataclass
@@ -229,8 +229,8 @@ async def test_the_lease_is_prolonged_while_many_pairs_are_written() -> None:
     )
     await release(harness, "rcdv_1", *meters)
     await subscribe(harness, "rcdv_1")
-    _, asked = await swept(harness)
-    assert asked == Counter(f"{meter}/cus_1" for meter in meters)
+    _, requests = await swept(harness)
+    assert requests == Counter(f"{meter}/cus_1" for meter in meters)
     assert state_store.at_once == [BATCH, BATCH, BATCH, 1]
 
 
@@ -241,8 +241,8 @@ async def test_the_meters_of_some_versions_are_cached() -> None:
         await release(harness, version, "mtr_1")
     several = ["rcdv_shared"] * BATCH + versions + ["rcdv_shared"] * BATCH
     await subscribe(harness, *several)
-    _, asked = await swept(harness, life)
-    assert asked == Counter(["mtr_1/cus_1"])
+    _, requests = await swept(harness, life)
+    assert requests == Counter(["mtr_1/cus_1"])
     rates = life.counts["body"] - len(several)
     assert rates == 1 + MAX_OWNERS + 1, "the shared one was forgotten once"
 
@@ -283,8 +283,8 @@ async def test_a_sweep_that_is_killed_often_requests_every_pair_and_hardly_any_t
     ended: Run | None = None
     for life in (*(CallLimit(nth, before) for nth, before in kills), CallLimit()):
         if ended is None or not ended.complete:
-            _, asked = await swept(harness, life)
-            total += asked
+            _, requests = await swept(harness, life)
+            total += requests
             ended = await last_run(USAGE.name, harness.reconcile_dependencies)
     assert ended is not None
     assert ended.complete

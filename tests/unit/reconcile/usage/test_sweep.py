@@ -31,8 +31,8 @@ async def test_each_hour_is_stored_with_customer_meter_and_time_as_its_id(stocke
 
 async def test_only_hours_that_are_over_and_can_still_change_are_requested(stocked: Harness) -> None:
     await swept(stocked)
-    [asked] = stocked.stripe.requests
-    assert asked.query == {
+    [request] = stocked.stripe.requests
+    assert request.query == {
         "limit": "100",
         "customer": "cus_1",
         "start_time": str(THIS_HOUR - STILL_CHANGING),
@@ -103,7 +103,7 @@ async def test_a_customer_id_that_users_have_chosen_may_have_slashes(harness: Ha
     harness.stripe.lists = {f"/v1/billing/meters/mtr_1/event_summaries?{shown}": [hour(1)]}
     await swept(harness)
     await swept(harness)
-    assert {asked.query.get("customer") for asked in harness.stripe.requests if "meters" in asked.path} == {"a/b"}
+    assert {request.query.get("customer") for request in harness.stripe.requests if "meters" in request.path} == {"a/b"}
 
 
 async def test_only_the_changed_hour_is_written_again(stocked: Harness) -> None:
@@ -177,7 +177,7 @@ async def test_a_pair_is_requested_once_however_many_subscriptions_name_it(
         used(harness, meter, "cus_1", hour(1))
     harness.stripe.requests.clear()
     await swept(harness)
-    assert [asked.path.split("/")[4] for asked in harness.stripe.requests] == ["mtr_1", "mtr_2"]
+    assert [request.path.split("/")[4] for request in harness.stripe.requests] == ["mtr_1", "mtr_2"]
 
 
 async def test_usage_after_the_end_of_a_subscription_is_requested_as_long_as_there_is_some(stocked: Harness) -> None:
@@ -216,12 +216,12 @@ async def test_a_pair_is_requested_until_its_last_hour_can_no_longer_change(stoc
     used(stocked, "mtr_1", "cus_1", last)
     await swept(stocked)
     expected = THIS_HOUR + 20 * DAY + STILL_CHANGING
-    for now, times_asked in ((expected - 1, 1), (expected, 0)):
+    for now, requests in ((expected - 1, 1), (expected, 0)):
         stocked.clock.advance(now - 1 - stocked.clock.now())
         stocked.stripe.requests.clear()
         used(stocked, "mtr_1", "cus_1", last)
         await swept(stocked)
-        assert (stocked.clock.now(), len(stocked.stripe.requests)) == (now, times_asked)
+        assert (stocked.clock.now(), len(stocked.stripe.requests)) == (now, requests)
 
 
 CARD = "/v2/billing/rate_cards/rcd_1"
@@ -247,9 +247,9 @@ async def test_a_subscription_is_billed_by_the_meters_of_its_own_version_removed
     harness.stripe.objects |= {home: subscription(), "/v2/billing/cadences/bc_1": cadence()}
     await harness.deliver(subscription_event())
     del harness.stripe.objects[f"{CARD}/rates/rcdr_1"]
-    gone = event("v2.billing.rate_card_rate.deleted", rates[0], url=f"{CARD}/rates/rcdr_1", at=harness.clock.now())
+    deletion = event("v2.billing.rate_card_rate.deleted", rates[0], url=f"{CARD}/rates/rcdr_1", at=harness.clock.now())
     harness.clock.advance(10)
-    await harness.deliver(gone)
+    await harness.deliver(deletion)
     assert harness.item("rcdr_1")["deleted"] is True
     used(harness, "mtr_1", "cus_1", hour(1))
     assert (await swept(harness)).counts.written == 1

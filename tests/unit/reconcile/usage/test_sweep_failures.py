@@ -94,7 +94,7 @@ async def test_a_sweep_that_runs_out_of_time_resumes_where_it_stopped(harness: H
     harness.clock.advance(10)
     run = await swept(harness)
     assert (run.complete, run.counts.written) == (True, 3)
-    assert [asked.query["customer"] for asked in harness.stripe.requests] == ["cus_2", "cus_3"]
+    assert [request.query["customer"] for request in harness.stripe.requests] == ["cus_2", "cus_3"]
 
 
 async def test_every_sweep_leaves_a_record(stocked: Harness) -> None:

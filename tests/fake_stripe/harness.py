@@ -20,7 +20,7 @@ SECRET = "whsec_first"
 
 
 @dataclass(frozen=True)
-class Received:
+class Delivery:
     body: str
     signature: str
 
@@ -34,7 +34,7 @@ class Received:
 class Inbox:
     """A webhook endpoint that answers with the given statuses, then with 200."""
 
-    received: list[Received] = field(default_factory=list)
+    received: list[Delivery] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     url: str = ""
 
@@ -50,7 +50,7 @@ def listening() -> Iterator[Inbox]:
     class Endpoint(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            inbox.received.append(Received(body, self.headers["Stripe-Signature"]))
+            inbox.received.append(Delivery(body, self.headers["Stripe-Signature"]))
             self.send_response(inbox.statuses.pop(0) if inbox.statuses else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()

@@ -5,7 +5,7 @@ from billing_mirror.ports import Clock
 from billing_mirror.refresh.retrying import RetryingStripe
 
 
-class Meter:
+class RunCost:
     """Adds the requests and the time of this tick to the counts of a run."""
 
     def __init__(self, record: Run, stripe: RetryingStripe, clock: Clock) -> None:
@@ -23,6 +23,6 @@ class Meter:
 
     def update(self) -> None:
         """Sets the run's counts to the earlier ticks' plus this tick's."""
-        self._record.counts.stripe_calls = self._calls_before + self._stripe.asked
+        self._record.counts.stripe_calls = self._calls_before + self._stripe.sent
         spent = self._clock.now() - self.started_at
         self._record.counts.milliseconds = self._milliseconds_before + int(spent * 1000)
