@@ -38,7 +38,7 @@ class SqsQueue:
             await asyncio.to_thread(
                 self._client.send_message,
                 QueueUrl=self._queue_url,
-                MessageBody=body,
+                MessageBody=_allowed(body),  # within JSON, the escape of a character is that character
                 MessageGroupId=group[-MAX_GROUP:],
                 DelaySeconds=delay,
             )
