@@ -155,7 +155,7 @@ def ref_from_event(notification: Notification) -> ObjectRef | UnresolvedRef | No
     for another type it must be plain and end with the object's own id.
     Raises :class:`PermanentError`.
     """
-    if catalog.IGNORED & {notification.type, notification.resource}:
+    if catalog.is_ignored(notification.type):
         return None
     scope = parse_scope(livemode=notification.livemode, context=notification.context)
     if notification.type in catalog.EVENT_OBJECTS:
