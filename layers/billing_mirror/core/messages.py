@@ -29,6 +29,10 @@ Context = Annotated[str, Field(max_length=1000)]
 Url = Annotated[str, Field(max_length=2000)]
 
 
+WEBHOOK_GROUP = ":webhook"
+"""The end of the message group of what the webhook receives."""
+
+
 class Unreadable(ValueError):
     """The text is no message. The error names the wrong member, never its value."""
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from billing_mirror.core import signature
 from billing_mirror.core.errors import BadRequest, InvalidSignature, PermanentError, TransientError
-from billing_mirror.core.messages import Notification, Unreadable, read_notification, write_message
+from billing_mirror.core.messages import WEBHOOK_GROUP, Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import parse_scope
 from billing_mirror.ports import Clock, Queue, SigningSecrets, Verifier
@@ -67,5 +67,5 @@ async def _enqueue(text: str, dependencies: IngestDependencies) -> Accepted:
         # Stripe signed it, so it is kept; a retry of Stripe's would not make it readable.
         await dependencies.queue.quarantine(text, reason=str(error))
         return Accepted(200, Metric.QUARANTINED, str(error))
-    await dependencies.queue.send(write_message(notification), group=f"{scope}:webhook")
+    await dependencies.queue.send(write_message(notification), group=f"{scope}{WEBHOOK_GROUP}")
     return Accepted(200, Metric.ACCEPTED, "accepted", notification)

@@ -18,6 +18,8 @@ class ReceivedMessage:
     body: str
     sent_at: float
     receive_count: int
+    group: str = ""
+    """The message group that it was sent to; empty where an event bus sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class WorkItem:
     """A received message with what it means.
 
     ``problem`` says why the message cannot be processed. ``unresolved`` stands where only the fetched event names the
-    object. With none of the three, the message is about nothing that can be mirrored.
+    object. ``other_mode`` says that the object is not of the key's mode. With none of the four, the message is about
+    nothing that can be mirrored.
     """
 
     received: ReceivedMessage
@@ -33,6 +36,7 @@ class WorkItem:
     ref: ObjectRef | None = None
     unresolved: UnresolvedRef | None = None
     problem: Exception | None = None
+    other_mode: bool = False
 
     @property
     def announces_deletion(self) -> bool:
