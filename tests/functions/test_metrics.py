@@ -43,7 +43,7 @@ def test_ingest(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
     post(subscription_event())
     post("nonsense")
     post(subscription_event(), secret="whsec_other")
-    post("x" * 300_000)
+    post("x" * 7_000_000)
     # An unavailable queue is a double's part: see the flow's own tests.
     assert set(emitted(capsys)) == EMITTED["ingest"] - {"Unavailable"}
 

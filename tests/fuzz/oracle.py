@@ -16,7 +16,7 @@ from typing import Any
 
 from .harness import Event, bytes_of
 
-LIMIT = 262_144
+LIMIT = 6_291_456
 TOLERANCE = 300
 LONGEST_HEADER = 4096
 DEEPEST = 201
