@@ -20,6 +20,7 @@ EMITTED = {
         Metric.REMOVED,
         Metric.ALREADY_FRESH,
         Metric.IGNORED,
+        Metric.OTHER_MODE,
         Metric.POSTPONED,
         Metric.QUARANTINED,
         *STRIPE,

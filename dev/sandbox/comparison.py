@@ -97,9 +97,7 @@ def _unknown_to_stripe(items: Iterable[Item]) -> list[Difference]:
 
 
 def _key(one: JsonObject) -> str:
-    return object_ref.partition_key(
-        "live" if one["livemode"] else "test", catalog.TYPES.get(str(one["type"])), str(one["id"])
-    )
+    return object_ref.partition_key_of("live" if one["livemode"] else "test", str(one["type"]), str(one["id"]))
 
 
 def _objects_in(dynamodb: DynamoDBClient, table: str) -> dict[str, Item]:

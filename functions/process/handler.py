@@ -10,8 +10,9 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.adapters.metric_counts import MetricCounts
-from billing_mirror.core.messages import Notification
+from billing_mirror.core.messages import WEBHOOK_GROUP, Notification
 from billing_mirror.core.metrics import Metric
+from billing_mirror.core.outcome import Outcome
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ReceivedMessage
 from billing_mirror.settings import ProcessSettings
@@ -52,12 +53,22 @@ def _received(record: SQSRecord) -> ReceivedMessage:
         body=record.body,
         sent_at=int(record.attributes.sent_timestamp) / 1000,
         receive_count=int(record.attributes.approximate_receive_count),
+        group=str(record.attributes.get("MessageGroupId") or ""),
     )
+
+
+def _is_pushed(result: MessageResult) -> bool:
+    """Whether Stripe sent the message. What reconcile sends is always of the key's mode."""
+    received = result.item.received
+    is_ours = bool(received.group) and not received.group.endswith(WEBHOOK_GROUP)
+    return isinstance(result.item.message, Notification) and not is_ours
 
 
 def _report(result: MessageResult, started: float) -> None:
     """One log line, one count and the delays of one message."""
     metrics.add_metric(result.outcome.metric, MetricUnit.Count, 1)
+    if _is_pushed(result) and result.outcome is not Outcome.OTHER_MODE:
+        metrics.add_metric(Metric.OTHER_MODE, MetricUnit.Count, 0)
     metrics.add_metric(
         Metric.QUEUE_DELAY, MetricUnit.Milliseconds, max(0.0, started - result.item.received.sent_at) * 1000
     )

@@ -157,13 +157,15 @@ class Reader:
 
         An object without an id, such as a customer's cash balance, is found by its path. Users may choose the ids of
         customers, products, prices, plans and coupons, so two objects can have the same id: ``type_name`` tells them
-        apart.
+        apart. An object of a type outside the catalog is found by its id and its type.
         """
-        object_types = [catalog.TYPES.get(type_name)] if type_name else [None, *_WITH_CHOSEN_IDS]
-        found = self._objects(
-            [object_ref.partition_key(self._scope, object_type, object_id) for object_type in object_types]
-        )
-        return next((one for one in found if type_name in (None, one.type)), None)
+        if type_name:
+            found = self._objects([object_ref.partition_key_of(self._scope, type_name, object_id)])
+            return next((one for one in found if one.type == type_name), None)
+        keys = [
+            object_ref.partition_key(self._scope, object_type, object_id) for object_type in (None, *_WITH_CHOSEN_IDS)
+        ]
+        return next(iter(self._objects(keys)), None)
 
     def by_category(
         self, category: Category, *, limit: int = MAX_PAGE, cursor: str | None = None

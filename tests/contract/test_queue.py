@@ -1,6 +1,7 @@
 """The contract of the queue and the quarantine."""
 
 import contextlib
+import json
 
 import pytest
 
@@ -44,6 +45,13 @@ async def test_a_message_that_is_not_ours_any_more_cannot_harm(inbox: Inbox) -> 
 async def test_a_body_comes_back_as_it_went(inbox: Inbox, body: str) -> None:
     await inbox.queue.quarantine(body, reason="it is bad")
     assert inbox.quarantined() == [(body, "it is bad")]
+
+
+@pytest.mark.parametrize("text", ["\x00", "\x1f\x7f", "\ufffe\uffff", "\\\uffff", "ü 漢 😀"])
+async def test_a_message_with_characters_that_sqs_refuses_comes_back_as_it_went(inbox: Inbox, text: str) -> None:
+    await inbox.queue.send(json.dumps({"id": text}, ensure_ascii=False), group="test")
+    [(_, body)] = inbox.receive()
+    assert json.loads(body) == {"id": text}
 
 
 async def test_a_delayed_message_is_not_received_yet(inbox: Inbox) -> None:

@@ -10,7 +10,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.core import items, run, times
-from billing_mirror.core.catalog import TYPES, Category
+from billing_mirror.core.catalog import TYPES, Category, generic_type
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, digest, parse
@@ -61,7 +61,10 @@ class FilledTable:
 
 
 def _ref(body: JsonObject) -> ObjectRef:
-    return ref_to(TEST, str(body["object"]), str(body["id"]))
+    name = str(body["object"])
+    if name not in TYPES:
+        return ObjectRef(TEST, generic_type(name, "/v1/things/{id}"), str(body["id"]))
+    return ref_to(TEST, name, str(body["id"]))
 
 
 @pytest.fixture
@@ -125,6 +128,17 @@ def test_a_chosen_id_is_found_without_its_type(filled: FilledTable, name: str) -
     assert found is not None
     assert found.type == name
     assert [one.id for one in filled.reader.by_type(name)] == ["gold"]
+
+
+def test_an_id_that_two_types_outside_the_catalog_share(filled: FilledTable) -> None:
+    names = ("account", "v2.core.account")
+    for name in names:
+        filled.put({"id": "acct_1", "object": name, "created": 1_700_000_000})
+    for name in names:
+        found = filled.reader.get("acct_1", name)
+        assert found is not None
+        assert found.body["object"] == name
+    assert filled.reader.get("acct_1", "account_of_another_kind") is None
 
 
 def test_nothing_for_an_id_that_only_an_object_of_another_type_has(filled: FilledTable) -> None:

@@ -1,11 +1,15 @@
 """What SQS does not take, and how it is kept all the same."""
 
+import zlib
 from base64 import b64decode
+from random import Random
 
 import boto3
 import pytest
 
 from billing_mirror.adapters.sqs import SqsQueue
+
+from .conftest import Inbox
 
 
 @pytest.mark.parametrize(
@@ -18,6 +22,23 @@ async def test_a_character_that_sqs_refuses_is_spelled_out(body: str, kept: str)
     await SqsQueue(client, url, url).quarantine(body, reason=body)
     [message] = client.receive_message(QueueUrl=url)["Messages"]
     assert message["Body"] == kept
+
+
+@pytest.mark.parametrize("size", [1_000_000, 2_000_000, 6_000_000])
+async def test_a_body_that_no_message_holds_is_compressed(inbox: Inbox, size: int) -> None:
+    body = ('{"note": "ü\x00"}' * size)[:size]
+    await inbox.queue.quarantine(body, reason="not JSON")
+    [(kept, _)] = inbox.quarantined()
+    kind, _, text = kept.partition(":")
+    assert kept == body or (kind, zlib.decompress(b64decode(text)).decode()) == ("zlib+base64", body)
+
+
+async def test_of_a_body_that_does_not_compress_the_beginning_is_kept(inbox: Inbox) -> None:
+    body = Random(0).randbytes(4_000_000).decode("latin-1")
+    await inbox.queue.quarantine(body, reason="not JSON")
+    [(kept, _)] = inbox.quarantined()
+    kind, _, text = kept.partition(":")
+    assert kept == body or (kind.startswith("the first") and body.encode().startswith(b64decode(text)))
 
 
 @pytest.mark.usefixtures("in_process_aws")

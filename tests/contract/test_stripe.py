@@ -9,6 +9,7 @@ from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     ConfigurationError,
+    MirrorError,
     NotFound,
     PermanentError,
     PermissionDenied,
@@ -171,6 +172,29 @@ async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:
 async def test_an_unknown_path_is_not_a_deleted_object(adapter: Adapter) -> None:
     with pytest.raises(PermanentError, match="404"):
         await adapter.get("/v1/nonsense/no_1", api=ApiChannel.GA)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"type": "invalid_request_error", "message": "No such coupon: 'x'"}, NotFound),
+        ({"type": "invalid_request_error", "message": "No such coupon: 'x'", "code": None}, NotFound),
+        ({"type": "invalid_request_error", "message": None, "code": "a code"}, NotFound),
+        ({"type": "invalid_request_error", "message": "Unrecognized request URL (GET: /v1/x)."}, PermanentError),
+        ({"type": "invalid_request_error", "code": "feature_missing"}, PermanentError),
+        ({"message": "no route matched"}, TransientError),
+        ({"code": 404, "message": "not found"}, TransientError),
+    ],
+    ids=str,
+)
+async def test_a_404_without_a_code_says_not_found_where_stripe_wrote_it(
+    adapter: Adapter, error: dict[str, object], expected: type[MirrorError]
+) -> None:
+    with leaky_stripe() as talker:
+        talker.status = 404
+        talker.text = json.dumps({"error": error})
+        with pytest.raises(expected):
+            await adapter.at(talker.address).get()
 
 
 async def test_a_proxy_that_the_environment_names_is_used(adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:

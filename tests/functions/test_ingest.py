@@ -9,7 +9,7 @@ import pytest
 import stripe
 
 from billing_mirror.core.messages import read_message
-from tests.doubles.samples import subscription_event
+from tests.doubles.samples import snapshot, subscription_event
 
 from .conftest import SECRET, Cloud, Context, Load
 
@@ -52,14 +52,27 @@ def test_a_body_in_base64_is_judged_as_the_bytes_it_stands_for(cloud: Cloud, loa
     assert len(cloud.waiting(cloud.queue_url)) == 1
 
 
+@pytest.mark.parametrize("size", [300_000, 1_500_000, 4_000_000])
+@pytest.mark.parametrize("encoded", [True, False])
+def test_a_large_snapshot_is_queued_as_a_reference(cloud: Cloud, load: Load, size: int, *, encoded: bool) -> None:
+    body = snapshot(
+        "invoice.updated", {"id": "in_1", "object": "invoice", "customer": "cus_1", "note": "ü" + "y" * size}
+    )
+    text = base64.b64encode(body.encode()).decode() if encoded else body
+    assert answer(load, request(text, sign(body), base64_encoded=encoded)) == (200, "accepted")
+    [queued] = cloud.waiting(cloud.queue_url)
+    assert read_message(queued) == read_message(body)
+    assert len(queued) < 1_000
+
+
 @pytest.mark.parametrize(
     ("body", "encoded", "status"),
     [
         ("no base64!", True, 400),
         (base64.b64encode(b"\xff\xfe").decode(), True, 400),
-        ("x" * 300_000, False, 413),
-        (base64.b64encode(b"x" * 300_000).decode(), True, 413),
-        ("x" * 1_000_000, True, 413),
+        ("x" * 7_000_000, False, 413),
+        (base64.b64encode(b"x" * 7_000_000).decode(), True, 413),
+        ("x" * 13_000_000, True, 413),
         (None, False, 400),
     ],
     ids=["not base64", "not UTF-8", "too large", "too large in base64", "far too large", "none"],

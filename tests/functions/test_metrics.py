@@ -43,7 +43,7 @@ def test_ingest(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
     post(subscription_event())
     post("nonsense")
     post(subscription_event(), secret="whsec_other")
-    post("x" * 300_000)
+    post("x" * 7_000_000)
     # An unavailable queue is a double's part: see the flow's own tests.
     assert set(emitted(capsys)) == EMITTED["ingest"] - {"Unavailable"}
 
@@ -70,11 +70,40 @@ def test_process(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[s
     process(subscription_event(identifier="rcds_test_unknown"))
     process(json.dumps(json.loads(body_of_event) | {"type": "v2.core.event_destination.ping"}))
     process("nonsense")
+    process(json.dumps(json.loads(body_of_event) | {"livemode": True}))
     for status in (429, 500, 401, 403):
         at_stripe.faults(api=[{"status": status}])
         process(body_of_event)
     # Superseded needs two workers at once; its name comes from the same line of code as the other outcomes'.
     assert set(emitted(capsys)) == EMITTED["process"] - {"Superseded"}
+
+
+@pytest.mark.parametrize(
+    ("group", "modes", "expected"),
+    [
+        ("test:webhook", [False, True], [0, 1]),
+        ("test:webhook", [True, True], [1, 1]),
+        ("", [False, True], [0, 1]),
+        ("test:recovered", [False], []),
+    ],
+)
+def test_events_of_the_key_s_mode_show_that_the_key_is_not_wrong(
+    load: Load, capsys: pytest.CaptureFixture[str], group: str, modes: list[bool], expected: list[float]
+) -> None:
+    handler = load("process").lambda_handler
+    attributes = {"SentTimestamp": "1", "ApproximateReceiveCount": "1"} | ({"MessageGroupId": group} if group else {})
+    ping = json.loads(subscription_event()) | {"type": "v2.core.event_destination.ping"}
+    records = [
+        {
+            "messageId": f"m{number}",
+            "receiptHandle": "r",
+            "body": json.dumps(ping | {"livemode": mode}),
+            "attributes": attributes,
+        }
+        for number, mode in enumerate(modes)
+    ]
+    assert handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert sorted(emitted(capsys).get("OtherMode", [])) == expected
 
 
 def test_reconcile(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ import gzip
 import json
 import zlib
 
-from .case import BODY, SNAPSHOT, Case, Cases, case_class, ending, quarantined, queued, refused, thin
+from .case import BODY, SNAPSHOT, Case, Cases, case_class, ending, quarantined, queued, refused, snapshot, thin
 from .harness import CANARY, request, signed
 from .oracle import LIMIT, Expected
 
@@ -120,21 +120,27 @@ def body_over_the_limit() -> Cases:
         ("an event", BODY + " " * (LIMIT + 1 - len(BODY))),
         ("bytes, not characters", "é" * (LIMIT // 2 + 1)),
         ("twice", "x" * 2 * LIMIT),
-        ("6 MB", "x" * 6_000_000),
-        ("deep", "[" * 300_000),
+        ("deep", "[" * (LIMIT + 1)),
         ("emoji", "😀" * (LIMIT // 4 + 1)),
     ):
         for header in (signed(body), None):
             yield Case(f"{name}, {'signed' if header else 'unsigned'}", request(body, header), Expected.TOO_LARGE)
-    for size in (LIMIT + 1, 2 * LIMIT, 4_000_000):
+    for size in (LIMIT + 1, 2 * LIMIT):
         yield in_base64(f"{size} in base64", b"x" * size, Expected.TOO_LARGE)
-    yield Case("no base64, and far too large", request("!" * 1_000_000, "x", isBase64Encoded=True), Expected.TOO_LARGE)
+    yield Case(
+        "no base64, and far too large", request("!" * (2 * LIMIT + 1), "x", isBase64Encoded=True), Expected.TOO_LARGE
+    )
 
 
 @case_class
 def body_at_the_limit() -> Cases:
     full = BODY + " " * (LIMIT - len(BODY))
     yield queued("an event", full)
+    yield queued("a snapshot of half a megabyte", snapshot(note="y" * 500_000))
+    yield queued("a snapshot of four megabytes", snapshot(note="y" * 4_000_000))
+    yield quarantined("deep", "[" * 4_000_000)
+    yield refused("five megabytes, unsigned", None, "x" * 5_000_000)
+    yield refused("five megabytes, of another", signed("x"), "x" * 5_000_000)
     yield queued("white space before it", " " * (LIMIT - len(BODY)) + BODY)
     yield in_base64("in base64", full.encode(), Expected.QUEUED)
     yield quarantined("nonsense", (CANARY * LIMIT)[:LIMIT])

@@ -135,6 +135,27 @@ def malicious_snapshots() -> Cases:
 
 
 @case_class
+def snapshots_of_ignored_types() -> Cases:
+    carried: tuple[Any, ...] = (
+        {"object": {"id": "x"}},
+        {"object": {}},
+        {"object": None},
+        {},
+        None,
+        7,
+        [CANARY],
+        CANARY,
+    )
+    for data in carried:
+        yield never_fetched(f"{data!r:.30}", snapshot(type="balance.available", data=data))
+        yield quarantined(f"{data!r:.30}, of another type", snapshot(type="balance.available.x.y", data=data))
+    yield never_fetched("none", without(snapshot(type="invoice.upcoming"), "data"))
+    yield never_fetched("an URL", snapshot(type="invoice.upcoming", data={"object": {"url": "/v1/invoices/in_1"}}))
+    yield quarantined("with no account", snapshot(type="balance.available", data={}, account="../x"))
+    yield quarantined("with no id", snapshot(type="balance.available", data={}, id="../x"))
+
+
+@case_class
 def contexts_that_are_none() -> Cases:
     for text in (
         "x", "acct_", "acct_1/", "/acct_1", "acct_1//acct_2", "acct_1/../acct_2", "acct_1/x", "acct_1\n", " acct_1",

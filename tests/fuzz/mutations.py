@@ -96,7 +96,7 @@ def _with_other_bytes(raw: bytes, random: Random) -> bytes:
         case 2:
             return raw[:at]
         case _:
-            return raw + random.choice((b" ", b"\n", b"\x00", b"\xff", b" " * 262_144))
+            return raw + random.choice((b" ", b"\n", b"\x00", b"\xff", b" " * 6_291_456))
 
 
 def _header(raw: bytes, random: Random) -> str | None:

@@ -43,8 +43,7 @@ def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[
 
 def _wrong_messages(environment: Environment, *, losing: bool) -> Iterator[tuple[str, str]]:
     for body, reason in () if losing else environment.queue.quarantined:
-        if "live or test" not in reason:
-            yield "quarantined", f"{reason}: {body}"
+        yield "quarantined", f"{reason}: {body}"
     for event in sorted(environment.accepted - environment.ended):
         yield "without an outcome", event
     if not all(budget.was_kept() for budget in environment.budgets):

@@ -28,6 +28,7 @@ ALARM_METRICS = {
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),
     "ProcessNotPermitted": ("BillingMirror", "StripePermissionFailures", "process"),
+    "OtherModeOnly": ("BillingMirror", "OtherMode", "process"),
     "ReconcileRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "reconcile"),
     "ReconcileSilent": ("BillingMirror", "ReconcileSeconds", "reconcile"),
     "EventsUnread": ("BillingMirror", "EventsUnreadSince", "reconcile"),

@@ -34,6 +34,24 @@ _TRANSIENT = frozenset(
         "TransactionConflictException",
     }
 )
+_CREDENTIALS = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignature",
+        "InvalidSignatureException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+"""Credentials that have expired or are not known yet, or a clock that is wrong: they pass without a new message.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html
+"""
 
 
 @contextmanager
@@ -44,7 +62,7 @@ def transient_errors(service: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _TRANSIENT or status >= 500:
+        if code in _TRANSIENT | _CREDENTIALS or status >= 500:
             raise TransientError(f"{service} answered {code or status}") from error
         raise
     except ParamValidationError:

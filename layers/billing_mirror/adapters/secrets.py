@@ -7,7 +7,7 @@ from threading import Lock
 from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from billing_mirror.core.errors import ConfigurationError, TransientError
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.signature import secrets_in
 from billing_mirror.ports import Clock
 
@@ -56,12 +56,14 @@ class StoredText:
 
 
 class StoredSigningSecrets:
-    """Implements ``ports.SigningSecrets`` with a text of secrets, separated by white space."""
+    """Implements ``ports.SigningSecrets`` with a text of secrets.
+
+    Raises ``ConfigurationError`` at any time at which the text is none: Stripe sends its events again.
+    """
 
     def __init__(self, text: StoredText) -> None:
         self._text = text
-        if not secrets_in(text.current()):
-            raise ConfigurationError("the secret that SIGNING_SECRET_ARN names holds no signing secret (whsec_...)")
+        secrets_in(text.current())
 
     async def current(self) -> Sequence[str]:
         return secrets_in(await asyncio.to_thread(self._text.current))

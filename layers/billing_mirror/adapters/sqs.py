@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ SERVICE = "SQS"
 MAX_GROUP = 128
 MAX_MESSAGE = 1024 * 1024 - 4096
 """Bytes of a message, less some for its attributes."""
+KEPT_OF_HUGE = 600_000
+"""Bytes that quarantine keeps of a body that no message can hold, compressed or not."""
 MAX_REASON = 1000
 """Characters of a reason that are kept as a message attribute."""
 
@@ -38,7 +41,7 @@ class SqsQueue:
             await asyncio.to_thread(
                 self._client.send_message,
                 QueueUrl=self._queue_url,
-                MessageBody=body,
+                MessageBody=_allowed(body),  # within JSON, the escape of a character is that character
                 MessageGroupId=group[-MAX_GROUP:],
                 DelaySeconds=delay,
             )
@@ -76,11 +79,21 @@ class SqsQueue:
 
 
 def _storable(body: str) -> str:
-    """``body`` as SQS allows it: forbidden characters as escapes, or all of it as base64 where that gets too long."""
-    escaped = _allowed(body)
-    if len(escaped.encode("utf-8")) <= MAX_MESSAGE:
+    """``body`` as SQS allows it: forbidden characters as escapes, or all of it as base64 where that gets too long.
+
+    Where that is too long as well, it is compressed; of what still does not fit, the beginning is kept.
+    """
+    raw = body.encode("utf-8", "surrogatepass")
+    if len(raw) <= MAX_MESSAGE and len(escaped := _allowed(body)) <= MAX_MESSAGE and _fits(escaped):
         return escaped
-    return "base64:" + b64encode(body.encode("utf-8", "surrogatepass")).decode("ascii")
+    for name, data in (("base64", raw), ("zlib+base64", zlib.compress(raw))):
+        if len(name) + 1 + 4 * -(-len(data) // 3) <= MAX_MESSAGE:
+            return f"{name}:{b64encode(data).decode('ascii')}"
+    return f"the first {KEPT_OF_HUGE} of {len(raw)} bytes in base64:" + b64encode(raw[:KEPT_OF_HUGE]).decode("ascii")
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode("utf-8")) <= MAX_MESSAGE
 
 
 def _allowed(text: str) -> str:

@@ -199,10 +199,23 @@ def _mirror_error(error: stripe.StripeError) -> MirrorError:
         return Unauthorized(f"{reason}: the key is wrong")
     if status == 403:
         return PermissionDenied(f"{reason}: the key lacks {_permission(error)}")
+    if status == 404 and not code:
+        return _error_without_code(error, reason)
     # A v1 list answers 400 when its filter or cursor names a missing object.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return NotFound(reason)
     return PermanentError(reason)
+
+
+def _error_without_code(error: stripe.StripeError, reason: str) -> MirrorError:
+    """A 404 without a code: of Stripe's, where it has v1's type. Of a path that Stripe has not, it proves nothing.
+
+    https://github.com/stripe/stripe-php/issues/598
+    """
+    if _member(error, "type") != "invalid_request_error":
+        return TransientError(reason)
+    is_unknown_path = _member(error, "message").startswith("Unrecognized request URL")
+    return PermanentError(f"{reason}: Stripe has no such path") if is_unknown_path else NotFound(reason)
 
 
 def _code(error: stripe.StripeError) -> tuple[str, bool]:
@@ -213,6 +226,14 @@ def _code(error: stripe.StripeError) -> tuple[str, bool]:
         return "", False
     code = inner.get("code")
     return (code if isinstance(code, str) and re.fullmatch(r"\w{1,100}", code) else ""), True
+
+
+def _member(error: stripe.StripeError, name: str) -> str:
+    """A text in the error's body."""
+    body = error.json_body
+    inner = body.get("error") if isinstance(body, dict) else None
+    value = inner.get(name) if isinstance(inner, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def _permission(error: stripe.StripeError) -> str:

@@ -8,7 +8,18 @@ in an envelope of Amazon EventBridge: https://docs.stripe.com/event-destinations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+
+from . import catalog
 
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_.\[\]-]+$")]
 NameWithoutVersion = Annotated[Name, Field(max_length=250)]
@@ -16,6 +27,10 @@ EventId = Annotated[str, Field(max_length=255, pattern=r"^evt_[A-Za-z0-9_]+$")]
 Id = Annotated[str, Field(max_length=255)]
 Context = Annotated[str, Field(max_length=1000)]
 Url = Annotated[str, Field(max_length=2000)]
+
+
+WEBHOOK_GROUP = ":webhook"
+"""The end of the message group of what the webhook receives."""
 
 
 class Unreadable(ValueError):
@@ -85,6 +100,16 @@ class _SnapshotData(_Message):
     object: _SnapshotObject
 
 
+_NOTHING = _SnapshotData(object=_SnapshotObject(object="ignored"))
+
+
+def _unless_ignored(data: object, info: ValidationInfo) -> object:
+    """The data, unless the event's type says that they do not matter: those may lack what others have."""
+    event_type = info.data.get("type")
+    is_ignored = isinstance(event_type, str) and catalog.is_ignored(f"v1.{event_type}")
+    return _NOTHING if is_ignored else data
+
+
 class _Snapshot(_Message):
     """An event that carries an object's state. Only the object's identity is kept."""
 
@@ -95,10 +120,12 @@ class _Snapshot(_Message):
     livemode: bool
     account: Context | None = None
     context: Context | None = None
-    data: _SnapshotData
+    data: Annotated[_SnapshotData, BeforeValidator(_unless_ignored), Field(validate_default=True)] = Field(
+        default=None  # type: ignore[assignment]  # validated: only an ignored event may lack it
+    )
 
     def notification(self) -> Notification:
-        """The thin event for the same change."""
+        """The thin event for the same change; an ignored one says nothing of its object."""
         related = self.data.object
         return Notification(
             id=self.id,
@@ -106,7 +133,9 @@ class _Snapshot(_Message):
             created=datetime.fromtimestamp(self.created, UTC),
             livemode=self.livemode,
             context=self.context or self.account,
-            related_object=RelatedObject(id=related.id, type=related.object, customer=related.customer),
+            related_object=None
+            if self.data is _NOTHING
+            else RelatedObject(id=related.id, type=related.object, customer=related.customer),
         )
 
 

@@ -23,6 +23,8 @@ class Metric(StrEnum):
     REMOVED = "Removed"
     ALREADY_FRESH = "AlreadyFresh"
     IGNORED = "Ignored"
+    OTHER_MODE = "OtherMode"
+    """1 for an event of the other mode, 0 for an event of the key's: a minimum of 1 means that the key is wrong."""
     POSTPONED = "Postponed"
 
     STRIPE_REQUESTS = "StripeRequests"

@@ -100,10 +100,21 @@ class UnresolvedRef:
 
 
 def partition_key(scope: str, object_type: ObjectType | None, object_id: str) -> str:
-    """The partition key of an object; with the type, where users choose ids (a plan "gold" of a product "gold")."""
-    return (
-        f"{scope}#{object_type.name}/{object_id}" if object_type and object_type.chosen_ids else f"{scope}#{object_id}"
-    )
+    """The partition key of an object; with the type, where another type may use the same id.
+
+    Users choose ids (a plan "gold" of a product "gold"), and outside the catalog Stripe repeats them (v1 and v2
+    accounts). A path belongs to one object, whatever its type is called.
+    """
+    if object_type is None or object_type.singleton:
+        return f"{scope}#{object_id}"
+    shared = object_type.chosen_ids or object_type.name not in catalog.TYPES
+    return f"{scope}#{object_type.name}/{object_id}" if shared else f"{scope}#{object_id}"
+
+
+def partition_key_of(scope: str, type_name: str, object_id: str) -> str:
+    """The partition key of an object by the name of its type, which may be outside the catalog."""
+    path = object_id if object_id.startswith("/") and type_name not in catalog.TYPES else "{id}"
+    return partition_key(scope, catalog.TYPES.get(type_name) or catalog.generic_type(type_name, path), object_id)
 
 
 def fill_template(template: str, **values: str | None) -> str:
@@ -155,7 +166,7 @@ def ref_from_event(notification: Notification) -> ObjectRef | UnresolvedRef | No
     for another type it must be plain and end with the object's own id.
     Raises :class:`PermanentError`.
     """
-    if catalog.IGNORED & {notification.type, notification.resource}:
+    if catalog.is_ignored(notification.type):
         return None
     scope = parse_scope(livemode=notification.livemode, context=notification.context)
     if notification.type in catalog.EVENT_OBJECTS:

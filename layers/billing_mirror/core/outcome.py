@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     """The mirror already held a fetch that is newer than the message."""
     IGNORED = "ignored"
     """The event is about nothing that can be mirrored."""
+    OTHER_MODE = "other_mode"
+    """The message is about a live object and the key is a test key, or the other way round."""
     POSTPONED = "postponed"
     QUARANTINED = "quarantined"
 

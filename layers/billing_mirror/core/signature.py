@@ -5,12 +5,15 @@ https://docs.stripe.com/webhooks#verify-manually
 
 import re
 
-from .errors import InvalidSignature
+from .errors import ConfigurationError, InvalidSignature
 
 TOLERANCE = 300
 """Seconds that a signature's time may lie in the past or in the future."""
 MAX_HEADER = 4096
 
+# Base64, in either alphabet. A word that holds the prefix twice is two secrets without a separator.
+_SECRET = re.compile(r"whsec_(?!.*whsec_)[A-Za-z0-9+/=_-]{1,255}", re.ASCII)
+_SEPARATORS = re.compile(r"[\s,;]+")
 _TIME = re.compile(r"t=([0-9]{1,12})", re.ASCII)
 
 
@@ -34,5 +37,16 @@ def require_fresh(header: str | None, now: float) -> str:
 
 
 def secrets_in(text: str) -> tuple[str, ...]:
-    """The signing secrets in a stored text: one or more, separated by white space; a placeholder is none."""
-    return tuple(word for word in text.split() if word.startswith("whsec_") and len(word) > len("whsec_"))
+    """The signing secrets in a stored text, separated by white space, commas or semicolons.
+
+    Raises :class:`ConfigurationError` where there is none, or where a word cannot be one.
+    """
+    words = [word for word in _SEPARATORS.split(text) if word]
+    secrets = tuple(word for word in words if _SECRET.fullmatch(word))
+    if not secrets:
+        raise ConfigurationError("the secret that SIGNING_SECRET_ARN names holds no signing secret (whsec_...)")
+    if len(secrets) < len(words):
+        raise ConfigurationError(
+            "the secret that SIGNING_SECRET_ARN names holds a word that is no signing secret (whsec_...)"
+        )
+    return secrets

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from billing_mirror.core import signature
 from billing_mirror.core.errors import BadRequest, InvalidSignature, PermanentError, TransientError
-from billing_mirror.core.messages import Notification, Unreadable, read_notification, write_message
+from billing_mirror.core.messages import WEBHOOK_GROUP, Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import parse_scope
 from billing_mirror.ports import Clock, Queue, SigningSecrets, Verifier
 
-MAX_BODY = 256 * 1024
-"""Bytes. Stripe's thin events are below 2 KB; nothing larger is hashed."""
+MAX_BODY = 6 * 1024 * 1024
+"""Bytes that Lambda lets through: a snapshot of a long invoice has hundreds of KB. Nothing larger is hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,18 @@ async def accept(body: bytes, signature_header: str | None, dependencies: Ingest
 
 async def _verified(body: bytes, header: str | None, dependencies: IngestDependencies) -> str:
     if len(body) > MAX_BODY:
-        raise BadRequest(413, f"the body is larger than {MAX_BODY // 1024} KiB")
+        raise BadRequest(413, f"the body is larger than {MAX_BODY // 1024**2} MiB")
     fresh = signature.require_fresh(header, dependencies.clock.now())
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         raise BadRequest(400, "the body is not UTF-8") from None
+    tried: set[str] = set()
     for secrets in (dependencies.secrets.current, dependencies.secrets.refreshed):
-        if any(dependencies.verify_signature(text, fresh, secret) for secret in await secrets()):
+        untried = [secret for secret in await secrets() if secret not in tried]  # each costs a hash of the body
+        if any(dependencies.verify_signature(text, fresh, secret) for secret in untried):
             return text
+        tried.update(untried)
     raise InvalidSignature("no signature in the Stripe-Signature header fits")
 
 
@@ -67,5 +70,5 @@ async def _enqueue(text: str, dependencies: IngestDependencies) -> IngestAnswer:
         # Stripe signed the event, so it is kept; a retry would be just as unreadable.
         await dependencies.queue.quarantine(text, reason=str(error))
         return IngestAnswer(200, Metric.QUARANTINED, str(error))
-    await dependencies.queue.send(write_message(notification), group=f"{scope}:webhook")
+    await dependencies.queue.send(write_message(notification), group=f"{scope}{WEBHOOK_GROUP}")
     return IngestAnswer(200, Metric.ACCEPTED, "accepted", notification)

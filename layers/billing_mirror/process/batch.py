@@ -52,12 +52,12 @@ def _parse(received: ReceivedMessage, dependencies: ProcessDependencies) -> Work
         message = read_message(received.body)
     except Unreadable as error:
         return WorkItem(received, problem=PermanentError(str(error)))
+    if _is_of_other_mode(message, dependencies.ports.stripe):
+        return WorkItem(received, message, other_mode=True)
     try:
         ref = ref_from_event(message) if isinstance(message, Notification) else ref_from_request(message)
     except PermanentError as error:
         return WorkItem(received, message, problem=error)
-    if _is_of_other_mode(message, dependencies.ports.stripe):
-        return WorkItem(received, message, problem=PermanentError("the event's mode, live or test, is not the key's"))
     if isinstance(ref, UnresolvedRef):
         return WorkItem(received, message, unresolved=ref)
     return WorkItem(received, message, ref)

@@ -18,14 +18,17 @@ class ReceivedMessage:
     body: str
     sent_at: float
     receive_count: int
+    group: str = ""
+    """The message group that it was sent to; empty where an event bus sent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
     """A received message with what it means.
 
-    ``problem`` says why the message cannot be processed. ``unresolved`` is set where only the fetched event names
-    the object. Without ``ref``, ``unresolved`` and ``problem``, the message is about nothing that can be mirrored.
+    ``problem`` says why the message cannot be processed. ``unresolved`` stands where only the fetched event names the
+    object. ``other_mode`` says that the object is not of the key's mode. Without any of the four, the message is about
+    nothing that can be mirrored.
     """
 
     received: ReceivedMessage
@@ -33,6 +36,7 @@ class WorkItem:
     ref: ObjectRef | None = None
     unresolved: UnresolvedRef | None = None
     problem: Exception | None = None
+    other_mode: bool = False
 
     @property
     def announces_deletion(self) -> bool:

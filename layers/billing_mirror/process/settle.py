@@ -20,6 +20,8 @@ async def settle(item: WorkItem, results: Mapping[str, Result], dependencies: Pr
     """Postpones or quarantines a message that failed. ``results`` are by message id."""
     if item.problem is not None:
         return await _fail(item, item.problem, dependencies)
+    if item.other_mode:
+        return MessageResult(item, Outcome.OTHER_MODE)
     if item.ref is None:
         return MessageResult(item, Outcome.IGNORED)
     result = results[item.received.message_id]

@@ -67,6 +67,14 @@ def test_a_text_without_a_signing_secret_is_a_wrong_setting(vault: Vault, clock:
         StoredSigningSecrets(StoredText(vault, "arn", clock))
 
 
+async def test_a_text_that_was_replaced_by_a_wrong_one_is_a_wrong_setting(vault: Vault, clock: ManualClock) -> None:
+    secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
+    vault.text = "whsec_newwhsec_old"
+    clock.advance(MIN_SECONDS_BETWEEN_FORCED_READS)
+    with pytest.raises(ConfigurationError, match="SIGNING_SECRET_ARN"):
+        await secrets.refreshed()
+
+
 async def test_while_the_service_is_down_the_last_secret_serves(vault: Vault, clock: ManualClock) -> None:
     secrets = StoredSigningSecrets(StoredText(vault, "arn", clock))
     vault.down = True

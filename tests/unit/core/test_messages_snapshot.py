@@ -1,5 +1,6 @@
 """A snapshot is read as the thin event for the same change; its payload is neither kept nor quoted."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +14,7 @@ from billing_mirror.core.messages import (
     read_notification,
     write_message,
 )
+from billing_mirror.core.object_ref import ref_from_event
 
 from .sent import SECRET, carrying, pushed, snapshot
 
@@ -91,6 +93,27 @@ class TestASnapshot:
         for read in (read_notification, read_message):
             with pytest.raises(Unreadable, match=f"^not an event: {path}: "):
                 read(text)
+
+    @pytest.mark.parametrize("data", [{"object": {"id": "x"}}, {"object": {}}, {"object": []}, {}, None, 7])
+    @pytest.mark.parametrize("event_type", ["balance.available", "invoice.upcoming", "billing_portal.session.created"])
+    def test_of_an_ignored_type_may_carry_anything(self, event_type: str, data: Json) -> None:
+        text = snapshot(type=event_type, data=data)
+        for read in (read_notification, read_message):
+            found = read(text)
+            assert isinstance(found, Notification)
+            assert ref_from_event(found) is None
+            assert read_message(write_message(found)) == found
+
+    def test_of_an_ignored_type_may_carry_nothing(self) -> None:
+        fields = json.loads(snapshot(type="balance.available"))
+        del fields["data"]
+        assert read_notification(json.dumps(fields)).related_object is None
+
+    def test_without_data_is_refused(self) -> None:
+        fields = json.loads(snapshot())
+        del fields["data"]
+        with pytest.raises(Unreadable, match=r"^not an event: data: "):
+            read_notification(json.dumps(fields))
 
     def test_with_the_longest_type_survives_the_queue(self) -> None:
         read = read_notification(snapshot(type="a" * 250))

@@ -60,6 +60,12 @@ class TestAnUnknownType:
             ref_from_event(event(RelatedObject(id=identifier, type=UNKNOWN, url=longest.replace("/v1/", "/v1/a"))))
         assert len(longest) + len(times.UNKNOWN) <= items.MAX_KEY
 
+    def test_has_its_type_in_its_key(self) -> None:
+        one, other = about("account", "acct_1", "/v1/accounts/acct_1"), about(UNKNOWN, "acct_1", "/v2/accounts/acct_1")
+        assert (one.key, other.key) == ("live#account/acct_1", f"live#{UNKNOWN}/acct_1")
+        for ref in (one, other):
+            assert object_ref.partition_key_of("live", ref.type, ref.id) == ref.key
+
     def test_is_refused_with_a_placeholder_in_its_url(self) -> None:
         with pytest.raises(PermanentError):
             about(UNKNOWN, "th_1", "/v2/money/:account/things/th_1")

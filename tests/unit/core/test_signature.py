@@ -5,7 +5,7 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing_mirror.core.errors import InvalidSignature
+from billing_mirror.core.errors import ConfigurationError, InvalidSignature
 from billing_mirror.core.signature import MAX_HEADER, TOLERANCE, require_fresh, secrets_in
 
 NOW = 1_735_689_600
@@ -131,12 +131,37 @@ class TestSecrets:
         [
             ("whsec_a", ("whsec_a",)),
             ("  whsec_new\n\twhsec_old\r\n", ("whsec_new", "whsec_old")),
-            ("", ()),
-            ("whsec_", ()),
-            ("replace-me", ()),
-            ("put whsec_a here", ("whsec_a",)),
-            ("sk_live_1 WHSEC_a xwhsec_a", ()),
+            ("whsec_a,whsec_b", ("whsec_a", "whsec_b")),
+            ("whsec_a;whsec_b", ("whsec_a", "whsec_b")),
+            (" whsec_a ,\r\n whsec_b; ", ("whsec_a", "whsec_b")),
+            ("whsec_a\u00a0whsec_b", ("whsec_a", "whsec_b")),
+            ("whsec_MfKQ9r8G+/aX==", ("whsec_MfKQ9r8G+/aX==",)),
         ],
     )
-    def test_are_the_words_of_a_text_with_the_prefix(self, text: str, secrets: tuple[str, ...]) -> None:
+    def test_are_the_words_of_a_text(self, text: str, secrets: tuple[str, ...]) -> None:
         assert secrets_in(text) == secrets
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            " \n,;",
+            "whsec_",
+            "replace-me",
+            "put whsec_a here",
+            "whsec_a sk_live_1",
+            "WHSEC_a",
+            "xwhsec_a",
+            "whsec_a|whsec_b",
+            "whsec_awhsec_b",
+            "whsec_a.whsec_b",
+            '"whsec_a"',
+            "whsec_ä",
+            "whsec_a\x00",
+            "whsec_" + "a" * 256,
+        ],
+    )
+    def test_stop_the_function_where_a_word_cannot_be_one(self, text: str) -> None:
+        with pytest.raises(ConfigurationError, match="SIGNING_SECRET_ARN") as stopped:
+            secrets_in(text)
+        assert not any(word in str(stopped.value) for word in text.split() if word != "whsec_")

@@ -156,6 +156,20 @@ async def test_a_body_that_is_too_large_is_not_even_hashed(front: Front) -> None
     assert accepted.status == 413
 
 
+async def test_each_secret_is_tried_once(front: Front) -> None:
+    front.secrets.known, front.secrets.stored = ("whsec_a", "whsec_b"), ("whsec_b", "whsec_c")
+    tried: list[str] = []
+
+    def count(text: str, header: str, secret: str) -> bool:
+        tried.append(secret)
+        return verify(text, header, secret)
+
+    body = subscription_event()
+    dependencies = IngestDependencies(front.clock, front.queue, front.secrets, count)
+    assert (await accept(body.encode(), front.sign(body, "whsec_d"), dependencies)).status == 400
+    assert tried == ["whsec_a", "whsec_b", "whsec_c"]
+
+
 async def test_a_body_of_the_largest_size_is_judged(front: Front) -> None:
     body = subscription_event()
     assert (await front.post(body + " " * (MAX_BODY - len(body)))).status == 200

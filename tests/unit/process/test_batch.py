@@ -50,12 +50,27 @@ async def test_fields_that_stripe_sends_on_request_only_are_requested(stocked: H
     assert stocked.stripe.requests[0].include == ("invoice_discount_rules", "settings_data")
 
 
+async def test_accounts_of_v1_and_v2_have_one_id_and_two_items(harness: Harness) -> None:
+    urls = {"account": "/v1/accounts/acct_1", "v2.core.account": "/v2/core/accounts/acct_1"}
+    events = []
+    for name, url in urls.items():
+        body: JsonObject = {"id": "acct_1", "object": name, "livemode": False, "created": 1}
+        harness.stripe.objects[url] = body
+        prefix = "" if name.startswith("v2") else "v1."
+        events.append(event(f"{prefix}{name}.updated", body, url=url))
+    results = await harness.deliver(*events)
+    assert [result.outcome for result in results] == [Outcome.STORED, Outcome.STORED]
+    assert {name: harness.item(f"{name}/acct_1")["data"] for name in urls} == {
+        name: harness.stripe.objects[url] for name, url in urls.items()
+    }
+
+
 async def test_a_type_outside_the_catalog_is_mirrored_all_the_same(harness: Harness) -> None:
     thing: JsonObject = {"id": "th_1", "object": "money.thing", "created": 1700000000, "livemode": False}
     harness.stripe.objects["/v1/money/things/th_1"] = thing
     [result] = await harness.deliver(event("v1.money.thing.created", thing, url="/v1/money/things/th_1"))
     assert result.outcome is Outcome.STORED
-    assert harness.item("th_1")["created"] == "2023-11-14T22:13:20.000Z"
+    assert harness.item("money.thing/th_1")["created"] == "2023-11-14T22:13:20.000Z"
     assert harness.stripe.requests[0].api == "ga"
 
 

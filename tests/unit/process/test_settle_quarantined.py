@@ -62,7 +62,16 @@ async def test_bad_input_is_quarantined_with_its_reason_without_a_request(harnes
 
 async def test_a_live_event_under_a_test_key_is_not_fetched(stocked: Harness) -> None:
     [result] = await stocked.deliver(subscription_event(livemode=True))
-    assert (result.outcome, stocked.stripe.requests) == (Outcome.QUARANTINED, [])
+    assert (result.outcome, stocked.stripe.requests) == (Outcome.OTHER_MODE, [])
+    assert (stocked.queue.waiting, stocked.queue.quarantined, stocked.mirror.objects) == ([], [], {})
+
+
+@pytest.mark.parametrize("odd", [{"type": "v2.core.event_destination.ping"}, {"related_object": None}], ids=str)
+async def test_an_event_of_the_other_mode_is_ignored_whatever_it_is_about(
+    stocked: Harness, odd: dict[str, object]
+) -> None:
+    [result] = await stocked.deliver(json.dumps(json.loads(subscription_event(livemode=True)) | odd))
+    assert (result.outcome, stocked.queue.quarantined) == (Outcome.OTHER_MODE, [])
 
 
 async def test_an_unreadable_message_does_not_hold_up_its_neighbours(stocked: Harness) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "Usage",
     "find_type",
     "generic_type",
+    "is_ignored",
 ]
 
 TYPES: Mapping[str, ObjectType] = MappingProxyType(
@@ -87,6 +88,11 @@ IGNORED = frozenset(
 
 Each entry is an event type, or an event type without its last word.
 """
+
+
+def is_ignored(event_type: str) -> bool:
+    """Whether an event of this type is acknowledged without a fetch."""
+    return not IGNORED.isdisjoint((event_type, event_type.rpartition(".")[0]))
 
 
 def find_type(name: str) -> ObjectType | None:
