@@ -4,6 +4,7 @@
     ├── BadRequest              the sender is wrong: ingest answers 4xx and keeps nothing
     │   └── InvalidSignature        the signature is missing, stale, or made with another secret
     ├── TransientError          retry: the message goes back to the queue, the run resumes at the next tick
+    │   └── ListMoved               a list must be read again from its start
     ├── PermanentError          never retry: the message goes to quarantine with this reason
     │   ├── ListUnavailable         Stripe shows the account no such list
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
