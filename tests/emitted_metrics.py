@@ -41,6 +41,8 @@ EMITTED = {
         Metric.FALSE_ALARMS,
         Metric.RECONCILE_SECONDS,
         Metric.RUN_AGE,
+        Metric.FAILING_TYPES,
+        Metric.VERIFY_OVERDUE,
         Metric.EVENTS_UNREAD_SINCE,
         *STRIPE,
     },

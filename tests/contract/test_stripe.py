@@ -9,10 +9,12 @@ from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     ConfigurationError,
+    FeatureUnavailable,
     MirrorError,
     NotFound,
     PermanentError,
     PermissionDenied,
+    Refused,
     TransientError,
     Unauthorized,
 )
@@ -160,6 +162,49 @@ async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stri
         with pytest.raises(PermissionDenied, match=r"lacks the permission rak_rate_card_read$") as raised:
             await adapter.at(talker.address).get()
     assert "rk_test" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "path", "error"),
+    [
+        ({"status": 400, "type": "feature_not_enabled"}, SUBSCRIPTIONS, FeatureUnavailable),
+        ({"status": 403, "type": "capability_not_enabled"}, SUBSCRIPTIONS, FeatureUnavailable),
+        ({"status": 403}, SUBSCRIPTIONS, PermissionDenied),
+        ({"status": 404, "code": "not_found"}, SUBSCRIPTIONS, NotFound),
+        ({"status": 400}, SUBSCRIPTIONS, Refused),
+        ({"status": 400, "code": "parameter_invalid", "param": "expand"}, "/v1/prices", Refused),
+        ({"status": 400, "code": "parameter_missing", "param": "customer"}, "/v1/prices", Refused),
+        ({"status": 410, "code": "gone"}, "/v1/prices", Refused),
+        ({}, "/v1/nonsense", FeatureUnavailable),
+    ],
+    ids=str,
+)
+async def test_only_what_stripe_documents_says_that_a_feature_is_missing(
+    adapter: Adapter, fault: dict[str, object], path: str, error: type[Exception]
+) -> None:
+    adapter.stand_in.faults(api=[fault] if fault else [])
+    with pytest.raises(error) as raised:
+        await adapter.get(path, api=ApiChannel.GA if path.startswith("/v1/") else ApiChannel.PREVIEW)
+    assert type(raised.value) is error
+
+
+async def test_a_refusal_names_what_the_error_names_and_the_path(adapter: Adapter) -> None:
+    adapter.stand_in.faults(api=[{"status": 400, "code": "parameter_invalid", "param": "expand[0]"}])
+    with pytest.raises(Refused) as raised:
+        await adapter.get("/v1/prices?expand[0]=data.tiers", api=ApiChannel.GA)
+    assert (raised.value.code, raised.value.param) == ("parameter_invalid", "expand[0]")
+    said = "Stripe answered 400 parameter_invalid (invalid_request_error) about expand[0] at /v1/prices (request req_"
+    assert str(raised.value).startswith(said)
+
+
+@pytest.mark.parametrize("odd", ["rk_test_a b", "Ann O'Hara", "a" * 200, "A", 7, None, {"a": 1}])
+async def test_a_word_that_stripe_would_not_use_is_left_out(adapter: Adapter, odd: object) -> None:
+    with leaky_stripe() as talker:
+        talker.status = 400
+        talker.text = json.dumps({"error": {"type": odd, "param": odd, "message": "x"}})
+        with pytest.raises(Refused) as raised:
+            await adapter.at(talker.address).get()
+    assert str(raised.value) == f"Stripe answered 400 at {SUBSCRIPTIONS}"
 
 
 async def test_a_key_that_was_rolled_is_read_again(adapter: Adapter) -> None:

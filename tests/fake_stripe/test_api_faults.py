@@ -159,3 +159,37 @@ class TestSettings:
     def test_an_unknown_setting_is_refused(self, stand_in: StandIn) -> None:
         with pytest.raises(ControlError, match="parameter_unknown"):
             stand_in.faults(dorp={})
+
+
+class TestLaterPages:
+    """A fault may spare the first page of a list."""
+
+    @pytest.mark.parametrize(("type_name", "path"), [("customer", "/v1/customers"), ("v2.billing.rate_card", PATH)])
+    def test_may_alone_be_refused(self, stand_in: StandIn, wire: Wire, type_name: str, path: str) -> None:
+        stand_in.faults(api=[{"status": 400, "later_pages": True, "code": "invalid_page_token"}])
+        first = self.first(stand_in, wire, type_name, path)
+        assert wire.get(f"{path}?limit=1").status == 200
+        assert wire.get(first).status == 400
+
+    @pytest.mark.parametrize(("type_name", "path"), [("customer", "/v1/customers"), ("v2.billing.rate_card", PATH)])
+    def test_may_repeat_the_first(self, stand_in: StandIn, wire: Wire, type_name: str, path: str) -> None:
+        stand_in.faults(api=[{"body": "repeated", "later_pages": True}])
+        following = self.first(stand_in, wire, type_name, path)
+        assert wire.get(following).body["data"] == wire.get(f"{path}?limit=1").body["data"]
+
+    def first(self, stand_in: StandIn, wire: Wire, type_name: str, path: str) -> str:
+        """The URL of the second page of a list."""
+        names = {"customer": "name"}.get(type_name, "display_name")
+        for number in range(3):
+            stand_in.create(type_name, {names: f"Number {number}"})
+        page = wire.get(f"{path}?limit=1").body
+        return str(page.get("next_page_url") or f"{path}?limit=1&starting_after={page['data'][-1]['id']}")
+
+
+@pytest.mark.parametrize("path", ["/v1/prices", PATH])
+def test_a_refusal_names_what_a_test_sets(stand_in: StandIn, wire: Wire, path: str) -> None:
+    given = {"status": 400, "type": "invalid_request_error", "code": "parameter_invalid", "param": "expand"}
+    stand_in.faults(api=[given])
+    error = wire.get(path).body["error"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "parameter_invalid")
+    assert error.get("param") == ("expand" if path.startswith("/v1/") else None), "errors of v2 name no parameter"

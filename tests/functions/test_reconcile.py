@@ -138,8 +138,29 @@ def test_the_next_tick_resumes_a_run_that_was_out_of_time(load: Load, at_stripe:
 def test_a_type_that_fails_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:
     at_stripe.faults(api=[{"status": 400, "count": 1}])
     counts = invoke(load, {"types": ["customer", "product"]})
-    assert [count["status"] for count in counts.values()] == ["unavailable", "complete"]
-    assert counts["customer"]["reason"].startswith("Stripe answered 400")
+    assert [count["status"] for count in counts.values()] == ["failed", "complete"]
+    reason = counts["customer"]["reason"]
+    assert reason.startswith("Stripe answered 400 (invalid_request_error) at /v1/customers (request ")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 404, "code": "not_found"}, {"status": 400, "type": "feature_not_enabled"}],
+    ids=["the preview is off", "the feature is off"],
+)
+def test_a_type_that_the_account_lacks_is_unavailable(load: Load, at_stripe: StandIn, fault: dict[str, object]) -> None:
+    at_stripe.faults(api=[{**fault, "path_prefix": "/v2/billing/"}])
+    assert invoke(load, {"types": ["v2.billing.rate_card"]})["v2.billing.rate_card"]["status"] == "unavailable"
+
+
+def test_a_list_that_insists_on_an_unknown_filter_is_no_alarm(load: Load, at_stripe: StandIn) -> None:
+    item = at_stripe.create("v2.billing.licensed_item", {"display_name": "x"})["id"]
+    at_stripe.create("v2.billing.license_fee", {"display_name": "x", "licensed_item": item})
+    types = ["v2.billing.licensed_item", "v2.billing.license_fee"]
+    assert {one["status"] for one in invoke(load, {"types": types}).values()} == {"complete"}
+    at_stripe.faults(api=[{"status": 400, "path_regex": r"/v2/billing/license_fees\?"}])
+    run = invoke(load, {"types": types})["v2.billing.license_fee"]
+    assert (run["status"], run["unresolved"], run["lists_unreadable"]) == ("complete", 0, 0)
 
 
 def test_a_type_that_the_key_may_not_read_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:

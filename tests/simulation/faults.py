@@ -39,6 +39,7 @@ class Fault(StrEnum):
     STRIPE_BEHIND = "Stripe does not show a new object yet"
     STALE_READ = "Stripe shows an older state"
     STALE_LIST = "Stripe lists an older state"
+    PAGE_REFUSED = "Stripe refuses a later page of a list"
     KEY_REVOKED = "Stripe refuses the key for a while"
     OUTAGE = "Stripe is out for longer than a message lives"
     KILLED = "worker killed"

@@ -36,6 +36,10 @@ class ListRequest:
         return self.path.startswith("/v1/")
 
     @property
+    def is_later_page(self) -> bool:
+        return not self.query.keys().isdisjoint(("page", "starting_after"))
+
+    @property
     def filters(self) -> dict[str, str]:
         return {
             name: text

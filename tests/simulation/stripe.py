@@ -201,6 +201,8 @@ class SimulatedStripe:
         return self._now() - (self._dice.delay(MAX_LAG) if self._dice.strikes(Fault.STALE_LIST) else 0.0)
 
     def _list(self, request: ListRequest, context: str | None, owner: str | None) -> JsonObject:
+        if request.is_later_page and self._dice.strikes(Fault.PAGE_REFUSED):
+            raise PermanentError("Stripe answered 400")
         at = self._listed_at()
         owning = self._require(owner, context, at) if owner is not None else None
         if owning is not None and request.path.endswith("/lines"):

@@ -31,6 +31,8 @@ ALARM_METRICS = {
     "OtherModeOnly": ("BillingMirror", "OtherMode", "process"),
     "ReconcileRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "reconcile"),
     "ReconcileSilent": ("BillingMirror", "ReconcileSeconds", "reconcile"),
+    "TypesFail": ("BillingMirror", "FailingTypes", "reconcile"),
+    "VerifyLate": ("BillingMirror", "VerifyOverdue", "reconcile"),
     "EventsUnread": ("BillingMirror", "EventsUnreadSince", "reconcile"),
     "WebhookFails": ("AWS/ApiGateway", "5xx", "ApiId"),
     "EventsUndelivered": ("AWS/Events", "FailedInvocations", "PartnerEventBus"),

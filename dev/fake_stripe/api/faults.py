@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
     "event_retention_seconds": 30 * 86400,
 }
 
+LATER_PAGE = re.compile(r"[?&](page|starting_after)=")
 DELIVERY_FAULTS = ("drop", "duplicate", "delay", "reorder", "lost_answer")
 
 
@@ -99,7 +100,11 @@ class ApiFault:
     drip: float
     """Seconds over which the body is spread."""
     body: str
-    """truncated, cut_json, garbled, foreign or reset; empty for a whole body."""
+    """truncated, cut_json, garbled, foreign, reset, or repeated (the list's first page); empty for a whole body."""
+    param: str = ""
+    error_type: str = ""
+    later_pages: bool = False
+    """Whether it strikes only pages after a list's first."""
 
     @classmethod
     def of(cls, setting: Body) -> "ApiFault":
@@ -121,14 +126,22 @@ class ApiFault:
             slow=setting.get("slow", 0.0),
             drip=setting.get("drip", 0.0),
             body=setting.get("body", ""),
+            param=setting.get("param", ""),
+            error_type=setting.get("type", ""),
+            later_pages=setting.get("later_pages", False),
         )
+
+    def matches(self, target: str) -> bool:
+        """Whether it may strike a request for a path with its query."""
+        return bool(self.pattern.match(target)) and (not self.later_pages or bool(LATER_PAGE.search(target)))
 
     def error(self) -> ApiError | None:
         if self.status is None:
             return None
         code, kind, message = ERRORS.get(self.status, ("", "", "An injected error."))
-        kind = "" if self.code else kind
-        return ApiError(self.status, message, code=self.code or code, kind=kind, headers=self.headers)
+        kind = self.error_type or ("" if self.code else kind)
+        code = self.code or code
+        return ApiError(self.status, message, code=code, kind=kind, param=self.param, headers=self.headers)
 
 
 def _kind(setting: Body) -> str:
@@ -180,7 +193,7 @@ class Faults:
 
     def api_fault(self, target: str) -> ApiFault | None:
         """The first fault in the list that matches the path and strikes."""
-        matching = (fault for fault in self.api if fault.pattern.match(target))
+        matching = (fault for fault in self.api if fault.matches(target))
         striking = next((fault for fault in matching if fault.chance.strikes(self.rng)), None)
         if striking is not None:
             self.struck[striking.kind] += 1

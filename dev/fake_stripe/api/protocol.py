@@ -8,7 +8,7 @@ import re
 import secrets
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -155,6 +155,11 @@ class Request:
     @property
     def params(self) -> Params:
         return parse_query(self.query, v1=self.is_v1)
+
+    def first_page(self) -> "Request":
+        """The same request for the first page of its list."""
+        query = [one for one in self.query.split("&") if not one.startswith(("page=", "starting_after="))]
+        return replace(self, query="&".join(query))
 
     @property
     def api_key(self) -> str:

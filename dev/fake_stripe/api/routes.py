@@ -118,6 +118,8 @@ def _handle(
         message = f"Unrecognized request URL ({request.method}: {request.path})."
         raise ApiError(404, message, code="" if request.is_v1 else "not_found")
     route, path_ids = found
+    if fault and fault.body == "repeated":
+        request = request.first_page()
     return route.handle(Call(backend, account, request, path_ids))
 
 

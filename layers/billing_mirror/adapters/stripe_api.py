@@ -4,6 +4,7 @@ import asyncio
 import re
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import requests
@@ -13,10 +14,11 @@ from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     ConfigurationError,
+    FeatureUnavailable,
     MirrorError,
     NotFound,
-    PermanentError,
     PermissionDenied,
+    Refused,
     TransientError,
     Unauthorized,
 )
@@ -29,6 +31,15 @@ TIMEOUTS = (2.0, 10.0)
 """Seconds to connect, and between two pieces of a response."""
 
 _KEY = re.compile(r"(?:sk|rk)_(?:org_)?(live|test)_[A-Za-z0-9_]+", re.ASCII)
+
+_FEATURE_TYPES = frozenset({"feature_not_enabled", "capability_not_enabled"})
+"""Types of errors by which v2 says that the account lacks a feature: https://docs.stripe.com/api-v2-overview"""
+_WORDS = {
+    "type": re.compile(r"[a-z_]{1,60}"),
+    "code": re.compile(r"\w{1,100}"),
+    "param": re.compile(r"[a-z_]{1,60}(\[[a-z0-9_]{0,60}\]|\.[a-z0-9_]{1,60}){0,4}"),
+}
+"""How an error's words are written; anything else may be data of a person."""
 
 # A file in the home folder and a header on each request that a read-only Lambda has no use for.
 stripe.enable_telemetry = False
@@ -130,7 +141,7 @@ class StripeApi:
                     raise
                 response = self._request(path, newer, options)
         except stripe.StripeError as error:
-            raise _mirror_error(error) from error
+            raise _mirror_error(error, path.partition("?")[0]) from error
         except (UnicodeDecodeError, AttributeError) as error:
             # The SDK expects UTF-8, and an object in the member "error"; a proxy may answer with neither.
             raise TransientError("the answer is not one of Stripe's") from error
@@ -183,18 +194,22 @@ def _is_dropped_connection(error: stripe.APIConnectionError) -> bool:
     return isinstance(cause, requests.ConnectionError) and not isinstance(cause, requests.Timeout)
 
 
-def _mirror_error(error: stripe.StripeError) -> MirrorError:
+def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
     """Stripe's error as one of ours. Its text stays out: it may quote the key.
 
-    The status decides; the code only for a 404. https://docs.stripe.com/api/errors
+    The status decides, and the type where it names a missing feature; the code only for a 404.
+    https://docs.stripe.com/api/errors
     """
     status = error.http_status
     if status is None:
         return TransientError(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
-    code, is_from_stripe = _code(error)
-    reason = f"Stripe answered {status}" + (f" {code}" if code else "") + _request_id(error)
-    if not is_from_stripe or status in (409, 429) or status >= 500 or status < 400:
+    details = _Details.of(error)
+    code = details.code
+    reason = f"Stripe answered {status}{details} at {path}{_request_id(error)}"
+    if not details.from_stripe or status in (409, 429) or status >= 500 or status < 400:
         return TransientError(reason, retry_after=_retry_after(error), throttled=status == 429)
+    if details.type in _FEATURE_TYPES:
+        return FeatureUnavailable(reason, code=code, param=details.param)
     if status == 401:
         return Unauthorized(f"{reason}: the key is wrong")
     if status == 403:
@@ -204,7 +219,7 @@ def _mirror_error(error: stripe.StripeError) -> MirrorError:
     # A v1 list answers 400 when its filter or cursor names a missing object.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return NotFound(reason)
-    return PermanentError(reason)
+    return Refused(reason, code=code, param=details.param)
 
 
 def _error_without_code(error: stripe.StripeError, reason: str) -> MirrorError:
@@ -212,20 +227,42 @@ def _error_without_code(error: stripe.StripeError, reason: str) -> MirrorError:
 
     https://github.com/stripe/stripe-php/issues/598
     """
-    if _member(error, "type") != "invalid_request_error":
+    if _Details.of(error).type != "invalid_request_error":
         return TransientError(reason)
     is_unknown_path = _member(error, "message").startswith("Unrecognized request URL")
-    return PermanentError(f"{reason}: Stripe has no such path") if is_unknown_path else NotFound(reason)
+    if is_unknown_path:
+        return FeatureUnavailable(f"{reason}: Stripe has no such path", code="", param="")
+    return NotFound(reason)
 
 
-def _code(error: stripe.StripeError) -> tuple[str, bool]:
-    """The error's code, and whether the body is an error in Stripe's shape at all."""
-    body = error.json_body
-    inner = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(inner, dict):
-        return "", False
-    code = inner.get("code")
-    return (code if isinstance(code, str) and re.fullmatch(r"\w{1,100}", code) else ""), True
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What an error of Stripe names, without its text. Empty where it names nothing, or no plain word."""
+
+    type: str = ""
+    code: str = ""
+    param: str = ""
+    from_stripe: bool = True
+    """Whether the body is an error in Stripe's shape at all."""
+
+    @classmethod
+    def of(cls, error: stripe.StripeError) -> "_Details":
+        body = error.json_body
+        inner = body.get("error") if isinstance(body, dict) else None
+        if not isinstance(inner, dict):
+            return cls(from_stripe=False)
+        return cls(_word("type", inner), _word("code", inner), _word("param", inner))
+
+    def __str__(self) -> str:
+        named = [f" {self.code}"] if self.code else []
+        named += [f" ({self.type})"] if self.type else []
+        named += [f" about {self.param}"] if self.param else []
+        return "".join(named)
+
+
+def _word(name: str, error: Mapping[str, object]) -> str:
+    value = error.get(name)
+    return value if isinstance(value, str) and _WORDS[name].fullmatch(value) else ""
 
 
 def _member(error: stripe.StripeError, name: str) -> str:

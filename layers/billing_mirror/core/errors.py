@@ -4,8 +4,12 @@
     ├── BadRequest              the sender is wrong: ingest answers 4xx and keeps nothing
     │   └── InvalidSignature        the signature is missing, stale, or made with another secret
     ├── TransientError          retry: the message goes back to the queue, the run resumes at the next tick
+    │   └── ListMoved               a list must be read again from its start
     ├── PermanentError          never retry: the message goes to quarantine with this reason
-    │   ├── ListUnavailable         Stripe shows the account no such list
+    │   ├── Refused                 Stripe answered 4xx: it refuses the request as it is
+    │   │   └── FeatureUnavailable      in the way that it documents for a feature that the account lacks
+    │   ├── ListRefused             Stripe refuses a list
+    │   │   └── ListUnavailable         because the account has no such list
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
     ├── NotFound                Stripe has no such object: it gets a tombstone, unless Stripe may not show it yet
@@ -56,7 +60,31 @@ class PermanentError(MirrorError):
     """A message that can never be processed as it is."""
 
 
-class ListUnavailable(PermanentError):
+class Refused(PermanentError):
+    """Stripe answered 4xx: it refuses the request as it is.
+
+    ``code`` and ``param`` are the error's own, empty where it has none.
+    """
+
+    def __init__(self, reason: str, *, code: str = "", param: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.param = param
+
+
+class FeatureUnavailable(Refused):
+    """Stripe says, in a way that it documents, that the account lacks the feature or that there is no such URL."""
+
+
+class ListRefused(PermanentError):
+    """Stripe refuses the first page of a list. ``lacks_filter`` says that it wants a filter that was not sent."""
+
+    def __init__(self, reason: str, *, lacks_filter: bool = False) -> None:
+        super().__init__(reason)
+        self.lacks_filter = lacks_filter
+
+
+class ListUnavailable(ListRefused):
     """The account has no such list."""
 
 

@@ -52,7 +52,9 @@ def _after_the_last(page: JsonObject, path: str, query: Mapping[str, str]) -> st
     if page.get("has_more") is not True:
         return None
     shown = entries(page)
-    last = text_at(shown[-1], "id") if shown else None
+    if not shown:
+        return None  # as Stripe's library ends a list that says that it has more and shows nothing
+    last = text_at(shown[-1], "id")
     if last is None:
         raise TransientError(f"the list at {path} has more objects, but does not say after which one")
     return first_page(path, {**query, "starting_after": last})

@@ -193,7 +193,7 @@ class Run:
     reason: str = ""
     """Why it did not complete, or not yet."""
     failures: int = 0
-    """Consecutive ticks that met an error."""
+    """Consecutive ticks that met an error, since the last one that got further."""
     watermark: str = ""
     """All lost events before this time are queued (recover runs only; ISO 8601, UTC)."""
     last_verified_at: float = 0.0

@@ -34,6 +34,10 @@ class Schedule:
         """The names of all possible runs."""
         return [RECOVER, *(object_type.name for object_type in self.object_types), USAGE.name]
 
+    def intervals(self, *, livemode: bool) -> Mapping[str, float]:
+        """Seconds between two runs, by name."""
+        return dict(_intervals(self, {}, livemode=livemode))
+
     def interval(self, compare_interval: CompareInterval) -> float:
         match compare_interval:
             case CompareInterval.RATE_CARD_SUBSCRIPTIONS:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES, ApiChannel, Listing, ObjectType
 from billing_mirror.core.checkpoints import FIRST_PAGE, IndexPosition, ListCheckpoint, PagePosition
-from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
+from billing_mirror.core.errors import ListRefused, ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template
@@ -61,7 +61,7 @@ class _Owner:
 async def read_lists(
     object_type: ObjectType, scope: Scope, ports: Ports, start: ListCheckpoint = BEGINNING
 ) -> AsyncIterator[ListStep]:
-    """Raises ``ListUnavailable`` where Stripe has no such list for this account, unless the catalog expects that."""
+    """Raises ``ListRefused`` where Stripe refuses a list of the account, unless the catalog expects that."""
     for number in range(start.listing, len(object_type.listings)):
         listing = object_type.listings[number]
         checkpoint = start if number == start.listing else ListCheckpoint(listing=number)
@@ -72,7 +72,7 @@ async def read_lists(
                 steps = _read_owner_lists(object_type, listing, checkpoint, scope, ports)
             async for step in steps:
                 yield step
-        except ListUnavailable:
+        except ListRefused:
             if not listing.may_be_refused:
                 raise
 
@@ -91,7 +91,11 @@ async def _read_account_list(
         try:
             page = await read_page(listing.url, query, checkpoint.page, ports, api=object_type.api)
         except (ListUnavailable, NotFound) as error:
-            raise (PermanentError if checkpoint.filter else ListUnavailable)(str(error)) from error
+            # Where a preview is switched off, its paths are not found.
+            is_missing = not checkpoint.filter and (
+                isinstance(error, ListUnavailable) or object_type.api is ApiChannel.PREVIEW
+            )
+            raise (ListUnavailable if is_missing else PermanentError)(str(error)) from error
         yield page
         checkpoint = _checkpoint_after(page, checkpoint, filters)
         yield ResumePoint(checkpoint)
@@ -140,7 +144,8 @@ async def _read_owner_lists(
         except Unauthorized:
             raise
         except PermanentError as error:
-            yield UnreadableList(owner.ref, str(error))
+            if not _is_expected(error, listing):
+                yield UnreadableList(owner.ref, str(error))
         except NotFound:
             pass  # the owner was deleted meanwhile
         checkpoint = ListCheckpoint(listing=start.listing, owner=owner.position)
@@ -149,6 +154,15 @@ async def _read_owner_lists(
             yield ResumePoint(checkpoint)
             unsaved = 0
     yield ResumePoint(ListCheckpoint(listing=start.listing + 1))
+
+
+def _is_expected(error: PermanentError, listing: Listing) -> bool:
+    """Whether the catalog expects the refusal of a list. Raises it where all lists of its kind will be refused."""
+    if not isinstance(error, ListRefused) or listing.may_be_refused:
+        return isinstance(error, ListRefused)
+    if error.lacks_filter:
+        raise error
+    return False
 
 
 async def _owners(object_type: ObjectType, scope: Scope, ports: Ports, after: IndexPosition) -> AsyncIterator[_Owner]:

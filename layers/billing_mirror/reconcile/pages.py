@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from billing_mirror.core import json_body, paging
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import PagePosition
-from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
+from billing_mirror.core.errors import (
+    FeatureUnavailable,
+    ListRefused,
+    ListUnavailable,
+    NotFound,
+    PermanentError,
+    Refused,
+    Unauthorized,
+)
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ports import Ports, StripeRequest
 
@@ -39,9 +47,9 @@ async def read_page(
 ) -> ObjectPage | RestartedList:
     """Reads the page at a position.
 
-    A list restarts when a later page is not available any more, or leads back to an earlier one. Raises
-    ``ListUnavailable`` or ``NotFound`` when the first page is not available, ``PermanentError`` when a page leads to
-    another list.
+    A list restarts when a later page is not available any more, or leads back to an earlier one. When Stripe refuses
+    the first page, raises ``NotFound``, ``ListUnavailable`` where Stripe says that the account lacks the feature, or
+    ``ListRefused`` for any other reason; ``PermanentError`` when a page leads to another list.
     """
     requested_at = ports.clock.now()
     try:
@@ -55,7 +63,10 @@ async def read_page(
             return RestartedList()  # the page's token has expired, or the object that it starts after was deleted
         if isinstance(error, NotFound):
             raise
-        raise ListUnavailable(str(error)) from error
+        if isinstance(error, FeatureUnavailable):
+            raise ListUnavailable(str(error)) from error
+        lacks_filter = isinstance(error, Refused) and error.code == "parameter_missing"
+        raise ListRefused(str(error), lacks_filter=lacks_filter) from error
     objects = paging.entries(answer.body)
     ids = [identifier for entry in objects if (identifier := json_body.text_at(entry, "id"))]
     url = paging.next_page(answer.body, path=path, query=query)

@@ -13,7 +13,7 @@ from billing_mirror.core import catalog, json_body, mirror_state, times
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import FIRST_PAGE, EventsCheckpoint, PagePosition
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import ListUnavailable, NotFound, PermanentError, Unauthorized
+from billing_mirror.core.errors import ListRefused, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.mirror_state import Claim, Head
@@ -96,7 +96,7 @@ async def _read_window(window: EventsCheckpoint, run: ActiveRun, dependencies: R
 async def _read_events(query: Mapping[str, str], position: PagePosition, ports: Ports) -> ObjectPage | RestartedList:
     try:
         return await read_page(PATH, query, position, ports, api=ApiChannel.GA)
-    except (ListUnavailable, NotFound) as error:
+    except (ListRefused, NotFound) as error:
         raise PermanentError(f"Stripe does not list the events: {error}") from error
 
 

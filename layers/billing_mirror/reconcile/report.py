@@ -11,6 +11,8 @@ from billing_mirror.core.schedule import RECOVER
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
+OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED})
+"""How runs end that only another account or another key would change: no alarm reacts to them."""
 BUSY = "another invocation is running"
 
 
@@ -58,6 +60,8 @@ class TickReport:
     leased: bool = True
     worked: list[WorkedRun] = field(default_factory=list)
     last: dict[str, Run] = field(default_factory=dict)
+    intervals: Mapping[str, float] = field(default_factory=dict)
+    """Seconds between two runs, by name (of ticks only)."""
     on_demand: bool = False
     dry_run: bool = False
 
@@ -87,6 +91,8 @@ class TickReport:
         if unresolved or not self.on_demand:
             # A request for one type knows the drift of that type, but not that other types have none.
             yield Metric.DRIFT_UNRESOLVED, unresolved
+        if not self.on_demand:
+            yield Metric.FAILING_TYPES, sum(_fails(run) for run in known.values())
 
     def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
         """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""
@@ -100,9 +106,16 @@ class TickReport:
         if events is not None:
             read_until = times.seconds(events.watermark) if events.watermark else events.verified_at
             yield Metric.EVENTS_UNREAD_SINCE, now - read_until
+        if not self.on_demand:
+            late = [age - self.intervals[name] for name, age in self.run_ages(now) if name in self.intervals]
+            yield Metric.VERIFY_OVERDUE, max([0.0, *late])
 
     def run_ages(self, now: float) -> Iterator[tuple[str, float]]:
         """By type, the seconds since it was last verified; without the types that the key cannot read."""
         for run in self.last.values():
-            if run.type != RECOVER and run.status not in (Status.UNAVAILABLE, Status.UNAUTHORIZED):
+            if run.type != RECOVER and run.status not in OF_THE_ACCOUNT:
                 yield run.type, max(0.0, now - run.verified_at)
+
+
+def _fails(run: Run) -> bool:
+    return run.status is Status.FAILED or (run.status not in OF_THE_ACCOUNT and bool(run.failures))

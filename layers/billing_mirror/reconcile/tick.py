@@ -36,7 +36,8 @@ async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickR
     async with _leased(dependencies) as (lease, leased):
         if not leased:
             return TickReport(leased=False)
-        report = TickReport(last=await last_runs(dependencies))
+        intervals = dependencies.schedule.intervals(livemode=dependencies.scope.livemode)
+        report = TickReport(last=await last_runs(dependencies), intervals=intervals)
         with suppress(TransientError):  # the table is unavailable: the next tick finds everything as it is
             await _work_on_due_jobs(dependencies, lease, deadline, report)
         return report

@@ -1,6 +1,6 @@
 """What Stripe answers now: an object with the lists that belong to it, or that there is no such object."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeAlias
 
 from billing_mirror.core import catalog, json_body, paging, times
@@ -14,6 +14,12 @@ from billing_mirror.core.object_ref import ObjectRef, fill_template
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 Pages: TypeAlias = AsyncIterator[list[JsonObject]]
+MAX_READINGS = 3
+"""Times that a list is read from its start before its object is postponed."""
+
+
+class ListMoved(TransientError):
+    """A list must be read again from its start: it changed, or Stripe refused, lost or repeated a later page."""
 
 
 async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | None = None) -> Observation:
@@ -59,22 +65,39 @@ async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeRe
 async def list_pages(
     path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiChannel, context: str | None
 ) -> Pages:
-    """The objects of a list, page by page. Raises ``NotFound`` only where the whole list is missing."""
+    """The objects of a list, page by page.
+
+    Raises ``NotFound`` or ``PermanentError`` where Stripe does not answer the first page: only that can mean that there
+    is no such list. What is wrong with a later page says nothing of the list, and raises ``ListMoved``.
+    """
     url: str | None = paging.first_page(path, query)
-    seen: set[str] = set()
+    read: set[str] = set()
+    shown: list[Sequence[JsonObject]] = []
     while url is not None:
-        if url in seen:
-            raise PermanentError(f"the list at {path} leads back to a page that was already read")
+        if url in read:
+            raise ListMoved(f"the list at {path} leads back to a page that was already read")
         try:
             page = (await stripe.get(StripeRequest(url, api, context))).body
-        except NotFound:
-            if not seen:
+        except Unauthorized:
+            raise
+        except (NotFound, PermanentError):
+            if not read:
                 raise
-            # The list exists: the object that the page starts after was deleted meanwhile.
-            raise TransientError(f"the list at {path} changed between two pages") from None
-        seen.add(url)
-        yield paging.entries(page)
-        url = paging.next_page(page, path=path, query=query)
+            raise ListMoved(f"the list at {path} changed between two pages") from None
+        objects = paging.entries(page)
+        if objects and objects in shown:
+            raise ListMoved(f"the list at {path} shows a page that was already read")
+        read.add(url)
+        shown.append(objects)
+        yield objects
+        url = _next_page(page, path, query)
+
+
+def _next_page(page: JsonObject, path: str, query: Mapping[str, str]) -> str | None:
+    try:
+        return paging.next_page(page, path=path, query=query)
+    except PermanentError as error:
+        raise ListMoved(str(error)) from None
 
 
 async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
@@ -82,7 +105,7 @@ async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe:
     shown = json_body.value_at(body, sublist.path)
     if not isinstance(shown, dict) or shown.get("has_more") is not True:
         return body
-    whole = await _whole(ref, sublist.url, sublist.query, stripe)
+    whole = await _whole(ref, sublist.url, sublist.query, stripe, exists=True)
     return json_body.with_value(body, sublist.path, {**shown, "data": [*whole], "has_more": False})
 
 
@@ -92,7 +115,7 @@ async def _members(
     """A list that belongs to the object; None where the account has no such lists.
 
     Then the object is stored without the list, and reconcile reports that Stripe refuses the list. ``may_be_missing``
-    says that the object is too old for Stripe to show its list late.
+    says that the object is too old for Stripe to show its list late. A list of which one page was shown exists.
     """
     listing = catalog.TYPES[type_name].listing_per(ref.type)
     try:
@@ -107,16 +130,37 @@ async def _members(
         raise
 
 
-async def _whole(ref: ObjectRef, template: str, query: Mapping[str, str], stripe: Stripe) -> tuple[JsonObject, ...]:
+async def _whole(
+    ref: ObjectRef,
+    template: str,
+    query: Mapping[str, str],
+    stripe: Stripe,
+    *,
+    exists: bool = False,
+    readings: int = MAX_READINGS,
+) -> tuple[JsonObject, ...]:
+    """A list from its start to its end, read again from its start where it moved.
+
+    ``exists`` says that Stripe has shown a part of it: then a refusal does not mean that there is no such list.
+    """
     ids = {"id": ref.id, "parent": ref.parent}
     filters = {name: fill_template(value, **ids) for name, value in query.items()}
-    pages = list_pages(
-        fill_template(template, **ids), filters, stripe, api=ref.object_type.api, context=ref.scope.context
-    )
+    path = fill_template(template, **ids)
+    pages = list_pages(path, filters, stripe, api=ref.object_type.api, context=ref.scope.context)
     try:
         return tuple([entry async for page in pages for entry in page])
-    except NotFound as error:
-        # Stripe has just shown the object: its list is late, or the object that the next page starts after was deleted.
+    except Unauthorized:
+        raise
+    except ListMoved:
+        if readings == 1:
+            raise
+        return await _whole(ref, template, query, stripe, exists=True, readings=readings - 1)
+    except (NotFound, PermanentError) as error:
+        if exists:
+            raise TransientError(f"Stripe refuses the list at {path}, of which it has shown a part: {error}") from None
+        if isinstance(error, PermanentError):
+            raise
+        # Stripe has just shown the object: its list is late.
         raise TransientError(f"Stripe does not show the list of {ref.id} yet") from error
 
 

@@ -120,7 +120,11 @@ class TestTheNextPageOfV1:
     def test_is_none_unless_stripe_says_that_there_are_more(self, more: Json) -> None:
         assert self.after({"data": [{"id": "si_1"}], "has_more": more}) is None
 
-    @pytest.mark.parametrize("shown", [[], [{"object": "x"}], [{"id": "si_1"}, {"id": ""}], [{"id": 7}]])
+    def test_after_an_empty_page_is_none_whatever_stripe_says(self) -> None:
+        """As in Stripe's library: https://github.com/stripe/stripe-python/blob/master/stripe/_list_object.py"""
+        assert self.after({"data": [], "has_more": True}) is None
+
+    @pytest.mark.parametrize("shown", [[{"object": "x"}], [{"id": "si_1"}, {"id": ""}], [{"id": 7}]])
     def test_is_retried_where_the_page_does_not_name_its_last_object(self, shown: list[Json]) -> None:
         with pytest.raises(TransientError):
             self.after({"data": shown, "has_more": True})

@@ -4,7 +4,7 @@ import pytest
 
 from billing_mirror.core import json_body
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied
+from billing_mirror.core.errors import FeatureUnavailable, NotFound, PermanentError, PermissionDenied, Refused
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Drift, Resolution, Status
 from tests.doubles.samples import rate, version
@@ -90,6 +90,26 @@ class TestAListForEachOwner:
         assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
         assert await harness.drifts(await run_now(harness, "v2.billing.rate_card_rate")) == []
 
+    async def test_that_is_read_again_and_became_shorter_differs_from_the_members(self, harness: Harness) -> None:
+        """What only the first reading has shown is not on the list."""
+        await mirror(harness, version(), parent="rcd_1", members=(rate("rcdr_1"),))
+        await mirror(harness, rate("rcdr_1"), parent="rcd_1")
+        of_version = f"{self.RATES}?rate_card_version=rcdv_1"
+        harness.stripe.page_size = 1
+        harness.stripe.lists[of_version] = [rate("rcdr_1"), rate("rcdr_2")]
+
+        async def remove(path: str) -> None:
+            if "page=1" in path:
+                harness.stripe.before_answer = None
+                harness.stripe.lists[of_version] = []
+                raise PermanentError("Stripe answered 400")
+
+        harness.stripe.before_answer = remove
+        run = await run_now(harness, "v2.billing.rate_card_rate")
+        assert (run.complete, run.counts.restarts) == (True, 1)
+        assert "rcdv_1" in {drift.id for drift in await harness.drifts(run)}
+        assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": []}
+
     async def test_needs_no_owner_with_an_id_of_stripes_where_the_url_of_the_object_has_none(
         self, harness: Harness
     ) -> None:
@@ -115,6 +135,37 @@ class TestAListForEachOwner:
         assert [(drift.id, drift.resolution, drift.reason) for drift in await harness.drifts(run)] == [
             ("rcdv_1", Resolution.UNRESOLVED, "Stripe answered 400")
         ]
+
+    async def test_that_lacks_a_filter_fails_the_run_at_the_first_owner(self, harness: Harness) -> None:
+        """All lists of this kind lack it, so asking for the others is a waste."""
+        for name in ("rcdv_1", "rcdv_2"):
+            await mirror(harness, version(name), parent="rcd_1")
+        reason = "Stripe answered 400 parameter_missing about lookup_keys"
+        harness.stripe.failures = [Refused(reason, code="parameter_missing", param="lookup_keys")]
+        run = await run_now(harness, "v2.billing.rate_card_rate")
+        assert (run.status, run.reason, await harness.drifts(run)) == (Status.FAILED, reason, [])
+        assert len(harness.stripe.requests) == 1
+
+    @pytest.mark.parametrize("error", [Refused("Stripe answered 400"), FeatureUnavailable("Stripe answered 404")])
+    async def test_that_stripe_may_refuse_has_the_known_objects_fetched(
+        self, harness: Harness, error: Exception
+    ) -> None:
+        """Stripe's library marks a filter of the list of license fees as required, and its values are unknown."""
+        home = "/v2/billing/license_fees"
+        fees = [thing("v2.billing.license_fee", f"licf_{number}", licensed_item="bli_1") for number in (1, 2, 3)]
+        await mirror(harness, thing("v2.billing.licensed_item", "bli_1"))
+        for body in fees:
+            await mirror(harness, body)
+        del harness.stripe.objects[f"{home}/licf_3"]
+        harness.stripe.objects[f"{home}/licf_2"] = {**fees[1], "active": False}
+        harness.stripe.failures = [error]
+        run = await run_now(harness, "v2.billing.license_fee")
+        assert (run.complete, run.reason, run.counts.unresolved, run.counts.lists_unreadable) == (True, "", 0, 0)
+        assert {drift.id: drift.resolution for drift in await harness.drifts(run)} == {
+            "licf_2": Resolution.REPAIRED,
+            "licf_3": Resolution.REPAIRED,
+        }
+        assert (harness.item("licf_3")["deleted"], run.counts.refreshed) == (True, 1)
 
     async def test_that_the_key_may_not_read_ends_the_run(self, harness: Harness) -> None:
         await mirror(harness, version(), parent="rcd_1")
@@ -194,11 +245,38 @@ class TestAPlainList:
         ]
         assert await harness.drifts(await run_now(harness, "customer")) == []
 
-    @pytest.mark.parametrize("error", [PermanentError("Stripe answered 400"), NotFound("nothing there")])
-    async def test_that_the_account_does_not_have_is_reported(self, harness: Harness, error: Exception) -> None:
+    @pytest.mark.parametrize(
+        ("type_name", "error"),
+        [
+            ("tax_rate", FeatureUnavailable("Stripe answered 404")),
+            ("v2.billing.rate_card", FeatureUnavailable("Stripe answered 400 (feature_not_enabled)")),
+            ("v2.billing.rate_card", NotFound("Stripe answered 404 not_found")),
+        ],
+    )
+    async def test_that_the_account_does_not_have_is_reported(
+        self, harness: Harness, type_name: str, error: Exception
+    ) -> None:
         harness.stripe.failures = [error]
-        run = await run_now(harness, "tax_rate")
+        run = await run_now(harness, type_name)
         assert (run.status, run.reason) == (Status.UNAVAILABLE, str(error))
+
+    @pytest.mark.parametrize(
+        ("type_name", "error"),
+        [
+            ("tax_rate", Refused("Stripe answered 400 parameter_invalid", param="expand[0]")),
+            ("tax_rate", Refused("Stripe answered 400 parameter_missing", code="parameter_missing")),
+            ("tax_rate", PermanentError("Stripe answered 410")),
+            ("tax_rate", NotFound("Stripe answered 400 resource_missing")),
+            ("v2.billing.rate_card", Refused("Stripe answered 400 invalid_parameter")),
+        ],
+    )
+    async def test_that_is_refused_for_another_reason_fails_the_run(
+        self, harness: Harness, type_name: str, error: Exception
+    ) -> None:
+        """A wrong parameter says nothing of what the account has."""
+        harness.stripe.failures = [error]
+        run = await run_now(harness, type_name)
+        assert (run.status, run.reason) == (Status.FAILED, str(error))
 
     async def test_is_compared_without_links_that_expire(self, harness: Harness) -> None:
         shown = "/v1/invoices?expand%5B0%5D=data.discounts&expand%5B1%5D=data.lines.data.discounts"

@@ -4,11 +4,11 @@ import pytest
 
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.errors import NotFound, PermanentError, TransientError
+from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.refresh.fetch import fetch, list_pages
+from billing_mirror.refresh.fetch import MAX_READINGS, ListMoved, fetch, list_pages
 from tests.doubles.clock import ManualClock
 from tests.doubles.samples import sample, version
 from tests.doubles.stripe import MemoryStripe
@@ -35,20 +35,31 @@ async def test_every_page_is_read_until_there_is_none() -> None:
     assert await walked(stripe) == ["a", "b", "c"]
 
 
-async def test_a_list_that_repeats_a_page_raises() -> None:
+async def test_a_list_that_repeats_a_page_is_to_be_read_again() -> None:
     stripe = MemoryStripe()
     stripe.objects = {
         f"{LIST}?limit=100": page("a", then=f"{LIST}?page=2"),
         f"{LIST}?page=2": page("b", then=f"{LIST}?page=2"),
     }
-    with pytest.raises(PermanentError, match="already read"):
+    with pytest.raises(ListMoved, match="already read"):
+        await walked(stripe)
+
+
+async def test_a_page_that_shows_only_what_was_shown_is_to_be_read_again() -> None:
+    """Stripe repeats the first page at the URL of the last one."""
+    stripe = MemoryStripe()
+    stripe.objects = {
+        f"{LIST}?limit=100": page("a", "b", then=f"{LIST}?page=2"),
+        f"{LIST}?page=2": page("a", "b", then=None),
+    }
+    with pytest.raises(ListMoved, match="already read"):
         await walked(stripe)
 
 
 async def test_a_page_elsewhere_is_not_requested() -> None:
     stripe = MemoryStripe()
     stripe.objects = {f"{LIST}?limit=100": page("a", then="/v1/charges?page=2")}
-    with pytest.raises(PermanentError):
+    with pytest.raises(ListMoved, match="somewhere else"):
         await walked(stripe)
     assert len(stripe.requests) == 1
 
@@ -119,10 +130,10 @@ class TestAListThatStripeCutsShort:
         stripe.objects[SUBSCRIPTION] = {"id": "sub_1", "items": None}
         assert (await fetched(stripe)).body == {"id": "sub_1", "items": None}
 
-    async def test_is_read_again_later_when_what_the_next_page_starts_after_was_removed(self) -> None:
+    async def test_is_read_again_later_when_what_the_next_page_starts_after_is_removed_each_time(self) -> None:
         stripe = MemoryStripe(page_size=1)
         stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
-        stripe.lists[WHOLE] = numbered(3)
+        stripe.lists[WHOLE] = numbered(9)
 
         async def remove(path: str) -> None:
             if "starting_after" not in path and path != SUBSCRIPTION:
@@ -225,3 +236,115 @@ class TestMembers:
         ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
         seen = await fetch(ref, stripe, ManualClock(1_700_000_000))
         assert (seen.body, seen.member_lists) == (stripe.objects[self.VERSION], {})
+
+
+class Moving:
+    """A double of Stripe whose later pages of one list meet an error, for the next few times."""
+
+    def __init__(self, stripe: MemoryStripe, path: str, error: Exception, *, times: int) -> None:
+        self.left = times
+        self.path = path
+        self.error = error
+        stripe.before_answer = self
+
+    async def __call__(self, path: str) -> None:
+        if path.startswith(self.path) and ("starting_after" in path or "page=" in path) and self.left:
+            self.left -= 1
+            raise self.error
+
+
+REFUSALS = [PermanentError("Stripe answered 400"), NotFound("Stripe answered 404")]
+
+
+class TestALaterPageOfAList:
+    VERSION = TestMembers.VERSION
+    RATES = "/v2/billing/rate_cards/rcd_1/rates"
+    OVERAGES = "/v2/billing/rate_cards/rcd_1/custom_pricing_unit_overage_rates"
+
+    def stripe(self) -> MemoryStripe:
+        stripe = MemoryStripe(page_size=2)
+        stripe.objects[self.VERSION] = version(created=times.iso(1_600_000_000))
+        stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [{"id": f"rcdr_{number}"} for number in range(5)]
+        stripe.lists[f"{self.OVERAGES}?rate_card_version=rcdv_1"] = []
+        return stripe
+
+    async def members(self, stripe: MemoryStripe) -> list[str]:
+        ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
+        seen = await fetch(ref, stripe, ManualClock(1_700_000_000))
+        return [str(one["id"]) for one in seen.member_lists["v2.billing.rate_card_rate"]]
+
+    @pytest.mark.parametrize("error", REFUSALS)
+    async def test_that_is_refused_has_the_list_of_members_read_again(self, error: Exception) -> None:
+        stripe = self.stripe()
+        Moving(stripe, self.RATES, error, times=MAX_READINGS - 1)
+        assert await self.members(stripe) == [f"rcdr_{number}" for number in range(5)]
+
+    @pytest.mark.parametrize("error", REFUSALS)
+    async def test_that_stays_refused_has_the_object_postponed(self, error: Exception) -> None:
+        """The object is old: a missing list of its members would be believed."""
+        stripe = self.stripe()
+        Moving(stripe, self.RATES, error, times=MAX_READINGS)
+        with pytest.raises(TransientError, match="changed between two pages"):
+            await self.members(stripe)
+
+    async def test_of_a_list_that_became_shorter_leaves_nothing_of_the_first_reading(self) -> None:
+        stripe = self.stripe()
+
+        async def remove(path: str) -> None:
+            if "page=" in path:
+                stripe.before_answer = None
+                del stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"][:2]
+                raise PermanentError("Stripe answered 400")
+
+        stripe.before_answer = remove
+        assert await self.members(stripe) == ["rcdr_2", "rcdr_3", "rcdr_4"]
+
+    @pytest.mark.parametrize("error", REFUSALS)
+    async def test_shows_that_there_is_such_a_list_whatever_comes_after(self, error: Exception) -> None:
+        stripe = self.stripe()
+        refusing: list[str] = []
+
+        async def refuse(path: str) -> None:
+            refusing.extend([path] if "page=" in path else [])
+            if path.startswith(self.RATES) and refusing:
+                raise error
+
+        stripe.before_answer = refuse
+        with pytest.raises(TransientError, match="of which it has shown a part"):
+            await self.members(stripe)
+
+    async def test_that_leads_elsewhere_is_no_sign_of_a_missing_list(self) -> None:
+        stripe = self.stripe()
+        stripe.objects[f"{self.RATES}?limit=100&rate_card_version=rcdv_1"] = page("rcdr_0", then="/v1/charges?page=2")
+        with pytest.raises(TransientError, match="somewhere else"):
+            await self.members(stripe)
+        assert "/v1/charges?page=2" not in stripe.paths
+
+    async def test_of_a_key_without_permission_is_no_later_matter(self) -> None:
+        stripe = self.stripe()
+        Moving(stripe, self.RATES, PermissionDenied("Stripe answered 403"), times=1)
+        with pytest.raises(PermissionDenied):
+            await self.members(stripe)
+
+    @pytest.mark.parametrize("error", REFUSALS)
+    @pytest.mark.parametrize("times", [1, 2])
+    async def test_that_is_refused_has_what_was_cut_short_read_again(self, error: Exception, times: int) -> None:
+        stripe = MemoryStripe(page_size=10)
+        stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
+        stripe.lists[WHOLE] = numbered(25)
+        Moving(stripe, ITEMS, error, times=times)
+        assert json_body.value_at((await fetched(stripe)).body, "items.data") == numbered(25)
+
+    async def test_or_the_first_of_what_was_cut_short_never_proves_that_there_is_no_list(self) -> None:
+        """Stripe has just shown the beginning of it."""
+        stripe = MemoryStripe()
+        stripe.objects[SUBSCRIPTION] = subscription_with(more=True)
+
+        async def refuse(path: str) -> None:
+            if path.startswith(ITEMS):
+                raise PermanentError("Stripe answered 400")
+
+        stripe.lists[WHOLE] = numbered(3)
+        stripe.before_answer = refuse
+        with pytest.raises(TransientError, match="of which it has shown a part"):
+            await fetched(stripe)

@@ -101,12 +101,12 @@ LICENSE_FEE = ObjectType(
     category=Category.CATALOG,
     prefix="licf_",
     retrieve="/v2/billing/license_fees/{id}",
-    # Stripe may refuse the list without a filter.
     listings=(
         Listing(
             url="/v2/billing/license_fees",
             query=MappingProxyType({"licensed_item": "{id}"}),
             per=LICENSED_ITEM.name,
+            may_be_refused=True,
         ),
     ),
     parent="licensed_item",

@@ -20,6 +20,8 @@ from . import records
 from .active_run import ActiveRun
 
 Work: TypeAlias = Callable[[ActiveRun], Awaitable[None]]
+MAX_FAILURES = 36
+"""Ticks in a row that met an error and got no further, after which a run fails: three hours of the default rate."""
 OUT_OF_TIME = "out of time; the next tick continues"
 
 
@@ -60,6 +62,7 @@ async def execute(record: Run, work: Work, dependencies: ReconcileDependencies, 
     now = dependencies.ports.clock.now()
     run = ActiveRun(record, dependencies)
     record.reason = ""
+    pages_before = record.counts.pages
     try:
         async with asyncio.timeout(max(0.0, until - now)):
             await run.resume()
@@ -76,6 +79,10 @@ async def execute(record: Run, work: Work, dependencies: ReconcileDependencies, 
         record.status, record.reason = _status_after(error)
         if record.status is Status.RUNNING:
             run.checkpoints.roll_back_counts()
+            if record.counts.pages > pages_before:
+                record.failures = 0
+            elif record.failures + 1 >= MAX_FAILURES and not isinstance(error, Unauthorized):
+                record.status = Status.FAILED
     record.failures = record.failures + 1 if record.reason and record.reason != OUT_OF_TIME else 0
     record.finished_at = dependencies.ports.clock.now() if record.status is not Status.RUNNING else 0.0
     await _save_record(run)
