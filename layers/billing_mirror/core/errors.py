@@ -6,6 +6,7 @@
     ├── TransientError          retry: the message goes back to the queue, the run resumes at the next tick
     ├── PermanentError          never retry: the message goes to quarantine with this reason
     │   ├── ListUnavailable         Stripe shows the account no such list
+    │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
     ├── NotFound                Stripe has no such object: it gets a tombstone, unless Stripe may not show it yet
@@ -58,6 +59,10 @@ class PermanentError(MirrorError):
 
 class ListUnavailable(PermanentError):
     """The account has no such list."""
+
+
+class TooManyDeletions(PermanentError):
+    """A run has found so many objects removed that a person has to confirm it."""
 
 
 class Unauthorized(PermanentError):

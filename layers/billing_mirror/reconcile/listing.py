@@ -15,6 +15,7 @@ from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template
 from billing_mirror.ports import Ports
 
 from .index_walk import walk_index
+from .missing import is_gone
 from .pages import ObjectPage, RestartedList, read_page
 
 OWNERS_PER_CHECKPOINT = 20
@@ -141,8 +142,9 @@ async def _read_owner_lists(
             raise
         except PermanentError as error:
             yield UnreadableList(owner.ref, str(error))
-        except NotFound:
-            pass  # the owner was deleted meanwhile
+        except NotFound as error:
+            if not await is_gone(_with_parent(owner), ports):
+                yield UnreadableList(owner.ref, f"{error}: Stripe shows the owner, and not its list")
         checkpoint = ListCheckpoint(listing=start.listing, owner=owner.position)
         unsaved += 1
         if unsaved == OWNERS_PER_CHECKPOINT:
@@ -204,8 +206,12 @@ def _members_differ(object_type: ObjectType, owner: _Owner, shown: set[str]) -> 
 
 
 def _differing(owner: _Owner) -> DifferingOwner:
+    return DifferingOwner(_with_parent(owner), was_fetched=owner.head.token != UNCLAIMED_TOKEN)
+
+
+def _with_parent(owner: _Owner) -> ObjectRef:
     parent = owner.head.parent if owner.ref.object_type.nested else None
-    return DifferingOwner(replace(owner.ref, parent=parent), was_fetched=owner.head.token != UNCLAIMED_TOKEN)
+    return replace(owner.ref, parent=parent)
 
 
 def _gated_fields(object_type: ObjectType) -> Mapping[str, str]:
