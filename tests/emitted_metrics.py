@@ -39,6 +39,7 @@ EMITTED = {
         Metric.DRIFT_REPAIRED,
         Metric.DRIFT_UNRESOLVED,
         Metric.FALSE_ALARMS,
+        Metric.DELETIONS_HELD,
         Metric.RECONCILE_SECONDS,
         Metric.RUN_AGE,
         Metric.FAILING_TYPES,

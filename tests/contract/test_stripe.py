@@ -14,7 +14,7 @@ from billing_mirror.core.errors import (
     NotFound,
     PermanentError,
     PermissionDenied,
-    Refused,
+    RequestRefused,
     TransientError,
     Unauthorized,
 )
@@ -171,10 +171,10 @@ async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stri
         ({"status": 403, "type": "capability_not_enabled"}, SUBSCRIPTIONS, FeatureUnavailable),
         ({"status": 403}, SUBSCRIPTIONS, PermissionDenied),
         ({"status": 404, "code": "not_found"}, SUBSCRIPTIONS, NotFound),
-        ({"status": 400}, SUBSCRIPTIONS, Refused),
-        ({"status": 400, "code": "parameter_invalid", "param": "expand"}, "/v1/prices", Refused),
-        ({"status": 400, "code": "parameter_missing", "param": "customer"}, "/v1/prices", Refused),
-        ({"status": 410, "code": "gone"}, "/v1/prices", Refused),
+        ({"status": 400}, SUBSCRIPTIONS, RequestRefused),
+        ({"status": 400, "code": "parameter_invalid", "param": "expand"}, "/v1/prices", RequestRefused),
+        ({"status": 400, "code": "parameter_missing", "param": "customer"}, "/v1/prices", RequestRefused),
+        ({"status": 410, "code": "gone"}, "/v1/prices", RequestRefused),
         ({}, "/v1/nonsense", FeatureUnavailable),
     ],
     ids=str,
@@ -190,7 +190,7 @@ async def test_only_what_stripe_documents_says_that_a_feature_is_missing(
 
 async def test_a_refusal_names_what_the_error_names_and_the_path(adapter: Adapter) -> None:
     adapter.stand_in.faults(api=[{"status": 400, "code": "parameter_invalid", "param": "expand[0]"}])
-    with pytest.raises(Refused) as raised:
+    with pytest.raises(RequestRefused) as raised:
         await adapter.get("/v1/prices?expand[0]=data.tiers", api=ApiChannel.GA)
     assert (raised.value.code, raised.value.param) == ("parameter_invalid", "expand[0]")
     said = "Stripe answered 400 parameter_invalid (invalid_request_error) about expand[0] at /v1/prices (request req_"
@@ -202,7 +202,7 @@ async def test_a_word_that_stripe_would_not_use_is_left_out(adapter: Adapter, od
     with leaky_stripe() as talker:
         talker.status = 400
         talker.text = json.dumps({"error": {"type": odd, "param": odd, "message": "x"}})
-        with pytest.raises(Refused) as raised:
+        with pytest.raises(RequestRefused) as raised:
             await adapter.at(talker.address).get()
     assert str(raised.value) == f"Stripe answered 400 at {SUBSCRIPTIONS}"
 

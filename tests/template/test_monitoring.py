@@ -25,6 +25,7 @@ ALARM_METRICS = {
     "QueueTooOld": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"),
     "MessagesPostponed": ("BillingMirror", "QueueDelay", "process"),
     "DriftUnresolved": ("BillingMirror", "DriftUnresolved", "reconcile"),
+    "DeletionsHeld": ("BillingMirror", "DeletionsHeld", "reconcile"),
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),
     "ProcessNotPermitted": ("BillingMirror", "StripePermissionFailures", "process"),

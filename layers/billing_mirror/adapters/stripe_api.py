@@ -18,7 +18,7 @@ from billing_mirror.core.errors import (
     MirrorError,
     NotFound,
     PermissionDenied,
-    Refused,
+    RequestRefused,
     TransientError,
     Unauthorized,
 )
@@ -219,7 +219,7 @@ def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
     # A v1 list answers 400 when its filter or cursor names a missing object.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return NotFound(reason)
-    return Refused(reason, code=code, param=details.param)
+    return RequestRefused(reason, code=code, param=details.param)
 
 
 def _error_without_code(error: stripe.StripeError, reason: str) -> MirrorError:

@@ -46,6 +46,10 @@ class ListCheckpoint:
     filters_shown: tuple[int, ...] = ()
     owner: IndexPosition = INDEX_START
     lists_read: bool = False
+    counted: IndexPosition = INDEX_START
+    known: int = 0
+    not_shown: int = 0
+    all_counted: bool = False
     unlisted: IndexPosition = INDEX_START
 
     def to_item(self) -> JsonObject:
@@ -56,6 +60,10 @@ class ListCheckpoint:
             "filters_shown": [*self.filters_shown],
             **_index_to_item("owner", self.owner),
             "lists_read": self.lists_read,
+            **_index_to_item("counted", self.counted),
+            "known": self.known,
+            "not_shown": self.not_shown,
+            "all_counted": self.all_counted,
             **_index_to_item("unlisted", self.unlisted),
         }
 
@@ -71,6 +79,10 @@ class ListCheckpoint:
             filters_shown=tuple(one for one in shown if isinstance(one, int)) if isinstance(shown, list) else (),
             owner=_index_from_item(item, "owner"),
             lists_read=item.get("lists_read") is True,
+            counted=_index_from_item(item, "counted"),
+            known=_number(item, "known"),
+            not_shown=_number(item, "not_shown"),
+            all_counted=item.get("all_counted") is True,
             unlisted=_index_from_item(item, "unlisted"),
         )
 

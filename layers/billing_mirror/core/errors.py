@@ -6,10 +6,11 @@
     ├── TransientError          retry: the message goes back to the queue, the run resumes at the next tick
     │   └── ListMoved               a list must be read again from its start
     ├── PermanentError          never retry: the message goes to quarantine with this reason
-    │   ├── Refused                 Stripe answered 4xx: it refuses the request as it is
+    │   ├── RequestRefused          Stripe answered 4xx: it refuses the request as it is
     │   │   └── FeatureUnavailable      in the way that it documents for a feature that the account lacks
     │   ├── ListRefused             Stripe refuses a list
     │   │   └── ListUnavailable         because the account has no such list
+    │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
     ├── NotFound                Stripe has no such object: it gets a tombstone, unless Stripe may not show it yet
@@ -60,7 +61,7 @@ class PermanentError(MirrorError):
     """A message that can never be processed as it is."""
 
 
-class Refused(PermanentError):
+class RequestRefused(PermanentError):
     """Stripe answered 4xx: it refuses the request as it is.
 
     ``code`` and ``param`` are the error's own, empty where it has none.
@@ -72,7 +73,7 @@ class Refused(PermanentError):
         self.param = param
 
 
-class FeatureUnavailable(Refused):
+class FeatureUnavailable(RequestRefused):
     """Stripe says, in a way that it documents, that the account lacks the feature or that there is no such URL."""
 
 
@@ -86,6 +87,10 @@ class ListRefused(PermanentError):
 
 class ListUnavailable(ListRefused):
     """The account has no such list."""
+
+
+class TooManyDeletions(PermanentError):
+    """A run has found so many objects removed that a person has to confirm it."""
 
 
 class Unauthorized(PermanentError):

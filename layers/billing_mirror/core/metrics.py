@@ -51,6 +51,8 @@ class Metric(StrEnum):
     DRIFT_REPAIRED = "DriftRepaired"
     DRIFT_UNRESOLVED = "DriftUnresolved"
     FALSE_ALARMS = "FalseAlarms"
+    DELETIONS_HELD = "DeletionsHeld"
+    """Objects that Stripe does not return, and that a run has kept because they are too many."""
     RECONCILE_SECONDS = "ReconcileSeconds"
     """Seconds that a complete run took."""
     RUN_AGE = "RunAge"

@@ -136,6 +136,8 @@ class Counts:
     """Times that a list was read again from its beginning."""
     lists_unreadable: int = 0
     """Lists that could not be read."""
+    held: int = 0
+    """Objects that Stripe does not return, and that were kept because they are too many."""
 
     @property
     def found(self) -> int:
@@ -200,6 +202,8 @@ class Run:
     """When the last complete run before this one finished; without one, when the first run started."""
     started_empty: bool = False
     """Whether it is a backfill of a type of which the mirror held nothing: then no mirrored object can be unlisted."""
+    deletions_confirmed: bool = False
+    """Whether a person has confirmed that the run may remove any number of objects."""
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -230,6 +234,7 @@ class Run:
             "watermark": self.watermark,
             "last_verified_at": times.iso(self.last_verified_at) if self.last_verified_at else None,
             "started_empty": self.started_empty,
+            "deletions_confirmed": self.deletions_confirmed,
             "found": self.counts.found,
             **self.counts.columns(),
             "expires_at": int(self.updated_at or self.started_at) + KEPT_FOR,
@@ -251,6 +256,7 @@ class Run:
             watermark=str(item.get("watermark", "")),
             last_verified_at=_seconds(item.get("last_verified_at")),
             started_empty=item.get("started_empty") is True,
+            deletions_confirmed=item.get("deletions_confirmed") is True,
             counts=Counts.from_item(item),
         )
 

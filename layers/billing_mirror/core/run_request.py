@@ -9,17 +9,21 @@ from .errors import InvalidRequest
 from .run import Job
 from .schedule import RECOVER
 
-MEMBERS = frozenset({"job", "types", "dry_run"})
+MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions"})
 SCHEDULER = "aws.scheduler"
 """The source of a tick: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Names of runs, each with its job. A dry run finds differences and changes nothing."""
+    """Names of runs, each with its job. A dry run finds differences and changes nothing.
+
+    ``confirm_deletions`` lets the runs remove any number of objects that Stripe does not have.
+    """
 
     jobs: tuple[tuple[str, Job], ...]
     dry_run: bool = False
+    confirm_deletions: bool = False
 
     @classmethod
     def parse(cls, event: object) -> Self | None:
@@ -35,11 +39,18 @@ class RunRequest:
         if unknown:
             names = ", ".join(sorted(MEMBERS))
             raise InvalidRequest(f"unknown member: {unknown[0]}; members are {names}; nothing was started")
-        dry_run = event.get("dry_run", False)
-        if not isinstance(dry_run, bool):
-            raise InvalidRequest("dry_run must be true or false; nothing was started")
+        dry_run, confirmed = _flag(event, "dry_run"), _flag(event, "confirm_deletions")
+        if confirmed and "types" not in event:
+            raise InvalidRequest("confirm_deletions needs types: name those whose run has failed; nothing was started")
         jobs = _jobs(event.get("job", Job.VERIFY), _types(event))
-        return cls(tuple(dict.fromkeys(jobs)), dry_run)
+        return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed)
+
+
+def _flag(event: Mapping[str, object], name: str) -> bool:
+    value = event.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be true or false; nothing was started")
+    return value
 
 
 def _types(event: Mapping[str, object]) -> list[object]:

@@ -15,6 +15,7 @@ from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template
 from billing_mirror.ports import Ports
 
 from .index_walk import walk_index
+from .missing import is_gone
 from .pages import ObjectPage, RestartedList, read_page
 
 OWNERS_PER_CHECKPOINT = 20
@@ -143,17 +144,25 @@ async def _read_owner_lists(
                 yield step
         except Unauthorized:
             raise
-        except PermanentError as error:
-            if not _is_expected(error, listing):
-                yield UnreadableList(owner.ref, str(error))
-        except NotFound:
-            pass  # the owner was deleted meanwhile
+        except (PermanentError, NotFound) as error:
+            if reason := await _why_unreadable(error, listing, owner, ports):
+                yield UnreadableList(owner.ref, reason)
         checkpoint = ListCheckpoint(listing=start.listing, owner=owner.position)
         unsaved += 1
         if unsaved == OWNERS_PER_CHECKPOINT:
             yield ResumePoint(checkpoint)
             unsaved = 0
     yield ResumePoint(ListCheckpoint(listing=start.listing + 1))
+
+
+async def _why_unreadable(
+    error: PermanentError | NotFound, listing: Listing, owner: _Owner, ports: Ports
+) -> str | None:
+    """Why the list of an owner could not be read; None where the catalog or the owner's removal explains it."""
+    if isinstance(error, PermanentError):
+        return None if _is_expected(error, listing) else str(error)
+    is_removed = await is_gone(_with_parent(owner), ports)
+    return None if is_removed else f"{error}: Stripe shows the owner, and not its list"
 
 
 def _is_expected(error: PermanentError, listing: Listing) -> bool:
@@ -218,8 +227,12 @@ def _members_differ(object_type: ObjectType, owner: _Owner, shown: set[str]) -> 
 
 
 def _differing(owner: _Owner) -> DifferingOwner:
+    return DifferingOwner(_with_parent(owner), was_fetched=owner.head.token != UNCLAIMED_TOKEN)
+
+
+def _with_parent(owner: _Owner) -> ObjectRef:
     parent = owner.head.parent if owner.ref.object_type.nested else None
-    return DifferingOwner(replace(owner.ref, parent=parent), was_fetched=owner.head.token != UNCLAIMED_TOKEN)
+    return replace(owner.ref, parent=parent)
 
 
 def _gated_fields(object_type: ObjectType) -> Mapping[str, str]:

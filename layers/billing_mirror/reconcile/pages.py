@@ -12,7 +12,7 @@ from billing_mirror.core.errors import (
     ListUnavailable,
     NotFound,
     PermanentError,
-    Refused,
+    RequestRefused,
     Unauthorized,
 )
 from billing_mirror.core.json_body import JsonObject
@@ -65,7 +65,7 @@ async def read_page(
             raise
         if isinstance(error, FeatureUnavailable):
             raise ListUnavailable(str(error)) from error
-        lacks_filter = isinstance(error, Refused) and error.code == "parameter_missing"
+        lacks_filter = isinstance(error, RequestRefused) and error.code == "parameter_missing"
         raise ListRefused(str(error), lacks_filter=lacks_filter) from error
     objects = paging.entries(answer.body)
     ids = [identifier for entry in objects if (identifier := json_body.text_at(entry, "id"))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
 from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference
-from billing_mirror.core.errors import PermanentError, TransientError
+from billing_mirror.core.errors import ListUnavailable, PermanentError, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
@@ -17,7 +17,9 @@ from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 
 from .gather import gather_all
+from .missing import require_list
 from .runs.active_run import ActiveRun
+from .runs.removals import HELD
 
 MAX_SECONDS_PER_OBJECT = 120.0
 """Seconds for one object with all its lists: an endless list must not hold up a run."""
@@ -54,6 +56,8 @@ async def _repair_in_time(ref: ObjectRef, difference: Difference, run: ActiveRun
                 await repair_one(ref, drift, run)
         except TimeoutError:
             await _record_unresolved(replace(drift, reason=NO_END), run)
+        except ListUnavailable:
+            raise  # the account lost the whole type: the object's 404 says nothing about the object
         except (TransientError, PermanentError) as error:
             await _record_unresolved(replace(drift, reason=str(error)), run)
         except Exception as error:  # noqa: BLE001 - one object's failure must not end the run of all others
@@ -88,6 +92,12 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     if observation.body is None and _may_exist(drift.difference, fetched.mirrored, observation.fetched_at):
         await run.record_drift(_not_returned(drift, fetched))
         return
+    if _would_remove(fetched):
+        await require_list(ref.object_type, run)
+        if run.removals.are_held:
+            run.removals.held += 1
+            await run.record_drift(replace(drift, reason=HELD))
+            return
     drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
     false_alarm = replace(drift, resolution=Resolution.FALSE_ALARM, fields=(), reason="")
     seems_wrong = _seems_wrong(drift.difference, fetched)
@@ -129,6 +139,11 @@ def _may_exist(difference: Difference, mirrored: JsonObject | None, now: float) 
     if difference not in (Difference.NOT_LISTED, Difference.NO_LIST):
         return True
     return mirror_state.may_lag(times.created_at(mirrored), now)
+
+
+def _would_remove(fetched: _Fetched) -> bool:
+    alive = fetched.head is not None and not fetched.head.deleted
+    return alive and fetched.observation.live is None
 
 
 def _not_returned(drift: Drift, fetched: _Fetched) -> Drift:

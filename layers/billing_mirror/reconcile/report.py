@@ -47,6 +47,7 @@ class WorkedRun:
             Metric.DRIFT_NO_LIST: self.counts.no_list,
             Metric.DRIFT_REPAIRED: self.counts.repaired,
             Metric.FALSE_ALARMS: self.counts.false_alarms,
+            Metric.DELETIONS_HELD: self.counts.held,
         }
 
 

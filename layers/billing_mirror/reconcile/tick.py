@@ -27,8 +27,10 @@ async def reconcile(request: RunRequest | None, dependencies: ReconcileDependenc
     if request is None:
         return await tick(dependencies, deadline=deadline)
     if request.dry_run:
-        return await _dry_run(request.jobs, dependencies, deadline=deadline)
-    return await run_on_demand(request.jobs, dependencies, deadline=deadline)
+        return await _dry_run(request, dependencies, deadline=deadline)
+    return await run_on_demand(
+        request.jobs, dependencies, deadline=deadline, confirm_deletions=request.confirm_deletions
+    )
 
 
 async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
@@ -44,7 +46,11 @@ async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickR
 
 
 async def run_on_demand(
-    jobs: Sequence[tuple[str, Job]], dependencies: ReconcileDependencies, *, deadline: float
+    jobs: Sequence[tuple[str, Job]],
+    dependencies: ReconcileDependencies,
+    *,
+    deadline: float,
+    confirm_deletions: bool = False,
 ) -> TickReport:
     """Starts runs, or resumes those that are running. Ticks finish what the deadline cuts off."""
     report = TickReport(on_demand=True)
@@ -52,7 +58,7 @@ async def run_on_demand(
     for name, job in jobs:
         if dependencies.scope.livemode and name in TYPES and TYPES[name].test_mode_only:
             continue  # the type does not exist in live mode
-        runs.append(await _resume_or_start(name, job, dependencies))
+        runs.append(await _resume_or_start(name, job, dependencies, confirm_deletions=confirm_deletions))
     async with _leased(dependencies) as (lease, report.leased):
         for run in runs if report.leased else ():
             if not await lease.acquire():
@@ -61,12 +67,10 @@ async def run_on_demand(
     return report
 
 
-async def _dry_run(
-    jobs: Sequence[tuple[str, Job]], dependencies: ReconcileDependencies, *, deadline: float
-) -> TickReport:
+async def _dry_run(request: RunRequest, dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
     """Finds differences and changes nothing: counts and evidence are only in the report."""
     dry = dry_run_dependencies(dependencies)
-    report = await run_on_demand(jobs, dry, deadline=deadline)
+    report = await run_on_demand(request.jobs, dry, deadline=deadline, confirm_deletions=request.confirm_deletions)
     report.dry_run = True
     for worked in report.worked:
         worked.differences = recorded_differences(dry, worked.run.type)
@@ -75,15 +79,19 @@ async def _dry_run(
     return report
 
 
-async def _resume_or_start(name: str, job: Job, dependencies: ReconcileDependencies) -> Run:
+async def _resume_or_start(
+    name: str, job: Job, dependencies: ReconcileDependencies, *, confirm_deletions: bool = False
+) -> Run:
     last = await last_run(name, dependencies)
     if last is None or last.status is not Status.RUNNING:
-        return await start_run(name, job, last, dependencies)
-    if last.job is job:
+        return await start_run(name, job, last, dependencies, deletions_confirmed=confirm_deletions)
+    if last.job is job and (last.deletions_confirmed or not confirm_deletions):
         return last
-    if await abandon_run(last, f"the job {job} was requested instead", dependencies):
-        return await start_run(name, job, last, dependencies)
-    return await _resume_or_start(name, job, dependencies)  # a tick has worked on it meanwhile, and may have ended it
+    what = "confirmed deletions were" if last.job is job else f"the job {job} was"
+    if await abandon_run(last, f"{what} requested instead", dependencies):
+        return await start_run(name, job, last, dependencies, deletions_confirmed=confirm_deletions)
+    # A tick has worked on it meanwhile, and may have ended it.
+    return await _resume_or_start(name, job, dependencies, confirm_deletions=confirm_deletions)
 
 
 async def _work_on_due_jobs(

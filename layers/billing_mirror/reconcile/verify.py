@@ -20,7 +20,8 @@ from billing_mirror.ports import IndexEntry, Ports
 from billing_mirror.refresh.references import customer_or_owner
 
 from .backfill import enqueue, insert_new
-from .index_walk import walk_index
+from .brake import count_unlisted, held_back, require_few_removals
+from .index_walk import BATCH, walk_index
 from .listing import DifferingOwner, ResumePoint, UnreadableList, read_lists
 from .pages import ObjectPage, RestartedList
 from .repair import already_resolved, finish_interrupted, verify_and_repair
@@ -187,12 +188,25 @@ async def _verify_unlisted(object_type: ObjectType, run: ActiveRun) -> None:
     def is_unlisted(entry: IndexEntry) -> bool:
         return entry.id not in shown
 
-    after = run.checkpoints.latest(ListCheckpoint).unlisted
-    async for batch in walk_index(run.ports.mirror, run.scope, object_type.name, after, wanted=is_unlisted):
+    counted = await count_unlisted(object_type, run, is_unlisted)
+    async for batch in walk_index(run.ports.mirror, run.scope, object_type.name, counted.unlisted, wanted=is_unlisted):
         refs = [ObjectRef(run.scope, object_type, entry.id) for entry in batch.entries]
         await verify_and_repair(dict.fromkeys(await _older_than_run(refs, run), difference), run)
+        require_few_removals(counted, run)
         if not batch.is_last:
-            await run.save(replace(LISTS_READ, unlisted=batch.end))
+            await run.save(replace(counted, unlisted=batch.end))
+    if run.removals.are_held:
+        await _remove_held(object_type, difference, run)
+
+
+async def _remove_held(object_type: ObjectType, difference: Difference, run: ActiveRun) -> None:
+    """Removes what the run has kept, as it turned out to be few: each object is fetched once more."""
+    run.removals.are_held = False
+    refs = await held_back(object_type, run)
+    run.forget_verified(refs)
+    for start in range(0, len(refs), BATCH):
+        older = await _older_than_run(refs[start : start + BATCH], run)
+        await verify_and_repair(dict.fromkeys(older, difference), run)
 
 
 async def _older_than_run(refs: Sequence[ObjectRef], run: ActiveRun) -> list[ObjectRef]:

@@ -27,6 +27,7 @@ RUNS = st.builds(
     watermark=TEXTS,
     last_verified_at=TIMES,
     started_empty=st.booleans(),
+    deletions_confirmed=st.booleans(),
     counts=COUNTS,
 )
 DRIFTS = st.builds(

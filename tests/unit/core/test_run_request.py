@@ -39,6 +39,12 @@ def test_a_dry_run_can_be_requested() -> None:
     )
 
 
+def test_deletions_can_be_confirmed() -> None:
+    assert RunRequest.parse({"types": ["invoice"], "confirm_deletions": True}) == RunRequest(
+        (("invoice", Job.VERIFY),), confirm_deletions=True
+    )
+
+
 @pytest.mark.parametrize(
     ("event", "sentence"),
     [
@@ -55,13 +61,21 @@ def test_a_dry_run_can_be_requested() -> None:
         ({"types": "invoice"}, "types must be a list of names; leave it out for all types; nothing was started"),
         ({"types": []}, "types must be a list of names; leave it out for all types; nothing was started"),
         ({"types": None}, "types must be a list of names; leave it out for all types; nothing was started"),
+        ({"confirm_deletions": 1}, "confirm_deletions must be true or false; nothing was started"),
+        (
+            {"confirm_deletions": True},
+            "confirm_deletions needs types: name those whose run has failed; nothing was started",
+        ),
         ({"dry_run": None}, "dry_run must be true or false; nothing was started"),
         ([], 'the request is not an object, such as {"job": "recover"}; nothing was started'),
         ("verify", 'the request is not an object, such as {"job": "recover"}; nothing was started'),
         ({"job": "recover", "types": ["invoice"]}, "the job recover takes no types; nothing was started"),
         ({"job": "usage", "types": ["invoice"]}, "the job usage takes no types; nothing was started"),
         ({"types": ["invoice"], "dry_run": "yes"}, "dry_run must be true or false; nothing was started"),
-        ({"type": ["invoice"]}, "unknown member: type; members are dry_run, job, types; nothing was started"),
+        (
+            {"type": ["invoice"]},
+            "unknown member: type; members are confirm_deletions, dry_run, job, types; nothing was started",
+        ),
     ],
 )
 def test_an_invalid_request_is_refused_with_a_sentence(event: Mapping[str, object], sentence: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from billing_mirror.core import json_body
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.errors import FeatureUnavailable, NotFound, PermanentError, PermissionDenied, Refused
+from billing_mirror.core.errors import FeatureUnavailable, NotFound, PermanentError, PermissionDenied, RequestRefused
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Drift, Resolution, Status
 from tests.doubles.samples import rate, version
@@ -141,12 +141,14 @@ class TestAListForEachOwner:
         for name in ("rcdv_1", "rcdv_2"):
             await mirror(harness, version(name), parent="rcd_1")
         reason = "Stripe answered 400 parameter_missing about lookup_keys"
-        harness.stripe.failures = [Refused(reason, code="parameter_missing", param="lookup_keys")]
+        harness.stripe.failures = [RequestRefused(reason, code="parameter_missing", param="lookup_keys")]
         run = await run_now(harness, "v2.billing.rate_card_rate")
         assert (run.status, run.reason, await harness.drifts(run)) == (Status.FAILED, reason, [])
         assert len(harness.stripe.requests) == 1
 
-    @pytest.mark.parametrize("error", [Refused("Stripe answered 400"), FeatureUnavailable("Stripe answered 404")])
+    @pytest.mark.parametrize(
+        "error", [RequestRefused("Stripe answered 400"), FeatureUnavailable("Stripe answered 404")]
+    )
     async def test_that_stripe_may_refuse_has_the_known_objects_fetched(
         self, harness: Harness, error: Exception
     ) -> None:
@@ -263,11 +265,11 @@ class TestAPlainList:
     @pytest.mark.parametrize(
         ("type_name", "error"),
         [
-            ("tax_rate", Refused("Stripe answered 400 parameter_invalid", param="expand[0]")),
-            ("tax_rate", Refused("Stripe answered 400 parameter_missing", code="parameter_missing")),
+            ("tax_rate", RequestRefused("Stripe answered 400 parameter_invalid", param="expand[0]")),
+            ("tax_rate", RequestRefused("Stripe answered 400 parameter_missing", code="parameter_missing")),
             ("tax_rate", PermanentError("Stripe answered 410")),
             ("tax_rate", NotFound("Stripe answered 400 resource_missing")),
-            ("v2.billing.rate_card", Refused("Stripe answered 400 invalid_parameter")),
+            ("v2.billing.rate_card", RequestRefused("Stripe answered 400 invalid_parameter")),
         ],
     )
     async def test_that_is_refused_for_another_reason_fails_the_run(

@@ -14,6 +14,7 @@ from . import records
 from .checkpoints import Checkpoint, Checkpoints
 from .evidence import Evidence
 from .lease import Lease
+from .removals import Removals
 from .run_cost import RunCost
 
 MAX_RESTARTS = 10
@@ -36,6 +37,7 @@ class ActiveRun:
         self._dependencies = dependencies
         self._lease = Lease(dependencies)
         self._cost = RunCost(record, stripe, dependencies.ports.clock)
+        self.removals = Removals()
         self._verified: set[str] = set()
 
     @property
@@ -95,6 +97,10 @@ class ActiveRun:
 
     def mark_verified(self, refs: Iterable[ObjectRef]) -> None:
         self._verified.update(ref.key for ref in refs)
+
+    def forget_verified(self, refs: Iterable[ObjectRef]) -> None:
+        """Lets objects be verified once more."""
+        self._verified.difference_update(ref.key for ref in refs)
 
     def require_progress(self, lists: str) -> None:
         """Raises ``PermanentError`` where lists seem to have no end."""

@@ -25,7 +25,9 @@ MAX_FAILURES = 36
 OUT_OF_TIME = "out of time; the next tick continues"
 
 
-async def start_run(name: str, job: Job, last: Run | None, dependencies: ReconcileDependencies) -> Run:
+async def start_run(
+    name: str, job: Job, last: Run | None, dependencies: ReconcileDependencies, *, deletions_confirmed: bool = False
+) -> Run:
     """Stores a new run after the last one. From now on, ticks work on it until it ends."""
     now = dependencies.ports.clock.now()
     # Runs are ordered by their starts, also when this container's clock is behind the last one's.
@@ -38,6 +40,7 @@ async def start_run(name: str, job: Job, last: Run | None, dependencies: Reconci
         watermark=last.watermark if last else "",
         last_verified_at=last.verified_at if last else now,
         started_empty=job is Job.BACKFILL and await _is_empty(name, dependencies),
+        deletions_confirmed=deletions_confirmed,
     )
     await records.save_new(run, dependencies)
     return run
