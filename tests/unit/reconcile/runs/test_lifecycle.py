@@ -112,7 +112,7 @@ async def test_a_run_that_is_killed_at_any_call_ends_like_one_that_is_not(scenar
 
 
 async def test_the_scenarios_have_every_kind_of_end() -> None:
-    found = (await SCENARIOS["objects"].end(await drifted())).counts
+    found = (await SCENARIOS["verify"].end(await drifted())).counts
     names = ("equal", "missing", "different", "not_listed", "repaired", "false_alarms", "unresolved")
     assert all(found[name] for name in names)
     assert (await SCENARIOS["backfill"].end(await empty())).counts["inserted"] == 6
