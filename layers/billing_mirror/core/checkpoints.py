@@ -48,7 +48,7 @@ class ListCheckpoint:
     lists_read: bool = False
     counted: IndexPosition = INDEX_START
     known: int = 0
-    not_shown: int = 0
+    unlisted_count: int = 0
     all_counted: bool = False
     unlisted: IndexPosition = INDEX_START
 
@@ -62,7 +62,7 @@ class ListCheckpoint:
             "lists_read": self.lists_read,
             **_index_to_item("counted", self.counted),
             "known": self.known,
-            "not_shown": self.not_shown,
+            "unlisted_count": self.unlisted_count,
             "all_counted": self.all_counted,
             **_index_to_item("unlisted", self.unlisted),
         }
@@ -81,7 +81,7 @@ class ListCheckpoint:
             lists_read=item.get("lists_read") is True,
             counted=_index_from_item(item, "counted"),
             known=_number(item, "known"),
-            not_shown=_number(item, "not_shown"),
+            unlisted_count=_number(item, "unlisted_count"),
             all_counted=item.get("all_counted") is True,
             unlisted=_index_from_item(item, "unlisted"),
         )

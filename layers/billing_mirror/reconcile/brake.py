@@ -27,7 +27,7 @@ async def count_unlisted(
     checkpoint = run.checkpoints.latest(ListCheckpoint)
     if not checkpoint.all_counted:
         checkpoint = await _count(object_type, run, checkpoint, is_unlisted)
-    if not run.record.deletions_confirmed and are_too_many(checkpoint.not_shown, checkpoint.known):
+    if not run.record.deletions_confirmed and are_too_many(checkpoint.unlisted_count, checkpoint.known):
         await run.save(checkpoint)
         run.removals.are_held = True
         run.removals.held = len(await held_back(object_type, run))
@@ -37,18 +37,18 @@ async def count_unlisted(
 async def _count(
     object_type: ObjectType, run: ActiveRun, start: ListCheckpoint, is_unlisted: Callable[[IndexEntry], bool]
 ) -> ListCheckpoint:
-    known, not_shown = start.known, start.not_shown
+    known, unlisted_count = start.known, start.unlisted_count
 
     def count_one(entry: IndexEntry) -> bool:
-        nonlocal known, not_shown
+        nonlocal known, unlisted_count
         unlisted = is_unlisted(entry)
-        known, not_shown = known + 1, not_shown + unlisted
+        known, unlisted_count = known + 1, unlisted_count + unlisted
         return unlisted
 
     async for batch in walk_index(run.ports.mirror, run.scope, object_type.name, start.counted, wanted=count_one):
         if not batch.is_last:
-            await run.save(replace(start, counted=batch.end, known=known, not_shown=not_shown))
-    return replace(start, known=known, not_shown=not_shown, all_counted=True)
+            await run.save(replace(start, counted=batch.end, known=known, unlisted_count=unlisted_count))
+    return replace(start, known=known, unlisted_count=unlisted_count, all_counted=True)
 
 
 def require_few_removals(counted: ListCheckpoint, run: ActiveRun) -> None:

@@ -134,12 +134,12 @@ async def test_what_is_held_survives_the_tick(harness: Harness) -> None:
     """The next tick still removes nothing, and fails the run."""
     await mirror_meters(harness, 300)
     lose(harness, 300)
-    asked = 0
+    requested = 0
 
     async def stop(path: str) -> None:
-        nonlocal asked
-        asked += path.startswith(f"{METERS}/")
-        if asked == 40:
+        nonlocal requested
+        requested += path.startswith(f"{METERS}/")
+        if requested == 40:
             raise TimeoutError
 
     harness.stripe.before_answer = stop
