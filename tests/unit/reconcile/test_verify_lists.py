@@ -160,7 +160,7 @@ class TestAListForEachOwner:
             await mirror(harness, body)
         del harness.stripe.objects[f"{home}/licf_3"]
         harness.stripe.objects[f"{home}/licf_2"] = {**fees[1], "active": False}
-        harness.stripe.lists["/v2/billing/rate_card_subscriptions"] = []  # the account has the preview: a 404 counts
+        harness.stripe.lists["/v2/billing/licensed_items"] = []  # the account has the preview: a 404 is an answer
         harness.stripe.failures = [error]
         run = await run_now(harness, "v2.billing.license_fee")
         assert (run.complete, run.reason, run.counts.unresolved, run.counts.lists_unreadable) == (True, "", 0, 0)
