@@ -27,15 +27,28 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
-class RelatedObject(_Message):
+class _Owners(_Message):
+    """Ids of objects to which another one belongs."""
+
+    customer: Id | None = None
+    subscription: Id | None = None
+    invoice: Id | None = None
+    invoice_item: Id | None = None
+
+
+class RelatedObject(_Owners):
     """The object that an event is about. A singleton has no id. A snapshot event has no ``url``, but may name the
-    ``customer``.
+    object's owners.
     """
 
     id: Id | None = None
     type: Name
     url: Url | None = None
-    customer: Id | None = None
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """The ids of the owners that it names, by path."""
+        return self.model_dump(include={*_Owners.model_fields}, exclude_none=True)
 
 
 class Notification(_Message):
@@ -73,12 +86,18 @@ class RefreshRequest(_Message):
 Message = Notification | RefreshRequest
 
 
+_IdIfText = Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
+
+
 class _SnapshotObject(_Message):
     """The identity of the object that a snapshot carries."""
 
-    id: Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
+    id: _IdIfText = None
     object: Name
-    customer: Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
+    customer: _IdIfText = None
+    subscription: _IdIfText = None
+    invoice: _IdIfText = None
+    invoice_item: _IdIfText = None
 
 
 class _SnapshotData(_Message):
@@ -106,7 +125,7 @@ class _Snapshot(_Message):
             created=datetime.fromtimestamp(self.created, UTC),
             livemode=self.livemode,
             context=self.context or self.account,
-            related_object=RelatedObject(id=related.id, type=related.object, customer=related.customer),
+            related_object=RelatedObject(type=related.object, **related.model_dump(exclude={"object"})),
         )
 
 

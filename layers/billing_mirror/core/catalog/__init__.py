@@ -47,7 +47,7 @@ USAGE = v1.USAGE
 METERED_TYPES: tuple[ObjectType, ...] = tuple(object_type for object_type in TYPES.values() if object_type.usage)
 """Types whose objects determine the meters by which a customer is billed."""
 
-PARTS: Mapping[str, Part] = MappingProxyType({v1.DISCOUNT.name: v1.DISCOUNT})
+PARTS: Mapping[str, Part] = MappingProxyType({part.name: part for part in v1.PARTS})
 """Every part, by name."""
 
 RESOURCES: Mapping[str, str] = MappingProxyType(

@@ -89,15 +89,16 @@ class Sublist:
 class Part:
     """Something without an id of its own, inside a larger object: an event about the part refreshes that owner.
 
-    ``urls`` are the URLs by which an event may name the part, each with the type of the owner whose ``{id}`` it
-    contains. Without a URL, the part's body or the fetched event's data names an owner of type ``of`` at ``owner``.
+    ``owners`` are the objects that the part's body or the fetched event's data may name: one part can belong to
+    several. ``urls`` are the URLs by which an event may name the part, each with the path of the owner whose
+    ``{parent}`` it contains; in a URL of another shape, ``segment`` shows that it is the part's.
     """
 
     name: str
     resource: str
+    owners: tuple[Reference, ...]
     urls: Mapping[str, str]
-    of: str
-    owner: str
+    segment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

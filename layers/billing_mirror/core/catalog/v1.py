@@ -339,12 +339,27 @@ OBJECT_TYPES = (
 DISCOUNT = Part(
     name="discount",
     resource="v1.customer.discount",
+    owners=(
+        Reference(path="customer", type=CUSTOMER.name),
+        Reference(path="subscription", type=SUBSCRIPTION.name),
+        Reference(path="invoice", type=INVOICE.name),
+        Reference(path="invoice_item", type=INVOICE_ITEM.name),
+    ),
     urls=MappingProxyType(
         {
-            "/v1/customers/{id}/discount": CUSTOMER.name,
-            "/v1/subscriptions/{id}/discount": SUBSCRIPTION.name,
+            "/v1/customers/{parent}/discount": "customer",
+            "/v1/subscriptions/{parent}/discount": "subscription",
         }
     ),
-    of=CUSTOMER.name,
-    owner="customer",
+    segment="discount",
 )
+
+CASH_BALANCE_TRANSACTION = Part(
+    name="customer_cash_balance_transaction",
+    resource="v1.customer_cash_balance_transaction",
+    owners=(Reference(path="customer", type=CASH_BALANCE.name),),
+    urls=MappingProxyType({"/v1/customers/{parent}/cash_balance_transactions/{id}": "customer"}),
+    segment="cash_balance_transaction",
+)
+
+PARTS = (DISCOUNT, CASH_BALANCE_TRANSACTION)
