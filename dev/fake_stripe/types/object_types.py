@@ -24,6 +24,8 @@ class Filter:
     exclusive: bool = False
     """At most one of the type's exclusive filters may be given."""
     required: bool = False
+    instead: str = ""
+    """Another filter that takes the place of a required one."""
     choices: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] | None = None
     """Choices that stand for several values."""

@@ -70,7 +70,11 @@ USAGE_TYPES = (
         defaults={"credit": None, "debit": None, "test_clock": None, "type": "credit"},
         references={"credit_grant": "billing.credit_grant", "test_clock": "test_helpers.test_clock"},
         events=frozenset({"created"}),
-        filters=(Filter("customer", through="credit_grant", required=True), Filter("credit_grant")),
+        filters=(
+            Filter("customer", through="credit_grant", required=True, instead="customer_account"),
+            Filter("customer_account", through="credit_grant"),
+            Filter("credit_grant"),
+        ),
         times_at_creation=("effective_at",),
         listed_by_creation=False,
     ),

@@ -409,6 +409,13 @@ class TestCatalog:
         if object_type.usage.by:
             assert catalog.TYPES[object_type.usage.by.type].members, "its members name the meters"
 
+    def test_every_type_whose_customer_can_be_an_account_names_it(self) -> None:
+        named = {name for name in catalog.TYPES if (SAMPLES / f"{name}.json").exists() and _has_account(name)}
+        assert named == {name for name, one in catalog.TYPES.items() if one.customer_account} | {
+            "customer",  # found by its own id
+            "cash_balance",  # at the URL of its customer
+        }
+
     def test_users_can_choose_the_ids_of_five_types(self) -> None:
         assert {object_type.name for object_type in catalog.TYPES.values() if object_type.chosen_ids} == {
             "customer",
@@ -420,6 +427,10 @@ class TestCatalog:
 
     def test_events_about_event_destinations_are_ignored(self) -> None:
         assert "v2.core.event_destination" in catalog.IGNORED
+
+
+def _has_account(name: str) -> bool:
+    return "customer_account" in sample(name)
 
 
 class TestListing:

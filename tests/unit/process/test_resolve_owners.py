@@ -103,7 +103,7 @@ async def test_a_snapshot_without_an_owner_has_the_one_of_the_fetched_event(stoc
     assert await stored(stocked, snapshot(customer=None)) == ["sub_1"]
 
 
-async def test_a_discount_of_nobody_is_quarantined(stocked: Harness) -> None:
+async def test_a_discount_without_an_owner_is_quarantined(stocked: Harness) -> None:
     stocked.stripe.objects[EVENT] = {"id": "evt_1", "object": "v2.core.event", "data": {}}
     stocked.clock.advance(120)
     [result] = await stocked.deliver(snapshot(customer=None))

@@ -63,6 +63,16 @@ class TestAListForEachOwner:
         item = harness.item("cbtxn_1")
         assert (item["customer"], item["parent"]) == ("cus_1", "credgr_1")
 
+    async def test_may_need_the_account_that_is_the_owners_customer(self, harness: Harness) -> None:
+        grant = thing("billing.credit_grant", "credgr_1", customer=None, customer_account="acct_1")
+        await mirror(harness, grant, customer="acct_1")
+        path = "/v1/billing/credit_balance_transactions"
+        moved = thing("billing.credit_balance_transaction", "cbtxn_1", credit_grant="credgr_1")
+        harness.stripe.objects[f"{path}/cbtxn_1"] = moved
+        harness.stripe.lists[f"{path}?customer_account=acct_1&credit_grant=credgr_1"] = [moved]
+        assert (await run_now(harness, "billing.credit_balance_transaction")).complete
+        assert harness.item("cbtxn_1")["customer"] == "acct_1"
+
     async def test_is_read_beside_the_list_of_all(self, harness: Harness) -> None:
         """Customers of a test clock are in no other list."""
         await mirror(harness, thing("test_helpers.test_clock", "clock_1", status="ready"))

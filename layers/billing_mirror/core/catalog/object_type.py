@@ -62,12 +62,14 @@ class Listing:
     With ``per``, each object of that type has such a list: its id, customer and parent replace ``{id}``,
     ``{customer}`` and ``{parent}``. ``hidden_filters`` select objects that the list may leave out (Stripe does not
     document whether it does): reconcile requests the list with each filter, unless the plain list already contained
-    such objects. ``may_be_refused`` marks a list for which Stripe's reference seems to require a filter that we cannot
-    know: when Stripe refuses it, reconcile fetches the known objects individually.
+    such objects. ``account_query`` replaces ``query`` for an object whose customer is an account. ``may_be_refused``
+    marks a list for which Stripe's reference seems to require a filter that we cannot know: when Stripe refuses it,
+    reconcile fetches the known objects individually.
     """
 
     url: str
     query: Mapping[str, str] = field(default_factory=_nothing)
+    account_query: Mapping[str, str] = field(default_factory=_nothing)
     per: str | None = None
     hidden_filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     may_be_refused: bool = False
@@ -144,6 +146,8 @@ class ObjectType:
     """Path in a fetched event's data to the ``{parent}`` of the URL."""
     customer: str | Reference | None = None
     """Path to the customer's id, or the reference to an object that has one."""
+    customer_account: str | None = None
+    """Path to the id of the account that is the customer, where the body names no other customer."""
     parent_is_customer: bool = False
     """Whether the ``{parent}`` of the URL is a customer."""
     created: str = "created"

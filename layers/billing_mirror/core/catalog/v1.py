@@ -77,6 +77,7 @@ PROMOTION_CODE = ObjectType(
     listings=(Listing(url="/v1/promotion_codes"),),
     parent="promotion.coupon",
     customer="customer",
+    customer_account="customer_account",
     include=("restrictions.currency_options",),
 )
 
@@ -133,6 +134,7 @@ TAX_ID = ObjectType(
         Listing(url="/v1/customers/{id}/tax_ids", per=CUSTOMER.name),
     ),
     customer="customer",
+    customer_account="customer_account",
     compare_interval=CompareInterval.CONFIGURATION,  # it rarely changes, and reading it takes a list per customer
 )
 
@@ -165,6 +167,7 @@ CREDIT_GRANT = ObjectType(
     retrieve="/v1/billing/credit_grants/{id}",
     listings=(Listing(url="/v1/billing/credit_grants"),),
     customer="customer",
+    customer_account="customer_account",
 )
 
 CREDIT_BALANCE_TRANSACTION = ObjectType(
@@ -176,6 +179,7 @@ CREDIT_BALANCE_TRANSACTION = ObjectType(
         Listing(
             url="/v1/billing/credit_balance_transactions",
             query=MappingProxyType({"customer": "{customer}", "credit_grant": "{id}"}),
+            account_query=MappingProxyType({"customer_account": "{customer}", "credit_grant": "{id}"}),
             per=CREDIT_GRANT.name,
         ),
     ),
@@ -194,6 +198,7 @@ SUBSCRIPTION = ObjectType(
         Listing(url="/v1/subscriptions", query=_ALL_OF_TEST_CLOCK, per=TEST_CLOCK.name),
     ),
     customer="customer",
+    customer_account="customer_account",
     status="status",
     include=("discounts", "items.data.discounts"),
     sublists=(
@@ -217,6 +222,7 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
     listings=(Listing(url="/v1/subscription_schedules"),),
     parent="subscription",
     customer="customer",
+    customer_account="customer_account",
     status="status",
 )
 
@@ -230,6 +236,7 @@ QUOTE = ObjectType(
         Listing(url="/v1/quotes", query=_OF_TEST_CLOCK, per=TEST_CLOCK.name),
     ),
     customer="customer",
+    customer_account="customer_account",
     status="status",
     include=("discounts", "line_items", "computed.upfront.line_items"),
     sublists=(
@@ -246,6 +253,7 @@ INVOICE = ObjectType(
     listings=(Listing(url="/v1/invoices"),),
     parent="parent.subscription_details.subscription",
     customer="customer",
+    customer_account="customer_account",
     status="status",
     include=("discounts", "lines.data.discounts"),
     ignored_fields=("hosted_invoice_url", "invoice_pdf"),
@@ -271,6 +279,7 @@ INVOICE_ITEM = ObjectType(
     listings=(Listing(url="/v1/invoiceitems"),),
     parent="invoice",
     customer="customer",
+    customer_account="customer_account",
     created="date",
     include=("discounts",),
 )
@@ -283,6 +292,7 @@ CREDIT_NOTE = ObjectType(
     listings=(Listing(url="/v1/credit_notes"),),
     parent="invoice",
     customer="customer",
+    customer_account="customer_account",
     status="status",
     ignored_fields=("pdf",),
     sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
