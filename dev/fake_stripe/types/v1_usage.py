@@ -34,6 +34,7 @@ USAGE_TYPES = (
         required=("title",),
         defaults={"alert_type": "usage_threshold", "status": "active", "usage_threshold": None},
         events=frozenset({"triggered"}),
+        snapshot_wrapper=("billing.alert_triggered", "alert"),
         statuses={"status": {"active": StatusEffects(), "inactive": StatusEffects(), "archived": StatusEffects()}},
         filters=(Filter("alert_type"), Filter("meter", "usage_threshold.meter")),
         created="",

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from . import catalog
+
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_.\[\]-]+$")]
 NameWithoutVersion = Annotated[Name, Field(max_length=250)]
 EventId = Annotated[str, Field(max_length=255, pattern=r"^evt_[A-Za-z0-9_]+$")]
@@ -100,8 +102,18 @@ class _SnapshotObject(_Message):
     invoice_item: _IdIfText = None
 
 
+def _unwrapped_object(shown: object) -> object:
+    """The object that a snapshot is about, where another one holds it; it may be its id alone."""
+    name = shown.get("object") if isinstance(shown, dict) else None
+    object_type = catalog.WRAPPERS.get(name) if isinstance(name, str) else None
+    if object_type is None or object_type.wrapper is None or not isinstance(shown, dict):
+        return shown
+    inner = shown.get(object_type.wrapper.path)
+    return {"object": object_type.name, "id": inner} if isinstance(inner, str) else inner
+
+
 class _SnapshotData(_Message):
-    object: _SnapshotObject
+    object: Annotated[_SnapshotObject, BeforeValidator(_unwrapped_object)]
 
 
 class _Snapshot(_Message):

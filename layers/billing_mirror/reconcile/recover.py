@@ -218,14 +218,15 @@ async def _missing_event(failure: JsonObject, run: ActiveRun, dependencies: Reco
         return None
     if not isinstance(impact, dict) or impact.get("context"):
         return None
-    name = json_body.text_at(impact, "event_type") or ""
-    event = await _parse({**failure, "type": name, "related_object": impact.get("related_object")}, run)
-    # Also where the failure does not name the object.
+    name, related = json_body.text_at(impact, "event_type") or "", impact.get("related_object")
+    # Nothing to fetch where the failure names no object: the run over its type finds the change.
+    event = await _parse({**failure, "type": name, "related_object": related}, run) if related is not None else None
     resource = catalog.RESOURCES.get(name.rpartition(".")[0], "")
     named = [ref.type for ref in event[1]] if event else []
-    for one in dict.fromkeys(named or _types_about(resource)):
-        if catalog.TYPES.get(one) in dependencies.object_types:
-            await _verify_type(one, dependencies)
+    types = [one for one in named or _types_about(resource) if catalog.TYPES.get(one) in dependencies.object_types]
+    for one in dict.fromkeys(types):
+        await _verify_type(one, dependencies)
+    run.count(Counts(types_queued=len(set(types)) if related is None else 0))
     return event
 
 

@@ -100,6 +100,14 @@ class TestAListForEachOwner:
         assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
         assert await harness.drifts(await run_now(harness, "v2.billing.rate_card_rate")) == []
 
+    async def test_that_lacks_a_member_names_it_in_the_evidence(self, harness: Harness) -> None:
+        await mirror(harness, version(), parent="rcd_1", members=(rate(), rate("rcdr_2")))
+        harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
+        run = await run_now(harness, "v2.billing.rate_card_rate")
+        [drift] = [one for one in await harness.drifts(run) if one.id == "rcdv_1"]
+        assert "v2.billing.rate_card_rate/rcdr_2" in drift.fields
+        assert "v2.billing.rate_card_rate/rcdr_1" not in drift.fields
+
     async def test_needs_no_owner_with_an_id_of_stripes_where_the_url_of_the_object_has_none(
         self, harness: Harness
     ) -> None:

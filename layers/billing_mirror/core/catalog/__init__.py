@@ -21,6 +21,7 @@ __all__ = [
     "RESOURCES",
     "TYPES",
     "USAGE",
+    "WRAPPERS",
     "ApiChannel",
     "Category",
     "CompareInterval",
@@ -70,6 +71,11 @@ RECONCILED_TYPES: tuple[ObjectType, ...] = tuple(
     )
 )
 """The types that reconcile compares with Stripe: most often compared first, parents before children."""
+
+WRAPPERS: Mapping[str, ObjectType] = MappingProxyType(
+    {object_type.wrapper.type: object_type for object_type in TYPES.values() if object_type.wrapper}
+)
+"""Object types that snapshot events carry inside another object, by the name of that object."""
 
 IGNORED = frozenset(
     {

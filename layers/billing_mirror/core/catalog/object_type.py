@@ -165,6 +165,8 @@ class ObjectType:
     """Objects that no event announces; a refresh also fetches those that are not mirrored yet."""
     changes: Reference | None = None
     """An object that changes when one of this type is created, although Stripe may send no event for it."""
+    wrapper: Reference | None = None
+    """What snapshot events carry instead of it: an object of ``type`` that holds it at ``path``."""
     events: tuple[str, ...] = ()
     """Event types that are themselves objects of this type: no other object holds what they report."""
     usage: Usage | None = None

@@ -106,6 +106,7 @@ ALERT = ObjectType(
     listings=(Listing(url="/v1/billing/alerts"),),
     parent="usage_threshold.meter",
     status="status",
+    wrapper=Reference(path="alert", type="billing.alert_triggered"),
 )
 
 CUSTOMER = ObjectType(
