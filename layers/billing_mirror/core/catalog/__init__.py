@@ -13,6 +13,7 @@ from .object_type import ApiChannel, Category, CompareInterval, Listing, ObjectT
 
 __all__ = [
     "CUSTOMER",
+    "DEPENDANTS",
     "EVENT_OBJECTS",
     "IGNORED",
     "METERED_TYPES",
@@ -76,6 +77,18 @@ WRAPPERS: Mapping[str, ObjectType] = MappingProxyType(
     {object_type.wrapper.type: object_type for object_type in TYPES.values() if object_type.wrapper}
 )
 """Object types that snapshot events carry inside another object, by the name of that object."""
+
+DEPENDANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        owner: tuple(
+            object_type.name
+            for object_type in TYPES.values()
+            if isinstance(object_type.customer, Reference) and object_type.customer.type == owner
+        )
+        for owner in TYPES
+    }
+)
+"""By type, the types whose objects take their customer from an object of that type."""
 
 IGNORED = frozenset(
     {
