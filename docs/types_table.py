@@ -47,7 +47,11 @@ def _ways(object_type: ObjectType) -> list[str]:
         for other in TYPES.values()
         if other.changes and other.changes.type == object_type.name
     ]
-    parts = [f"events of its {part.name}" for part in PARTS.values() if part.of == object_type.name]
+    parts = [
+        f"events of its {part.name}"
+        for part in PARTS.values()
+        if object_type.name in {owner.type for owner in part.owners}
+    ]
     referrers = sorted(
         {
             _plain(other)

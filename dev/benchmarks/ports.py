@@ -89,6 +89,9 @@ class AgreeingMirror:
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         raise AssertionError(f"{type_name} of {parent} in {scope} should not be read")
 
+    def ids_of_customer(self, scope: Scope, customer: str, type_name: str) -> AsyncIterator[str]:
+        raise AssertionError(f"{type_name} of {customer} in {scope} should not be read")
+
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         raise AssertionError(f"{ref.id} should not be read")
 

@@ -121,6 +121,9 @@ class Mirror(Protocol):
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         """The ids of a parent's live children of one type."""
 
+    def ids_of_customer(self, scope: Scope, customer: str, type_name: str) -> AsyncIterator[str]:
+        """The ids of a customer's live objects of one type."""
+
     def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
     ) -> AsyncIterator[IndexEntry]:

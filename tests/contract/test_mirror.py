@@ -145,6 +145,20 @@ async def test_lists_are_kept_apart_by_scope_and_parent(mirror: Mirror) -> None:
     assert await children(mirror, "rcd_1") == {"rcds_1"}
 
 
+async def test_the_objects_of_a_customer_are_kept_apart_by_scope_type_and_customer(mirror: Mirror) -> None:
+    for one in (ref("rcds_1"), ref("rcds_2", LIVE)):
+        await mirror.put(one, 1, item(one))
+    other = ref("rcds_3")
+    await mirror.put(other, 1, {**item(other), "customer": "cus_2"})
+
+    async def found(customer: str, type_name: str) -> list[str]:
+        return [one async for one in mirror.ids_of_customer(TEST, customer, type_name)]
+
+    assert await found("cus_1", TYPE) == ["rcds_1"]
+    assert await found("cus_2", TYPE) == ["rcds_3"]
+    assert await found("cus_1", "v2.billing.pricing_plan_subscription") == []
+
+
 async def test_ids_can_be_queried_by_status(mirror: Mirror) -> None:
     for identifier, status in (("rcds_1", "active"), ("rcds_2", "paused"), ("rcds_3", "active")):
         await mirror.put(ref(identifier), 1, item(ref(identifier), servicing_status=status))

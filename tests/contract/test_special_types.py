@@ -125,6 +125,23 @@ async def test_an_event_of_a_discount_refreshes_its_customer(end_to_end: EndToEn
     assert found.body.get("discount") is None
 
 
+@pytest.mark.parametrize(
+    "object_type", [one for one in catalog.TYPES.values() if one.customer_account], ids=lambda one: one.name
+)
+@pytest.mark.parametrize("named", [None, "cus_1"])
+async def test_an_account_that_is_the_customer_finds_its_objects(
+    end_to_end: EndToEnd, object_type: ObjectType, named: str | None
+) -> None:
+    """A customer beside the account goes first: its objects are together under one id."""
+    body = samples_by_type.stand_in_body(object_type) | {"customer": named, "customer_account": "acct_1"}
+    await asyncio.to_thread(end_to_end.stand_in.put, object_type.name, body)
+    await end_to_end.flows.request_refresh(object_type.name, body["id"], None)
+    await end_to_end.deliver()
+    reader = end_to_end.reader()
+    found = {one: [each.id for each in reader.by_customer(one, object_type.name)] for one in ("acct_1", "cus_1")}
+    assert found == ({"acct_1": [], "cus_1": [body["id"]]} if named else {"acct_1": [body["id"]], "cus_1": []})
+
+
 async def test_usage_without_a_meter_is_stored_as_its_event(end_to_end: EndToEnd) -> None:
     event_id = await asyncio.to_thread(end_to_end.stand_in.meter_error)
     await end_to_end.deliver(event_id)

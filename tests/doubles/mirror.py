@@ -55,6 +55,10 @@ class MemoryMirror:
         for one in self._indexed(scope=str(scope), parent=parent, type=type_name):
             yield one.id
 
+    async def ids_of_customer(self, scope: Scope, customer: str, type_name: str) -> AsyncIterator[str]:
+        for one in self._indexed(scope=str(scope), customer=customer, type=type_name):
+            yield one.id
+
     async def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
     ) -> AsyncIterator[IndexEntry]:

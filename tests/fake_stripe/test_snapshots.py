@@ -71,6 +71,17 @@ def test_a_summary_of_entitlements_has_an_object_of_its_own(stand_in: StandIn, i
     assert [each.id for each in summary.entitlements.data] == [made]
 
 
+def test_a_triggered_alert_is_inside_another_object(stand_in: StandIn, inbox: Inbox) -> None:
+    stand_in.destination(inbox.url, [SECRET], payload="snapshot")
+    alert = make(stand_in, "billing.alert")["id"]
+    stand_in.announce(alert, "triggered")
+    stand_in.settle()
+    received = next(each for each in inbox.received if "alert_triggered" in each.body)
+    event = stripe.Webhook.construct_event(received.body, received.signature, SECRET)
+    assert isinstance(event.data.object, stripe.billing.AlertTriggered)
+    assert event.data.object.alert.id == alert
+
+
 def test_another_payload_is_refused(stand_in: StandIn) -> None:
     with pytest.raises(ControlError):
         stand_in.destination("http://127.0.0.1:1", [SECRET], payload="fat")

@@ -151,6 +151,11 @@ class UnreliableMirror(UnreliableTable):
         for identifier in [one async for one in self._mirror.children(scope, parent, type_name)]:
             yield identifier
 
+    async def ids_of_customer(self, scope: Scope, customer: str, type_name: str) -> AsyncIterator[str]:
+        await self._io("ids_of_customer")
+        for identifier in [one async for one in self._mirror.ids_of_customer(scope, customer, type_name)]:
+            yield identifier
+
     async def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
     ) -> AsyncIterator[IndexEntry]:

@@ -73,7 +73,7 @@ def _left_out_by_default(object_type: ObjectType, params: Params, settings: Body
 
 def _check_filters(view: View, object_type: ObjectType, filters: list[Filter], params: Params) -> None:
     for each in object_type.filters:
-        if each.required and each.name not in params.names:
+        if each.required and params.names.isdisjoint({each.name, each.instead}):
             raise missing_parameter(each.name)
     exclusive = [each.name for each in filters if each.exclusive]
     if exclusive and object_type.members in params.names:

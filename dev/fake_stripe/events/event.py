@@ -83,7 +83,7 @@ def event_of(occurrence: Occurrence, *, context: str, livemode: bool, requested:
     snapshot = None
     if object_type.is_v1 and occurrence.has_snapshot:
         notification["snapshot_event"] = f"evt_1{random_text(23)}"
-        shown = occurrence.shown or occurrence.after
+        shown = occurrence.shown or _wrapped(object_type, occurrence.after)
         snapshot = snapshot_of(notification, object_type, shown, changes, settings)
     return Event(
         notification,
@@ -95,6 +95,15 @@ def event_of(occurrence: Occurrence, *, context: str, livemode: bool, requested:
         changes=changes,
         snapshot=snapshot,
     )
+
+
+def _wrapped(object_type: ObjectType, body: Body) -> Body:
+    """What a snapshot carries: the object, or the one that wraps it."""
+    name, field = object_type.snapshot_wrapper
+    if not name:
+        return body
+    times = {"created": int(now().timestamp()), "livemode": body.get("livemode", False)}
+    return {"object": name, field: body, "customer": "cus_1", "value": 1, **times}
 
 
 def _related(occurrence: Occurrence, settings: Body) -> Body:

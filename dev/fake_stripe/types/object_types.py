@@ -24,6 +24,8 @@ class Filter:
     exclusive: bool = False
     """At most one of the type's exclusive filters may be given."""
     required: bool = False
+    instead: str = ""
+    """Another filter that takes the place of a required one."""
     choices: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] | None = None
     """Choices that stand for several values."""
@@ -123,6 +125,8 @@ class ObjectType:
     expandable_objects: tuple[str, ...] = ()
     """v1: fields with objects that show only ids without `expand`."""
     sublists: tuple[Sublist, ...] = ()
+    snapshot_wrapper: tuple[str, str] = ("", "")
+    """v1: the object that snapshot events carry instead, and its field with this one."""
     embeds: tuple[str, ...] = ()
     """Fields in which the API shows the whole object instead of its id."""
     members: str = ""

@@ -109,6 +109,11 @@ class DynamoMirror:
         async for item in all_pages(self._client, request):
             yield str(item["id"])
 
+    async def ids_of_customer(self, scope: Scope, customer: str, type_name: str) -> AsyncIterator[str]:
+        request = query(self._table, "by-customer", scope=str(scope), customer=customer, type=type_name)
+        async for item in all_pages(self._client, request):
+            yield str(item["id"])
+
     async def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
     ) -> AsyncIterator[IndexEntry]:

@@ -42,15 +42,28 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
-class RelatedObject(_Message):
+class _Owners(_Message):
+    """Ids of objects to which another one belongs."""
+
+    customer: Id | None = None
+    subscription: Id | None = None
+    invoice: Id | None = None
+    invoice_item: Id | None = None
+
+
+class RelatedObject(_Owners):
     """The object that an event is about. A singleton has no id. A snapshot event has no ``url``, but may name the
-    ``customer``.
+    object's owners.
     """
 
     id: Id | None = None
     type: Name
     url: Url | None = None
-    customer: Id | None = None
+
+    @property
+    def owners(self) -> dict[str, str]:
+        """The ids of the owners that it names, by path."""
+        return self.model_dump(include={*_Owners.model_fields}, exclude_none=True)
 
 
 class Notification(_Message):
@@ -88,16 +101,32 @@ class RefreshRequest(_Message):
 Message = Notification | RefreshRequest
 
 
+_IdIfText = Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
+
+
 class _SnapshotObject(_Message):
     """The identity of the object that a snapshot carries."""
 
-    id: Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
+    id: _IdIfText = None
     object: Name
-    customer: Annotated[Id | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)] = None
+    customer: _IdIfText = None
+    subscription: _IdIfText = None
+    invoice: _IdIfText = None
+    invoice_item: _IdIfText = None
+
+
+def _unwrapped_object(shown: object) -> object:
+    """The object that a snapshot is about, where another one holds it; it may be its id alone."""
+    name = shown.get("object") if isinstance(shown, dict) else None
+    object_type = catalog.WRAPPERS.get(name) if isinstance(name, str) else None
+    if object_type is None or object_type.wrapper is None or not isinstance(shown, dict):
+        return shown
+    inner = shown.get(object_type.wrapper.path)
+    return {"object": object_type.name, "id": inner} if isinstance(inner, str) else inner
 
 
 class _SnapshotData(_Message):
-    object: _SnapshotObject
+    object: Annotated[_SnapshotObject, BeforeValidator(_unwrapped_object)]
 
 
 _NOTHING = _SnapshotData(object=_SnapshotObject(object="ignored"))
@@ -135,7 +164,7 @@ class _Snapshot(_Message):
             context=self.context or self.account,
             related_object=None
             if self.data is _NOTHING
-            else RelatedObject(id=related.id, type=related.object, customer=related.customer),
+            else RelatedObject(type=related.object, **related.model_dump(exclude={"object"})),
         )
 
 

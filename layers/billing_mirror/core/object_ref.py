@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from . import catalog
-from .catalog import ObjectType
+from .catalog import ObjectType, Part, Reference
 from .errors import PermanentError
+from .json_body import JsonObject, text_at
 
 if TYPE_CHECKING:  # the reader imports this module, and needs no pydantic
     from .messages import Notification, RefreshRequest, RelatedObject
@@ -29,6 +31,8 @@ _KNOWN_URLS = (
     *(url for part in catalog.PARTS.values() for url in part.urls),
 )
 
+OTHER_URL = "the related object's URL is not the URL of its type and id"
+NO_OWNER = "the event does not say whose object it is about"
 MAX_PATH = 900
 """Characters of a path that serves as an id: it must fit into the table's keys."""
 
@@ -85,18 +89,26 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedRef:
-    """A ref that only the fetched event resolves: its data names the owner, at the path ``owner``.
+    """What an event about a part, or about a singleton that it does not name, refers to: one object for each owner.
 
-    The object has the type ``object_type``: it is the owner itself, or its singleton.
+    The fetched event's data names the ``owners``, unless the message does: ``named`` are ids by path, and with
+    ``complete`` there are no others. Each object is the owner itself, or its singleton.
     """
 
     scope: Scope
-    object_type: ObjectType
-    owner: str
+    type: str
+    owners: tuple[Reference, ...]
+    named: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = False
+    must_have_owner: bool = False
 
-    def resolve(self, owner: str) -> ObjectRef:
-        """The ref to the object of this owner. Raises :class:`PermanentError`."""
-        return ref_to(self.scope, self.object_type.name, owner, owner if self.object_type.singleton else None)
+    def resolve(self, event: JsonObject | None) -> dict[str, ObjectRef]:
+        """The refs by the paths of their owners, from the fetched event. Raises :class:`PermanentError`."""
+        ids = {one.path: self.named.get(one.path) or text_at(event, f"data.{one.path}") for one in self.owners}
+        refs = {one.path: _owned(self.scope, one.type, owner) for one in self.owners if (owner := ids[one.path])}
+        if self.must_have_owner and not refs:
+            raise PermanentError(NO_OWNER)
+        return refs
 
 
 def partition_key(scope: str, object_type: ObjectType | None, object_id: str) -> str:
@@ -181,15 +193,16 @@ def ref_from_event(notification: Notification) -> ObjectRef | UnresolvedRef | No
 def _unrelated(scope: Scope, type_name: str) -> UnresolvedRef | None:
     part, object_type = catalog.PARTS.get(type_name), catalog.TYPES.get(type_name)
     if part:
-        return UnresolvedRef(scope, catalog.TYPES[part.of], part.owner)
+        return UnresolvedRef(scope, part.name, part.owners)
     if object_type is None:
         return None
     if object_type.singleton and object_type.owner_in_event:
-        return UnresolvedRef(scope, object_type, object_type.owner_in_event)
+        owner = Reference(path=object_type.owner_in_event, type=object_type.name)
+        return UnresolvedRef(scope, object_type.name, (owner,))
     raise PermanentError("the event does not say which object it is about")
 
 
-def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef | None:
+def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef | UnresolvedRef | None:
     part, object_type = catalog.PARTS.get(related.type), catalog.find_type(related.type)
     if part is None and object_type is None and related.url is None:
         return None  # a snapshot of a type outside the catalog has no URL
@@ -197,12 +210,11 @@ def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef |
     if catalog.RESOURCES.get(resource, named) != named:
         raise PermanentError("the related object is of another type than the event says")
     if part:
-        shape, owner = _owner(related, tuple(part.urls), "id")
-        return ref_to(scope, part.urls.get(shape, part.of), owner)
+        return _owners_of(scope, part, related)
     if object_type is None:
         return _generic(scope, related)
     if object_type.singleton:
-        return ref_to(scope, object_type.name, "", _owner(related, (object_type.retrieve,), "parent")[1])
+        return ref_to(scope, object_type.name, "", _owner(related, object_type.retrieve))
     if related.id is None:
         raise PermanentError("the related object has no id")
     return ref_to(scope, object_type.name, related.id, _parent_in_url(object_type, related))
@@ -223,17 +235,44 @@ def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
     return ObjectRef(scope, catalog.generic_type(related.type, url.removesuffix(related.id) + "{id}"), related.id)
 
 
-def _owner(related: RelatedObject, shapes: tuple[str, ...], placeholder: str) -> tuple[str, str]:
-    """The shape of the URL and the owner's id in it; a snapshot names the owner without a URL."""
+def _owners_of(scope: Scope, part: Part, related: RelatedObject) -> ObjectRef | UnresolvedRef:
+    """The owners of a part. A snapshot names them all; a URL names at most one, and none where its shape is unknown."""
+    if related.url is None:
+        named = {one.path: related.owners[one.path] for one in part.owners if one.path in related.owners}
+    else:
+        named = {
+            path: _owner(related, shape) for shape, path in part.urls.items() if _found(related.url, shape) is not None
+        }
+        if not named and not _names_part(related.url, part):
+            raise PermanentError(OTHER_URL)
+    complete = related.url is None and bool(named)
+    unresolved = UnresolvedRef(scope, part.name, part.owners, named, complete, must_have_owner=True)
+    refs = [*unresolved.resolve(None).values()] if named else []  # also refuses malicious ids before any request
+    return refs[0] if complete and len(refs) == 1 else unresolved
+
+
+def _names_part(url: str, part: Part) -> bool:
+    """Whether a URL of an unknown shape is plain, and that of the part."""
+    is_plain = _PLAIN_SINGLETON.fullmatch(url) is not None
+    return is_plain and not {part.segment, f"{part.segment}s"}.isdisjoint(url.split("/"))
+
+
+def _owned(scope: Scope, type_name: str, owner: str) -> ObjectRef:
+    """The owner itself, where it has this type; or its singleton."""
+    return ref_to(scope, type_name, owner, owner if catalog.TYPES[type_name].singleton else None)
+
+
+def _owner(related: RelatedObject, shape: str) -> str:
+    """The owner's id in a URL of this shape; a snapshot names the owner without a URL."""
     if related.url is None:
         if related.customer is None:
-            raise PermanentError("the event does not say whose object it is about")
-        return "", related.customer
-    shape, found = _matched(related.url, shapes)
-    owner = unquote(found[placeholder])
-    if quote(owner, safe="") != found[placeholder]:  # nothing else confirms the id
-        raise PermanentError("the related object's URL is not the URL of its type and id")
-    return shape, owner
+            raise PermanentError(NO_OWNER)
+        return related.customer
+    _, found = _matched(related.url, (shape,))
+    owner = unquote(found["parent"])
+    if quote(owner, safe="") != found["parent"]:  # nothing else confirms the id
+        raise PermanentError(OTHER_URL)
+    return owner
 
 
 def _parent_in_url(object_type: ObjectType, related: RelatedObject) -> str | None:
@@ -242,7 +281,7 @@ def _parent_in_url(object_type: ObjectType, related: RelatedObject) -> str | Non
         return None
     _, found = _matched(related.url, (object_type.retrieve, *object_type.alternate_urls))
     if found["id"] not in (related.id, quote(related.id or "", safe="")):
-        raise PermanentError("the related object's URL is not the URL of its type and id")
+        raise PermanentError(OTHER_URL)
     parent = found.get("parent")
     if parent is None or _is_placeholder(parent):
         return None
@@ -260,7 +299,7 @@ def _matched(url: str, shapes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
     for shape in shapes:
         if found := _found(url, shape):
             return shape, found.groupdict()
-    raise PermanentError("the related object's URL is not the URL of its type and id")
+    raise PermanentError(OTHER_URL)
 
 
 def _found(url: str, shape: str) -> re.Match[str] | None:

@@ -136,6 +136,8 @@ class Counts:
     """Times that a list was read again from its beginning."""
     lists_unreadable: int = 0
     """Lists that could not be read."""
+    types_queued: int = 0
+    """Types to verify whole, because an event that Stripe failed to create names no object."""
     held: int = 0
     """Objects that Stripe does not return, and that were kept because they are too many."""
 

@@ -4,15 +4,16 @@ The documentation shows nested URLs with a placeholder left in: https://docs.str
 events have no related object at all; their data names the customer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
-from billing_mirror.core.messages import Notification
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.messages import Notification, RelatedObject, write_message
 from billing_mirror.core.mirror_state import Head, may_lag
-from billing_mirror.core.object_ref import ObjectRef, Scope, validate_id
+from billing_mirror.core.object_ref import ObjectRef, Scope, UnresolvedRef, validate_id
 from billing_mirror.ports import Ports, StripeRequest
 
 from .messages import WorkItem
@@ -28,29 +29,46 @@ async def resolve_parent(ref: ObjectRef, items: Sequence[WorkItem], head: Head |
 
 
 async def resolve(item: WorkItem, ports: Ports) -> WorkItem:
-    """The item with the ref that the fetched event names; without a ref where the event's data names none."""
+    """The item with the ref that the fetched event names; without a ref where the event's data names none.
+
+    Where the event names several owners, the others are queued, as the same event about each of them.
+    """
     unresolved, event = item.unresolved, item.message
     if unresolved is None or not isinstance(event, Notification):
         return item
     try:
-        owner = await _in_event(event, unresolved.scope, unresolved.object_type.api, unresolved.owner, ports)
-        return replace(item, ref=unresolved.resolve(owner) if owner else None)
+        shown = None if unresolved.complete else await _fetched(event, unresolved.scope, ApiChannel.GA, ports)
+        refs = unresolved.resolve(shown)
+        await _enqueue_others(event, unresolved, refs, ports)
+        return replace(item, ref=next(iter(refs.values()), None))
     except Exception as error:  # noqa: BLE001 - one event's failure must not end the others
         return replace(item, problem=error)
+
+
+async def _enqueue_others(
+    event: Notification, unresolved: UnresolvedRef, refs: Mapping[str, ObjectRef], ports: Ports
+) -> None:
+    """Queues the event once more for each owner but the first, before the message can end."""
+    for path, ref in [*refs.items()][1:]:
+        owner = {path: ref.parent or ref.id}
+        related = RelatedObject.model_validate({"type": unresolved.type, **owner})
+        one = event.model_copy(update={"related_object": related})
+        await ports.queue.send(write_message(one), group=f"{ref.scope}:webhook")
 
 
 async def _parent_in_events(ref: ObjectRef, items: Sequence[WorkItem], ports: Ports) -> str:
     for item in items:
         if isinstance(item.message, Notification):
             path = ref.object_type.owner_in_event or ""
-            parent = await _in_event(item.message, ref.scope, ref.object_type.api, path, ports)
+            event = await _fetched(item.message, ref.scope, ref.object_type.api, ports)
+            parent = json_body.text_at(event, f"data.{path}")
             if parent is not None:
                 return parent
     raise PermanentError(f"the parent of {ref.id} is not known: no event that Stripe still keeps names it")
 
 
-async def _in_event(event: Notification, scope: Scope, api: ApiChannel, path: str, ports: Ports) -> str | None:
-    """The id at a path of the fetched event's data."""
+async def _fetched(event: Notification, scope: Scope, api: ApiChannel, ports: Ports) -> JsonObject | None:
+    """The event with its data; None where Stripe no longer keeps it."""
     try:
         fetched = await ports.stripe.get(
             StripeRequest(f"/v2/core/events/{event.id}", api, scope.context, event_id=event.id)
@@ -61,4 +79,4 @@ async def _in_event(event: Notification, scope: Scope, api: ApiChannel, path: st
         return None
     if json_body.text_at(fetched.body, "id") != event.id:
         raise TransientError(f"Stripe answered with something else than the event {event.id}")
-    return json_body.text_at(fetched.body, f"data.{path}")
+    return fetched.body

@@ -52,6 +52,9 @@ class _DryMirror:
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         return self.mirror.children(scope, parent, type_name)
 
+    def ids_of_customer(self, scope: Scope, customer: str, type_name: str) -> AsyncIterator[str]:
+        return self.mirror.ids_of_customer(scope, customer, type_name)
+
     def ids(
         self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
     ) -> AsyncIterator[IndexEntry]:

@@ -13,6 +13,7 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template
 from billing_mirror.ports import Ports
+from billing_mirror.refresh.references import is_of_account
 
 from .index_walk import walk_index
 from .missing import is_gone
@@ -192,7 +193,10 @@ async def _read_owner_list(
     if owner.head.customer is None and "{customer}" in listing.query.values():
         return  # the list needs a customer, and the owner has none yet
     ids_of_owner = {"id": owner.ref.id, "parent": owner.head.parent, "customer": owner.head.customer}
-    query = {name: fill_template(value, **ids_of_owner) for name, value in listing.query.items()}
+    filters = listing.query
+    if listing.account_query and is_of_account(owner.ref.object_type, await ports.mirror.body(owner.ref)):
+        filters = listing.account_query
+    query = {name: fill_template(value, **ids_of_owner) for name, value in filters.items()}
     query |= _gated_fields(object_type)
     path = fill_template(listing.url, **ids_of_owner)
     parent = _parent_of_members(object_type, listing, owner)

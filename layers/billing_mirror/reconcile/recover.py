@@ -45,7 +45,8 @@ GENERATION_FAILURE = "v2.core.health.event_generation_failure.resolved"
 HANDLED_FAILURES = "events:never-generated"
 """The partition of the generation failures that were handled."""
 
-_Event: TypeAlias = tuple[Notification, ObjectRef | UnresolvedRef]
+_Event: TypeAlias = tuple[Notification, tuple[ObjectRef, ...]]
+"""An event and the objects that it is about; none where only the fetched event names them all."""
 
 
 async def recover(run: ActiveRun, dependencies: ReconcileDependencies) -> None:
@@ -110,8 +111,8 @@ async def _queue_lost(entries: Sequence[JsonObject], run: ActiveRun, dependencie
             events.append(event)
     lost = await _lost(events, run)
     newest = {
-        ref.key if isinstance(ref, ObjectRef) else notification.id: notification
-        for notification, ref in sorted(lost, key=_created)
+        refs[0].key if len(refs) == 1 else notification.id: notification
+        for notification, refs in sorted(lost, key=_created)
     }
     group = f"{run.scope}:recovered"
     await gather_all(run.ports.queue.send(write_message(one), group=group) for one in newest.values())
@@ -123,7 +124,7 @@ async def _queue_lost(entries: Sequence[JsonObject], run: ActiveRun, dependencie
 
 async def _lost(events: Sequence[_Event], run: ActiveRun) -> list[_Event]:
     """The events that the mirror does not reflect."""
-    refs = [ref for _, ref in events if isinstance(ref, ObjectRef)]
+    refs = [ref for _, about in events for ref in about]
     heads = await run.ports.mirror.heads(refs)
     claims = await run.ports.mirror.claims(refs)
     now = run.ports.clock.now()
@@ -135,33 +136,43 @@ def _created(event: _Event) -> datetime:
 
 
 async def _parse(entry: JsonObject, run: ActiveRun) -> _Event | None:
-    """An event of the key's own account about an object of the catalog, and that object."""
+    """An event of the key's own account about objects of the catalog, and these objects."""
     name = json_body.text_at(entry, "type") or ""
     if name not in catalog.EVENT_OBJECTS and name.rpartition(".")[0] not in catalog.RESOURCES:
         return None  # the list also shows events that no endpoint subscribes to
     try:
         notification = read_notification(json_body.write(entry))
         ref = ref_from_event(notification)
-        if isinstance(ref, UnresolvedRef) and (owner := json_body.text_at(entry, f"data.{ref.owner}")):
-            ref = ref.resolve(owner)
+        refs = _named_by(entry, ref) if ref else ()
     except (Unreadable, PermanentError) as error:
         identifier = json_body.text_at(entry, "id") or "an event without an id"
         await run.record_drift(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
     own = notification.context is None and notification.livemode == run.scope.livemode
-    return (notification, ref) if own and ref is not None else None
+    return (notification, refs) if own and ref is not None else None
+
+
+def _named_by(entry: JsonObject, ref: ObjectRef | UnresolvedRef) -> tuple[ObjectRef, ...]:
+    """The objects that an event on a list is about; none where the list does not show the data that names them."""
+    if isinstance(ref, ObjectRef):
+        return (ref,)
+    return tuple(ref.resolve(entry).values()) if ref.complete or isinstance(entry.get("data"), dict) else ()
 
 
 def _is_reflected(
     notification: Notification,
-    ref: ObjectRef | UnresolvedRef,
+    refs: Sequence[ObjectRef],
     heads: Mapping[str, Head],
     claims: Mapping[str, Claim],
     now: float,
 ) -> bool:
-    """Whether the mirror reflects an event, or a fetch in flight will."""
-    if isinstance(ref, UnresolvedRef):
-        return False
+    """Whether the mirror reflects an event in all objects that it is about, or fetches in flight will."""
+    return bool(refs) and all(_is_reflected_in(ref, notification, heads, claims, now) for ref in refs)
+
+
+def _is_reflected_in(
+    ref: ObjectRef, notification: Notification, heads: Mapping[str, Head], claims: Mapping[str, Claim], now: float
+) -> bool:
     head, claim = heads.get(ref.key), claims.get(ref.key)
     created = times.seconds(times.iso(notification.created.timestamp()))  # with the precision of the table
     if mirror_state.is_in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
@@ -207,11 +218,19 @@ async def _missing_event(failure: JsonObject, run: ActiveRun, dependencies: Reco
         return None
     if not isinstance(impact, dict) or impact.get("context"):
         return None
-    name = json_body.text_at(impact, "event_type") or ""
-    event = await _parse({**failure, "type": name, "related_object": impact.get("related_object")}, run)
-    # Also where the failure does not name the object.
+    name, related = json_body.text_at(impact, "event_type") or "", impact.get("related_object")
+    # Nothing to fetch where the failure names no object: the run over its type finds the change.
+    event = await _parse({**failure, "type": name, "related_object": related}, run) if related is not None else None
     resource = catalog.RESOURCES.get(name.rpartition(".")[0], "")
-    object_type = event[1].object_type if event else catalog.TYPES.get(resource)
-    if object_type in dependencies.object_types:
-        await _verify_type(object_type.name, dependencies)
+    named = [ref.type for ref in event[1]] if event else []
+    types = [one for one in named or _types_about(resource) if catalog.TYPES.get(one) in dependencies.object_types]
+    for one in dict.fromkeys(types):
+        await _verify_type(one, dependencies)
+    run.count(Counts(types_queued=len(set(types)) if related is None else 0))
     return event
+
+
+def _types_about(resource: str) -> list[str]:
+    """The types whose objects an event about this resource may change."""
+    part = catalog.PARTS.get(resource)
+    return [owner.type for owner in part.owners] if part else [resource]

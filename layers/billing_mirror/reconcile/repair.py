@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
@@ -26,6 +27,8 @@ MAX_SECONDS_PER_OBJECT = 120.0
 MAX_CONCURRENCY = 8
 """Objects that are fetched at the same time."""
 NOT_RETURNED = "Stripe does not return the object, although it was just listed or created"
+MAX_MEMBERS = 20
+"""Members that the evidence of one difference names."""
 NO_END = "Stripe's answer does not end"
 INTERRUPTED = "the run was interrupted during the repair"
 
@@ -156,7 +159,14 @@ def _not_returned(drift: Drift, fetched: _Fetched) -> Drift:
 def _differing_fields(fetched: _Fetched) -> tuple[str, ...]:
     if not fetched.mirrored or not fetched.observation.live:
         return ()
-    return tuple(json_body.differing_fields(fetched.mirrored, fetched.observation.live))
+    return (*json_body.differing_fields(fetched.mirrored, fetched.observation.live), *_differing_members(fetched))
+
+
+def _differing_members(fetched: _Fetched) -> list[str]:
+    """The first members that only the mirrored list or only the fetched one names, as ``type/id``."""
+    before, now = (fetched.head.members if fetched.head else {}), items.members(fetched.observation)
+    differing = (f"{name}/{one}" for name in before for one in sorted(before[name] ^ now.get(name, frozenset())))
+    return [*islice(differing, MAX_MEMBERS)]
 
 
 def _seems_wrong(difference: Difference, fetched: _Fetched) -> bool:

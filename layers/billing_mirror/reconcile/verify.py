@@ -13,7 +13,7 @@ from billing_mirror.core.checkpoints import ListCheckpoint
 from billing_mirror.core.drift import Difference, compare
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, ref_to
 from billing_mirror.core.run import Counts, Drift, Job, Resolution
 from billing_mirror.ports import IndexEntry, Ports
@@ -27,6 +27,8 @@ from .pages import ObjectPage, RestartedList
 from .repair import already_resolved, finish_interrupted, verify_and_repair
 from .runs.active_run import ActiveRun
 
+MOVING = 10 * READ_LAG
+"""Seconds after an object's fetch in which those that take their customer from it are refreshed by the queue."""
 LISTS_READ = ListCheckpoint(lists_read=True)
 
 
@@ -158,21 +160,34 @@ async def _findable_customers(
     refs: Mapping[str, ObjectRef],
     ports: Ports,
 ) -> list[str]:
-    """The ids of objects that are mirrored without a customer, although the object they reference has one by now.
+    """The ids of objects that are mirrored without a customer, although the object they reference has one by now; or
+    with another one, although that object moved some time ago.
 
     The customer is not in the body, so no digest shows it.
     """
-    lacking = {identifier for identifier, head in heads.items() if head.customer is None and not head.deleted}
-    if not lacking or not isinstance(object_type.customer, Reference):
+    living = {identifier for identifier, head in heads.items() if not head.deleted}
+    if not living or not isinstance(object_type.customer, Reference):
         return []
     sources: dict[str, ObjectRef] = {}
     for entry in objects:
         identifier = json_body.text_at(entry, "id")
-        source = customer_or_owner(refs[identifier], entry) if identifier in lacking else None
+        source = customer_or_owner(refs[identifier], entry) if identifier in living else None
         if identifier and isinstance(source, ObjectRef):
             sources[identifier] = source
     found = await ports.mirror.heads(sources.values()) if sources else {}
-    return [identifier for identifier, one in sources.items() if one.key in found and found[one.key].customer]
+    now = ports.clock.now()
+    return [
+        identifier
+        for identifier, one in sources.items()
+        if one.key in found and _has_other_customer(heads[identifier], found[one.key], now)
+    ]
+
+
+def _has_other_customer(head: Head, source: Head, now: float) -> bool:
+    """Whether an object should be under its source's customer. Where the source has just moved, that is queued."""
+    if source.customer is None or source.customer == head.customer:
+        return False
+    return head.customer is None or now - source.fetched_at > MOVING
 
 
 # ---- what no list shows

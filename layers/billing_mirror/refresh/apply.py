@@ -15,6 +15,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 
+from .dependants import enqueue_dependants
 from .fetch import fetch
 from .references import customer_or_owner
 from .related_objects import enqueue_related
@@ -40,6 +41,7 @@ async def apply(ports: Ports, ref: ObjectRef, token: int, observation: Observati
         return await _put_tombstone(ports, ref, token, observation)
     customer = await _resolve_customer(ports, ref, body)
     item = items.item(ref, observation, customer)
+    await enqueue_dependants(ref, observation, head, customer, ports.mirror, ports.queue)
     return await _enqueue_related_and_put(ports, ref, token, observation, head, item)
 
 

@@ -1,6 +1,6 @@
 """Which other objects a body names."""
 
-from billing_mirror.core.catalog import Reference
+from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.object_ref import ObjectRef
@@ -32,6 +32,17 @@ def customer_or_owner(ref: ObjectRef, body: JsonObject) -> str | ObjectRef | Non
             owner = text_at(body, path)
             return ref.in_same_scope(type_name, owner) if owner else None
         case str(path):
-            return text_at(body, path)
+            return text_at(body, path) or _account(ref.object_type, body)
         case None:
             return None
+
+
+def is_of_account(object_type: ObjectType, body: JsonObject | None) -> bool:
+    """Whether the object's customer is an account, and not a customer of Stripe's v1."""
+    path = object_type.customer
+    return isinstance(path, str) and text_at(body, path) is None and _account(object_type, body) is not None
+
+
+def _account(object_type: ObjectType, body: JsonObject | None) -> str | None:
+    """The account that is the object's customer."""
+    return text_at(body, object_type.customer_account) if object_type.customer_account else None

@@ -273,7 +273,7 @@ def related_object(name: str, type_name: str) -> RelatedObject | None:
         return None
     part, object_type = catalog.PARTS.get(type_name), catalog.find_type(type_name)
     url = next(iter(part.urls)) if part else object_type.retrieve if object_type else ""
-    parent = "" if part or not object_type or not object_type.nested else "parent_1"
+    parent = "parent_1" if part or (object_type and object_type.nested) else ""
     has_id = not object_type or not object_type.singleton
     assert url, f"{name} is about {type_name}, which is neither an object type nor a part"
     return RelatedObject(
@@ -295,6 +295,8 @@ def ref_of_event(name: str) -> ObjectRef | UnresolvedRef | None:
 
 def type_of_event(name: str) -> ObjectType | None:
     found = ref_of_event(name)
+    if isinstance(found, UnresolvedRef):
+        return catalog.TYPES[found.owners[0].type]
     return found.object_type if found else None
 
 
@@ -303,16 +305,21 @@ class TestEveryPublishedEvent:
     def test_is_about_the_related_object_that_stripe_documents(self, name: str) -> None:
         found = ref_of_event(name)
         if name in catalog.EVENT_OBJECTS:
-            assert (found.object_type, found.id) == (catalog.EVENT_OBJECTS[name], "evt_1")  # type: ignore[union-attr]
+            assert isinstance(found, ObjectRef)
+            assert (found.object_type, found.id) == (catalog.EVENT_OBJECTS[name], "evt_1")
         elif name in catalog.IGNORED:
             assert found is None
         elif EVENT_TYPES[name] == "-":
             assert isinstance(found, UnresolvedRef)
-            assert found.owner
+            assert found.owners
         else:
             part = catalog.PARTS.get(EVENT_TYPES[name])
+            if part:
+                assert isinstance(found, UnresolvedRef)
+                assert [ref.type for ref in found.resolve(None).values()] == [part.owners[0].type]
+                return
             assert isinstance(found, ObjectRef)
-            assert found.type == (part.of if part else EVENT_TYPES[name])
+            assert found.type == EVENT_TYPES[name]
 
     @pytest.mark.parametrize("name", [name for name, type_name in EVENT_TYPES.items() if type_name == "-"])
     def test_without_a_related_object_is_in_the_catalog(self, name: str) -> None:
@@ -382,10 +389,16 @@ class TestCatalog:
 
     def test_the_url_of_a_part_begins_with_the_url_of_its_owner(self) -> None:
         for part in catalog.PARTS.values():
-            assert part.of in part.urls.values()
             assert part.name not in catalog.TYPES
-            for url, owner in part.urls.items():
-                assert url.startswith(f"{catalog.TYPES[owner].retrieve}/")
+            owners = {owner.path: catalog.TYPES[owner.type] for owner in part.owners}
+            for url, path in part.urls.items():
+                retrieve = owners[path].retrieve.replace("{id}", "{parent}")
+                assert url.startswith(retrieve if owners[path].singleton else f"{retrieve}/")
+
+    def test_a_snapshot_keeps_the_id_of_every_owner_of_a_part(self) -> None:
+        paths = {owner.path for part in catalog.PARTS.values() for owner in part.owners}
+        named = {path: f"x_{path}" for path in paths}
+        assert RelatedObject.model_validate({"type": "x", **named}).owners == named
 
     @pytest.mark.parametrize("object_type", catalog.METERED_TYPES, ids=lambda object_type: object_type.name)
     def test_objects_with_meters_have_a_customer_and_a_status(self, object_type: ObjectType) -> None:
@@ -395,6 +408,13 @@ class TestCatalog:
         assert object_type.status
         if object_type.usage.by:
             assert catalog.TYPES[object_type.usage.by.type].members, "its members name the meters"
+
+    def test_every_type_whose_customer_can_be_an_account_names_it(self) -> None:
+        named = {name for name in catalog.TYPES if (SAMPLES / f"{name}.json").exists() and _has_account(name)}
+        assert named == {name for name, one in catalog.TYPES.items() if one.customer_account} | {
+            "customer",  # found by its own id
+            "cash_balance",  # at the URL of its customer
+        }
 
     def test_users_can_choose_the_ids_of_five_types(self) -> None:
         assert {object_type.name for object_type in catalog.TYPES.values() if object_type.chosen_ids} == {
@@ -407,6 +427,10 @@ class TestCatalog:
 
     def test_events_about_event_destinations_are_ignored(self) -> None:
         assert "v2.core.event_destination" in catalog.IGNORED
+
+
+def _has_account(name: str) -> bool:
+    return "customer_account" in sample(name)
 
 
 class TestListing:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing_mirror.core.json_body import Json
+from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.messages import (
     Notification,
     RelatedObject,
@@ -15,6 +15,7 @@ from billing_mirror.core.messages import (
     write_message,
 )
 from billing_mirror.core.object_ref import ref_from_event
+from tests.doubles.samples import snapshot as snapshot_of
 
 from .sent import SECRET, carrying, pushed, snapshot
 
@@ -137,3 +138,17 @@ class TestASnapshot:
             read_notification(pushed(object="event"))
         with pytest.raises(Unreadable, match=r"^not an event: created: "):
             read_notification(snapshot(object="v2.core.event"))
+
+
+@pytest.mark.parametrize("alert", ["alrt_1", {"id": "alrt_1", "object": "billing.alert", "title": "x"}])
+def test_an_object_inside_another_one_is_what_the_event_is_about(alert: Json) -> None:
+    shown: JsonObject = {"object": "billing.alert_triggered", "alert": alert, "customer": "cus_1", "value": 7}
+    found = read_notification(snapshot_of("billing.alert.triggered", shown))
+    assert found.related_object == RelatedObject(id="alrt_1", type="billing.alert")
+
+
+@pytest.mark.parametrize("alert", [None, 7, [], {}])
+def test_an_object_that_should_hold_another_one_and_does_not_is_unreadable(alert: Json) -> None:
+    shown: JsonObject = {"object": "billing.alert_triggered", "alert": alert}
+    with pytest.raises(Unreadable):
+        read_notification(snapshot_of("billing.alert.triggered", shown))

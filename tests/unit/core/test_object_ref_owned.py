@@ -5,7 +5,7 @@ import pytest
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
-from billing_mirror.core.object_ref import ref_from_event, ref_to
+from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_to
 
 from .malicious import OF_ANY_TYPE
 from .object_refs import LIVE, event, ref_of
@@ -66,15 +66,54 @@ class TestASingleton:
 
 
 class TestAPart:
-    """A customer's discount has no URL of its own, so its events refresh the customer."""
+    """A discount has no URL of its own, so its events refresh its owners."""
 
-    def test_refreshes_its_owner(self) -> None:
-        related = RelatedObject(id="di_1", type="discount", url="/v1/customers/cus_1/discount")
-        assert ref_of(related, "v1.customer.discount.created") == ref_to(LIVE, "customer", "cus_1")
+    @pytest.mark.parametrize(
+        ("url", "path", "owner"),
+        [
+            ("/v1/customers/cus_1/discount", "customer", ref_to(LIVE, "customer", "cus_1")),
+            ("/v1/subscriptions/sub_1/discount", "subscription", ref_to(LIVE, "subscription", "sub_1")),
+        ],
+    )
+    def test_refreshes_the_owner_in_its_url_and_those_in_the_events_data(
+        self, url: str, path: str, owner: ObjectRef
+    ) -> None:
+        unresolved = self.unresolved(RelatedObject(id="di_1", type="discount", url=url))
+        assert unresolved.resolve(None) == {path: owner}
+        invoice = ref_to(LIVE, "invoice", "in_1")
+        assert unresolved.resolve({"data": {"invoice": "in_1"}}) == {path: owner, "invoice": invoice}
 
-    def test_of_a_subscription_refreshes_the_subscription(self) -> None:
-        related = RelatedObject(id="di_1", type="discount", url="/v1/subscriptions/sub_1/discount")
+    @pytest.mark.parametrize("url", ["/v1/subscription_items/si_1/discount", "/v1/invoices/in_1/discounts/di_1"])
+    def test_at_a_url_of_another_shape_refreshes_the_owners_in_the_events_data(self, url: str) -> None:
+        unresolved = self.unresolved(RelatedObject(id="di_1", type="discount", url=url))
+        assert unresolved.resolve({"data": {"invoice_item": "ii_1"}}) == {
+            "invoice_item": ref_to(LIVE, "invoiceitem", "ii_1")
+        }
+        with pytest.raises(PermanentError, match="does not say whose"):
+            unresolved.resolve({"data": {}})
+
+    def test_of_a_snapshot_refreshes_all_owners_that_it_names(self) -> None:
+        related = RelatedObject(id="di_1", type="discount", customer="cus_1", subscription="sub_1")
+        unresolved = self.unresolved(related)
+        assert unresolved.complete, "no request needed"
+        assert [ref.id for ref in unresolved.resolve(None).values()] == ["cus_1", "sub_1"]
+
+    def test_of_a_snapshot_without_a_customer_refreshes_the_owner_that_it_names(self) -> None:
+        related = RelatedObject(id="di_1", type="discount", subscription="sub_1")
         assert ref_of(related, "v1.customer.discount.created") == ref_to(LIVE, "subscription", "sub_1")
+
+    def test_of_a_cash_balance_refreshes_the_balance(self) -> None:
+        name = "customer_cash_balance_transaction"
+        balance = ref_to(LIVE, "cash_balance", "", "cus_1")
+        assert ref_of(RelatedObject(id="ccsbtxn_1", type=name, customer="cus_1"), f"v1.{name}.created") == balance
+        url = "/v1/customers/cus_1/cash_balance_transactions/ccsbtxn_1"
+        unresolved = self.unresolved(RelatedObject(id="ccsbtxn_1", type=name, url=url), f"v1.{name}.created")
+        assert unresolved.resolve(None) == {"customer": balance}
+
+    def unresolved(self, related: RelatedObject, name: str = "v1.customer.discount.created") -> UnresolvedRef:
+        found = ref_from_event(event(related, name=name))
+        assert isinstance(found, UnresolvedRef)
+        return found
 
     def test_of_a_snapshot_refreshes_the_customer_that_it_names(self) -> None:
         related = RelatedObject(id="di_1", type="discount", customer="cus_1")
@@ -87,8 +126,8 @@ class TestAPart:
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject(id="di_1", type="discount", url=url)))
 
-    @pytest.mark.parametrize("customer", [None, *OF_ANY_TYPE])
-    def test_without_an_owner_or_with_a_malicious_one_is_refused(self, customer: str | None) -> None:
+    @pytest.mark.parametrize("customer", OF_ANY_TYPE)
+    def test_with_a_malicious_owner_is_refused(self, customer: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(
                 event(RelatedObject.model_construct(id="di_1", url=None, type="discount", customer=customer))

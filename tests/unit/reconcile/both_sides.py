@@ -24,7 +24,8 @@ async def mirror(
     ref = ref_to(SCOPE, str(body["object"]), str(body.get("id", "")), parent)
     harness.stripe.objects.setdefault(ref.path, body)
     api = VERSION_OF["v2" if ref.type.startswith("v2.billing") else "v1"]
-    listed = {str(one["object"]): (one,) for one in members}
+    types = {str(one["object"]) for one in members}
+    listed = {name: tuple(one for one in members if one["object"] == name) for name in types}
     version_of = about.get("stripe_version", api)
     seen = Observation(harness.clock.now(), version_of, "req_1", body, json_body.digest(body), listed)
     token = await harness.mirror.claim(ref, 0.0)

@@ -168,7 +168,10 @@ class TestAnEventThatWasNeverGenerated:
         self, harness: Harness, event_type: str, name: str
     ) -> None:
         harness.stripe.events = [self.failure(harness, event_type=event_type, related_object=None)]
-        assert (await recovered(harness)).complete
+        run = await recovered(harness)
+        assert run.complete
+        assert (run.counts.types_queued, run.counts.queued, run.counts.unresolved) == (1, 0, 0)
+        assert await harness.drifts(run) == []
         compared = await last_run(name, harness.reconcile_dependencies)
         assert compared is not None
         assert compared.status is Status.RUNNING

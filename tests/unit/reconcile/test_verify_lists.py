@@ -63,6 +63,16 @@ class TestAListForEachOwner:
         item = harness.item("cbtxn_1")
         assert (item["customer"], item["parent"]) == ("cus_1", "credgr_1")
 
+    async def test_may_need_the_account_that_is_the_owners_customer(self, harness: Harness) -> None:
+        grant = thing("billing.credit_grant", "credgr_1", customer=None, customer_account="acct_1")
+        await mirror(harness, grant, customer="acct_1")
+        path = "/v1/billing/credit_balance_transactions"
+        moved = thing("billing.credit_balance_transaction", "cbtxn_1", credit_grant="credgr_1")
+        harness.stripe.objects[f"{path}/cbtxn_1"] = moved
+        harness.stripe.lists[f"{path}?customer_account=acct_1&credit_grant=credgr_1"] = [moved]
+        assert (await run_now(harness, "billing.credit_balance_transaction")).complete
+        assert harness.item("cbtxn_1")["customer"] == "acct_1"
+
     async def test_is_read_beside_the_list_of_all(self, harness: Harness) -> None:
         """Customers of a test clock are in no other list."""
         await mirror(harness, thing("test_helpers.test_clock", "clock_1", status="ready"))
@@ -109,6 +119,14 @@ class TestAListForEachOwner:
         assert (run.complete, run.counts.restarts) == (True, 1)
         assert "rcdv_1" in {drift.id for drift in await harness.drifts(run)}
         assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": []}
+
+    async def test_that_lacks_a_member_names_it_in_the_evidence(self, harness: Harness) -> None:
+        await mirror(harness, version(), parent="rcd_1", members=(rate(), rate("rcdr_2")))
+        harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_1"] = [rate()]
+        run = await run_now(harness, "v2.billing.rate_card_rate")
+        [drift] = [one for one in await harness.drifts(run) if one.id == "rcdv_1"]
+        assert "v2.billing.rate_card_rate/rcdr_2" in drift.fields
+        assert "v2.billing.rate_card_rate/rcdr_1" not in drift.fields
 
     async def test_needs_no_owner_with_an_id_of_stripes_where_the_url_of_the_object_has_none(
         self, harness: Harness

@@ -13,6 +13,7 @@ from .object_type import ApiChannel, Category, CompareInterval, Listing, ObjectT
 
 __all__ = [
     "CUSTOMER",
+    "DEPENDANTS",
     "EVENT_OBJECTS",
     "IGNORED",
     "METERED_TYPES",
@@ -21,6 +22,7 @@ __all__ = [
     "RESOURCES",
     "TYPES",
     "USAGE",
+    "WRAPPERS",
     "ApiChannel",
     "Category",
     "CompareInterval",
@@ -48,7 +50,7 @@ USAGE = v1.USAGE
 METERED_TYPES: tuple[ObjectType, ...] = tuple(object_type for object_type in TYPES.values() if object_type.usage)
 """Types whose objects determine the meters by which a customer is billed."""
 
-PARTS: Mapping[str, Part] = MappingProxyType({v1.DISCOUNT.name: v1.DISCOUNT})
+PARTS: Mapping[str, Part] = MappingProxyType({part.name: part for part in v1.PARTS})
 """Every part, by name."""
 
 RESOURCES: Mapping[str, str] = MappingProxyType(
@@ -71,6 +73,23 @@ RECONCILED_TYPES: tuple[ObjectType, ...] = tuple(
     )
 )
 """The types that reconcile compares with Stripe: most often compared first, parents before children."""
+
+WRAPPERS: Mapping[str, ObjectType] = MappingProxyType(
+    {object_type.wrapper.type: object_type for object_type in TYPES.values() if object_type.wrapper}
+)
+"""Object types that snapshot events carry inside another object, by the name of that object."""
+
+DEPENDANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        owner: tuple(
+            object_type.name
+            for object_type in TYPES.values()
+            if isinstance(object_type.customer, Reference) and object_type.customer.type == owner
+        )
+        for owner in TYPES
+    }
+)
+"""By type, the types whose objects take their customer from an object of that type."""
 
 IGNORED = frozenset(
     {

@@ -62,12 +62,14 @@ class Listing:
     With ``per``, each object of that type has such a list: its id, customer and parent replace ``{id}``,
     ``{customer}`` and ``{parent}``. ``hidden_filters`` select objects that the list may leave out (Stripe does not
     document whether it does): reconcile requests the list with each filter, unless the plain list already contained
-    such objects. ``may_be_refused`` marks a list for which Stripe's reference seems to require a filter that we cannot
-    know: when Stripe refuses it, reconcile fetches the known objects individually.
+    such objects. ``account_query`` replaces ``query`` for an object whose customer is an account. ``may_be_refused``
+    marks a list for which Stripe's reference seems to require a filter that we cannot know: when Stripe refuses it,
+    reconcile fetches the known objects individually.
     """
 
     url: str
     query: Mapping[str, str] = field(default_factory=_nothing)
+    account_query: Mapping[str, str] = field(default_factory=_nothing)
     per: str | None = None
     hidden_filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     may_be_refused: bool = False
@@ -89,15 +91,16 @@ class Sublist:
 class Part:
     """Something without an id of its own, inside a larger object: an event about the part refreshes that owner.
 
-    ``urls`` are the URLs by which an event may name the part, each with the type of the owner whose ``{id}`` it
-    contains. Without a URL, the part's body or the fetched event's data names an owner of type ``of`` at ``owner``.
+    ``owners`` are the objects that the part's body or the fetched event's data may name: one part can belong to
+    several. ``urls`` are the URLs by which an event may name the part, each with the path of the owner whose
+    ``{parent}`` it contains; in a URL of another shape, ``segment`` shows that it is the part's.
     """
 
     name: str
     resource: str
+    owners: tuple[Reference, ...]
     urls: Mapping[str, str]
-    of: str
-    owner: str
+    segment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,8 @@ class ObjectType:
     """Path in a fetched event's data to the ``{parent}`` of the URL."""
     customer: str | Reference | None = None
     """Path to the customer's id, or the reference to an object that has one."""
+    customer_account: str | None = None
+    """Path to the id of the account that is the customer, where the body names no other customer."""
     parent_is_customer: bool = False
     """Whether the ``{parent}`` of the URL is a customer."""
     created: str = "created"
@@ -160,6 +165,8 @@ class ObjectType:
     """Objects that no event announces; a refresh also fetches those that are not mirrored yet."""
     changes: Reference | None = None
     """An object that changes when one of this type is created, although Stripe may send no event for it."""
+    wrapper: Reference | None = None
+    """What snapshot events carry instead of it: an object of ``type`` that holds it at ``path``."""
     events: tuple[str, ...] = ()
     """Event types that are themselves objects of this type: no other object holds what they report."""
     usage: Usage | None = None

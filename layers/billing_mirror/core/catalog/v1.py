@@ -77,6 +77,7 @@ PROMOTION_CODE = ObjectType(
     listings=(Listing(url="/v1/promotion_codes"),),
     parent="promotion.coupon",
     customer="customer",
+    customer_account="customer_account",
     include=("restrictions.currency_options",),
 )
 
@@ -105,6 +106,7 @@ ALERT = ObjectType(
     listings=(Listing(url="/v1/billing/alerts"),),
     parent="usage_threshold.meter",
     status="status",
+    wrapper=Reference(path="alert", type="billing.alert_triggered"),
 )
 
 CUSTOMER = ObjectType(
@@ -133,6 +135,7 @@ TAX_ID = ObjectType(
         Listing(url="/v1/customers/{id}/tax_ids", per=CUSTOMER.name),
     ),
     customer="customer",
+    customer_account="customer_account",
     compare_interval=CompareInterval.CONFIGURATION,  # it rarely changes, and reading it takes a list per customer
 )
 
@@ -165,6 +168,7 @@ CREDIT_GRANT = ObjectType(
     retrieve="/v1/billing/credit_grants/{id}",
     listings=(Listing(url="/v1/billing/credit_grants"),),
     customer="customer",
+    customer_account="customer_account",
 )
 
 CREDIT_BALANCE_TRANSACTION = ObjectType(
@@ -176,6 +180,7 @@ CREDIT_BALANCE_TRANSACTION = ObjectType(
         Listing(
             url="/v1/billing/credit_balance_transactions",
             query=MappingProxyType({"customer": "{customer}", "credit_grant": "{id}"}),
+            account_query=MappingProxyType({"customer_account": "{customer}", "credit_grant": "{id}"}),
             per=CREDIT_GRANT.name,
         ),
     ),
@@ -194,6 +199,7 @@ SUBSCRIPTION = ObjectType(
         Listing(url="/v1/subscriptions", query=_ALL_OF_TEST_CLOCK, per=TEST_CLOCK.name),
     ),
     customer="customer",
+    customer_account="customer_account",
     status="status",
     include=("discounts", "items.data.discounts"),
     sublists=(
@@ -217,6 +223,7 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
     listings=(Listing(url="/v1/subscription_schedules"),),
     parent="subscription",
     customer="customer",
+    customer_account="customer_account",
     status="status",
 )
 
@@ -230,6 +237,7 @@ QUOTE = ObjectType(
         Listing(url="/v1/quotes", query=_OF_TEST_CLOCK, per=TEST_CLOCK.name),
     ),
     customer="customer",
+    customer_account="customer_account",
     status="status",
     include=("discounts", "line_items", "computed.upfront.line_items"),
     sublists=(
@@ -246,6 +254,7 @@ INVOICE = ObjectType(
     listings=(Listing(url="/v1/invoices"),),
     parent="parent.subscription_details.subscription",
     customer="customer",
+    customer_account="customer_account",
     status="status",
     include=("discounts", "lines.data.discounts"),
     ignored_fields=("hosted_invoice_url", "invoice_pdf"),
@@ -271,6 +280,7 @@ INVOICE_ITEM = ObjectType(
     listings=(Listing(url="/v1/invoiceitems"),),
     parent="invoice",
     customer="customer",
+    customer_account="customer_account",
     created="date",
     include=("discounts",),
 )
@@ -283,6 +293,7 @@ CREDIT_NOTE = ObjectType(
     listings=(Listing(url="/v1/credit_notes"),),
     parent="invoice",
     customer="customer",
+    customer_account="customer_account",
     status="status",
     ignored_fields=("pdf",),
     sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
@@ -339,12 +350,27 @@ OBJECT_TYPES = (
 DISCOUNT = Part(
     name="discount",
     resource="v1.customer.discount",
+    owners=(
+        Reference(path="customer", type=CUSTOMER.name),
+        Reference(path="subscription", type=SUBSCRIPTION.name),
+        Reference(path="invoice", type=INVOICE.name),
+        Reference(path="invoice_item", type=INVOICE_ITEM.name),
+    ),
     urls=MappingProxyType(
         {
-            "/v1/customers/{id}/discount": CUSTOMER.name,
-            "/v1/subscriptions/{id}/discount": SUBSCRIPTION.name,
+            "/v1/customers/{parent}/discount": "customer",
+            "/v1/subscriptions/{parent}/discount": "subscription",
         }
     ),
-    of=CUSTOMER.name,
-    owner="customer",
+    segment="discount",
 )
+
+CASH_BALANCE_TRANSACTION = Part(
+    name="customer_cash_balance_transaction",
+    resource="v1.customer_cash_balance_transaction",
+    owners=(Reference(path="customer", type=CASH_BALANCE.name),),
+    urls=MappingProxyType({"/v1/customers/{parent}/cash_balance_transactions/{id}": "customer"}),
+    segment="cash_balance_transaction",
+)
+
+PARTS = (DISCOUNT, CASH_BALANCE_TRANSACTION)

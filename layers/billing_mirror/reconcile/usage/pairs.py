@@ -21,6 +21,7 @@ from billing_mirror.reconcile.gather import gather_all
 from billing_mirror.reconcile.index_walk import BATCH, walk_index
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.checkpoints import sort_key_part
+from billing_mirror.refresh.references import is_of_account
 
 HOUR = 3600
 STILL_CHANGING = (35 * 24 + 2) * HOUR
@@ -112,6 +113,7 @@ async def _record_pairs_of(refs: Sequence[ObjectRef], usage: Usage, meters: "_Me
         UsagePair(meter, head.customer, until)
         for ref, body in zip(refs, bodies, strict=True)
         if body is not None and (head := heads.get(ref.key)) and head.customer
+        if not is_of_account(ref.object_type, body)  # Stripe sums up usage by customer only
         for meter in await meters.of(usage, body)
     }
     await _store_all(found, run)

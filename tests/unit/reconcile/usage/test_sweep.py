@@ -272,3 +272,12 @@ async def test_the_meters_of_a_pricing_plan_are_those_of_its_components_rate_car
     await harness.deliver(event("v2.billing.pricing_plan_subscription.servicing_activated", body, url=home))
     used(harness, "mtr_1", "cus_1", hour(1))
     assert (await swept(harness)).counts.written == 1
+
+
+async def test_usage_of_an_account_is_not_swept(harness: Harness) -> None:
+    """Stripe sums up usage by customer only, and would refuse the account."""
+    body = {**v1_subscription("cus_1", "mtr_1"), "customer": None, "customer_account": "acct_1"}
+    await subscribe(harness, body)
+    harness.stripe.requests.clear()
+    assert (await swept(harness)).complete
+    assert harness.stripe.paths == []

@@ -1,0 +1,52 @@
+"""Which other objects must follow when an object moves to another customer."""
+
+import asyncio
+
+from billing_mirror.core import catalog
+from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.items import Observation
+from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.mirror_state import READ_LAG, Head
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Mirror, Queue
+
+from .references import customer_or_owner
+
+
+async def enqueue_dependants(
+    ref: ObjectRef, observation: Observation, head: Head | None, customer: str | None, mirror: Mirror, queue: Queue
+) -> None:
+    """Queues a refresh of the objects that take their customer from this one, where its customer has changed.
+
+    The index of the old customer finds them. They are refreshed after a minute: this object is written by then.
+    """
+    if head is None or head.customer is None or head.customer == customer:
+        return
+    requests = [
+        RefreshRequest(
+            livemode=one.scope.livemode,
+            context=one.scope.context,
+            type=one.type,
+            id=one.id,
+            not_before=observation.fetched_at + READ_LAG,
+        )
+        for type_name in catalog.DEPENDANTS.get(ref.type, ())
+        for one in await _dependants(ref, type_name, head.customer, mirror)
+    ]
+    group = f"{ref.scope}:repair"
+    await asyncio.gather(*(queue.send(write_message(one), group=group, delay=int(READ_LAG)) for one in requests))
+
+
+async def _dependants(ref: ObjectRef, type_name: str, customer: str, mirror: Mirror) -> list[ObjectRef]:
+    """The objects of a type and a customer whose bodies name this object as their owner."""
+    found = [ref.in_same_scope(type_name, one) async for one in mirror.ids_of_customer(ref.scope, customer, type_name)]
+    return [one for one in found if await _depends_on(one, ref, mirror)]
+
+
+async def _depends_on(one: ObjectRef, owner: ObjectRef, mirror: Mirror) -> bool:
+    body = await mirror.body(one)
+    try:
+        named = customer_or_owner(one, body) if body is not None else None
+    except PermanentError:
+        return False  # it names an owner by an id that no Stripe id can be
+    return isinstance(named, ObjectRef) and named.key == owner.key
