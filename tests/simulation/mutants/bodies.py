@@ -1,8 +1,8 @@
 """Mutants of what belongs to an object: the lists inside it, and the related objects that it refreshes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from billing_mirror.core.catalog import Sublist
+from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
@@ -12,7 +12,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Mirror, Ports, Stripe
 from billing_mirror.refresh.apply import _enqueue_related_and_put, _put
-from billing_mirror.refresh.fetch import ListMoved, _completed, _members
+from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
 from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
 
 from .registry import mutant, replaces
@@ -25,21 +25,13 @@ async def stores_list_cut_short(ref: ObjectRef, body: JsonObject, sublist: Subli
 
 
 @mutant("a refused later page means that there is no such list")
-@replaces(_members)
-async def takes_page_for_list(
-    ref: ObjectRef, type_name: str, stripe: Stripe, *, may_be_missing: bool
-) -> tuple[JsonObject, ...] | None:
+@replaces(list_pages)
+async def mistakes_page_for_list(
+    path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiChannel, context: str | None
+) -> Pages:
     try:
-        return await _members(ref, type_name, stripe, may_be_missing=may_be_missing)
-    except ListMoved:
-        return None
-
-
-@mutant("a refused later page quarantines its object")
-@replaces(_completed)
-async def quarantines_refused_page(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
-    try:
-        return await _completed(ref, body, sublist, stripe)
+        async for page in list_pages(path, query, stripe, api=api, context=context):
+            yield page
     except ListMoved as error:
         raise PermanentError(str(error)) from error
 
