@@ -1,8 +1,9 @@
 """Mutants of what belongs to an object: the lists inside it, and the related objects that it refreshes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
-from billing_mirror.core.catalog import Sublist
+from billing_mirror.core.catalog import ApiChannel, Sublist
+from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest
@@ -11,7 +12,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Mirror, Ports, Stripe
 from billing_mirror.refresh.apply import _enqueue_related_and_put, _put
-from billing_mirror.refresh.fetch import _completed
+from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
 from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
 
 from .registry import mutant, replaces
@@ -21,6 +22,18 @@ from .registry import mutant, replaces
 @replaces(_completed)
 async def stores_list_cut_short(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
     return body
+
+
+@mutant("a refused later page means that there is no such list")
+@replaces(list_pages)
+async def mistakes_page_for_list(
+    path: str, query: Mapping[str, str], stripe: Stripe, *, api: ApiChannel, context: str | None
+) -> Pages:
+    try:
+        async for page in list_pages(path, query, stripe, api=api, context=context):
+            yield page
+    except ListMoved as error:
+        raise PermanentError(str(error)) from error
 
 
 @mutant("the rates that a new version lacks are not fetched")

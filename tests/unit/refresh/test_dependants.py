@@ -5,7 +5,7 @@ from billing_mirror.core.json_body import JsonObject
 from tests.doubles.samples import cadence, event, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
-ROW = TYPES["v2.billing.rate_card_subscription"]
+OBJECT_TYPE = TYPES["v2.billing.rate_card_subscription"]
 OTHER = SUBSCRIPTION.replace("rcds_1", "rcds_2")
 
 
@@ -70,6 +70,6 @@ async def test_verify_finds_a_subscription_that_was_left_behind(harness: Harness
         subscription(),
         subscription("rcds_2", billing_cadence="bc_2"),
     ]
-    run = await harness.run_now(ROW)
+    run = await harness.run_now(OBJECT_TYPE)
     assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [("rcds_1", "repaired")]
     assert harness.item("rcds_1")["customer"] == "cus_2"
