@@ -65,6 +65,26 @@ async def test_a_claim_keeps_its_time(mirror: Mirror) -> None:
     assert await mirror.claims([ref(), ref("rcds_2")]) == {ref().key: Claim(2, NOW)}
 
 
+async def test_a_released_claim_has_no_time_and_keeps_its_number(mirror: Mirror) -> None:
+    await mirror.claim(ref(), NOW)
+    await mirror.release_claim(ref(), 1)
+    assert await mirror.claims([ref()]) == {ref().key: Claim(1, 0.0)}
+    assert await mirror.claim(ref(), NOW) == 2
+
+
+@pytest.mark.parametrize("token", [1, 3])
+async def test_only_the_last_claim_can_be_released(mirror: Mirror, token: int) -> None:
+    await mirror.claim(ref(), NOW)
+    await mirror.claim(ref(), NOW)
+    await mirror.release_claim(ref(), token)
+    assert await mirror.claims([ref()]) == {ref().key: Claim(2, NOW)}
+
+
+async def test_a_release_without_a_claim_leaves_nothing(mirror: Mirror) -> None:
+    await mirror.release_claim(ref(), 1)
+    assert await mirror.claims([ref()]) == {}
+
+
 async def test_claims_at_the_same_time_get_different_numbers(mirror: Mirror) -> None:
     tokens = await asyncio.gather(*(mirror.claim(ref(), NOW) for _ in range(20)))
     assert sorted(tokens) == list(range(1, 21))

@@ -34,6 +34,11 @@ class MemoryMirror:
         self.counters[ref.key] = claim
         return claim.claimed
 
+    async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        self._require_up()
+        if ref.key in self.counters and self.counters[ref.key].claimed == token:
+            self.counters[ref.key] = Claim(token, 0.0)
+
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         self._require_up()
         if self.writes_fail:

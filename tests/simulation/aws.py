@@ -135,6 +135,9 @@ class UnreliableMirror(UnreliableTable):
     async def claim(self, ref: ObjectRef, now: float) -> int:
         return await self._write(f"claim {ref.key}", lambda: self._mirror.claim(ref, now))
 
+    async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        await self._write(f"release_claim {ref.key}", lambda: self._mirror.release_claim(ref, token))
+
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         if token == UNCLAIMED_TOKEN:
             await self._io(f"listed {ref.key}")

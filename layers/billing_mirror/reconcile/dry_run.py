@@ -43,6 +43,8 @@ class _DryMirror:
         last = (await self.mirror.claims([ref])).get(ref.key)
         return last.claimed + 1 if last else 1
 
+    async def release_claim(self, ref: ObjectRef, token: int) -> None: ...
+
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:  # noqa: ARG002 - part of the port
         return True
 

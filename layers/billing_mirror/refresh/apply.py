@@ -15,21 +15,23 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 
+from .claims import IsFinal, never, release_at_final_error
 from .fetch import fetch
 from .references import customer_or_owner
 from .related_objects import enqueue_related
 
 
 async def claim_and_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None, is_final: IsFinal = never
 ) -> tuple[int, Observation]:
     """Takes the token, then fetches: the order is the rule.
 
     ``claimed_at`` is the present time where a queue retries a failure: reconcile then waits up to an hour for the
-    write. It is 0 where nothing retries.
+    write, unless an error ``is_final``. It is 0 where nothing retries.
     """
     token = await ports.mirror.claim(ref, claimed_at)
-    return token, await fetch(ref, ports.stripe, ports.clock, event=event)
+    async with release_at_final_error(ports.mirror, ref, token, is_final):
+        return token, await fetch(ref, ports.stripe, ports.clock, event=event)
 
 
 async def apply(ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> Outcome:

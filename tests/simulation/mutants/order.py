@@ -7,6 +7,7 @@ from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.apply import claim_and_fetch
+from billing_mirror.refresh.claims import IsFinal, never
 from billing_mirror.refresh.fetch import fetch
 from tests.doubles.mirror import MemoryMirror
 
@@ -18,7 +19,7 @@ claim = MemoryMirror.claim
 @mutant("the claim is taken after the fetch")
 @replaces(claim_and_fetch)
 async def claims_after_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None, is_final: IsFinal = never
 ) -> tuple[int, Observation]:
     observation = await fetch(ref, ports.stripe, ports.clock, event=event)
     return await ports.mirror.claim(ref, claimed_at), observation
@@ -27,18 +28,18 @@ async def claims_after_fetch(
 @mutant("the token is the worker's clock before the fetch")
 @replaces(claim_and_fetch)
 async def orders_by_clock_before_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None, is_final: IsFinal = never
 ) -> tuple[int, Observation]:
-    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event)
+    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event, is_final=is_final)
     return int(observation.fetched_at * 1000), observation
 
 
 @mutant("the token is the worker's clock after the fetch")
 @replaces(claim_and_fetch)
 async def orders_by_clock_after_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None, is_final: IsFinal = never
 ) -> tuple[int, Observation]:
-    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event)
+    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event, is_final=is_final)
     return int(ports.clock.now() * 1000), observation
 
 
