@@ -112,16 +112,7 @@ async def _fetch(ref: ObjectRef, run: ActiveRun) -> _Fetched:
 
 
 async def _store(fetched: _Fetched, run: ActiveRun) -> Outcome:
-    outcome = await apply(run.ports, fetched.ref, fetched.token, fetched.observation, fetched.head)
-    if outcome is Outcome.SUPERSEDED and await _was_stored(fetched, run):
-        return Outcome.STORED if fetched.observation.live is not None else Outcome.REMOVED
-    return outcome
-
-
-async def _was_stored(fetched: _Fetched, run: ActiveRun) -> bool:
-    """Whether a refused write is stored: the first attempt may have succeeded, and only its answer was lost."""
-    head = (await run.ports.mirror.heads([fetched.ref])).get(fetched.ref.key)
-    return head is not None and head.token == fetched.token
+    return await apply(run.ports, fetched.ref, fetched.token, fetched.observation, fetched.head)
 
 
 def _may_exist(difference: Difference, mirrored: JsonObject | None, now: float) -> bool:

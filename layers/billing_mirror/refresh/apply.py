@@ -19,6 +19,7 @@ from .claims import IsFinal, never, release_at_final_error
 from .fetch import fetch
 from .references import customer_or_owner
 from .related_objects import enqueue_related
+from .repeated_write import is_stored
 
 
 async def claim_and_fetch(
@@ -52,8 +53,9 @@ def _with_last_event(observation: Observation, head: Head | None) -> Observation
 
 
 async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: Observation) -> Outcome:
-    stored = await ports.mirror.put_tombstone(ref, token, items.tombstone(observation, ref))
-    return Outcome.REMOVED if stored else Outcome.SUPERSEDED
+    tombstone = items.tombstone(observation, ref)
+    stored = await ports.mirror.put_tombstone(ref, token, tombstone)
+    return Outcome.REMOVED if stored or await is_stored(ports.mirror, ref, token, tombstone) else Outcome.SUPERSEDED
 
 
 async def _enqueue_related_and_put(
@@ -66,7 +68,7 @@ async def _enqueue_related_and_put(
 
 async def _put(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:
     """Writes the item on condition that the mirror does not hold a newer one."""
-    if not await ports.mirror.put(ref, token, item):
+    if not (await ports.mirror.put(ref, token, item) or await is_stored(ports.mirror, ref, token, item)):
         return Outcome.SUPERSEDED
     return Outcome.UNCHANGED if head is not None and _shows(head, item) else Outcome.STORED
 

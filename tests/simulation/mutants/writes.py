@@ -5,8 +5,9 @@ from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.ports import Ports
+from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.apply import _put, _shows, apply
+from billing_mirror.refresh.repeated_write import is_stored
 from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
@@ -71,3 +72,9 @@ async def ignores_busy_table(ports: Ports, ref: ObjectRef, token: int, head: Hea
         return await _put(ports, ref, token, head, item)
     except TransientError:
         return Outcome.STORED
+
+
+@mutant("a write whose answer was lost counts as superseded")
+@replaces(is_stored)
+async def recognizes_no_write(mirror: Mirror, ref: ObjectRef, token: int, item: Item) -> bool:
+    return False

@@ -19,6 +19,7 @@ from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.refresh.fetch import list_pages
+from billing_mirror.refresh.repeated_write import is_stored
 
 from .pairs import HOUR, STILL_CHANGING, UsagePair, pairs_after, record_pairs, store_pair
 
@@ -114,7 +115,8 @@ async def _store(
         head = heads.get(ref.key)
         if undisturbed and head is not None and not head.deleted and head.digest == hour.digest:
             continue
-        written += await ports.mirror.put(ref, token, items.item(ref, hour, customer))
+        item = items.item(ref, hour, customer)
+        written += await ports.mirror.put(ref, token, item) or await is_stored(ports.mirror, ref, token, item)
     return written
 
 
