@@ -152,8 +152,18 @@ class UnreliableMirror(UnreliableTable):
         return await self._batch(what, lambda: self._mirror.claims(wanted))
 
     async def claim(self, ref: ObjectRef, now: float) -> int:
+        self._perhaps_lose_counter(ref)
         self._claims[ref.key] += 1
         return await self._write(f"claim {ref.key}", lambda: self._mirror.claim(ref, now))
+
+    def _perhaps_lose_counter(self, ref: ObjectRef) -> None:
+        """Only while no claim is in flight: what is in flight has no order without the counter."""
+        counter, token = self._mirror.counters.get(ref.key), self._mirror.objects.get(ref.key, {}).get("token")
+        if counter is not None and counter.claimed == token and self._dice.strikes(Fault.COUNTER_LOST):
+            del self._mirror.counters[ref.key]
+
+    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
+        await self._write(f"raise_counter {ref.key}", lambda: self._mirror.raise_counter(ref, least))
 
     async def release_claim(self, ref: ObjectRef, token: int) -> None:
         await self._write(f"release_claim {ref.key}", lambda: self._mirror.release_claim(ref, token))

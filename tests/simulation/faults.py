@@ -48,6 +48,7 @@ class Fault(StrEnum):
     OVERTAKEN = "worker waits until another overtakes it"
     SKEWED = "worker's clock off by up to the margin"
     SKEWED_BEYOND = "worker's clock off by more than the margin"
+    COUNTER_LOST = "an object's counter is deleted by hand"
     WRITE_REPEATED = "table writes, and refuses the repetition of the write"
 
 

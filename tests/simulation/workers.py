@@ -13,6 +13,7 @@ from billing_mirror.ports import Mirror
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage
 from billing_mirror.reconcile.tick import run_on_demand
+from billing_mirror.refresh.claims import BEHIND
 
 from .aws import UnreliableMirror, UnreliableQueue
 from .container import MARGIN, Container
@@ -84,8 +85,9 @@ class Worker:
     def _note_wrong_outcomes(self, ended: Sequence[MessageResult], mirror: Mirror) -> None:
         assert isinstance(mirror, UnreliableMirror)
         for one in ended:
-            if one.outcome is Outcome.SUPERSEDED and one.item.ref is not None and mirror.was_written(one.item.ref):
-                self._environment.result.wrong.setdefault("superseded by itself", []).append(one.item.ref.key)
+            refused = one.outcome is Outcome.SUPERSEDED or one.reason == BEHIND
+            if refused and one.item.ref is not None and mirror.was_written(one.item.ref):
+                self._environment.result.wrong.setdefault("refused by itself", []).append(one.item.ref.key)
 
     def _acknowledge(self, ended: Sequence[MessageResult], queue: UnreliableQueue) -> None:
         if len({one.retry for one in ended}) == 2:

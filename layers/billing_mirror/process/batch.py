@@ -138,19 +138,19 @@ async def _process_object(
         return Outcome.ALREADY_FRESH
     ref = await resolve_parent(ref, items, head, dependencies.ports)
     ports = dependencies.ports
-    token, observation = await _fetch(ref, items, ports)
+    token, observation = await _fetch(ref, items, head, ports)
     async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
         if observation.body is None:
             await require_not_found(ref, items, observation.fetched_at, ports)
         return await apply(ports, ref, token, observation, head)
 
 
-async def _fetch(ref: ObjectRef, items: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
+async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:
     """Claims and fetches the object. The observation keeps the creation of the newest event that caused the fetch."""
     events = [item.message for item in items if isinstance(item.message, Notification)]
     event_id = events[0].id if events else None
     token, observation = await claim_and_fetch(
-        ports, ref, claimed_at=ports.clock.now(), event=event_id, is_final=partial(ends_all, items=items)
+        ports, ref, claimed_at=ports.clock.now(), head=head, event=event_id, is_final=partial(ends_all, items=items)
     )
     last_event_at = max((event.created.timestamp() for event in events), default=0.0)
     return token, replace(observation, last_event_at=last_event_at)

@@ -105,7 +105,8 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
 
 async def _fetch(ref: ObjectRef, run: ActiveRun) -> _Fetched:
     # Time 0: no queue retries this fetch, so the next run must not wait for it.
-    token, observation = await claim_and_fetch(run.ports, ref, claimed_at=0.0)
+    before = (await run.ports.mirror.heads([ref])).get(ref.key)
+    token, observation = await claim_and_fetch(run.ports, ref, claimed_at=0.0, head=before)
     # Read after the fetch: what was stored since the list was read is no drift.
     head = (await run.ports.mirror.heads([ref])).get(ref.key)
     return _Fetched(ref, token, observation, head, await run.ports.mirror.body(ref))

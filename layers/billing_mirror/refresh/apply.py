@@ -15,7 +15,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 
-from .claims import IsFinal, never, release_at_final_error
+from .claims import IsFinal, never, release_at_final_error, require_claimed, take_claim
 from .fetch import fetch
 from .references import customer_or_owner
 from .related_objects import enqueue_related
@@ -23,14 +23,20 @@ from .repeated_write import is_stored
 
 
 async def claim_and_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None, is_final: IsFinal = never
+    ports: Ports,
+    ref: ObjectRef,
+    *,
+    claimed_at: float,
+    head: Head | None,
+    event: str | None = None,
+    is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
-    """Takes the token, then fetches: the order is the rule.
+    """Takes the token, then fetches: the order is the rule. ``head`` is the mirror's state before.
 
     ``claimed_at`` is the present time where a queue retries a failure: reconcile then waits up to an hour for the
     write, unless an error ``is_final``. It is 0 where nothing retries.
     """
-    token = await ports.mirror.claim(ref, claimed_at)
+    token = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head)
     async with release_at_final_error(ports.mirror, ref, token, is_final):
         return token, await fetch(ref, ports.stripe, ports.clock, event=event)
 
@@ -55,7 +61,9 @@ def _with_last_event(observation: Observation, head: Head | None) -> Observation
 async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: Observation) -> Outcome:
     tombstone = items.tombstone(observation, ref)
     stored = await ports.mirror.put_tombstone(ref, token, tombstone)
-    return Outcome.REMOVED if stored or await is_stored(ports.mirror, ref, token, tombstone) else Outcome.SUPERSEDED
+    if not stored and await _is_superseded(ports, ref, token, tombstone):
+        return Outcome.SUPERSEDED
+    return Outcome.REMOVED
 
 
 async def _enqueue_related_and_put(
@@ -68,9 +76,18 @@ async def _enqueue_related_and_put(
 
 async def _put(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:
     """Writes the item on condition that the mirror does not hold a newer one."""
-    if not (await ports.mirror.put(ref, token, item) or await is_stored(ports.mirror, ref, token, item)):
+    stored = await ports.mirror.put(ref, token, item)
+    if not stored and await _is_superseded(ports, ref, token, item):
         return Outcome.SUPERSEDED
     return Outcome.UNCHANGED if head is not None and _shows(head, item) else Outcome.STORED
+
+
+async def _is_superseded(ports: Ports, ref: ObjectRef, token: int, item: Item) -> bool:
+    """Whether a refused write lost against a later fetch. Raises ``TransientError`` where the counter was behind."""
+    if await is_stored(ports.mirror, ref, token, item):
+        return False
+    await require_claimed(ports.mirror, ref, token)
+    return True
 
 
 def _shows(head: Head, item: Item) -> bool:
@@ -104,7 +121,7 @@ async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) ->
     Raises ``TransientError`` where Stripe may not show the owner yet.
     """
     now = ports.clock.now()
-    token, observation = await claim_and_fetch(ports, owner, claimed_at=0.0)
+    token, observation = await claim_and_fetch(ports, owner, claimed_at=0.0, head=None)
     body = observation.live
     if body is not None:
         await apply(ports, owner, token, observation, None)
