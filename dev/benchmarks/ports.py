@@ -80,6 +80,12 @@ class AgreeingMirror:
     async def claim(self, ref: ObjectRef, now: float) -> int:
         raise AssertionError(f"{ref.id} should not be claimed, at {now}")
 
+    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
+        raise AssertionError(f"{ref.id} should not be claimed, above {least}")
+
+    async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        raise AssertionError(f"{ref.id} should not be claimed, under {token}")
+
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         raise AssertionError(f"{ref.id} should not be written, under {token}: {item}")
 

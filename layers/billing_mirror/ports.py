@@ -112,6 +112,12 @@ class Mirror(Protocol):
     async def claim(self, ref: ObjectRef, now: float) -> int:
         """Takes the next number of the object's counter: the fencing token of the fetch that follows."""
 
+    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
+        """Sets the object's counter to a number, unless it is that high already. The claim's time stays."""
+
+    async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        """Sets the claim's time to 0, if it is the last one: nothing will be written under it."""
+
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         """Replaces the object's item, unless the item has this token or a later one. False where it has."""
 

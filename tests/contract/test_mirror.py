@@ -65,6 +65,46 @@ async def test_a_claim_keeps_its_time(mirror: Mirror) -> None:
     assert await mirror.claims([ref(), ref("rcds_2")]) == {ref().key: Claim(2, NOW)}
 
 
+async def test_a_raised_counter_keeps_the_time_of_its_claim(mirror: Mirror) -> None:
+    await mirror.claim(ref(), NOW)
+    await mirror.raise_counter(ref(), 7)
+    assert await mirror.claims([ref()]) == {ref().key: Claim(7, NOW)}
+    assert await mirror.claim(ref(), NOW + 1) == 8
+
+
+async def test_a_lost_counter_can_be_raised(mirror: Mirror) -> None:
+    await mirror.raise_counter(ref(), 7)
+    assert await mirror.claims([ref()]) == {ref().key: Claim(7, 0.0)}
+
+
+@pytest.mark.parametrize("least", [1, 2])
+async def test_a_counter_is_never_lowered(mirror: Mirror, least: int) -> None:
+    await mirror.claim(ref(), NOW)
+    await mirror.claim(ref(), NOW)
+    await mirror.raise_counter(ref(), least)
+    assert await mirror.claims([ref()]) == {ref().key: Claim(2, NOW)}
+
+
+async def test_a_released_claim_has_no_time_and_keeps_its_number(mirror: Mirror) -> None:
+    await mirror.claim(ref(), NOW)
+    await mirror.release_claim(ref(), 1)
+    assert await mirror.claims([ref()]) == {ref().key: Claim(1, 0.0)}
+    assert await mirror.claim(ref(), NOW) == 2
+
+
+@pytest.mark.parametrize("token", [1, 3])
+async def test_only_the_last_claim_can_be_released(mirror: Mirror, token: int) -> None:
+    await mirror.claim(ref(), NOW)
+    await mirror.claim(ref(), NOW)
+    await mirror.release_claim(ref(), token)
+    assert await mirror.claims([ref()]) == {ref().key: Claim(2, NOW)}
+
+
+async def test_a_release_without_a_claim_leaves_nothing(mirror: Mirror) -> None:
+    await mirror.release_claim(ref(), 1)
+    assert await mirror.claims([ref()]) == {}
+
+
 async def test_claims_at_the_same_time_get_different_numbers(mirror: Mirror) -> None:
     tokens = await asyncio.gather(*(mirror.claim(ref(), NOW) for _ in range(20)))
     assert sorted(tokens) == list(range(1, 21))

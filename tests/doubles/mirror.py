@@ -34,6 +34,17 @@ class MemoryMirror:
         self.counters[ref.key] = claim
         return claim.claimed
 
+    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
+        self._require_up()
+        before = self.counters.get(ref.key, Claim(0, 0.0))
+        if before.claimed < least:
+            self.counters[ref.key] = Claim(least, before.claimed_at)
+
+    async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        self._require_up()
+        if ref.key in self.counters and self.counters[ref.key].claimed == token:
+            self.counters[ref.key] = Claim(token, 0.0)
+
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         self._require_up()
         if self.writes_fail:

@@ -108,10 +108,17 @@ class UnreliableTable:
         return result
 
     async def _apply(self, what: str, act: Callable[[], Awaitable[bool]]) -> bool:
+        """A conditional write; False where it is refused, or was made and its repetition is refused."""
         applied = await self._write(what, act)
+        if applied and self._dice.strikes(Fault.WRITE_REPEATED):
+            self._repeated(what)
+            return False
         if not applied:
             self._dice.counts[Consequence.WRITE_REFUSED] += 1
         return applied
+
+    def _repeated(self, what: str) -> None:
+        """Called where a write was made and its repetition is refused."""
 
     def _pause(self) -> float:
         return self._dice.delay(SLOWEST_TABLE) if self._dice.strikes(Fault.TABLE_SLOW) else 0.0
@@ -123,6 +130,18 @@ class UnreliableMirror(UnreliableTable):
     def __init__(self, mirror: MemoryMirror, dice: Dice, io: IO) -> None:
         super().__init__(dice, io)
         self._mirror = mirror
+        self._claims: Counter[str] = Counter()
+        self._repeated_writes: set[str] = set()
+
+    def was_written(self, ref: ObjectRef) -> bool:
+        """Whether the mirror holds the only write of this container, whose repetition was refused."""
+        token = self._mirror.objects.get(ref.key, {}).get("token")
+        if not isinstance(token, int) or self._claims[ref.key] != 1:
+            return False
+        return f"{ref.key} {token}" in self._repeated_writes
+
+    def _repeated(self, what: str) -> None:
+        self._repeated_writes.add(what.partition(" ")[2])
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         return await self._batch("heads", lambda: self._mirror.heads(refs))
@@ -133,7 +152,21 @@ class UnreliableMirror(UnreliableTable):
         return await self._batch(what, lambda: self._mirror.claims(wanted))
 
     async def claim(self, ref: ObjectRef, now: float) -> int:
+        self._perhaps_lose_counter(ref)
+        self._claims[ref.key] += 1
         return await self._write(f"claim {ref.key}", lambda: self._mirror.claim(ref, now))
+
+    def _perhaps_lose_counter(self, ref: ObjectRef) -> None:
+        """Only while no claim is in flight: what is in flight has no order without the counter."""
+        counter, token = self._mirror.counters.get(ref.key), self._mirror.objects.get(ref.key, {}).get("token")
+        if counter is not None and counter.claimed == token and self._dice.strikes(Fault.COUNTER_LOST):
+            del self._mirror.counters[ref.key]
+
+    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
+        await self._write(f"raise_counter {ref.key}", lambda: self._mirror.raise_counter(ref, least))
+
+    async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        await self._write(f"release_claim {ref.key}", lambda: self._mirror.release_claim(ref, token))
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         if token == UNCLAIMED_TOKEN:

@@ -49,6 +49,8 @@ class Fault(StrEnum):
     OVERTAKEN = "worker waits until another overtakes it"
     SKEWED = "worker's clock off by up to the margin"
     SKEWED_BEYOND = "worker's clock off by more than the margin"
+    COUNTER_LOST = "an object's counter is deleted by hand"
+    WRITE_REPEATED = "table writes, and refuses the repetition of the write"
 
 
 LOSING = frozenset(
@@ -70,6 +72,7 @@ RARE = frozenset(
         Fault.TABLE_THROTTLED,
         Fault.KEYS_UNPROCESSED,
         Fault.WRITE_TIMES_OUT,
+        Fault.WRITE_REPEATED,
         Fault.KEY_REVOKED,
         Fault.OUTAGE,
         Fault.STRIPE_THROTTLED,

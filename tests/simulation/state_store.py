@@ -34,7 +34,8 @@ class UnreliableStateStore(UnreliableTable):
         if_absent: bool = False,
         expected: Item | None = None,
     ) -> bool:
-        return await self._write(
+        make = self._write if expected is None and not if_absent else self._apply
+        return await make(
             f"write {partition}",
             lambda: self._state_store.write(scope, partition, sort_key, entry, if_absent=if_absent, expected=expected),
         )

@@ -6,13 +6,16 @@ from contextlib import suppress
 
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import Notification, read_message
+from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Job
 from billing_mirror.core.schedule import RECOVER
+from billing_mirror.ports import Mirror
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage
 from billing_mirror.reconcile.tick import run_on_demand
+from billing_mirror.refresh.claims import BEHIND
 
-from .aws import UnreliableQueue
+from .aws import UnreliableMirror, UnreliableQueue
 from .container import MARGIN, Container
 from .environment import Environment
 from .faults import Consequence, Fault
@@ -70,6 +73,7 @@ class Worker:
 
         async def work() -> None:
             ended = await process_batch(batch, dependencies, deadline=container.now() + TIME)
+            self._note_wrong_outcomes(ended, dependencies.ports.mirror)
             await container.io("delete")
             self._acknowledge(ended, queue)
 
@@ -77,6 +81,13 @@ class Worker:
         survived = await container.run(work(), most=most)
         at_work -= {one.message_id: 1 for one in batch}
         return survived
+
+    def _note_wrong_outcomes(self, ended: Sequence[MessageResult], mirror: Mirror) -> None:
+        assert isinstance(mirror, UnreliableMirror)
+        for one in ended:
+            refused = one.outcome is Outcome.SUPERSEDED or one.reason == BEHIND
+            if refused and one.item.ref is not None and mirror.was_written(one.item.ref):
+                self._environment.result.wrong.setdefault("refused by itself", []).append(one.item.ref.key)
 
     def _acknowledge(self, ended: Sequence[MessageResult], queue: UnreliableQueue) -> None:
         if len({one.retry for one in ended}) == 2:

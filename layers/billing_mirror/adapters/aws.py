@@ -53,6 +53,26 @@ _CREDENTIALS = frozenset(
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html
 """
 
+_THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "KMS.ThrottlingException",  # the key of an encrypted queue or table
+        "KmsThrottled",
+        "OverLimit",
+        "PriorRequestNotComplete",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+"""Further names that AWS's services give to throttling, beside those above."""
+
 
 @contextmanager
 def transient_errors(service: str) -> Iterator[None]:
@@ -62,7 +82,7 @@ def transient_errors(service: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if code in _TRANSIENT | _CREDENTIALS or status >= 500:
+        if code in _TRANSIENT | _THROTTLED | _CREDENTIALS or status >= 500:
             raise TransientError(f"{service} answered {code or status}") from error
         raise
     except ParamValidationError:

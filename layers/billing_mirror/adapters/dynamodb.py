@@ -73,6 +73,28 @@ class DynamoMirror:
             )
         return _integer(from_attributes(answer["Attributes"]), "claimed")
 
+    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
+        await write_if(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
+                UpdateExpression="SET claimed = :least, claimed_at = if_not_exists(claimed_at, :never)",
+                ConditionExpression="attribute_not_exists(claimed) OR claimed < :least",
+                ExpressionAttributeValues=to_attributes({":least": least, ":never": times.iso(0.0)}),
+            )
+        )
+
+    async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        await write_if(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
+                UpdateExpression="SET claimed_at = :never",
+                ConditionExpression="claimed = :token",
+                ExpressionAttributeValues=to_attributes({":token": token, ":never": times.iso(0.0)}),
+            )
+        )
+
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         return await write_if(
             lambda: self._client.put_item(

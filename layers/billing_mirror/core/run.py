@@ -146,6 +146,11 @@ class Counts:
         """Differences except false alarms."""
         return self.repaired + self.unresolved
 
+    @property
+    def undecided(self) -> int:
+        """Objects that differed, and of which the run does not know whether they still do."""
+        return self.unresolved + self.in_flight
+
     def columns(self) -> dict[str, int]:
         """The counts by name."""
         return {one.name: getattr(self, one.name) for one in fields(Counts)}

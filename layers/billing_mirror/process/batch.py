@@ -8,6 +8,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.items import Observation
@@ -17,12 +18,13 @@ from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_ev
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports, Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
+from billing_mirror.refresh.claims import release_at_final_error
 
 from .already_fresh import is_already_fresh
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .resolve import resolve, resolve_parent
-from .settle import settle
+from .settle import ends_all, settle
 
 MAX_CONCURRENCY = 8
 """Objects that are refreshed at the same time. More would share the rate limit so thinly that none ends in time."""
@@ -135,16 +137,20 @@ async def _process_object(
     if await is_already_fresh(items, ref, head, dependencies):
         return Outcome.ALREADY_FRESH
     ref = await resolve_parent(ref, items, head, dependencies.ports)
-    token, observation = await _fetch(ref, items, dependencies.ports)
-    if observation.body is None:
-        await require_not_found(ref, items, observation.fetched_at, dependencies.ports)
-    return await apply(dependencies.ports, ref, token, observation, head)
+    ports = dependencies.ports
+    token, observation = await _fetch(ref, items, head, ports)
+    async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
+        if observation.body is None:
+            await require_not_found(ref, items, observation.fetched_at, ports)
+        return await apply(ports, ref, token, observation, head)
 
 
-async def _fetch(ref: ObjectRef, items: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
+async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:
     """Claims and fetches the object. The observation keeps the creation of the newest event that caused the fetch."""
     events = [item.message for item in items if isinstance(item.message, Notification)]
     event_id = events[0].id if events else None
-    token, observation = await claim_and_fetch(ports, ref, claimed_at=ports.clock.now(), event=event_id)
+    token, observation = await claim_and_fetch(
+        ports, ref, claimed_at=ports.clock.now(), head=head, event=event_id, is_final=partial(ends_all, items=items)
+    )
     last_event_at = max((event.created.timestamp() for event in events), default=0.0)
     return token, replace(observation, last_event_at=last_event_at)

@@ -1,7 +1,7 @@
 """How a processed message ends: done, postponed, or quarantined."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from billing_mirror.core import backoff
@@ -51,6 +51,11 @@ async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependenc
         # The queue fails, too. SQS redelivers the message anyway.
         pass
     return result
+
+
+def ends_all(error: Exception, items: Sequence[WorkItem]) -> bool:
+    """Whether an error ends all messages about an object for good."""
+    return all(_is_hopeless(error, item.received) for item in items)
 
 
 def _is_hopeless(error: Exception, received: ReceivedMessage) -> bool:

@@ -19,6 +19,7 @@ from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.references import customer_or_owner, references
 from billing_mirror.refresh.related_objects import refresh_request
+from billing_mirror.refresh.repeated_write import is_stored
 
 from .even_spread import EvenSpread
 from .gather import gather_all
@@ -66,7 +67,7 @@ async def _insert(
 
 async def _put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
     """Stores an object that the mirror has never seen, under the token below every claim."""
-    return await mirror.put(ref, UNCLAIMED_TOKEN, item)
+    return await mirror.put(ref, UNCLAIMED_TOKEN, item) or await is_stored(mirror, ref, UNCLAIMED_TOKEN, item)
 
 
 async def enqueue(refs: Sequence[ObjectRef], run: ActiveRun) -> None:

@@ -32,6 +32,8 @@ class _DryMirror:
     """Implements ``ports.Mirror``: reads the real mirror."""
 
     mirror: Mirror
+    raised: dict[str, int] = field(default_factory=dict)
+    """By key, counters that would have been raised."""
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         return await self.mirror.heads(refs)
@@ -41,7 +43,12 @@ class _DryMirror:
 
     async def claim(self, ref: ObjectRef, now: float) -> int:  # noqa: ARG002 - part of the port
         last = (await self.mirror.claims([ref])).get(ref.key)
-        return last.claimed + 1 if last else 1
+        return max(last.claimed if last else 0, self.raised.get(ref.key, 0)) + 1
+
+    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
+        self.raised[ref.key] = least
+
+    async def release_claim(self, ref: ObjectRef, token: int) -> None: ...
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:  # noqa: ARG002 - part of the port
         return True

@@ -118,23 +118,15 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
 
 async def _fetch(ref: ObjectRef, run: ActiveRun) -> _Fetched:
     # Time 0: no queue retries this fetch, so the next run must not wait for it.
-    token, observation = await claim_and_fetch(run.ports, ref, claimed_at=0.0)
+    before = (await run.ports.mirror.heads([ref])).get(ref.key)
+    token, observation = await claim_and_fetch(run.ports, ref, claimed_at=0.0, head=before)
     # Read after the fetch: what was stored since the list was read is no drift.
     head = (await run.ports.mirror.heads([ref])).get(ref.key)
     return _Fetched(ref, token, observation, head, await run.ports.mirror.body(ref))
 
 
 async def _store(fetched: _Fetched, run: ActiveRun) -> Outcome:
-    outcome = await apply(run.ports, fetched.ref, fetched.token, fetched.observation, fetched.head)
-    if outcome is Outcome.SUPERSEDED and await _was_stored(fetched, run):
-        return Outcome.STORED if fetched.observation.live is not None else Outcome.REMOVED
-    return outcome
-
-
-async def _was_stored(fetched: _Fetched, run: ActiveRun) -> bool:
-    """Whether a refused write is stored: the first attempt may have succeeded, and only its answer was lost."""
-    head = (await run.ports.mirror.heads([fetched.ref])).get(fetched.ref.key)
-    return head is not None and head.token == fetched.token
+    return await apply(run.ports, fetched.ref, fetched.token, fetched.observation, fetched.head)
 
 
 def _may_exist(difference: Difference, mirrored: JsonObject | None, now: float) -> bool:

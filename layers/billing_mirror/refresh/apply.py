@@ -15,22 +15,31 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 
+from .claims import IsFinal, never, release_at_final_error, require_claimed, take_claim
 from .dependants import enqueue_dependants
 from .fetch import fetch
 from .references import customer_or_owner
 from .related_objects import enqueue_related
+from .repeated_write import is_stored
 
 
 async def claim_and_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports,
+    ref: ObjectRef,
+    *,
+    claimed_at: float,
+    head: Head | None,
+    event: str | None = None,
+    is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     """Takes the token, then fetches: a token taken later would let an older answer win.
 
-    Pass the present time as ``claimed_at`` if the queue retries a failure, and reconcile treats the claim as in flight
-    for an hour; else pass 0.
+    ``head`` is the mirror's state before. Pass the present time as ``claimed_at`` if the queue retries a failure: then
+    reconcile treats the claim as in flight for an hour, unless an error ``is_final``. Else pass 0.
     """
-    token = await ports.mirror.claim(ref, claimed_at)
-    return token, await fetch(ref, ports.stripe, ports.clock, event=event)
+    token = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head)
+    async with release_at_final_error(ports.mirror, ref, token, is_final):
+        return token, await fetch(ref, ports.stripe, ports.clock, event=event)
 
 
 async def apply(ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> Outcome:
@@ -52,8 +61,11 @@ def _with_last_event(observation: Observation, head: Head | None) -> Observation
 
 
 async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: Observation) -> Outcome:
-    stored = await ports.mirror.put_tombstone(ref, token, items.tombstone(observation, ref))
-    return Outcome.REMOVED if stored else Outcome.SUPERSEDED
+    tombstone = items.tombstone(observation, ref)
+    stored = await ports.mirror.put_tombstone(ref, token, tombstone)
+    if not stored and await _is_superseded(ports, ref, token, tombstone):
+        return Outcome.SUPERSEDED
+    return Outcome.REMOVED
 
 
 async def _enqueue_related_and_put(
@@ -66,9 +78,18 @@ async def _enqueue_related_and_put(
 
 async def _put(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:
     """Writes the item on condition that the mirror does not hold a newer one."""
-    if not await ports.mirror.put(ref, token, item):
+    stored = await ports.mirror.put(ref, token, item)
+    if not stored and await _is_superseded(ports, ref, token, item):
         return Outcome.SUPERSEDED
     return Outcome.UNCHANGED if head is not None and _shows(head, item) else Outcome.STORED
+
+
+async def _is_superseded(ports: Ports, ref: ObjectRef, token: int, item: Item) -> bool:
+    """Whether a refused write lost against a later fetch. Raises ``TransientError`` where the counter was behind."""
+    if await is_stored(ports.mirror, ref, token, item):
+        return False
+    await require_claimed(ports.mirror, ref, token)
+    return True
 
 
 def _shows(head: Head, item: Item) -> bool:
@@ -102,7 +123,7 @@ async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) ->
     Raises ``TransientError`` where Stripe may not show the owner yet.
     """
     now = ports.clock.now()
-    token, observation = await claim_and_fetch(ports, owner, claimed_at=0.0)
+    token, observation = await claim_and_fetch(ports, owner, claimed_at=0.0, head=None)
     body = observation.live
     if body is not None:
         await apply(ports, owner, token, observation, None)

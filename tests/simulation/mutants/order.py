@@ -1,12 +1,13 @@
 """Mutants of the order of writes: claim, then fetch, then apply."""
 
 from billing_mirror.core.items import Observation
-from billing_mirror.core.mirror_state import Claim
+from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.apply import claim_and_fetch
+from billing_mirror.refresh.claims import IsFinal, never
 from billing_mirror.refresh.fetch import fetch
 from tests.doubles.mirror import MemoryMirror
 
@@ -18,7 +19,13 @@ claim = MemoryMirror.claim
 @mutant("the claim is taken after the fetch")
 @replaces(claim_and_fetch)
 async def claims_after_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports,
+    ref: ObjectRef,
+    *,
+    claimed_at: float,
+    head: Head | None,
+    event: str | None = None,
+    is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     observation = await fetch(ref, ports.stripe, ports.clock, event=event)
     return await ports.mirror.claim(ref, claimed_at), observation
@@ -27,25 +34,39 @@ async def claims_after_fetch(
 @mutant("the token is the worker's clock before the fetch")
 @replaces(claim_and_fetch)
 async def orders_by_clock_before_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports,
+    ref: ObjectRef,
+    *,
+    claimed_at: float,
+    head: Head | None,
+    event: str | None = None,
+    is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
-    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event)
+    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, head=head, event=event, is_final=is_final)
     return int(observation.fetched_at * 1000), observation
 
 
 @mutant("the token is the worker's clock after the fetch")
 @replaces(claim_and_fetch)
 async def orders_by_clock_after_fetch(
-    ports: Ports, ref: ObjectRef, *, claimed_at: float, event: str | None = None
+    ports: Ports,
+    ref: ObjectRef,
+    *,
+    claimed_at: float,
+    head: Head | None,
+    event: str | None = None,
+    is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
-    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, event=event)
+    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, head=head, event=event, is_final=is_final)
     return int(ports.clock.now() * 1000), observation
 
 
 @mutant("the token is the event's creation time, in seconds")
 @replaces(_fetch)
-async def orders_by_event_time(ref: ObjectRef, items: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
-    _, observation = await _fetch(ref, items, ports)
+async def orders_by_event_time(
+    ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports
+) -> tuple[int, Observation]:
+    _, observation = await _fetch(ref, items, head, ports)
     return int(max(item.happened_at for item in items)), observation
 
 

@@ -33,6 +33,8 @@ def believes_any_fetch(head: Head | None, claim: Claim | None, made_at: float) -
 
 @mutant("a fetch counts as showing events that arrived while its answer was on its way")
 @replaces(_fetch)
-async def dates_events_by_answer(ref: ObjectRef, items: list[WorkItem], ports: Ports) -> tuple[int, Observation]:
-    token, observation = await _fetch(ref, items, ports)
+async def dates_events_by_answer(
+    ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports
+) -> tuple[int, Observation]:
+    token, observation = await _fetch(ref, items, head, ports)
     return token, replace(observation, last_event_at=ports.clock.now()) if observation.last_event_at else observation

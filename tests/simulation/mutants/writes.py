@@ -5,8 +5,10 @@ from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.ports import Ports
+from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.apply import _put, _shows, apply
+from billing_mirror.refresh.claims import require_claimed, take_claim
+from billing_mirror.refresh.repeated_write import is_stored
 from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
@@ -71,3 +73,20 @@ async def ignores_busy_table(ports: Ports, ref: ObjectRef, token: int, head: Hea
         return await _put(ports, ref, token, head, item)
     except TransientError:
         return Outcome.STORED
+
+
+@mutant("a write whose answer was lost is not recognized")
+@replaces(is_stored)
+async def recognizes_no_write(mirror: Mirror, ref: ObjectRef, token: int, item: Item) -> bool:
+    return False
+
+
+@replaces(require_claimed)
+async def believes_every_token(mirror: Mirror, ref: ObjectRef, token: int) -> None:
+    return
+
+
+@mutant("a counter that is behind its object's token stays behind", also=(believes_every_token,))
+@replaces(take_claim)
+async def claims_below(mirror: Mirror, ref: ObjectRef, *, claimed_at: float, head: Head | None) -> int:
+    return await mirror.claim(ref, claimed_at)

@@ -240,11 +240,8 @@ class TestAJob:
         assert name_after(ran(name, pause - early(pause) - 1, status=status)) is None
         assert name_after(ran(name, pause - early(pause), status=status)) == name
 
-    def test_that_left_an_object_to_a_refresh_in_flight_waits_its_interval(self) -> None:
-        assert name_after(ran(WEEKLY, HOUR, in_flight=1)) is None
-
-    def test_with_unresolved_drift_is_repeated_after_an_hour(self) -> None:
-        run = ran(WEEKLY, 0, unresolved=1)
+    @pytest.mark.parametrize("run", [ran(WEEKLY, 0, unresolved=1), ran(WEEKLY, 0, in_flight=1)], ids=str)
+    def test_with_unresolved_drift_or_a_refresh_in_flight_is_repeated_after_an_hour(self, run: Run) -> None:
         assert name_after(run, later=HOUR - early(HOUR) - 1) not in (WEEKLY, SUBSCRIPTIONS, CADENCES)
         later = {name: replace(one, started_at=NOW + HOUR) for name, one in everything(run).items() if name != WEEKLY}
         due = next_job({**later, WEEKLY: run}, NOW + HOUR - early(HOUR), SCHEDULE, livemode=False)

@@ -18,7 +18,9 @@ from billing_mirror.core.object_ref import ObjectRef, fill_template
 from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.runs.active_run import ActiveRun
+from billing_mirror.refresh.claims import take_claim
 from billing_mirror.refresh.fetch import list_pages
+from billing_mirror.refresh.repeated_write import is_stored
 
 from .pairs import HOUR, STILL_CHANGING, UsagePair, pairs_after, record_pairs, store_pair
 
@@ -41,7 +43,8 @@ async def _sweep(pair: UsagePair, run: ActiveRun) -> None:
     scope, ports = run.scope, run.ports
     ref = pair.ref(scope)
     # One claim for all hours: they are fetched together. Time 0: no queue retries this fetch.
-    token = await ports.mirror.claim(ref, 0.0)
+    last = (await ports.mirror.heads([ref])).get(ref.key)
+    token = await take_claim(ports.mirror, ref, claimed_at=0.0, head=last)
     fetched_at = ports.clock.now()
     this_hour = int(fetched_at) // HOUR * HOUR
     try:
@@ -55,7 +58,6 @@ async def _sweep(pair: UsagePair, run: ActiveRun) -> None:
         return
     run.count(Counts(compared=len(listed)))
     observation = Observation(fetched_at, ports.stripe.version(USAGE.api), request_id="")
-    last = (await ports.mirror.heads([ref])).get(ref.key)
     # A claim in between that never finished may still write what it fetched: then no hour may be skipped.
     undisturbed = last is not None and last.token == token - 1
     written = await _store(ref, token, observation, listed, pair.customer, ports, undisturbed=undisturbed)
@@ -114,7 +116,8 @@ async def _store(
         head = heads.get(ref.key)
         if undisturbed and head is not None and not head.deleted and head.digest == hour.digest:
             continue
-        written += await ports.mirror.put(ref, token, items.item(ref, hour, customer))
+        item = items.item(ref, hour, customer)
+        written += await ports.mirror.put(ref, token, item) or await is_stored(ports.mirror, ref, token, item)
     return written
 
 
