@@ -4,6 +4,8 @@
     ├── BadRequest              the sender is wrong: ingest answers 4xx and keeps nothing
     │   └── InvalidSignature        the signature is missing, stale, or made with another secret
     ├── TransientError          retry: the message goes back to the queue, the run resumes at the next tick
+    │   ├── KeyReplaced             the Stripe key was replaced since it was checked
+    │   └── WrongAccount            the Stripe key is of another account than the mirror: everything waits
     ├── PermanentError          never retry: the message goes to quarantine with this reason
     │   ├── ListUnavailable         Stripe shows the account no such list
     │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
@@ -51,6 +53,17 @@ class TransientError(MirrorError):
         super().__init__(reason)
         self.retry_after = retry_after
         self.throttled = throttled
+
+
+class KeyReplaced(TransientError):
+    """The Stripe key is another one than the request names."""
+
+
+class WrongAccount(TransientError):
+    """The Stripe key is of another account than the mirrored objects. Only a person can end that."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retry_after=60.0)
 
 
 class PermanentError(MirrorError):
