@@ -33,6 +33,10 @@ class StandIn:
     def accounts(self, contexts: Sequence[str]) -> None:
         self._call("POST", "accounts", {"contexts": list(contexts)})
 
+    def key(self, key: str, account: str = "") -> str:
+        """Accept another key, of the shared account or of an account of its own; returns the account's id."""
+        return str(self._call("POST", "keys", {"key": key, "account": account})["account"])
+
     def create(
         self,
         object_type: str,

@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.adapters.metric_counts import MetricCounts
+from billing_mirror.core.account import SENTENCE
 from billing_mirror.core.messages import WEBHOOK_GROUP, Notification
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
@@ -39,7 +40,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
     results = loop.run(process_batch(batch, dependencies, deadline=deadline))
     for result in results:
         _report(result, started)
-    for metric, count in metric_counts.drain().items():
+    counts = metric_counts.drain()
+    if Metric.WRONG_ACCOUNT in counts:
+        logger.error(SENTENCE)
+    for metric, count in counts.items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     return {
         "batchItemFailures": [{"itemIdentifier": result.item.received.message_id} for result in results if result.retry]

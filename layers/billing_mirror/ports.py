@@ -54,7 +54,8 @@ class StripeRequest:
     """A GET request. ``path`` may have a query.
 
     ``include`` names the members that Stripe shows on request only: ``expand`` in v1, ``include`` in v2.
-    ``event_id`` is the event that caused the request; Stripe logs it.
+    ``event_id`` is the event that caused the request; Stripe logs it. ``key_digest`` is of the only key that may be
+    used. ``may_be_refused`` says that the key need not have the permission.
     """
 
     path: str
@@ -62,6 +63,8 @@ class StripeRequest:
     context: str | None
     include: tuple[str, ...] = ()
     event_id: str | None = None
+    key_digest: str | None = None
+    may_be_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,16 @@ class Stripe(Protocol):
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         """Raises ``NotFound``, ``TransientError``, ``Unauthorized`` or ``PermanentError`` (see ``core.errors``)."""
+
+
+class KeyedStripe(Stripe, Protocol):
+    """Stripe, with a key that may be replaced at any time.
+
+    ``get`` raises ``KeyReplaced`` where the request names the digest of another key.
+    """
+
+    async def key_digest(self) -> str:
+        """The SHA-256 of the key that the next request uses."""
 
 
 class IndexEntry(NamedTuple):

@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import boto3
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
@@ -15,12 +16,14 @@ from .adapters.signature import verify
 from .adapters.sqs import SqsQueue
 from .adapters.state_store import DynamoStateStore
 from .adapters.stripe_api import StripeApi
+from .core.metrics import Metric
 from .core.rate_limiter import RateLimiter
 from .core.schedule import HOUR, MINUTE, Schedule
 from .ingest.accept import IngestDependencies
 from .ports import Ports
 from .process.messages import ProcessDependencies
 from .reconcile.dependencies import ReconcileDependencies
+from .refresh.account import AccountGuard
 from .refresh.rate_limited import RateLimitedStripe
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
@@ -44,13 +47,14 @@ def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts)
     """What process needs. Raises ``ConfigurationError``."""
     # Containers share no state, so each gets an equal share of the rate.
     share = settings.stripe_requests_per_second / settings.max_concurrency
-    return ProcessDependencies(_ports(settings, RateLimiter(share), metric_counts), settings.clock_skew_margin_seconds)
+    ports, account = _ports(settings, RateLimiter(share), metric_counts)
+    return ProcessDependencies(ports, settings.clock_skew_margin_seconds, account)
 
 
 def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCounts) -> ReconcileDependencies:
     """What reconcile needs. Raises ``ConfigurationError``."""
-    ports = _ports(settings, RateLimiter(settings.stripe_requests_per_second), metric_counts)
-    state_store = DynamoStateStore(boto3.client("dynamodb", config=QUICK), settings.table_name)
+    ports, account = _ports(settings, RateLimiter(settings.stripe_requests_per_second), metric_counts)
+    state_store = _state_store(settings)
     schedule = Schedule(
         recover=settings.recover_minutes * MINUTE,
         rate_card_subscriptions=settings.rate_card_subscription_hours * HOUR,
@@ -59,10 +63,10 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         catalog=settings.catalog_hours * HOUR,
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
-    return ReconcileDependencies(ports, state_store, schedule)
+    return ReconcileDependencies(ports, state_store, schedule, account=account)
 
 
-def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: MetricCounts) -> Ports:
+def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: MetricCounts) -> tuple[Ports, AccountGuard]:
     clock = SystemClock()
     stripe = StripeApi(
         _stored_text(settings.stripe_key_arn, clock),
@@ -72,7 +76,13 @@ def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: Metric
     )
     mirror = DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name)
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
-    return Ports(clock, mirror, RateLimitedStripe(stripe, clock, limiter), queue)
+    refused = partial(metric_counts.add, Metric.WRONG_ACCOUNT)
+    account = AccountGuard(stripe, clock, mirror, _state_store(settings), refused)
+    return Ports(clock, mirror, RateLimitedStripe(account, clock, limiter), queue), account
+
+
+def _state_store(settings: StripeSettings) -> DynamoStateStore:
+    return DynamoStateStore(boto3.client("dynamodb", config=QUICK), settings.table_name)
 
 
 def _stored_text(arn: str, clock: SystemClock) -> StoredText:

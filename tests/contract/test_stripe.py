@@ -10,6 +10,7 @@ from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     ConfigurationError,
     FeatureUnavailable,
+    KeyReplaced,
     MirrorError,
     NotFound,
     PermanentError,
@@ -273,6 +274,51 @@ def test_a_key_of_no_known_mode_is_a_wrong_setting(adapter: Adapter, text: str) 
 def test_the_key_tells_the_mode(adapter: Adapter, text: str, *, live: bool) -> None:
     adapter.key.text = text
     assert adapter.api().livemode is live
+
+
+@pytest.mark.parametrize("text", ["sk_live_1", "unset"])
+async def test_a_rolled_key_of_another_mode_is_not_used(adapter: Adapter, text: str) -> None:
+    """Stripe refuses the key, and the key that is then read is of the other mode."""
+    adapter.stand_in.key("sk_live_1")
+    adapter.key.text, adapter.key.stored = "sk_test_revoked", text
+    with pytest.raises(TransientError):
+        await adapter.get()
+    assert set(adapter.stand_in.requests()["by_status"]) == {"401"}
+
+
+async def test_a_request_uses_no_other_key_than_it_names(adapter: Adapter) -> None:
+    api = adapter.api()
+    digest = await api.key_digest()
+    named = StripeRequest(SUBSCRIPTIONS, ApiChannel.PREVIEW, context=None, key_digest=digest)
+    await api.get(named)
+    adapter.stand_in.key("sk_test_other", "acct_other")
+    adapter.key.text = "sk_test_other"
+    assert await api.key_digest() != digest
+    with pytest.raises(KeyReplaced):
+        await api.get(named)
+    assert adapter.stand_in.requests()["total"] == 1
+
+
+async def test_a_key_that_was_rolled_is_not_used_where_another_is_named(adapter: Adapter) -> None:
+    api = adapter.api()
+    adapter.key.text = "sk_test_revoked"
+    digest = await api.key_digest()
+    with pytest.raises(KeyReplaced):
+        await api.get(StripeRequest(SUBSCRIPTIONS, ApiChannel.PREVIEW, context=None, key_digest=digest))
+    assert adapter.stand_in.requests()["by_status"] == {"401": 1}
+
+
+async def test_the_digest_is_not_the_key(adapter: Adapter) -> None:
+    digest = await adapter.api().key_digest()
+    assert (len(digest), KEY in digest) == (64, False)
+
+
+async def test_a_permission_that_a_key_need_not_have_is_not_counted(adapter: Adapter) -> None:
+    adapter.stand_in.faults(api=[{"status": 403}])
+    request = StripeRequest("/v1/account", ApiChannel.GA, context=None, may_be_refused=True)
+    with pytest.raises(PermissionDenied):
+        await adapter.api().get(request)
+    assert adapter.metric_counts.drain() == {Metric.STRIPE_REQUESTS: 1}
 
 
 @pytest.mark.parametrize("text", ["sk_live_1", "unset"])

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.errors import NotFound
+from billing_mirror.core.errors import KeyReplaced, NotFound
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ports import StripeRequest, StripeResponse
 
@@ -42,6 +42,8 @@ class MemoryStripe:
     """
 
     livemode: bool = False
+    key: str = "first"
+    """Stands for the key's digest."""
     objects: dict[str, JsonObject] = field(default_factory=dict)
     lists: dict[str, list[JsonObject]] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
@@ -60,7 +62,12 @@ class MemoryStripe:
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
+    async def key_digest(self) -> str:
+        return self.key
+
     async def get(self, request: StripeRequest) -> StripeResponse:
+        if request.key_digest not in (None, self.key):
+            raise KeyReplaced("the key was replaced")
         self.requests.append(
             RecordedRequest(request.path, request.api, request.context, request.include, request.event_id)
         )

@@ -12,7 +12,7 @@ from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import subscription_event
 from tests.emitted_metrics import EMITTED
 
-from .conftest import SECRET, Context, Load
+from .conftest import SECRET, Cloud, Context, Load
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 
@@ -48,7 +48,7 @@ def test_ingest(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
     assert set(emitted(capsys)) == EMITTED["ingest"] - {"Unavailable"}
 
 
-def test_process(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_process(load: Load, at_stripe: StandIn, cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     handler = load("process").lambda_handler
     customer = at_stripe.create("customer", {})["id"]
     cadence = at_stripe.create("v2.billing.cadence", {"payer": {"customer": customer}})["id"]
@@ -74,6 +74,11 @@ def test_process(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[s
     for status in (429, 500, 401, 403):
         at_stripe.faults(api=[{"status": status}])
         process(body_of_event)
+    at_stripe.clear_faults()
+    at_stripe.key("sk_test_other", "acct_other")
+    cloud.secrets.put_secret_value(SecretId=cloud.environment["STRIPE_KEY_ARN"], SecretString="sk_test_other")
+    handler = load("process").lambda_handler
+    process(body_of_event)
     # Superseded needs two workers at once; its name comes from the same line of code as the other outcomes'.
     assert set(emitted(capsys)) == EMITTED["process"] - {"Superseded"}
 
@@ -113,6 +118,7 @@ def test_reconcile(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture
     handler({}, tick)
     values = emitted(capsys)
     of_a_run_by_itself = {"StripeThrottled", "StripeErrors", "StripeAuthFailures", "StripePermissionFailures"}
+    of_a_run_by_itself |= {"WrongAccount"}
     assert set(values) == EMITTED["reconcile"] - of_a_run_by_itself
     assert sum(values["ObjectsInserted"]) + sum(values["MessagesQueued"]) >= 1
     for status, failures in ((401, "StripeAuthFailures"), (403, "StripePermissionFailures")):

@@ -136,7 +136,7 @@ def test_the_next_tick_resumes_a_run_that_was_out_of_time(load: Load, at_stripe:
 
 
 def test_a_type_that_fails_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:
-    at_stripe.faults(api=[{"status": 400, "count": 1}])
+    at_stripe.faults(api=[{"status": 400, "count": 1, "path_prefix": "/v1/customers"}])
     counts = invoke(load, {"types": ["customer", "product"]})
     assert [count["status"] for count in counts.values()] == ["failed", "complete"]
     reason = counts["customer"]["reason"]
@@ -164,7 +164,7 @@ def test_a_list_that_insists_on_an_unknown_filter_is_no_alarm(load: Load, at_str
 
 
 def test_a_type_that_the_key_may_not_read_does_not_stop_the_next(load: Load, at_stripe: StandIn) -> None:
-    at_stripe.faults(api=[{"status": 403, "count": 1}])
+    at_stripe.faults(api=[{"status": 403, "count": 1, "path_prefix": "/v1/customers"}])
     counts = invoke(load, {"types": ["customer", "product"]})
     assert [count["status"] for count in counts.values()] == ["unauthorized", "complete"]
     assert counts["customer"]["reason"]

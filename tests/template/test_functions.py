@@ -20,6 +20,7 @@ TABLE_PERMISSIONS = {
     ("dynamodb:BatchGetItem", "Table"),
     ("dynamodb:PutItem", "Table"),
     ("dynamodb:UpdateItem", "Table"),
+    ("dynamodb:Query", "Table"),
     ("dynamodb:Query", "Table/index/*"),
 }
 PERMISSIONS = {
@@ -44,7 +45,6 @@ PERMISSIONS = {
     },
     "reconcile": {
         ("sqs:SendMessage", "Queue"),
-        ("dynamodb:Query", "Table"),
         ("dynamodb:DeleteItem", "Table"),
         ("secretsmanager:GetSecretValue", "StripeKey"),
         ("logs:CreateLogStream", "ReconcileLog"),

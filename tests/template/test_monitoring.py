@@ -25,6 +25,8 @@ ALARM_METRICS = {
     "QueueTooOld": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"),
     "MessagesPostponed": ("BillingMirror", "QueueDelay", "process"),
     "DriftUnresolved": ("BillingMirror", "DriftUnresolved", "reconcile"),
+    "ProcessWrongAccount": ("BillingMirror", "WrongAccount", "process"),
+    "ReconcileWrongAccount": ("BillingMirror", "WrongAccount", "reconcile"),
     "DeletionsHeld": ("BillingMirror", "DeletionsHeld", "reconcile"),
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),

@@ -10,6 +10,7 @@ from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.account import AccountGuard
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
@@ -31,21 +32,31 @@ class Harness:
     stripe: MemoryStripe = field(default_factory=MemoryStripe)
     schedule: Schedule = field(default_factory=Schedule)
     clock_skew_margin: float = 5.0
+    account: AccountGuard | None = None
+    """Before Stripe, where a test has :meth:`guard` put it there."""
 
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
 
+    def guard(self) -> list[str]:
+        """Starts a container that guards the account; returns the list of its refusals."""
+        refusals: list[str] = []
+        self.account = AccountGuard(
+            self.stripe, self.clock, self.mirror, self.state_store, lambda: refusals.append(self.stripe.key)
+        )
+        return refusals
+
     @property
     def ports(self) -> Ports:
-        return Ports(self.clock, self.mirror, self.stripe, self.queue)
+        return Ports(self.clock, self.mirror, self.account or self.stripe, self.queue)
 
     @property
     def reconcile_dependencies(self) -> ReconcileDependencies:
-        return ReconcileDependencies(self.ports, self.state_store, self.schedule, owner="owner")
+        return ReconcileDependencies(self.ports, self.state_store, self.schedule, owner="owner", account=self.account)
 
     @property
     def process_dependencies(self) -> ProcessDependencies:
-        return ProcessDependencies(self.ports, self.clock_skew_margin)
+        return ProcessDependencies(self.ports, self.clock_skew_margin, self.account)
 
     async def deliver(self, *bodies: str) -> list[MessageResult]:
         """Sends messages and processes one batch of what is in the queue."""

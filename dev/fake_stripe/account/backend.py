@@ -47,11 +47,15 @@ REMOVAL: Mapping[str, Callable[[Account, Entity], list[Occurrence]]] = {
 }
 
 LIVE_KEYS = ("sk_live_", "rk_live_")
+OWN_ACCOUNT = "acct_standin"
+"""The id of the account that keys share."""
 
 
 class Backend:
     def __init__(self, keys: Iterable[str]) -> None:
         self.keys = {key: key.startswith(LIVE_KEYS) for key in keys}
+        self.owners: dict[str, str] = {}
+        """The own account of a key, where it is not the account that the other keys share."""
         self.lock = threading.RLock()
         self.accounts: dict[tuple[str, bool], Account] = {}
         self.faults = Faults()
@@ -64,6 +68,14 @@ class Backend:
     def register(self, context: str) -> None:
         for livemode in (False, True):
             self.accounts.setdefault((context, livemode), Account(context, livemode))
+
+    def add_key(self, given: Body) -> Body:
+        """Accept another key: of the shared account, or of an account of its own, with other objects."""
+        key, account = given["key"], given.get("account") or ""
+        self.keys[key] = key.startswith(LIVE_KEYS)
+        self.owners[key] = account
+        self.register(account)
+        return {"account": account or OWN_ACCOUNT}
 
     def account(self, context: str, *, livemode: bool) -> Account:
         try:

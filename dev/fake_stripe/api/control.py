@@ -117,6 +117,7 @@ CALLS: Mapping[tuple[str, str], Callable[[Backend, Body], Body]] = {
     ("POST", "destinations"): _destinations,
     ("DELETE", "destinations"): _no_destinations,
     ("POST", "accounts"): _accounts,
+    ("POST", "keys"): Backend.add_key,
     ("POST", "create"): Backend.create,
     ("POST", "update"): Backend.update,
     ("POST", "transition"): Backend.transition,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
-from dev.fake_stripe.account.backend import Backend
+from dev.fake_stripe.account.backend import OWN_ACCOUNT, Backend
 from dev.fake_stripe.account.state import Account
 from dev.fake_stripe.events.event import as_fetched
 from dev.fake_stripe.types.catalog import OBJECT_TYPES
@@ -66,7 +66,12 @@ def _oldest(call: Call) -> datetime:
     return now() - kept
 
 
+def _get_own_account(call: Call) -> Body:
+    return {"id": call.account.context or OWN_ACCOUNT, "object": "account"}
+
+
 ROUTES = (
+    Route("/v1/account", _get_own_account),
     Route("/v2/core/events", _list_events),
     Route("/v2/core/events/{id}", _get_event),
     *(Route(path, handle) for object_type in OBJECT_TYPES.values() for path, handle in object_routes(object_type)),
@@ -127,4 +132,4 @@ def _authenticate(backend: Backend, request: Request) -> Account:
     livemode = backend.keys.get(request.api_key)
     if livemode is None:
         raise ApiError(401, "Invalid API Key provided.", code="" if request.is_v1 else "invalid_api_key")
-    return backend.account(request.context, livemode=livemode)
+    return backend.account(request.context or backend.owners.get(request.api_key, ""), livemode=livemode)

@@ -1,6 +1,7 @@
 """Stripe's API, read only."""
 
 import asyncio
+import hashlib
 import re
 import threading
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     ConfigurationError,
     FeatureUnavailable,
+    KeyReplaced,
     MirrorError,
     NotFound,
     PermissionDenied,
@@ -115,22 +117,29 @@ class StripeApi:
     def version(self, api: ApiChannel) -> str:
         return self._versions[api]
 
+    async def key_digest(self) -> str:
+        return _digest(await asyncio.to_thread(self._key.current))
+
     async def get(self, request: StripeRequest) -> StripeResponse:
         version = self._versions[request.api]
         try:
-            return await asyncio.to_thread(self._get, request.path, _options(request, version), version)
+            return await asyncio.to_thread(self._get, request, _options(request, version), version)
+        except KeyReplaced:
+            raise
         except TransientError as error:
             self._metric_counts.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
             raise
         except PermissionDenied:
-            self._metric_counts.add(Metric.STRIPE_PERMISSION_FAILURES)
+            if not request.may_be_refused:
+                self._metric_counts.add(Metric.STRIPE_PERMISSION_FAILURES)
             raise
         except Unauthorized:
             self._metric_counts.add(Metric.STRIPE_AUTH_FAILURES)
             raise
 
-    def _get(self, path: str, options: Mapping[str, object], version: str) -> StripeResponse:
-        key = self._same_mode(self._key.current())
+    def _get(self, request: StripeRequest, options: Mapping[str, object], version: str) -> StripeResponse:
+        path = request.path
+        key = _named_key(self._same_mode(self._key.current()), request)
         try:
             try:
                 response = self._request(path, key, options)
@@ -139,7 +148,7 @@ class StripeApi:
                 newer = self._same_mode(self._key.refreshed())
                 if newer == key:
                     raise
-                response = self._request(path, newer, options)
+                response = self._request(path, _named_key(newer, request), options)
         except stripe.StripeError as error:
             raise _mirror_error(error, path.partition("?")[0]) from error
         except (UnicodeDecodeError, AttributeError) as error:
@@ -175,6 +184,17 @@ class StripeApi:
     def _send(self, path: str, key: str, options: Mapping[str, object]) -> stripe.StripeResponse:
         response: stripe.StripeResponse = self._client.raw_request("get", path, api_key=key, **options)
         return response
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _named_key(key: str, request: StripeRequest) -> str:
+    """The key. Raises :class:`KeyReplaced` where the request names another one."""
+    if request.key_digest not in (None, _digest(key)):
+        raise KeyReplaced("the Stripe key was replaced meanwhile")
+    return key
 
 
 def _options(request: StripeRequest, version: str) -> dict[str, object]:

@@ -4,7 +4,9 @@
     ├── BadRequest              the sender is wrong: ingest answers 4xx and keeps nothing
     │   └── InvalidSignature        the signature is missing, stale, or made with another secret
     ├── TransientError          retry: the message goes back to the queue, the run resumes at the next tick
-    │   └── ListMoved               a list must be read again from its start
+    │   ├── ListMoved               a list must be read again from its start
+    │   ├── KeyReplaced             the Stripe key was replaced since it was checked
+    │   └── WrongAccount            the Stripe key is of another account than the mirror: everything waits
     ├── PermanentError          never retry: the message goes to quarantine with this reason
     │   ├── RequestRefused          Stripe answered 4xx: it refuses the request as it is
     │   │   └── FeatureUnavailable      in the way that it documents for a feature that the account lacks
@@ -55,6 +57,17 @@ class TransientError(MirrorError):
         super().__init__(reason)
         self.retry_after = retry_after
         self.throttled = throttled
+
+
+class KeyReplaced(TransientError):
+    """The Stripe key is another one than the request names."""
+
+
+class WrongAccount(TransientError):
+    """The Stripe key is of another account than the mirrored objects. Only a person can end that."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, retry_after=60.0)
 
 
 class PermanentError(MirrorError):

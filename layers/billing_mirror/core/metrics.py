@@ -35,6 +35,9 @@ class Metric(StrEnum):
     STRIPE_PERMISSION_FAILURES = "StripePermissionFailures"
     """Stripe accepted the key, but the key may not read the object."""
 
+    WRONG_ACCOUNT = "WrongAccount"
+    """Times that a key of another Stripe account was refused."""
+
     PAGES_READ = "PagesRead"
     OBJECTS_COMPARED = "ObjectsCompared"
     OBJECTS_EQUAL = "ObjectsEqual"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from billing_mirror.core.errors import PermanentError, TransientError
+from billing_mirror.core.errors import PermanentError, TransientError, WrongAccount
 from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import Message, Notification, Unreadable, read_message
 from billing_mirror.core.mirror_state import Head
@@ -35,13 +35,32 @@ async def process_batch(
     batch: Sequence[ReceivedMessage], dependencies: ProcessDependencies, *, deadline: float
 ) -> list[MessageResult]:
     """Processes a batch; what is not done by ``deadline`` (seconds since 1970) is postponed."""
-    items = await _resolve_all([_parse(received, dependencies) for received in batch], dependencies, deadline)
+    parsed = _postponed(await _account_problem(dependencies), [_parse(received, dependencies) for received in batch])
+    items = await _resolve_all(parsed, dependencies, deadline)
     groups: dict[tuple[str, str], list[WorkItem]] = defaultdict(list)
     for item in items:
         if item.ref is not None:
             groups[_group_key(item.ref)].append(item)
     results = await _process_all(list(groups.values()), dependencies, deadline)
     return list(await asyncio.gather(*(settle(item, results, dependencies) for item in items)))
+
+
+async def _account_problem(dependencies: ProcessDependencies) -> TransientError | None:
+    """Why the key cannot be used for now."""
+    try:
+        if dependencies.account is not None:
+            await dependencies.account.confirm()
+    except TransientError as error:
+        return error
+    return None
+
+
+def _postponed(error: TransientError | None, items: list[WorkItem]) -> list[WorkItem]:
+    """The items with what keeps them all waiting. With a wrong key, nothing is quarantined either."""
+    if error is None:
+        return items
+    unconditional = isinstance(error, WrongAccount)
+    return [WorkItem(one.received, problem=error) if unconditional or one.problem is None else one for one in items]
 
 
 def _group_key(ref: ObjectRef) -> tuple[str, str]:

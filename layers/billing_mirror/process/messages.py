@@ -7,6 +7,7 @@ from billing_mirror.core.messages import Message, Notification, RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
+from billing_mirror.refresh.account import AccountGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class ProcessDependencies:
 
     ports: Ports
     clock_skew_margin: float
+    account: AccountGuard | None = None
+    """Refuses a key of another Stripe account."""
 
 
 Result: TypeAlias = tuple[Outcome, float] | Exception

@@ -6,6 +6,7 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.ports import Ports, StateStore
+from billing_mirror.refresh.account import AccountGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class ReconcileDependencies:
     schedule: Schedule
     owner: str = ""
     """The owner of the lease: one invocation."""
+    account: AccountGuard | None = None
+    """Refuses a key of another Stripe account."""
 
     @property
     def scope(self) -> Scope:

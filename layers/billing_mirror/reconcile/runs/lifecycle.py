@@ -68,6 +68,8 @@ async def execute(record: Run, work: Work, dependencies: ReconcileDependencies, 
     pages_before = record.counts.pages
     try:
         async with asyncio.timeout(max(0.0, until - now)):
+            if dependencies.account is not None:
+                await dependencies.account.confirm()
             await run.resume()
             await work(run)
             await run.recount_drifts()
