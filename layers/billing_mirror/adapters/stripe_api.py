@@ -193,6 +193,8 @@ def _mirror_error(error: stripe.StripeError) -> MirrorError:
         return TransientError(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
     code, is_from_stripe = _code(error)
     reason = f"Stripe answered {status}" + (f" {code}" if code else "") + _request_id(error)
+    if status == 414:
+        return PermanentError(f"{reason}: the object's id is too long for a URL")
     if not is_from_stripe or status in (409, 429) or status >= 500 or status < 400:
         return TransientError(reason, retry_after=_retry_after(error), throttled=status == 429)
     if status == 401:
