@@ -32,7 +32,7 @@ from .adapters.indexes import query
 from .core import catalog, json_body, object_ref
 from .core.catalog import Category
 from .core.drift import Difference
-from .core.items import OBJECT, Item
+from .core.items import OBJECT, Item, id_in
 from .core.json_body import JsonObject
 from .core.run import Counts, Job, Resolution, Status
 from .core.run import Drift as DriftRecord
@@ -306,7 +306,7 @@ def _mirrored(item: Item) -> MirroredObject:
     token = item["token"]
     members = item.get("members")
     return MirroredObject(
-        id=str(item["id"]),
+        id=id_in(item),
         type=str(item["type"]),
         body=body_in(item) or {},
         deleted=item.get("deleted") is True,

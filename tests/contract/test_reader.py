@@ -130,6 +130,18 @@ def test_a_chosen_id_is_found_without_its_type(filled: FilledTable, name: str) -
     assert [one.id for one in filled.reader.by_type(name)] == ["gold"]
 
 
+@pytest.mark.parametrize("text", ["é" * 5000, "a/../b" * 100, "x" * 900, "x" * 901, "..\\%2f/"])
+def test_an_id_of_any_length_that_people_chose(filled: FilledTable, text: str) -> None:
+    body: JsonObject = {"id": text, "object": "coupon", "created": 1_700_000_000}
+    filled.put(body)
+    for found in (filled.reader.get(text), filled.reader.get(text, "coupon"), *filled.reader.by_type("coupon")):
+        assert found is not None
+        assert (found.id, found.body) == (text, body)
+    assert len([*filled.reader.by_type("coupon")]) == 1
+    drift = run.Drift(text, Difference.MISSING, Resolution.REPAIRED)
+    assert run.Drift.from_item(drift.to_item(run.Run("coupon", Job.VERIFY, started_at=NOON), NOON)).id == text
+
+
 def test_an_id_that_two_types_outside_the_catalog_share(filled: FilledTable) -> None:
     names = ("account", "v2.core.account")
     for name in names:

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from .case import (
     BODY,
@@ -127,8 +128,8 @@ def malicious_snapshots() -> Cases:
     for odd in (7, [], {}, ["cus_1"], {"id": "cus_1"}, None, True):
         yield never_fetched(f"id {odd!r}", showing(id=odd))
         yield never_fetched(f"customer {odd!r}", showing(object="cash_balance", id="x", customer=odd))
-    yield quarantined("an id of 256 characters", showing(id="x" * 256))
-    yield quarantined("a customer of 256 characters", showing(customer="x" * 256))
+    yield quarantined("an id of 5001 characters", showing(id="x" * 5001))
+    yield quarantined("a customer of 5001 characters", showing(customer="x" * 5001))
     yield quarantined("a type of 251 characters", snapshot(type="x" * 251))
     yield quarantined("an account that is none", snapshot(account="../x"))
     yield quarantined("a context that is none, and an account that is one", snapshot(context="x", account="acct_1"))
@@ -260,6 +261,40 @@ def ids_that_lead_elsewhere() -> Cases:
 
 
 @case_class
+def ids_that_people_chose() -> Cases:
+    def coupon(text: str, spelled: str) -> str:
+        return thin(
+            type="v1.coupon.updated",
+            related_object={"id": text, "type": "coupon", "url": f"/v1/coupons/{spelled}"},
+        )
+
+    for text in ("a/b", "../x", "x/..", "//", "/", "a\\b", "%2f", "%2e%2e", "...", "é" * 5000, "jo@example.com"):
+        yield queued(f"{text!r:.20}", coupon(text, quote(text, safe="")))
+        yield queued(f"{text!r:.20}, of a snapshot", showing(id=text))
+        yield never_fetched(f"{text!r:.20}, of another", coupon("x_1", quote(text, safe="")))
+        yield never_fetched(f"{text!r:.20}, and more", coupon(text, quote(text, safe="") + "/.."))
+    for text in (".", "..", "a\n", "a\x00", "\x7f", "sha256:" + "0" * 64):
+        for spelled in {text, quote(text, safe=""), "".join(f"%{byte:02x}" for byte in text.encode())}:
+            yield never_fetched(f"{text!r:.20} as {spelled!r:.30}", coupon(text, spelled))
+        yield never_fetched(f"{text!r:.20}, of a snapshot", showing(id=text))
+
+
+@case_class
+def owners_that_people_chose() -> Cases:
+    def card(spelled: str) -> str:
+        url = f"/v1/customers/{spelled}/sources/card_1"
+        return thin(type="v1.customer.card.updated", related_object={"id": "card_1", "type": "card", "url": url})
+
+    for spelled in ("jo@example.com", "jo%40example.com", "a%2Fb", "%2e%2e%2fx", "a%5cb", "25%25%20OFF"):
+        yield queued(spelled, card(spelled))
+    for spelled in (
+        "..", ".", "%2e%2e", "%2E", "a%00", "a%0a", "%ff", "%", "%zz", "a b", "é", "a?b", "a#b", "a\\b", ":x", "{id}",
+        "a&b", "a=b", "a@b/..", "a@b/../c", "a@b//c", "%2f/%2e%2e",
+    ):  # fmt: skip
+        yield never_fetched(spelled, card(spelled))
+
+
+@case_class
 def objects_of_another_type() -> Cases:
     for type_, url in (
         ("customer", "/v1/customers/cus_1"), ("v2.billing.rate_card", "/v2/billing/rate_cards/rcds_1"),
@@ -281,13 +316,13 @@ def control_characters() -> Cases:
 
 @case_class
 def texts_that_are_too_long() -> Cases:
-    for length in (256, 1000, 200_000):
+    for length in (5001, 200_000):
         yield quarantined(f"id {length}", thin(id="evt_" + "1" * length))
         yield quarantined(f"type {length}", thin(type="x" * length))
         yield quarantined(f"id of the object {length}", related(id="x" * length))
         yield quarantined(f"type of the object {length}", related(type="x" * length))
         yield quarantined(f"customer {length}", related(customer="x" * length))
-    yield quarantined("url", related(url="/" + "x" * 2000))
+    yield quarantined("url", related(url="/" + "x" * 65_000))
     yield quarantined("context", thin(context="acct_" + "1" * 996))
     yield queued("note", thin(note="x" * 200_000))
 

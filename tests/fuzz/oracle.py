@@ -152,9 +152,9 @@ def _is_thin(value: Event) -> bool | None:
         isinstance(related, dict)
         and _is_name(related.get("type"))
         and isinstance(related.get("url"), str)
-        and len(related["url"]) <= 2000
-        and _is_text(related.get("id"), 255)
-        and _is_text(related.get("customer"), 255)
+        and len(related["url"]) <= 65_000
+        and _is_text(related.get("id"), 5000)
+        and _is_text(related.get("customer"), 5000)
     ):
         return False
     return _is_time(value.get("created"))
@@ -190,5 +190,5 @@ def _is_shown(thin: object) -> bool:
     return (
         isinstance(thin, dict)
         and _is_name(thin.get("object"))
-        and all(len(thin[name]) <= 255 for name in ("id", "customer") if isinstance(thin.get(name), str))
+        and all(len(thin[name]) <= 5000 for name in ("id", "customer") if isinstance(thin.get(name), str))
     )

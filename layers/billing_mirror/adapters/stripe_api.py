@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 import requests
@@ -34,6 +35,8 @@ TIMEOUTS = (2.0, 10.0)
 
 _KEY = re.compile(r"(?:sk|rk)_(?:org_)?(live|test)_[A-Za-z0-9_]+", re.ASCII)
 
+MAX_PATH_IN_REASON = 300
+"""Characters of a path that a reason shows: some ids are longer than a message's attribute may be."""
 _FEATURE_TYPES = frozenset({"feature_not_enabled", "capability_not_enabled"})
 """Types of errors by which v2 says that the account lacks a feature: https://docs.stripe.com/api-v2-overview"""
 _WORDS = {
@@ -225,8 +228,8 @@ def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
         return TransientError(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
     details = _Details.of(error)
     code = details.code
-    reason = f"Stripe answered {status}{details} at {path}{_request_id(error)}"
-    if not details.from_stripe or status in (409, 429) or status >= 500 or status < 400:
+    reason = f"Stripe answered {status}{details} at {path[:MAX_PATH_IN_REASON]}{_request_id(error)}"
+    if _may_pass(status, details):
         return TransientError(reason, retry_after=_retry_after(error), throttled=status == 429)
     if details.type in _FEATURE_TYPES:
         return FeatureUnavailable(reason, code=code, param=details.param)
@@ -240,6 +243,13 @@ def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return NotFound(reason)
     return RequestRefused(reason, code=code, param=details.param)
+
+
+def _may_pass(status: int, details: "_Details") -> bool:
+    """Whether the same request may succeed later. A URL that is too long (414) never does, whoever refuses it."""
+    if status == HTTPStatus.REQUEST_URI_TOO_LONG:
+        return False
+    return not details.from_stripe or status in (409, 429) or status >= 500 or status < 400
 
 
 def _error_without_code(error: stripe.StripeError, reason: str) -> MirrorError:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from . import json_body, times
 from .errors import PermanentError
 from .json_body import Json, JsonObject
-from .object_ref import ObjectRef
+from .object_ref import ObjectRef, key_id
 
 OBJECT = "object"
 """Sort key of the item that holds an object."""
@@ -106,7 +106,18 @@ def _indexable(text: str | None) -> str | None:
 
 
 def _about_object(ref: ObjectRef) -> Item:
-    return {"id": ref.id, "type": ref.type, "scope": str(ref.scope)}
+    return {**id_columns(ref.id, singleton=ref.object_type.singleton), "type": ref.type, "scope": str(ref.scope)}
+
+
+def id_columns(object_id: str, *, singleton: bool = False) -> Item:
+    """The id as the indexes can hold it, and a long one in a column of its own."""
+    held = object_id if singleton else key_id(object_id)
+    return {"id": held} if held == object_id else {"id": held, "long_id": object_id}
+
+
+def id_in(item: Item) -> str:
+    """The id that :func:`id_columns` has stored."""
+    return str(item.get("long_id") or item["id"])
 
 
 def _about_fetch(observation: Observation) -> Item:

@@ -24,9 +24,10 @@ from . import catalog
 Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[A-Za-z0-9_.\[\]-]+$")]
 NameWithoutVersion = Annotated[Name, Field(max_length=250)]
 EventId = Annotated[str, Field(max_length=255, pattern=r"^evt_[A-Za-z0-9_]+$")]
-Id = Annotated[str, Field(max_length=255)]
+Id = Annotated[str, Field(max_length=5000)]
+"""Users may choose ids of this length: https://docs.stripe.com/api/coupons/create"""
 Context = Annotated[str, Field(max_length=1000)]
-Url = Annotated[str, Field(max_length=2000)]
+Url = Annotated[str, Field(max_length=65_000)]
 
 
 WEBHOOK_GROUP = ":webhook"
@@ -90,7 +91,7 @@ class RefreshRequest(_Message):
     livemode: bool
     context: Context | None = None
     type: Name
-    id: Annotated[str, Field(max_length=1000)]
+    id: Id
     parent: Id | None = None
     not_before: float = 0.0
     """Seconds since 1970: an earlier fetch does not answer the request."""

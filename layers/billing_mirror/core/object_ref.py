@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_plus
 
 from . import catalog
 from .catalog import ObjectType, Part, Reference
@@ -18,9 +20,12 @@ if TYPE_CHECKING:  # the reader imports this module, and needs no pydantic
 
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 # Such as "25% OFF" or "Pro plan $699/month": https://docs.stripe.com/upgrades#2018-05-21 ended that for new ones.
-_CHOSEN_ID = re.compile(
-    r"(?!\.$|/|.*(?:\.\.|//|\\|%(?:00|2e|2f|5c)))[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}", re.IGNORECASE
-)
+_CHOSEN_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,5000}")
+_DOTS = frozenset({".", ".."})
+"""Segments that every HTTP client resolves, percent-encoded or not."""
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$'()*,;:@-]|%[0-9A-Fa-f]{2})+", re.ASCII)
+"""What stands between two slashes of a URL: https://www.rfc-editor.org/rfc/rfc3986#section-3.3"""
 _ACCOUNTS = re.compile(r"acct_[A-Za-z0-9_]+(/acct_[A-Za-z0-9_]+)*", re.ASCII)
 _PLAIN_URL = re.compile(r"/v[12](/[A-Za-z0-9_-]+)*/(?P<id>[^/]+)", re.ASCII)
 _PLAIN_SINGLETON = re.compile(r"/v[12](/[A-Za-z0-9_-]+)+", re.ASCII)
@@ -33,6 +38,8 @@ _KNOWN_URLS = (
 
 OTHER_URL = "the related object's URL is not the URL of its type and id"
 NO_OWNER = "the event does not say whose object it is about"
+MAX_ID_IN_KEY = 900
+"""Bytes of an id that the table's keys can hold. A longer one is in the keys as its digest."""
 MAX_PATH = 900
 """Characters of a path that serves as an id: it must fit into the table's keys."""
 
@@ -117,7 +124,10 @@ def partition_key(scope: str, object_type: ObjectType | None, object_id: str) ->
     Users choose ids (a plan "gold" of a product "gold"), and outside the catalog Stripe repeats them (v1 and v2
     accounts). A path belongs to one object, whatever its type is called.
     """
-    if object_type is None or object_type.singleton:
+    if object_type is not None and object_type.singleton:
+        return f"{scope}#{object_id}"
+    object_id = key_id(object_id)
+    if object_type is None:
         return f"{scope}#{object_id}"
     shared = object_type.chosen_ids or object_type.name not in catalog.TYPES
     return f"{scope}#{object_type.name}/{object_id}" if shared else f"{scope}#{object_id}"
@@ -127,6 +137,17 @@ def partition_key_of(scope: str, type_name: str, object_id: str) -> str:
     """The partition key of an object by the name of its type, which may be outside the catalog."""
     path = object_id if object_id.startswith("/") and type_name not in catalog.TYPES else "{id}"
     return partition_key(scope, catalog.TYPES.get(type_name) or catalog.generic_type(type_name, path), object_id)
+
+
+def key_id(object_id: str) -> str:
+    """The id as the table's keys hold it: a long one as its digest."""
+    raw = object_id.encode("utf-8", "surrogatepass")
+    return object_id if len(raw) <= MAX_ID_IN_KEY else f"sha256:{sha256(raw).hexdigest()}"
+
+
+def is_digest(text: str) -> bool:
+    """Whether it is what :func:`key_id` makes of a long id."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def fill_template(template: str, **values: str | None) -> str:
@@ -149,19 +170,28 @@ def ref_to(scope: Scope, type_name: str, object_id: str, parent: str | None = No
     object_type = catalog.find_type(type_name)
     if object_type is None:
         raise PermanentError(f"{type_name} is not in the catalog")
-    owner = validate_id(parent, catalog.CUSTOMER if object_type.parent_is_customer else None) if parent else None
+    may_be_chosen = object_type.parent_is_customer or not object_type.nested
+    owner = validate_id(parent, catalog.CUSTOMER if may_be_chosen else None) if parent else None
     if object_type.singleton:
-        return ObjectRef(scope, object_type, fill_template(object_type.retrieve, parent=owner), owner)
+        path = fill_template(object_type.retrieve, parent=owner)
+        if len(path) > MAX_PATH:
+            raise PermanentError("the id of the owner is too long for a key of the table")
+        return ObjectRef(scope, object_type, path, owner)
     return ObjectRef(scope, object_type, validate_id(object_id, object_type), owner)
 
 
 def validate_id(text: str, object_type: ObjectType | None = None) -> str:
     """``text``, where it can be an id of Stripe's, or one that users choose. Raises :class:`PermanentError`.
 
-    Strict, because the id becomes a segment of a URL and a part of a key.
+    The id becomes one quoted segment of a URL and a part of a key.
     """
-    if not (_CHOSEN_ID if object_type and object_type.chosen_ids else _ID).fullmatch(text):
+    chosen = object_type is not None and object_type.chosen_ids
+    if not (_CHOSEN_ID if chosen else _ID).fullmatch(text):
         raise PermanentError("an id has characters that no Stripe id has")
+    if text in _DOTS:
+        raise PermanentError("an id is one or two dots: no URL can name it")
+    if is_digest(text):
+        raise PermanentError("an id has the form of a digest, which stands for a long id")
     return text
 
 
@@ -222,14 +252,14 @@ def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef |
 
 def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
     """An object of a type outside the catalog, at the URL that the event names."""
-    url = related.url or ""
+    plain_url, url = _with_quoted_owner(related.url or "")
     if len(url) > MAX_PATH:
         raise PermanentError("the related object's URL is too long")
     if any(_found(url, known) for known in _KNOWN_URLS):
         raise PermanentError("the related object's URL is that of another type")
-    if related.id is None and _PLAIN_SINGLETON.fullmatch(url):
+    if related.id is None and _PLAIN_SINGLETON.fullmatch(plain_url):
         return ObjectRef(scope, catalog.generic_type(related.type, url), url)
-    plain = _PLAIN_URL.fullmatch(url)
+    plain = _PLAIN_URL.fullmatch(plain_url)
     if plain is None or related.id is None or plain["id"] != validate_id(related.id):
         raise PermanentError("the related object's URL is outside the allowed shapes")
     return ObjectRef(scope, catalog.generic_type(related.type, url.removesuffix(related.id) + "{id}"), related.id)
@@ -262,6 +292,16 @@ def _owned(scope: Scope, type_name: str, owner: str) -> ObjectRef:
     return ref_to(scope, type_name, owner, owner if catalog.TYPES[type_name].singleton else None)
 
 
+def _with_quoted_owner(url: str) -> tuple[str, str]:
+    """A URL below a customer, without the customer's id, which may be any text, and with that id quoted."""
+    before = catalog.CUSTOMER.retrieve.removesuffix("{id}")
+    owner, slash, rest = url.removeprefix(before).partition("/")
+    if not url.startswith(before) or not slash or _ID.fullmatch(owner):
+        return url, url
+    quoted = quote(validate_id(_decode(owner), catalog.CUSTOMER), safe="")
+    return f"{before}x/{rest}", f"{before}{quoted}/{rest}"
+
+
 def _owner(related: RelatedObject, shape: str) -> str:
     """The owner's id in a URL of this shape; a snapshot names the owner without a URL."""
     if related.url is None:
@@ -269,24 +309,33 @@ def _owner(related: RelatedObject, shape: str) -> str:
             raise PermanentError(NO_OWNER)
         return related.customer
     _, found = _matched(related.url, (shape,))
-    owner = unquote(found["parent"])
-    if quote(owner, safe="") != found["parent"]:  # nothing else confirms the id
-        raise PermanentError(OTHER_URL)
-    return owner
+    return _decode(found["parent"])
 
 
 def _parent_in_url(object_type: ObjectType, related: RelatedObject) -> str | None:
     """The parent's id in the URL of a known type; None where the URL has none, or Stripe's placeholder."""
     if related.url is None:
         return None
-    _, found = _matched(related.url, (object_type.retrieve, *object_type.alternate_urls))
-    if found["id"] not in (related.id, quote(related.id or "", safe="")):
+    shapes = (object_type.retrieve, *object_type.alternate_urls)
+    _, found = _matched(related.url, shapes, slashes=object_type.chosen_ids)
+    spelled = {found["id"], *((unquote(found["id"]), unquote_plus(found["id"])) if object_type.chosen_ids else ())}
+    if related.id not in spelled:
         raise PermanentError(OTHER_URL)
     parent = found.get("parent")
     if parent is None or _is_placeholder(parent):
         return None
-    validate_id(parent)
-    return parent if object_type.nested else None
+    if object_type.nested:
+        return validate_id(parent)
+    validate_id(_decode(parent), catalog.CUSTOMER)
+    return None
+
+
+def _decode(segment: str) -> str:
+    """The owner's id that a URL spells, in whatever way; nothing else in the event confirms it."""
+    if _SEGMENT.fullmatch(segment) and not _is_placeholder(segment):
+        with suppress(UnicodeDecodeError):
+            return unquote(segment, errors="strict")
+    raise PermanentError("the related object's URL is not the URL of its type and id")
 
 
 def _is_placeholder(text: str) -> bool:
@@ -294,16 +343,16 @@ def _is_placeholder(text: str) -> bool:
     return _PLACEHOLDER.fullmatch(text) is not None
 
 
-def _matched(url: str, shapes: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """The shape that a URL has, and the ids in it."""
+def _matched(url: str, shapes: tuple[str, ...], *, slashes: bool = False) -> tuple[str, dict[str, str]]:
+    """The shape that a URL has, and the ids in it; ``slashes`` lets the object's own id have some."""
     for shape in shapes:
-        if found := _found(url, shape):
+        if found := _found(url, shape, slashes=slashes):
             return shape, found.groupdict()
     raise PermanentError(OTHER_URL)
 
 
-def _found(url: str, shape: str) -> re.Match[str] | None:
+def _found(url: str, shape: str, *, slashes: bool = False) -> re.Match[str] | None:
     pattern = re.escape(shape)
-    for name in ("id", "parent"):
-        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>[^/]+)")
+    for name, text in (("id", ".+" if slashes else "[^/]+"), ("parent", "[^/]+")):
+        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>{text})")
     return re.fullmatch(pattern, url)

@@ -10,7 +10,7 @@ from typing import Self
 
 from . import times
 from .drift import Difference
-from .items import Item
+from .items import Item, id_columns, id_in
 from .json_body import Json
 
 KEPT_FOR = 400 * 86400
@@ -74,7 +74,7 @@ class Drift:
         """The columns of the evidence."""
         return {
             "type": self.type or run.type,
-            "id": self.id,
+            **id_columns(self.id),
             "difference": self.difference,
             "resolution": self.resolution,
             "fields": [*self.fields],
@@ -90,7 +90,7 @@ class Drift:
         """Reads what :meth:`to_item` has written."""
         differing, token = item.get("fields"), item.get("token")
         return cls(
-            id=str(item["id"]),
+            id=id_in(item),
             difference=Difference(str(item["difference"])),
             resolution=Resolution(str(item["resolution"])),
             fields=tuple(str(name) for name in differing) if isinstance(differing, list) else (),

@@ -3,8 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.checkpoints import IndexPosition
-from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.json_body import text_at
+from billing_mirror.core.object_ref import ObjectRef, Scope, is_digest, key_id
 from billing_mirror.ports import IndexEntry, Mirror
 
 BATCH = 100
@@ -42,10 +44,19 @@ async def walk_index(
         if entry <= after:
             continue
         scanned += 1
-        if wanted(entry):
-            batch.append(entry)
+        named = await _with_whole_id(mirror, scope, type_name, entry)
+        if wanted(named):
+            batch.append(named)
         if len(batch) == BATCH or scanned == MAX_SCANNED:
             yield IndexBatch(batch, IndexPosition(*entry), is_last=False)
             batch, scanned = [], 0
     if batch:
-        yield IndexBatch(batch, IndexPosition(*batch[-1]), is_last=True)
+        yield IndexBatch(batch, IndexPosition(batch[-1].created, key_id(batch[-1].id)), is_last=True)
+
+
+async def _with_whole_id(mirror: Mirror, scope: Scope, type_name: str, entry: IndexEntry) -> IndexEntry:
+    """The entry; where the index holds a digest, with the id that the body has."""
+    if not is_digest(entry.id):
+        return entry
+    body = await mirror.body(ObjectRef(scope, TYPES[type_name], entry.id))
+    return IndexEntry(entry.created, text_at(body, "id") or entry.id)

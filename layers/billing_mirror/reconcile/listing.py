@@ -11,7 +11,7 @@ from billing_mirror.core.checkpoints import FIRST_PAGE, IndexPosition, ListCheck
 from billing_mirror.core.errors import ListRefused, ListUnavailable, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
-from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template
+from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, key_id
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.references import is_of_account
 
@@ -183,7 +183,7 @@ async def _owners(object_type: ObjectType, scope: Scope, ports: Ports, after: In
         for ref, entry in zip(refs, batch.entries, strict=True):
             head = heads.get(ref.key)
             if head is not None and not head.deleted:
-                yield _Owner(ref, head, IndexPosition(*entry))
+                yield _Owner(ref, head, IndexPosition(entry.created, key_id(entry.id)))
 
 
 async def _read_owner_list(

@@ -88,8 +88,8 @@ class TestReadingANotification:
             ({"id": "x", "type": "t"}, "related_object.url"),
             ({"id": "x", "url": "/v1/x"}, "related_object.type"),
             ({"id": 1, "type": "t", "url": "/v1/x"}, "related_object.id"),
-            ({"id": "x" * 256, "type": "t", "url": "/v1/x"}, "related_object.id"),
-            ({"id": "x", "type": "t", "url": "/" * 2001}, "related_object.url"),
+            ({"id": "x" * 5001, "type": "t", "url": "/v1/x"}, "related_object.id"),
+            ({"id": "x", "type": "t", "url": "/" * 65_001}, "related_object.url"),
             ({"id": "x", "type": "t t", "url": "/v1/x"}, "related_object.type"),
         ],
     )

@@ -1,11 +1,14 @@
 """Which ids are taken, also of those that people choose: none changes the URL or the key that it is put into."""
 
 import re
-from urllib.parse import quote, unquote
+from collections.abc import Callable
+from hashlib import sha256
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from requests import PreparedRequest
 
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError
@@ -34,6 +37,24 @@ CHOSEN_IDS = [
     "{id}",
     "größe",
     "1001",
+    "...",
+    "a..b",
+    "../a",
+    "a/..",
+    "a/../b",
+    "/a",
+    "//",
+    "a//b",
+    "a\\b",
+    "..\\a",
+    "%2e%2e",
+    "%2E%2E%2F",
+    "a%2fb",
+    "a%00",
+    "\uff0e\uff0e",
+    "jo@example.com",
+    " ",
+    "é" * 400,
 ]
 """What people have chosen: https://github.com/stripe/stripe-java/issues/736"""
 
@@ -124,7 +145,7 @@ class TestIdsThatPeopleChoose:
         with pytest.raises(PermanentError):
             ref_to(LIVE, object_type.name, text)
 
-    @pytest.mark.parametrize("text", [text for text in CHOSEN_IDS if not text.isalnum() or not text.isascii()])
+    @pytest.mark.parametrize("text", [text for text in CHOSEN_IDS if text not in ("1001", "a..b")])
     def test_are_not_allowed_to_others(self, text: str) -> None:
         with pytest.raises(PermanentError):
             ref_to(LIVE, "invoice", text)
@@ -139,7 +160,48 @@ class TestIdsThatPeopleChoose:
         assert path.isascii()
         assert not set(path) & set("?#{}:@\\ ")
         assert unquote(path.removeprefix("/v1/prices/")) == text
-        assert path.rpartition("/")[2].strip(".")
+        assert path.rpartition("/")[2] not in (".", "..")
+        prepared = PreparedRequest()
+        prepared.prepare_url(f"http://127.0.0.1{path}", None)
+        assert prepared.url == f"http://127.0.0.1{path}"
+
+    @pytest.mark.parametrize("text", [*CHOSEN_IDS, "é" * 5000, "/" * 5000])
+    def test_reach_stripe_as_they_are(self, text: str) -> None:
+        path = ref_to(LIVE, "price", text).path
+        prepared = PreparedRequest()
+        prepared.prepare_url(f"http://127.0.0.1{path}", None)
+        assert prepared.url == f"http://127.0.0.1{path}"
+
+    @pytest.mark.parametrize("text", ["a" * 901, "a" * 5000, "é" * 451])
+    def test_that_are_long_have_a_digest_in_the_key(self, text: str) -> None:
+        ref = ref_to(LIVE, "coupon", text)
+        digest = sha256(text.encode()).hexdigest()
+        assert (ref.id, ref.key) == (text, f"live#coupon/sha256:{digest}")
+        assert unquote(ref.path) == f"/v1/coupons/{text}"
+        assert ref_to(LIVE, "coupon", "a" * 900).key == "live#coupon/" + "a" * 900
+
+    @pytest.mark.parametrize("text", [text for text in CHOSEN_IDS if text.strip("/")])
+    @pytest.mark.parametrize(
+        "spell",
+        [
+            lambda text: quote(text, safe=""),
+            lambda text: quote(text, safe="/()$ "),
+            lambda text: quote(text, safe="!'()*;:@&=+$,?#~"),
+            lambda text: quote(text, safe="").lower().replace("%2f", "/"),
+            lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
+            quote_plus,
+        ],
+    )
+    @pytest.mark.parametrize("name", ["price", "plan", "coupon", "product", "customer"])
+    def test_are_recognised_in_any_spelling(self, text: str, spell: Callable[[str], str], name: str) -> None:
+        text = text.lower()
+        url = f"/v1/{name}s/{spell(text)}"
+        assert ref_of(RelatedObject(id=text, type=name, url=url), f"v1.{name}.updated") == ref_to(LIVE, name, text)
+
+    @pytest.mark.parametrize("spelled", ["a%2fc", "a%252fb", "b", "a%2fb/", "a%2fb?x", "a%2fb/../c"])
+    def test_are_recognised_in_no_other(self, spelled: str) -> None:
+        with pytest.raises(PermanentError):
+            ref_of(RelatedObject(id="a/b", type="plan", url=f"/v1/plans/{spelled}"), "v1.plan.updated")
 
     def test_are_not_accepted_for_an_unknown_type(self) -> None:
         assert partition_key("live", None, "x_1") == "live#x_1" == partition_key("live", catalog.TYPES[CADENCE], "x_1")

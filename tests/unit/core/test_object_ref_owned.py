@@ -7,7 +7,7 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.messages import RelatedObject
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_to
 
-from .malicious import OF_ANY_TYPE
+from .malicious import OF_ANY_TYPE, OWNERS_IN_URLS
 from .object_refs import LIVE, event, ref_of
 
 SINGLETONS = [
@@ -120,11 +120,39 @@ class TestAPart:
         assert ref_of(related, "v1.customer.discount.deleted") == ref_to(LIVE, "customer", "cus_1")
 
     @pytest.mark.parametrize(
-        "url", ["/v1/customers/../discount", "/v1/customers/a@b/discount", "/v1/customers/%2e%2e/discount", "/v1/x"]
+        "url", ["/v1/customers/../discount", "/v1/customers/a b/discount", "/v1/customers/%2e%2e/discount", "/v1/x"]
     )
     def test_at_a_malicious_url_is_refused(self, url: str) -> None:
         with pytest.raises(PermanentError):
             ref_from_event(event(RelatedObject(id="di_1", type="discount", url=url)))
+
+    @pytest.mark.parametrize("spelled", ["jo@example.com", "jo%40example.com", "%6ao%40example%2Ecom"])
+    def test_of_an_owner_whose_id_was_chosen_refreshes_that_owner(self, spelled: str) -> None:
+        jo = ref_to(LIVE, "customer", "jo@example.com")
+        related = RelatedObject(id="di_1", type="discount", url=f"/v1/customers/{spelled}/discount")
+        assert self.unresolved(related).resolve(None) == {"customer": jo}
+        card = RelatedObject(id="card_1", type="card", url=f"/v1/customers/{spelled}/sources/card_1")
+        assert ref_of(card, "v1.customer.card.created").path == "/v1/customers/jo%40example.com/sources/card_1"
+        tax_id = RelatedObject(id="txi_1", type="tax_id", url=f"/v1/customers/{spelled}/tax_ids/txi_1")
+        assert ref_of(tax_id, "v1.customer.tax_id.created") == ref_to(LIVE, "tax_id", "txi_1")
+        balance = RelatedObject(type="cash_balance", url=f"/v1/customers/{spelled}/cash_balance")
+        assert ref_of(balance).path == "/v1/customers/jo%40example.com/cash_balance"
+        assert ref_to(LIVE, "tax_id", "txi_1", "jo@example.com").path == "/v1/tax_ids/txi_1"
+
+    @pytest.mark.parametrize("spelled", OWNERS_IN_URLS)
+    def test_at_the_url_of_no_customer_is_refused(self, spelled: str) -> None:
+        for name, below, identifier in (
+            ("discount", "discount", "di_1"),
+            ("card", "sources/card_1", "card_1"),
+            ("cash_balance", "cash_balance", None),
+        ):
+            with pytest.raises(PermanentError):
+                ref_from_event(event(RelatedObject(id=identifier, type=name, url=f"/v1/customers/{spelled}/{below}")))
+
+    def test_of_an_owner_whose_path_no_key_holds_is_refused(self) -> None:
+        assert len(ref_to(LIVE, "cash_balance", "", "a" * 800).path) < 900
+        with pytest.raises(PermanentError, match="too long"):
+            ref_to(LIVE, "cash_balance", "", "a" * 900)
 
     @pytest.mark.parametrize("customer", OF_ANY_TYPE)
     def test_with_a_malicious_owner_is_refused(self, customer: str) -> None:

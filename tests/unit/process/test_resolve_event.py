@@ -1,6 +1,7 @@
 """Events that do not name their object: the fetched event's data names whose it is."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 
@@ -86,13 +87,27 @@ async def test_an_event_that_stripe_no_longer_keeps_is_ignored(harness: Harness)
 
 
 @pytest.mark.parametrize(
-    "customer", ["..", "cus_1/../x", "%2e%2e", "//evil.example", "cus_1\\x", "cus_1\r\nX: y", "a" * 256]
+    ("customer", "reason"),
+    [
+        ("..", "an id is one or two dots: no URL can name it"),
+        ("cus_1\r\nX: y", "an id has characters that no Stripe id has"),
+        ("a" * 5001, "an id has characters that no Stripe id has"),
+    ],
 )
-async def test_a_malicious_customer_is_quarantined_without_a_request(harness: Harness, customer: str) -> None:
+async def test_a_malicious_customer_is_quarantined_without_a_request(
+    harness: Harness, customer: str, reason: str
+) -> None:
     stock(harness, {"customer": customer})
     result = await delivered(harness, thin_event())
-    assert (result.outcome, result.reason) == (Outcome.QUARANTINED, "an id has characters that no Stripe id has")
+    assert (result.outcome, result.reason) == (Outcome.QUARANTINED, reason)
     assert harness.stripe.paths == [EVENT]
+
+
+@pytest.mark.parametrize("customer", ["cus_1/../x", "%2e%2e", "//evil.example", "cus_1\\x", "jo@example.com"])
+async def test_a_customer_whose_id_was_chosen_is_one_quoted_segment(harness: Harness, customer: str) -> None:
+    stock(harness, {"customer": customer})
+    await delivered(harness, thin_event())
+    assert {path for path in harness.stripe.paths if path != EVENT} == {f"/v1/customers/{quote(customer, safe='')}"}
 
 
 @pytest.mark.parametrize(

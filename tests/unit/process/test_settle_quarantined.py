@@ -27,10 +27,10 @@ BAD = {
     "a scheme": _about("customer", "cus_1", "https://api.stripe.com/v1/customers/cus_1"),
     "a query": _about("customer", "cus_1", "/v1/customers/cus_1?expand[]=sources"),
     "another id": _about("customer", "cus_1", "/v1/customers/cus_2"),
-    "a malicious id": _about("customer", "../charges", "/v1/customers/../charges"),
+    "a malicious id": _about("customer", "..", "/v1/customers/%2e%2e"),
     "a malicious owner": _about("tax_id", "txi_1", "/v1/customers/%2e%2e/tax_ids/txi_1"),
     "a malicious part's owner": _about("discount", "di_1", "/v1/customers/../discount"),
-    "a malicious singleton's owner": _about("cash_balance", "", "/v1/customers/a@b/cash_balance"),
+    "a malicious singleton's owner": _about("cash_balance", "", "/v1/customers/a b/cash_balance"),
     "a query of a singleton": _about(
         "entitlements.active_entitlement_summary",
         "",
@@ -41,10 +41,10 @@ BAD = {
     "an unknown type elsewhere": _about("money.thing", "th_1", "/v1/money/../things/th_1"),
     "a malicious account": event("v1.customer.updated", customer(), url=CUSTOMER, context="acct_1/../acct_2"),
     "a snapshot without an id": snapshot("customer.updated", {"object": "customer", "id": None}),
-    "a snapshot with a malicious id": snapshot("customer.updated", {"object": "customer", "id": "../charges"}),
+    "a snapshot with a malicious id": snapshot("customer.updated", {"object": "customer", "id": ".."}),
     "a snapshot of another type": snapshot("customer.updated", {"object": "invoice", "id": "in_1"}),
     "a snapshot of a balance without a customer": snapshot("cash_balance.funds_available", {"object": "cash_balance"}),
-    "a snapshot of a malicious owner": snapshot("x.y", {"object": "discount", "id": "di_1", "customer": "a/../b"}),
+    "a snapshot of a malicious owner": snapshot("x.y", {"object": "discount", "id": "di_1", "customer": ".."}),
     "an envelope of another service": json.dumps({"source": "aws.s3", "detail": json.loads(subscription_event())}),
 }
 
