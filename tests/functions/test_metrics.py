@@ -65,14 +65,14 @@ def test_process(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[s
 
     body_of_event = subscription_event(identifier=made)
     process(body_of_event)
-    process(body_of_event)
+    process(subscription_event(identifier=made))
     process(body_of_event, sent_at=time.time() - 100)
     process(subscription_event(identifier="rcds_test_unknown"))
     process(json.dumps(json.loads(body_of_event) | {"type": "v2.core.event_destination.ping"}))
     process("nonsense")
     for status in (429, 500, 401, 403):
         at_stripe.faults(api=[{"status": status}])
-        process(body_of_event)
+        process(subscription_event(identifier=made))
     # Superseded needs two workers at once; its name comes from the same line of code as the other outcomes'.
     assert set(emitted(capsys)) == EMITTED["process"] - {"Superseded"}
 

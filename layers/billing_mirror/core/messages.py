@@ -5,6 +5,7 @@ snapshot events, which carry an object as it was: https://docs.stripe.com/api/ev
 in an envelope of Amazon EventBridge: https://docs.stripe.com/event-destinations/eventbridge
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -16,6 +17,14 @@ EventId = Annotated[str, Field(max_length=255, pattern=r"^evt_[A-Za-z0-9_]+$")]
 Id = Annotated[str, Field(max_length=255)]
 Context = Annotated[str, Field(max_length=1000)]
 Url = Annotated[str, Field(max_length=2000)]
+
+
+_EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,251}", re.ASCII)
+
+
+def _event_id_or_none(value: object) -> str | None:
+    """An event's id. What is none is left out: it only saves a fetch, and the event is readable without it."""
+    return value if isinstance(value, str) and _EVENT_ID.fullmatch(value) else None
 
 
 class Unreadable(ValueError):
@@ -48,6 +57,13 @@ class Notification(_Message):
     livemode: bool
     context: Context | None = None
     related_object: RelatedObject | None = None
+    snapshot_event: Annotated[EventId | None, BeforeValidator(_event_id_or_none)] = None
+    """The id of the snapshot event of the same change: https://docs.stripe.com/webhooks/migrate-snapshot-to-thin-events"""
+
+    @property
+    def identity(self) -> str:
+        """The id that all events of this notification's change share, thin or snapshot."""
+        return self.snapshot_event or self.id
 
     @property
     def resource(self) -> str:
