@@ -12,7 +12,7 @@ from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW, READ_LAG
 from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, EVENTS, HOUR
-from billing_mirror.reconcile.recover import OVERLAP, PATH, WEBHOOK_DELAY
+from billing_mirror.reconcile.recover import HANDLED_FAILURES, OVERLAP, PATH, WEBHOOK_DELAY
 from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import event, snapshot, subscription, subscription_event
 from tests.unit.harness import Harness
@@ -218,6 +218,14 @@ class TestAnEventThatWasNeverGenerated:
         await recovered(harness)
         assert f"{PATH}/evt_failure" not in harness.stripe.paths
         assert await last_run(NAME, harness.reconcile_dependencies) == done
+
+    async def test_is_remembered_for_as_long_as_stripe_may_list_it(self, harness: Harness) -> None:
+        harness.stripe.events = [self.failure(harness)]
+        handled_at = harness.clock.now()
+        await recovered(harness)
+        entry = await harness.state_store.last(SCOPE, HANDLED_FAILURES, "evt_failure#")
+        assert entry is not None
+        assert entry["expires_at"] == int(handled_at + 60 * DAY)
 
     async def test_whose_failure_has_a_malicious_id_is_recorded_and_not_requested(self, harness: Harness) -> None:
         harness.stripe.events = [{**self.failure(harness), "id": "../accounts"}]
