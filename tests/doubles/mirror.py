@@ -111,6 +111,7 @@ def _head(item: Item) -> Head:
         stripe_version=version if isinstance(version, str) else "",
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
+        last_event_id=str(item.get("last_event_id", "")),
     )
 
 

@@ -1,5 +1,6 @@
 """Sample objects and events of Stripe, with the fields that matter and any that are given."""
 
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from billing_mirror.core import json_body
 from billing_mirror.core.json_body import Json, JsonObject
 
 CREATED = "2026-11-01T08:00:00.000Z"
+_numbers = itertools.count(1000)
 SAMPLES = Path(__file__).parents[1] / "samples"
 
 
@@ -88,13 +90,13 @@ def event(
     *,
     url: str,
     at: float = 1_700_000_000.0,
-    identifier: str = "evt_1",
+    identifier: str | None = None,
     **fields: Json,
 ) -> str:
-    """The thin event that says that ``body``'s object changed."""
+    """The thin event that says that ``body``'s object changed; a new one, unless its ``identifier`` is given."""
     notification: JsonObject = {
         "object": "v2.core.event",
-        "id": identifier,
+        "id": identifier or f"evt_{next(_numbers)}",
         "type": type_name,
         "created": datetime.fromtimestamp(at, UTC).isoformat(),
         "livemode": body["livemode"],

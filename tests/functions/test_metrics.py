@@ -65,7 +65,7 @@ def test_process(load: Load, at_stripe: StandIn, cloud: Cloud, capsys: pytest.Ca
 
     body_of_event = subscription_event(identifier=made)
     process(body_of_event)
-    process(body_of_event)
+    process(subscription_event(identifier=made))
     process(body_of_event, sent_at=time.time() - 100)
     process(subscription_event(identifier="rcds_test_unknown"))
     process(json.dumps(json.loads(body_of_event) | {"type": "v2.core.event_destination.ping"}))
@@ -73,7 +73,7 @@ def test_process(load: Load, at_stripe: StandIn, cloud: Cloud, capsys: pytest.Ca
     process(json.dumps(json.loads(body_of_event) | {"livemode": True}))
     for status in (429, 500, 401, 403):
         at_stripe.faults(api=[{"status": status}])
-        process(body_of_event)
+        process(subscription_event(identifier=made))
     at_stripe.clear_faults()
     at_stripe.key("sk_test_other", "acct_other")
     cloud.secrets.put_secret_value(SecretId=cloud.environment["STRIPE_KEY_ARN"], SecretString="sk_test_other")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import RECOVER, Schedule
@@ -75,7 +76,8 @@ class Environment:
         if self.dice.strikes(Fault.SKEWED):
             return self.dice.random.uniform(-MARGIN, MARGIN)
         if self.dice.strikes(Fault.SKEWED_BEYOND):
-            return self.dice.random.uniform(-FAR_OFF, FAR_OFF)
+            most = MAX_CLOCK_SKEW if self.dice.recovering else FAR_OFF
+            return self.dice.random.uniform(-most, most)
         return 0.0
 
     def budget(self, requests_per_second: float) -> RequestBudget:

@@ -15,6 +15,8 @@ class Fault(StrEnum):
     EVENT_TWICE = "event sent twice"
     EVENT_LATE = "event held up, by up to three days"
     EVENT_LOST = "event lost"
+    SNAPSHOT_SENT = "snapshot event sent, dated in whole seconds, instead of the thin one"
+    DATED_AHEAD = "event dated in the future by a test clock"
     EVENT_NEVER_MADE = "event never generated"
     ANSWER_LOST = "our answer to a webhook lost"
     SECRETS_ROTATED = "signing secrets rotated"
@@ -129,6 +131,8 @@ separately."""
 CHANCES = (0.03, 0.1, 0.3)
 CHANCES_IN_RACE = (0.3, 0.5)
 """Of faults in ``DELAYING``."""
+CHANCE_OF_A_SNAPSHOT = 0.8
+"""Of an event, in a schedule whose changes follow each other within a second."""
 CHANCE_OF_A_LOSS = 0.4
 """Of an event, in a schedule that loses nothing but events."""
 
@@ -153,8 +157,14 @@ class Dice:
             for fault in Fault
             if (losing or fault not in LOSING) and self.random.random() < (delaying if fault in DELAYING else share)
         }
+        self.dated_coarsely = self.random.random() < 0.2
+        """Whether many events are snapshots, and the changes follow each other within a second."""
+        if self.dated_coarsely:
+            self._chances[Fault.SNAPSHOT_SENT] = CHANCE_OF_A_SNAPSHOT
         if self.recovering:
-            self._chances = {fault: chance for fault, chance in self._chances.items() if fault not in LOSING}
+            # What only verify repairs: a new object that a container with a wrong clock takes for a deleted one.
+            ruled_out = LOSING - {Fault.SKEWED_BEYOND} | {Fault.STRIPE_BEHIND}
+            self._chances = {fault: chance for fault, chance in self._chances.items() if fault not in ruled_out}
             self._chances[Fault.EVENT_LOST] = CHANCE_OF_A_LOSS
         self.grid = self.random.choice((0.0, 0.0, 0.5, 2.0))
         """Times are multiples of these seconds: the coarser, the more happens at the same time."""

@@ -249,7 +249,7 @@ async def test_the_events_of_two_changes_arrive_the_wrong_way_round(harness: Rac
     await harness.work()
     harness.clock.advance(60)
     await harness.send_event("updated", age=60.5)
-    assert outcomes(await harness.work()) == [Outcome.UNCHANGED]
+    assert outcomes(await harness.work()) == [Outcome.ALREADY_FRESH]
     await harness.require_equal()
 
 

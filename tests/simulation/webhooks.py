@@ -16,7 +16,9 @@ from .faults import Consequence, Fault
 from .stripe import StripeObject
 
 DAY = 86400.0
-A_MILLISECOND = 0.001
+AHEAD = 30 * DAY
+"""Seconds by which a test clock may be ahead."""
+V1 = "v1."
 SECRETS = ("whsec_old", "whsec_new")
 MAX_TRIES = 60
 
@@ -42,7 +44,6 @@ class Webhooks:
         self._dice = environment.dice
         self._secrets = Secrets()
         self._events = 0
-        self._last_event_at = 0.0
         self._posts: set[asyncio.Task[None]] = set()
 
     def announce(self, event_type: str, obj: StripeObject) -> None:
@@ -52,9 +53,14 @@ class Webhooks:
         self._environment.say(f"{event_type} of {obj.path} in {obj.context}: {event['id']}")
         if self._dice.strikes(Fault.EVENT_NEVER_MADE):
             return
+        lost = self._dice.strikes(Fault.EVENT_LOST)
+        if not lost and self._dice.strikes(Fault.DATED_AHEAD):
+            event["created"] = _iso(self._environment.clock.now() + AHEAD)
         self._environment.state.events[obj.context, str(event["id"])] = {**event, "data": _data(obj)}
-        if self._dice.strikes(Fault.EVENT_LOST):
+        if lost:
             return
+        if "snapshot_event" in event and self._dice.strikes(Fault.SNAPSHOT_SENT):
+            event = _snapshot(event, obj)
         copies = [event] * (2 if self._dice.strikes(Fault.EVENT_TWICE) else 1)
         if self._dice.strikes(Fault.OTHER_MODE):
             copies.append({**event, "id": f"{event['id']}_live", "livemode": True})
@@ -75,23 +81,23 @@ class Webhooks:
     def _event(self, identifier: str, event_type: str, obj: StripeObject) -> JsonObject:
         body = _last_body(obj)
         path = obj.path
-        # No two events of an object have the same millisecond.
-        self._last_event_at = max(self._environment.clock.now(), self._last_event_at + A_MILLISECOND)
         if "rate_cards/rcd_1/" in path and self._dice.random.random() < 0.5:
             path = path.replace("/rcd_1/", "/:rate_card_id/")
         return {
             "object": "v2.core.event",
             "id": identifier,
             "type": event_type,
-            "created": datetime.fromtimestamp(self._last_event_at, UTC).isoformat(),
+            "created": _iso(self._environment.clock.now()),
             "livemode": False,
             "context": obj.context,
             "related_object": {"id": body["id"], "type": body["object"], "url": path},
+            **({"snapshot_event": f"{identifier}_snapshot"} if event_type.startswith(V1) else {}),
         }
 
     async def _post(self, event_id: str, text: str) -> None:
         late = self._dice.strikes(Fault.EVENT_LATE)
-        await asyncio.sleep(self._dice.seconds(min(3 * DAY, self._dice.longest) if late else 3.0))
+        usual = 0.3 if self._dice.dated_coarsely else 3.0
+        await asyncio.sleep(self._dice.seconds(min(3 * DAY, self._dice.longest) if late else usual))
         for attempt in range(MAX_TRIES):
             if await self._answer(text) == 200:
                 self._environment.accepted.add(event_id)
@@ -115,6 +121,24 @@ class Webhooks:
             answered.append((await accept(text.encode(), header, dependencies)).status)
 
         return answered[0] if await container.run(answer()) else None
+
+
+def _iso(seconds: float) -> str:
+    """Milliseconds, as Stripe writes them."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _snapshot(event: JsonObject, obj: StripeObject) -> JsonObject:
+    """The snapshot event of the same change: https://docs.stripe.com/api/events/object"""
+    return {
+        "object": "event",
+        "id": event["snapshot_event"],
+        "type": str(event["type"]).removeprefix(V1),
+        "created": int(datetime.fromisoformat(str(event["created"])).timestamp()),
+        "livemode": event["livemode"],
+        **({"account": obj.context} if obj.context else {}),
+        "data": {"object": _last_body(obj)},
+    }
 
 
 def _last_body(obj: StripeObject) -> JsonObject:

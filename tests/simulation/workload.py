@@ -34,7 +34,7 @@ class Workload:
         return cls(
             contexts=CONTEXTS[0] if racing else random.choice(CONTEXTS),
             changes=random.randint(2, 5) if racing else random.randint(1, 6),
-            pause=dice.longest if racing else random.choice((0.3, 3.0, 30.0, 90.0)),
+            pause=1.0 if dice.dated_coarsely else dice.longest if racing else random.choice((0.3, 3.0, 30.0, 90.0)),
             one_sided=racing or random.random() < 0.5,
             workers=random.choice((2, 2, 3) if racing else (2, 3, 3, 5)),
             batch=random.choice((1, 1, 3) if racing else (1, 3, 10, 50)),

@@ -38,6 +38,7 @@ HEAD_COLUMNS = (
     "stripe_version",
     "members",
     "last_event_at",
+    "last_event_id",
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
@@ -211,6 +212,7 @@ def _head(item: Item) -> Head:
         stripe_version=_text(item, "stripe_version") or "",
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
+        last_event_id=_text(item, "last_event_id") or "",
     )
 
 

@@ -19,7 +19,7 @@ SENTENCE = (
 """Why a key of another account is refused."""
 
 
-class Verdict(StrEnum):
+class AccountMatch(StrEnum):
     """Whose key it is."""
 
     SAME = "same"
@@ -47,17 +47,17 @@ class Pin:
         return self.key_digest == key_digest
 
 
-def judge_by_id(pin: Pin | None, account: str) -> Verdict:
+def judge_by_id(pin: Pin | None, account: str) -> AccountMatch:
     """Compares the accounts; ``account`` is empty where the key may not ask. The first account is taken as it is."""
     if pin is None:
-        return Verdict.SAME
+        return AccountMatch.SAME
     if not (account and pin.account):
-        return Verdict.UNKNOWN
-    return Verdict.SAME if account == pin.account else Verdict.OTHER
+        return AccountMatch.UNKNOWN
+    return AccountMatch.SAME if account == pin.account else AccountMatch.OTHER
 
 
-def judge_by_sample(sampled: int, found: int, missing: int) -> Verdict:
+def judge_by_sample(sampled: int, found: int, missing: int) -> AccountMatch:
     """Judges by mirrored objects. A key that may read none of them, or an object that is just gone, proves little."""
     if found or not sampled:
-        return Verdict.SAME
-    return Verdict.OTHER if missing else Verdict.UNKNOWN
+        return AccountMatch.SAME
+    return AccountMatch.OTHER if missing else AccountMatch.UNKNOWN

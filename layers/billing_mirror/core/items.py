@@ -58,6 +58,8 @@ class Observation:
     """Whether a list inside the body was read by a request of its own, and may be older than the rest."""
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
+    last_event_id: str = ""
+    """The id of that event."""
 
     @property
     def live(self) -> JsonObject | None:
@@ -125,8 +127,14 @@ def _about_fetch(observation: Observation) -> Item:
         "fetched_at": times.iso(observation.fetched_at),
         "stripe_version": observation.stripe_version,
         "stripe_request_id": observation.request_id,
-        **({"last_event_at": times.iso(observation.last_event_at)} if observation.last_event_at else {}),
+        **_last_event(observation),
     }
+
+
+def _last_event(observation: Observation) -> Item:
+    if not observation.last_event_at:
+        return {}
+    return {"last_event_at": times.iso(observation.last_event_at), "last_event_id": observation.last_event_id}
 
 
 def members_in(item: Item) -> dict[str, frozenset[str]]:

@@ -5,6 +5,7 @@ snapshot events, which carry an object as it was: https://docs.stripe.com/api/ev
 in an envelope of Amazon EventBridge: https://docs.stripe.com/event-destinations/eventbridge
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -32,6 +33,14 @@ Url = Annotated[str, Field(max_length=65_000)]
 
 WEBHOOK_GROUP = ":webhook"
 """The end of the message group of what the webhook receives."""
+
+
+_EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,251}", re.ASCII)
+
+
+def _event_id_or_none(value: object) -> str | None:
+    """An event's id. What is none is left out: it only saves a fetch, and the event is readable without it."""
+    return value if isinstance(value, str) and _EVENT_ID.fullmatch(value) else None
 
 
 class Unreadable(ValueError):
@@ -77,6 +86,13 @@ class Notification(_Message):
     livemode: bool
     context: Context | None = None
     related_object: RelatedObject | None = None
+    snapshot_event: Annotated[EventId | None, BeforeValidator(_event_id_or_none)] = None
+    """The id of the snapshot event of the same change: https://docs.stripe.com/webhooks/migrate-snapshot-to-thin-events"""
+
+    @property
+    def identity(self) -> str:
+        """The id that all events of this notification's change share, thin or snapshot."""
+        return self.snapshot_event or self.id
 
     @property
     def resource(self) -> str:

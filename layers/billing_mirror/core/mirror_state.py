@@ -7,6 +7,10 @@ READ_LAG = 60.0
 """Seconds after creation during which a GET may still return 404, although Stripe has sent the event."""
 CLAIM_DIES_AFTER = 3600.0
 """Seconds after which a claim without a write is dead: retries of messages come sooner."""
+MAX_CLOCK_SKEW = 300.0
+"""Seconds by which a container's clock may differ from Stripe's. A container further off reaches no table: AWS refuses
+what it signs. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+"""
 UNCLAIMED_TOKEN = 0
 """The token of objects that backfill inserts from a list, without a fetch: every claim is newer."""
 
@@ -26,6 +30,8 @@ class Head:
     """By type, the ids on the lists that belong to the object."""
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
+    last_event_id: str = ""
+    """The id of that event, as :attr:`~billing_mirror.core.messages.Notification.identity` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +63,36 @@ def is_fresh_enough(head: Head | None, *, sent_at: float, margin: float) -> bool
     return head is not None and margin > 0 and head.fetched_at > sent_at + margin
 
 
-def reflects_event(head: Head | None, claim: Claim | None, made_at: float) -> bool:
-    """Whether the mirror shows what an event created at ``made_at`` (seconds since 1970) announces.
+def ends_at(created_at: float) -> float:
+    """The end of the moment that an event's creation names (seconds since 1970).
 
-    It does where an event that is no older was received before the fetch, whatever any clock says; or where the fetch
-    started so much later that no clock and no replica can lag so far, and has the newest token.
+    Snapshot events name whole seconds, thin events milliseconds: the change happened at some time within.
+    """
+    milliseconds = round(created_at * 1_000_000) // 1000
+    return (milliseconds + (1 if milliseconds % 1000 else 1000)) / 1000
+
+
+def follows_event(head: Head, identity: str, created_at: float) -> bool:
+    """Whether the mirrored fetch followed an event that Stripe created then, by Stripe's clock alone.
+
+    It did where a newer event was received before the fetch, or this very event. Equal times of different events prove
+    nothing: the mirrored fetch may have run between them.
+    """
+    return head.last_event_id == identity or ends_at(created_at) <= head.last_event_at
+
+
+def reflects_event(head: Head | None, claim: Claim | None, identity: str, created_at: float) -> bool:
+    """Whether the mirror shows what an event announces that Stripe created then (seconds since 1970).
+
+    It does where the fetch followed the event, whatever any clock says; or where the fetch started so much later that
+    no clock and no replica can lag so far, and has the newest token.
     """
     if head is None:
         return False
-    if head.last_event_at >= made_at:
+    if follows_event(head, identity, created_at):
         return True
-    return (claim.claimed if claim else UNCLAIMED_TOKEN) == head.token and head.fetched_at > made_at + READ_LAG
+    is_last_claim = (claim.claimed if claim else UNCLAIMED_TOKEN) == head.token
+    return is_last_claim and head.fetched_at > created_at + READ_LAG + MAX_CLOCK_SKEW
 
 
 def is_in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:

@@ -147,7 +147,7 @@ class Counts:
         return self.repaired + self.unresolved
 
     @property
-    def undecided(self) -> int:
+    def open_differences(self) -> int:
         """Objects that differed, and of which the run does not know whether they still do."""
         return self.unresolved + self.in_flight
 

@@ -151,4 +151,4 @@ def _interval_after(last: Run, interval: float) -> float:
         case Status.FAILED:
             return min(interval, HOUR)
         case _:
-            return min(interval, HOUR) if last.counts.undecided else interval
+            return min(interval, HOUR) if last.counts.open_differences else interval

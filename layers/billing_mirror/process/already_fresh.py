@@ -1,7 +1,13 @@
-"""Which messages need no fetch: the mirror already shows what they announce, and no older fetch can replace that."""
+"""Which messages need no fetch: the mirror already shows what they announce, and no older fetch can replace that.
+
+An event is answered by a fetch that followed it or a newer event, by Stripe's clock alone; any message by a fetch that
+started well after it was sent, by two clocks and a margin.
+"""
+
+from collections.abc import Sequence
 
 from billing_mirror.core import mirror_state
-from billing_mirror.core.messages import RefreshRequest
+from billing_mirror.core.messages import Notification, RefreshRequest
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef
 
@@ -12,14 +18,31 @@ async def is_already_fresh(
     items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
 ) -> bool:
     """Whether the mirror shows what the messages about one object announce, and will keep showing it."""
-    if head is not None and _contradicts_tombstone(items, head):
+    if head is None or _contradicts_tombstone(items, head):
         return False  # a tombstone does not answer a message about an existing object
-    sent_at = _last_relevant_at(items)
-    if head is None or not mirror_state.is_fresh_enough(head, sent_at=sent_at, margin=dependencies.clock_skew_margin):
+    if not _are_answered(items, head, margin=dependencies.clock_skew_margin):
         return False
     # A worker that claimed after the mirrored fetch may have fetched before the change, and its write would win.
     claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
     return _is_last_claim(head, claim)
+
+
+def newest_event(items: Sequence[WorkItem]) -> Notification | None:
+    """The newest event among messages, of those that are not dated in the future."""
+    events = [
+        item.message
+        for item in items
+        if isinstance(item.message, Notification) and not _is_dated_ahead(item.message, item)
+    ]
+    return max(events, key=lambda event: event.created, default=None)
+
+
+def _is_dated_ahead(event: Notification, item: WorkItem) -> bool:
+    """Whether a test clock has dated the event later than its message was sent: it would hide later events.
+
+    https://docs.stripe.com/billing/testing/test-clocks
+    """
+    return event.created.timestamp() > item.received.sent_at
 
 
 def _contradicts_tombstone(items: list[WorkItem], head: Head) -> bool:
@@ -32,8 +55,17 @@ def _is_last_claim(head: Head, claim: Claim | None) -> bool:
     return claim is not None and claim.claimed == head.token
 
 
-def _last_relevant_at(items: list[WorkItem]) -> float:
-    return max(_relevant_at(item) for item in items)
+def _are_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+    """Whether the mirrored fetch answers every message."""
+    return all(_is_answered(item, head, margin=margin) for item in items)
+
+
+def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
+    if isinstance(item.message, Notification) and mirror_state.follows_event(
+        head, item.message.identity, item.message.created.timestamp()
+    ):
+        return True
+    return mirror_state.is_fresh_enough(head, sent_at=_relevant_at(item), margin=margin)
 
 
 def _relevant_at(item: WorkItem) -> float:

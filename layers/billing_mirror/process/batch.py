@@ -20,7 +20,7 @@ from billing_mirror.ports import Ports, Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import release_at_final_error
 
-from .already_fresh import is_already_fresh
+from .already_fresh import is_already_fresh, newest_event
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .resolve import resolve, resolve_parent
@@ -165,11 +165,13 @@ async def _process_object(
 
 
 async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:
-    """Claims and fetches the object. The observation keeps the creation of the newest event that caused the fetch."""
+    """Claims and fetches the object. The observation keeps the newest event that caused the fetch."""
     events = [item.message for item in items if isinstance(item.message, Notification)]
     event_id = events[0].id if events else None
     token, observation = await claim_and_fetch(
         ports, ref, claimed_at=ports.clock.now(), head=head, event=event_id, is_final=partial(ends_all, items=items)
     )
-    last_event_at = max((event.created.timestamp() for event in events), default=0.0)
-    return token, replace(observation, last_event_at=last_event_at)
+    newest = newest_event(items)
+    if newest is None:
+        return token, observation
+    return token, replace(observation, last_event_at=newest.created.timestamp(), last_event_id=newest.identity)

@@ -48,8 +48,13 @@ class WorkItem:
 
     @property
     def happened_at(self) -> float:
-        """When the event was created, or else when the message was sent, in seconds since 1970."""
-        return self.message.created.timestamp() if isinstance(self.message, Notification) else self.received.sent_at
+        """When the event was created, or else when the message was sent, in seconds since 1970.
+
+        A test clock may date an event in the future; it happened before its message was sent all the same.
+        """
+        if isinstance(self.message, Notification):
+            return min(self.message.created.timestamp(), self.received.sent_at)
+        return self.received.sent_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class MessageResult:
 
 @dataclass(frozen=True, slots=True)
 class ProcessDependencies:
-    """What process needs. ``clock_skew_margin`` is in seconds; 0 switches *already fresh* off."""
+    """What process needs. ``clock_skew_margin`` is in seconds; at 0, no clocks are compared to skip a fetch."""
 
     ports: Ports
     clock_skew_margin: float

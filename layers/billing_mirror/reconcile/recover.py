@@ -174,10 +174,17 @@ def _is_reflected_in(
     ref: ObjectRef, notification: Notification, heads: Mapping[str, Head], claims: Mapping[str, Claim], now: float
 ) -> bool:
     head, claim = heads.get(ref.key), claims.get(ref.key)
-    created = times.seconds(times.iso(notification.created.timestamp()))  # with the precision of the table
-    if mirror_state.is_in_flight(head, claim, now=now) and claim is not None and claim.claimed_at > created:
+    created_at = notification.created.timestamp()
+    if _will_be_reflected(head, claim, created_at, now):
         return True
-    return mirror_state.reflects_event(head, claim, created)
+    return mirror_state.reflects_event(head, claim, notification.identity, created_at)
+
+
+def _will_be_reflected(head: Head | None, claim: Claim | None, created_at: float, now: float) -> bool:
+    """Whether a fetch is in flight that was claimed after the event, however far the clocks are apart."""
+    if claim is None or not mirror_state.is_in_flight(head, claim, now=now):
+        return False
+    return claim.claimed_at > created_at + mirror_state.MAX_CLOCK_SKEW
 
 
 async def _verify_everything(dependencies: ReconcileDependencies) -> None:

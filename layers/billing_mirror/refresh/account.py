@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 
 from billing_mirror.core import json_body
-from billing_mirror.core.account import SAMPLE_SIZE, SENTENCE, Pin, Verdict, judge_by_id, judge_by_sample
+from billing_mirror.core.account import SAMPLE_SIZE, SENTENCE, AccountMatch, Pin, judge_by_id, judge_by_sample
 from billing_mirror.core.catalog import RECONCILED_TYPES, ApiChannel
 from billing_mirror.core.errors import (
     KeyReplaced,
@@ -97,13 +97,13 @@ class AccountGuard:
             except Unauthorized:
                 return  # Stripe accepts no request with this key, so it can do no harm
             verdict = judge_by_id(pin, account)
-            if verdict is Verdict.UNKNOWN:
+            if verdict is AccountMatch.UNKNOWN:
                 verdict = await self._judge_by_sample(digest)
-            if verdict is Verdict.OTHER:
+            if verdict is AccountMatch.OTHER:
                 self._refused, self._refused_at = digest, self._clock.now()
                 self._on_refusal()
                 raise WrongAccount(SENTENCE)
-            if verdict is Verdict.UNKNOWN:
+            if verdict is AccountMatch.UNKNOWN:
                 return  # nothing mirrored can be read with this key: it is checked again at the next request
             new = Pin(account or (pin.account if pin else ""), digest)
             expected = pin.to_item() if pin is not None else None
@@ -127,7 +127,7 @@ class AccountGuard:
             return ""
         return json_body.text_at(answer.body, "id") or ""
 
-    async def _judge_by_sample(self, digest: str) -> Verdict:
+    async def _judge_by_sample(self, digest: str) -> AccountMatch:
         sample = await self._sample()
         found = missing = 0
         for ref in sample:

@@ -56,8 +56,9 @@ async def apply(ports: Ports, ref: ObjectRef, token: int, observation: Observati
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:
     """A later claim means a later fetch: every event that preceded the mirrored fetch also precedes this one."""
-    last_event_at = max(observation.last_event_at, head.last_event_at if head else 0.0)
-    return replace(observation, last_event_at=last_event_at)
+    if head is None or head.last_event_at <= observation.last_event_at:
+        return observation
+    return replace(observation, last_event_at=head.last_event_at, last_event_id=head.last_event_id)
 
 
 async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: Observation) -> Outcome:

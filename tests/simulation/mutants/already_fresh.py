@@ -4,10 +4,11 @@ import sys
 from dataclasses import replace
 
 from billing_mirror.core.items import Observation
-from billing_mirror.core.mirror_state import Claim, Head, is_fresh_enough
+from billing_mirror.core.messages import Notification
+from billing_mirror.core.mirror_state import Claim, Head, ends_at, is_fresh_enough
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Clock, Stripe
-from billing_mirror.process.already_fresh import _is_last_claim, _last_relevant_at, _relevant_at
+from billing_mirror.process.already_fresh import _are_answered, _is_answered, _is_dated_ahead, _is_last_claim
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.fetch import fetch
 
@@ -36,6 +37,19 @@ async def dates_fetch_by_its_end(
 
 
 @mutant("the first message of a group decides that all are already fresh")
-@replaces(_last_relevant_at)
-def asks_first_message(items: list[WorkItem]) -> float:
-    return min(_relevant_at(item) for item in items)
+@replaces(_are_answered)
+def asks_first_message(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+    return any(_is_answered(item, head, margin=margin) for item in items)
+
+
+@mutant("already fresh although two events may only seem to have happened at the same time")
+@replaces(ends_at)
+def counts_equal_times(created_at: float) -> float:
+    return (round(created_at * 1_000_000) // 1000) / 1000
+
+
+@mutant("already fresh by an event that is dated in the future")
+@replaces(_is_dated_ahead)
+def believes_dates_ahead(event: Notification, item: WorkItem) -> bool:
+    assert event is item.message
+    return False

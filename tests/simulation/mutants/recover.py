@@ -27,7 +27,7 @@ async def reads_first_page_only(
 
 @mutant("any fetch counts as showing what an event announces")
 @replaces(reflects_event)
-def believes_any_fetch(head: Head | None, claim: Claim | None, made_at: float) -> bool:
+def believes_any_fetch(head: Head | None, claim: Claim | None, identity: str, created_at: float) -> bool:
     return head is not None
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_mirror.core.account import Pin, Verdict, judge_by_id, judge_by_sample
+from billing_mirror.core.account import AccountMatch, Pin, judge_by_id, judge_by_sample
 
 PIN = Pin("acct_1", "digest")
 
@@ -10,30 +10,30 @@ PIN = Pin("acct_1", "digest")
 @pytest.mark.parametrize(
     ("pin", "account", "verdict"),
     [
-        (None, "acct_1", Verdict.SAME),
-        (None, "", Verdict.SAME),
-        (PIN, "acct_1", Verdict.SAME),
-        (PIN, "acct_2", Verdict.OTHER),
-        (PIN, "", Verdict.UNKNOWN),
-        (Pin("", "digest"), "acct_2", Verdict.UNKNOWN),
+        (None, "acct_1", AccountMatch.SAME),
+        (None, "", AccountMatch.SAME),
+        (PIN, "acct_1", AccountMatch.SAME),
+        (PIN, "acct_2", AccountMatch.OTHER),
+        (PIN, "", AccountMatch.UNKNOWN),
+        (Pin("", "digest"), "acct_2", AccountMatch.UNKNOWN),
     ],
 )
-def test_accounts_are_compared_where_both_are_known(pin: Pin | None, account: str, verdict: Verdict) -> None:
+def test_accounts_are_compared_where_both_are_known(pin: Pin | None, account: str, verdict: AccountMatch) -> None:
     assert judge_by_id(pin, account) is verdict
 
 
 @pytest.mark.parametrize(
     ("sampled", "found", "missing", "verdict"),
     [
-        (0, 0, 0, Verdict.SAME),
-        (5, 1, 4, Verdict.SAME),
-        (5, 0, 5, Verdict.OTHER),
-        (5, 0, 1, Verdict.OTHER),
-        (5, 0, 0, Verdict.UNKNOWN),
+        (0, 0, 0, AccountMatch.SAME),
+        (5, 1, 4, AccountMatch.SAME),
+        (5, 0, 5, AccountMatch.OTHER),
+        (5, 0, 1, AccountMatch.OTHER),
+        (5, 0, 0, AccountMatch.UNKNOWN),
     ],
 )
 def test_a_key_that_knows_no_mirrored_object_is_of_another_account(
-    sampled: int, found: int, missing: int, verdict: Verdict
+    sampled: int, found: int, missing: int, verdict: AccountMatch
 ) -> None:
     assert judge_by_sample(sampled, found, missing) is verdict
 

@@ -475,3 +475,21 @@ class TestUnknownType:
     def test_is_not_added_to_the_catalog(self) -> None:
         catalog.generic_type("v2.money.thing", "/v2/money/things/{id}")
         assert catalog.find_type("v2.money.thing") is None
+
+
+def test_the_members_that_stripe_shows_on_request_are_requested() -> None:
+    """A golden table: neither the samples nor a list shows that a member was left out of a row."""
+    assert {name: object_type.include for name, object_type in catalog.TYPES.items() if object_type.include} == {
+        "coupon": ("applies_to", "currency_options"),
+        "customer": ("invoice_credit_balance", "tax"),
+        "invoice": ("discounts", "lines.data.discounts"),
+        "invoiceitem": ("discounts",),
+        "plan": ("tiers",),
+        "price": ("tiers", "currency_options"),
+        "promotion_code": ("restrictions.currency_options",),
+        "quote": ("discounts", "line_items", "computed.upfront.line_items"),
+        "subscription": ("discounts", "items.data.discounts"),
+        "v2.billing.cadence": ("invoice_discount_rules", "settings_data"),
+        "v2.billing.contract": ("billing_settings", "one_time_fees", "pricing_lines", "pricing_overrides"),
+        "v2.billing.pricing_plan_subscription": ("discount_details", "pricing_plan_component_details"),
+    }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from billing_mirror.core.json_body import Json
-from billing_mirror.core.messages import RelatedObject, Unreadable, read_message, read_notification
+from billing_mirror.core.messages import RelatedObject, Unreadable, read_message, read_notification, write_message
 
 from .sent import PUSHED, SECRET, pushed, without
 
@@ -25,8 +25,14 @@ class TestReadingANotification:
         )
 
     def test_unknown_members_are_ignored(self) -> None:
-        more = pushed(changes={"before": {}}, snapshot_event="evt_2", tomorrow=[{"a": 1}])
+        more = pushed(changes={"before": {}}, tomorrow=[{"a": 1}])
         assert read_notification(more) == read_notification(pushed())
+
+    @pytest.mark.parametrize(("snapshot", "shared"), [("evt_2", True), (None, False), ("../x", False), (7, False)])
+    def test_thin_and_snapshot_events_of_one_change_share_an_identity(self, snapshot: Json, shared: bool) -> None:
+        event = read_notification(pushed(snapshot_event=snapshot))
+        assert event.identity == (snapshot if shared else PUSHED["id"])
+        assert read_message(write_message(event)) == event
 
     @pytest.mark.parametrize("name", ["context", "related_object", "reason"])
     def test_null_and_absent_mean_the_same(self, name: str) -> None:

@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 
 from billing_mirror.core.mirror_state import (
     CLAIM_DIES_AFTER,
+    MAX_CLOCK_SKEW,
     READ_LAG,
     UNCLAIMED_TOKEN,
     Claim,
     Head,
+    ends_at,
+    follows_event,
     is_fresh_enough,
     is_in_flight,
     reflects_event,
@@ -46,29 +49,57 @@ class TestCovers:
 
 class TestKnowsOf:
     MADE = 1000.0
-    LATE = head(fetched_at=1000.0 + READ_LAG + 1, token=3)
+    LATE = head(fetched_at=1000.0 + READ_LAG + MAX_CLOCK_SKEW + 1, token=3)
 
     def test_what_was_received_before_the_fetch_is_known_whatever_the_clocks_say(self) -> None:
-        ref_of = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE)
-        assert reflects_event(ref_of, None, self.MADE)
-        assert not reflects_event(ref_of, None, self.MADE + 0.001)
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE + 1, last_event_id="evt_1")
+        assert reflects_event(known, None, "evt_2", self.MADE)
+        assert reflects_event(known, None, "evt_1", self.MADE + 1)
+        assert not reflects_event(known, None, "evt_2", self.MADE + 1)
 
     def test_a_fetch_started_later_than_clocks_differ_reflects_the_event(self) -> None:
-        assert reflects_event(self.LATE, Claim(3, 0.0), self.MADE)
-        assert not reflects_event(head(fetched_at=self.MADE + READ_LAG, token=3), Claim(3, 0.0), self.MADE)
+        assert reflects_event(self.LATE, Claim(3, 0.0), "evt_1", self.MADE)
+        early = head(fetched_at=self.MADE + READ_LAG + MAX_CLOCK_SKEW, token=3)
+        assert not reflects_event(early, Claim(3, 0.0), "evt_1", self.MADE)
 
     def test_a_fetch_with_a_later_claim_may_be_replaced_by_an_older_state(self) -> None:
-        assert not reflects_event(self.LATE, Claim(4, 0.0), self.MADE)
-        assert not reflects_event(self.LATE, None, self.MADE)
+        assert not reflects_event(self.LATE, Claim(4, 0.0), "evt_1", self.MADE)
+        assert not reflects_event(self.LATE, None, "evt_1", self.MADE)
 
-    @pytest.mark.parametrize(("lead", "knows"), [(READ_LAG, False), (READ_LAG + 1, True)])
+    @pytest.mark.parametrize(("lead", "knows"), [(0, False), (1, True)])
     def test_a_page_may_be_as_old_as_a_list_may_be(self, lead: float, knows: bool) -> None:
-        taken = head(fetched_at=self.MADE + lead, token=UNCLAIMED_TOKEN)
-        assert reflects_event(taken, None, self.MADE) is knows
-        assert not reflects_event(taken, Claim(1, 0.0), self.MADE), "a worker is about to fetch it, or has died"
+        taken = head(fetched_at=self.MADE + READ_LAG + MAX_CLOCK_SKEW + lead, token=UNCLAIMED_TOKEN)
+        assert reflects_event(taken, None, "evt_1", self.MADE) is knows
+        assert not reflects_event(taken, Claim(1, 0.0), "evt_1", self.MADE), (
+            "a worker is about to fetch it, or has died"
+        )
 
     def test_nothing_is_known_of_what_was_never_seen(self) -> None:
-        assert not reflects_event(None, Claim(1, 0.0), self.MADE)
+        assert not reflects_event(None, Claim(1, 0.0), "evt_1", self.MADE)
+
+
+class TestFollowsEvent:
+    @pytest.mark.parametrize(
+        ("created_at", "end"), [(1000.0, 1001.0), (1000.25, 1000.251), (1000.2504, 1000.251), (1000.999, 1001.0)]
+    )
+    def test_a_time_stands_for_the_end_of_its_second_or_millisecond(self, created_at: float, end: float) -> None:
+        assert ends_at(created_at) == end
+
+    @pytest.mark.parametrize(
+        ("created_at", "follows"), [(1000.5, False), (1000.499, True), (1000.0, False), (999.0, True), (999.9, True)]
+    )
+    def test_a_fetch_follows_an_event_that_ended_before_a_newer_one(self, created_at: float, follows: bool) -> None:
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.5, last_event_id="evt_1")
+        assert follows_event(known, "evt_2", created_at) is follows
+
+    def test_a_whole_second_hides_no_other_event_of_it(self) -> None:
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.0, last_event_id="evt_1")
+        assert not follows_event(known, "evt_2", 1000.0)
+        assert not follows_event(known, "evt_2", 1000.1)
+        assert follows_event(known, "evt_1", 1000.1)
+
+    def test_without_an_event_nothing_is_followed(self) -> None:
+        assert not follows_event(head(), "evt_1", 1000.0)
 
 
 class TestInFlight:

@@ -101,6 +101,19 @@ async def test_a_plan_a_product_and_a_coupon_of_the_same_id_never_meet(harness: 
     }
 
 
+async def test_two_types_with_one_id_are_two_fetches(harness: Harness) -> None:
+    """One key, in a batch: the fetch of one type answers no message about the other."""
+    for home, name in (("things", "money.thing"), ("parts", "money.part")):
+        harness.stripe.objects[f"/v1/money/{home}/x_1"] = {"id": "x_1", "object": name, "livemode": False}
+    things: JsonObject = {"id": "x_1", "object": "money.thing", "livemode": False}
+    parts: JsonObject = {"id": "x_1", "object": "money.part", "livemode": False}
+    await harness.deliver(
+        event("v1.money.thing.created", things, url="/v1/money/things/x_1"),
+        event("v1.money.part.created", parts, url="/v1/money/parts/x_1"),
+    )
+    assert set(harness.stripe.paths) == {"/v1/money/things/x_1", "/v1/money/parts/x_1"}
+
+
 class TestAMetersErrorReport:
     """It is in no other object than its event."""
 

@@ -1,8 +1,11 @@
 """Already fresh: messages that a fetch, started well after they were sent, has already answered."""
 
+import pytest
+
 from billing_mirror.core import times
 from billing_mirror.core.drift import digest
 from billing_mirror.core.items import Observation, item
+from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.outcome import Outcome
@@ -95,4 +98,66 @@ async def test_without_a_margin_nothing_is_already_fresh(stocked: Harness) -> No
     await stocked.queue.send(subscription_event(), group="test")
     stocked.queue.waiting[0].sent_at -= 1000
     [result] = await stocked.work()
+    assert result.outcome is Outcome.UNCHANGED
+
+
+async def test_twenty_deliveries_of_one_event_cost_one_fetch(stocked: Harness) -> None:
+    stocked.clock_skew_margin = 0
+    text = subscription_event(at=stocked.clock.now())
+    for _ in range(20):
+        await stocked.deliver(text)
+    assert stocked.stripe.paths.count(SUBSCRIPTION) == 1
+    assert stocked.queue.waiting == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "outcome"),
+    [
+        (0.001, Outcome.ALREADY_FRESH),
+        (0.25, Outcome.UNCHANGED),
+        (0.0, Outcome.UNCHANGED),
+        (1.25, Outcome.ALREADY_FRESH),
+    ],
+    ids=["a millisecond older", "in a whole second that ended later", "at the same time", "a second older"],
+)
+async def test_only_a_strictly_older_event_costs_no_request(stocked: Harness, earlier: float, outcome: Outcome) -> None:
+    newest = stocked.clock.now() + 0.25
+    stocked.clock.advance(1)
+    await stocked.deliver(subscription_event(at=newest))
+    [result] = await stocked.deliver(subscription_event("servicing_paused", at=newest - earlier))
+    assert result.outcome is outcome
+
+
+async def test_the_newest_event_of_a_group_makes_older_ones_fresh(stocked: Harness) -> None:
+    now = stocked.clock.now()
+    await stocked.deliver(*(subscription_event(at=now - ago) for ago in (50.5, 10.5, 30.5)))
+    assert stocked.item("rcds_1")["last_event_at"] == times.iso(now - 10.5)
+    [result] = await stocked.deliver(subscription_event(at=now - 20.5))
+    assert result.outcome is Outcome.ALREADY_FRESH
+
+
+async def test_the_newest_event_is_remembered_by_a_fetch_for_an_older_one_and_by_one_for_none(stocked: Harness) -> None:
+    now = stocked.clock.now()
+    newest = subscription_event(at=now - 10.5)
+    await stocked.deliver(newest)
+    held = {name: stocked.item("rcds_1")[name] for name in ("last_event_at", "last_event_id")}
+    request = RefreshRequest(livemode=False, type="v2.billing.rate_card_subscription", id="rcds_1")
+    await stocked.deliver(write_message(request), subscription_event(at=now - 20.5))
+    item = stocked.item("rcds_1")
+    assert (item["token"], {name: item[name] for name in held}) == (2, held)
+
+
+async def test_an_event_dated_in_the_future_hides_no_later_one(stocked: Harness) -> None:
+    await stocked.deliver(subscription_event(at=stocked.clock.now() + 30 * 86400))
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    [result] = await stocked.deliver(subscription_event("canceled", at=stocked.clock.now()))
+    assert (result.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
+
+
+async def test_an_older_event_is_fetched_while_another_worker_has_a_claim(stocked: Harness) -> None:
+    now = stocked.clock.now()
+    await stocked.deliver(subscription_event(at=now))
+    one = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    await stocked.mirror.claim(one, now)
+    [result] = await stocked.deliver(subscription_event(at=now - 100))
     assert result.outcome is Outcome.UNCHANGED

@@ -13,8 +13,8 @@ from tests.doubles.samples import event, subscription, subscription_event, versi
 from tests.unit.harness import Harness
 from tests.unit.reconcile.scenarios import OBJECT_TYPE, at
 
-SUBJECT = ref_to(Scope(livemode=False), OBJECT_TYPE.name, "rcds_1")
-KEY = SUBJECT.key
+REF = ref_to(Scope(livemode=False), OBJECT_TYPE.name, "rcds_1")
+KEY = REF.key
 FINAL = [PermanentError("Stripe answered 400"), Unauthorized("Stripe answered 403")]
 
 
@@ -66,7 +66,7 @@ async def test_a_claim_stays_open_while_one_of_its_messages_is_tried_again(stock
 async def test_a_later_claim_stays_open(stocked: Harness) -> None:
     async def overtake(path: str) -> None:
         stocked.stripe.before_answer = None
-        await stocked.mirror.claim(SUBJECT, stocked.clock.now())
+        await stocked.mirror.claim(REF, stocked.clock.now())
         raise PermanentError(path)
 
     stocked.stripe.before_answer = overtake

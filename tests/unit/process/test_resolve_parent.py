@@ -24,7 +24,7 @@ async def test_a_placeholder_in_the_url_is_filled_from_the_fetched_event(harness
         "/v2/core/events/evt_1": {"id": "evt_1", "data": {"rate_card": "rcd_1"}},
     }
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    [result] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    [result] = await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url, identifier="evt_1"))
     assert result.outcome is Outcome.STORED
     assert [request.url for request in harness.stripe.requests] == ["/v2/core/events/evt_1", RATE]
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from billing_mirror.core import json_body
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Item, Observation, item, tombstone
@@ -310,3 +310,17 @@ async def test_spreading_the_writes_delays_no_request(harness: Harness) -> None:
     run, seconds = await rate_limited_backfill(harness, DatedMirror(harness.clock))
     assert (run.complete, run.counts.inserted, run.counts.pages) == (True, 200, 2 + 3)
     assert seconds == pytest.approx(run.counts.pages - 1)
+
+
+async def test_an_inserted_object_is_dated_by_the_request_of_its_page(harness: Harness) -> None:
+    """A tick that is frozen before its write must not date the page later than Stripe answered it."""
+    stock(harness)
+    requested_at = harness.clock.now() + 1
+
+    async def freeze(_: str) -> None:
+        harness.clock.advance(900)
+
+    harness.stripe.before_answer = freeze
+    harness.clock.advance(1)
+    await harness.run_now(TYPES[CADENCE], job=Job.BACKFILL, seconds=100_000)
+    assert harness.item("bc_1")["fetched_at"] == times.iso(requested_at)

@@ -4,20 +4,24 @@ from dataclasses import replace
 
 import pytest
 
+from billing_mirror.core import json_body, times
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import Observation, item
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.mirror_state import READ_LAG
+from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW, READ_LAG
 from billing_mirror.core.object_ref import ref_to
 from billing_mirror.core.run import Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, HOUR, RECOVER
-from billing_mirror.reconcile.recover import OVERLAP, PATH, WEBHOOK_DELAY
+from billing_mirror.reconcile.recover import HANDLED_FAILURES, OVERLAP, PATH, WEBHOOK_DELAY
 from billing_mirror.reconcile.runs.records import last_run
-from tests.doubles.samples import subscription, subscription_event
+from tests.doubles.samples import event, snapshot, subscription, subscription_event
 from tests.unit.harness import Harness
 
 from .listed_events import HOME, NAME, SCOPE, queued, recovered, thin
 from .listed_events import harness as harness
+
+FAR = READ_LAG + MAX_CLOCK_SKEW
+"""Seconds by which a fetch must follow an event, where only clocks say that it did."""
 
 
 class TestAnEvent:
@@ -32,9 +36,10 @@ class TestAnEvent:
     async def test_that_was_received_before_the_fetch_is_reflected_whatever_the_clocks_say(
         self, harness: Harness
     ) -> None:
-        await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() + 30))
+        await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now()))
+        harness.item("rcds_1")["fetched_at"] = times.iso(harness.clock.now() - 300)
         harness.clock.advance(HOUR)
-        harness.stripe.events = [thin(harness, "rcds_1", HOUR - 30)]
+        harness.stripe.events = [thin(harness, "rcds_1", HOUR + 1)]
         assert ((await recovered(harness)).counts.equal, queued(harness)) == (1, [])
 
     async def test_that_was_created_after_the_last_received_event_is_lost(self, harness: Harness) -> None:
@@ -43,7 +48,7 @@ class TestAnEvent:
         harness.stripe.events = [thin(harness, "rcds_1", HOUR - 1)]
         assert ((await recovered(harness)).counts.queued, queued(harness)) == (1, ["evt_1"])
 
-    @pytest.mark.parametrize(("lead", "count"), [(READ_LAG, 1), (READ_LAG + 1, 0)])
+    @pytest.mark.parametrize(("lead", "count"), [(FAR, 1), (FAR + 1, 0)])
     async def test_is_reflected_by_a_fetch_only_when_the_fetch_came_much_later(
         self, harness: Harness, lead: float, count: int
     ) -> None:
@@ -52,6 +57,35 @@ class TestAnEvent:
         harness.clock.advance(HOUR)
         assert (await recovered(harness)).counts.queued == count
 
+    async def test_is_not_reflected_by_a_fetch_before_it_by_a_clock_that_was_ahead(self, harness: Harness) -> None:
+        """A container's clock is 90 seconds ahead; the event was created ten seconds after its fetch, and lost."""
+        await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() - DAY))
+        harness.item("rcds_1")["fetched_at"] = times.iso(harness.clock.now() + 90)
+        harness.clock.advance(HOUR)
+        harness.stripe.events = [thin(harness, "rcds_1", HOUR - 10)]
+        assert ((await recovered(harness)).counts.queued, queued(harness)) == (1, ["evt_1"])
+
+    async def test_is_not_hidden_by_an_event_that_a_test_clock_dated_ahead(self, harness: Harness) -> None:
+        await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() + 30 * DAY))
+        harness.clock.advance(HOUR)
+        harness.stripe.events = [thin(harness, "rcds_1", HOUR - 10)]
+        assert ((await recovered(harness)).counts.queued, queued(harness)) == (1, ["evt_1"])
+
+    async def test_that_came_as_a_snapshot_is_reflected_although_the_list_dates_it_later(
+        self, harness: Harness
+    ) -> None:
+        customer: JsonObject = {"id": "cus_1", "object": "customer", "livemode": False, "created": 1_600_000_000}
+        harness.stripe.objects["/v1/customers/cus_1"] = customer
+        at = harness.clock.now()
+        await harness.deliver(snapshot("customer.updated", customer, at=at, id="evt_s"))
+        harness.clock.advance(HOUR)
+        url = "/v1/customers/cus_1"
+        listed = event(
+            "v1.customer.updated", customer, url=url, at=at + 0.6, identifier="evt_1", snapshot_event="evt_s"
+        )
+        harness.stripe.events = [json_body.parse(listed)]
+        assert ((await recovered(harness)).counts.equal, queued(harness)) == (1, [])
+
     async def test_is_not_reflected_by_a_fetch_that_a_later_claim_followed(self, harness: Harness) -> None:
         """The later claim may have fetched before the change, and would replace the state that shows it."""
         await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now() - DAY))
@@ -59,7 +93,7 @@ class TestAnEvent:
         harness.stripe.events = [thin(harness, "rcds_1", HOUR)]
         assert (await recovered(harness)).counts.queued == 1
 
-    @pytest.mark.parametrize(("lead", "count"), [(READ_LAG, 1), (READ_LAG + 1, 0)])
+    @pytest.mark.parametrize(("lead", "count"), [(FAR, 1), (FAR + 1, 0)])
     async def test_is_reflected_by_a_page_only_when_the_page_came_very_much_later(
         self, harness: Harness, lead: float, count: int
     ) -> None:
@@ -73,13 +107,13 @@ class TestAnEvent:
     async def test_is_reflected_by_a_fetch_in_flight(self, harness: Harness) -> None:
         ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 600)]
-        await harness.mirror.claim(ref, harness.clock.now() - 500)
+        await harness.mirror.claim(ref, harness.clock.now() - 600 + MAX_CLOCK_SKEW + 1)
         assert (await recovered(harness)).counts.queued == 0
 
     async def test_is_not_reflected_by_a_fetch_claimed_before_it(self, harness: Harness) -> None:
         ref = ref_to(SCOPE, NAME, "rcds_1")
         harness.stripe.events = [thin(harness, "rcds_1", 600)]
-        await harness.mirror.claim(ref, harness.clock.now() - 700)
+        await harness.mirror.claim(ref, harness.clock.now() - 600 + MAX_CLOCK_SKEW)
         assert (await recovered(harness)).counts.queued == 1
 
     async def test_is_not_reflected_by_a_dead_fetch(self, harness: Harness) -> None:
@@ -187,6 +221,14 @@ class TestAnEventThatWasNeverGenerated:
         await recovered(harness)
         assert f"{PATH}/evt_failure" not in harness.stripe.paths
         assert await last_run(NAME, harness.reconcile_dependencies) == done
+
+    async def test_is_remembered_for_as_long_as_stripe_may_list_it(self, harness: Harness) -> None:
+        harness.stripe.events = [self.failure(harness)]
+        handled_at = harness.clock.now()
+        await recovered(harness)
+        entry = await harness.state_store.last(SCOPE, HANDLED_FAILURES, "evt_failure#")
+        assert entry is not None
+        assert entry["expires_at"] == int(handled_at + 60 * DAY)
 
     async def test_whose_failure_has_a_malicious_id_is_recorded_and_not_requested(self, harness: Harness) -> None:
         harness.stripe.events = [{**self.failure(harness), "id": "../accounts"}]

@@ -153,7 +153,7 @@ async def test_a_corrected_key_is_used_by_the_same_container() -> None:
     assert [one.outcome for one in await harness.work()] == [Outcome.UNCHANGED]
 
 
-async def test_a_refused_key_is_asked_again_after_a_minute() -> None:
+async def test_a_refused_key_is_checked_again_after_a_minute() -> None:
     harness = await filled()
     refusals = use_other_account(harness)
     guard = harness.account
