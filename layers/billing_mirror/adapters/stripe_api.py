@@ -246,7 +246,7 @@ def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
 
 
 def _may_pass(status: int, details: "_Details") -> bool:
-    """Whether the same request may succeed later. A URL that is too long (414) never succeeds, also where a proxy refuses it."""
+    """Whether the same request may succeed later. A URL that is too long (414) never succeeds."""
     if status == HTTPStatus.REQUEST_URI_TOO_LONG:
         return False
     return not details.from_stripe or status in (409, 429) or status >= 500 or status < 400
