@@ -124,7 +124,7 @@ def process(output: CapturedOutput, cloud: Cloud, at_stripe: StandIn, load: Load
 
 
 def about_customer(identifier: str, word: str = "updated") -> str:
-    return snapshot(f"customer.{word}", {"id": identifier, "object": "customer", **PERSON})
+    return snapshot(f"customer.{word}", {"id": identifier, "object": "customer", **PERSON}, id=f"evt_{word}")
 
 
 UNREADABLE = {

@@ -76,6 +76,7 @@ class CrashScenario:
         self.steps = 0
         """I/O steps since the last crash."""
         self.crashes = 0
+        self._events = 0
 
     def run(self) -> list[str]:
         """The objects that differ between the mirror and Stripe."""
@@ -127,9 +128,9 @@ class CrashScenario:
         now = self._clock.now()
         obj.states.append((now, None if fields is None else {**((obj.states and obj.now) or {}), **fields}))
         if event_type:
-            text = event(
-                event_type, obj.states[0][1] or {}, url=path, at=now, identifier=f"evt_{len(self.state.events)}"
-            )
+            self._events += 1
+            body = obj.states[0][1] or {}
+            text = event(event_type, body, url=path, at=now, identifier=f"evt_{self._events}")
             await self._queue.send(text, group="test")
 
     # ---- the workers

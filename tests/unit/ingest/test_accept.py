@@ -68,9 +68,10 @@ def front() -> Front:
 
 
 async def test_a_signed_event_is_in_the_queue_when_it_is_answered(front: Front) -> None:
-    accepted = await front.post(subscription_event())
+    body = subscription_event()
+    accepted = await front.post(body)
     assert (accepted.status, accepted.metric) == (200, Metric.ACCEPTED)
-    assert [read_message(waiting.body) for waiting in front.queue.waiting] == [read_message(subscription_event())]
+    assert [read_message(waiting.body) for waiting in front.queue.waiting] == [read_message(body)]
 
 
 async def test_only_what_is_needed_of_the_event_is_queued(front: Front) -> None:
