@@ -83,6 +83,7 @@ def test_process(load: Load, at_stripe: StandIn, cloud: Cloud, capsys: pytest.Ca
     assert set(emitted(capsys)) == EMITTED["process"] - {"Superseded"}
 
 
+@pytest.mark.usefixtures("at_stripe")  # the key's account is checked before any message
 @pytest.mark.parametrize(
     ("group", "modes", "expected"),
     [
@@ -93,7 +94,11 @@ def test_process(load: Load, at_stripe: StandIn, cloud: Cloud, capsys: pytest.Ca
     ],
 )
 def test_events_of_the_key_s_mode_show_that_the_key_is_not_wrong(
-    load: Load, capsys: pytest.CaptureFixture[str], group: str, modes: list[bool], expected: list[float]
+    load: Load,
+    capsys: pytest.CaptureFixture[str],
+    group: str,
+    modes: list[bool],
+    expected: list[float],
 ) -> None:
     handler = load("process").lambda_handler
     attributes = {"SentTimestamp": "1", "ApproximateReceiveCount": "1"} | ({"MessageGroupId": group} if group else {})

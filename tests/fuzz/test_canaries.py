@@ -11,6 +11,7 @@ import pytest
 import stripe
 
 from billing_mirror.core.errors import TransientError
+from billing_mirror.ingest.accept import MAX_BODY
 from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import snapshot, subscription_event
 from tests.functions.conftest import Cloud, Load
@@ -50,7 +51,7 @@ REFUSALS: dict[str, Callable[[], tuple[Event, str]]] = {
     "another secret": lambda: (request(THIN, sign(THIN, f"whsec_other_{CANARY}")), "no signature"),
     "no base64": lambda: (request(THIN, sign(THIN), isBase64Encoded=True), "not base64"),
     "not UTF-8": lambda: (in_base64(THIN.encode() + b"\xff"), "not UTF-8"),
-    "too large": lambda: (request(THIN * 1000, sign(THIN)), "larger than"),
+    "too large": lambda: (request(THIN * (MAX_BODY // len(THIN) + 1), sign(THIN)), "larger than"),
     "no JSON": lambda: (request(THIN[:-1], sign(THIN[:-1])), "Invalid JSON"),
     "no event": lambda: (request(without_object(THIN), sign(without_object(THIN))), "none that is known"),
     "another kind": lambda: signed_event(object=CANARY, word="none that is known"),

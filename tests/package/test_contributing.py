@@ -20,9 +20,11 @@ def test_every_path_that_is_named_exists(page: str) -> None:
     assert missing <= {"build/venvs", "build/coverage", "v2.py"}
 
 
-def test_every_python_name_in_the_guide_is_in_the_code() -> None:
+def test_every_name_in_the_guide_is_in_the_code_or_the_templates() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     names = set(re.findall(r"`([A-Z][A-Za-z]+|[A-Z_]{4,})`", text))
-    code = "\n".join(path.read_text() for folder in ("layers", "tests") for path in ROOT.glob(f"{folder}/**/*.py"))
+    files = [path for folder in ("layers", "tests") for path in ROOT.glob(f"{folder}/**/*.py")]
+    files += [ROOT / "template.yaml", ROOT / "ops" / "template.yaml"]
+    code = "\n".join(path.read_text() for path in files)
     assert {"ObjectType", "Job", "ALARM_METRICS"} <= names
     assert [name for name in sorted(names) if not re.search(rf"^\s*(?:class )?{name}\b", code, re.MULTILINE)] == []

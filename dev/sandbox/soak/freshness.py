@@ -11,7 +11,7 @@ from billing_mirror.core import times
 from billing_mirror.core.items import OBJECT
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification, read_message
-from billing_mirror.core.object_ref import ObjectRef, ref_from_event
+from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event
 from dev.fake_stripe.types.object_types import Body
 from dev.sandbox.deploy import session
 from dev.sandbox.observer import Observer
@@ -82,14 +82,22 @@ def lags(events: Iterable[JsonObject], writes: Iterable[Write]) -> dict[str, flo
     found: dict[str, float] = {}
     for event in events:
         message = read_message(json.dumps(event))
-        ref = ref_from_event(message) if isinstance(message, Notification) else None
-        if not isinstance(ref, ObjectRef) or not isinstance(message, Notification):
+        if not isinstance(message, Notification):
             continue
         made = message.created.timestamp()
-        showing = [write.written_at for write in writes_by_key[ref.key] if write.fetched_at >= made]
+        writes_of_event = [write for ref in _refs(message) for write in writes_by_key[ref.key]]
+        showing = [write.written_at for write in writes_of_event if write.fetched_at >= made]
         if showing:
             found[message.id] = min(showing) - made
     return found
+
+
+def _refs(event: Notification) -> list[ObjectRef]:
+    """The objects that an event itself names; a discount belongs to several."""
+    ref = ref_from_event(event)
+    if isinstance(ref, UnresolvedRef):
+        return [*ref.resolve(None).values()] if ref.named else []
+    return [ref] if ref is not None else []
 
 
 def causes(deliveries: Iterable[Body], records: Iterable[Body]) -> Mapping[str, Cause]:
