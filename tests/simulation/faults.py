@@ -131,7 +131,7 @@ separately."""
 CHANCES = (0.03, 0.1, 0.3)
 CHANCES_IN_RACE = (0.3, 0.5)
 """Of faults in ``DELAYING``."""
-CHANCE_OF_A_SNAPSHOT = 0.8
+CHANCE_OF_A_SNAPSHOT = 0.5
 """Of an event, in a schedule whose changes follow each other within a second."""
 CHANCE_OF_A_LOSS = 0.4
 """Of an event, in a schedule that loses nothing but events."""
@@ -166,7 +166,9 @@ class Dice:
             ruled_out = LOSING - {Fault.SKEWED_BEYOND} | {Fault.STRIPE_BEHIND}
             self._chances = {fault: chance for fault, chance in self._chances.items() if fault not in ruled_out}
             self._chances[Fault.EVENT_LOST] = CHANCE_OF_A_LOSS
-        self.grid = self.random.choice((0.0, 0.0, 0.5, 2.0))
+            if self.random.random() < 0.5:
+                self._chances[Fault.SKEWED_BEYOND] = CHANCE_OF_A_LOSS
+        self.grid = self.random.choice((0.0, 0.25) if self.dated_coarsely else (0.0, 0.0, 0.5, 2.0))
         """Times are multiples of these seconds: the coarser, the more happens at the same time."""
 
     def _chance(self, fault: Fault) -> float:

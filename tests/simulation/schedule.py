@@ -28,6 +28,8 @@ SHORT_TICKS = 4
 SHORT_TIME = 2.0
 """Seconds that one of the first ticks may have."""
 SHORT_LIFE = HOUR / 4
+MID_SECOND = 0.25
+"""Seconds before the first change, so that not all changes are at the start of a second."""
 OUTAGE = HOUR / 2
 """Of days an outage would be as long, beside how long a message lives, but would take more steps."""
 
@@ -82,6 +84,8 @@ class Schedule:
         scenario = Scenario(
             environment.state, context, self.dice, environment.clock.now, announce, one_sided=self.workload.one_sided
         )
+        if self.dice.dated_coarsely:
+            await asyncio.sleep(MID_SECOND)
         scenario.set_up()
         for _ in range(self.workload.changes):
             await asyncio.sleep(self.dice.seconds(self.workload.pause))

@@ -48,6 +48,12 @@ def counts_equal_times(created_at: float) -> float:
     return (round(created_at * 1_000_000) // 1000) / 1000
 
 
+@mutant("already fresh although a whole second may have ended after the newest event")
+@replaces(ends_at)
+def reads_whole_seconds_as_milliseconds(created_at: float) -> float:
+    return (round(created_at * 1_000_000) // 1000 + 1) / 1000
+
+
 @mutant("already fresh by an event that is dated in the future")
 @replaces(_is_dated_ahead)
 def believes_dates_ahead(event: Notification, item: WorkItem) -> bool:

@@ -31,6 +31,13 @@ def believes_any_fetch(head: Head | None, claim: Claim | None, identity: str, cr
     return head is not None
 
 
+@mutant("a fetch counts as showing an event by the clock of a container that is ahead")
+@replaces(reflects_event)
+def believes_clocks(head: Head | None, claim: Claim | None, identity: str, created_at: float) -> bool:
+    is_later = head is not None and claim is not None and claim.claimed == head.token and head.fetched_at > created_at
+    return is_later or reflects_event(head, claim, identity, created_at)
+
+
 @mutant("a fetch counts as showing events that arrived while its answer was on its way")
 @replaces(_fetch)
 async def dates_events_by_answer(
