@@ -44,7 +44,7 @@ async def walk_index(
         if entry <= after:
             continue
         scanned += 1
-        named = await _with_whole_id(mirror, scope, type_name, entry)
+        named = await _with_whole_id(mirror, scope, type_name, entry) if is_digest(entry.id) else entry
         if wanted(named):
             batch.append(named)
         if len(batch) == BATCH or scanned == MAX_SCANNED:
@@ -55,8 +55,6 @@ async def walk_index(
 
 
 async def _with_whole_id(mirror: Mirror, scope: Scope, type_name: str, entry: IndexEntry) -> IndexEntry:
-    """The entry; where the index holds a digest, with the id that the body has."""
-    if not is_digest(entry.id):
-        return entry
+    """The entry of a digest, with the id that the body has."""
     body = await mirror.body(ObjectRef(scope, TYPES[type_name], entry.id))
     return IndexEntry(entry.created, text_at(body, "id") or entry.id)
