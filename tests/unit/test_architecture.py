@@ -126,11 +126,11 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         [standard, third("boto3", "aws_lambda_powertools"), of("adapters", *FLOWS, "settings", "core", "ports")],
     ),
     "reader": (
-        [PACKAGE / "reader.py"],
+        modules(PACKAGE / "reader"),
         [
             standard,
             third("boto3", "mypy_boto3_dynamodb"),
-            of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core"),
+            of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core", "reader"),
         ],
     ),
     "the Stripe stand-in": (modules(STAND_IN), [not_ours, lambda name: is_under(name, "dev.fake_stripe")]),
@@ -260,7 +260,7 @@ ALLOWED = {
     "billing_mirror.reconcile.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},
     "billing_mirror.reconcile.usage.sweep": {"customer"},
-    "billing_mirror.reader": {"customer"},
+    "billing_mirror.reader.reader": {"customer"},
 }
 
 

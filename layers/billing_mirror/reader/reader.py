@@ -26,17 +26,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import boto3
 
-from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
-from .adapters.batch_get import MAX_KEYS, batch_get
-from .adapters.indexes import query
-from .core import catalog, json_body, object_ref
-from .core.catalog import Category
-from .core.drift import Difference
-from .core.items import OBJECT, Item, id_in
-from .core.json_body import JsonObject
-from .core.run import Counts, Job, Resolution, Status
-from .core.run import Drift as DriftRecord
-from .core.run import Run as RunRecord
+from ..adapters.attributes import Attributes, body_in, from_attributes, to_attributes
+from ..adapters.batch_get import MAX_KEYS, batch_get
+from ..adapters.indexes import query
+from ..core import catalog, json_body, object_ref
+from ..core.catalog import Category
+from ..core.drift import Difference
+from ..core.items import OBJECT, Item, id_in
+from ..core.json_body import JsonObject
+from ..core.run import Counts, Job, Resolution, Status
+from ..core.run import Drift as DriftRecord
+from ..core.run import Run as RunRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
