@@ -50,11 +50,11 @@ class Observer:
         for problem in ("errorMessage", "refused", "busy"):
             if problem in result:
                 raise RuntimeError(f"reconcile failed: {result[problem]}")
-        return self.reader.runs(type_name, limit=1).items[0]
+        return self.reader.runs(type_name).page(limit=1).items[0]
 
     def drifts(self, run: Run) -> list[Drift]:
-        """The first page of a run's drift."""
-        return self.reader.drifts(run.type, run=run).items
+        """The drift of a run."""
+        return list(self.reader.drifts(run.type, run=run))
 
     def totals(self) -> str:
         """How many objects and events the stand-in has, in words."""

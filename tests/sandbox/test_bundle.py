@@ -38,9 +38,9 @@ def test_a_change_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> None:
     bundle.stripe.transition(first, "past_due")
     bundle.stripe.transition(second, "canceled")
     require_equal(bundle)
-    past_due = bundle.reader.by_collection_status(SUBSCRIPTION, "past_due").items
+    past_due = [*bundle.reader.by_collection_status(SUBSCRIPTION, "past_due")]
     assert first in [one.id for one in past_due]
-    assert second in [one.id for one in bundle.reader.by_status(SUBSCRIPTION, "canceled").items]
+    assert second in [one.id for one in bundle.reader.by_status(SUBSCRIPTION, "canceled")]
 
 
 def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Shop) -> None:
@@ -52,10 +52,10 @@ def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Sh
     assert cadence is not None
     payer = cadence.body["payer"]
     assert isinstance(payer, dict)
-    subscriptions = bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION).items
+    subscriptions = [*bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION)]
     assert [one.id for one in subscriptions] == [subscription]
-    assert [one.id for one in bundle.reader.children(shop.card, SUBSCRIPTION).items] == [subscription]
-    assert len(bundle.reader.children(shop.card, RATE).items) == 2
+    assert [one.id for one in bundle.reader.children(shop.card, SUBSCRIPTION)] == [subscription]
+    assert len([*bundle.reader.children(shop.card, RATE)]) == 2
 
 
 def test_duplicated_delayed_and_reordered_events_change_nothing(bundle: Bundle, shop: Shop) -> None:
@@ -177,13 +177,13 @@ def test_a_request_that_is_not_from_stripe_is_refused_and_not_logged(bundle: Bun
 
 def test_a_rate_that_a_new_version_lacks_becomes_a_tombstone(bundle: Bundle, shop: Shop) -> None:
     require_equal(bundle)
-    rate = bundle.reader.children(shop.card, RATE).items[0].id
+    rate = next(iter(bundle.reader.children(shop.card, RATE))).id
     bundle.stripe.remove(rate)
     require_equal(bundle)
     removed = bundle.reader.get(rate)
     assert removed is not None
     assert removed.deleted
-    assert rate not in [one.id for one in bundle.reader.children(shop.card, RATE).items]
+    assert rate not in [one.id for one in bundle.reader.children(shop.card, RATE)]
 
 
 def test_reconcile_repairs_changes_without_events(bundle: Bundle, shop: Shop) -> None:

@@ -129,7 +129,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         modules(PACKAGE / "reader"),
         [
             standard,
-            third("boto3", "mypy_boto3_dynamodb"),
+            third("boto3", "botocore", "mypy_boto3_dynamodb"),
             of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core", "reader"),
         ],
     ),
@@ -260,7 +260,7 @@ ALLOWED = {
     "billing_mirror.reconcile.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},
     "billing_mirror.reconcile.usage.sweep": {"customer"},
-    "billing_mirror.reader.reader": {"customer"},
+    "billing_mirror.reader.objects": {"customer"},
 }
 
 

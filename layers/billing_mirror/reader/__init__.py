@@ -1,29 +1,44 @@
-"""Reading the mirror from your own code: :class:`Reader`, and what it returns. It needs boto3 only."""
+"""Reading the mirror from your own code.
 
-from .reader import (
-    Category,
-    Counts,
-    Difference,
-    Drift,
-    Job,
-    MirroredObject,
-    Page,
-    Reader,
-    Resolution,
-    Run,
-    Status,
-)
+    from billing_mirror.reader import Reader
+
+    reader = Reader("the table's name", scope="live")
+    subscription = reader.get("rcds_...")
+    for subscription in reader.by_customer("cus_..."): ...
+    for run in reader.runs("invoice"): ...
+
+A list is read to its end by iterating over it; ``.page(limit=20)`` reads one page of it. Lists leave out objects that
+Stripe has deleted; :meth:`Reader.get` still returns them, with ``deleted`` set and the last known body.
+
+:meth:`Reader.runs` and :meth:`Reader.drifts` show what reconcile has compared with Stripe, and what differed. Both are
+kept for 400 days. The reader needs boto3 only.
+"""
+
+from ..core.catalog import Category
+from ..core.drift import Difference
+from ..core.run import Counts, Job, Resolution, Status
+from .errors import EmptyScope, NoRegion, ReaderError, UnknownStatus, UnknownType
+from .objects import MirroredObject
+from .reader import Reader
+from .results import Page, Results
+from .runs import Drift, Run
 
 __all__ = [
     "Category",
     "Counts",
     "Difference",
     "Drift",
+    "EmptyScope",
     "Job",
     "MirroredObject",
+    "NoRegion",
     "Page",
     "Reader",
+    "ReaderError",
     "Resolution",
+    "Results",
     "Run",
     "Status",
+    "UnknownStatus",
+    "UnknownType",
 ]

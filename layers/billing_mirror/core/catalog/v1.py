@@ -18,6 +18,7 @@ TEST_CLOCK = ObjectType(
     retrieve="/v1/test_helpers/test_clocks/{id}",
     listings=(Listing(url="/v1/test_helpers/test_clocks"),),
     status="status",
+    statuses=("ready", "advancing", "internal_failure"),
 )
 
 PRODUCT = ObjectType(
@@ -36,6 +37,7 @@ METER = ObjectType(
     retrieve="/v1/billing/meters/{id}",
     listings=(Listing(url="/v1/billing/meters"),),
     status="status",
+    statuses=("active", "inactive"),
 )
 
 PRICE = ObjectType(
@@ -106,6 +108,7 @@ ALERT = ObjectType(
     listings=(Listing(url="/v1/billing/alerts"),),
     parent="usage_threshold.meter",
     status="status",
+    statuses=("active", "inactive", "archived"),
     wrapper=Reference(path="alert", type="billing.alert_triggered"),
 )
 
@@ -201,6 +204,7 @@ SUBSCRIPTION = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("incomplete", "incomplete_expired", "trialing", "active", "past_due", "canceled", "unpaid", "paused"),
     include=("discounts", "items.data.discounts"),
     sublists=(
         Sublist(
@@ -225,6 +229,7 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("not_started", "active", "completed", "released", "canceled"),
 )
 
 QUOTE = ObjectType(
@@ -239,6 +244,7 @@ QUOTE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("draft", "open", "accepted", "canceled"),
     include=("discounts", "line_items", "computed.upfront.line_items"),
     sublists=(
         Sublist(path="line_items", url="/v1/quotes/{id}/line_items"),
@@ -256,6 +262,7 @@ INVOICE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("draft", "open", "paid", "uncollectible", "void"),
     include=("discounts", "lines.data.discounts"),
     ignored_fields=("hosted_invoice_url", "invoice_pdf"),
     sublists=(Sublist(path="lines", url="/v1/invoices/{id}/lines", query=_WITH_DISCOUNTS),),
@@ -295,9 +302,12 @@ CREDIT_NOTE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("issued", "void"),
     ignored_fields=("pdf",),
     sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
 )
+
+_METER_ERRORS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 
 EVENT = ObjectType(
     name="v2.core.event",
@@ -306,7 +316,8 @@ EVENT = ObjectType(
     retrieve="/v2/core/events/{id}",
     parent="related_object",
     status="type",
-    events=("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"),
+    statuses=_METER_ERRORS,
+    events=_METER_ERRORS,
 )
 
 USAGE = ObjectType(
