@@ -130,9 +130,10 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         [
             standard,
             third("boto3", "botocore", "mypy_boto3_dynamodb"),
-            of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core", "reader"),
+            of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core", "reader", "views"),
         ],
     ),
+    "views": (modules(PACKAGE / "views"), [pure, of("core", "views")]),
     "the Stripe stand-in": (modules(STAND_IN), [not_ours, lambda name: is_under(name, "dev.fake_stripe")]),
     "the package itself": ([PACKAGE / "__init__.py"], []),
     **{
@@ -185,6 +186,9 @@ def may_import(part: str, name: str) -> bool:
         ("reader", "pydantic"),
         ("reader", f"{OURS}.refresh.fetch"),
         ("reader", f"{OURS}.adapters.stripe_api"),
+        ("views", "boto3"),
+        ("views", f"{OURS}.reader"),
+        ("views", "pydantic"),
         ("process", f"{OURS}.ingest.accept"),
         ("refresh", f"{OURS}.reconcile.verify"),
         ("reconcile", f"{OURS}.ingest.accept"),
@@ -249,6 +253,11 @@ TYPE_NAMES = {
 
 NO_TYPES = {
     "customer": "a column of the table, and a placeholder in list URLs",
+    "invoice": "a field of bodies that views read; so are those below",
+    "product": "a field of bodies",
+    "subscription": "a field of bodies",
+    "subscription_schedule": "a field of bodies",
+    "price": "the function of that name",
     "v2.core.event": "what every thin event calls itself, on the queue, too: the same word as the type's name",
 }
 """Names of types that also stand for something else, and what that is."""
@@ -261,6 +270,11 @@ ALLOWED = {
     "billing_mirror.refresh.apply": {"customer"},
     "billing_mirror.reconcile.usage.sweep": {"customer"},
     "billing_mirror.reader.objects": {"customer"},
+    "billing_mirror.views": {"price"},
+    "billing_mirror.views.customers": {"customer"},
+    "billing_mirror.views.invoices": {"customer", "invoice", "subscription", "subscription_schedule"},
+    "billing_mirror.views.prices": {"product"},
+    "billing_mirror.views.subscriptions": {"customer"},
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core import catalog, object_ref
 from ..core.catalog import Category
+from ..views import Entitlements, Invoice
 from . import names
 from .errors import ReaderError
 from .names import Names
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _WITH_CHOSEN_IDS = tuple(object_type for object_type in catalog.TYPES.values() if object_type.chosen_ids)
+OPEN = "open"
+"""The status of an invoice that waits for its payment: https://docs.stripe.com/invoicing/overview"""
 _SCOPE = re.compile(r"(live|test)(/acct_[A-Za-z0-9_]+)*", re.ASCII)
 
 
@@ -94,6 +97,20 @@ class Reader:
             self._check(type_name)
         keys = [object_ref.partition_key(self._table.scope, object_type, identifier) for identifier in members]
         return self._table.objects(keys)
+
+    def entitled(self, customer: str, lookup_key: str) -> bool:
+        """Whether a customer may use the feature with this lookup key, by Stripe's own list of active entitlements.
+
+        False where the mirror has never seen such a list of the customer. Reads one key.
+        """
+        path = object_ref.fill_template(Entitlements.OBJECT_TYPE.retrieve, parent=customer)
+        found = self.get(path, Entitlements.OBJECT_TYPE.name)
+        return found is not None and not found.deleted and lookup_key in Entitlements.of(found).lookup_keys
+
+    def open_invoices(self, customer: str) -> list[Invoice]:
+        """A customer's invoices that are finalized and not yet paid, newest first."""
+        invoices = map(Invoice.of, self.by_customer(customer, Invoice.OBJECT_TYPE.name))
+        return [invoice for invoice in invoices if invoice.status == OPEN]
 
     def runs(self, type_name: str) -> Results[Run]:
         """The runs of reconcile over a type, or over ``"recover"``, newest first.
