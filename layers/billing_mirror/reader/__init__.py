@@ -17,7 +17,7 @@ kept for 400 days. The reader needs boto3 only.
 from ..core.catalog import Category
 from ..core.drift import Difference
 from ..core.run import Counts, Job, Resolution, Status
-from .errors import EmptyScope, NoRegion, ReaderError, UnknownStatus, UnknownType
+from .errors import EmptyScope, NoRegion, NotRefreshed, ReaderError, UnknownStatus, UnknownType
 from .objects import MirroredObject
 from .reader import Reader
 from .results import Page, Results
@@ -32,6 +32,7 @@ __all__ = [
     "Job",
     "MirroredObject",
     "NoRegion",
+    "NotRefreshed",
     "Page",
     "Reader",
     "ReaderError",

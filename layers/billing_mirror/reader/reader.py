@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..core import catalog, object_ref
 from ..core.catalog import Category
 from ..views import Entitlements, Invoice
 from . import names
-from .errors import ReaderError
+from .errors import NotRefreshed, ReaderError
 from .names import Names
 from .objects import MirroredObject
+from .refresh_request import refresh_message, send_to
 from .results import FOREIGN_CURSOR, Page, Results
 from .runs import Drift, Run, drift_in, run_in
 from .table import ScopedTable, connect
+from .waiting import Clock, SystemClock, wait
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,11 +37,22 @@ class Reader:
     on the table, and ``dynamodb:Query`` on the table and its indexes.
     """
 
-    def __init__(self, table: str, *, scope: str = "live", client: DynamoDBClient | None = None) -> None:
+    def __init__(
+        self,
+        table: str,
+        *,
+        scope: str = "live",
+        client: DynamoDBClient | None = None,
+        refresh: str | Callable[[str], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """``refresh`` lets :meth:`wait_for` ask for a fetch: the URL of the stack's queue, or what sends a message."""
         if _SCOPE.fullmatch(scope) is None:
             raise ReaderError(f"the scope {scope!r} is neither 'live' nor 'test', alone or followed by '/acct_...'")
         self._table = ScopedTable(client or connect(), table, scope)
         self._names = Names(self._table)
+        self._refresh = send_to(refresh, scope) if isinstance(refresh, str) else refresh
+        self._clock = clock or SystemClock()
 
     def get(self, object_id: str, type_name: str | None = None) -> MirroredObject | None:
         """The object with this id, deleted or not; None where the mirror has never seen it.
@@ -50,6 +64,36 @@ class Reader:
         found = self._get(object_id, names.canonical(type_name) if type_name else None)
         if found is None:
             self._check(type_name)
+        return found
+
+    def wait_for(
+        self, object_id: str, type_name: str | None = None, *, since: datetime | None = None, timeout: float = 30.0
+    ) -> MirroredObject:
+        """The object, once the mirror has a fetch of it that started after ``since``, by default after this call.
+
+        Use it after a change at Stripe. Without an event of the change within two seconds, it asks the stack for a
+        fetch, where the reader was given ``refresh``. ``since`` is by this machine's clock; a fetch within five seconds
+        after it does not count, because clocks differ, unless it was started after the call. Reads consistently.
+
+        Raises :class:`NotRefreshed` after ``timeout`` seconds, and :class:`ReaderError` where the id does not say
+        its type and ``type_name`` is missing.
+        """
+        if since is not None and since.tzinfo is None:
+            raise ReaderError("since has no time zone, as in datetime.now(UTC)")
+        kind = self._type_of(object_id, type_name)
+        partition = object_ref.partition_key_of(self._table.scope, kind, object_id)
+        if not wait(
+            lambda: self._table.seen(partition),
+            lambda seen: self._ask(kind, object_id, seen.parent),
+            since=since.timestamp() if since is not None else self._clock.now(),
+            timeout=timeout,
+            clock=self._clock,
+        ):
+            self._check(kind)
+            raise NotRefreshed(
+                f"{object_id} was not fetched within {timeout:g} s: the stack is behind, or Stripe has no such object"
+            )
+        (found,) = self._table.objects([partition], consistent=True)
         return found
 
     def by_category(self, category: Category) -> Results[MirroredObject]:
@@ -149,6 +193,24 @@ class Reader:
         # Most ids say by their prefix which key it is. Only where that one holds nothing are the others read.
         found = self._table.objects([likely]) if guess or object_id.startswith("/") else []
         return next(iter(found or self._table.objects(possible)), None)
+
+    def _type_of(self, object_id: str, type_name: str | None) -> str:
+        if type_name:
+            return names.canonical(type_name)
+        found = self._get(object_id, None)
+        if found is not None:
+            return found.type
+        guess = catalog.find_type_of_id(object_id)
+        if guess is None or sum(one.prefix == guess.prefix for one in catalog.TYPES.values()) > 1:
+            raise ReaderError(f"the id {object_id!r} does not say its type: wait_for needs it as second argument")
+        return guess.name
+
+    def _ask(self, type_name: str, object_id: str, parent: str | None) -> None:
+        """Asks for a fetch, where the mirror can say from which URL."""
+        object_type = catalog.TYPES.get(type_name)
+        if self._refresh is None or object_type is None or (object_type.nested and parent is None):
+            return  # its event alone can tell process where it is
+        self._refresh(refresh_message(self._table.scope, type_name, object_id, parent if object_type.nested else None))
 
     def _results(
         self, index: str, type_name: str | None, check: Callable[[], None] | None = None, **columns: str

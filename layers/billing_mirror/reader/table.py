@@ -11,15 +11,17 @@ from botocore.exceptions import NoRegionError
 from ..adapters.attributes import from_attributes, to_attributes
 from ..adapters.batch_get import batch_get
 from ..adapters.indexes import query
-from ..core.items import OBJECT, Item
+from ..core.items import CLAIM, OBJECT, Item
 from .errors import NoRegion
 from .objects import MirroredObject, object_in
 from .results import Page, from_cursor, to_cursor
+from .waiting import Seen
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
+SEEN_COLUMNS = ("token", "fetched_at", "type", "parent")
 PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds before each try of a batch."""
 
@@ -43,16 +45,26 @@ class ScopedTable:
         self._name = name
         self.scope = scope
 
-    def objects(self, partitions: Sequence[str]) -> list[MirroredObject]:
+    def objects(self, partitions: Sequence[str], *, consistent: bool = False) -> list[MirroredObject]:
         """The objects with these partition keys, in this order; those that are missing are left out."""
-        found = self.items(partitions, OBJECT)
+        found = self.items(partitions, OBJECT, consistent=consistent)
         return [object_in(found[partition]) for partition in partitions if partition in found]
 
-    def items(self, partitions: Sequence[str], sort_key: str, *, consistent: bool = False) -> Mapping[str, Item]:
-        """The items with this sort key, by partition key."""
+    def items(
+        self, partitions: Sequence[str], sort_key: str, *, columns: Sequence[str] = (), consistent: bool = False
+    ) -> Mapping[str, Item]:
+        """The items with this sort key, by partition key; without ``columns``, all of them."""
         distinct = list(dict.fromkeys(partitions))
-        items = batch_get(self._client, self._name, distinct, sort_key, pauses=PAUSES, consistent=consistent)
+        items = batch_get(
+            self._client, self._name, distinct, sort_key, pauses=PAUSES, columns=columns, consistent=consistent
+        )
         return {str(item["pk"]): item for item in items}
+
+    def seen(self, partition: str) -> Seen:
+        """What the table shows of an object now, strongly consistent."""
+        item = self.items([partition], OBJECT, columns=SEEN_COLUMNS, consistent=True).get(partition)
+        claim = self.items([partition], CLAIM, columns=("claimed",), consistent=True).get(partition)
+        return Seen.from_items(item, claim)
 
     def indexed(self, index: str, limit: int, cursor: str | None, columns: Mapping[str, str]) -> Page[MirroredObject]:
         """A page of the objects that an index shows with these values."""

@@ -1,4 +1,4 @@
-"""A typed look at a mirrored object."""
+"""A mirrored object with typed fields."""
 
 from __future__ import annotations
 

@@ -64,12 +64,12 @@ def test_every_field_is_one_that_stripe_sends(name: str) -> None:
 def test_every_value_of_a_sample_is_read_as_its_type(name: str) -> None:
     body = sample(name)
     view = VIEWS[name].of(mirrored(name, body))
-    unread = [
+    not_read = [
         shown
         for shown, field in fields_of(VIEWS[name]).items()
         if json_body.value_at(body, field.path) not in (None, [], {}) and getattr(view, shown) in (None, [], {})
     ]
-    assert unread == []
+    assert not_read == []
 
 
 @pytest.mark.parametrize("name", VIEWS)
