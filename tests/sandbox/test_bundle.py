@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from billing_mirror.core.json_body import canonical
+from billing_mirror.reader import Reader
 from tests.template_file import ROOT
 
-from .conftest import Bundle, Quarantined, Shop, dump, eventually, subscription_event
+from .conftest import PATIENCE, Bundle, Quarantined, Shop, dump, eventually, subscription_event
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 RATE = "v2.billing.rate_card_rate"
@@ -41,6 +42,27 @@ def test_a_change_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> None:
     past_due = [*bundle.reader.by_collection_status(SUBSCRIPTION, "past_due")]
     assert first in [one.id for one in past_due]
     assert second in [one.id for one in bundle.reader.by_status(SUBSCRIPTION, "canceled")]
+
+
+def test_a_change_is_read_after_it_was_made(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    reader = Reader(bundle.endpoints.table, scope="test", client=bundle.dynamodb)
+    bundle.stripe.transition(subscription, "canceled")
+    assert reader.wait_for(subscription, timeout=PATIENCE).body["servicing_status"] == "canceled"
+
+
+def test_a_refresh_is_requested_where_no_event_arrives(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    before = bundle.reader.get(subscription)
+
+    def refresh(message: str) -> None:
+        bundle.sqs.send_message(QueueUrl=bundle.endpoints.queue_url, MessageBody=message, MessageGroupId="requested")
+
+    reader = Reader(bundle.endpoints.table, scope="test", client=bundle.dynamodb, refresh=refresh)
+    assert before is not None
+    assert reader.wait_for(subscription, timeout=PATIENCE).token > before.token
 
 
 def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Shop) -> None:
