@@ -51,8 +51,9 @@ coverage: tools-dev  ## measure branch coverage of the fast tests, into build/co
 	@$(DEV)/pytest -n 2 -q tests/unit tests/contract -k "not emulator" \
 		--cov --cov-report=term --cov-report=html
 
-sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it running
-	@$(DEV)/python -m dev.sandbox up
+STRIPE ?=
+sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it running; STRIPE=test: follow your test account
+	@STRIPE=$(STRIPE) $(DEV)/python -m dev.sandbox up
 
 sandbox-down:  ## stop the sandbox
 	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi

@@ -21,7 +21,7 @@ TEMPLATE, RECORDING, PICTURE = DOCS.parent / "ops" / "template.yaml", DOCS / "me
 COLUMNS = 24
 """The width of a dashboard in CloudWatch's units."""
 LEFT, RIGHT, ABOVE, BELOW = 0.9, 2.9, 0.7, 1.3
-"""The room around the axes of a widget, in the same units: for numbers, the legend, the title and what is silent."""
+"""The room around the axes of a widget, in the same units: for numbers, the legend, the title and what is empty."""
 OWN_METRICS = "BillingMirror"
 NO_DATA = "measured by AWS; a sandbox has no data"
 SILENT = "no value in this run"
@@ -46,28 +46,28 @@ def body(template: str) -> dict[str, Any]:
     return found
 
 
-def lines(properties: dict[str, Any], recorded: dict[str, Any]) -> Iterator[Line]:
+def lines(properties: dict[str, Any], metrics: dict[str, Any]) -> Iterator[Line]:
     """The lines of a widget. ``...`` repeats the members of the metric before it."""
     before: list[str] = []
     for metric in properties["metrics"]:
         options = metric[-1] if isinstance(metric[-1], dict) else {}
         if "expression" in options:
-            yield from _searched(options["expression"], recorded)
+            yield from _searched(options["expression"], metrics)
             continue
         names = [one for one in metric if isinstance(one, str)]
         before = before if names == ["..."] else names
         namespace, name, dimensions = before[0], before[1], dict(zip(before[2::2], before[3::2], strict=True))
-        series = recorded.get(f"{dimensions.get('service')} {name}", {})
+        series = metrics.get(f"{dimensions.get('service')} {name}", {})
         stat = options.get("stat", properties.get("stat", "Sum"))
         values = _by_second(series, stat)
         label = options.get("label", name)
         yield Line(label, values, namespace != OWN_METRICS, options.get("yAxis") == "right")
 
 
-def _searched(expression: str, recorded: dict[str, Any]) -> Iterator[Line]:
+def _searched(expression: str, metrics: dict[str, Any]) -> Iterator[Line]:
     """A line for each object type of the metric that a SEARCH finds."""
     name, service = re.findall(r'(?:MetricName|service)="(\w+)"', expression)
-    for known, series in sorted(recorded.items()):
+    for known, series in sorted(metrics.items()):
         if known.startswith(f"{service} {name} "):
             yield Line(known.split()[-1], _by_second(series, "Maximum"), by_aws=False, on_the_right=False)
 
@@ -91,13 +91,13 @@ def picture(template: str, recording: str) -> str:
 
     mpl.rcParams |= {"svg.hashsalt": "dashboard", "svg.fonttype": "none", "font.size": 8, "axes.titlesize": 9}
     widgets = body(template)["widgets"]
-    rows = max(widget["y"] + widget["height"] for widget in widgets)
-    figure = pyplot.figure(figsize=(16, rows * 0.45))
+    depth = max(widget["y"] + widget["height"] for widget in widgets)
+    figure = pyplot.figure(figsize=(16, depth * 0.45))
     for widget in widgets:
         left, top = widget["x"] + LEFT, widget["y"] + ABOVE
         width, height = widget["width"] - LEFT - RIGHT, widget["height"] - ABOVE - BELOW
-        place = (left / COLUMNS, 1 - (top + height) / rows, width / COLUMNS, height / rows)
-        _draw(figure.add_axes(place), widget["properties"], json.loads(recording))
+        rectangle = (left / COLUMNS, 1 - (top + height) / depth, width / COLUMNS, height / depth)
+        _draw(figure.add_axes(rectangle), widget["properties"], json.loads(recording))
     with PICTURE.with_suffix(".unfinished").open("w+") as file:
         figure.savefig(file, format="svg", metadata={"Date": None, "Title": fingerprint(template, recording)})
         file.seek(0)
@@ -106,12 +106,12 @@ def picture(template: str, recording: str) -> str:
     return "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
 
 
-def _draw(axes: "Axes", properties: dict[str, Any], recorded: dict[str, Any]) -> None:
+def _draw(axes: "Axes", properties: dict[str, Any], metrics: dict[str, Any]) -> None:
     axes.set_title(properties["title"], loc="left")
-    shown, silent = _split(lines(properties, recorded))
-    if silent:
-        names = ", ".join(line.label for line in silent)
-        why = NO_DATA if all(line.by_aws for line in silent) else SILENT
+    shown, empty = _split(lines(properties, metrics))
+    if empty:
+        names = ", ".join(line.label for line in empty)
+        why = NO_DATA if all(line.by_aws for line in empty) else SILENT
         axes.set_xlabel(textwrap.fill(f"{why}: {names}", 110), loc="left", fontsize=6, color="grey")
     axes.spines[["top", "right"]].set_visible(False)
     if not shown:
@@ -124,11 +124,13 @@ def _draw(axes: "Axes", properties: dict[str, Any], recorded: dict[str, Any]) ->
         label = f"{line.label} (right)" if line.on_the_right else line.label
         side.plot([*line.values], [*line.values.values()], ".-", color=colour, linewidth=1)
         axes.plot([], [], ".-", color=colour, label=label)
-    axes.set_xlim(0, max(int(at) for series in recorded.values() for at in series) + 1)
+    axes.set_xlim(0, max(int(at) for series in metrics.values() for at in series) + 1)
     for side in filter(None, (axes, right)):
         side.set_ylim(bottom=0)
     if len(shown) <= MAX_LEGEND:
-        axes.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1.2 if right else 1.05, 1.0), borderaxespad=0, frameon=False)
+        axes.legend(
+            fontsize=6, loc="upper left", bbox_to_anchor=(1.2 if right else 1.05, 1.0), borderaxespad=0, frameon=False
+        )
     else:
         axes.text(0.02, 0.9, f"{len(shown)} lines, one for each type", transform=axes.transAxes)
 

@@ -22,7 +22,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  (older Pythons end here)
 
 ROOT = Path(__file__).resolve().parents[2]
 HEARTBEAT = 10.0
-"""Seconds after which a line says that something still goes on."""
+"""Seconds after which a line says that something takes longer."""
 ENVIRONMENTS = ("dev", "ministack", "sam", "docs")
 
 
@@ -109,7 +109,7 @@ def _run(name: str, command: list[str]) -> None:
 
 @contextlib.contextmanager
 def said_while(say: Callable[[str], None], what: str, every: float = HEARTBEAT) -> Iterator[None]:
-    """Says from time to time, in a thread, that something still goes on, for those who cannot see it."""
+    """Says from time to time, in a thread, what takes longer, for those who cannot see it."""
     started, ended = time.monotonic(), threading.Event()
 
     def repeat() -> None:

@@ -96,10 +96,8 @@ def test_the_picture_of_the_dashboard_is_that_of_the_template_and_the_recorded_r
 
 
 def test_every_metric_of_the_dashboard_that_the_functions_emit_is_read_from_the_recorded_run() -> None:
-    recorded = json.loads(text_of("docs/metrics.json"))
+    metrics = json.loads(text_of("docs/metrics.json"))
     widgets = dashboard.body(text_of("ops/template.yaml"))["widgets"]
-    drawn = {
-        line.label for widget in widgets for line in dashboard.lines(widget["properties"], recorded) if line.values
-    }
+    drawn = {line.label for widget in widgets for line in dashboard.lines(widget["properties"], metrics) if line.values}
     assert {"event to stored, p99", "Stored", "DriftFound", "compared", "Accepted", "process: requests"} <= drawn
     assert {one.name for one in RECONCILED_TYPES} & drawn, "a line for each type that RunAge names"
