@@ -76,8 +76,8 @@ class MemoryStripe:
         await asyncio.sleep(0)  # other tasks may run, as with a real request
         if self.failures:
             raise self.failures.pop(0)
-        asked = self.on_request.get(request.path, {})
-        shown = next((body for name, body in asked.items() if name in request.include), None)
+        further = self.on_request.get(request.path, {})
+        shown = next((body for name, body in further.items() if name in request.include), None)
         text = json_body.write(self._body(request.path) if shown is None else shown)
         if self.before_answer is not None:
             await self.before_answer(request.path)

@@ -44,27 +44,27 @@ class TestExpansion:
         fields = {"product": product, "tiers": tiers, "currency_options": options}
         path = f"/v1/prices/{stand_in.create('price', fields)['id']}"
         plain = {"unit_amount": None}
-        for asked, shown in (
+        for requested, shown in (
             ("expand[0]=currency_options", {"eur": plain, "jpy": plain}),
             ("expand[0]=currency_options.eur.tiers", {"eur": options["eur"], "jpy": plain}),
             ("expand[0]=currency_options.tiers&expand[1]=currency_options", {"eur": plain, "jpy": plain}),
             ("expand[0]=currency_options.eur.tiers&expand[1]=currency_options.jpy.tiers", options),
             ("expand[0]=currency_options.usd.tiers", {"eur": plain, "jpy": plain}),
         ):
-            assert wire.get(f"{path}?{asked}").body["currency_options"] == shown, asked
-            of_list = asked.replace("=", "=data.")
-            assert wire.get(f"/v1/prices?{of_list}").body["data"][0]["currency_options"] == shown, asked
+            assert wire.get(f"{path}?{requested}").body["currency_options"] == shown, requested
+            of_list = requested.replace("=", "=data.")
+            assert wire.get(f"/v1/prices?{of_list}").body["data"][0]["currency_options"] == shown, requested
         assert wire.get(f"{path}?expand[0]=tiers").body.keys().isdisjoint({"currency_options"})
 
     def test_four_levels_are_the_limit_and_a_list_is_one_of_them(self, stand_in: StandIn, wire: Wire) -> None:
         breakdown = {"discounts": [], "taxes": [{"amount": 7}]}
         total = {"total_details": {"amount_tax": 7, "breakdown": breakdown}}
         quote = stand_in.create("quote", {"computed": {"recurring": None, "upfront": total}})["id"]
-        asked = "computed.upfront.total_details.breakdown"
+        requested = "computed.upfront.total_details.breakdown"
         hidden = wire.get(f"/v1/quotes/{quote}").body["computed"]["upfront"]["total_details"]
-        shown = wire.get(f"/v1/quotes/{quote}?expand[0]={asked}").body["computed"]["upfront"]["total_details"]
+        shown = wire.get(f"/v1/quotes/{quote}?expand[0]={requested}").body["computed"]["upfront"]["total_details"]
         assert (hidden, shown) == ({"amount_tax": 7}, total["total_details"])
-        reply = wire.get(f"/v1/quotes?expand[0]=data.{asked}")
+        reply = wire.get(f"/v1/quotes?expand[0]=data.{requested}")
         assert (reply.status, reply.body["error"]["message"]) == (
             400,
             "You cannot expand more than 4 levels of a property.",

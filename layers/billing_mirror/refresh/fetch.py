@@ -55,20 +55,20 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
 
 async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
     """The object with all fields on request. Where an answer shows that it lacks some, it is requested again."""
-    asked: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     for _ in range(MAX_READINGS):
-        response = await _get_with(asked, ref, stripe, event=event)
+        response = await _get_with(named, ref, stripe, event=event)
         _require_the_object(ref, response)
         lacking = on_request.lacking(ref.object_type, response.body)
-        if set(lacking) <= set(asked):
-            return response  # Stripe shows the rest to nobody
-        asked = lacking
+        if set(lacking) <= set(named):
+            return response  # Stripe does not show the rest
+        named = lacking
     raise TransientError(f"each answer shows {ref.id} with other fields to request")
 
 
-async def _get_with(asked: tuple[str, ...], ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
+async def _get_with(named: tuple[str, ...], ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
     object_type = ref.object_type
-    include = (*object_type.include, *asked)
+    include = (*object_type.include, *named)
     request = StripeRequest(ref.path, object_type.api, context=ref.scope.context, include=include, event_id=event)
     return await stripe.get(request)
 

@@ -548,5 +548,5 @@ def test_the_lists_inside_an_object_are_read_with_what_the_object_shows() -> Non
     for object_type in catalog.TYPES.values():
         for sublist in object_type.sublists:
             inside = [path for path in object_type.include if path.startswith(f"{sublist.path}.data.")]
-            asked = [value for name, value in sublist.query.items() if name.startswith("expand[")]
-            assert asked == [path.removeprefix(f"{sublist.path}.") for path in inside], object_type.name
+            requested = [value for name, value in sublist.query.items() if name.startswith("expand[")]
+            assert requested == [path.removeprefix(f"{sublist.path}.") for path in inside], object_type.name

@@ -19,7 +19,7 @@ class TestThePriceOfSeveralCurrencies:
         found = lacking(TYPES["price"], price({"eur": {"unit_amount": None}, "jpy": {"tiers": None}}))
         assert found == ("currency_options.eur.tiers", "currency_options.jpy.tiers")
 
-    def test_lacks_those_that_are_not_shown_yet(self) -> None:
+    def test_lacks_those_that_the_answer_leaves_out(self) -> None:
         found = lacking(TYPES["price"], price({"eur": {"tiers": TIERS}, "jpy": {}}))
         assert found == ("currency_options.jpy.tiers",)
 

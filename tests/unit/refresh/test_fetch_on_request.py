@@ -33,8 +33,8 @@ async def test_an_object_that_has_such_fields_is_requested_with_them() -> None:
     seen = await fetched(stripe)
     assert (seen.body, seen.digest) == (price(eur=4, jpy=9), json_body.digest(price(eur=4, jpy=9)))
     assert (seen.request_id, seen.fetched_at) == ("req_2", 1_700_000_000), "the time is that of the first request"
-    asked = TYPES["price"].include
-    assert [(one.include, one.event) for one in stripe.requests] == [(asked, "e"), ((*asked, EUR, JPY), "e")]
+    first = TYPES["price"].include
+    assert [(one.include, one.event) for one in stripe.requests] == [(first, "e"), ((*first, EUR, JPY), "e")]
 
 
 @pytest.mark.parametrize("body", [price("eur", "jpy", tiered=False), price(), price(eur=4)])
