@@ -69,4 +69,4 @@ def _emit(report: TickReport) -> None:
 
 def _log(worked: WorkedRun, *, dry_run: bool) -> None:
     log = logger.error if worked.failed else logger.info
-    log(worked.run.reason or "reconciled", extra={"type": worked.run.type, "dry_run": dry_run, **worked.columns()})
+    log(worked.reason or "reconciled", extra={"type": worked.run.type, "dry_run": dry_run, **worked.columns()})

@@ -13,6 +13,8 @@ from .drift import Difference
 from .items import Item, id_columns, id_in
 from .json_body import Json
 
+OUT_OF_TIME = "out of time; the next tick continues"
+"""The reason of a run whose tick ended before it did."""
 KEPT_FOR = 400 * 86400
 """Seconds until a record and its evidence expire."""
 
@@ -227,6 +229,40 @@ class Run:
     def verified_at(self) -> float:
         """When the last complete run of this name finished; without one, when the first run started."""
         return self.finished_at if self.complete else self.last_verified_at or self.started_at
+
+    @property
+    def paused(self) -> bool:
+        """Whether its last tick had no time left, and met no error."""
+        return self.reason == OUT_OF_TIME
+
+    def begin_tick(self) -> None:
+        """A tick starts to work on it."""
+        self.reason = ""
+
+    def pause(self) -> None:
+        """A tick has no time left; the next one continues."""
+        self.reason, self.failures = OUT_OF_TIME, 0
+
+    def hand_over(self, reason: str) -> None:
+        """Another tick works on it. This one stores nothing more of it."""
+        self.reason = reason
+
+    def fail_tick(self, reason: str, *, got_further: bool) -> None:
+        """A tick met an error, after it had read more pages or without."""
+        self.reason, self.failures = reason, 1 if got_further else self.failures + 1
+
+    def complete_at(self, now: float) -> None:
+        """Every list was read to its end, and every difference was verified."""
+        self.failures = 0
+        self.end(Status.COMPLETE, "", now)
+
+    def end(self, status: Status, reason: str, now: float) -> None:
+        """Ends it: no tick resumes it."""
+        self.status, self.reason, self.finished_at = status, reason, now
+
+    def reopen(self, reason: str) -> None:
+        """Its end could not be stored: the next tick resumes it. An earlier reason stays."""
+        self.status, self.reason, self.finished_at = Status.RUNNING, self.reason or reason, 0.0
 
     def to_item(self) -> Item:
         """The columns of the record."""

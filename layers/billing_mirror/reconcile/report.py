@@ -13,6 +13,7 @@ MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
 OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED})
 """How runs end that only another account or another key would change: no alarm reacts to them."""
+DRY_RUN_OUT_OF_TIME = "out of time; a dry run is not continued: name fewer types"
 BUSY = "another invocation is running"
 
 
@@ -22,8 +23,14 @@ class WorkedRun:
 
     run: Run
     counts: Counts
+    dry_run: bool = False
     differences: list[Item] = field(default_factory=list)
     """The evidence of a dry run, which is stored nowhere."""
+
+    @property
+    def reason(self) -> str:
+        """Why it did not complete, or not yet."""
+        return DRY_RUN_OUT_OF_TIME if self.dry_run and self.run.paused else self.run.reason
 
     @property
     def failed(self) -> bool:
@@ -31,7 +38,8 @@ class WorkedRun:
 
     def columns(self) -> dict[str, object]:
         """The record, as the answer and the log show it."""
-        return {name: value for name, value in self.run.to_item().items() if name not in ("expires_at", "type")}
+        shown: dict[str, object] = {**self.run.to_item(), "reason": self.reason}
+        return {name: value for name, value in shown.items() if name not in ("expires_at", "type")}
 
     def metrics(self) -> Mapping[Metric, float]:
         return {

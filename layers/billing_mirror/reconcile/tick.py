@@ -15,7 +15,7 @@ from .dry_run import dry_run_dependencies, recorded_differences
 from .jobs import execute_job
 from .report import TickReport, WorkedRun
 from .runs.lease import Lease
-from .runs.lifecycle import OUT_OF_TIME, abandon_run, start_run
+from .runs.lifecycle import abandon_run, start_run
 from .runs.records import last_run, last_runs
 
 MIN_SECONDS_PER_JOB = 30.0
@@ -73,9 +73,7 @@ async def _dry_run(request: RunRequest, dependencies: ReconcileDependencies, *, 
     report = await run_on_demand(request.jobs, dry, deadline=deadline, confirm_deletions=request.confirm_deletions)
     report.dry_run = True
     for worked in report.worked:
-        worked.differences = recorded_differences(dry, worked.run.type)
-        if worked.run.reason == OUT_OF_TIME:
-            worked.run.reason = "out of time; a dry run is not continued: name fewer types"
+        worked.dry_run, worked.differences = True, recorded_differences(dry, worked.run.type)
     return report
 
 
@@ -120,7 +118,7 @@ async def _run_of(due: DueJob, dependencies: ReconcileDependencies) -> Run:
 
 def _is_done(name: str, run: Run) -> bool:
     """Whether the tick has done all it can for a name. The recover job becomes due again within a tick."""
-    if run.reason == OUT_OF_TIME:
+    if run.paused:
         return False
     return bool(run.reason) or name != RECOVER
 
