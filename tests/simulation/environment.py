@@ -12,10 +12,9 @@ from billing_mirror.core.schedule import RECOVER, Schedule
 from billing_mirror.ports import Ports, Stripe
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
-from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 
-from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
+from .aws import ChunkedMirror, UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Dice, Fault
 from .request_budget import RequestBudget
@@ -50,7 +49,7 @@ class Environment:
         self.workload = workload
         self.result = result
         self.state = StripeState()
-        self.mirror = MemoryMirror()
+        self.mirror = ChunkedMirror()
         self.state_store = MemoryStateStore(
             partitions={f"{TEST}#run:{RECOVER}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
         )

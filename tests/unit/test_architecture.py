@@ -130,7 +130,8 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         [
             standard,
             third("boto3", "botocore", "mypy_boto3_dynamodb"),
-            of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core", "reader", "views"),
+            of("adapters.attributes", "adapters.batch_get", "adapters.chunks", "adapters.indexes"),
+            of("core", "reader", "views"),
         ],
     ),
     "views": (modules(PACKAGE / "views"), [pure, of("core", "views")]),

@@ -10,6 +10,7 @@ from botocore.exceptions import NoRegionError
 
 from ..adapters.attributes import from_attributes, to_attributes
 from ..adapters.batch_get import batch_get
+from ..adapters.chunks import with_whole_body
 from ..adapters.indexes import query
 from ..core.items import CLAIM, OBJECT, Item
 from .errors import NoRegion
@@ -46,9 +47,13 @@ class ScopedTable:
         self.scope = scope
 
     def objects(self, partitions: Sequence[str], *, consistent: bool = False) -> list[MirroredObject]:
-        """The objects with these partition keys, in this order; those that are missing are left out."""
+        """The objects with these partition keys, in this order; those that are missing are left out.
+
+        Raises :class:`IncompleteBody` where items of a large body were removed from the table by hand.
+        """
         found = self.items(partitions, OBJECT, consistent=consistent)
-        return [object_in(found[partition]) for partition in partitions if partition in found]
+        whole = {pk: object_in(with_whole_body(self._client, self._name, item)) for pk, item in found.items()}
+        return [whole[partition] for partition in partitions if partition in whole]
 
     def items(
         self, partitions: Sequence[str], sort_key: str, *, columns: Sequence[str] = (), consistent: bool = False

@@ -5,6 +5,7 @@ from . import (
     backfill,
     bodies,
     identity,
+    large_bodies,
     messages,
     not_found,
     order,
@@ -27,6 +28,7 @@ TOPICS = (
     messages,
     identity,
     bodies,
+    large_bodies,
     rate_limit,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
