@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+from billing_mirror.adapters.attributes import body_in, stored_object
 from billing_mirror.core import times
-from billing_mirror.core.errors import TransientError
+from billing_mirror.core.errors import TransientError, UnreadableBody
 from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
 
@@ -78,8 +80,17 @@ class MemoryMirror:
             yield one
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        data = self.objects.get(ref.key, {}).get("data")
-        return data if isinstance(data, dict) else None
+        return body_in(self.objects.get(ref.key, {}))
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        self._require_up()
+        if ref.key not in self.objects:
+            return None
+        try:
+            body = await self.body(ref)
+        except UnreadableBody:
+            body = None
+        return StoredObject(stored_object(self.objects[ref.key]).columns, body)
 
     def _newer(self, ref: ObjectRef, token: int) -> bool:
         held = self.objects.get(ref.key)
