@@ -22,6 +22,8 @@ class Difference(StrEnum):
     """It was fetched under another Stripe version: its shape may differ, which is no drift."""
     NO_LIST = "no_list"
     """Stripe has no list of its type, so each object is fetched."""
+    STORED_WRONG = "stored_wrong"
+    """Its stored body or its columns are not what a write stores: something else changed them."""
 
 
 FETCHED_WITHOUT_DIFFERENCE = frozenset({Difference.OUTDATED, Difference.NO_LIST})
