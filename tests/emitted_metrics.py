@@ -37,6 +37,7 @@ EMITTED = {
         Metric.DRIFT_DIFFERENT,
         Metric.DRIFT_NOT_LISTED,
         Metric.DRIFT_NO_LIST,
+        Metric.DRIFT_STORED_WRONG,
         Metric.DRIFT_REPAIRED,
         Metric.DRIFT_UNRESOLVED,
         Metric.FALSE_ALARMS,

@@ -9,6 +9,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 
 
 class Clock(Protocol):
@@ -149,7 +150,13 @@ class Mirror(Protocol):
         """All live objects of a type, oldest first; or those with a status, or created ``since`` (ISO 8601, UTC)."""
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        """The last known body; None where the mirror has never seen the object, or has lost a part of the body."""
+        """The last known body; None where the mirror has never seen the object, or has lost a part of the body.
+
+        Raises :class:`~billing_mirror.core.errors.UnreadableBody`.
+        """
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        """All that the table holds of an object, read consistently; None where the mirror has never seen the object."""
 
 
 class StateStore(Protocol):

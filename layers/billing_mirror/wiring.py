@@ -63,7 +63,9 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         catalog=settings.catalog_hours * HOUR,
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
-    return ReconcileDependencies(ports, state_store, schedule, account=account)
+    return ReconcileDependencies(
+        ports, state_store, schedule, account=account, deep_verify_percent=settings.deep_verify_percent
+    )
 
 
 def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: MetricCounts) -> tuple[Ports, AccountGuard]:

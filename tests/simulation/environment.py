@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.items import Item
 from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
@@ -106,7 +107,12 @@ class Environment:
             state_store,
             Schedule(object_types=object_types),
             owner=f"tick {self._ticks}",
+            deep_verify_percent=100,
         )
+
+    def items_of_own_account(self) -> list[Item]:
+        """The stored objects that reconcile covers."""
+        return [item for item in self.mirror.objects.values() if item.get("scope") == str(TEST)]
 
     def queue_of(self, container: Container) -> UnreliableQueue:
         return UnreliableQueue(self.queue, self.dice, container.io)

@@ -100,6 +100,7 @@ class Consequence(StrEnum):
     SENT_AGAIN = "event sent again, because ingest did not answer 200"
     NOT_FOUND = "Stripe answers 404"
     DELETED = "object deleted"
+    CHANGED_BY_HAND = "stored object changed by hand"
     RECREATED = "object created again"
     REVERTED = "change reverted"
     EXPIRED = "message expired before it was processed"

@@ -4,6 +4,7 @@ The flows are the real ones; everything around them is simulated, see ``loop.py`
 """
 
 import asyncio
+from random import Random
 
 from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.run import Job
@@ -13,7 +14,8 @@ from billing_mirror.reconcile.tick import run_on_demand
 
 from .container import Trace
 from .environment import Environment, Result
-from .faults import Dice, Fault
+from .faults import Consequence, Dice, Fault
+from .hand_changes import change_by_hand
 from .loop import ScheduleStuck, SimulatedLoop
 from .scenario import Scenario
 from .stripe import StripeObject
@@ -121,6 +123,10 @@ class Schedule:
         if self.dice.recovering:
             return
         job = self.dice.random.choice((Job.VERIFY, Job.VERIFY, Job.BACKFILL))
+        if job is Job.VERIFY:
+            self.dice.counts[Consequence.CHANGED_BY_HAND] += change_by_hand(
+                environment.items_of_own_account(), Random(self.result.seed)
+            )
         for object_type in RECONCILED_TYPES:
             if object_type.name in names:
                 await self._one_run(object_type.name, job, environment)

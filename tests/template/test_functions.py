@@ -160,9 +160,10 @@ def test_a_function_accepts_the_default_parameters(function: str) -> None:
         ("ActivityHours", "activity_hours"),
         ("ConfigurationHours", "configuration_hours"),
         ("CatalogHours", "catalog_hours"),
+        ("DeepVerifyPercent", "deep_verify_percent"),
     ],
 )
-def test_an_interval_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:
+def test_a_number_of_reconcile_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:
     assert environment("reconcile")[field.upper()] == {"Ref": parameter}
     bounds = BUNDLE["Parameters"][parameter]
     schema = ReconcileSettings.model_json_schema()["properties"][field]

@@ -32,6 +32,7 @@ class Harness:
     stripe: MemoryStripe = field(default_factory=MemoryStripe)
     schedule: Schedule = field(default_factory=Schedule)
     clock_skew_margin: float = 5.0
+    deep_verify_percent: int = 0
     account: AccountGuard | None = None
     """Before Stripe, where a test has :meth:`guard` put it there."""
 
@@ -52,7 +53,14 @@ class Harness:
 
     @property
     def reconcile_dependencies(self) -> ReconcileDependencies:
-        return ReconcileDependencies(self.ports, self.state_store, self.schedule, owner="owner", account=self.account)
+        return ReconcileDependencies(
+            self.ports,
+            self.state_store,
+            self.schedule,
+            owner="owner",
+            account=self.account,
+            deep_verify_percent=self.deep_verify_percent,
+        )
 
     @property
     def process_dependencies(self) -> ProcessDependencies:

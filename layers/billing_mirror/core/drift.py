@@ -24,6 +24,8 @@ class Difference(StrEnum):
     """Stripe has no list of its type, so each object is fetched."""
     PARTLY_LISTED = "partly_listed"
     """It has fields that no list shows, so it is fetched."""
+    STORED_WRONG = "stored_wrong"
+    """Its stored body or its columns are not what a write stores: something else changed them."""
 
 
 FETCHED_WITHOUT_DIFFERENCE = frozenset({Difference.OUTDATED, Difference.NO_LIST, Difference.PARTLY_LISTED})

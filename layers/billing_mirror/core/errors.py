@@ -12,6 +12,7 @@
     │   │   └── FeatureUnavailable      in the way that it documents for a feature that the account lacks
     │   ├── ListRefused             Stripe refuses a list
     │   │   └── ListUnavailable         because the account has no such list
+    │   ├── UnreadableBody          the table holds a body that cannot be read: a deep verify fetches the object
     │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
@@ -101,6 +102,10 @@ class ListRefused(PermanentError):
 
 class ListUnavailable(ListRefused):
     """The account has no such list."""
+
+
+class UnreadableBody(PermanentError):
+    """The table holds a compressed body that is not one."""
 
 
 class TooManyDeletions(PermanentError):

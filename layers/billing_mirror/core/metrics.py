@@ -51,6 +51,8 @@ class Metric(StrEnum):
     DRIFT_DIFFERENT = "DriftDifferent"
     DRIFT_NOT_LISTED = "DriftNotListed"
     DRIFT_NO_LIST = "DriftNoList"
+    DRIFT_STORED_WRONG = "DriftStoredWrong"
+    """The table held a body or columns that no write stores."""
     DRIFT_REPAIRED = "DriftRepaired"
     DRIFT_UNRESOLVED = "DriftUnresolved"
     FALSE_ALARMS = "FalseAlarms"

@@ -44,9 +44,9 @@ async def _dependants(ref: ObjectRef, type_name: str, customer: str, mirror: Mir
 
 
 async def _depends_on(one: ObjectRef, owner: ObjectRef, mirror: Mirror) -> bool:
-    body = await mirror.body(one)
     try:
+        body = await mirror.body(one)
         named = customer_or_owner(one, body) if body is not None else None
     except PermanentError:
-        return False  # it names an owner by an id that no Stripe id can be
+        return False  # it names an owner by an id that no Stripe id can be, or the table holds no readable body
     return isinstance(named, ObjectRef) and named.key == owner.key
