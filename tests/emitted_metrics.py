@@ -17,6 +17,7 @@ EMITTED = {
         Metric.QUEUE_DELAY,
         Metric.STORED,
         Metric.UNCHANGED,
+        Metric.CHAIN_ENDED,
         Metric.SUPERSEDED,
         Metric.REMOVED,
         Metric.ALREADY_FRESH,

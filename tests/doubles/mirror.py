@@ -112,6 +112,7 @@ def _head(item: Item) -> Head:
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=str(item.get("last_event_id", "")),
+        follow_ups_due=item.get("follow_ups_due") is True,
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
+from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.refresh.follow_ups import MAX_HOPS
 from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import subscription_event
 from tests.emitted_metrics import EMITTED
@@ -75,6 +77,8 @@ def test_process(load: Load, at_stripe: StandIn, cloud: Cloud, capsys: pytest.Ca
         at_stripe.faults(api=[{"status": status}])
         process(subscription_event(identifier=made))
     at_stripe.clear_faults()
+    # The cadence names a profile that is not mirrored.
+    process(write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id=cadence, hops=MAX_HOPS)))
     at_stripe.key("sk_test_other", "acct_other")
     cloud.secrets.put_secret_value(SecretId=cloud.environment["STRIPE_KEY_ARN"], SecretString="sk_test_other")
     handler = load("process").lambda_handler

@@ -39,6 +39,7 @@ HEAD_COLUMNS = (
     "members",
     "last_event_at",
     "last_event_id",
+    "follow_ups_due",
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
@@ -213,6 +214,7 @@ def _head(item: Item) -> Head:
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=_text(item, "last_event_id") or "",
+        follow_ups_due=item.get("follow_ups_due") is True,
     )
 
 

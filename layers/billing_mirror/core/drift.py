@@ -19,7 +19,7 @@ class Difference(StrEnum):
     NOT_LISTED = "not_listed"
     """The mirror holds it as existing, and no list shows it."""
     OUTDATED = "outdated"
-    """It was fetched under another Stripe version: its shape may differ, which is no drift."""
+    """It was fetched under another Stripe version, so its shape may differ; or what should follow was left out."""
     NO_LIST = "no_list"
     """Stripe has no list of its type, so each object is fetched."""
 
@@ -43,7 +43,7 @@ def compare(
 ) -> dict[str, Difference]:
     """The differences of one page of objects of a type, by id.
 
-    With ``stripe_version``, objects that were fetched under another version are ``OUTDATED``.
+    With ``stripe_version``, objects that have to be fetched again are ``OUTDATED``.
     """
     found = {}
     for entry in listed:
@@ -55,7 +55,7 @@ def compare(
             continue
         if head is None or head.deleted:
             found[identifier] = Difference.MISSING
-        elif stripe_version is not None and head.stripe_version != stripe_version:
+        elif stripe_version is not None and (head.follow_ups_due or head.stripe_version != stripe_version):
             found[identifier] = Difference.OUTDATED
         elif head.digest != digest(object_type, entry):
             found[identifier] = Difference.DIFFERENT

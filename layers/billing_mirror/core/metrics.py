@@ -19,6 +19,7 @@ class Metric(StrEnum):
     """Milliseconds from the send to SQS to the start of processing."""
     STORED = "Stored"
     UNCHANGED = "Unchanged"
+    CHAIN_ENDED = "ChainEnded"
     SUPERSEDED = "Superseded"
     REMOVED = "Removed"
     ALREADY_FRESH = "AlreadyFresh"

@@ -13,6 +13,7 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Mirror, Ports, Stripe
 from billing_mirror.refresh.apply import _enqueue_related_and_put, _put
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
+from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
 
 from .registry import mutant, replaces
@@ -49,11 +50,17 @@ async def ignores_unlisted_members(
 @mutant("refresh requests are sent after the write")
 @replaces(_enqueue_related_and_put)
 async def sends_after_put(
-    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, item: Item
+    ports: Ports,
+    ref: ObjectRef,
+    token: int,
+    observation: Observation,
+    head: Head | None,
+    item: Item,
+    follow_ups: FollowUps,
 ) -> Outcome:
     outcome = await _put(ports, ref, token, head, item)
     if outcome is not Outcome.SUPERSEDED:
-        await enqueue_related(ref, observation, head, ports.mirror, ports.queue)
+        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
     return outcome
 
 
