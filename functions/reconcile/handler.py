@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.metric_counts import MetricCounts
+from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run_request import RunRequest
@@ -50,6 +50,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
 
 
 def _emit(report: TickReport) -> None:
+    for missing in metric_counts.drain_missing_fields():
+        logger.error(MISSING_FIELD, extra=missing)
     for metric, count in metric_counts.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     for metric, value in report.counts():

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from billing_mirror.core import times
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
+from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
@@ -113,6 +113,7 @@ def _head(item: Item) -> Head:
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=str(item.get("last_event_id", "")),
         follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from billing_mirror.core import times
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
+from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
@@ -40,6 +40,7 @@ HEAD_COLUMNS = (
     "last_event_at",
     "last_event_id",
     "follow_ups_due",
+    "missing_fields",
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
@@ -215,6 +216,7 @@ def _head(item: Item) -> Head:
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=_text(item, "last_event_id") or "",
         follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

@@ -60,6 +60,8 @@ class Observation:
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_id: str = ""
     """The id of that event."""
+    missing_fields: tuple[str, ...] = ()
+    """Fields on request that the body lacks, because Stripe refuses to show them; sorted."""
 
     @property
     def live(self) -> JsonObject | None:
@@ -93,6 +95,7 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
         "collection_status": _key(body, object_type.collection_status),
         "digest": observation.digest,
         "members": _members(observation),
+        "missing_fields": [*observation.missing_fields] or None,
     }
     present: Item = {name: value for name, value in columns.items() if value is not None}
     return {**present, **_data(body, MAX_ITEM - ROOM_FOR_KEYS - _size(present))}
@@ -145,6 +148,12 @@ def members_in(item: Item) -> dict[str, frozenset[str]]:
         for name, identifiers in (members if isinstance(members, dict) else {}).items()
         if isinstance(identifiers, list)
     }
+
+
+def missing_fields_in(item: Item) -> tuple[str, ...]:
+    """The fields that :func:`item` has stored as missing."""
+    missing = item.get("missing_fields")
+    return tuple(name for name in missing if isinstance(name, str)) if isinstance(missing, list) else ()
 
 
 def members(observation: Observation) -> dict[str, frozenset[str]]:

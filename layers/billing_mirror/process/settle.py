@@ -12,7 +12,7 @@ from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Resul
 
 WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.CHAIN_ENDED, Outcome.REMOVED})
 """Outcomes that wrote the object."""
-CHAIN_ENDED = "the object changed at every look of a long chain; what should follow is left to the next verify run"
+CHAIN_ENDED = "ten fetches in a row each led to the next; what should follow is left to the next event or verify run"
 UNFORESEEN_TRIES = 8
 """Receives after which an unforeseen error counts as permanent."""
 

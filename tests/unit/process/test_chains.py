@@ -24,7 +24,7 @@ A_LOOK = 61.0
 
 @dataclass
 class RestlessInvoice:
-    """Stripe's side: a draft of eleven lines that changes whenever it was looked at."""
+    """Stripe's side: a draft of eleven lines that changes whenever it was fetched."""
 
     harness: Harness
     looks: int = 0
@@ -74,7 +74,7 @@ async def test_an_invoice_that_changes_at_each_look_is_not_looked_at_for_ever(
     assert harness.queue.waiting == []
     assert [one.outcome for one in ended] == [*[Outcome.STORED] * MAX_HOPS, Outcome.CHAIN_ENDED]
     assert ended[-1].reason == (
-        "the object changed at every look of a long chain; what should follow is left to the next verify run"
+        "ten fetches in a row each led to the next; what should follow is left to the next event or verify run"
     )
     assert not ended[-1].retry
 
@@ -88,7 +88,7 @@ async def test_the_longest_chain_is_shorter_than_what_aws_stops(harness: Harness
 async def test_the_end_of_a_chain_leaves_a_mark_and_no_claim(harness: Harness, invoice: RestlessInvoice) -> None:
     await run_out(harness, invoice.changed())
     assert harness.item("in_1")["follow_ups_due"] is True
-    assert harness.mirror.counters["test#in_1"].claimed == harness.item("in_1")["token"], "nobody is on the way"
+    assert harness.mirror.counters["test#in_1"].claimed == harness.item("in_1")["token"], "no refresh is in flight"
 
 
 async def test_verify_looks_again_and_does_what_was_left_out(harness: Harness, invoice: RestlessInvoice) -> None:
