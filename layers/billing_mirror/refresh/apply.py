@@ -58,7 +58,12 @@ async def apply(
     item = items.item(ref, observation, customer)
     follow_ups = FollowUps(ports.queue, hops)
     await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
-    return await _enqueue_related_and_put(ports, ref, token, observation, head, item, follow_ups)
+    # Before the write: once the object is stored, a redelivered message counts as already fresh.
+    await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
+    if not follow_ups.are_due:
+        return await _put(ports, ref, token, head, item)
+    outcome = await _put(ports, ref, token, head, {**item, "follow_ups_due": True})
+    return outcome if outcome is Outcome.SUPERSEDED else Outcome.CHAIN_ENDED
 
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:
@@ -74,23 +79,6 @@ async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: 
     if not stored and await _is_superseded(ports, ref, token, tombstone):
         return Outcome.SUPERSEDED
     return Outcome.REMOVED
-
-
-async def _enqueue_related_and_put(
-    ports: Ports,
-    ref: ObjectRef,
-    token: int,
-    observation: Observation,
-    head: Head | None,
-    item: Item,
-    follow_ups: FollowUps,
-) -> Outcome:
-    # Before the write: once the object is stored, a redelivered message counts as already fresh.
-    await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
-    if not follow_ups.are_due:
-        return await _put(ports, ref, token, head, item)
-    outcome = await _put(ports, ref, token, head, {**item, "follow_ups_due": True})
-    return outcome if outcome is Outcome.SUPERSEDED else Outcome.CHAIN_ENDED
 
 
 async def _put(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:
