@@ -8,6 +8,7 @@ STRIPE = {
     Metric.STRIPE_ERRORS,
     Metric.STRIPE_AUTH_FAILURES,
     Metric.STRIPE_PERMISSION_FAILURES,
+    Metric.MISSING_FIELDS,
     Metric.WRONG_ACCOUNT,
 }
 EMITTED = {
@@ -17,6 +18,7 @@ EMITTED = {
         Metric.QUEUE_DELAY,
         Metric.STORED,
         Metric.UNCHANGED,
+        Metric.CHAIN_ENDED,
         Metric.SUPERSEDED,
         Metric.REMOVED,
         Metric.ALREADY_FRESH,

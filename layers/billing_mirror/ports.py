@@ -66,6 +66,8 @@ class StripeRequest:
     event_id: str | None = None
     key_digest: str | None = None
     may_be_refused: bool = False
+    kind: str = ""
+    """The type of what is requested, or the type and the path of a list in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class StripeResponse:
     """Stripe's response to a GET: the body parsed and as exact text, and the version that it has.
 
     ``next_at`` is when the next request may start (seconds since 1970): until then, the caller has time.
+    ``missing_fields`` are fields that the request names and Stripe refuses to show.
     """
 
     body: JsonObject
@@ -80,6 +83,7 @@ class StripeResponse:
     stripe_version: str
     request_id: str
     next_at: float = 0.0
+    missing_fields: tuple[str, ...] = ()
 
 
 class Stripe(Protocol):

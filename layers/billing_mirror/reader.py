@@ -35,7 +35,7 @@ from .core import catalog, json_body, object_ref
 from .core.catalog import Category
 from .core.drift import Difference
 from .core.errors import IncompleteBody
-from .core.items import OBJECT, Item, id_in
+from .core.items import OBJECT, Item, id_in, missing_fields_in
 from .core.json_body import JsonObject
 from .core.run import Counts, Job, Resolution, Status
 from .core.run import Drift as DriftRecord
@@ -79,7 +79,8 @@ class MirroredObject:
 
     Numbers of ``body`` are ``int`` or ``Decimal``, exact. ``token`` grows with each write of this object.
     ``customer`` is the id of the customer, also where the body does not name one. ``members`` holds the ids on the
-    lists that belong to the object, by type (a rate card version's rates).
+    lists that belong to the object, by type (a rate card version's rates). ``missing_fields`` names fields that
+    ``body`` lacks because Stripe refused to show them: they may exist.
     """
 
     id: str
@@ -91,6 +92,7 @@ class MirroredObject:
     token: int
     customer: str | None
     members: dict[str, list[str]]
+    missing_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +325,7 @@ def _mirrored(item: Item) -> MirroredObject:
             for name, identifiers in (members if isinstance(members, dict) else {}).items()
             if isinstance(identifiers, list)
         },
+        missing_fields=missing_fields_in(item),
     )
 
 

@@ -7,7 +7,7 @@ from billing_mirror.adapters.chunked_write import DYNAMODB, Replaced, put_chunke
 from billing_mirror.core import chunks, times
 from billing_mirror.core.chunks import Limits
 from billing_mirror.core.errors import TransientError, UnreadableBody
-from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
+from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
@@ -159,6 +159,8 @@ def _head(item: Item) -> Head:
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=str(item.get("last_event_id", "")),
         chunks=chunks.name_in(item),
+        follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

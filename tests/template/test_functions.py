@@ -190,6 +190,12 @@ def test_the_next_tick_is_the_only_retry_of_reconcile() -> None:
     assert reconcile["Events"]["Tick"]["Properties"]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
 
 
+def test_only_the_function_that_sends_to_its_own_queue_may_run_in_a_loop() -> None:
+    """By default AWS stops process too, and quarantines messages that shared a batch with a long chain."""
+    allowed = {function: properties(name)["RecursiveLoop"] for function, name in FUNCTIONS.items()}
+    assert allowed == {"ingest": "Terminate", "process": "Allow", "reconcile": "Terminate"}
+
+
 def _role(function: str) -> dict[str, Any]:
     return properties(properties(FUNCTIONS[function])["Role"]["Fn::GetAtt"][0])
 

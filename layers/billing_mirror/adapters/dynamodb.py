@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from billing_mirror.core import chunks, times
 from billing_mirror.core.errors import IncompleteBody, TransientError, UnreadableBody
-from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
+from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
@@ -48,6 +48,8 @@ HEAD_COLUMNS = (
     "last_event_at",
     "last_event_id",
     chunks.NAME,
+    "follow_ups_due",
+    "missing_fields",
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
@@ -285,6 +287,8 @@ def _head(item: Item) -> Head:
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=_text(item, "last_event_id") or "",
         chunks=chunks.name_in(item),
+        follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

@@ -9,6 +9,7 @@
     │   └── WrongAccount            the Stripe key is of another account than the mirror: everything waits
     ├── PermanentError          never retry: the message goes to quarantine with this reason
     │   ├── RequestRefused          Stripe answered 4xx: it refuses the request as it is
+    │   │   ├── FieldsRefused           because of fields that it shows on request only
     │   │   └── FeatureUnavailable      in the way that it documents for a feature that the account lacks
     │   ├── ListRefused             Stripe refuses a list
     │   │   └── ListUnavailable         because the account has no such list
@@ -86,6 +87,14 @@ class RequestRefused(PermanentError):
         super().__init__(reason)
         self.code = code
         self.param = param
+
+
+class FieldsRefused(RequestRefused):
+    """Stripe refuses to show fields that the request names. ``fields`` are those, as the request names them."""
+
+    def __init__(self, reason: str, fields: frozenset[str], *, code: str = "", param: str = "") -> None:
+        super().__init__(reason, code=code, param=param)
+        self.fields = fields
 
 
 class FeatureUnavailable(RequestRefused):

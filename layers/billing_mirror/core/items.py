@@ -65,6 +65,8 @@ class Observation:
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_id: str = ""
     """The id of that event."""
+    missing_fields: tuple[str, ...] = ()
+    """Fields on request that the body lacks, because Stripe refuses to show them; sorted."""
 
     @property
     def live(self) -> JsonObject | None:
@@ -95,6 +97,7 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
         "digest": observation.digest,
         "body_digest": _body_digest(ref, observation, body),
         "members": _members(observation),
+        "missing_fields": [*observation.missing_fields] or None,
     }
     present = {**columns(ref, body, customer), **_about_fetch(observation), **_present(about_state)}
     return {**present, **_data(body, room_beside(present))}
@@ -183,6 +186,12 @@ def members_in(item: Item) -> dict[str, frozenset[str]]:
         for name, identifiers in (members if isinstance(members, dict) else {}).items()
         if isinstance(identifiers, list)
     }
+
+
+def missing_fields_in(item: Item) -> tuple[str, ...]:
+    """The fields that :func:`item` has stored as missing."""
+    missing = item.get("missing_fields")
+    return tuple(name for name in missing if isinstance(name, str)) if isinstance(missing, list) else ()
 
 
 def members(observation: Observation) -> dict[str, frozenset[str]]:

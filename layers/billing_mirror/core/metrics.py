@@ -19,6 +19,7 @@ class Metric(StrEnum):
     """Milliseconds from the send to SQS to the start of processing."""
     STORED = "Stored"
     UNCHANGED = "Unchanged"
+    CHAIN_ENDED = "ChainEnded"
     SUPERSEDED = "Superseded"
     REMOVED = "Removed"
     ALREADY_FRESH = "AlreadyFresh"
@@ -35,6 +36,8 @@ class Metric(StrEnum):
     STRIPE_PERMISSION_FAILURES = "StripePermissionFailures"
     """Stripe accepted the key, but the key may not read the object."""
 
+    MISSING_FIELDS = "MissingFields"
+    """Fields that answers of Stripe lack, because Stripe refuses to show them."""
     WRONG_ACCOUNT = "WrongAccount"
     """Times that a key of another Stripe account was refused."""
 

@@ -91,7 +91,8 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     refs = await _refs(object_type, page, run)
     heads = await run.ports.mirror.heads(refs.values())
     by_id = {identifier: head for identifier, ref in refs.items() if (head := heads.get(ref.key))}
-    differences = compare(object_type, page.objects, by_id, run.ports.stripe.version(object_type.api))
+    version = run.ports.stripe.version(object_type.api)
+    differences = compare(object_type, page.objects, by_id, version, page.missing_fields)
     for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
         differences.setdefault(identifier, Difference.DIFFERENT)
     for identifier in await stored_wrong(by_id, differences, refs, run):

@@ -46,6 +46,6 @@ def requests_without_parent(ref: ObjectRef, *, not_before: float = 0.0, unlisted
 
 @mutant("the customer is read from the mirror only")
 @replaces(_customer_of)
-async def never_fetches_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) -> str | None:
+async def never_fetches_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> str | None:
     body = await ports.mirror.body(owner)
-    return await _resolve_customer(ports, owner, body) if body is not None else None
+    return await _resolve_customer(ports, owner, body, hops) if body is not None else None
