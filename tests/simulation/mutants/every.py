@@ -1,6 +1,7 @@
 """All mutants, by topic."""
 
 from . import (
+    accounts,
     already_fresh,
     backfill,
     bodies,
@@ -10,6 +11,7 @@ from . import (
     order,
     rate_limit,
     recover,
+    removals,
     verify,
     writes,
 )
@@ -28,6 +30,8 @@ TOPICS = (
     identity,
     bodies,
     rate_limit,
+    accounts,
+    removals,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
 
