@@ -118,6 +118,12 @@ async def test_a_message_that_fails_later_has_queued_the_other_owners_by_then(st
     assert [item["id"] for item in stocked.mirror.objects.values()] == ["sub_1"]
 
 
+async def test_the_same_event_about_another_owner_counts_as_sent_by_the_webhook(stocked: Harness) -> None:
+    """It stays what Stripe pushed, also for the metric of events of the other mode."""
+    await stocked.deliver(snapshot(customer="cus_1", subscription="sub_1"))
+    assert [one.group for one in stocked.queue.waiting] == ["test:webhook"]
+
+
 async def test_a_transaction_refreshes_the_customers_cash_balance(stocked: Harness) -> None:
     assert await stored(stocked, snapshot_of({"customer": "cus_1"}, TRANSACTION, f"{TRANSACTION}.created")) == [BALANCE]
 
