@@ -141,3 +141,14 @@ async def test_a_lost_event_is_recovered_until_each_owner_reflects_it(stocked: H
     assert stocked.item("sub_1")["id"] == "sub_1"
     stocked.clock.advance(300)
     assert (await recovered(stocked)).counts.queued == 0
+
+
+async def test_an_event_whose_owners_the_list_does_not_show_is_recovered(stocked: Harness) -> None:
+    """Nothing says that the mirror reflects it: only the fetched event names its owners."""
+    event: JsonObject = json.loads(thin("/v1/discounts/di_1"))
+    stocked.stripe.events = [event]
+    stocked.stripe.objects[EVENT] = {**event, "data": {"invoice_item": "ii_1"}}
+    run = await recovered(stocked)
+    assert run.counts.queued == 1
+    await stocked.work()
+    assert stocked.item("ii_1")["id"] == "ii_1"
