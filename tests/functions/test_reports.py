@@ -92,3 +92,12 @@ def test_ingest_reports_a_queue_that_cannot_be_reached_as_an_error(
     answer = handler({"headers": {"stripe-signature": header}, "body": body, "isBase64Encoded": False}, Context())
     assert answer["statusCode"] == 503
     assert [line["level"] for line in logged(capsys)] == ["ERROR"]
+
+
+def test_with_a_key_of_another_account_nothing_is_quarantined(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
+    load("process").lambda_handler({"Records": [record(changed(at_stripe, ago=0))]}, Context())
+    at_stripe.key("sk_test_other", "acct_other")
+    cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("of-another-account", "sk_test_other")
+    answer = load("process").lambda_handler({"Records": [record("nonsense")]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    assert cloud.waiting(cloud.quarantine_url) == []
