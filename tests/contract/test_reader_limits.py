@@ -1,4 +1,4 @@
-"""A page has a hundred objects at most, whatever limit is asked for."""
+"""What the reader leaves out: more than a hundred objects of a page, and an object of another type."""
 
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,3 +26,10 @@ async def test_a_larger_limit_means_a_hundred_and_leaves_nothing_out(table: tupl
     second = reader.by_type(MANY[0].type, limit=1000, cursor=first.cursor)
     assert (len(first.items), len(second.items), second.cursor) == (100, COUNT - 100, None)
     assert {one.id for page in (first, second) for one in page} == {one.id for one in MANY}
+
+
+async def test_an_id_of_another_type_is_not_found(table: tuple[DynamoDBClient, str]) -> None:
+    await DynamoMirror(*table).put(MANY[0], 1, item(MANY[0]))
+    reader = Reader(table[1], scope="test", client=table[0])
+    assert reader.get(MANY[0].id, MANY[0].type) is not None
+    assert reader.get(MANY[0].id, "invoice") is None
