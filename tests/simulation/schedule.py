@@ -7,6 +7,7 @@ import asyncio
 
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
 from billing_mirror.core.run import Job, Status
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.tick import run_on_demand
 
@@ -177,7 +178,8 @@ class Schedule:
         for number in range(MAX_TICKS):
             time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, RUN_TIME)) if number < SHORT_TICKS else RUN_TIME
             deadline = environment.clock.now() + time * max(0.1, self.dice.random.random())
-            report = await run_on_demand([(name, job)], dependencies, deadline=deadline, confirm_deletions=confirmed)
+            request = RunRequest(((name, job),), confirm_deletions=confirmed)
+            report = await run_on_demand(request, dependencies, deadline=deadline)
             for worked in report.worked:
                 is_over = worked.run.complete or (may_fail and worked.run.status is not Status.RUNNING)
                 if is_over and worked.run.started_at >= started:

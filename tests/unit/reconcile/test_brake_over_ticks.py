@@ -11,6 +11,7 @@ from billing_mirror.core.run import Job, Resolution, Status
 from billing_mirror.core.run_request import RunRequest
 from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.reconcile.repair import MAX_CONCURRENCY
+from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.removals import HELD
 from billing_mirror.reconcile.tick import reconcile
 from tests.doubles.samples import customer, event
@@ -123,7 +124,9 @@ async def requested(harness: Harness, *, confirmed: bool, dry_run: bool = False)
     """How a requested run over the meters ends."""
     request = RunRequest(((METER.name, Job.VERIFY),), dry_run=dry_run, confirm_deletions=confirmed)
     deadline = harness.clock.now() + 100
-    [worked] = (await reconcile(request, harness.reconcile_dependencies, deadline=deadline)).worked
+    report = await reconcile(request, harness.reconcile_dependencies, deadline=deadline)
+    assert isinstance(report, TickReport)
+    [worked] = report.worked
     harness.clock.advance(100)
     return worked.run.status
 
