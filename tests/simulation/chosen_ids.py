@@ -43,7 +43,7 @@ def draw_loss(state: StripeState, dice: Dice, now: float) -> Loss:
         state.hidden.add(LIST)
         return Loss(Status.FAILED, is_real=False)
     coupons = [obj for obj in state.objects.values() if obj.list_path == LIST]
-    gone = dice.random.sample(coupons, FEW if kind == "few" else COUNT - FEW)
-    for obj in gone:
+    removed = dice.random.sample(coupons, FEW if kind == "few" else COUNT - FEW)
+    for obj in removed:
         obj.states.append((now, None))
     return Loss(Status.COMPLETE if kind == "few" else Status.FAILED, is_real=True)

@@ -134,10 +134,10 @@ class SimulatedStripe:
         path = request.path
         self._state.request_times.append(self._now())
         await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
-        asked = self._named_by_key(request)
+        account = self._named_by_key(request)
         self._fail(path)
         try:
-            text = json_body.write(asked._answer(ListRequest.parse(path), request.context, request.include))
+            text = json_body.write(account._answer(ListRequest.parse(path), request.context, request.include))
         except NotFound:
             self._dice.counts[Consequence.NOT_FOUND] += 1
             await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))

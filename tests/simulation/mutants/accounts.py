@@ -20,7 +20,7 @@ async def names_no_key(self: AccountGuard, request: StripeRequest) -> StripeResp
     return await self._stripe.get(request)
 
 
-@mutant("a new key is taken for the pinned one")
+@mutant("a new key counts as the pinned one")
 @replaces(Pin.is_of)
 def knows_every_key(self: Pin, key_digest: str) -> bool:
     return True

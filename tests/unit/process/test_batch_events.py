@@ -16,7 +16,7 @@ async def test_a_fetch_names_the_event_that_caused_it(stocked: Harness) -> None:
     assert {one.event for one in stocked.stripe.requests if one.path == SUBSCRIPTION} == {"evt_cause"}
 
 
-async def test_an_object_whose_turn_comes_after_the_deadline_is_not_claimed(stocked: Harness) -> None:
+async def test_an_object_that_comes_after_the_deadline_is_not_claimed(stocked: Harness) -> None:
     await stocked.queue.send(subscription_event(), group="test")
     [result] = await stocked.work(seconds=0.0)
     assert (result.outcome, stocked.mirror.counters, stocked.stripe.requests) == (Outcome.POSTPONED, {}, [])
@@ -66,7 +66,7 @@ async def test_an_answer_of_the_other_mode_is_not_stored(stocked: Harness) -> No
     assert stocked.mirror.objects == {}
 
 
-async def test_an_unlisted_object_is_asked_for_again_when_it_is_no_longer_young(harness: Harness) -> None:
+async def test_an_unlisted_object_is_requested_again_when_it_is_no_longer_young(harness: Harness) -> None:
     young = subscription(created=iso(harness.clock.now() - 20))
     harness.stripe.objects |= {SUBSCRIPTION: young, CADENCE: cadence()}
     await harness.deliver(subscription_event())

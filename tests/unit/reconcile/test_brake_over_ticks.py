@@ -72,7 +72,7 @@ async def test_objects_are_counted_once_wherever_the_tick_is_killed(harness: Har
 
 
 async def test_only_what_stripe_does_not_return_is_held(harness: Harness) -> None:
-    """What the key may not read is unresolved, and not asked for again with what is held."""
+    """What the key may not read is unresolved, and not fetched again with what is held."""
     await mirror_meters(harness, 30)
     unlist_and_remove(harness, *range(15))
     refused = [f"{METERS}/mtr_{number}" for number in range(15, 20)]
@@ -155,17 +155,17 @@ async def test_a_list_that_the_key_may_not_read_says_nothing_of_an_object(harnes
     harness.stripe.objects[f"{profiles}/bilp_1"] = profile
     await harness.deliver(event("v2.billing.profile.created", profile, url=f"{profiles}/bilp_1"))
     harness.clock.advance(100)
-    asked = None
+    refused_path = None
 
     class RefusingLists(MemoryStripe):
         async def get(self, request: StripeRequest) -> StripeResponse:
-            nonlocal asked
+            nonlocal refused_path
             if "?" in request.path and not request.path.startswith(f"{profiles}?"):
-                asked = request.path
+                refused_path = request.path
                 raise PermissionDenied("Stripe answered 403")
             return await super().get(request)
 
     harness.stripe = RefusingLists(lists={profiles: []})
     run = await harness.run_now(TYPES["v2.billing.profile"])
-    assert asked is not None
+    assert refused_path is not None
     assert (run.complete, tombstones(harness)) == (True, 1)
