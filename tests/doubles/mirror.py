@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-from billing_mirror.core import times
+from billing_mirror.adapters.attributes import body_in
+from billing_mirror.adapters.chunked_write import DYNAMODB, Replaced, put_chunked
+from billing_mirror.core import chunks, times
+from billing_mirror.core.chunks import Limits
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
 from billing_mirror.core.json_body import JsonObject
@@ -12,10 +15,13 @@ from billing_mirror.ports import IndexEntry
 
 
 class MemoryMirror:
-    """Implements ``ports.Mirror``."""
+    """Implements ``ports.Mirror``. With low ``limits`` a compressed body of any size takes several items."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DYNAMODB) -> None:
+        self.limits = limits
         self.objects: dict[str, Item] = {}
+        self.chunks: dict[str, dict[str, bytes]] = {}
+        """The chunks of each object, by key and sort key."""
         self.counters: dict[str, Claim] = {}
         self.down = False
         self.writes_fail = False
@@ -46,13 +52,30 @@ class MemoryMirror:
             self.counters[ref.key] = Claim(token, 0.0)
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
+        return await put_chunked(self, ref, token, item, self.limits)
+
+    async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
         self._require_up()
         if self.writes_fail:
             raise TransientError("the table takes no writes")
+        replaced = self.objects.get(ref.key, {})
         if not self._newer(ref, token):
-            return False
+            return Replaced(stored=False, had_chunks=False)
         self.objects[ref.key] = {**item, "token": token}
-        return True
+        return Replaced(stored=True, had_chunks=chunks.NAME in replaced)
+
+    async def put_chunk(self, ref: ObjectRef, sort_key: str, content: bytes) -> None:
+        self._require_up()
+        self.chunks.setdefault(ref.key, {})[sort_key] = content
+
+    async def chunk_keys(self, ref: ObjectRef, token: int) -> list[str]:
+        self._require_up()
+        first, last = chunks.range_up_to(token)
+        return sorted(sort_key for sort_key in self.chunks.get(ref.key, {}) if first <= sort_key <= last)
+
+    async def drop_chunk(self, ref: ObjectRef, sort_key: str, expires_at: int) -> None:  # noqa: ARG002 - as in a table
+        self._require_up()
+        self.chunks.get(ref.key, {}).pop(sort_key, None)
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         self._require_up()
@@ -78,8 +101,20 @@ class MemoryMirror:
             yield one
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        data = self.objects.get(ref.key, {}).get("data")
-        return data if isinstance(data, dict) else None
+        return self.body_of(ref.key)
+
+    def body_of(self, key: str) -> JsonObject | None:
+        """The body of an object by its key."""
+        item = self.objects.get(key, {})
+        name = chunks.name_in(item)
+        if name is not None:
+            item = chunks.join(item, self.chunks_named(key, name)) or {}
+        return body_in(item)
+
+    def chunks_named(self, key: str, name: str) -> list[bytes]:
+        """The chunks of one name, in order."""
+        held = self.chunks.get(key, {})
+        return [held[sort_key] for sort_key in sorted(held) if sort_key.startswith(name)]
 
     def _newer(self, ref: ObjectRef, token: int) -> bool:
         held = self.objects.get(ref.key)
@@ -112,6 +147,7 @@ def _head(item: Item) -> Head:
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=str(item.get("last_event_id", "")),
+        chunks=chunks.name_in(item),
     )
 
 

@@ -14,10 +14,9 @@ from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.account import PARTITION, SORT_KEY, AccountGuard
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
-from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 
-from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
+from .aws import ChunkedMirror, UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Consequence, Dice, Fault
 from .request_budget import RequestBudget
@@ -52,7 +51,7 @@ class Environment:
         self.workload = workload
         self.result = result
         self.state = StripeState()
-        self.mirror = MemoryMirror()
+        self.mirror = ChunkedMirror()
         self.state_store = MemoryStateStore(
             partitions={f"{TEST}#run:{RECOVER}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
         )
