@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from billing_mirror.core import items
+from billing_mirror.core import items, times
 from billing_mirror.core.errors import UnreadableBody
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject, digest
@@ -141,6 +141,15 @@ async def test_a_head_has_the_freshness_fields(mirror: Mirror) -> None:
     head = (await mirror.heads([ref(), ref("rcds_2")]))[ref().key]
     assert (head.token, head.fetched_at, head.digest, head.deleted) == (7, NOW, one["digest"], False)
     assert (head.customer, head.parent, head.stripe_version) == ("cus_1", "rcd_1", "2026-01-01.preview")
+
+
+async def test_a_head_has_the_newest_event_before_its_fetch(mirror: Mirror) -> None:
+    event: Item = {"last_event_at": times.iso(NOW), "last_event_id": "evt_1"}
+    await mirror.put(ref(), 7, item(ref()) | event)
+    await mirror.put(ref("rcds_2"), 7, item(ref("rcds_2")))
+    heads = await mirror.heads([ref(), ref("rcds_2")])
+    found = [heads[one.key] for one in (ref(), ref("rcds_2"))]
+    assert [(one.last_event_at, one.last_event_id) for one in found] == [(NOW, "evt_1"), (0.0, "")]
 
 
 async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:

@@ -1,6 +1,7 @@
 """All mutants, by topic."""
 
 from . import (
+    accounts,
     already_fresh,
     backfill,
     bodies,
@@ -12,6 +13,7 @@ from . import (
     order,
     rate_limit,
     recover,
+    removals,
     verify,
     writes,
 )
@@ -32,6 +34,8 @@ TOPICS = (
     bodies,
     large_bodies,
     rate_limit,
+    accounts,
+    removals,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
 

@@ -32,7 +32,7 @@ from .scenarios import OBJECT_TYPE, at
 
 INVOICES = "/v1/invoices"
 INVOICE_TYPE = catalog.TYPES["invoice"]
-SHOWN = "expand%5B0%5D=data.discounts&expand%5B1%5D=data.lines.data.discounts"
+SHOWN = "&".join(f"expand%5B{number}%5D=data.{name}" for number, name in enumerate(INVOICE_TYPE.include))
 
 Change = Callable[[Item], object]
 
