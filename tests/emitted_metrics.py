@@ -8,6 +8,7 @@ STRIPE = {
     Metric.STRIPE_ERRORS,
     Metric.STRIPE_AUTH_FAILURES,
     Metric.STRIPE_PERMISSION_FAILURES,
+    Metric.MISSING_FIELDS,
     Metric.WRONG_ACCOUNT,
 }
 EMITTED = {
@@ -17,6 +18,7 @@ EMITTED = {
         Metric.QUEUE_DELAY,
         Metric.STORED,
         Metric.UNCHANGED,
+        Metric.CHAIN_ENDED,
         Metric.SUPERSEDED,
         Metric.REMOVED,
         Metric.ALREADY_FRESH,
@@ -37,6 +39,7 @@ EMITTED = {
         Metric.DRIFT_DIFFERENT,
         Metric.DRIFT_NOT_LISTED,
         Metric.DRIFT_NO_LIST,
+        Metric.DRIFT_STORED_WRONG,
         Metric.DRIFT_REPAIRED,
         Metric.DRIFT_UNRESOLVED,
         Metric.FALSE_ALARMS,

@@ -12,6 +12,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 from dev.benchmarks.synthetic_data import digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import KEY
@@ -99,6 +100,9 @@ class AgreeingMirror:
         raise AssertionError(f"{type_name} of {customer} in {scope} should not be read")
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
+        raise AssertionError(f"{ref.id} should not be read")
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
         raise AssertionError(f"{ref.id} should not be read")
 
 

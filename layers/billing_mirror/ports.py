@@ -9,6 +9,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 
 
 class Clock(Protocol):
@@ -65,6 +66,8 @@ class StripeRequest:
     event_id: str | None = None
     key_digest: str | None = None
     may_be_refused: bool = False
+    kind: str = ""
+    """The type of what is requested, or the type and the path of a list in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class StripeResponse:
     """Stripe's response to a GET: the body parsed and as exact text, and the version that it has.
 
     ``next_at`` is when the next request may start (seconds since 1970): until then, the caller has time.
+    ``missing_fields`` are fields that the request names and Stripe refuses to show.
     """
 
     body: JsonObject
@@ -79,6 +83,7 @@ class StripeResponse:
     stripe_version: str
     request_id: str
     next_at: float = 0.0
+    missing_fields: tuple[str, ...] = ()
 
 
 class Stripe(Protocol):
@@ -149,7 +154,13 @@ class Mirror(Protocol):
         """All live objects of a type, oldest first; or those with a status, or created ``since`` (ISO 8601, UTC)."""
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        """The last known body; None where the mirror has never seen the object, or has lost a part of the body."""
+        """The last known body; None where the mirror has never seen the object, or has lost a part of the body.
+
+        Raises :class:`~billing_mirror.core.errors.UnreadableBody`.
+        """
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        """All that the table holds of an object, read consistently; None where the mirror has never seen the object."""
 
 
 class StateStore(Protocol):

@@ -48,6 +48,10 @@ class FilledTable:
         observation = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), members)
         asyncio.run(self._mirror.put(ref, token, items.item(ref, observation, customer)))
 
+    def put_without(self, body: JsonObject, *missing: str) -> None:
+        seen = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), missing_fields=missing)
+        asyncio.run(self._mirror.put(_ref(body), 1, items.item(_ref(body), seen, None)))
+
     def record(self, record: run.Run) -> None:
         asyncio.run(self._state_store.write(TEST, f"run:{record.type}", record.name, record.to_item()))
 
@@ -524,3 +528,13 @@ def test_another_scope_has_runs_and_evidence_of_its_own(filled: FilledTable, tab
 def test_a_cursor_of_evidence_that_the_reader_did_not_give_out_is_refused(filled: FilledTable) -> None:
     with pytest.raises(ValueError, match="cursor"):
         filled.reader.drifts(SUBSCRIPTION).page(cursor="nonsense")
+
+
+def test_an_object_says_which_fields_stripe_refused_to_show(filled: FilledTable) -> None:
+    filled.put_without(subscription(), "discounts", "lines.data.discounts")
+    found = filled.reader.get("rcds_1")
+    assert found is not None
+    assert found.missing_fields == ("discounts", "lines.data.discounts")
+    filled.put(subscription("rcds_2"))
+    listed = {one.id: one.missing_fields for one in filled.reader.by_type(SUBSCRIPTION)}
+    assert listed == {"rcds_1": ("discounts", "lines.data.discounts"), "rcds_2": ()}

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-from billing_mirror.adapters.attributes import body_in
+from billing_mirror.adapters.attributes import body_in, stored_object
 from billing_mirror.adapters.chunked_write import DYNAMODB, Replaced, put_chunked
 from billing_mirror.core import chunks, times
 from billing_mirror.core.chunks import Limits
-from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
+from billing_mirror.core.errors import TransientError, UnreadableBody
+from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
 
@@ -103,6 +104,16 @@ class MemoryMirror:
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         return self.body_of(ref.key)
 
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        self._require_up()
+        if ref.key not in self.objects:
+            return None
+        try:
+            body = await self.body(ref)
+        except UnreadableBody:
+            body = None
+        return StoredObject(stored_object(self.objects[ref.key]).columns, body)
+
     def body_of(self, key: str) -> JsonObject | None:
         """The body of an object by its key."""
         item = self.objects.get(key, {})
@@ -148,6 +159,8 @@ def _head(item: Item) -> Head:
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=str(item.get("last_event_id", "")),
         chunks=chunks.name_in(item),
+        follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

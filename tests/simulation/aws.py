@@ -16,6 +16,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import Clock, IndexEntry
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
@@ -247,6 +248,9 @@ class UnreliableMirror(UnreliableTable):
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         return await self._read("body", lambda: self._mirror.body(ref))
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        return await self._read("stored", lambda: self._mirror.stored(ref))
 
 
 @dataclass

@@ -4,19 +4,22 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from billing_mirror.core import times
+from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, Pin
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.items import Item
 from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import RECOVER, Schedule
-from billing_mirror.ports import Ports, Stripe
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.account import AccountGuard
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.state_store import MemoryStateStore
 
 from .aws import ChunkedMirror, UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
-from .faults import Dice, Fault
+from .faults import Consequence, Dice, Fault
 from .request_budget import RequestBudget
 from .state_store import UnreliableStateStore
 from .stripe import SimulatedStripe, StripeState
@@ -53,6 +56,9 @@ class Environment:
         self.state_store = MemoryStateStore(
             partitions={f"{TEST}#run:{RECOVER}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
         )
+        if dice.guarded:
+            pin = Pin(self.state.account, self.state.key)
+            self.state_store.partitions[f"{TEST}#{PIN_PARTITION}"] = {PIN_SORT_KEY: pin.to_item()}
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
         self.budgets: list[RequestBudget] = []
@@ -85,9 +91,11 @@ class Environment:
         self.budgets.append(budget)
         return budget
 
-    def ports(self, container: Container, budget: RequestBudget | None = None) -> Ports:
-        """The ports as they are in a container."""
-        stripe: Stripe = SimulatedStripe(self.state, self.dice, self.clock.now, container.io)
+    def ports(
+        self, container: Container, budget: RequestBudget | None = None, account: AccountGuard | None = None
+    ) -> Ports:
+        """The ports as they are in a container, with the guard of :meth:`account` before Stripe."""
+        stripe = account or self._stripe_of(container)
         return Ports(
             container,
             UnreliableMirror(self.mirror, self.dice, container.io),
@@ -95,18 +103,42 @@ class Environment:
             self.queue_of(container),
         )
 
+    def account(self, container: Container) -> AccountGuard | None:
+        """The guard of a container that has just started; None in schedules whose key never changes."""
+        if not self.dice.guarded:
+            return None
+        mirror = UnreliableMirror(self.mirror, self.dice, container.io)
+        return AccountGuard(
+            self._stripe_of(container), container, mirror, self._state_store_of(container), self._note_refusal
+        )
+
+    def _note_refusal(self) -> None:
+        self.dice.counts[Consequence.KEY_REFUSED] += 1
+
+    def _stripe_of(self, container: Container) -> SimulatedStripe:
+        return SimulatedStripe(self.state, self.dice, self.clock.now, container.io)
+
+    def _state_store_of(self, container: Container) -> UnreliableStateStore:
+        return UnreliableStateStore(self.state_store, self.dice, container.io)
+
     def dependencies(
         self, container: Container, budget: RequestBudget, object_types: tuple[ObjectType, ...] = ()
     ) -> ReconcileDependencies:
         """The dependencies of reconcile in a container."""
-        state_store = UnreliableStateStore(self.state_store, self.dice, container.io)
         self._ticks += 1
+        account = self.account(container)
         return ReconcileDependencies(
-            self.ports(container, budget),
-            state_store,
+            self.ports(container, budget, account),
+            self._state_store_of(container),
             Schedule(object_types=object_types),
             owner=f"tick {self._ticks}",
+            deep_verify_percent=100,
+            account=account,
         )
+
+    def items_of_own_account(self) -> list[Item]:
+        """The stored objects that reconcile covers."""
+        return [item for item in self.mirror.objects.values() if item.get("scope") == str(TEST)]
 
     def queue_of(self, container: Container) -> UnreliableQueue:
         return UnreliableQueue(self.queue, self.dice, container.io)

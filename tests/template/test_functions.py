@@ -160,9 +160,10 @@ def test_a_function_accepts_the_default_parameters(function: str) -> None:
         ("ActivityHours", "activity_hours"),
         ("ConfigurationHours", "configuration_hours"),
         ("CatalogHours", "catalog_hours"),
+        ("DeepVerifyPercent", "deep_verify_percent"),
     ],
 )
-def test_an_interval_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:
+def test_a_number_of_reconcile_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:
     assert environment("reconcile")[field.upper()] == {"Ref": parameter}
     bounds = BUNDLE["Parameters"][parameter]
     schema = ReconcileSettings.model_json_schema()["properties"][field]
@@ -187,6 +188,12 @@ def test_the_next_tick_is_the_only_retry_of_reconcile() -> None:
     reconcile = properties("ReconcileFunction")
     assert reconcile["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
     assert reconcile["Events"]["Tick"]["Properties"]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+
+
+def test_only_the_function_that_sends_to_its_own_queue_may_run_in_a_loop() -> None:
+    """By default AWS stops process too, and quarantines messages that shared a batch with a long chain."""
+    allowed = {function: properties(name)["RecursiveLoop"] for function, name in FUNCTIONS.items()}
+    assert allowed == {"ingest": "Terminate", "process": "Allow", "reconcile": "Terminate"}
 
 
 def _role(function: str) -> dict[str, Any]:

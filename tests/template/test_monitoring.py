@@ -27,6 +27,8 @@ ALARM_METRICS = {
     "DriftUnresolved": ("BillingMirror", "DriftUnresolved", "reconcile"),
     "ProcessWrongAccount": ("BillingMirror", "WrongAccount", "process"),
     "ReconcileWrongAccount": ("BillingMirror", "WrongAccount", "reconcile"),
+    "ProcessMissingFields": ("BillingMirror", "MissingFields", "process"),
+    "ReconcileMissingFields": ("BillingMirror", "MissingFields", "reconcile"),
     "DeletionsHeld": ("BillingMirror", "DeletionsHeld", "reconcile"),
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),

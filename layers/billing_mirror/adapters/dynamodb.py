@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from billing_mirror.core import chunks, times
-from billing_mirror.core.errors import IncompleteBody, TransientError
-from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
+from billing_mirror.core.errors import IncompleteBody, TransientError, UnreadableBody
+from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
-from .attributes import body_in, from_attributes, to_attributes
+from .attributes import BODY_COLUMNS, body_in, from_attributes, stored_object, to_attributes
 from .aws import is_refused_condition, transient_errors
 from .batch_get import batch_get
 from .chunked_write import Replaced, put_chunked
@@ -47,6 +48,8 @@ HEAD_COLUMNS = (
     "last_event_at",
     "last_event_id",
     chunks.NAME,
+    "follow_ups_due",
+    "missing_fields",
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
@@ -204,6 +207,23 @@ class DynamoMirror:
             except TimeoutError as error:
                 raise TransientError(f"{SERVICE} did not return a whole body in time") from error
 
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        item = await self._item(ref)
+        if not item:
+            return None
+        if not BODY_COLUMNS.isdisjoint(item):
+            return stored_object(item)
+        # The body is not in the item. The columns are read after it: under the token of a head that was read before
+        # it, both belong together.
+        try:
+            body = await self.body(ref)
+        except UnreadableBody:
+            body = None
+        return StoredObject(await self._item(ref), body)
+
+    async def _item(self, ref: ObjectRef) -> Item:
+        return (await self._items([ref], OBJECT, ())).get(ref.key, {})
+
     async def _items(self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
         partitions = sorted({ref.key for ref in refs})
         if not partitions:
@@ -267,6 +287,8 @@ def _head(item: Item) -> Head:
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=_text(item, "last_event_id") or "",
         chunks=chunks.name_in(item),
+        follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

@@ -9,9 +9,11 @@
     │   └── WrongAccount            the Stripe key is of another account than the mirror: everything waits
     ├── PermanentError          never retry: the message goes to quarantine with this reason
     │   ├── RequestRefused          Stripe answered 4xx: it refuses the request as it is
+    │   │   ├── FieldsRefused           because of fields that it shows on request only
     │   │   └── FeatureUnavailable      in the way that it documents for a feature that the account lacks
     │   ├── ListRefused             Stripe refuses a list
     │   │   └── ListUnavailable         because the account has no such list
+    │   ├── UnreadableBody          the table holds a body that cannot be read: a deep verify fetches the object
     │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
@@ -87,6 +89,14 @@ class RequestRefused(PermanentError):
         self.param = param
 
 
+class FieldsRefused(RequestRefused):
+    """Stripe refuses to show fields that the request names. ``fields`` are those, as the request names them."""
+
+    def __init__(self, reason: str, fields: frozenset[str], *, code: str = "", param: str = "") -> None:
+        super().__init__(reason, code=code, param=param)
+        self.fields = fields
+
+
 class FeatureUnavailable(RequestRefused):
     """Stripe says, in a way that it documents, that the account lacks the feature or that there is no such URL."""
 
@@ -101,6 +111,10 @@ class ListRefused(PermanentError):
 
 class ListUnavailable(ListRefused):
     """The account has no such list."""
+
+
+class UnreadableBody(PermanentError):
+    """The table holds a compressed body that is not one."""
 
 
 class TooManyDeletions(PermanentError):

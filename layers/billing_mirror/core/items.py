@@ -65,6 +65,8 @@ class Observation:
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_id: str = ""
     """The id of that event."""
+    missing_fields: tuple[str, ...] = ()
+    """Fields on request that the body lacks, because Stripe refuses to show them; sorted."""
 
     @property
     def live(self) -> JsonObject | None:
@@ -91,25 +93,44 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
     body = observation.live
     if body is None:
         raise ValueError("a deleted object has a tombstone, not an item")
-    object_type = ref.object_type
-    columns: Mapping[str, Value] = {
-        **_about_object(ref),
-        **_about_fetch(observation),
-        "created": times.created(json_body.value_at(body, object_type.created)),
-        "customer": _indexable(customer),
-        "parent": _key(body, object_type.parent) or (ref.parent if object_type.nested else None),
-        "status": _key(body, object_type.status),
-        "collection_status": _key(body, object_type.collection_status),
+    about_state: Mapping[str, Value] = {
         "digest": observation.digest,
+        "body_digest": _body_digest(ref, observation, body),
         "members": _members(observation),
+        "missing_fields": [*observation.missing_fields] or None,
     }
-    present: Item = {name: value for name, value in columns.items() if value is not None}
+    present = {**columns(ref, body, customer), **_about_fetch(observation), **_present(about_state)}
     return {**present, **_data(body, room_beside(present))}
 
 
 def room_beside(columns: Item) -> int:
     """Bytes that the body may take in the same item as these columns; negative where they are too large themselves."""
     return MAX_ITEM - ROOM_FOR_KEYS - _size(columns)
+
+
+def columns(ref: ObjectRef, body: JsonObject, customer: str | None) -> Item:
+    """The columns of a live object that follow from its identity, its body and its customer."""
+    object_type = ref.object_type
+    return _present(
+        {
+            **_about_object(ref),
+            "created": times.created(json_body.value_at(body, object_type.created)),
+            "customer": _indexable(customer),
+            "parent": _key(body, object_type.parent) or (ref.parent if object_type.nested else None),
+            "status": _key(body, object_type.status),
+            "collection_status": _key(body, object_type.collection_status),
+        }
+    )
+
+
+def _present(values: Mapping[str, Value]) -> Item:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _body_digest(ref: ObjectRef, observation: Observation, body: JsonObject) -> str | None:
+    """The digest of the whole body, where ``digest`` covers only a part of it; else None."""
+    covers_all = not observation.completed and not ref.object_type.ignored_fields
+    return None if covers_all else json_body.digest(body)
 
 
 def _key(body: JsonObject, path: str | None) -> str | None:
@@ -151,6 +172,12 @@ def _last_event(observation: Observation) -> Item:
     return {"last_event_at": times.iso(observation.last_event_at), "last_event_id": observation.last_event_id}
 
 
+def customer_in(item: Item) -> str | None:
+    """The customer that :func:`item` has stored."""
+    customer = item.get("customer")
+    return customer if isinstance(customer, str) else None
+
+
 def members_in(item: Item) -> dict[str, frozenset[str]]:
     """By type, the ids of the lists that :func:`item` has stored."""
     members = item.get("members")
@@ -159,6 +186,12 @@ def members_in(item: Item) -> dict[str, frozenset[str]]:
         for name, identifiers in (members if isinstance(members, dict) else {}).items()
         if isinstance(identifiers, list)
     }
+
+
+def missing_fields_in(item: Item) -> tuple[str, ...]:
+    """The fields that :func:`item` has stored as missing."""
+    missing = item.get("missing_fields")
+    return tuple(name for name in missing if isinstance(name, str)) if isinstance(missing, list) else ()
 
 
 def members(observation: Observation) -> dict[str, frozenset[str]]:

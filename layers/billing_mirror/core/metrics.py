@@ -19,6 +19,7 @@ class Metric(StrEnum):
     """Milliseconds from the send to SQS to the start of processing."""
     STORED = "Stored"
     UNCHANGED = "Unchanged"
+    CHAIN_ENDED = "ChainEnded"
     SUPERSEDED = "Superseded"
     REMOVED = "Removed"
     ALREADY_FRESH = "AlreadyFresh"
@@ -35,6 +36,8 @@ class Metric(StrEnum):
     STRIPE_PERMISSION_FAILURES = "StripePermissionFailures"
     """Stripe accepted the key, but the key may not read the object."""
 
+    MISSING_FIELDS = "MissingFields"
+    """Fields that answers of Stripe lack, because Stripe refuses to show them."""
     WRONG_ACCOUNT = "WrongAccount"
     """Times that a key of another Stripe account was refused."""
 
@@ -51,6 +54,8 @@ class Metric(StrEnum):
     DRIFT_DIFFERENT = "DriftDifferent"
     DRIFT_NOT_LISTED = "DriftNotListed"
     DRIFT_NO_LIST = "DriftNoList"
+    DRIFT_STORED_WRONG = "DriftStoredWrong"
+    """The table held a body or columns that no write stores."""
     DRIFT_REPAIRED = "DriftRepaired"
     DRIFT_UNRESOLVED = "DriftUnresolved"
     FALSE_ALARMS = "FalseAlarms"

@@ -11,6 +11,8 @@ class Outcome(StrEnum):
     STORED = "stored"
     UNCHANGED = "unchanged"
     """Stored under a newer token: Stripe showed the state that the mirror already held."""
+    CHAIN_ENDED = "chain_ended"
+    """Stored; the refreshes that should follow are left to verify, because a long chain of them led to this one."""
     SUPERSEDED = "superseded"
     """The mirror already held a newer observation."""
     REMOVED = "removed"

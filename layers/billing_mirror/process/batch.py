@@ -161,7 +161,12 @@ async def _process_object(
     async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
         if observation.body is None:
             await require_not_found(ref, items, observation.fetched_at, ports)
-        return await apply(ports, ref, token, observation, head)
+        return await apply(ports, ref, token, observation, head, hops=_hops(items))
+
+
+def _hops(items: Sequence[WorkItem]) -> int:
+    """The length of the longest chain that led to the fetch: no message that is answered with it starts anew."""
+    return max(item.hops for item in items)
 
 
 async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:

@@ -10,8 +10,9 @@ from billing_mirror.core.outcome import Outcome
 
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 
-WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.REMOVED})
+WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.CHAIN_ENDED, Outcome.REMOVED})
 """Outcomes that wrote the object."""
+CHAIN_ENDED = "ten fetches in a row each led to the next; what should follow is left to the next event or verify run"
 UNFORESEEN_TRIES = 8
 """Receives after which an unforeseen error counts as permanent."""
 
@@ -28,7 +29,8 @@ async def settle(item: WorkItem, results: Mapping[str, Result], dependencies: Pr
     if isinstance(result, Exception):
         return await _fail(item, result, dependencies)
     outcome, at = result
-    return MessageResult(item, outcome, stored_at=at if outcome in WRITTEN else None)
+    reason = CHAIN_ENDED if outcome is Outcome.CHAIN_ENDED else ""
+    return MessageResult(item, outcome, reason, stored_at=at if outcome in WRITTEN else None)
 
 
 async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependencies) -> MessageResult:

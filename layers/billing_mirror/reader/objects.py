@@ -7,7 +7,7 @@ from typing import Any
 
 from ..adapters.attributes import body_in
 from ..core import json_body
-from ..core.items import Item, id_in
+from ..core.items import Item, id_in, missing_fields_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,8 @@ class MirroredObject:
 
     ``body`` is what Stripe sent, with numbers as ``int`` or ``Decimal``, exact. ``token`` grows with each write of this
     object. ``customer`` is the id of the customer, also where the body does not name one. ``members`` holds the ids on
-    the lists that belong to the object, by type (a rate card version's rates).
+    the lists that belong to the object, by type (a rate card version's rates). ``missing_fields`` names fields that
+    ``body`` lacks because Stripe refused to show them: they may exist.
     """
 
     id: str
@@ -28,6 +29,7 @@ class MirroredObject:
     token: int
     customer: str | None
     members: dict[str, list[str]]
+    missing_fields: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The body as JSON text, with every digit that Stripe sent."""
@@ -72,4 +74,5 @@ def object_in(item: Item) -> MirroredObject:
             for name, identifiers in (members if isinstance(members, dict) else {}).items()
             if isinstance(identifiers, list)
         },
+        missing_fields=missing_fields_in(item),
     )

@@ -54,7 +54,12 @@ async def _insert(
     ref: ObjectRef, entry: JsonObject, customer: str | None, page: ObjectPage, run: ActiveRun, spread: EvenSpread
 ) -> None:
     observation = Observation(
-        page.requested_at, page.stripe_version, page.request_id, entry, digest(ref.object_type, entry)
+        page.requested_at,
+        page.stripe_version,
+        page.request_id,
+        entry,
+        digest(ref.object_type, entry),
+        missing_fields=page.missing_fields,
     )
     try:
         item = items.item(ref, observation, customer)

@@ -7,6 +7,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import IndexEntry, Mirror, StateStore
 
 from .dependencies import ReconcileDependencies
@@ -69,6 +70,9 @@ class _DryMirror:
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         return await self.mirror.body(ref)
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        return await self.mirror.stored(ref)
 
 
 class _DryQueue:

@@ -76,6 +76,7 @@ class WorkedRun:
             Metric.DRIFT_DIFFERENT: self.counts.different,
             Metric.DRIFT_NOT_LISTED: self.counts.not_listed,
             Metric.DRIFT_NO_LIST: self.counts.no_list,
+            Metric.DRIFT_STORED_WRONG: self.counts.stored_wrong,
             Metric.DRIFT_REPAIRED: self.counts.repaired,
             Metric.FALSE_ALARMS: self.counts.false_alarms,
             Metric.DELETIONS_HELD: self.counts.held,

@@ -93,6 +93,7 @@ async def _resume_or_start(name: str, job: Job, request: RunRequest, dependencie
         dependencies,
         deletions_confirmed=request.confirm_deletions,
         until_now=request.until_now,
+        deep=request.deep,
     )
 
 
@@ -102,6 +103,8 @@ def _wanted_instead(running: Run, job: Job, request: RunRequest) -> str:
         return f"the job {job} was"
     if request.confirm_deletions and not running.deletions_confirmed:
         return "confirmed deletions were"
+    if request.deep and job is Job.VERIFY and not running.deep.is_whole:
+        return "a deep verify was"
     return "all events until now were" if request.until_now and not running.until_now else ""
 
 

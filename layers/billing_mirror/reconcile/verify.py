@@ -21,6 +21,7 @@ from billing_mirror.refresh.references import customer_or_owner, owner_heads
 
 from .backfill import enqueue, insert_new
 from .brake import count_unlisted, held_back, require_few_removals
+from .deep_verify import stored_wrong
 from .index_walk import BATCH, walk_index
 from .listing import DifferingOwner, ResumePoint, UnreadableList, read_lists
 from .pages import ObjectPage, RestartedList
@@ -90,9 +91,12 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     refs = await _refs(object_type, page, run)
     heads = await run.ports.mirror.heads(refs.values())
     by_id = {identifier: head for identifier, ref in refs.items() if (head := heads.get(ref.key))}
-    differences = compare(object_type, page.objects, by_id, run.ports.stripe.version(object_type.api))
+    version = run.ports.stripe.version(object_type.api)
+    differences = compare(object_type, page.objects, by_id, version, page.missing_fields)
     for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
         differences.setdefault(identifier, Difference.DIFFERENT)
+    for identifier in await stored_wrong(by_id, differences, refs, run):
+        differences[identifier] = Difference.STORED_WRONG
     resolved = await already_resolved(refs, run)
     inserted = _inserted_by_stopped_tick(by_id, run)
     await _record_objects_without_id(page.objects, run)

@@ -1,9 +1,11 @@
 """All mutants, by topic."""
 
 from . import (
+    accounts,
     already_fresh,
     backfill,
     bodies,
+    deep_verify,
     identity,
     large_bodies,
     messages,
@@ -11,6 +13,7 @@ from . import (
     order,
     rate_limit,
     recover,
+    removals,
     verify,
     writes,
 )
@@ -21,6 +24,7 @@ TOPICS = (
     backfill,
     recover,
     verify,
+    deep_verify,
     order,
     writes,
     not_found,
@@ -30,6 +34,8 @@ TOPICS = (
     bodies,
     large_bodies,
     rate_limit,
+    accounts,
+    removals,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
 

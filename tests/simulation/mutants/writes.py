@@ -35,11 +35,11 @@ async def writes_tombstone_unconditionally(self: MemoryMirror, ref: ObjectRef, t
 @mutant("a 404 leaves no tombstone")
 @replaces(apply)
 async def writes_no_tombstone(
-    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, *, hops: int = 0
 ) -> Outcome:
     if observation.live is None:
         return Outcome.REMOVED
-    return await apply(ports, ref, token, observation, head)
+    return await apply(ports, ref, token, observation, head, hops=hops)
 
 
 @mutant("a tombstone deletes the item, and its token with it")
