@@ -1,22 +1,35 @@
 """The table, in memory."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
 
 from billing_mirror.core import times
-from billing_mirror.core.errors import TransientError
+from billing_mirror.core.errors import TransientError, UnstorableObject
 from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
+
+MAX_ITEM = 400 * 1024
+"""Characters of an item's JSON from which on it is refused: never fewer than its bytes in DynamoDB."""
+
+
+def is_too_large(item: Item) -> bool:
+    """Whether DynamoDB refuses the item for its size."""
+    return sum(len(value) if isinstance(value, bytes) else len(str(value)) for value in item.values()) > MAX_ITEM
 
 
 class MemoryMirror:
-    """Implements ``ports.Mirror``."""
+    """Implements ``ports.Mirror``. It ``refuses`` what is too large, unless a test has a reason that it can end."""
 
-    def __init__(self) -> None:
+    def __init__(self, refuses: Callable[[Item], bool] = is_too_large) -> None:
         self.objects: dict[str, Item] = {}
         self.counters: dict[str, Claim] = {}
+        self.notes: dict[str, dict[str, UnstorableNote]] = {}
+        """By scope and sort key."""
+        self.refuses = refuses
         self.down = False
         self.writes_fail = False
 
@@ -49,6 +62,8 @@ class MemoryMirror:
         self._require_up()
         if self.writes_fail:
             raise TransientError("the table takes no writes")
+        if self.refuses(item):
+            raise UnstorableObject("the table takes no such item")
         if not self._newer(ref, token):
             return False
         self.objects[ref.key] = {**item, "token": token}
@@ -80,6 +95,27 @@ class MemoryMirror:
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         data = self.objects.get(ref.key, {}).get("data")
         return data if isinstance(data, dict) else None
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        self._require_up()
+        notes = self.notes.setdefault(str(scope), {})
+        before = notes.get(note.sort_key)
+        if before is not None and before.token > note.token:
+            return True
+        notes[note.sort_key] = replace(note, noticed_at=before.noticed_at if before else note.noticed_at)
+        return before is not None and before.digest == note.digest
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        self._require_up()
+        for sort_key, note in sorted(self.notes.get(str(scope), {}).items()):
+            if sort_key.startswith(sort_keys_of(type_name)):
+                yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        self._require_up()
+        stored = self.notes.get(str(scope), {}).get(note.sort_key)
+        if stored is not None and (stored.token, stored.digest) == (note.token, note.digest):
+            del self.notes[str(scope)][note.sort_key]
 
     def _newer(self, ref: ObjectRef, token: int) -> bool:
         held = self.objects.get(ref.key)

@@ -13,6 +13,7 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import Clock, IndexEntry
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
@@ -198,6 +199,18 @@ class UnreliableMirror(UnreliableTable):
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         return await self._read("body", lambda: self._mirror.body(ref))
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        what = f"note_unstorable {note.sort_key} {note.token}"
+        return await self._write(what, lambda: self._mirror.note_unstorable(scope, note))
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        await self._io("unstorable")
+        for note in [one async for one in self._mirror.unstorable(scope, type_name)]:
+            yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        await self._write(f"remove_note {note.sort_key}", lambda: self._mirror.remove_note(scope, note))
 
 
 @dataclass

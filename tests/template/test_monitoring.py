@@ -27,6 +27,7 @@ ALARM_METRICS = {
     "DriftUnresolved": ("BillingMirror", "DriftUnresolved", "reconcile"),
     "ProcessWrongAccount": ("BillingMirror", "WrongAccount", "process"),
     "ReconcileWrongAccount": ("BillingMirror", "WrongAccount", "reconcile"),
+    "UnstorableNoticed": ("BillingMirror", "UnstorableNoticed", "reconcile"),
     "DeletionsHeld": ("BillingMirror", "DeletionsHeld", "reconcile"),
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
 from billing_mirror.core import times
-from billing_mirror.core.errors import TransientError
+from billing_mirror.core.errors import TransientError, UnstorableObject
 from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
@@ -17,9 +18,10 @@ from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import IndexEntry
 
 from .attributes import body_in, from_attributes, to_attributes
-from .aws import is_refused_condition, transient_errors
+from .aws import is_refused_condition, is_refused_value, transient_errors
 from .batch_get import batch_get
 from .indexes import query
+from .unstorable_notes import DynamoNotes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,12 +47,8 @@ NEWER = "attribute_not_exists(pk) OR #token < :token"
 T = TypeVar("T")
 
 
-class DynamoMirror:
+class DynamoMirror(DynamoNotes):
     """Implements ``ports.Mirror``."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         items = await self._items(refs, OBJECT, HEAD_COLUMNS)
@@ -97,15 +95,16 @@ class DynamoMirror:
         )
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        return await write_if(
-            lambda: self._client.put_item(
-                TableName=self._table,
-                Item=to_attributes({**item, "pk": ref.key, "sk": OBJECT, "token": token}),
-                ConditionExpression=NEWER,
-                ExpressionAttributeNames={"#token": "token"},
-                ExpressionAttributeValues=to_attributes({":token": token}),
+        with _refused_values():
+            return await write_if(
+                lambda: self._client.put_item(
+                    TableName=self._table,
+                    Item=to_attributes({**item, "pk": ref.key, "sk": OBJECT, "token": token}),
+                    ConditionExpression=NEWER,
+                    ExpressionAttributeNames={"#token": "token"},
+                    ExpressionAttributeValues=to_attributes({":token": token}),
+                )
             )
-        )
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         # An update, not a put: the item keeps its body, the last known one.
@@ -174,6 +173,17 @@ class DynamoMirror:
             except TimeoutError as error:
                 raise TransientError(f"{SERVICE} left keys of a batch unprocessed") from error
         return {str(item["pk"]): item for item in items}
+
+
+@contextmanager
+def _refused_values() -> Iterator[None]:
+    """Raises ``UnstorableObject`` where DynamoDB says of an item's values that it will never take them."""
+    try:
+        yield
+    except ClientError as error:
+        if is_refused_value(error):
+            raise UnstorableObject(f"{SERVICE} takes no such item (ValidationException)") from error
+        raise
 
 
 async def write_if(write: Callable[[], object]) -> bool:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from . import json_body, times
-from .errors import PermanentError
+from .errors import UnstorableObject
 from .json_body import Json, JsonObject
 from .object_ref import ObjectRef, key_id
 
@@ -78,7 +78,7 @@ def tombstone(observation: Observation, ref: ObjectRef) -> Item:
 
 
 def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
-    """The whole item of a live object, without its token. Raises :class:`PermanentError` where it is too large."""
+    """The whole item of a live object, without its token. Raises :class:`UnstorableObject` where it is too large."""
     body = observation.live
     if body is None:
         raise ValueError("a deleted object has a tombstone, not an item")
@@ -165,7 +165,7 @@ def _data(body: JsonObject, room: int) -> Item:
         return {"data": body}
     compressed = zlib.compress(json_body.write(body).encode("ascii"), level=9)
     if len(compressed) > room:
-        raise PermanentError("the object is too large for an item of the table, even compressed")
+        raise UnstorableObject("the object is too large for an item of the table, even compressed")
     return {"data_z": compressed}
 
 

@@ -21,6 +21,7 @@ from .fetch import fetch
 from .references import customer_or_owner
 from .related_objects import enqueue_related
 from .repeated_write import is_stored
+from .unstorable import noted
 
 
 async def claim_and_fetch(
@@ -43,15 +44,19 @@ async def claim_and_fetch(
 
 
 async def apply(ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> Outcome:
-    """Stores an observation by one conditional write. ``head``, the mirror's state before, names the outcome."""
+    """Stores an observation by one conditional write. ``head``, the mirror's state before, names the outcome.
+
+    Notes an object that the table cannot hold, and raises ``UnstorableObject``.
+    """
     observation = _with_last_event(observation, head)
     body = observation.live
     if body is None:
         return await _put_tombstone(ports, ref, token, observation)
     customer = await _resolve_customer(ports, ref, body)
-    item = items.item(ref, observation, customer)
-    await enqueue_dependants(ref, observation, head, customer, ports.mirror, ports.queue)
-    return await _enqueue_related_and_put(ports, ref, token, observation, head, item)
+    async with noted(ports, ref, token, observation):
+        item = items.item(ref, observation, customer)
+        await enqueue_dependants(ref, observation, head, customer, ports.mirror, ports.queue)
+        return await _enqueue_related_and_put(ports, ref, token, observation, head, item)
 
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:
