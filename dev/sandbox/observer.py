@@ -47,9 +47,9 @@ class Observer:
             FunctionName=self.endpoints.reconcile_function, Payload=json.dumps({"types": [type_name]}).encode()
         )
         result = json.loads(answer["Payload"].read())
-        for problem in ("errorMessage", "refused", "busy"):
-            if problem in result:
-                raise RuntimeError(f"reconcile failed: {result[problem]}")
+        problem = result.get("errorMessage") or result.get("reason")
+        if problem:
+            raise RuntimeError(f"reconcile failed: {problem}")
         return self.reader.runs(type_name, limit=1).items[0]
 
     def drifts(self, run: Run) -> list[Drift]:

@@ -219,6 +219,10 @@ class Run:
     """Whether it is a backfill of a type of which the mirror held nothing: then no mirrored object can be unlisted."""
     deletions_confirmed: bool = False
     """Whether a person has confirmed that the run may remove any number of objects."""
+    until_now: bool = False
+    """Whether a person wants events read whose webhooks may still be on their way (recover runs only)."""
+    expected: int = 0
+    """Objects on the lists when the last complete run read them; 0 where none has."""
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -234,6 +238,11 @@ class Run:
     def verified_at(self) -> float:
         """When the last complete run of this name finished; without one, when the first run started."""
         return self.finished_at if self.complete else self.last_verified_at or self.started_at
+
+    @property
+    def expected_next(self) -> int:
+        """What the next run may expect."""
+        return self.counts.compared if self.complete else self.expected
 
     @property
     def paused(self) -> bool:
@@ -284,6 +293,8 @@ class Run:
             "last_verified_at": times.iso(self.last_verified_at) if self.last_verified_at else None,
             "started_empty": self.started_empty,
             "deletions_confirmed": self.deletions_confirmed,
+            "until_now": self.until_now,
+            "expected": self.expected,
             "found": self.counts.found,
             **self.counts.columns(),
             "expires_at": int(self.updated_at or self.started_at) + KEPT_FOR,
@@ -292,7 +303,7 @@ class Run:
     @classmethod
     def from_item(cls, item: Item) -> Self:
         """Reads what :meth:`to_item` has written."""
-        failures = item.get("failures")
+        failures, expected = item.get("failures"), item.get("expected")
         return cls(
             type=str(item["type"]),
             job=Job(str(item["job"])),
@@ -306,6 +317,8 @@ class Run:
             last_verified_at=_seconds(item.get("last_verified_at")),
             started_empty=item.get("started_empty") is True,
             deletions_confirmed=item.get("deletions_confirmed") is True,
+            until_now=item.get("until_now") is True,
+            expected=expected if isinstance(expected, int) else 0,
             counts=Counts.from_item(item),
         )
 

@@ -26,7 +26,9 @@ async def dry_run(harness: Harness, name: str, job: Job) -> TickReport:
         [harness.mirror.objects, harness.mirror.counters, harness.state_store.partitions, harness.queue.waiting]
     )
     report = await run_on_demand(
-        [(name, job)], dry_run_dependencies(harness.reconcile_dependencies), deadline=harness.clock.now() + 100
+        RunRequest(((name, job),)),
+        dry_run_dependencies(harness.reconcile_dependencies),
+        deadline=harness.clock.now() + 100,
     )
     after = [harness.mirror.objects, harness.mirror.counters, harness.state_store.partitions, harness.queue.waiting]
     assert after == before
@@ -108,7 +110,7 @@ async def test_does_not_start_while_another_invocation_runs(job: Job) -> None:
         harness.reconcile_dependencies.scope, "another", now=harness.clock.now(), until=harness.clock.now() + 9
     )
     report = await run_on_demand(
-        [(OBJECT_TYPE.name, job)],
+        RunRequest(((OBJECT_TYPE.name, job),)),
         dry_run_dependencies(harness.reconcile_dependencies),
         deadline=harness.clock.now() + 100,
     )
@@ -119,6 +121,8 @@ async def test_a_dry_run_that_is_out_of_time_says_that_no_tick_continues_it() ->
     harness = await drifted()
     request = RunRequest(((OBJECT_TYPE.name, Job.VERIFY),), dry_run=True)
     report = await reconcile(request, harness.reconcile_dependencies, deadline=harness.clock.now())
+    assert isinstance(report, TickReport)
     [worked] = report.worked
     assert (worked.run.status, worked.reason) == (Status.RUNNING, DRY_RUN_OUT_OF_TIME)
-    assert report.answer()[OBJECT_TYPE.name] == {**worked.columns(), "reason": DRY_RUN_OUT_OF_TIME, "differences": []}
+    shown = {**worked.columns(), "reason": DRY_RUN_OUT_OF_TIME, "differences": []}
+    assert report.answer() == {"result": "running", "runs": {OBJECT_TYPE.name: shown}}

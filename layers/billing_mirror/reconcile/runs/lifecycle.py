@@ -25,7 +25,13 @@ MAX_FAILURES = 36
 
 
 async def start_run(
-    name: str, job: Job, last: Run | None, dependencies: ReconcileDependencies, *, deletions_confirmed: bool = False
+    name: str,
+    job: Job,
+    last: Run | None,
+    dependencies: ReconcileDependencies,
+    *,
+    deletions_confirmed: bool = False,
+    until_now: bool = False,
 ) -> Run:
     """Stores a new run after the last one. From now on, ticks work on it until it ends."""
     now = dependencies.ports.clock.now()
@@ -40,6 +46,8 @@ async def start_run(
         last_verified_at=last.verified_at if last else now,
         started_empty=job is Job.BACKFILL and await _is_empty(name, dependencies),
         deletions_confirmed=deletions_confirmed,
+        until_now=until_now,
+        expected=last.expected_next if last else 0,
     )
     await records.save_new(run, dependencies)
     return run
