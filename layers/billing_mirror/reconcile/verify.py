@@ -118,7 +118,8 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     equal = sum(identifier not in unequal for identifier in page.ids)
     run.count(Counts(compared=len(page.objects), equal=equal, inserted=len(inserted)))
     new = _never_seen(page.objects, refs, by_id) if run.record.job is Job.BACKFILL else {}
-    new = {ref: entry for ref, entry in new.items() if not noted.get(ref.id)}
+    # A noted object was fetched: a list must not insert it under a token below that of its note.
+    new = {ref: entry for ref, entry in new.items() if ref.id not in noted}
     if new:
         await insert_new(new, page, run)
     differing = {refs[identifier]: kind for identifier, kind in differences.items() if identifier in refs}

@@ -147,6 +147,17 @@ async def test_it_is_repaired_once_it_can_be_stored(harness: Harness) -> None:
     assert (await notes(harness), run.counts.unstorable) == ([], 0)
 
 
+async def test_a_backfill_fetches_it_once_it_can_be_stored(harness: Harness) -> None:
+    """Inserted from a list, under token 0, it would stay below the token of its note."""
+    await mirrored(harness)
+    stock(harness, odd())
+    await harness.deliver(subscription_event(identifier="rcds_1"))
+    stock(harness, subscription("rcds_1"))
+    run = await verified(harness, job=Job.BACKFILL)
+    assert fetched(harness)[0] == f"{LIST}/rcds_1"
+    assert (run.counts.inserted, run.counts.repaired, await notes(harness)) == (0, 1, [])
+
+
 async def test_the_note_ends_where_the_object_returns_to_the_mirrored_state(harness: Harness) -> None:
     await changed_to_odd(harness)
     await verified(harness)
