@@ -53,6 +53,7 @@ class Fault(StrEnum):
     SKEWED_BEYOND = "worker's clock off by more than the margin"
     COUNTER_LOST = "an object's counter is deleted by hand"
     WRITE_REPEATED = "table writes, and refuses the repetition of the write"
+    UNSTORABLE = "object changed to what the table cannot hold"
 
 
 LOSING = frozenset(
@@ -63,6 +64,7 @@ LOSING = frozenset(
         Fault.SKEWED_BEYOND,
         Fault.KEY_REVOKED,
         Fault.OUTAGE,
+        Fault.UNSTORABLE,
     }
 )
 """Faults that only a reconcile run can repair."""
@@ -133,6 +135,8 @@ CHANCES_IN_RACE = (0.3, 0.5)
 """Of faults in ``DELAYING``."""
 CHANCE_OF_A_SNAPSHOT = 0.5
 """Of an event, in a schedule whose changes follow each other within a second."""
+SHARE_UNSTORABLE = 0.5
+"""Of the schedules that lose something: in these, objects often become unstorable and storable again."""
 CHANCE_OF_A_LOSS = 0.4
 """Of an event, in a schedule that loses nothing but events."""
 
@@ -170,6 +174,8 @@ class Dice:
                 self._chances[Fault.SKEWED_BEYOND] = CHANCE_OF_A_LOSS
         self.grid = self.random.choice((0.0, 0.25) if self.dated_coarsely else (0.0, 0.0, 0.5, 2.0))
         """Times are multiples of these seconds: the coarser, the more happens at the same time."""
+        if losing and not self.recovering and self.random.random() < SHARE_UNSTORABLE:
+            self._chances |= {Fault.UNSTORABLE: CHANCE_OF_A_LOSS, Fault.EVENT_LOST: CHANCE_OF_A_LOSS}
 
     def _chance(self, fault: Fault) -> float:
         chance = self.random.choice(CHANCES_IN_RACE if self.racing and fault in DELAYING else CHANCES)

@@ -10,6 +10,7 @@ from . import (
     order,
     rate_limit,
     recover,
+    unstorable,
     verify,
     writes,
 )
@@ -28,6 +29,7 @@ TOPICS = (
     identity,
     bodies,
     rate_limit,
+    unstorable,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
 
