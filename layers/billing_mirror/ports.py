@@ -172,7 +172,7 @@ class Mirror(UnstorableNotes, Protocol):
         """All live objects of a type, oldest first; or those with a status, or created ``since`` (ISO 8601, UTC)."""
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        """The last known body; None where the mirror has never seen the object."""
+        """The last known body; None where the mirror has never seen the object, or has lost a part of the body."""
 
 
 class StateStore(Protocol):

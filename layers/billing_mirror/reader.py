@@ -9,7 +9,8 @@
 
 Lists come in pages of whole objects; pass a page's ``cursor`` to the same method for the next page. Lists leave out
 objects that Stripe has deleted; :meth:`Reader.get` still returns them, with ``deleted`` set and the last known body.
-A ``limit`` above 100 means 100. The reader needs ``dynamodb:BatchGetItem`` and ``Query`` on the table and its indexes.
+A ``limit`` above 100 means 100. :class:`IncompleteBody` is raised where items of a large body were removed from the
+table by hand. The reader needs ``dynamodb:BatchGetItem`` and ``Query`` on the table and its indexes.
 
 :meth:`Reader.runs` and :meth:`Reader.drifts` show what reconcile has compared with Stripe, and what differed. Both are
 kept for 400 days.
@@ -28,10 +29,12 @@ import boto3
 
 from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
 from .adapters.batch_get import MAX_KEYS, batch_get
+from .adapters.chunks import with_whole_body
 from .adapters.indexes import query
 from .core import catalog, json_body, object_ref, times
 from .core.catalog import Category
 from .core.drift import Difference
+from .core.errors import IncompleteBody
 from .core.items import OBJECT, Item, id_in
 from .core.json_body import JsonObject
 from .core.run import Counts, Job, Resolution, Status
@@ -49,6 +52,7 @@ __all__ = [
     "Counts",
     "Difference",
     "Drift",
+    "IncompleteBody",
     "Job",
     "MirroredObject",
     "Page",
@@ -306,7 +310,7 @@ class Reader:
     def _objects(self, partitions: Sequence[str]) -> list[MirroredObject]:
         distinct = list(dict.fromkeys(partitions))
         items = batch_get(self._client, self._table, distinct, OBJECT, pauses=BATCH_PAUSES)
-        found = {str(item["pk"]): _mirrored(item) for item in items}
+        found = {str(item["pk"]): _mirrored(with_whole_body(self._client, self._table, item)) for item in items}
         return [found[partition] for partition in partitions if partition in found]
 
 

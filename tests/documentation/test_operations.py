@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.objects_request import ObjectsRequest
 from billing_mirror.core.outcome import Outcome
@@ -13,6 +14,7 @@ from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.run_request import RunRequest, read_request
 from billing_mirror.reader import Difference, Drift, Resolution
 from billing_mirror.reconcile.report import Result
+from docs import dashboard
 from tests.documentation.pages import blocks, first_column, headings, section, table, text_of
 from tests.template.templates import MONITORING, of_type
 
@@ -86,3 +88,16 @@ def test_the_evidence_that_is_shown_is_what_the_reader_returns() -> None:
         assert drift["resolution"] in [*Resolution]
     order = [(drift["run"], drift["id"]) for drift in shown]
     assert order == sorted(order, reverse=True)
+
+
+def test_the_picture_of_the_dashboard_is_that_of_the_template_and_the_recorded_run() -> None:
+    wanted = dashboard.fingerprint(text_of("ops/template.yaml"), text_of("docs/metrics.json"))
+    assert f"<title>{wanted}</title>" in text_of("docs/dashboard.svg"), "run `make docs`"
+
+
+def test_every_metric_of_the_dashboard_that_the_functions_emit_is_read_from_the_recorded_run() -> None:
+    metrics = json.loads(text_of("docs/metrics.json"))
+    widgets = dashboard.body(text_of("ops/template.yaml"))["widgets"]
+    drawn = {line.label for widget in widgets for line in dashboard.lines(widget["properties"], metrics) if line.values}
+    assert {"event to stored, p99", "Stored", "DriftFound", "compared", "Accepted", "process: requests"} <= drawn
+    assert {one.name for one in RECONCILED_TYPES} & drawn, "a line for each type that RunAge names"

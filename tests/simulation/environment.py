@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from billing_mirror.adapters.attributes import body_in
 from billing_mirror.core import times
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Item
@@ -14,10 +15,9 @@ from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import Ports, Stripe
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
-from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 
-from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
+from .aws import ChunkedMirror, UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Dice, Fault
 from .request_budget import RequestBudget
@@ -52,7 +52,7 @@ class Environment:
         self.workload = workload
         self.result = result
         self.state = StripeState()
-        self.mirror = MemoryMirror(refuses=_is_unstorable)
+        self.mirror = ChunkedMirror(refuses=_is_unstorable)
         self.state_store = MemoryStateStore(
             partitions={f"{TEST}#run:{RECOVER}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
         )
@@ -123,5 +123,4 @@ class Environment:
 
 
 def _is_unstorable(item: Item) -> bool:
-    data = item.get("data")
-    return isinstance(data, dict) and UNSTORABLE in data
+    return UNSTORABLE in (body_in(item) or {})

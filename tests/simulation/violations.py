@@ -34,13 +34,16 @@ def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[
         first = obj.states[0][1] or {}
         scope = Scope(livemode=False, context=obj.context)
         name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))
+        mirror = environment.mirror
         item = environment.mirror.objects.get(name)
         note = environment.outstanding_note(str(first["object"]), str(first["id"]), item)
         problem = _problem_of_a_note(obj, note)
         if not _is_unstorable(obj):
-            problem = problem or _problem(obj, item, losing=losing)
+            problem = problem or _problem(obj, item, mirror.body_of(name), losing=losing)
         if problem:
             yield problem, name
+    for name in sorted(environment.mirror.unreadable):
+        yield "unreadable at some time", name
     for name in environment.mirror.objects:
         if not name.startswith("test"):
             yield "crossed", name
@@ -55,16 +58,17 @@ def _wrong_messages(environment: Environment, *, losing: bool) -> Iterator[tuple
         yield "over the limit", "Stripe"
 
 
-def _problem(obj: StripeObject, item: Item | None, *, losing: bool) -> str | None:
+def _problem(obj: StripeObject, item: Item | None, body: JsonObject | None, *, losing: bool) -> str | None:
     held = item is not None and item.get("deleted") is not True
     if obj.now is None:
         return "resurrected" if held else _problem_of_a_tombstone(item, losing=losing)
     if item is None or not held:
         return "lost"
-    data = item.get("data")
-    if not isinstance(data, dict) or data.get("account") != obj.context:
+    if body is None:
+        return "without a body"
+    if body.get("account") != obj.context:
         return "crossed"
-    if json_body.canonical(data) != json_body.canonical(obj.now):
+    if json_body.canonical(body) != json_body.canonical(obj.now):
         return "stale"
     if not losing and obj.now["object"] == VERSION and not _has_members(item):
         return "without members"  # a backfill inserts versions from lists, without members

@@ -26,6 +26,11 @@ MAX_ITEM = 400 * 1024
 """Bytes of an item, names included."""
 ROOM_FOR_KEYS = 2 * 1024
 """Bytes kept free for the keys, the token and the name of the column with the body."""
+CHUNK = 320 * 1024
+"""Bytes of a compressed body that one item holds where the body takes several items."""
+MAX_CHUNKS = 32
+MAX_COMPRESSED = MAX_CHUNKS * CHUNK
+"""Bytes of a compressed body."""
 MAX_KEY = 1024
 """Bytes of a value that an index takes into its range key."""
 MAX_NAME = 65_535
@@ -78,7 +83,11 @@ def tombstone(observation: Observation, ref: ObjectRef) -> Item:
 
 
 def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
-    """The whole item of a live object, without its token. Raises :class:`UnstorableObject` where it is too large."""
+    """The whole item of a live object, without its token.
+
+    Its body may be too large for one item of the table; :func:`~billing_mirror.core.chunks.split` makes several.
+    Raises :class:`UnstorableObject` where it is too large for these, too.
+    """
     body = observation.live
     if body is None:
         raise ValueError("a deleted object has a tombstone, not an item")
@@ -95,7 +104,12 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
         "members": _members(observation),
     }
     present: Item = {name: value for name, value in columns.items() if value is not None}
-    return {**present, **_data(body, MAX_ITEM - ROOM_FOR_KEYS - _size(present))}
+    return {**present, **_data(body, room_beside(present))}
+
+
+def room_beside(columns: Item) -> int:
+    """Bytes that the body may take in the same item as these columns; negative where they are too large themselves."""
+    return MAX_ITEM - ROOM_FOR_KEYS - _size(columns)
 
 
 def _key(body: JsonObject, path: str | None) -> str | None:
@@ -161,11 +175,19 @@ def _members(observation: Observation) -> Json:
 
 
 def _data(body: JsonObject, room: int) -> Item:
+    if room < 0:
+        raise UnstorableObject(
+            "the object is too large: the lists that belong to it do not fit into an item of the table"
+        )
     if fits_native_map(body) and _size(body) <= room:
         return {"data": body}
-    compressed = zlib.compress(json_body.write(body).encode("ascii"), level=9)
-    if len(compressed) > room:
-        raise UnstorableObject("the object is too large for an item of the table, even compressed")
+    text = json_body.write(body).encode("ascii")
+    compressed = zlib.compress(text, level=9)
+    if len(compressed) > MAX_COMPRESSED:
+        raise UnstorableObject(
+            f"the object is too large: {len(text):,} bytes are {len(compressed):,} bytes when compressed, "
+            f"and the table takes {MAX_COMPRESSED:,} bytes at most"
+        )
     return {"data_z": compressed}
 
 

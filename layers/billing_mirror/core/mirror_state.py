@@ -32,6 +32,8 @@ class Head:
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_id: str = ""
     """The id of that event, as :attr:`~billing_mirror.core.messages.Notification.identity` has it."""
+    chunks: str | None = None
+    """How the sort keys of the items begin that hold the body, where it takes several; see ``core.chunks``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,8 @@ class Counts:
                 self.repaired += 1
             case Resolution.UNRESOLVED:
                 self.unresolved += 1
-        kind = Difference.DIFFERENT if drift.difference is Difference.OUTDATED else drift.difference
+        both_have_it = drift.difference in (Difference.OUTDATED, Difference.PARTLY_LISTED)
+        kind = Difference.DIFFERENT if both_have_it else drift.difference
         setattr(self, kind, getattr(self, kind) + 1)
 
     def reset_drifts(self) -> None:

@@ -6,7 +6,7 @@ token is higher, so an insert never replaces what a fetch has stored. See docs/a
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core import items, json_body
+from billing_mirror.core import items, json_body, on_request
 from billing_mirror.core.catalog import ApiChannel, ObjectType
 from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.errors import UnstorableObject
@@ -87,6 +87,8 @@ def _is_complete(object_type: ObjectType, entry: JsonObject) -> bool:
     included: an object that lacks one is fetched. https://docs.stripe.com/api/pagination
     """
     if object_type.api is ApiChannel.PREVIEW and not all(name in entry for name in object_type.include):
+        return False
+    if on_request.lacking(object_type, entry):
         return False
     return not any(_is_truncated(json_body.value_at(entry, sublist.path)) for sublist in object_type.sublists)
 

@@ -5,6 +5,7 @@ from . import (
     backfill,
     bodies,
     identity,
+    large_bodies,
     messages,
     not_found,
     order,
@@ -28,6 +29,7 @@ TOPICS = (
     messages,
     identity,
     bodies,
+    large_bodies,
     rate_limit,
     unstorable,
 )

@@ -1,5 +1,6 @@
 """Mutants of the conditional write and of tombstones."""
 
+from billing_mirror.adapters.chunked_write import Replaced
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
@@ -13,7 +14,7 @@ from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
 
-put = MemoryMirror.put
+replace_item = MemoryMirror.replace
 put_tombstone = MemoryMirror.put_tombstone
 
 
@@ -51,11 +52,11 @@ async def deletes_item(self: MemoryMirror, ref: ObjectRef, token: int, tombstone
 
 
 @mutant("a put never replaces a tombstone")
-@replaces(MemoryMirror.put)
-async def keeps_tombstone(self: MemoryMirror, ref: ObjectRef, token: int, item: Item) -> bool:
+@replaces(MemoryMirror.replace)
+async def keeps_tombstone(self: MemoryMirror, ref: ObjectRef, token: int, item: Item) -> Replaced:
     if self.objects.get(ref.key, {}).get("deleted"):
-        return False
-    return await put(self, ref, token, item)
+        return Replaced(stored=False, had_chunks=False)
+    return await replace_item(self, ref, token, item)
 
 
 @mutant("an unchanged object is not written")

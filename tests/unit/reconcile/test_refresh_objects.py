@@ -61,8 +61,8 @@ async def test_no_claim_stays_open(harness: Harness) -> None:
 async def test_a_mirrored_object_that_stripe_no_longer_has_is_removed(harness: Harness) -> None:
     await refreshed(harness)
     del harness.stripe.objects[SUBSCRIPTION]
-    [gone] = (await refreshed(harness)).objects
-    assert (gone.outcome, harness.item("rcds_1")["deleted"]) == (Outcome.REMOVED, True)
+    [removed] = (await refreshed(harness)).objects
+    assert (removed.outcome, harness.item("rcds_1")["deleted"]) == (Outcome.REMOVED, True)
 
 
 async def test_a_mistyped_id_leaves_no_tombstone(harness: Harness) -> None:
