@@ -31,7 +31,7 @@ from .adapters.attributes import Attributes, body_in, from_attributes, to_attrib
 from .adapters.batch_get import MAX_KEYS, batch_get
 from .adapters.chunks import with_whole_body
 from .adapters.indexes import query
-from .core import catalog, json_body, object_ref
+from .core import catalog, json_body, object_ref, times
 from .core.catalog import Category
 from .core.drift import Difference
 from .core.errors import IncompleteBody
@@ -40,6 +40,8 @@ from .core.json_body import JsonObject
 from .core.run import Counts, Job, Resolution, Status
 from .core.run import Drift as DriftRecord
 from .core.run import Run as RunRecord
+from .core.unstorable import PARTITION as UNSTORABLE
+from .core.unstorable import UnstorableNote, sort_keys_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,6 +60,7 @@ __all__ = [
     "Resolution",
     "Run",
     "Status",
+    "Unstorable",
 ]
 
 T = TypeVar("T")
@@ -131,6 +134,23 @@ class Drift:
     reason: str
     token: int
     run: str
+    noticed_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unstorable:
+    """An object that the table cannot hold in the state that Stripe shows, and the reason.
+
+    ``token`` is that of the fetch that was not stored. ``mirrored_token`` is that of the older state that the mirror
+    holds: the :class:`MirroredObject` with this id is stale. None where the mirror holds none.
+    ``noticed_at`` is in ISO 8601, UTC.
+    """
+
+    type: str
+    id: str
+    reason: str
+    token: int
+    mirrored_token: int | None
     noticed_at: str
 
 
@@ -247,6 +267,19 @@ class Reader:
         items, following = self._entries(f"drift:{type_name}", start, limit, cursor)
         return Page([_drift(item) for item in items], following)
 
+    def unstorable(self, type_name: str, *, limit: int = MAX_PAGE, cursor: str | None = None) -> Page[Unstorable]:
+        """The objects of a type that the table cannot hold, by id, descending.
+
+        None of them is tried again before Stripe shows another state of it. An object that was stored or removed since
+        is left out, so a page may have fewer entries than its ``limit``.
+        """
+        items, following = self._entries(UNSTORABLE, sort_keys_of(type_name), limit, cursor)
+        notes = [UnstorableNote.from_item(item) for item in items]
+        keys = [object_ref.partition_key_of(self._scope, note.type, note.id) for note in notes]
+        mirrored = self._tokens([key for note, key in zip(notes, keys, strict=True) if note.has_key])
+        found = [_unstorable(note, mirrored.get(key)) for note, key in zip(notes, keys, strict=True)]
+        return Page([one for one in found if one.mirrored_token is None or one.mirrored_token < one.token], following)
+
     def _entries(self, partition: str, start: str, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
         values = {":pk": f"{self._scope}#{partition}"} | ({":start": start} if start else {})
         request: QueryInputTypeDef = {
@@ -270,6 +303,11 @@ class Reader:
         answer = self._client.query(**request)
         last = answer.get("LastEvaluatedKey")
         return [from_attributes(item) for item in answer["Items"]], _to_cursor(last) if last else None
+
+    def _tokens(self, partitions: Sequence[str]) -> dict[str, int]:
+        """The tokens of mirrored objects, deleted or not, by partition key."""
+        items = batch_get(self._client, self._table, partitions, OBJECT, pauses=BATCH_PAUSES, columns=("token",))
+        return {str(item["pk"]): token for item in items if isinstance(token := item["token"], int)}
 
     def _objects(self, partitions: Sequence[str]) -> list[MirroredObject]:
         distinct = list(dict.fromkeys(partitions))
@@ -306,6 +344,10 @@ def _drift(item: Item) -> Drift:
         run=str(item["run"]),
         noticed_at=str(item["noticed_at"]),
     )
+
+
+def _unstorable(note: UnstorableNote, mirrored_token: int | None) -> Unstorable:
+    return Unstorable(note.type, note.id, note.reason, note.token, mirrored_token, times.iso(note.noticed_at))
 
 
 def _mirrored(item: Item) -> MirroredObject:
