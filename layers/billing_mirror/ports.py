@@ -10,6 +10,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote
 
 
 class Clock(Protocol):
@@ -118,7 +119,26 @@ class IndexEntry(NamedTuple):
     id: str
 
 
-class Mirror(Protocol):
+class UnstorableNotes(Protocol):
+    """The notes of objects that the table cannot hold; an object has one at most.
+
+    Every method raises ``TransientError`` when DynamoDB is busy or down.
+    """
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        """Stores a note, unless the stored one is of a later fetch. The time of the object's first note stays.
+
+        True where a note with this digest, or one of a later fetch, was already there.
+        """
+
+    def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        """The notes of a type, or of all types, in the order of their sort keys."""
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        """Removes a note, unless it was replaced since it was read."""
+
+
+class Mirror(UnstorableNotes, Protocol):
     """The table. Every method raises ``TransientError`` when DynamoDB is busy or down."""
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
@@ -137,7 +157,10 @@ class Mirror(Protocol):
         """Sets the claim's time to 0, if it is the last one: nothing will be written under it."""
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        """Replaces the object's item, unless the item has this token or a later one. False where it has."""
+        """Replaces the object's item, unless the item has this token or a later one. False where it has.
+
+        Raises ``UnstorableObject`` where the table cannot hold the item.
+        """
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         """Makes the object's item a tombstone under the same condition; the last known body stays."""

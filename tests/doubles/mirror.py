@@ -1,29 +1,46 @@
 """The table, in memory."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
 
 from billing_mirror.adapters.attributes import body_in, stored_object
 from billing_mirror.adapters.chunked_write import DYNAMODB, Replaced, put_chunked
 from billing_mirror.core import chunks, times
 from billing_mirror.core.chunks import Limits
-from billing_mirror.core.errors import TransientError, UnreadableBody
+from billing_mirror.core.errors import TransientError, UnreadableBody, UnstorableObject
 from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
+
+REFUSED = "the table takes no such item"
+MAX_ITEM = 400 * 1024
+"""Characters of an item's JSON from which on it is refused: never fewer than its bytes in DynamoDB."""
+
+
+def is_too_large(item: Item) -> bool:
+    """Whether DynamoDB refuses the item for its size."""
+    return sum(len(value) if isinstance(value, bytes) else len(str(value)) for value in item.values()) > MAX_ITEM
 
 
 class MemoryMirror:
-    """Implements ``ports.Mirror``. With low ``limits`` a compressed body of any size takes several items."""
+    """Implements ``ports.Mirror``. With low ``limits`` a compressed body of any size takes several items.
 
-    def __init__(self, limits: Limits = DYNAMODB) -> None:
+    It refuses items that are too large, and what a test says that it ``refuses``.
+    """
+
+    def __init__(self, limits: Limits = DYNAMODB, *, refuses: Callable[[Item], bool] = lambda _: False) -> None:
         self.limits = limits
         self.objects: dict[str, Item] = {}
         self.chunks: dict[str, dict[str, bytes]] = {}
         """The chunks of each object, by key and sort key."""
         self.counters: dict[str, Claim] = {}
+        self.notes: dict[str, dict[str, UnstorableNote]] = {}
+        """By scope and sort key."""
+        self.refuses = refuses
         self.down = False
         self.writes_fail = False
 
@@ -59,6 +76,8 @@ class MemoryMirror:
         self._require_up()
         if self.writes_fail:
             raise TransientError("the table takes no writes")
+        if is_too_large(item) or self.refuses(item):
+            raise UnstorableObject(REFUSED)
         replaced = self.objects.get(ref.key, {})
         if not self._newer(ref, token):
             return Replaced(stored=False, had_chunks=False)
@@ -126,6 +145,27 @@ class MemoryMirror:
         """The chunks of one name, in order."""
         held = self.chunks.get(key, {})
         return [held[sort_key] for sort_key in sorted(held) if sort_key.startswith(name)]
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        self._require_up()
+        notes = self.notes.setdefault(str(scope), {})
+        before = notes.get(note.sort_key)
+        if before is not None and before.token > note.token:
+            return True
+        notes[note.sort_key] = replace(note, noticed_at=before.noticed_at if before else note.noticed_at)
+        return before is not None and before.digest == note.digest
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        self._require_up()
+        for sort_key, note in sorted(self.notes.get(str(scope), {}).items()):
+            if sort_key.startswith(sort_keys_of(type_name)):
+                yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        self._require_up()
+        stored = self.notes.get(str(scope), {}).get(note.sort_key)
+        if stored is not None and (stored.token, stored.digest) == (note.token, note.digest):
+            del self.notes[str(scope)][note.sort_key]
 
     def _newer(self, ref: ObjectRef, token: int) -> bool:
         held = self.objects.get(ref.key)

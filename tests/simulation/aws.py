@@ -17,6 +17,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import Clock, IndexEntry
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
@@ -91,8 +92,8 @@ class WakingQueue(MemoryQueue):
 class ChunkedMirror(MemoryMirror):
     """The table, in which a body takes several items as soon as a map cannot hold it, and is always readable."""
 
-    def __init__(self) -> None:
-        super().__init__(CHUNKED)
+    def __init__(self, *, refuses: Callable[[Item], bool] = lambda _: False) -> None:
+        super().__init__(CHUNKED, refuses=refuses)
         self.unreadable: set[str] = set()
         """The keys of objects that had, at some time, no whole body."""
 
@@ -251,6 +252,18 @@ class UnreliableMirror(UnreliableTable):
 
     async def stored(self, ref: ObjectRef) -> StoredObject | None:
         return await self._read("stored", lambda: self._mirror.stored(ref))
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        what = f"note_unstorable {note.sort_key} {note.token}"
+        return await self._write(what, lambda: self._mirror.note_unstorable(scope, note))
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        await self._io("unstorable")
+        for note in [one async for one in self._mirror.unstorable(scope, type_name)]:
+            yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        await self._write(f"remove_note {note.sort_key}", lambda: self._mirror.remove_note(scope, note))
 
 
 @dataclass

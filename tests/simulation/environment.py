@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from billing_mirror.adapters.attributes import body_in
 from billing_mirror.core import times
 from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, Pin
 from billing_mirror.core.catalog import ObjectType
@@ -11,6 +12,7 @@ from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import RECOVER, Schedule
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.account import AccountGuard
@@ -22,7 +24,7 @@ from .container import EPOCH, MARGIN, Container, Trace
 from .faults import Consequence, Dice, Fault
 from .request_budget import RequestBudget
 from .state_store import UnreliableStateStore
-from .stripe import SimulatedStripe, StripeState
+from .stripe import UNSTORABLE, SimulatedStripe, StripeState
 from .workload import Workload
 
 TEST = Scope(livemode=False)
@@ -52,7 +54,7 @@ class Environment:
         self.workload = workload
         self.result = result
         self.state = StripeState()
-        self.mirror = ChunkedMirror()
+        self.mirror = ChunkedMirror(refuses=_is_unstorable)
         self.state_store = MemoryStateStore(
             partitions={f"{TEST}#run:{RECOVER}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
         )
@@ -140,5 +142,16 @@ class Environment:
         """The stored objects that reconcile covers."""
         return [item for item in self.mirror.objects.values() if item.get("scope") == str(TEST)]
 
+    def outstanding_note(self, type_name: str, identifier: str, item: Item | None) -> UnstorableNote | None:
+        """The note of an object of the key's own account, unless the table holds a later state of it."""
+        notes = self.mirror.notes.get(str(TEST), {}).values()
+        token = item.get("token") if item else None
+        found = (note for note in notes if (note.type, note.id) == (type_name, identifier))
+        return next((note for note in found if not isinstance(token, int) or token < note.token), None)
+
     def queue_of(self, container: Container) -> UnreliableQueue:
         return UnreliableQueue(self.queue, self.dice, container.io)
+
+
+def _is_unstorable(item: Item) -> bool:
+    return UNSTORABLE in (body_in(item) or {})

@@ -54,6 +54,7 @@ class Fault(StrEnum):
     COUNTER_LOST = "an object's counter is deleted by hand"
     WRITE_REPEATED = "table writes, and refuses the repetition of the write"
     KEY_OF_OTHER_ACCOUNT = "the secret holds a key of another account for a while"
+    UNSTORABLE = "object changed to what the table cannot hold"
 
 
 LOSING = frozenset(
@@ -64,6 +65,7 @@ LOSING = frozenset(
         Fault.SKEWED_BEYOND,
         Fault.KEY_REVOKED,
         Fault.OUTAGE,
+        Fault.UNSTORABLE,
     }
 )
 """Faults that only a reconcile run can repair."""
@@ -141,6 +143,8 @@ CHANCES_IN_RACE = (0.3, 0.5)
 """Of faults in ``DELAYING``."""
 CHANCE_OF_A_SNAPSHOT = 0.5
 """Of an event, in a schedule whose changes follow each other within a second."""
+SHARE_UNSTORABLE = 0.5
+"""Of the schedules that lose something: in these, objects often become unstorable and storable again."""
 CHANCE_OF_A_LOSS = 0.4
 """Of an event, in a schedule that loses nothing but events."""
 CHANCE_OF_A_WRONG_KEY = 0.3
@@ -190,6 +194,8 @@ class Dice:
         """Whether there are many coupons, with ids that a person chose, of which many may be gone at once."""
         if self.guarded:
             self._chances[Fault.KEY_OF_OTHER_ACCOUNT] = CHANCE_OF_A_WRONG_KEY
+        if losing and not self.recovering and self.random.random() < SHARE_UNSTORABLE:
+            self._chances |= {Fault.UNSTORABLE: CHANCE_OF_A_LOSS, Fault.EVENT_LOST: CHANCE_OF_A_LOSS}
 
     def _chance(self, fault: Fault) -> float:
         chance = self.random.choice(CHANCES_IN_RACE if self.racing and fault in DELAYING else CHANCES)

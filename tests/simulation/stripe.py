@@ -21,6 +21,8 @@ MAX_LAG = 20.0
 SHOWN_LINES = 10
 LINES_ON_A_PAGE = 5
 OWN_ACCOUNT = "/v1/account"
+UNSTORABLE = "unstorable"
+"""The member of a body that the table refuses to hold, as it does with one that is too large."""
 EVENTS = "/v2/core/events"
 EVENTS_KEPT = 30 * 86400.0
 ON_REQUEST = {"v2.billing.cadence": ("invoice_discount_rules", "settings_data")}
@@ -264,6 +266,11 @@ def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
     if len(lines) <= SHOWN_LINES:
         return shown
     return json_body.with_value(shown, "lines", {"object": "list", "data": [*lines[:SHOWN_LINES]], "has_more": True})
+
+
+def as_listed(body: JsonObject) -> JsonObject:
+    """A body as a list shows it, with every member that can be requested."""
+    return _as_shown(body, ON_REQUEST.get(str(body["object"]), ()))
 
 
 def _lines(body: JsonObject | None) -> list[JsonObject]:

@@ -7,9 +7,10 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import INDEX_COLUMNS, Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
+from billing_mirror.core.unstorable import UnstorableNote
 
 from .environment import Environment
-from .stripe import StripeObject
+from .stripe import UNSTORABLE, StripeObject, as_listed
 
 RATE, VERSION, SUBSCRIPTION = (
     f"v2.billing.{name}" for name in ("rate_card_rate", "rate_card_version", "rate_card_subscription")
@@ -34,7 +35,11 @@ def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[
         scope = Scope(livemode=False, context=obj.context)
         name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))
         mirror = environment.mirror
-        problem = _problem(obj, mirror.objects.get(name), mirror.body_of(name), losing=losing)
+        item = environment.mirror.objects.get(name)
+        note = environment.outstanding_note(str(first["object"]), str(first["id"]), item)
+        problem = _problem_of_a_note(obj, note)
+        if not _is_unstorable(obj):
+            problem = problem or _problem(obj, item, mirror.body_of(name), losing=losing)
         if problem:
             yield problem, name
     for name in sorted(environment.mirror.unreadable):
@@ -68,6 +73,19 @@ def _problem(obj: StripeObject, item: Item | None, body: JsonObject | None, *, l
     if not losing and obj.now["object"] == VERSION and not _has_members(item):
         return "without members"  # a backfill inserts versions from lists, without members
     return None if _columns(obj.now) == {name: item.get(name) for name in INDEX_COLUMNS} else "stale in an index"
+
+
+def _is_unstorable(obj: StripeObject) -> bool:
+    return obj.now is not None and UNSTORABLE in obj.now
+
+
+def _problem_of_a_note(obj: StripeObject, note: UnstorableNote | None) -> str | None:
+    """An object has a note of its present state where the table cannot hold it, and else none."""
+    if not _is_unstorable(obj):
+        return "noted although it can be stored" if note is not None else None
+    if note is None:
+        return "not noted"
+    return None if note.digest == json_body.digest(as_listed(obj.now or {})) else "noted in an older state"
 
 
 def _has_members(item: Item) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from billing_mirror.adapters.state_store import LEASE
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.unstorable import PARTITION as UNSTORABLE
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
 from tests.template.templates import BUNDLE, FUNCTIONS, environment, listed, of_type, properties, statements
 
@@ -110,12 +111,12 @@ def test_no_permission_is_for_every_resource() -> None:
     assert [statement for statement in allowed if any("*" in action for action in listed(statement["Action"]))] == []
 
 
-def test_only_the_lease_may_be_deleted() -> None:
+def test_only_the_lease_and_notes_may_be_deleted() -> None:
     policies = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
     allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
     (deleting,) = [statement for statement in allowed if "dynamodb:DeleteItem" in listed(statement["Action"])]
     assert listed(deleting["Action"]) == ["dynamodb:DeleteItem"]
-    keys = [f"{Scope(livemode=mode)}#{LEASE}" for mode in (True, False)]
+    keys = [f"{Scope(livemode=mode)}#{partition}" for mode in (True, False) for partition in (LEASE, UNSTORABLE)]
     assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
 
 

@@ -29,6 +29,7 @@ ALARM_METRICS = {
     "ReconcileWrongAccount": ("BillingMirror", "WrongAccount", "reconcile"),
     "ProcessMissingFields": ("BillingMirror", "MissingFields", "process"),
     "ReconcileMissingFields": ("BillingMirror", "MissingFields", "reconcile"),
+    "UnstorableNoticed": ("BillingMirror", "UnstorableNoticed", "reconcile"),
     "DeletionsHeld": ("BillingMirror", "DeletionsHeld", "reconcile"),
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),

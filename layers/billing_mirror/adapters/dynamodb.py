@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
 from billing_mirror.core import chunks, times
-from billing_mirror.core.errors import IncompleteBody, TransientError, UnreadableBody
+from billing_mirror.core.errors import IncompleteBody, TransientError, UnreadableBody, UnstorableObject
 from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
@@ -18,11 +19,12 @@ from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
 from .attributes import BODY_COLUMNS, body_in, from_attributes, stored_object, to_attributes
-from .aws import is_refused_condition, transient_errors
+from .aws import is_refused_condition, is_refused_value, transient_errors
 from .batch_get import batch_get
 from .chunked_write import Replaced, put_chunked
 from .chunks import superseded_query, with_whole_body
 from .indexes import query
+from .unstorable_notes import DynamoNotes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,12 +58,8 @@ NEWER = "attribute_not_exists(pk) OR #token < :token"
 T = TypeVar("T")
 
 
-class DynamoMirror:
+class DynamoMirror(DynamoNotes):
     """Implements ``ports.Mirror``."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         items = await self._items(refs, OBJECT, HEAD_COLUMNS)
@@ -108,7 +106,8 @@ class DynamoMirror:
         )
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        return await put_chunked(self, ref, token, item)
+        with _refused_values():
+            return await put_chunked(self, ref, token, item)
 
     async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
         answer = await answer_if(
@@ -243,6 +242,17 @@ class DynamoMirror:
             except TimeoutError as error:
                 raise TransientError(f"{SERVICE} left keys of a batch unprocessed") from error
         return {str(item["pk"]): item for item in items}
+
+
+@contextmanager
+def _refused_values() -> Iterator[None]:
+    """Raises ``UnstorableObject`` where DynamoDB says of an item's values that it will never take them."""
+    try:
+        yield
+    except ClientError as error:
+        if is_refused_value(error):
+            raise UnstorableObject(f"{SERVICE} takes no such item (ValidationException)") from error
+        raise
 
 
 async def write_if(write: Callable[[], object]) -> bool:

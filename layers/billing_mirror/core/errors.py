@@ -14,6 +14,7 @@
     │   ├── ListRefused             Stripe refuses a list
     │   │   └── ListUnavailable         because the account has no such list
     │   ├── UnreadableBody          the table holds a body that cannot be read: a deep verify fetches the object
+    │   ├── UnstorableObject        the table cannot hold the object as it is: it is noted until it changes
     │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
@@ -75,6 +76,14 @@ class WrongAccount(TransientError):
 
 class PermanentError(MirrorError):
     """A message that can never be processed as it is."""
+
+
+class UnstorableObject(PermanentError):
+    """The table cannot hold an object as it is. ``was_noted`` says that a note already says so of this very state."""
+
+    def __init__(self, reason: str, *, was_noted: bool = False) -> None:
+        super().__init__(reason)
+        self.was_noted = was_noted
 
 
 class RequestRefused(PermanentError):

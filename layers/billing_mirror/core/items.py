@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from . import json_body, times
-from .errors import PermanentError
+from .errors import UnstorableObject
 from .json_body import Json, JsonObject
 from .object_ref import ObjectRef, key_id
 
@@ -88,7 +88,7 @@ def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item
     """The whole item of a live object, without its token.
 
     Its body may be too large for one item of the table; :func:`~billing_mirror.core.chunks.split` makes several.
-    Raises :class:`PermanentError` where it is too large for these, too.
+    Raises :class:`UnstorableObject` where it is too large for these, too.
     """
     body = observation.live
     if body is None:
@@ -209,7 +209,7 @@ def _members(observation: Observation) -> Json:
 
 def _data(body: JsonObject, room: int) -> Item:
     if room < 0:
-        raise PermanentError(
+        raise UnstorableObject(
             "the object is too large: the lists that belong to it do not fit into an item of the table"
         )
     if fits_native_map(body) and _size(body) <= room:
@@ -217,7 +217,7 @@ def _data(body: JsonObject, room: int) -> Item:
     text = json_body.write(body).encode("ascii")
     compressed = zlib.compress(text, level=9)
     if len(compressed) > MAX_COMPRESSED:
-        raise PermanentError(
+        raise UnstorableObject(
             f"the object is too large: {len(text):,} bytes are {len(compressed):,} bytes when compressed, "
             f"and the table takes {MAX_COMPRESSED:,} bytes at most"
         )

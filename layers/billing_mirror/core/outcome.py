@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     """The event is about nothing that can be mirrored."""
     OTHER_MODE = "other_mode"
     """The message is about a live object and the key is a test key, or the other way round."""
+    UNSTORABLE = "unstorable"
+    """The table cannot hold the object, and a note already says so of the state that Stripe shows."""
     POSTPONED = "postponed"
     QUARANTINED = "quarantined"
 

@@ -56,6 +56,8 @@ class Resolution(StrEnum):
     """The mirror was correct, or a newer write was in flight: the list was behind."""
     UNRESOLVED = "unresolved"
     """No fetch has succeeded."""
+    UNSTORABLE = "unstorable"
+    """The table cannot hold what Stripe shows. It is no drift, and is not tried again until it changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ class Counts:
     """Lists that could not be read."""
     types_queued: int = 0
     """Types to verify whole, because an event that Stripe failed to create names no object."""
+    unstorable: int = 0
+    """Objects of the type that the table cannot hold, at the end of the run."""
     held: int = 0
     """Objects that Stripe does not return, and that were kept because they are too many."""
     stored_read: int = 0
@@ -179,6 +183,8 @@ class Counts:
     def add_drift(self, drift: Drift) -> None:
         """Counts a drift by its resolution and its kind."""
         match drift.resolution:
+            case Resolution.UNSTORABLE:
+                return  # counted by the notes: most runs leave such an object alone
             case Resolution.FALSE_ALARM:
                 self.false_alarms += 1
                 return

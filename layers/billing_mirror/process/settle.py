@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from billing_mirror.core import backoff
-from billing_mirror.core.errors import PermanentError, TransientError
+from billing_mirror.core.errors import PermanentError, TransientError, UnstorableObject
 from billing_mirror.core.outcome import Outcome
 
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
@@ -42,6 +42,8 @@ async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependenc
         reason=str(error) if foreseen else f"unforeseen {type(error).__name__}",
         trace="" if foreseen else _trace(error),
     )
+    if isinstance(error, UnstorableObject) and error.was_noted:
+        return replace(result, outcome=Outcome.UNSTORABLE)  # one message in quarantine says it
     try:
         if _is_hopeless(error, received):
             await dependencies.ports.queue.quarantine(received.body, reason=result.reason)

@@ -24,6 +24,7 @@ from .objects import MirroredObject
 from .reader import Reader
 from .results import Page, Results
 from .runs import Drift, Run
+from .unstorable import Unstorable
 
 __all__ = [
     "Category",
@@ -45,4 +46,5 @@ __all__ = [
     "Status",
     "UnknownStatus",
     "UnknownType",
+    "Unstorable",
 ]

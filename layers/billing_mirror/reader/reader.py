@@ -18,6 +18,7 @@ from .refresh_request import refresh_message, send_to
 from .results import FOREIGN_CURSOR, Page, Results
 from .runs import Drift, Run, drift_in, run_in
 from .table import ScopedTable, connect
+from .unstorable import Unstorable, read_unstorable
 from .waiting import Clock, SystemClock, wait
 
 if TYPE_CHECKING:
@@ -179,6 +180,17 @@ class Reader:
             return Page([drift_in(item) for item in items], following)
 
         return Results(read, lambda: self._check_runs(type_name))
+
+    def unstorable(self, type_name: str) -> Results[Unstorable]:
+        """The objects of a type that the table cannot hold, by id, descending.
+
+        None of them is tried again before Stripe shows another state of it. An object that was stored or removed since
+        is left out.
+        """
+        name = names.canonical(type_name)
+        return Results(
+            lambda limit, cursor: read_unstorable(self._table, name, limit, cursor), lambda: self._check(type_name)
+        )
 
     def _get(self, object_id: str, type_name: str | None) -> MirroredObject | None:
         if type_name:

@@ -8,7 +8,7 @@ from itertools import islice
 from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
 from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference
-from billing_mirror.core.errors import ListUnavailable, PermanentError, TransientError
+from billing_mirror.core.errors import ListUnavailable, PermanentError, TransientError, UnstorableObject
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
@@ -22,6 +22,7 @@ from .gather import gather_all
 from .missing import require_list
 from .runs.active_run import ActiveRun
 from .runs.removals import HELD
+from .unstorable import find_note
 
 MAX_SECONDS_PER_OBJECT = 120.0
 """Seconds for one object with all its lists: an endless list must not hold up a run."""
@@ -110,7 +111,13 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     if seems_wrong:
         # Before the write: once the mirror is correct, nothing else shows that it was wrong.
         await run.evidence.record(drift if _will_change(fetched) else false_alarm)
-    outcome = await _store(fetched, run)
+    try:
+        outcome = await _store(fetched, run)
+    except PermanentError as error:
+        # Nothing was written, so the reason replaces the one that expects a write.
+        resolution = Resolution.UNSTORABLE if isinstance(error, UnstorableObject) else Resolution.UNRESOLVED
+        await run.record_drift(replace(drift, resolution=resolution, reason=str(error)))
+        return
     if _was_wrong(outcome, fetched) and not _only_version_changed(drift.difference, fetched):
         await run.record_drift(replace(drift, resolution=Resolution.REPAIRED, reason=""))
     elif seems_wrong:
@@ -233,13 +240,16 @@ async def finish_interrupted(run: ActiveRun) -> None:
 
 
 async def _finish(drift: Drift, run: ActiveRun) -> Drift:
-    """Resolves an interrupted repair as repaired where its token shows that the write happened."""
+    """Resolves an interrupted repair as repaired where its token shows that the write happened, or by a note."""
     if drift.reason != INTERRUPTED:
         return drift
     ref = ObjectRef(run.scope, TYPES[drift.type], drift.id)
     head = (await run.ports.mirror.heads([ref])).get(ref.key)
-    if head is None or head.token < drift.token:
+    if head is not None and head.token >= drift.token:
+        drift = replace(drift, resolution=Resolution.REPAIRED, reason="")
+    elif note := await find_note(drift, run):
+        drift = replace(drift, resolution=Resolution.UNSTORABLE, reason=note.reason)
+    else:
         return drift
-    drift = replace(drift, resolution=Resolution.REPAIRED, reason="")
     await run.evidence.record(drift)
     return drift

@@ -22,6 +22,7 @@ from .follow_ups import FollowUps
 from .references import customer_or_owner
 from .related_objects import enqueue_related
 from .repeated_write import is_stored
+from .unstorable import noted
 
 
 async def claim_and_fetch(
@@ -48,22 +49,24 @@ async def apply(
 ) -> Outcome:
     """Stores an observation by one conditional write. ``head``, the mirror's state before, names the outcome.
 
-    ``hops`` is the number of refresh requests that led to it.
+    ``hops`` is the number of refresh requests that led to it. Notes an object that the table cannot hold, and raises
+    ``UnstorableObject``.
     """
     observation = _with_last_event(observation, head)
     body = observation.live
     if body is None:
         return await _put_tombstone(ports, ref, token, observation)
     customer = await _resolve_customer(ports, ref, body, hops)
-    item = items.item(ref, observation, customer)
     follow_ups = FollowUps(ports.queue, hops)
-    await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
-    # Before the write: once the object is stored, a redelivered message counts as already fresh.
-    await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
-    if not follow_ups.are_due:
-        return await _put(ports, ref, token, head, item)
-    outcome = await _put(ports, ref, token, head, {**item, "follow_ups_due": True})
-    return outcome if outcome is Outcome.SUPERSEDED else Outcome.CHAIN_ENDED
+    async with noted(ports, ref, token, observation):
+        item = items.item(ref, observation, customer)
+        await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
+        # Before the write: once the object is stored, a redelivered message counts as already fresh.
+        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
+        if not follow_ups.are_due:
+            return await _put(ports, ref, token, head, item)
+        outcome = await _put(ports, ref, token, head, {**item, "follow_ups_due": True})
+        return outcome if outcome is Outcome.SUPERSEDED else Outcome.CHAIN_ENDED
 
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:

@@ -14,6 +14,7 @@ from . import (
     rate_limit,
     recover,
     removals,
+    unstorable,
     verify,
     writes,
 )
@@ -36,6 +37,7 @@ TOPICS = (
     rate_limit,
     accounts,
     removals,
+    unstorable,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
 
