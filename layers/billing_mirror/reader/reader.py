@@ -72,9 +72,10 @@ class Reader:
     ) -> MirroredObject:
         """The object, once the mirror has a fetch of it that started after ``since``, by default after this call.
 
-        Use it after a change at Stripe. Without an event of the change within two seconds, it asks the stack for a
-        fetch, where the reader was given ``refresh``. ``since`` is by this machine's clock; a fetch within five seconds
-        after it does not count, because clocks differ, unless it was started after the call. Reads consistently.
+        Use it after a change at Stripe. ``since`` must be no earlier than Stripe's answer to the change. Without an
+        event of the change within two seconds, it asks the stack for a fetch, where the reader was given ``refresh``.
+        ``since`` is by this machine's clock; a fetch within five seconds after it does not count, because clocks
+        differ, unless it was claimed after the call. Reads consistently.
 
         Raises :class:`NotRefreshed` after ``timeout`` seconds, and :class:`ReaderError` where the id does not say
         its type and ``type_name`` is missing.
