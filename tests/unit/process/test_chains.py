@@ -16,7 +16,8 @@ from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 INVOICE = "/v1/invoices/in_1"
 LINES = "/v1/invoices/in_1/lines?expand%5B0%5D=data.discounts"
-INVOICES = "/v1/invoices?expand%5B0%5D=data.discounts&expand%5B1%5D=data.lines.data.discounts"
+SHOWN = "&".join(f"expand%5B{number}%5D=data.{name}" for number, name in enumerate(TYPES["invoice"].include))
+INVOICES = f"/v1/invoices?{SHOWN}"
 STOPPED_AFTER = 16
 """Invocations of one chain, after which Lambda stops it unless the function allows more."""
 A_LOOK = 61.0

@@ -166,6 +166,7 @@ async def test_a_list_that_the_key_may_not_read_says_nothing_of_an_object(harnes
             return await super().get(request)
 
     harness.stripe = RefusingLists(lists={profiles: []})
+    harness.start_container()
     run = await harness.run_now(TYPES["v2.billing.profile"])
     assert refused_path is not None
     assert (run.complete, tombstones(harness)) == (True, 1)
