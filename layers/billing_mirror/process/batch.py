@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from billing_mirror.core.errors import PermanentError, TransientError, WrongAccount
+from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized, WrongAccount
 from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import Message, Notification, Unreadable, read_message
 from billing_mirror.core.mirror_state import Head
@@ -52,6 +52,8 @@ async def _account_problem(dependencies: ProcessDependencies) -> TransientError 
             await dependencies.account.confirm()
     except TransientError as error:
         return error
+    except Unauthorized:
+        return None  # the next request is refused too, or the key is checked before it
     return None
 
 

@@ -102,7 +102,7 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     if _would_remove(fetched):
         await require_list(ref.object_type, run)
         if run.removals.are_held:
-            run.removals.held += 1
+            run.removals.held += not await _was_held(drift, run)
             await run.record_drift(replace(drift, reason=HELD))
             return
     drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
@@ -124,6 +124,12 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
         await run.record_drift(false_alarm)
     else:
         run.count(Counts(refreshed=1))
+
+
+async def _was_held(drift: Drift, run: ActiveRun) -> bool:
+    """Whether a tick that was killed after it has counted the object already, by its evidence."""
+    before = await run.evidence.find(drift.id)
+    return before is not None and before.reason == HELD
 
 
 async def _fetch(ref: ObjectRef, run: ActiveRun) -> _Fetched:

@@ -177,11 +177,21 @@ async def test_a_key_that_may_read_nothing_is_checked_again_at_the_next_request(
 async def test_a_key_that_stripe_refuses_is_checked_as_soon_as_it_is_accepted(guarded: Guarded) -> None:
     guard = await guarded.filled()
     guarded.stripe.key = "foreign"
-    guarded.stripe.failures = [Unauthorized("Stripe answered 401")] * 2
+    guarded.stripe.failures = [Unauthorized("Stripe answered 401")]
     with pytest.raises(Unauthorized):
         await guard.get(request())
     with pytest.raises(WrongAccount):
         await guard.get(request())
+
+
+async def test_a_foreign_key_that_stripe_refuses_for_a_moment_asks_for_nothing_else(guarded: Guarded) -> None:
+    guard = await guarded.filled()
+    guarded.stripe.key = "foreign"
+    guarded.stripe.failures = [Unauthorized("Stripe answered 401")]
+    guarded.stripe.checks.clear()
+    with pytest.raises(Unauthorized):
+        await guard.get(request())
+    assert [one.path for one in guarded.stripe.checks] == [OWN_ACCOUNT]
 
 
 async def test_the_check_names_the_key_that_it_checks_and_expects_refusals(guarded: Guarded) -> None:
