@@ -49,7 +49,7 @@ def written(page: str) -> str:
     _, _, after = rest.partition(END)
     helps = [help_of(verb).partition(_BOX) for verb in verbs()]
     (shared,) = {"".join(parts[1:]) for parts in helps}
-    named = [(EVERY, shared), *zip(map(" ".join, verbs()), (parts[0].strip() for parts in helps), strict=True)]
+    named = [(EVERY, shared), *zip(map(" ".join, verbs()), (parts[0].strip("\n") for parts in helps), strict=True)]
     sections = [f"### {name}\n\n```text\n{text}\n```\n\n" for name, text in named]
     return "".join((before, BEGIN, *sections, END, after))
 

@@ -8,8 +8,11 @@ import typer
 
 from . import __version__
 from .options import add_verb
+from .verbs.backfill import backfill
 from .verbs.get import get
 from .verbs.list import list_objects
+from .verbs.recover import recover
+from .verbs.verify import verify
 
 app = typer.Typer(
     name="billing-mirror",
@@ -38,6 +41,9 @@ def _options(
 
 add_verb(app, get)
 add_verb(app, list_objects, name="list")
+add_verb(app, verify)
+add_verb(app, recover)
+add_verb(app, backfill)
 
 
 def main() -> None:

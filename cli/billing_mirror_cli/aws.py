@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # A person waits: two tries, and no minute without a word.
 _QUICK = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
 # A run answers after a quarter of an hour at most. A second try would start it again.
-_PATIENT = Config(connect_timeout=5, read_timeout=930, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+_LONG = Config(connect_timeout=5, read_timeout=930, retries={"total_max_attempts": 1}, tcp_keepalive=True)
 
 
 class Aws:
@@ -50,4 +50,4 @@ class Aws:
 
     @cached_property
     def functions(self) -> LambdaClient:
-        return self.session.client("lambda", endpoint_url=self.endpoint, config=_PATIENT)
+        return self.session.client("lambda", endpoint_url=self.endpoint, config=_LONG)
