@@ -12,6 +12,7 @@ from .verbs.backfill import backfill
 from .verbs.get import get
 from .verbs.list import list_objects
 from .verbs.recover import recover
+from .verbs.status import status
 from .verbs.verify import verify
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ def _options(
     pass
 
 
+add_verb(app, status)
 add_verb(app, get)
 add_verb(app, list_objects, name="list")
 add_verb(app, verify)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -31,6 +31,10 @@ class Aws:
     @property
     def region(self) -> str:
         return str(self.session.region_name or "")
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - for services without stubs; the caller names a Protocol
+        """A client of a service that has no property here."""
+        return self.session.client(service, endpoint_url=self.endpoint, config=_QUICK)  # type: ignore[call-overload]
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """Starts at once. The function continues also when nobody waits for the answer."""
+    """Starts at once. The function continues also when the command does not wait for the answer."""
 
     def __init__(self, functions: LambdaClient, name: str, payload: JsonObject) -> None:
         self._functions = functions

@@ -65,6 +65,11 @@ class Session:
         return self._scope or self._pinned_mode()
 
     @property
+    def account(self) -> str:
+        """The id of the account whose key filled the mirror; empty where it is not known."""
+        return self._pins.get(self.scope.partition("/")[0], "")
+
+    @property
     def mode(self) -> Scope:
         """The mode of the scope, without a connected account: what the key itself reads."""
         return Scope(livemode=self.scope.startswith("live"))
@@ -78,10 +83,15 @@ class Session:
         time.sleep(seconds)
 
     def _pinned_mode(self) -> str:
+        if len(self._pins) > 1:
+            raise Failure("The table holds a live and a test account", "Give --scope live or --scope test")
+        return next(iter(self._pins), MODES[0])
+
+    @cached_property
+    def _pins(self) -> dict[str, str]:
+        """By mode, the account whose key filled the table: docs/decisions/0031-pin-the-account.md"""
         table = self.stack.table
         keys = [{"pk": {"S": f"{mode}#account"}, "sk": {"S": "pin"}} for mode in MODES]
         answer = self.aws.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys}})
-        pinned = [pin["pk"]["S"].partition("#")[0] for pin in answer["Responses"].get(table, [])]
-        if len(pinned) > 1:
-            raise Failure("The table holds a live and a test account", "Give --scope live or --scope test")
-        return pinned[0] if pinned else MODES[0]
+        pins = answer["Responses"].get(table, [])
+        return {pin["pk"]["S"].partition("#")[0]: pin.get("account", {}).get("S", "") for pin in pins}

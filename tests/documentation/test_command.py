@@ -3,6 +3,7 @@
 import pytest
 
 from billing_mirror_cli.failures import ExitCode
+from billing_mirror_cli.health import State
 from docs import command_page
 from tests.documentation.pages import first_column, headings, section, text_of
 
@@ -21,3 +22,7 @@ def test_the_help_of_every_verb_is_what_the_command_prints(monkeypatch: pytest.M
 
 def test_the_exit_codes_are_those_of_the_code() -> None:
     assert first_column(PAGE, "code") == [str(code.value) for code in ExitCode]
+
+
+def test_the_verdicts_are_those_of_the_code() -> None:
+    assert first_column(PAGE, "verdict") == [state.upper() for state in State]

@@ -70,12 +70,12 @@ def show(session: Session, states: list[RunState]) -> None:
 def conclude(session: Session, states: list[RunState], code: ExitCode, *, repair: bool) -> None:
     """The verdict in words, and the exit code."""
     found = sum(state.counts.repaired for state in states)
-    undecided = [state.type for state in states if state.is_undecided]
+    open_types = [state.type for state in states if state.is_undecided]
     what = "repaired" if repair else "to repair"
     if found:
         session.output.line(f"DRIFT  {count(found, 'object')} {what}", "bold yellow")
-    if undecided or not states:
-        session.output.line(f"UNDECIDED  {', '.join(undecided) or 'no run has started yet'}", "bold yellow")
+    if open_types or not states:
+        session.output.line(f"UNDECIDED  {', '.join(open_types) or 'no run has started yet'}", "bold yellow")
     if states and code is ExitCode.OK:
         compared = sum(state.counts.compared for state in states)
         session.output.line(f"EQUAL  {count(compared, 'object')} compared", "bold green")
