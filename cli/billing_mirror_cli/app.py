@@ -11,6 +11,7 @@ from .options import add_verb
 from .verbs.backfill import backfill
 from .verbs.get import get
 from .verbs.list import list_objects
+from .verbs.quarantine import quarantine
 from .verbs.recover import recover
 from .verbs.status import status
 from .verbs.verify import verify
@@ -46,6 +47,7 @@ add_verb(app, list_objects, name="list")
 add_verb(app, verify)
 add_verb(app, recover)
 add_verb(app, backfill)
+app.add_typer(quarantine, name="quarantine")
 
 
 def main() -> None:

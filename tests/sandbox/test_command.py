@@ -57,3 +57,22 @@ def test_recover_and_backfill_add_what_no_event_announced(bundle: Bundle, comman
     filled = command("backfill", PRODUCT)
     assert filled.exit_code == ExitCode.OK, filled.output
     assert command("get", product).exit_code == ExitCode.OK
+
+
+def test_status_reads_the_whole_stack(bundle: Bundle, command: Command) -> None:
+    result = command("status", "--json")
+    shown = json.loads(result.stdout)
+    assert (shown["stack"], shown["scope"], shown["quarantined"]) == ("billing-mirror", "test", 0), result.output
+    assert (shown["state"] == "healthy") is (result.exit_code == ExitCode.OK)
+    assert bundle.endpoints.table not in command("status").stdout
+
+
+def test_a_quarantined_message_is_retried(bundle: Bundle, command: Command) -> None:
+    bundle.stripe.faults(api=[{"status": 403, "times": 1}])
+    product = bundle.stripe.create(PRODUCT, {"name": "Chairs"})["id"]
+    groups = eventually(lambda: command("quarantine", "list", "--json").stdout.splitlines())
+    (group,) = [json.loads(line) for line in groups]
+    bundle.stripe.clear_faults()
+    assert command("quarantine", "retry", group["group"]).exit_code == ExitCode.OK
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    assert command("quarantine", "list").stdout == "The quarantine is empty.\n"
