@@ -9,10 +9,12 @@ import typer
 from . import __version__
 from .options import add_verb
 from .verbs.backfill import backfill
+from .verbs.diff import diff
 from .verbs.get import get
 from .verbs.list import list_objects
 from .verbs.quarantine import quarantine
 from .verbs.recover import recover
+from .verbs.refresh import refresh
 from .verbs.status import status
 from .verbs.verify import verify
 
@@ -44,6 +46,8 @@ def _options(
 add_verb(app, status)
 add_verb(app, get)
 add_verb(app, list_objects, name="list")
+add_verb(app, diff)
+add_verb(app, refresh)
 add_verb(app, verify)
 add_verb(app, recover)
 add_verb(app, backfill)

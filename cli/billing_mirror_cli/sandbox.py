@@ -21,13 +21,11 @@ CREDENTIALS = "test"
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """Where the parts of a running sandbox are. The Stripe key is the stand-in's."""
+    """Where the parts of a running sandbox are. Its secrets and parameters say the rest, as on AWS."""
 
     aws_endpoint: str
     region: str
     webhook_url: str
-    stripe_api_base: str
-    stripe_key: str
 
     def aws(self) -> Aws:
         """The emulator's clients."""
@@ -52,12 +50,6 @@ def find_sandbox(directory: Path) -> Sandbox:
 def _read(path: Path) -> Sandbox:
     try:
         known = json.loads(path.read_text("utf-8"))
-        return Sandbox(
-            aws_endpoint=known["aws_endpoint"],
-            region=known["region"],
-            webhook_url=known["webhook_url"],
-            stripe_api_base=known["stripe_api_base"],
-            stripe_key=known["api_key"],
-        )
+        return Sandbox(known["aws_endpoint"], known["region"], known["webhook_url"])
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(f"{path} does not describe a sandbox", "End it and start another: make sandbox-down") from error

@@ -74,6 +74,12 @@ class Session:
         """The mode of the scope, without a connected account: what the key itself reads."""
         return Scope(livemode=self.scope.startswith("live"))
 
+    @property
+    def own_scope(self) -> Scope:
+        """The scope as the package writes it."""
+        context = self.scope.partition("/")[2]
+        return Scope(self.mode.livemode, context or None)
+
     def now(self) -> float:
         """Seconds since 1970."""
         return time.time()

@@ -5,7 +5,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
@@ -59,8 +59,8 @@ class Cloud:
         self._state_store = DynamoStateStore(self.dynamodb, self.table)
         self.deploy()
 
-    def deploy(self, **changed: str | None) -> None:
-        """Creates the stack, with outputs replaced or left out."""
+    def deploy(self, *, stripe: str = "http://127.0.0.1:9", **changed: str | None) -> None:
+        """Creates the stack with a Stripe at an address, and with outputs replaced or left out."""
         outputs = {
             "Version": "0.2.0",
             "TableName": self.table,
@@ -77,7 +77,7 @@ class Cloud:
         shown = {name: {"Value": value} for name, value in outputs.items() if value is not None}
         stack = boto3.client("cloudformation", endpoint_url=self.endpoint)
         template = {
-            "Parameters": {"StripeApiBase": {"Type": "String", "Default": "http://127.0.0.1:9"}},
+            "Parameters": {"StripeApiBase": {"Type": "String", "Default": stripe}},
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
             "Outputs": shown,
         }
@@ -92,11 +92,11 @@ class Cloud:
         scope = Scope(livemode=mode == "live")
         asyncio.run(self._state_store.write(scope, "account", "pin", Pin("acct_1", "digest").to_item()))
 
-    def put(self, body: JsonObject, *, customer: str | None = None, token: int = 1, at: float = FETCHED_AT) -> None:
+    def put(self, body: JsonObject, *, customer: str | None = None, parent: str | None = None) -> None:
         """The mirror holds this object."""
-        ref = ref_of(body)
-        observation = Observation(at, "v", "req_1", body, json_body.digest(body))
-        asyncio.run(self._mirror.put(ref, token, items.item(ref, observation, customer)))
+        ref = replace(ref_of(body), parent=parent)
+        observation = Observation(FETCHED_AT, "v", "req_1", body, json_body.digest(body))
+        asyncio.run(self._mirror.put(ref, 1, items.item(ref, observation, customer)))
 
     def put_tombstone(self, body: JsonObject) -> None:
         ref = ref_of(body)

@@ -68,7 +68,7 @@ def test_status_reads_the_whole_stack(bundle: Bundle, command: Command) -> None:
 
 
 def test_a_quarantined_message_is_retried(bundle: Bundle, command: Command) -> None:
-    bundle.stripe.faults(api=[{"status": 403, "times": 1}])
+    bundle.stripe.faults(api=[{"status": 403, "path_prefix": "/v1/products"}])
     product = bundle.stripe.create(PRODUCT, {"name": "Chairs"})["id"]
     groups = eventually(lambda: command("quarantine", "list", "--json").stdout.splitlines())
     (group,) = [json.loads(line) for line in groups]
@@ -76,3 +76,16 @@ def test_a_quarantined_message_is_retried(bundle: Bundle, command: Command) -> N
     assert command("quarantine", "retry", group["group"]).exit_code == ExitCode.OK
     assert eventually(partial(bundle.reader.get, product)) is not None
     assert command("quarantine", "list").stdout == "The quarantine is empty.\n"
+
+
+def test_diff_finds_a_lost_change_and_refresh_repairs_it(bundle: Bundle, command: Command) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Lamps"})["id"]
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    assert command("diff", product).exit_code == ExitCode.OK
+    bundle.stripe.update(product, {"name": "Bulbs"}, without_event=True)
+    different = command("diff", product, "--json")
+    assert different.exit_code == ExitCode.DRIFT, different.output
+    assert "name" in [one["path"] for one in json.loads(different.stdout)["differences"]]
+    refreshed = command("refresh", product)
+    assert (refreshed.exit_code, refreshed.stdout) == (ExitCode.OK, f"{product}  changed\n"), refreshed.output
+    assert command("diff", product).exit_code == ExitCode.OK
