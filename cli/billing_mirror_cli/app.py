@@ -10,6 +10,8 @@ from . import __version__
 from .options import add_verb
 from .verbs.backfill import backfill
 from .verbs.diff import diff
+from .verbs.doctor import doctor
+from .verbs.events import events
 from .verbs.get import get
 from .verbs.list import list_objects
 from .verbs.quarantine import quarantine
@@ -44,6 +46,7 @@ def _options(
 
 
 add_verb(app, status)
+add_verb(app, doctor)
 add_verb(app, get)
 add_verb(app, list_objects, name="list")
 add_verb(app, diff)
@@ -51,6 +54,7 @@ add_verb(app, refresh)
 add_verb(app, verify)
 add_verb(app, recover)
 add_verb(app, backfill)
+add_verb(app, events)
 app.add_typer(quarantine, name="quarantine")
 
 

@@ -34,7 +34,7 @@ def read_facts(session: Session) -> Facts:
     names = [name for name in schedule.names if name in schedule.intervals(livemode=livemode)]
     reader = session.reader  # made before the threads need it
     with ThreadPoolExecutor(_READERS) as threads:
-        histories = threads.map(lambda name: reader.runs(name, limit=RUNS_READ).items, names)
+        histories = threads.map(lambda name: mirror.runs(reader, name, RUNS_READ), names)
         runs = {
             name: [RunState.from_record(run) for run in found] for name, found in zip(names, histories, strict=True)
         }
@@ -85,7 +85,7 @@ def _drifts(session: Session, now: float) -> Callable[[str], Mapping[Resolution,
 
     def counted(name: str) -> Mapping[Resolution, int]:
         found: Counter[Resolution] = Counter()
-        for drift in mirror.every(lambda cursor: reader.drifts(name, cursor=cursor)):
+        for drift in mirror.drifts(reader, name):
             if times.seconds(drift.run) < since:
                 break  # the newest run comes first
             found[drift.resolution] += 1

@@ -14,6 +14,7 @@ from billing_mirror.core.run import Counts, Job, Status
 from billing_mirror.core.run_request import RunRequest
 from billing_mirror.reader import Run
 
+from . import mirror
 from .failures import ExitCode, Failure, usage
 from .session import Session
 
@@ -111,7 +112,7 @@ def newest(session: Session, names: Sequence[str]) -> dict[str, RunState]:
     """The newest run of each name that has one."""
     reader = session.reader  # made before the threads need it
     with ThreadPoolExecutor(_READERS) as threads:
-        found = threads.map(lambda name: reader.runs(name, limit=1).items, names)
+        found = threads.map(lambda name: mirror.runs(reader, name, 1), names)
         return {name: RunState.from_record(runs[0]) for name, runs in zip(names, found, strict=True) if runs}
 
 

@@ -19,7 +19,7 @@ from billing_mirror.core import items, json_body
 from billing_mirror.core.account import Pin
 from billing_mirror.core.catalog import TYPES, generic_type
 from billing_mirror.core.items import Observation
-from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.run import Drift, Run
 from billing_mirror_cli.app import app
@@ -39,6 +39,8 @@ class Function:
     answer: Callable[[JsonObject], JsonObject] = field(default=lambda _: {})
     requests: list[JsonObject] = field(default_factory=list)
     error: str = ""
+    mappings: list[str] = field(default_factory=list)
+    """The states of the queue's event source mappings."""
 
 
 class Cloud:
@@ -135,16 +137,23 @@ def function() -> Iterator[Function]:
     known = Function()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            states: list[Json] = [{"State": state} for state in known.mappings]
+            self.respond({"EventSourceMappings": states})
+
         def do_POST(self) -> None:
             request = json_body.parse(self.rfile.read(int(self.headers["Content-Length"])).decode())
             known.requests.append(request)
-            answer = json_body.write({"errorMessage": known.error} if known.error else known.answer(request)).encode()
+            self.respond({"errorMessage": known.error} if known.error else known.answer(request))
+
+        def respond(self, answer: JsonObject) -> None:
+            text = json_body.write(answer).encode()
             self.send_response(200)
             if known.error:
                 self.send_header("X-Amz-Function-Error", "Unhandled")
-            self.send_header("Content-Length", str(len(answer)))
+            self.send_header("Content-Length", str(len(text)))
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(text)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             pass

@@ -83,6 +83,11 @@ def test_list_finds_by_any_conditions(command: Command, conditions: list[str], f
     assert ids(command, SUBSCRIPTION, *conditions) == found
 
 
+def test_an_object_with_one_status_of_both_kinds_is_listed_once(filled: Cloud, command: Command) -> None:
+    filled.put(subscription("rcds_4", servicing_status="paused", collection_status="paused"))
+    assert len(values(command("list", SUBSCRIPTION, "--status", "paused", "--json"))) == 1
+
+
 @pytest.mark.usefixtures("filled")
 def test_list_ends_at_its_limit(command: Command) -> None:
     assert len(ids(command, SUBSCRIPTION, "--limit", "2")) == 2

@@ -104,3 +104,10 @@ def test_a_sandbox_file_of_another_shape_is_a_sentence(
     result = command("get", "rcds_1", "--sandbox", stack=None)
     assert result.exit_code == ExitCode.FAILED
     assert "does not describe a sandbox" in result.stderr
+
+
+def test_events_needs_no_stack_and_no_aws() -> None:
+    shown = CliRunner().invoke(app, ["events"])
+    assert shown.exit_code == ExitCode.OK
+    assert "v1.invoice.paid" in shown.stdout.splitlines()
+    assert json.loads(CliRunner().invoke(app, ["events", "--json"]).stdout) == shown.stdout.splitlines()

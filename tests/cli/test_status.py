@@ -28,14 +28,19 @@ def completed(cloud: Cloud, name: str, *, started_at: float, job: Job = Job.VERI
     return run
 
 
-@pytest.fixture
-def compared(cloud: Cloud) -> Cloud:
-    """A stack whose every type was compared a minute ago."""
+def fill(cloud: Cloud) -> None:
+    """Every type was compared a minute ago."""
     cloud.pin()
     now = time.time()
     for one in RECONCILED_TYPES:
         completed(cloud, one.name, started_at=now - 60)
     completed(cloud, "recover", started_at=now - 60, job=Job.RECOVER, watermark=times.iso(now - 180))
+
+
+@pytest.fixture
+def compared(cloud: Cloud) -> Cloud:
+    """A stack whose every type was compared a minute ago."""
+    fill(cloud)
     return cloud
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
+from billing_mirror_cli.event_types import event_types as shipped
 from billing_mirror_cli.failures import ExitCode
 from billing_mirror_cli.health import State
-from docs import command_page
+from docs import command_page, event_types
 from tests.documentation.pages import first_column, headings, section, text_of
 
 PAGE = text_of("docs/command.md")
@@ -26,3 +27,7 @@ def test_the_exit_codes_are_those_of_the_code() -> None:
 
 def test_the_verdicts_are_those_of_the_code() -> None:
     assert first_column(PAGE, "verdict") == [state.upper() for state in State]
+
+
+def test_the_event_types_that_the_command_prints_are_those_of_the_catalog() -> None:
+    assert shipped() == event_types.event_types(), "run `make docs`"

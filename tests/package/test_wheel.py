@@ -80,7 +80,10 @@ def test_the_wheel_holds_every_module_and_the_licence(built: Path) -> None:
     about = f"billing_mirror-{PROJECT['version']}.dist-info"
     described = {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
     with zipfile.ZipFile(built) as wheel:
-        assert set(wheel.namelist()) == sources | described | {"billing_mirror/py.typed"}
+        assert set(wheel.namelist()) == sources | described | {
+            "billing_mirror/py.typed",
+            "billing_mirror_cli/event_types.txt",
+        }
         assert wheel.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 
 
@@ -130,6 +133,7 @@ def test_the_installed_command_says_its_version(built: Path) -> None:
         ]
     code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from billing_mirror_cli.app import main; main()"
     assert run(sys.executable, "-c", code, str(built), "--version") == f"{PROJECT['version']}\n"
+    assert "v1.invoice.paid\n" in run(sys.executable, "-c", code, str(built), "events")
 
 
 def test_the_installed_reader_runs_beside_boto3_alone(built: Path, tmp_path: Path) -> None:

@@ -89,3 +89,12 @@ def test_diff_finds_a_lost_change_and_refresh_repairs_it(bundle: Bundle, command
     refreshed = command("refresh", product)
     assert (refreshed.exit_code, refreshed.stdout) == (ExitCode.OK, f"{product}  changed\n"), refreshed.output
     assert command("diff", product).exit_code == ExitCode.OK
+
+
+def test_doctor_checks_stripe_and_aws(bundle: Bundle, command: Command) -> None:
+    result = command("doctor", "--json")
+    found = {one["check"]: one for one in map(json.loads, result.stdout.splitlines())}
+    well = {"credentials", "stack", "key permissions", "event destination", "signing secret", "queue"}
+    assert {name: found[name]["result"] for name in well} == dict.fromkeys(well, "ok"), result.output
+    assert "may write" in found["Stripe key"]["sentence"]  # the stand-in's key is a secret one
+    assert bundle.endpoints.signing_secret not in result.output

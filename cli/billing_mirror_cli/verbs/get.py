@@ -35,7 +35,7 @@ def get(
 
 def find(session: Session, object_id: str, type_name: str | None = None) -> MirroredObject:
     """The object in the mirror. Raises :class:`Failure` where the mirror has never seen it."""
-    found = session.reader.get(object_id, type_name)
+    found = mirror.get(session.reader, object_id, type_name)
     if found is None:
         raise Failure(
             f"The mirror has never seen {object_id} ({session.scope})",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated
 
 import typer
 
 from billing_mirror.core import catalog
-from billing_mirror.reader import MirroredObject, Page
+from billing_mirror.reader import MirroredObject
 
 from .. import mirror
 from ..session import Session
@@ -50,7 +50,7 @@ def _found(
     session: Session, type_name: str, customer: str | None, status: str | None, parent: str | None
 ) -> Iterator[MirroredObject]:
     """The objects: one index answers for the most selective condition, the others are checked here."""
-    for one in mirror.every(_query(session, type_name, customer, status, parent)):
+    for one in _query(session, type_name, customer, status, parent):
         is_of_customer = customer is None or one.customer == customer
         if is_of_customer and (status is None or status in mirror.status_of(one).split(", ")):
             yield one
@@ -58,25 +58,15 @@ def _found(
 
 def _query(
     session: Session, type_name: str, customer: str | None, status: str | None, parent: str | None
-) -> Callable[[str | None], Page[MirroredObject]]:
+) -> Iterator[MirroredObject]:
     reader = session.reader
     if parent is not None:
-        return lambda cursor: reader.children(parent, type_name, cursor=cursor)
+        return mirror.children(reader, parent, type_name)
     if customer is not None:
-        return lambda cursor: reader.by_customer(customer, type_name, cursor=cursor)
+        return mirror.by_customer(reader, customer, type_name)
     if status is None:
-        return lambda cursor: reader.by_type(type_name, cursor=cursor)
-    if _is_collection_status(session, type_name, status):
-        return lambda cursor: reader.by_collection_status(type_name, status, cursor=cursor)
-    return lambda cursor: reader.by_status(type_name, status, cursor=cursor)
-
-
-def _is_collection_status(session: Session, type_name: str, status: str) -> bool:
-    """Whether it is a status of collection: Stripe's words for the two kinds differ, so one index has it."""
-    object_type = catalog.TYPES.get(type_name)
-    if object_type is None or object_type.collection_status is None:
-        return False
-    return bool(session.reader.by_collection_status(type_name, status, limit=1).items)
+        return mirror.by_type(reader, type_name)
+    return mirror.with_status(reader, type_name, status)
 
 
 def _cells(one: MirroredObject) -> list[str]:

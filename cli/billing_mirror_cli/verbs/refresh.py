@@ -12,6 +12,7 @@ from billing_mirror.adapters.sqs import SqsQueue
 from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.object_ref import ObjectRef
 
+from .. import mirror
 from ..failures import ExitCode
 from ..refs import Known, known, ref_by_name, ref_of
 from ..session import Session
@@ -55,7 +56,7 @@ def refresh(
 
 
 def _ref(session: Session, object_id: str, type_name: str | None, parent: str | None) -> ObjectRef:
-    found = session.reader.get(object_id, type_name)
+    found = mirror.get(session.reader, object_id, type_name)
     return ref_of(session, found) if found is not None else ref_by_name(session, object_id, type_name, parent)
 
 
