@@ -46,6 +46,8 @@ class MemoryStripe:
     """Stands for the key's digest."""
     objects: dict[str, JsonObject] = field(default_factory=dict)
     lists: dict[str, list[JsonObject]] = field(default_factory=dict)
+    on_request: dict[str, dict[str, JsonObject]] = field(default_factory=dict)
+    """By path and by a field that the request includes, the body instead of that in ``objects``."""
     failures: list[Exception] = field(default_factory=list)
     """Raised one after the other, before anything is answered."""
     requests: list[RecordedRequest] = field(default_factory=list)
@@ -74,7 +76,9 @@ class MemoryStripe:
         await asyncio.sleep(0)  # other tasks may run, as with a real request
         if self.failures:
             raise self.failures.pop(0)
-        text = json_body.write(self._body(request.path))
+        further = self.on_request.get(request.path, {})
+        shown = next((body for name, body in further.items() if name in request.include), None)
+        text = json_body.write(self._body(request.path) if shown is None else shown)
         if self.before_answer is not None:
             await self.before_answer(request.path)
         return StripeResponse(json_body.parse(text), text, self.version(request.api), f"req_{len(self.requests)}")

@@ -21,6 +21,7 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
 from billing_mirror.core.run import Drift, Job, Resolution
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
@@ -170,7 +171,7 @@ class CrashScenario:
             ended = await self._ends(container, self._run(dependencies, container.now() + 600.0))
 
     async def _run(self, dependencies: ReconcileDependencies, deadline: float) -> None:
-        await run_on_demand(RUNS, dependencies, deadline=deadline)
+        await run_on_demand(RunRequest(RUNS), dependencies, deadline=deadline)
 
     async def _ends(self, container: Container, work: Coroutine[object, object, None]) -> bool:
         """Whether the work finishes; otherwise its container was killed."""

@@ -7,6 +7,7 @@ import asyncio
 
 from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.run import Job
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.tick import run_on_demand
 
@@ -134,7 +135,7 @@ class Schedule:
         for number in range(MAX_TICKS):
             time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, RUN_TIME)) if number < SHORT_TICKS else RUN_TIME
             deadline = environment.clock.now() + time * max(0.1, self.dice.random.random())
-            report = await run_on_demand([(name, job)], dependencies, deadline=deadline)
+            report = await run_on_demand(RunRequest(((name, job),)), dependencies, deadline=deadline)
             if any(worked.run.complete and worked.run.started_at >= started for worked in report.worked):
                 return
         self.result.wrong["stuck"] = [f"a run of {name}"]

@@ -70,7 +70,11 @@ def is_live(key: str) -> bool:
 
 
 class _Headers(dict[str, str]):
-    """A response's headers, names in lower case, with the exact text of its body."""
+    """A response's headers, names in lower case, with the exact text of its body.
+
+    The SDK parses a body, and keeps of what its HTTP client returns nothing but the parsed body and these headers, as
+    they are. So they carry the text past it, once and for this response only.
+    """
 
     def __init__(self, headers: Mapping[str, str], text: str) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})

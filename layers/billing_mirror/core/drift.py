@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from . import json_body
+from . import json_body, on_request
 from .catalog import ObjectType
 from .json_body import JsonObject
 from .mirror_state import Head
@@ -22,9 +22,11 @@ class Difference(StrEnum):
     """It was fetched under another Stripe version: its shape may differ, which is no drift."""
     NO_LIST = "no_list"
     """Stripe has no list of its type, so each object is fetched."""
+    PARTLY_LISTED = "partly_listed"
+    """It has fields that no list shows, so it is fetched."""
 
 
-FETCHED_WITHOUT_DIFFERENCE = frozenset({Difference.OUTDATED, Difference.NO_LIST})
+FETCHED_WITHOUT_DIFFERENCE = frozenset({Difference.OUTDATED, Difference.NO_LIST, Difference.PARTLY_LISTED})
 """Reasons to fetch an object although nothing shows a difference."""
 
 
@@ -57,6 +59,8 @@ def compare(
             found[identifier] = Difference.MISSING
         elif stripe_version is not None and head.stripe_version != stripe_version:
             found[identifier] = Difference.OUTDATED
+        elif on_request.lacking(object_type, entry):
+            found[identifier] = Difference.PARTLY_LISTED
         elif head.digest != digest(object_type, entry):
             found[identifier] = Difference.DIFFERENT
     return found

@@ -13,6 +13,8 @@ from .drift import Difference
 from .items import Item, id_columns, id_in
 from .json_body import Json
 
+OUT_OF_TIME = "out of time; the next tick continues"
+"""The reason of a run whose tick ended before it did."""
 KEPT_FOR = 400 * 86400
 """Seconds until a record and its evidence expire."""
 
@@ -179,7 +181,8 @@ class Counts:
                 self.repaired += 1
             case Resolution.UNRESOLVED:
                 self.unresolved += 1
-        kind = Difference.DIFFERENT if drift.difference is Difference.OUTDATED else drift.difference
+        both_have_it = drift.difference in (Difference.OUTDATED, Difference.PARTLY_LISTED)
+        kind = Difference.DIFFERENT if both_have_it else drift.difference
         setattr(self, kind, getattr(self, kind) + 1)
 
     def reset_drifts(self) -> None:
@@ -211,6 +214,10 @@ class Run:
     """Whether it is a backfill of a type of which the mirror held nothing: then no mirrored object can be unlisted."""
     deletions_confirmed: bool = False
     """Whether a person has confirmed that the run may remove any number of objects."""
+    until_now: bool = False
+    """Whether a person wants events read whose webhooks may still be on their way (recover runs only)."""
+    expected: int = 0
+    """Objects on the lists when the last complete run read them; 0 where none has."""
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -227,6 +234,45 @@ class Run:
         """When the last complete run of this name finished; without one, when the first run started."""
         return self.finished_at if self.complete else self.last_verified_at or self.started_at
 
+    @property
+    def expected_next(self) -> int:
+        """What the next run may expect."""
+        return self.counts.compared if self.complete else self.expected
+
+    @property
+    def paused(self) -> bool:
+        """Whether its last tick had no time left, and met no error."""
+        return self.reason == OUT_OF_TIME
+
+    def begin_tick(self) -> None:
+        """A tick starts to work on it."""
+        self.reason = ""
+
+    def pause(self) -> None:
+        """A tick has no time left; the next one continues."""
+        self.reason, self.failures = OUT_OF_TIME, 0
+
+    def hand_over(self, reason: str) -> None:
+        """Another tick works on it. This one stores nothing more of it."""
+        self.reason = reason
+
+    def fail_tick(self, reason: str, *, got_further: bool) -> None:
+        """A tick met an error, after it had read more pages or without."""
+        self.reason, self.failures = reason, 1 if got_further else self.failures + 1
+
+    def complete_at(self, now: float) -> None:
+        """Every list was read to its end, and every difference was verified."""
+        self.failures = 0
+        self.end(Status.COMPLETE, "", now)
+
+    def end(self, status: Status, reason: str, now: float) -> None:
+        """Ends it: no tick resumes it."""
+        self.status, self.reason, self.finished_at = status, reason, now
+
+    def reopen(self, reason: str) -> None:
+        """Its end could not be stored: the next tick resumes it. An earlier reason stays."""
+        self.status, self.reason, self.finished_at = Status.RUNNING, self.reason or reason, 0.0
+
     def to_item(self) -> Item:
         """The columns of the record."""
         return {
@@ -242,6 +288,8 @@ class Run:
             "last_verified_at": times.iso(self.last_verified_at) if self.last_verified_at else None,
             "started_empty": self.started_empty,
             "deletions_confirmed": self.deletions_confirmed,
+            "until_now": self.until_now,
+            "expected": self.expected,
             "found": self.counts.found,
             **self.counts.columns(),
             "expires_at": int(self.updated_at or self.started_at) + KEPT_FOR,
@@ -250,7 +298,7 @@ class Run:
     @classmethod
     def from_item(cls, item: Item) -> Self:
         """Reads what :meth:`to_item` has written."""
-        failures = item.get("failures")
+        failures, expected = item.get("failures"), item.get("expected")
         return cls(
             type=str(item["type"]),
             job=Job(str(item["job"])),
@@ -264,6 +312,8 @@ class Run:
             last_verified_at=_seconds(item.get("last_verified_at")),
             started_empty=item.get("started_empty") is True,
             deletions_confirmed=item.get("deletions_confirmed") is True,
+            until_now=item.get("until_now") is True,
+            expected=expected if isinstance(expected, int) else 0,
             counts=Counts.from_item(item),
         )
 

@@ -6,7 +6,7 @@ token is higher, so an insert never replaces what a fetch has stored. See docs/a
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core import items, json_body
+from billing_mirror.core import items, json_body, on_request
 from billing_mirror.core.catalog import ApiChannel, ObjectType
 from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.errors import PermanentError
@@ -17,7 +17,7 @@ from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.ports import Mirror, Ports
-from billing_mirror.refresh.references import customer_or_owner, references
+from billing_mirror.refresh.references import customer_or_owner, not_mirrored, owner_heads, references
 from billing_mirror.refresh.related_objects import refresh_request
 from billing_mirror.refresh.repeated_write import is_stored
 
@@ -37,7 +37,8 @@ async def insert_new(new: Mapping[ObjectRef, JsonObject], page: ObjectPage, run:
     customers = await _customers(new, run.ports)
     complete = {ref: entry for ref, entry in new.items() if ref in customers and _is_complete(ref.object_type, entry)}
     # Before the inserts: once the objects are mirrored, nothing else shows what they reference.
-    await enqueue([*_incomplete(new, complete), *await _referenced_and_missing(complete, run.ports)], run)
+    named = [one for ref, entry in complete.items() for one in references(ref, entry)]
+    await enqueue([*_incomplete(new, complete), *await not_mirrored(named, run.ports.mirror)], run)
     # A hundred writes at once would slow down those of live events, and there is time until the next request.
     until = min(page.next_request_at, run.ports.clock.now() + MAX_SPREAD)
     spread = EvenSpread(len(complete), run.ports.clock, at_once=WRITES_AT_ONCE, until=until)
@@ -85,6 +86,8 @@ def _is_complete(object_type: ObjectType, entry: JsonObject) -> bool:
     """
     if object_type.api is ApiChannel.PREVIEW and not all(name in entry for name in object_type.include):
         return False
+    if on_request.lacking(object_type, entry):
+        return False
     return not any(_is_truncated(json_body.value_at(entry, sublist.path)) for sublist in object_type.sublists)
 
 
@@ -94,18 +97,6 @@ def _is_truncated(value: json_body.Json) -> bool:
 
 async def _customers(new: Mapping[ObjectRef, JsonObject], ports: Ports) -> Mapping[ObjectRef, str | None]:
     """The customer of each object, or None where it has none; without the objects whose customer is not known yet."""
-    sources = {ref: customer_or_owner(ref, entry) for ref, entry in new.items()}
-    owners = {source for source in sources.values() if isinstance(source, ObjectRef)}
-    heads = await ports.mirror.heads(owners) if owners else {}
-    return {
-        ref: heads[source.key].customer if isinstance(source, ObjectRef) else source
-        for ref, source in sources.items()
-        if not isinstance(source, ObjectRef) or source.key in heads
-    }
-
-
-async def _referenced_and_missing(found: Mapping[ObjectRef, JsonObject], ports: Ports) -> list[ObjectRef]:
-    """The objects that these reference and the mirror has never seen: no event and perhaps no list shows them."""
-    referenced = {one.key: one for ref, entry in found.items() for one in references(ref, entry)}
-    heads = await ports.mirror.heads(referenced.values()) if referenced else {}
-    return [one for key, one in referenced.items() if key not in heads]
+    found = {ref: customer_or_owner(ref, entry) for ref, entry in new.items()}
+    known = {ref: one for ref, one in found.items() if not isinstance(one, ObjectRef)}
+    return known | {ref: owner.customer for ref, owner in (await owner_heads(found, ports.mirror)).items()}

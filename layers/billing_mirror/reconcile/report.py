@@ -1,19 +1,43 @@
 """What an invocation of reconcile has done: its answer, its metrics and its log lines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from billing_mirror.core import times
 from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Counts, Run, Status
+from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import RECOVER
+
+from .refresh_objects import RefreshedObject
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
 OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED})
 """How runs end that only another account or another key would change: no alarm reacts to them."""
+DRY_RUN_OUT_OF_TIME = "out of time; a dry run is not continued: name fewer types"
 BUSY = "another invocation is running"
+UNTIL_NOW = "events of the last two minutes are left to their webhooks; until_now reads them, too"
+
+
+class Result(StrEnum):
+    """How a request ended, the one that most needs a look first."""
+
+    REFUSED = "refused"
+    """The request says something unknown; nothing was started."""
+    BUSY = "busy"
+    """Another invocation is running."""
+    FAILED = "failed"
+    """A run has ended before it had read all, or an object could not be refreshed: see the reasons."""
+    RUNNING = "running"
+    """A run needs more time; ticks continue it."""
+    UNDECIDED = "undecided"
+    """Every list was read, but of some objects the run does not know whether they still differ."""
+    DRIFT = "drift"
+    """Differences were found; without a dry run, they are repaired."""
+    COMPLETE = "complete"
+    """All was done, and no difference was found."""
 
 
 @dataclass(slots=True)
@@ -22,8 +46,14 @@ class WorkedRun:
 
     run: Run
     counts: Counts
+    dry_run: bool = False
     differences: list[Item] = field(default_factory=list)
     """The evidence of a dry run, which is stored nowhere."""
+
+    @property
+    def reason(self) -> str:
+        """Why it did not complete, or not yet."""
+        return DRY_RUN_OUT_OF_TIME if self.dry_run and self.run.paused else self.run.reason
 
     @property
     def failed(self) -> bool:
@@ -31,7 +61,8 @@ class WorkedRun:
 
     def columns(self) -> dict[str, object]:
         """The record, as the answer and the log show it."""
-        return {name: value for name, value in self.run.to_item().items() if name not in ("expires_at", "type")}
+        shown: dict[str, object] = {**self.run.to_item(), "reason": self.reason}
+        return {name: value for name, value in shown.items() if name not in ("expires_at", "type")}
 
     def metrics(self) -> Mapping[Metric, float]:
         return {
@@ -69,13 +100,17 @@ class TickReport:
     def answer(self) -> dict[str, object]:
         """The counts of each run so far, and the differences that a dry run has found."""
         if not self.leased:
-            return {"busy": self.busy()}
-        return {worked.run.type: self._answer(worked) for worked in self.worked}
+            return {"result": Result.BUSY, "reason": self.busy()}
+        runs = {worked.run.type: self._answer(worked) for worked in self.worked}
+        return {"result": _result([worked.run for worked in self.worked]), "runs": runs}
 
     def _answer(self, worked: WorkedRun) -> dict[str, object]:
-        if not self.dry_run:
-            return worked.columns()
-        return {**worked.columns(), "differences": worked.differences[:MAX_DIFFERENCES]}
+        answer = worked.columns()
+        if self.dry_run:
+            answer["differences"] = worked.differences[:MAX_DIFFERENCES]
+        if worked.run.job is Job.RECOVER and not worked.run.until_now:
+            answer["note"] = UNTIL_NOW
+        return answer
 
     def busy(self) -> str:
         later = "repeat the request when it has ended" if self.dry_run else "one of the next ticks starts the runs"
@@ -116,6 +151,40 @@ class TickReport:
         for run in self.last.values():
             if run.type != RECOVER and run.status not in OF_THE_ACCOUNT:
                 yield run.type, max(0.0, now - run.verified_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsReport:
+    """What became of the objects that a person named."""
+
+    objects: list[RefreshedObject]
+
+    def answer(self) -> dict[str, object]:
+        failed = any(one.outcome is None for one in self.objects)
+        return {
+            "result": Result.FAILED if failed else Result.COMPLETE,
+            "objects": [one.columns() for one in self.objects],
+        }
+
+
+def refused(sentence: str) -> dict[str, object]:
+    """The answer to a request that says something unknown."""
+    return {"result": Result.REFUSED, "reason": sentence}
+
+
+def _result(runs: Sequence[Run]) -> Result:
+    """The result of several runs: that of the run which most needs a look."""
+    return min((_result_of(run) for run in runs), key=[*Result].index, default=Result.COMPLETE)
+
+
+def _result_of(run: Run) -> Result:
+    if run.status is Status.RUNNING:
+        return Result.RUNNING
+    if not run.complete:
+        return Result.FAILED
+    if run.counts.open_differences:
+        return Result.UNDECIDED
+    return Result.DRIFT if run.counts.found else Result.COMPLETE
 
 
 def _fails(run: Run) -> bool:

@@ -17,7 +17,7 @@ from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, ref_to
 from billing_mirror.core.run import Counts, Drift, Job, Resolution
 from billing_mirror.ports import IndexEntry, Ports
-from billing_mirror.refresh.references import customer_or_owner
+from billing_mirror.refresh.references import customer_or_owner, owner_heads
 
 from .backfill import enqueue, insert_new
 from .brake import count_unlisted, held_back, require_few_removals
@@ -168,19 +168,11 @@ async def _findable_customers(
     living = {identifier for identifier, head in heads.items() if not head.deleted}
     if not living or not isinstance(object_type.customer, Reference):
         return []
-    sources: dict[str, ObjectRef] = {}
-    for entry in objects:
-        identifier = json_body.text_at(entry, "id")
-        source = customer_or_owner(refs[identifier], entry) if identifier in living else None
-        if identifier and isinstance(source, ObjectRef):
-            sources[identifier] = source
-    found = await ports.mirror.heads(sources.values()) if sources else {}
+    entries = {identifier: entry for entry in objects if (identifier := json_body.text_at(entry, "id")) in living}
+    owners = {refs[one]: customer_or_owner(refs[one], entry) for one, entry in entries.items() if one}
+    found = await owner_heads(owners, ports.mirror)
     now = ports.clock.now()
-    return [
-        identifier
-        for identifier, one in sources.items()
-        if one.key in found and _has_other_customer(heads[identifier], found[one.key], now)
-    ]
+    return [ref.id for ref, owner in found.items() if _has_other_customer(heads[ref.id], owner, now)]
 
 
 def _has_other_customer(head: Head, source: Head, now: float) -> bool:

@@ -51,7 +51,9 @@ async def apply(ports: Ports, ref: ObjectRef, token: int, observation: Observati
     customer = await _resolve_customer(ports, ref, body)
     item = items.item(ref, observation, customer)
     await enqueue_dependants(ref, observation, head, customer, ports.mirror, ports.queue)
-    return await _enqueue_related_and_put(ports, ref, token, observation, head, item)
+    # Before the write: once the object is stored, a redelivered message counts as already fresh.
+    await enqueue_related(ref, observation, head, ports.mirror, ports.queue)
+    return await _put(ports, ref, token, head, item)
 
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:
@@ -67,14 +69,6 @@ async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: 
     if not stored and await _is_superseded(ports, ref, token, tombstone):
         return Outcome.SUPERSEDED
     return Outcome.REMOVED
-
-
-async def _enqueue_related_and_put(
-    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, item: Item
-) -> Outcome:
-    # Before the write: once the object is stored, a redelivered message counts as already fresh.
-    await enqueue_related(ref, observation, head, ports.mirror, ports.queue)
-    return await _put(ports, ref, token, head, item)
 
 
 async def _put(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:

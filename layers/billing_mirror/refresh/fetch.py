@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeAlias
 
-from billing_mirror.core import catalog, json_body, paging, times
+from billing_mirror.core import catalog, json_body, on_request, paging, times
 from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.drift import digest
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
@@ -30,7 +30,6 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
         response = await _get(ref, stripe, event=event)
     except NotFound:
         return Observation(started, stripe.version(object_type.api), request_id="")
-    _require_the_object(ref, response)
     body = response.body
     for sublist in object_type.sublists:
         body = await _completed(ref, body, sublist, stripe)
@@ -55,10 +54,22 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
 
 
 async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
+    """The object with all fields on request. Where an answer shows that it lacks some, it is requested again."""
+    named: tuple[str, ...] = ()
+    for _ in range(MAX_READINGS):
+        response = await _get_with(named, ref, stripe, event=event)
+        _require_the_object(ref, response)
+        lacking = on_request.lacking(ref.object_type, response.body)
+        if set(lacking) <= set(named):
+            return response  # Stripe does not show the rest
+        named = lacking
+    raise TransientError(f"each answer shows {ref.id} with other fields to request")
+
+
+async def _get_with(named: tuple[str, ...], ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
     object_type = ref.object_type
-    request = StripeRequest(
-        ref.path, object_type.api, context=ref.scope.context, include=object_type.include, event_id=event
-    )
+    include = (*object_type.include, *named)
+    request = StripeRequest(ref.path, object_type.api, context=ref.scope.context, include=include, event_id=event)
     return await stripe.get(request)
 
 

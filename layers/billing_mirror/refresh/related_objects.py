@@ -12,7 +12,7 @@ from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Mirror, Queue
 
-from .references import references
+from .references import not_mirrored, references
 
 RECENT = 10 * READ_LAG
 """Seconds within which a list is read for the second time: longer than any worker keeps what it has fetched."""
@@ -35,7 +35,8 @@ async def enqueue_related(
     ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
-    related = [*_changed_with(ref, observation, head), *await _not_yet_mirrored(ref, observation, mirror)]
+    named = await not_mirrored(references(ref, observation.live), mirror, deleted_too=True)
+    related = [*_changed_with(ref, observation, head), *named]
     requests = [refresh_request(one) for one in related]
     async for request in _differing_members(ref, observation, head, mirror):
         requests.append(request)
@@ -59,13 +60,6 @@ def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -
         return []
     identifier = json_body.text_at(observation.live, changes.path)
     return [ref.in_same_scope(changes.type, identifier)] if identifier else []
-
-
-async def _not_yet_mirrored(ref: ObjectRef, observation: Observation, mirror: Mirror) -> list[ObjectRef]:
-    """The objects that this one names and the mirror lacks."""
-    named = references(ref, observation.live)
-    heads = await mirror.heads(named) if named else {}
-    return [one for one in named if one.key not in heads or heads[one.key].deleted]
 
 
 async def _differing_members(

@@ -48,11 +48,14 @@ def test_deletions_can_be_confirmed() -> None:
 @pytest.mark.parametrize(
     ("event", "sentence"),
     [
-        ({"job": "object"}, "unknown job: object; jobs are recover, verify, backfill, usage; nothing was started"),
-        ({"job": 7}, "unknown job: 7; jobs are recover, verify, backfill, usage; nothing was started"),
+        (
+            {"job": "object"},
+            "unknown job: object; jobs are recover, verify, backfill, usage, refresh; nothing was started",
+        ),
+        ({"job": 7}, "unknown job: 7; jobs are recover, verify, backfill, usage, refresh; nothing was started"),
         (
             {"job": ["verify"]},
-            "unknown job: ['verify']; jobs are recover, verify, backfill, usage; nothing was started",
+            "unknown job: ['verify']; jobs are recover, verify, backfill, usage, refresh; nothing was started",
         ),
         ({"types": ["invoices"]}, "unknown type: invoices; nothing was started"),
         ({"types": ["invoice", ""]}, "unknown type: ; nothing was started"),
@@ -74,7 +77,7 @@ def test_deletions_can_be_confirmed() -> None:
         ({"types": ["invoice"], "dry_run": "yes"}, "dry_run must be true or false; nothing was started"),
         (
             {"type": ["invoice"]},
-            "unknown member: type; members are confirm_deletions, dry_run, job, types; nothing was started",
+            "unknown member: type; members are confirm_deletions, dry_run, job, types, until_now; nothing was started",
         ),
     ],
 )

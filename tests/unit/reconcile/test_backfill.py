@@ -24,6 +24,8 @@ from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 
+from .both_sides import shown_on_request
+
 NAME = "v2.billing.rate_card_subscription"
 HOME = "/v2/billing/rate_card_subscriptions"
 CADENCE = "v2.billing.cadence"
@@ -208,10 +210,21 @@ async def test_an_object_whose_own_list_is_truncated_is_queued(harness: Harness,
         "customer": "cus_1",
         "lines": {"object": "list", "data": [{"id": "cnli_1"}], "has_more": cut},
     }
-    harness.stripe.lists["/v1/credit_notes"] = [note]
+    harness.stripe.lists[f"/v1/credit_notes?{shown_on_request('credit_note')}"] = [note]
     run = await filled(harness, "credit_note")
     assert (run.counts.inserted, run.counts.queued) == (inserted, 1 - inserted)
     assert queued_requests(harness) == ([("cn_1", "test:backfill")] if cut else [])
+
+
+async def test_an_object_with_fields_that_no_list_shows_is_queued(harness: Harness) -> None:
+    def price(identifier: str, **options: Json) -> JsonObject:
+        fields: JsonObject = {"tiers": [{"up_to": None}], "currency_options": options}
+        return {"id": identifier, "object": "price", "created": 1_600_000_000, "livemode": False, **fields}
+
+    shown = f"/v1/prices?{shown_on_request('price')}"
+    harness.stripe.lists = {shown: [price("price_1", eur={}), price("price_2")], f"{shown}&active=false": []}
+    run = await filled(harness, "price")
+    assert (run.counts.inserted, queued_requests(harness)) == (1, [("price_1", "test:backfill")])
 
 
 async def test_referenced_objects_are_queued(harness: Harness) -> None:
