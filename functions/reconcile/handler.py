@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.metric_counts import MetricCounts
+from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run_request import read_request
@@ -41,6 +41,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     own = replace(dependencies, owner=context.aws_request_id)
     report = loop.run(reconcile(request, own, deadline=deadline))
+    for missing in metric_counts.drain_missing_fields():
+        logger.error(MISSING_FIELD, extra=missing)
     for metric, count in metric_counts.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     if isinstance(report, ObjectsReport):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -13,6 +14,7 @@ from dev.fake_stripe.client import StandIn
 from .conftest import Cloud, Context, Load
 
 SWEEP = USAGE.name
+ItemChange = Callable[[dict[str, Any]], object]
 
 
 def invoke(load: Load, event: dict[str, Any] | None = None, *, seconds: float = 120) -> dict[str, Any]:
@@ -178,6 +180,52 @@ def test_a_type_that_the_key_may_not_read_does_not_stop_the_next(load: Load, at_
     counts = runs(load, {"types": ["customer", "product"]})
     assert [count["status"] for count in counts.values()] == ["unauthorized", "complete"]
     assert counts["customer"]["reason"]
+
+
+def stored_product(at_stripe: StandIn, load: Load) -> str:
+    """A product of both sides, mirrored by a backfill."""
+    made: str = at_stripe.create("product", {"name": "Atlas"}, without_event=True)["id"]
+    invoke(load, {"job": "backfill", "types": ["product"]})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "percent", "deep"),
+    [
+        (lambda item: item["data"].update(name="Atlantis"), ["name", "column/digest"], 100, False),
+        (lambda item: item.pop("created"), ["column/created"], 100, False),
+        (lambda item: item.update(data_z=b"no zlib"), ["column/data"], 100, False),
+        (lambda item: item.update(status="by hand"), ["column/status"], 0, True),
+    ],
+    ids=["body", "hidden from every index", "unreadable body", "status, on demand"],
+)
+def test_an_item_that_was_changed_by_hand_is_found_and_repaired(
+    cloud: Cloud, load: Load, at_stripe: StandIn, change: ItemChange, fields: list[str], percent: int, *, deep: bool
+) -> None:
+    made = stored_product(at_stripe, load)
+    change_item(made, change)
+    cloud.environment["DEEP_VERIFY_PERCENT"] = str(percent)
+    run = runs(load, {"types": ["product"], "deep": deep})["product"]
+    assert (run["stored_read"], run["stored_wrong"], run["repaired"], run["equal"]) == (1, 1, 1, 0)
+    [drift] = evidence("product")
+    assert (drift["id"], drift["difference"], drift["fields"]) == (made, "stored_wrong", fields)
+    [item] = kept("product")
+    assert (item["data"]["name"], "data_z" in item, "status" in item) == ("Atlas", False, False)
+    assert runs(load, {"types": ["product"], "deep": True})["product"]["equal"] == 1
+
+
+def test_a_verify_that_reads_nothing_stored_takes_a_changed_item_for_equal(load: Load, at_stripe: StandIn) -> None:
+    change_item(stored_product(at_stripe, load), lambda item: item.pop("created"))
+    run = runs(load, {"types": ["product"]})["product"]
+    assert (run["stored_read"], run["equal"], run["found"], kept("product")) == (0, 1, 0, [])
+
+
+def change_item(identifier: str, change: ItemChange) -> None:
+    """Changes an item beside the mirror, as a script would."""
+    table = boto3.resource("dynamodb").Table("a-table")
+    item = table.get_item(Key={"pk": f"test#product/{identifier}", "sk": "object"})["Item"]
+    change(item)
+    table.put_item(Item=item)
 
 
 @pytest.fixture

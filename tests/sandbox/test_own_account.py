@@ -6,13 +6,13 @@ from dev.sandbox.own_account import ASK_FOR_KEY, ASK_FOR_SECRET, how_to_listen, 
 from dev.sandbox.toolchain import SetupError
 
 
-def nobody(question: str) -> str:
-    raise AssertionError(f"asked: {question}")
+def no_prompt(question: str) -> str:
+    raise AssertionError(f"there was a prompt: {question}")
 
 
 def test_key_and_secret_come_from_the_environment() -> None:
     given = {"STRIPE_API_KEY": "rk_test_1", "STRIPE_SIGNING_SECRET": "whsec_1"}
-    stripe = own_test_account(given, nobody)
+    stripe = own_test_account(given, no_prompt)
     assert (stripe.api_base, stripe.api_key, stripe.signing_secret) == (
         "https://api.stripe.com",
         "rk_test_1",
@@ -20,7 +20,7 @@ def test_key_and_secret_come_from_the_environment() -> None:
     )
 
 
-def test_what_the_environment_lacks_is_asked_for() -> None:
+def test_a_prompt_asks_for_what_the_environment_lacks() -> None:
     answers = {ASK_FOR_KEY: "sk_test_2\n", ASK_FOR_SECRET: " whsec_2 "}
     stripe = own_test_account({}, answers.__getitem__)
     assert (stripe.api_key, stripe.signing_secret) == ("sk_test_2", "whsec_2")

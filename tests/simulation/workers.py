@@ -70,7 +70,8 @@ class Worker:
         """Whether the container survived the batch."""
         at_work = self._environment.queue.at_work
         at_work.update(one.message_id for one in batch)
-        dependencies = ProcessDependencies(self._environment.ports(container, budget), MARGIN)
+        account = self._environment.account(container)
+        dependencies = ProcessDependencies(self._environment.ports(container, budget, account), MARGIN, account)
 
         async def work() -> None:
             ended = await process_batch(batch, dependencies, deadline=container.now() + TIME)

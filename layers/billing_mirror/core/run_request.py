@@ -10,7 +10,7 @@ from .objects_request import REFRESH, ObjectsRequest
 from .run import Job
 from .schedule import RECOVER
 
-MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions", "until_now"})
+MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions", "until_now", "deep"})
 SCHEDULER = "aws.scheduler"
 """The source of a tick: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
 
@@ -20,13 +20,15 @@ class RunRequest:
     """Names of runs, each with its job. A dry run finds differences and changes nothing.
 
     ``confirm_deletions`` lets the runs remove any number of objects that Stripe does not have. ``until_now`` lets a
-    recover run read the events whose webhooks may still be on their way, too.
+    recover run read the events whose webhooks may still be on their way, too. ``deep`` lets verify runs read every
+    listed object that the table holds.
     """
 
     jobs: tuple[tuple[str, Job], ...]
     dry_run: bool = False
     confirm_deletions: bool = False
     until_now: bool = False
+    deep: bool = False
 
     @classmethod
     def parse(cls, event: object) -> Self | None:
@@ -48,7 +50,10 @@ class RunRequest:
         job, until_now = event.get("job", Job.VERIFY), _flag(event, "until_now")
         if until_now and job != Job.RECOVER:
             raise InvalidRequest(f"until_now belongs to the job {Job.RECOVER}; nothing was started")
-        return cls(tuple(dict.fromkeys(_jobs(job, _types(event)))), dry_run, confirmed, until_now)
+        jobs, deep = _jobs(job, _types(event)), _flag(event, "deep")
+        if deep and job != Job.VERIFY:
+            raise InvalidRequest(f"deep belongs to the job {Job.VERIFY}; nothing was started")
+        return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed, until_now, deep)
 
 
 def read_request(event: object, *, livemode: bool) -> RunRequest | ObjectsRequest | None:

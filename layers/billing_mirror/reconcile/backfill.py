@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from billing_mirror.core import items, json_body, on_request
 from billing_mirror.core.catalog import ApiChannel, ObjectType
 from billing_mirror.core.drift import Difference, digest
-from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.errors import UnstorableObject
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import write_message
@@ -20,6 +20,7 @@ from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.references import customer_or_owner, not_mirrored, owner_heads, references
 from billing_mirror.refresh.related_objects import refresh_request
 from billing_mirror.refresh.repeated_write import is_stored
+from billing_mirror.refresh.unstorable import noted
 
 from .even_spread import EvenSpread
 from .gather import gather_all
@@ -54,15 +55,21 @@ async def _insert(
     ref: ObjectRef, entry: JsonObject, customer: str | None, page: ObjectPage, run: ActiveRun, spread: EvenSpread
 ) -> None:
     observation = Observation(
-        page.requested_at, page.stripe_version, page.request_id, entry, digest(ref.object_type, entry)
+        page.requested_at,
+        page.stripe_version,
+        page.request_id,
+        entry,
+        digest(ref.object_type, entry),
+        missing_fields=page.missing_fields,
     )
     try:
-        item = items.item(ref, observation, customer)
-    except PermanentError as error:
-        await run.record_drift(Drift(ref.id, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+        async with noted(run.ports, ref, UNCLAIMED_TOKEN, observation):
+            item = items.item(ref, observation, customer)
+            async with spread.next():
+                stored = await _put_unclaimed(ref, item, run.ports.mirror)
+    except UnstorableObject as error:
+        await run.record_drift(Drift(ref.id, Difference.MISSING, Resolution.UNSTORABLE, reason=str(error)))
         return
-    async with spread.next():
-        stored = await _put_unclaimed(ref, item, run.ports.mirror)
     run.count(Counts(inserted=int(stored)))
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
 from billing_mirror.core import times
 from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.core.schedule import RECOVER
+from billing_mirror.core.schedule import HOUR, RECOVER
+from billing_mirror.core.unstorable import UnstorableNote
 
 from .refresh_objects import RefreshedObject
 
@@ -76,10 +78,23 @@ class WorkedRun:
             Metric.DRIFT_DIFFERENT: self.counts.different,
             Metric.DRIFT_NOT_LISTED: self.counts.not_listed,
             Metric.DRIFT_NO_LIST: self.counts.no_list,
+            Metric.DRIFT_STORED_WRONG: self.counts.stored_wrong,
             Metric.DRIFT_REPAIRED: self.counts.repaired,
             Metric.FALSE_ALARMS: self.counts.false_alarms,
             Metric.DELETIONS_HELD: self.counts.held,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class NotedObjects:
+    """How many objects the table cannot hold, and how many of them were noticed within the last hour."""
+
+    outstanding: int
+    recent: int
+
+    @classmethod
+    def count(cls, notes: Sequence[UnstorableNote], now: float) -> Self:
+        return cls(len(notes), sum(now - note.noticed_at < HOUR for note in notes))
 
 
 @dataclass(slots=True)
@@ -94,6 +109,8 @@ class TickReport:
     last: dict[str, Run] = field(default_factory=dict)
     intervals: Mapping[str, float] = field(default_factory=dict)
     """Seconds between two runs, by name (of ticks only)."""
+    noted: NotedObjects | None = None
+    """The objects that the table cannot hold (of ticks only; None where they could not be read)."""
     on_demand: bool = False
     dry_run: bool = False
 
@@ -129,6 +146,9 @@ class TickReport:
             yield Metric.DRIFT_UNRESOLVED, unresolved
         if not self.on_demand:
             yield Metric.FAILING_TYPES, sum(_fails(run) for run in known.values())
+        if self.noted is not None:
+            yield Metric.UNSTORABLE_OBJECTS, self.noted.outstanding
+            yield Metric.UNSTORABLE_NOTICED, self.noted.recent
 
     def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
         """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""

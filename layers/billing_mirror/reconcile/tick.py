@@ -15,10 +15,11 @@ from .dependencies import ReconcileDependencies
 from .dry_run import dry_run_dependencies, recorded_differences
 from .jobs import execute_job
 from .refresh_objects import refresh_objects
-from .report import ObjectsReport, TickReport, WorkedRun
+from .report import NotedObjects, ObjectsReport, TickReport, WorkedRun
 from .runs.lease import Lease
 from .runs.lifecycle import abandon_run, start_run
 from .runs.records import last_run, last_runs
+from .unstorable import tend_notes
 
 MIN_SECONDS_PER_JOB = 30.0
 """Seconds that a tick works on a job at least, before the next job."""
@@ -48,6 +49,9 @@ async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickR
         report = TickReport(last=await last_runs(dependencies), intervals=intervals)
         with suppress(TransientError):  # the table is unavailable: the next tick finds everything as it is
             await _work_on_due_jobs(dependencies, lease, deadline, report)
+        with suppress(TransientError):
+            notes = await tend_notes(dependencies.ports.mirror, dependencies.scope)
+            report.noted = NotedObjects.count(notes, dependencies.ports.clock.now())
         return report
 
 
@@ -93,6 +97,7 @@ async def _resume_or_start(name: str, job: Job, request: RunRequest, dependencie
         dependencies,
         deletions_confirmed=request.confirm_deletions,
         until_now=request.until_now,
+        deep=request.deep,
     )
 
 
@@ -102,6 +107,8 @@ def _wanted_instead(running: Run, job: Job, request: RunRequest) -> str:
         return f"the job {job} was"
     if request.confirm_deletions and not running.deletions_confirmed:
         return "confirmed deletions were"
+    if request.deep and job is Job.VERIFY and not running.deep.is_whole:
+        return "a deep verify was"
     return "all events until now were" if request.until_now and not running.until_now else ""
 
 

@@ -13,6 +13,8 @@ from billing_mirror.core.mirror_state import may_lag
 from billing_mirror.core.object_ref import ObjectRef, fill_template
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
+from .optional_fields import NotedFields
+
 Pages: TypeAlias = AsyncIterator[list[JsonObject]]
 MAX_READINGS = 3
 """Times that a list is read from its start before its object is postponed."""
@@ -26,13 +28,14 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
     """Fetches the object and its lists. "Not found" is an observation without a body, not an error."""
     started = clock.now()
     object_type = ref.object_type
+    noted = NotedFields(stripe, object_type.name)
     try:
-        response = await _get(ref, stripe, event=event)
+        response = await _get(ref, noted, event=event)
     except NotFound:
         return Observation(started, stripe.version(object_type.api), request_id="")
     body = response.body
     for sublist in object_type.sublists:
-        body = await _completed(ref, body, sublist, stripe)
+        body = await _completed(ref, body, sublist, noted.of_list(sublist.path))
     member_lists = {}
     for name in object_type.members:
         members = await _members(
@@ -50,6 +53,7 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
         digest(object_type, compared),
         member_lists,
         completed=body is not response.body,
+        missing_fields=tuple(sorted(noted.missing)),
     )
 
 

@@ -15,6 +15,7 @@ from billing_mirror.ports import Mirror, Ports, Stripe
 from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer, _with_last_event, apply
 from billing_mirror.refresh.dependants import enqueue_dependants
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
+from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
 
 from .registry import mutant, replaces
@@ -51,16 +52,17 @@ async def ignores_unlisted_members(
 @mutant("refresh requests are sent after the write")
 @replaces(apply)
 async def sends_after_put(
-    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, *, hops: int = 0
 ) -> Outcome:
     observation = _with_last_event(observation, head)
     if observation.live is None:
         return await _put_tombstone(ports, ref, token, observation)
-    customer = await _resolve_customer(ports, ref, observation.live)
-    await enqueue_dependants(ref, observation, head, customer, ports.mirror, ports.queue)
+    customer = await _resolve_customer(ports, ref, observation.live, hops)
+    follow_ups = FollowUps(ports.queue, hops)
+    await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
     outcome = await _put(ports, ref, token, head, items.item(ref, observation, customer))
     if outcome is not Outcome.SUPERSEDED:
-        await enqueue_related(ref, observation, head, ports.mirror, ports.queue)
+        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
     return outcome
 
 

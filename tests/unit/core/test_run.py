@@ -29,6 +29,8 @@ RUNS = st.builds(
     last_verified_at=TIMES,
     started_empty=st.booleans(),
     deletions_confirmed=st.booleans(),
+    deep_percent=NUMBERS,
+    deep_from=NUMBERS,
     counts=COUNTS,
 )
 DRIFTS = st.builds(
@@ -121,8 +123,8 @@ def test_a_drift_is_counted_by_kind_and_by_resolution() -> None:
     for difference in Difference:
         for resolution in Resolution:
             counts.add_drift(Drift("a", difference, resolution))
-    assert (counts.repaired, counts.unresolved, counts.false_alarms) == (6, 6, 6)
-    assert (counts.missing, counts.not_listed, counts.no_list) == (2, 2, 2)
+    assert (counts.repaired, counts.unresolved, counts.false_alarms) == (7, 7, 7)
+    assert (counts.missing, counts.not_listed, counts.no_list, counts.stored_wrong) == (2, 2, 2, 2)
     assert counts.different == 6, "an outdated object and a partly listed one differ, too"
 
 

@@ -7,6 +7,7 @@ from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import PermanentError, RunConflict
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Counts, Drift, Resolution, Run
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.retrying import RetryingStripe
 
@@ -40,6 +41,8 @@ class ActiveRun:
         self._lease = Lease(dependencies)
         self._cost = RunCost(record, stripe, dependencies.ports.clock)
         self.removals = Removals()
+        self.notes: dict[str, UnstorableNote] = {}
+        """By id, the objects of the run's type that the table cannot hold, as far as this tick knows."""
         self._verified: set[str] = set()
         self._record_saved_at = dependencies.ports.clock.now()
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from billing_mirror.core.deep_sample import SLOTS
 from billing_mirror.core.errors import (
     ListUnavailable,
     NotFound,
@@ -32,6 +33,7 @@ async def start_run(
     *,
     deletions_confirmed: bool = False,
     until_now: bool = False,
+    deep: bool = False,
 ) -> Run:
     """Stores a new run after the last one. From now on, ticks work on it until it ends."""
     now = dependencies.ports.clock.now()
@@ -48,6 +50,8 @@ async def start_run(
         deletions_confirmed=deletions_confirmed,
         until_now=until_now,
         expected=last.expected_next if last else 0,
+        deep_percent=0 if job is not Job.VERIFY else SLOTS if deep else dependencies.deep_verify_percent,
+        deep_from=last.next_deep_slot if last else 0,
     )
     await records.save_new(run, dependencies)
     return run
