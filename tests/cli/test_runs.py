@@ -220,6 +220,19 @@ def test_a_function_that_fails_is_a_sentence(test_stack: Cloud, command: Command
     assert result.stderr.splitlines()[0] == "The reconcile function failed: STRIPE_KEY_ARN does not hold a key."
 
 
+def test_a_role_that_may_not_invoke_the_function_is_named_the_permission(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.denied = (
+        "User: arn:aws:sts::1:assumed-role/ops is not authorized to perform: lambda:InvokeFunction on resource: x"
+    )
+    for verb in (["verify", "product"], ["verify", "product", "--dry-run"], ["refresh", "prod_1"]):
+        result = command(*verb)
+        assert result.exit_code == ExitCode.FAILED
+        assert result.stderr.splitlines() == [
+            "AWS does not allow Invoke.",
+            "Your role needs the permission lambda:InvokeFunction.",
+        ]
+
+
 def test_backfill_says_what_it_inserted(test_stack: Cloud, command: Command) -> None:
     counts = Counts(pages=1, compared=5, inserted=4, queued=1)
     test_stack.function.answer = reconciling(test_stack, run("product", counts, job=Job.BACKFILL))
