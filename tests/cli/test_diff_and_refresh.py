@@ -190,7 +190,7 @@ def test_a_parent_that_the_body_does_not_name_is_known_to_the_mirror(cloud: Clou
     [
         (["gold"], "does not tell its type"),
         (["bli_1"], "does not tell its type"),
-        (["x", "--type", "coupons"], "Unknown type: coupons"),
+        (["x", "--type", "coupons"], "did you mean 'coupon'?\n"),
         (["a b", "--type", "invoice"], "no Stripe id has"),
         (["in_1", "--scope", "test/acct_1"], "connected accounts"),
     ],
