@@ -19,6 +19,7 @@ EMITTED = {
         Metric.STORED,
         Metric.UNCHANGED,
         Metric.CHAIN_ENDED,
+        Metric.REMOVALS_HELD,
         Metric.SUPERSEDED,
         Metric.REMOVED,
         Metric.ALREADY_FRESH,

@@ -31,6 +31,7 @@ ALARM_METRICS = {
     "ReconcileMissingFields": ("BillingMirror", "MissingFields", "reconcile"),
     "UnstorableNoticed": ("BillingMirror", "UnstorableNoticed", "reconcile"),
     "DeletionsHeld": ("BillingMirror", "DeletionsHeld", "reconcile"),
+    "RemovalsHeld": ("BillingMirror", "RemovalsHeld", "process"),
     "SignatureFailures": ("BillingMirror", "SignatureFailures", "ingest"),
     "ProcessRefusedByStripe": ("BillingMirror", "StripeAuthFailures", "process"),
     "ProcessNotPermitted": ("BillingMirror", "StripePermissionFailures", "process"),

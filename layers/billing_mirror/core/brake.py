@@ -1,4 +1,4 @@
-"""The brake on mass deletion: how many objects of a type one run may remove without a person's word."""
+"""The brake on mass deletion: how many objects one run, or one list, may remove without a person's word."""
 
 MAX_REMOVED = 20
 """Objects that a run may remove, whatever their share."""

@@ -20,6 +20,8 @@ class Metric(StrEnum):
     STORED = "Stored"
     UNCHANGED = "Unchanged"
     CHAIN_ENDED = "ChainEnded"
+    REMOVALS_HELD = "RemovalsHeld"
+    """Fetches of objects whose lists lack so many of their former members that none of these is removed."""
     SUPERSEDED = "Superseded"
     REMOVED = "Removed"
     ALREADY_FRESH = "AlreadyFresh"

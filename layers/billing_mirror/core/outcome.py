@@ -13,6 +13,8 @@ class Outcome(StrEnum):
     """Stored under a newer token: Stripe showed the state that the mirror already held."""
     CHAIN_ENDED = "chain_ended"
     """Stored; the refreshes that should follow are left to verify, because a long chain of them led to this one."""
+    REMOVALS_HELD = "removals_held"
+    """Stored; its list lacks so many of its former members that their removal is left to a verify run."""
     SUPERSEDED = "superseded"
     """The mirror already held a newer observation."""
     REMOVED = "removed"

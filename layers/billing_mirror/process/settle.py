@@ -7,12 +7,15 @@ from dataclasses import replace
 from billing_mirror.core import backoff
 from billing_mirror.core.errors import PermanentError, TransientError, UnstorableObject
 from billing_mirror.core.outcome import Outcome
+from billing_mirror.refresh.related_objects import REMOVALS_HELD
 
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 
-WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.CHAIN_ENDED, Outcome.REMOVED})
+WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.CHAIN_ENDED, Outcome.REMOVALS_HELD, Outcome.REMOVED})
 """Outcomes that wrote the object."""
 CHAIN_ENDED = "ten fetches in a row each led to the next; what should follow is left to the next event or verify run"
+REASONS = {Outcome.CHAIN_ENDED: CHAIN_ENDED, Outcome.REMOVALS_HELD: REMOVALS_HELD}
+"""Why an object that was stored needs attention all the same."""
 UNFORESEEN_TRIES = 8
 """Receives after which an unforeseen error counts as permanent."""
 
@@ -29,8 +32,7 @@ async def settle(item: WorkItem, results: Mapping[str, Result], dependencies: Pr
     if isinstance(result, Exception):
         return await _fail(item, result, dependencies)
     outcome, at = result
-    reason = CHAIN_ENDED if outcome is Outcome.CHAIN_ENDED else ""
-    return MessageResult(item, outcome, reason, stored_at=at if outcome in WRITTEN else None)
+    return MessageResult(item, outcome, REASONS.get(outcome, ""), stored_at=at if outcome in WRITTEN else None)
 
 
 async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependencies) -> MessageResult:

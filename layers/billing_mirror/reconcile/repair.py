@@ -16,6 +16,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.refresh.apply import apply, claim_and_fetch
+from billing_mirror.refresh.related_objects import REMOVALS_HELD
 
 from .deep_verify import wrong_columns_under
 from .gather import gather_all
@@ -118,12 +119,19 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
         resolution = Resolution.UNSTORABLE if isinstance(error, UnstorableObject) else Resolution.UNRESOLVED
         await run.record_drift(replace(drift, resolution=resolution, reason=str(error)))
         return
-    if _was_wrong(outcome, fetched) and not _only_version_changed(drift.difference, fetched):
-        await run.record_drift(replace(drift, resolution=Resolution.REPAIRED, reason=""))
+    if outcome is Outcome.REMOVALS_HELD or _was_repaired(outcome, drift.difference, fetched):
+        await run.record_drift(_written(drift, outcome, run))
     elif seems_wrong:
         await run.record_drift(false_alarm)
     else:
         run.count(Counts(refreshed=1))
+
+
+def _written(drift: Drift, outcome: Outcome, run: ActiveRun) -> Drift:
+    """A repaired drift; unresolved where the list of a stored object lacks so many members that none is removed."""
+    if outcome is Outcome.REMOVALS_HELD and not run.record.deletions_confirmed:
+        return replace(drift, reason=REMOVALS_HELD)
+    return replace(drift, resolution=Resolution.REPAIRED, reason="")
 
 
 async def _was_held(drift: Drift, run: ActiveRun) -> bool:
@@ -210,6 +218,10 @@ def _will_change(fetched: _Fetched) -> bool:
     if observation.live is None or lacks_customer or fetched.wrong:
         return True
     return (head.digest, head.members) != (observation.digest, items.members(observation))
+
+
+def _was_repaired(outcome: Outcome, difference: Difference, fetched: _Fetched) -> bool:
+    return _was_wrong(outcome, fetched) and not _only_version_changed(difference, fetched)
 
 
 def _was_wrong(outcome: Outcome, fetched: _Fetched) -> bool:

@@ -63,10 +63,18 @@ async def apply(
         await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
         # Before the write: once the object is stored, a redelivered message counts as already fresh.
         await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
-        if not follow_ups.are_due:
-            return await _put(ports, ref, token, head, item)
-        outcome = await _put(ports, ref, token, head, {**item, "follow_ups_due": True})
-        return outcome if outcome is Outcome.SUPERSEDED else Outcome.CHAIN_ENDED
+        if follow_ups.are_due:
+            item = {**item, "follow_ups_due": True}
+        return _as_followed(await _put(ports, ref, token, head, item), follow_ups)
+
+
+def _as_followed(outcome: Outcome, follow_ups: FollowUps) -> Outcome:
+    """The outcome of a write, which also says where something that should follow it was left out."""
+    if outcome is Outcome.SUPERSEDED:
+        return outcome
+    if follow_ups.removals_are_held:
+        return Outcome.REMOVALS_HELD
+    return Outcome.CHAIN_ENDED if follow_ups.are_due else outcome
 
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:

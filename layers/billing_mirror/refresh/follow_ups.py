@@ -19,6 +19,8 @@ class FollowUps:
         self._hops = hops
         self.are_due = False
         """Whether a request was left out, because the chain would have got too long."""
+        self.removals_are_held = False
+        """Whether requests were left out, because a list lacks too many of its former members."""
 
     async def send(self, request: RefreshRequest, *, group: str, delay: int = 0) -> None:
         """Sends a request, unless it would make the chain too long. ``delay`` is in seconds."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from billing_mirror.core import catalog, json_body
+from billing_mirror.core.brake import are_too_many
 from billing_mirror.core.drift import compare
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
@@ -15,6 +16,10 @@ from billing_mirror.ports import Mirror
 from .follow_ups import FollowUps
 from .references import not_mirrored, references
 
+REMOVALS_HELD = (
+    "the object's list lacks more of its members than may be removed without a person's word; "
+    "they are left to a verify run of their type"
+)
 RECENT = 10 * READ_LAG
 """Seconds within which a list is read for the second time: longer than any worker keeps what it has fetched."""
 
@@ -39,7 +44,7 @@ async def enqueue_related(
     named = await not_mirrored(references(ref, observation.live), mirror, deleted_too=True)
     related = [*_changed_with(ref, observation, head), *named]
     requests = [refresh_request(one) for one in related]
-    async for request in _differing_members(ref, observation, head, mirror):
+    async for request in _differing_members(ref, observation, head, mirror, follow_ups):
         requests.append(request)
     group = f"{ref.scope}:repair"
     await asyncio.gather(*(follow_ups.send(request, group=group) for request in requests))
@@ -69,7 +74,7 @@ def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -
 
 
 async def _differing_members(
-    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror
+    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
 ) -> AsyncIterator[RefreshRequest]:
     """Requests for the members of the object whose list and mirror disagree."""
     for type_name, entries in observation.member_lists.items():
@@ -83,9 +88,28 @@ async def _differing_members(
         is_new_list = before != members.keys()
         if parent is not None and (is_new_list or _was_fetched_recently(observation, head)):
             children = mirror.children(ref.scope, parent, type_name)
-            unlisted = [ref.in_same_scope(type_name, one, parent) async for one in children if one not in members]
-            for one in unlisted if is_new_list else await _written_late(unlisted, head, mirror):
+            mirrored = [ref.in_same_scope(type_name, one, parent) async for one in children]
+            unlisted = [one for one in mirrored if one.id not in members]
+            if not is_new_list:
+                unlisted = await _written_late(unlisted, head, mirror)
+            formerly = head.members.get(type_name, frozenset()) if head else frozenset()
+            for one in _believable(unlisted, formerly, len(mirrored), follow_ups):
                 yield refresh_request(one, unlisted=True)
+
+
+def _believable(
+    unlisted: Sequence[ObjectRef], formerly: frozenset[str], mirrored: int, follow_ups: FollowUps
+) -> list[ObjectRef]:
+    """The objects that a list lacks, as far as it may have them removed: a list can be empty by mistake.
+
+    ``formerly`` are the ids on the mirrored list. What was never on it is of other owners, most likely.
+    """
+    lost = [one for one in unlisted if one.id in formerly]
+    never_listed = [one for one in unlisted if one.id not in formerly]
+    if are_too_many(len(lost), len(formerly)):
+        follow_ups.removals_are_held = True
+        lost = []
+    return lost if are_too_many(len(never_listed), mirrored) else [*lost, *never_listed]
 
 
 def _members(ref: ObjectRef, type_name: str, entries: Sequence[JsonObject], parent: str | None) -> dict[str, ObjectRef]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from billing_mirror.core import items
 from billing_mirror.core.catalog import ApiChannel, Sublist
-from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.errors import FeatureUnavailable
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest
@@ -36,15 +36,15 @@ async def mistakes_page_for_list(
         async for page in list_pages(path, query, stripe, api=api, context=context):
             yield page
     except ListMoved as error:
-        raise PermanentError(str(error)) from error
+        raise FeatureUnavailable(str(error)) from error
 
 
 @mutant("the rates that a new version lacks are not fetched")
 @replaces(_differing_members)
 async def ignores_unlisted_members(
-    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror
+    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
 ) -> AsyncIterator[RefreshRequest]:
-    async for request in _differing_members(ref, observation, head, mirror):
+    async for request in _differing_members(ref, observation, head, mirror, follow_ups):
         if not request.unlisted:
             yield request
 
