@@ -6,7 +6,7 @@ export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy lock clean tools-dev tools-sam tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy lock clean tools-dev tools-sam tools-docs tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,8 +51,9 @@ coverage: tools-dev  ## measure branch coverage of the fast tests, into build/co
 	@$(DEV)/pytest -n 2 -q tests/unit tests/contract -k "not emulator" \
 		--cov --cov-report=term --cov-report=html
 
-sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it running
-	@$(DEV)/python -m dev.sandbox up
+STRIPE ?=
+sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it running; STRIPE=test: follow your test account
+	@STRIPE=$(STRIPE) $(DEV)/python -m dev.sandbox up
 
 sandbox-down:  ## stop the sandbox
 	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
@@ -61,11 +62,12 @@ ARGS ?= --help
 cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sandbox"
 	@PYTHONPATH=layers:cli $(DEV)/python -m billing_mirror_cli $(ARGS)
 
-docs: tools-dev  ## write the generated parts of the documentation
+docs: tools-dev tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
 	@PYTHONPATH=layers:cli $(DEV)/python docs/command_page.py
 	@$(DEV)/python docs/terminal.py
+	@build/venvs/docs/bin/python docs/dashboard.py
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build
@@ -78,6 +80,7 @@ lock: build/venvs/uv/bin/uv  ## lock the newest versions that the requirements a
 	@$(UV_COMPILE) --upgrade -c layers/dependencies/requirements.txt dev/requirements/dev.in -o dev/requirements/dev.txt
 	@$(UV_COMPILE) --upgrade dev/requirements/ministack.in -o dev/requirements/ministack.txt
 	@$(UV_COMPILE) --upgrade dev/requirements/sam.in -o dev/requirements/sam.txt
+	@$(UV_COMPILE) --upgrade dev/requirements/docs.in -o dev/requirements/docs.txt
 
 build/venvs/uv/bin/uv:
 	@$(PYTHON) -m venv build/venvs/uv
@@ -87,7 +90,7 @@ clean:  ## remove all build output, installed tools included
 	@if [ -d build/venvs/dev ]; then $(DEV)/python -m dev.sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-tools-dev tools-sam: tools-%: python
+tools-dev tools-sam tools-docs: tools-%: python
 	@$(PYTHON) dev/sandbox/toolchain.py $*
 
 tools-all: python

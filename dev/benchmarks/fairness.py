@@ -197,7 +197,7 @@ def _backfill(endpoints: Endpoints) -> dict[str, Any]:
     """Runs a backfill to its end."""
     while True:
         answer = _invoke(endpoints, {"job": "backfill", "types": [SUBSCRIPTION.name]})
-        counts: dict[str, Any] = answer.get(SUBSCRIPTION.name, {})
+        counts: dict[str, Any] = answer.get("runs", {}).get(SUBSCRIPTION.name, {})
         if counts.get("status") != "running":
             return counts or answer
 

@@ -12,6 +12,8 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import IndexEntry
 from dev.benchmarks.synthetic_data import digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import KEY
@@ -100,6 +102,20 @@ class AgreeingMirror:
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         raise AssertionError(f"{ref.id} should not be read")
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        raise AssertionError(f"{ref.id} should not be read")
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        raise AssertionError(f"{note.id} in {scope} should not be noted")
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:  # noqa: ARG002
+        no_notes: tuple[UnstorableNote, ...] = ()
+        for note in no_notes:
+            yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        raise AssertionError(f"the note of {note.id} in {scope} should not be removed")
 
 
 def _head(number: int) -> Head:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import getpass
 import json
 import os
 import shutil
@@ -11,10 +12,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from dev.fake_stripe.client import StandIn
 from dev.sandbox import child_process
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.deploy import Stripe
-from dev.sandbox.ministack import MiniStack
+from dev.sandbox.ministack import REGION, MiniStack
+from dev.sandbox.own_account import how_to_listen, own_test_account
+from dev.sandbox.scenario import Scenario
 from dev.sandbox.stack import Sandbox, start, stripe_from
 from dev.sandbox.toolchain import ROOT, SetupError, locked
 
@@ -25,19 +29,35 @@ _PROCESSES = DIRECTORY / "processes.json"
 
 def up() -> None:
     if _running_emulator() is not None:
-        _require_same_stripe(stripe_from(os.environ))
+        _require_same_stripe(_stripe())
         print(f"The sandbox is up already; see {_shown(_ENDPOINTS)}. `make sandbox-down` ends it.")
         return
     _end_processes()  # a stand-in may have outlived its emulator
     started = time.monotonic()
     with contextlib.ExitStack() as ending:
-        sandbox = start(DIRECTORY, ending, stripe=stripe_from(os.environ), detached=True, report_progress=_say)
+        sandbox = start(DIRECTORY, ending, stripe=_stripe(), detached=True, report_progress=_say)
         _save(sandbox)
         ending.pop_all()
+    if sandbox.stand_in_pid is not None:
+        _say("Setting up a company at Stripe's stand-in ...")
+        Scenario(StandIn(sandbox.endpoints.stripe_api_base)).set_up()
     who = "Stripe" if sandbox.stand_in_pid is None else "Stripe's stand-in"
     _say(f"Ready after {time.monotonic() - started:.0f} s. {who} is at {sandbox.endpoints.stripe_api_base}")
     _say(f"Webhooks go to {sandbox.endpoints.webhook_url}")
+    if os.environ.get("STRIPE") == "test":
+        for line in how_to_listen(sandbox.endpoints.webhook_url):
+            _say(line)
+    _say("To point the AWS CLI and boto3 at it:")
+    _say(f"  export AWS_ENDPOINT_URL={sandbox.endpoints.aws_endpoint} AWS_DEFAULT_REGION={REGION}")
+    _say("  export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test")
     _say(f"All addresses are in {_shown(_ENDPOINTS)}; docs/sandbox.md has things to try. `make sandbox-down` ends it.")
+
+
+def _stripe() -> Stripe | None:
+    """The Stripe that the user wants, or None for a stand-in."""
+    if os.environ.get("STRIPE") == "test":
+        return own_test_account(os.environ, getpass.getpass)
+    return stripe_from(os.environ)
 
 
 def _require_same_stripe(wanted: Stripe | None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.attributes import body_in, from_attributes
+from billing_mirror.adapters.chunks import with_whole_body
 from billing_mirror.core import catalog, object_ref
 from billing_mirror.core.items import OBJECT, Item
 from billing_mirror.core.json_body import JsonObject, differing_fields
@@ -103,4 +104,5 @@ def _key(one: JsonObject) -> str:
 def _objects_in(dynamodb: DynamoDBClient, table: str) -> dict[str, Item]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     items = (from_attributes(item) for page in pages for item in page["Items"])
-    return {str(item["pk"]): item for item in items if item["sk"] == OBJECT and "/" not in str(item["scope"])}
+    own = (item for item in items if item["sk"] == OBJECT and "/" not in str(item["scope"]))
+    return {str(item["pk"]): with_whole_body(dynamodb, table, item) for item in own}

@@ -4,6 +4,7 @@ Every printed figure is computed from the table, the stand-in and the functions'
 to build/demo.txt, and its figures to build/demo.json.
 """
 
+import contextlib
 import io
 import json
 import shutil
@@ -12,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, RenderableType
 
@@ -23,7 +24,7 @@ from dev.sandbox.comparison import Comparison
 from dev.sandbox.observer import Observer
 from dev.sandbox.scenario import SUBSCRIPTION, Scenario
 from dev.sandbox.stack import running_sandbox
-from dev.sandbox.toolchain import ROOT, SetupError
+from dev.sandbox.toolchain import ROOT, SetupError, said_while
 
 NOT_A_TERMINAL = 130
 """Columns of the output where there is no terminal."""
@@ -59,6 +60,26 @@ class Printout:
         FIGURES.write_text(json.dumps(self.record, indent=2) + "\n")
 
 
+class Phases:
+    """Says what is being done, where no status line can be seen: a line for each phase, and more while it lasts."""
+
+    def __init__(self, say: Progress) -> None:
+        self._say = say
+        self._said = contextlib.ExitStack()
+
+    def begin(self, what: str) -> None:
+        """Ends the phase before."""
+        self._said.close()
+        self._say(what)
+        self._said.enter_context(said_while(self._say, f"  {what}"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._said.close()
+
+
 def main() -> int:
     interrupt_on_sigterm()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else NOT_A_TERMINAL)
@@ -66,9 +87,9 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="billing-mirror-"))
     printout = Printout(console)
     try:
-        with console.status("Starting ...") as status:
-            # A status line is visible on a terminal only: elsewhere each phase gets a line of its own.
-            show_phase = status.update if console.is_terminal else console.print
+        with contextlib.ExitStack() as ending, console.status("Starting ...") as status:
+            # A status line is visible on a terminal only: elsewhere each phase gets lines of its own.
+            show_phase = status.update if console.is_terminal else ending.enter_context(Phases(console.print)).begin
             with running_sandbox(directory, report_progress=show_phase) as endpoints:
                 printout.step("deployed: API, queue, three functions, table, dashboard, alarms", good=True)
                 observer = Observer(endpoints)

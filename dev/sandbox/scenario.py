@@ -35,6 +35,18 @@ VOLUME: JsonObject = {
     ],
 }
 
+IN_TWO_CURRENCIES: JsonObject = {
+    "billing_scheme": "tiered",
+    "currency": "usd",
+    "tiers_mode": "graduated",
+    "tiers": [{"up_to": 10, "unit_amount": 1100}, {"up_to": None, "unit_amount": 900}],
+    "currency_options": {
+        "usd": {"tiers": [{"up_to": 10, "unit_amount": 1100}, {"up_to": None, "unit_amount": 900}]},
+        "eur": {"tiers": [{"up_to": 10, "unit_amount": 1000}, {"up_to": None, "unit_amount": 820}]},
+    },
+}
+"""A v1 price, whose tiers Stripe shows on request only, in each currency for a path of its own."""
+
 
 @dataclass
 class Scenario:
@@ -112,6 +124,7 @@ class Scenario:
         """A product and a coupon with chosen ids, which v1 allows."""
         product = self._create("product", id="seats", name="Seats")
         self.seats = self.stripe.create("price", {"product": product, "currency": "usd", "unit_amount": 1200})
+        self._create("price", product=product, nickname="Teams", **IN_TWO_CURRENCIES)
         self._create("coupon", id="launch", name="Launch", percent_off="12.5", duration="forever")
 
     def _bill_by_seats(self) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,7 +21,9 @@ if sys.version_info < (3, 11):  # noqa: UP036  (older Pythons end here)
     sys.exit(f"Billing Mirror's tools need Python 3.11 or newer; python3 is {sys.version.split()[0]} here.")
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENTS = ("dev", "ministack", "sam")
+HEARTBEAT = 10.0
+"""Seconds after which a line says that something takes longer."""
+ENVIRONMENTS = ("dev", "ministack", "sam", "docs")
 
 
 class SetupError(Exception):
@@ -89,7 +91,8 @@ def _make(name: str) -> None:
     _run(name, [sys.executable, "-m", "venv", "--clear", str(environment(name))])
     # The lock file is complete: nothing to resolve (--no-deps). The first use writes bytecode.
     pip = [str(environment(name) / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    _run(name, [*pip, "install", "--no-deps", "--no-compile", "--require-hashes", "-r", str(lock)])
+    with said_while(_say, f"{name}: still installing ..."):
+        _run(name, [*pip, "install", "--no-deps", "--no-compile", "--require-hashes", "-r", str(lock)])
     _say(f"{name}: ready after {time.monotonic() - started:.0f} s.")
 
 
@@ -102,6 +105,24 @@ def _run(name: str, command: list[str]) -> None:
             f"Installing {name} failed; is the package index within reach, and the disk not full?\n"
             f"  {' '.join(errors[:2]) or 'No reason was given.'}"
         )
+
+
+@contextlib.contextmanager
+def said_while(say: Callable[[str], None], what: str, every: float = HEARTBEAT) -> Iterator[None]:
+    """Says from time to time, in a thread, what takes longer, for those who cannot see it."""
+    started, ended = time.monotonic(), threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(every):
+            say(f"{what} ({time.monotonic() - started:.0f} s)")
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 _printing = threading.Lock()

@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.metric_counts import MetricCounts
+from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
 from billing_mirror.core.account import SENTENCE
 from billing_mirror.core.messages import WEBHOOK_GROUP, Notification
 from billing_mirror.core.metrics import Metric
@@ -43,6 +43,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
     counts = metric_counts.drain()
     if Metric.WRONG_ACCOUNT in counts:
         logger.error(SENTENCE)
+    for missing in metric_counts.drain_missing_fields():
+        logger.error(MISSING_FIELD, extra=missing)
     for metric, count in counts.items():
         metrics.add_metric(metric, MetricUnit.Count, count)
     return {

@@ -9,11 +9,11 @@ from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.adapters.metric_counts import MetricCounts
+from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run_request import RunRequest
-from billing_mirror.reconcile.report import TickReport, WorkedRun
+from billing_mirror.core.run_request import read_request
+from billing_mirror.reconcile.report import ObjectsReport, TickReport, WorkedRun, refused
 from billing_mirror.reconcile.tick import reconcile
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import reconcile_dependencies, runner
@@ -34,13 +34,21 @@ dependencies = reconcile_dependencies(settings, metric_counts)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Works on what is due, or on what the event requests; answers with the counts of each run so far."""
     try:
-        request = RunRequest.parse(event)
+        request = read_request(event, livemode=dependencies.scope.livemode)
     except InvalidRequest as error:
         logger.warning(str(error))
-        return {"refused": str(error)}
+        return refused(str(error))
     deadline = time.time() + context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS
     own = replace(dependencies, owner=context.aws_request_id)
     report = loop.run(reconcile(request, own, deadline=deadline))
+    for missing in metric_counts.drain_missing_fields():
+        logger.error(MISSING_FIELD, extra=missing)
+    for metric, count in metric_counts.drain().items():
+        metrics.add_metric(metric, MetricUnit.Count, count)
+    if isinstance(report, ObjectsReport):
+        for one in report.objects:
+            logger.info("refreshed" if one.outcome else one.reason, extra={"object": one.columns()})
+        return report.answer()
     _emit(report)
     if not report.leased:
         logger.info(report.busy())
@@ -50,8 +58,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
 
 
 def _emit(report: TickReport) -> None:
-    for metric, count in metric_counts.drain().items():
-        metrics.add_metric(metric, MetricUnit.Count, count)
     for metric, value in report.counts():
         metrics.add_metric(metric, MetricUnit.Count, value)
     now = time.time()
@@ -69,4 +75,4 @@ def _emit(report: TickReport) -> None:
 
 def _log(worked: WorkedRun, *, dry_run: bool) -> None:
     log = logger.error if worked.failed else logger.info
-    log(worked.run.reason or "reconciled", extra={"type": worked.run.type, "dry_run": dry_run, **worked.columns()})
+    log(worked.reason or "reconciled", extra={"type": worked.run.type, "dry_run": dry_run, **worked.columns()})

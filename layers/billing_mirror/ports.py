@@ -9,6 +9,8 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote
 
 
 class Clock(Protocol):
@@ -65,6 +67,8 @@ class StripeRequest:
     event_id: str | None = None
     key_digest: str | None = None
     may_be_refused: bool = False
+    kind: str = ""
+    """The type of what is requested, or the type and the path of a list in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class StripeResponse:
     """Stripe's response to a GET: the body parsed and as exact text, and the version that it has.
 
     ``next_at`` is when the next request may start (seconds since 1970): until then, the caller has time.
+    ``missing_fields`` are fields that the request names and Stripe refuses to show.
     """
 
     body: JsonObject
@@ -79,6 +84,7 @@ class StripeResponse:
     stripe_version: str
     request_id: str
     next_at: float = 0.0
+    missing_fields: tuple[str, ...] = ()
 
 
 class Stripe(Protocol):
@@ -113,7 +119,26 @@ class IndexEntry(NamedTuple):
     id: str
 
 
-class Mirror(Protocol):
+class UnstorableNotes(Protocol):
+    """The notes of objects that the table cannot hold; an object has one at most.
+
+    Every method raises ``TransientError`` when DynamoDB is busy or down.
+    """
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        """Stores a note, unless the stored one is of a later fetch. The time of the object's first note stays.
+
+        True where a note with this digest, or one of a later fetch, was already there.
+        """
+
+    def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        """The notes of a type, or of all types, in the order of their sort keys."""
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        """Removes a note, unless it was replaced since it was read."""
+
+
+class Mirror(UnstorableNotes, Protocol):
     """The table. Every method raises ``TransientError`` when DynamoDB is busy or down."""
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
@@ -132,7 +157,10 @@ class Mirror(Protocol):
         """Sets the claim's time to 0, if it is the last one: nothing will be written under it."""
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        """Replaces the object's item, unless the item has this token or a later one. False where it has."""
+        """Replaces the object's item, unless the item has this token or a later one. False where it has.
+
+        Raises ``UnstorableObject`` where the table cannot hold the item.
+        """
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         """Makes the object's item a tombstone under the same condition; the last known body stays."""
@@ -149,7 +177,13 @@ class Mirror(Protocol):
         """All live objects of a type, oldest first; or those with a status, or created ``since`` (ISO 8601, UTC)."""
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        """The last known body; None where the mirror has never seen the object."""
+        """The last known body; None where the mirror has never seen the object, or has lost a part of the body.
+
+        Raises :class:`~billing_mirror.core.errors.UnreadableBody`.
+        """
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        """All that the table holds of an object, read consistently; None where the mirror has never seen the object."""
 
 
 class StateStore(Protocol):

@@ -9,7 +9,8 @@
 
 Lists come in pages of whole objects; pass a page's ``cursor`` to the same method for the next page. Lists leave out
 objects that Stripe has deleted; :meth:`Reader.get` still returns them, with ``deleted`` set and the last known body.
-A ``limit`` above 100 means 100. The reader needs ``dynamodb:BatchGetItem`` and ``Query`` on the table and its indexes.
+A ``limit`` above 100 means 100. :class:`IncompleteBody` is raised where items of a large body were removed from the
+table by hand. The reader needs ``dynamodb:BatchGetItem`` and ``Query`` on the table and its indexes.
 
 :meth:`Reader.runs` and :meth:`Reader.drifts` show what reconcile has compared with Stripe, and what differed. Both are
 kept for 400 days.
@@ -28,15 +29,19 @@ import boto3
 
 from .adapters.attributes import Attributes, body_in, from_attributes, to_attributes
 from .adapters.batch_get import MAX_KEYS, batch_get
+from .adapters.chunks import with_whole_body
 from .adapters.indexes import query
-from .core import catalog, json_body, object_ref
+from .core import catalog, json_body, object_ref, times
 from .core.catalog import Category
 from .core.drift import Difference
-from .core.items import OBJECT, Item, id_in
+from .core.errors import IncompleteBody
+from .core.items import OBJECT, Item, id_in, missing_fields_in
 from .core.json_body import JsonObject
 from .core.run import Counts, Job, Resolution, Status
 from .core.run import Drift as DriftRecord
 from .core.run import Run as RunRecord
+from .core.unstorable import PARTITION as UNSTORABLE
+from .core.unstorable import UnstorableNote, sort_keys_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,6 +52,7 @@ __all__ = [
     "Counts",
     "Difference",
     "Drift",
+    "IncompleteBody",
     "Job",
     "MirroredObject",
     "Page",
@@ -54,6 +60,7 @@ __all__ = [
     "Resolution",
     "Run",
     "Status",
+    "Unstorable",
 ]
 
 T = TypeVar("T")
@@ -75,7 +82,8 @@ class MirroredObject:
 
     Numbers of ``body`` are ``int`` or ``Decimal``, exact. ``token`` grows with each write of this object.
     ``customer`` is the id of the customer, also where the body does not name one. ``members`` holds the ids on the
-    lists that belong to the object, by type (a rate card version's rates).
+    lists that belong to the object, by type (a rate card version's rates). ``missing_fields`` names fields that
+    ``body`` lacks because Stripe refused to show them: they may exist.
     """
 
     id: str
@@ -87,6 +95,7 @@ class MirroredObject:
     token: int
     customer: str | None
     members: dict[str, list[str]]
+    missing_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,23 @@ class Drift:
     reason: str
     token: int
     run: str
+    noticed_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unstorable:
+    """An object that the table cannot hold in the state that Stripe shows, and the reason.
+
+    ``token`` is that of the fetch that was not stored. ``mirrored_token`` is that of the older state that the mirror
+    holds: the :class:`MirroredObject` with this id is stale. None where the mirror holds none.
+    ``noticed_at`` is in ISO 8601, UTC.
+    """
+
+    type: str
+    id: str
+    reason: str
+    token: int
+    mirrored_token: int | None
     noticed_at: str
 
 
@@ -241,6 +267,19 @@ class Reader:
         items, following = self._entries(f"drift:{type_name}", start, limit, cursor)
         return Page([_drift(item) for item in items], following)
 
+    def unstorable(self, type_name: str, *, limit: int = MAX_PAGE, cursor: str | None = None) -> Page[Unstorable]:
+        """The objects of a type that the table cannot hold, by id, descending.
+
+        None of them is tried again before Stripe shows another state of it. An object that was stored or removed since
+        is left out, so a page may have fewer entries than its ``limit``.
+        """
+        items, following = self._entries(UNSTORABLE, sort_keys_of(type_name), limit, cursor)
+        notes = [UnstorableNote.from_item(item) for item in items]
+        keys = [object_ref.partition_key_of(self._scope, note.type, note.id) for note in notes]
+        mirrored = self._tokens([key for note, key in zip(notes, keys, strict=True) if note.has_key])
+        found = [_unstorable(note, mirrored.get(key)) for note, key in zip(notes, keys, strict=True)]
+        return Page([one for one in found if one.mirrored_token is None or one.mirrored_token < one.token], following)
+
     def _entries(self, partition: str, start: str, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
         values = {":pk": f"{self._scope}#{partition}"} | ({":start": start} if start else {})
         request: QueryInputTypeDef = {
@@ -265,10 +304,15 @@ class Reader:
         last = answer.get("LastEvaluatedKey")
         return [from_attributes(item) for item in answer["Items"]], _to_cursor(last) if last else None
 
+    def _tokens(self, partitions: Sequence[str]) -> dict[str, int]:
+        """The tokens of mirrored objects, deleted or not, by partition key."""
+        items = batch_get(self._client, self._table, partitions, OBJECT, pauses=BATCH_PAUSES, columns=("token",))
+        return {str(item["pk"]): token for item in items if isinstance(token := item["token"], int)}
+
     def _objects(self, partitions: Sequence[str]) -> list[MirroredObject]:
         distinct = list(dict.fromkeys(partitions))
         items = batch_get(self._client, self._table, distinct, OBJECT, pauses=BATCH_PAUSES)
-        found = {str(item["pk"]): _mirrored(item) for item in items}
+        found = {str(item["pk"]): _mirrored(with_whole_body(self._client, self._table, item)) for item in items}
         return [found[partition] for partition in partitions if partition in found]
 
 
@@ -302,6 +346,10 @@ def _drift(item: Item) -> Drift:
     )
 
 
+def _unstorable(note: UnstorableNote, mirrored_token: int | None) -> Unstorable:
+    return Unstorable(note.type, note.id, note.reason, note.token, mirrored_token, times.iso(note.noticed_at))
+
+
 def _mirrored(item: Item) -> MirroredObject:
     token = item["token"]
     members = item.get("members")
@@ -319,6 +367,7 @@ def _mirrored(item: Item) -> MirroredObject:
             for name, identifiers in (members if isinstance(members, dict) else {}).items()
             if isinstance(identifiers, list)
         },
+        missing_fields=missing_fields_in(item),
     )
 
 

@@ -71,3 +71,5 @@ class ReconcileSettings(StripeSettings):
     configuration_hours: Annotated[int, Field(ge=1, le=8760)]
     catalog_hours: Annotated[int, Field(ge=1, le=8760)]
     usage_sweep: Literal["on", "off"]
+    deep_verify_percent: Annotated[int, Field(ge=0, le=100)]
+    """The share of stored objects that each verify run reads."""

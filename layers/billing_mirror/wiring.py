@@ -24,6 +24,7 @@ from .ports import Ports
 from .process.messages import ProcessDependencies
 from .reconcile.dependencies import ReconcileDependencies
 from .refresh.account import AccountGuard
+from .refresh.optional_fields import OptionalFields
 from .refresh.rate_limited import RateLimitedStripe
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
@@ -63,7 +64,9 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         catalog=settings.catalog_hours * HOUR,
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
-    return ReconcileDependencies(ports, state_store, schedule, account=account)
+    return ReconcileDependencies(
+        ports, state_store, schedule, account=account, deep_verify_percent=settings.deep_verify_percent
+    )
 
 
 def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: MetricCounts) -> tuple[Ports, AccountGuard]:
@@ -78,7 +81,8 @@ def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: Metric
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
     refused = partial(metric_counts.add, Metric.WRONG_ACCOUNT)
     account = AccountGuard(stripe, clock, mirror, _state_store(settings), refused)
-    return Ports(clock, mirror, RateLimitedStripe(account, clock, limiter), queue), account
+    limited = RateLimitedStripe(account, clock, limiter)
+    return Ports(clock, mirror, OptionalFields(limited, clock, metric_counts.add_missing_field), queue), account
 
 
 def _state_store(settings: StripeSettings) -> DynamoStateStore:

@@ -37,6 +37,14 @@ EVENT_TYPES = {
 }
 
 
+FURTHER_FIELDS = {
+    "price": ["currency_options.eur.tiers", "currency_options.usd.tiers"],
+    "quote": ["computed.upfront.total_details.breakdown", "computed.recurring.total_details.breakdown"],
+    "subscription_schedule": ["phases.items.discounts.discount"],
+}
+"""What a second request for a sample asks for, as the sample has it and no list can show it."""
+
+
 def of(object_types: list[ObjectType]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         "sample", [Sample(object_type) for object_type in object_types], ids=lambda one: str(one.object_type.name)
@@ -176,8 +184,12 @@ def require_correct_requests(end_to_end: EndToEnd, sample: Sample) -> None:
     own = [one for one in end_to_end.requests if one.path == path and "limit" not in one.params.names]
     assert own
     for request in own:
-        assert wanted_fields(request) == [*sample.object_type.include]
+        further = FURTHER_FIELDS.get(sample.object_type.name, [])
+        assert wanted_fields(request) in ([*sample.object_type.include], [*sample.object_type.include, *further])
         assert request.headers["stripe-version"] == end_to_end.stripe.version(sample.object_type.api)
+    again = sample.object_type.name in FURTHER_FIELDS or bool(sample.object_type.members)
+    # The list of its owner, which is fetched for its customer, may name it before it is stored.
+    assert len(own) in ({2} if again else {1, 2}), "again for more fields, or because its lists may have been late"
 
 
 @EMULATOR
@@ -250,7 +262,8 @@ async def test_reconcile_finds_an_object_and_then_nothing_more(end_to_end: EndTo
     await end_to_end.deliver()
     require_found(end_to_end.reader(), sample)
     second = await end_to_end.flows.reconcile(sample.object_type)
-    assert (second.complete, await end_to_end.flows.drifts(second), second.counts.refreshed) == (True, [], 0)
+    assert (second.complete, await end_to_end.flows.drifts(second)) == (True, [])
+    assert second.counts.refreshed == int(sample.object_type.name in FURTHER_FIELDS)
     require_published(end_to_end.requests)
 
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import random
+import zlib
+from decimal import Decimal
 
 import pytest
 
-from billing_mirror.core import items
+from billing_mirror.core import items, times
+from billing_mirror.core.errors import UnreadableBody
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject, digest
 from billing_mirror.core.mirror_state import Claim
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.stored import wrong_columns
 from billing_mirror.ports import IndexEntry, Mirror
 from tests.doubles.samples import subscription
 
@@ -137,6 +141,15 @@ async def test_a_head_has_the_freshness_fields(mirror: Mirror) -> None:
     head = (await mirror.heads([ref(), ref("rcds_2")]))[ref().key]
     assert (head.token, head.fetched_at, head.digest, head.deleted) == (7, NOW, one["digest"], False)
     assert (head.customer, head.parent, head.stripe_version) == ("cus_1", "rcd_1", "2026-01-01.preview")
+
+
+async def test_a_head_has_the_newest_event_before_its_fetch(mirror: Mirror) -> None:
+    event: Item = {"last_event_at": times.iso(NOW), "last_event_id": "evt_1"}
+    await mirror.put(ref(), 7, item(ref()) | event)
+    await mirror.put(ref("rcds_2"), 7, item(ref("rcds_2")))
+    heads = await mirror.heads([ref(), ref("rcds_2")])
+    found = [heads[one.key] for one in (ref(), ref("rcds_2"))]
+    assert [(one.last_event_at, one.last_event_id) for one in found] == [(NOW, "evt_1"), (0.0, "")]
 
 
 async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:
@@ -309,3 +322,46 @@ async def test_many_and_large_objects_are_all_found(mirror: Mirror) -> None:
         await mirror.put(one, 1, item(one, note="x" * 390_000))
     assert set(await mirror.heads(create_many)) == {one.key for one in create_many}
     assert await ids(mirror) == {one.id for one in create_many}
+
+
+async def test_what_is_stored_has_the_columns_and_the_body_of_the_last_write(mirror: Mirror) -> None:
+    assert await mirror.stored(ref()) is None
+    await mirror.put(ref(), 1, item(ref(), servicing_status="paused"))
+    await mirror.put(ref(), 2, item(ref()))
+    stored = await mirror.stored(ref())
+    assert stored is not None
+    assert stored.body == subscription()
+    columns = {name: value for name, value in stored.columns.items() if name not in ("pk", "sk")}
+    assert columns == {**{name: value for name, value in item(ref()).items() if name != "data"}, "token": 2}
+    assert wrong_columns(ref(), stored, "cus_1") == ()
+    assert wrong_columns(ref(), stored, "cus_2") == ("customer",)
+
+
+@pytest.mark.parametrize("number", [Decimal("1e130"), Decimal("0.10"), 10**37, Decimal("1.50e-3")])
+async def test_what_is_stored_has_the_digest_of_what_was_written(mirror: Mirror, number: Decimal | int) -> None:
+    body = subscription(amount=number, rates=[{"unit_amount": number}], text="\ud800" if number == 10**37 else "")
+    await mirror.put(ref(), 1, items.item(ref(), observation(body), None))
+    stored = await mirror.stored(ref())
+    assert stored is not None
+    assert stored.body is not None
+    assert wrong_columns(ref(), stored, None) == ()
+
+
+@pytest.mark.parametrize(
+    "compressed", [b"", b"no zlib", zlib.compress(b"no JSON"), zlib.compress(b"\xff"), zlib.compress(b"[]")]
+)
+async def test_a_body_that_cannot_be_read_is_none(mirror: Mirror, compressed: bytes) -> None:
+    kept = {name: value for name, value in item(ref()).items() if name != "data"}
+    await mirror.put(ref(), 1, {**kept, "data_z": compressed})
+    stored = await mirror.stored(ref())
+    assert stored is not None
+    assert (stored.body, stored.columns["status"], wrong_columns(ref(), stored, "cus_1")) == (None, "active", ("data",))
+    with pytest.raises(UnreadableBody):
+        await mirror.body(ref())
+
+
+async def test_an_item_without_a_body_is_stored_without_one(mirror: Mirror) -> None:
+    await mirror.put(ref(), 1, {name: value for name, value in item(ref()).items() if name != "data"})
+    stored = await mirror.stored(ref())
+    assert stored is not None
+    assert (stored.body, wrong_columns(ref(), stored, "cus_1")) == (None, ("data",))

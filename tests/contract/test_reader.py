@@ -1,6 +1,7 @@
 """What a user's own code reads, from the same engines."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -16,8 +17,8 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, digest, parse
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.run import Counts, Job, Resolution, Status
-from billing_mirror.reader import Drift, Reader, Run
-from tests.doubles.samples import rate, subscription, version
+from billing_mirror.reader import Drift, IncompleteBody, Reader, Run
+from tests.doubles.samples import noise, rate, subscription, version
 
 TEST = Scope(livemode=False)
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
@@ -41,11 +42,15 @@ class FilledTable:
         self._state_store = DynamoStateStore(client, table)
         self.reader = Reader(table, scope="test", client=client)
 
-    def put(self, body: JsonObject, *, customer: str | None = None, **listed: JsonObject) -> None:
+    def put(self, body: JsonObject, *, customer: str | None = None, token: int = 1, **listed: JsonObject) -> None:
         ref = _ref(body)
         members = {RATE: tuple(listed.values())} if listed else {}
         observation = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), members)
-        asyncio.run(self._mirror.put(ref, 1, items.item(ref, observation, customer)))
+        asyncio.run(self._mirror.put(ref, token, items.item(ref, observation, customer)))
+
+    def put_without(self, body: JsonObject, *missing: str) -> None:
+        seen = Observation(1_700_000_000.0, "v", "req_1", body, digest(body), missing_fields=missing)
+        asyncio.run(self._mirror.put(_ref(body), 1, items.item(_ref(body), seen, None)))
 
     def record(self, record: run.Run) -> None:
         asyncio.run(self._state_store.write(TEST, f"run:{record.type}", record.name, record.to_item()))
@@ -302,6 +307,83 @@ def test_a_body_of_half_a_megabyte(filled: FilledTable) -> None:
     assert found.body == parse(text)
 
 
+LARGE = 700_000
+"""Bytes that one item does not hold, whatever compresses them."""
+
+
+def large(seed: int = 1, identifier: str = "rcds_1") -> JsonObject:
+    return subscription(identifier, note=noise(LARGE, seed))
+
+
+@pytest.mark.usefixtures("short_pages")
+def test_a_body_that_takes_several_items(filled: FilledTable) -> None:
+    filled.put(large())
+    filled.put(subscription("rcds_2"))
+    found = filled.reader.get("rcds_1")
+    assert found is not None
+    assert (found.body, found.token, found.deleted) == (large(), 1, False)
+    assert [one.body for one in filled.reader.by_type(SUBSCRIPTION)] == [subscription("rcds_2"), large()]
+    filled.put_tombstone(large())
+    found = filled.reader.get("rcds_1")
+    assert found is not None
+    assert (found.body, found.token, found.deleted) == (large(), 2, True)
+
+
+class Between:
+    """Lets a test write between the reads of an item and of its chunks, ``times`` times."""
+
+    def __init__(self, client: DynamoDBClient, write: Callable[[int], None], *, times: int) -> None:
+        self._write = write
+        self._left = times
+        self._at_work = False
+        client.meta.events.register("before-call.dynamodb.Query", self._strike)
+
+    def _strike(self, **_: object) -> None:
+        if self._left and not self._at_work:
+            self._left -= 1
+            self._at_work = True
+            self._write(self._left)
+            self._at_work = False
+
+
+def test_a_large_body_that_is_replaced_while_it_is_read(filled: FilledTable, table: tuple[DynamoDBClient, str]) -> None:
+    filled.put(large(1))
+    Between(table[0], lambda left: filled.put(large(2 + left), token=5 - left), times=3)
+    found = filled.reader.get("rcds_1")
+    assert found is not None
+    assert (found.body, found.token) == (large(2), 5)
+
+
+def test_a_large_body_that_shrinks_while_it_is_read(filled: FilledTable, table: tuple[DynamoDBClient, str]) -> None:
+    filled.put(large(1))
+    Between(table[0], lambda _: filled.put(subscription(), token=2), times=1)
+    found = filled.reader.get("rcds_1")
+    assert found is not None
+    assert (found.body, found.token) == (subscription(), 2)
+
+
+def test_a_large_body_that_is_replaced_all_the_time(filled: FilledTable, table: tuple[DynamoDBClient, str]) -> None:
+    filled.put(large(1))
+    Between(table[0], lambda left: filled.put(large(2 + left), token=100 - left), times=50)
+    with pytest.raises(TimeoutError, match="rcds_1 is written so often"):
+        filled.reader.get("rcds_1")
+
+
+def test_a_large_body_of_which_an_item_was_removed_by_hand(
+    filled: FilledTable, table: tuple[DynamoDBClient, str]
+) -> None:
+    filled.put(large())
+    client, name = table
+    items_of = client.query(
+        TableName=name,
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :chunks)",
+        ExpressionAttributeValues={":pk": {"S": "test#rcds_1"}, ":chunks": {"S": "chunk#"}},
+    )["Items"]
+    client.delete_item(TableName=name, Key={"pk": items_of[1]["pk"], "sk": items_of[1]["sk"]})
+    with pytest.raises(IncompleteBody, match="body of rcds_1"):
+        filled.reader.get("rcds_1")
+
+
 def test_what_an_index_still_shows_after_its_removal_is_left_out(
     filled: FilledTable, table: tuple[DynamoDBClient, str]
 ) -> None:
@@ -449,3 +531,13 @@ def test_another_scope_has_runs_and_evidence_of_its_own(filled: FilledTable, tab
 def test_a_cursor_of_evidence_that_the_reader_did_not_give_out_is_refused(filled: FilledTable) -> None:
     with pytest.raises(ValueError, match="cursor"):
         filled.reader.drifts(SUBSCRIPTION, cursor="nonsense")
+
+
+def test_an_object_says_which_fields_stripe_refused_to_show(filled: FilledTable) -> None:
+    filled.put_without(subscription(), "discounts", "lines.data.discounts")
+    found = filled.reader.get("rcds_1")
+    assert found is not None
+    assert found.missing_fields == ("discounts", "lines.data.discounts")
+    filled.put(subscription("rcds_2"))
+    listed = {one.id: one.missing_fields for one in filled.reader.by_type(SUBSCRIPTION)}
+    assert listed == {"rcds_1": ("discounts", "lines.data.discounts"), "rcds_2": ()}

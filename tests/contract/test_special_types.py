@@ -1,12 +1,15 @@
 """What has an ending, a URL or an event of its own: singletons, cancellations, removals without events."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from billing_mirror.core import catalog
+from billing_mirror.core import catalog, json_body
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.json_body import JsonObject, canonical
+from billing_mirror.core.run import Resolution
+from dev.fake_stripe.api.encoding import dumps
 
 from . import samples_by_type
 from .end_to_end import EndToEnd
@@ -170,3 +173,48 @@ async def only(end_to_end: EndToEnd, object_type: ObjectType) -> None:
     account.by_type.clear()
     samples_by_type.load(end_to_end.backend, object_type)
     await end_to_end.flows.request_refresh(object_type.name, Sample(object_type).ref.id)
+
+
+PRICE, QUOTE = Sample(catalog.TYPES["price"]), Sample(catalog.TYPES["quote"])
+NO_LIST_SHOWS = {
+    PRICE: ("currency_options", "eur", "tiers", 1, "unit_amount_decimal"),
+    QUOTE: ("computed", "upfront", "total_details", "breakdown", "taxes", 0, "taxable_amount"),
+}
+"""Where a sample has a field that Stripe shows on request only, for a path that a list cannot have."""
+
+
+@pytest.mark.parametrize("sample", NO_LIST_SHOWS, ids=lambda sample: str(sample.object_type.name))
+async def test_a_change_that_no_list_shows_is_repaired(end_to_end: EndToEnd, sample: Sample) -> None:
+    await mirrored(end_to_end, Sample(catalog.TYPES["test_helpers.test_clock"]), sample)
+    run = await end_to_end.flows.reconcile(sample.object_type)
+    assert (run.complete, await end_to_end.flows.drifts(run), run.counts.refreshed) == (True, [], 1)
+
+    changed = samples_by_type.stand_in_body(sample.object_type)
+    *way, last = NO_LIST_SHOWS[sample]
+    inner: Any = changed
+    for step in way:
+        inner = inner[step]
+    inner[last] = 99
+    await asyncio.to_thread(end_to_end.stand_in.put, sample.object_type.name, changed)
+
+    [drift] = await end_to_end.flows.drifts(await end_to_end.flows.reconcile(sample.object_type))
+    assert (drift.id, drift.resolution, drift.fields) == (sample.ref.id, Resolution.REPAIRED, (way[0],))
+    found = end_to_end.reader().get(sample.ref.id, sample.object_type.name)
+    assert found is not None
+    assert canonical(found.body) == canonical(json_body.parse(dumps(changed)))
+
+
+async def test_a_price_without_tiers_or_currencies_costs_one_request(end_to_end: EndToEnd) -> None:
+    samples_by_type.load(end_to_end.backend, PRICE.object_type)
+    body = samples_by_type.stand_in_body(PRICE.object_type)
+    flat: JsonObject = {currency: {"unit_amount": 5} for currency in ("eur", "usd")}
+    prices: list[JsonObject] = [{**body, "currency_options": {}}, {**body, "tiers": None, "currency_options": flat}]
+    for number, price in enumerate(prices):
+        await asyncio.to_thread(end_to_end.stand_in.put, "price", {**price, "id": f"price_{number}"})
+        await end_to_end.flows.request_refresh("price", f"price_{number}")
+    await end_to_end.deliver()
+    assert sorted(request.path for request in end_to_end.requests) == ["/v1/prices/price_0", "/v1/prices/price_1"]
+    await end_to_end.flows.reconcile(PRICE.object_type)
+    assert [request.path for request in end_to_end.requests[2:] if "price_" in request.path] == [
+        f"/v1/prices/{PRICE.ref.id}"
+    ] * 2, "only the sample, which the mirror lacks"

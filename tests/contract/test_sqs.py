@@ -50,3 +50,17 @@ async def test_a_body_of_nothing_but_refused_characters_is_kept_as_base64() -> N
     [message] = client.receive_message(QueueUrl=url)["Messages"]
     kind, _, text = message["Body"].partition(":")
     assert (kind, b64decode(text).decode()) == ("base64", body)
+
+
+@pytest.mark.usefixtures("in_process_aws")
+async def test_a_message_waits_in_its_group_and_for_its_delay() -> None:
+    """Of a longer group the end is kept: it tells accounts apart, and says who sends."""
+    client = boto3.client("sqs")
+    url = client.create_queue(QueueName="queue")["QueueUrl"]
+    queue = SqsQueue(client, url, url)
+    await queue.send("late", group="test:repair", delay=60)
+    assert "Messages" not in client.receive_message(QueueUrl=url)
+    await queue.send("now", group=f"live/{'acct_1/' * 20}acct_2:webhook")
+    [message] = client.receive_message(QueueUrl=url, MessageSystemAttributeNames=["MessageGroupId"])["Messages"]
+    group = message["Attributes"]["MessageGroupId"]
+    assert (len(group), group.endswith("acct_1/acct_2:webhook")) == (128, True)

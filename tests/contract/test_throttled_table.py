@@ -1,5 +1,7 @@
 """A table that answers only a part of a batch, as DynamoDB does when it is short of capacity."""
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.core.errors import TransientError
 from billing_mirror.reader import Reader
+from tests.doubles.samples import noise
 
 from .test_mirror import item, ref
 
@@ -54,3 +57,23 @@ async def test_a_table_that_answers_nothing_is_for_later(table: tuple[DynamoDBCl
     Shortage(*table, most=0)
     with pytest.raises(TransientError, match="unprocessed"):
         await mirror.heads(MANY)
+
+
+async def test_a_chunk_that_the_table_does_not_take_at_once_is_written_again(table: tuple[DynamoDBClient, str]) -> None:
+    mirror = DynamoMirror(*table)
+    tries: list[str] = []
+
+    def refuse(params: dict[str, Any], **_: object) -> tuple[object, dict[str, object]] | None:
+        sort_key = json.loads(params["body"])["Item"]["sk"]["S"]
+        tries.append(sort_key)
+        if not sort_key.startswith("chunk#") or tries.count(sort_key) > 1:
+            return None
+        error = {"Code": "ProvisionedThroughputExceededException", "Message": "too much for the partition"}
+        return SimpleNamespace(status_code=400), {"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}
+
+    table[0].meta.events.register("before-call.dynamodb.PutItem", refuse)  # type: ignore[arg-type]
+    one = item(MANY[0], note=noise(700_000))
+    assert await mirror.put(MANY[0], 1, one)
+    assert len(tries) == 2 * 3 + 1
+    assert tries[-1] == "object"
+    assert await mirror.body(MANY[0]) is not None

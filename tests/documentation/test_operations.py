@@ -6,11 +6,15 @@ from dataclasses import fields
 
 import pytest
 
+from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.errors import InvalidRequest
+from billing_mirror.core.objects_request import ObjectsRequest
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.core.run_request import RunRequest
+from billing_mirror.core.run_request import RunRequest, read_request
 from billing_mirror.reader import Difference, Drift, Resolution
+from billing_mirror.reconcile.report import Result
+from docs import dashboard
 from tests.documentation.pages import blocks, first_column, headings, section, table, text_of
 from tests.template.templates import MONITORING, of_type
 
@@ -37,14 +41,20 @@ def test_the_jobs_are_those_of_the_code() -> None:
 
 
 def test_every_payload_is_a_request_and_together_they_name_every_job() -> None:
-    requests = [RunRequest.parse(json.loads(payload)) for payload in PAYLOADS]
-    assert {job for request in requests if request is not None for _, job in request.jobs} == set(Job)
-    assert [request.dry_run for request in requests if request is not None].count(True) == 1
+    requests = [read_request(json.loads(payload), livemode=True) for payload in PAYLOADS]
+    runs = [request for request in requests if isinstance(request, RunRequest)]
+    assert {job for request in runs for _, job in request.jobs} == set(Job)
+    assert [request.dry_run for request in runs].count(True) == 1
+    assert [type(request) for request in requests if request not in runs] == [ObjectsRequest]
+
+
+def test_the_results_are_those_of_the_code_in_their_order() -> None:
+    assert first_column(OPERATIONS, "result") == [*Result]
 
 
 def test_a_refused_request_is_answered_as_shown() -> None:
     (shown,) = blocks(OPERATIONS, "json refused")
-    with pytest.raises(InvalidRequest, match=f"^{re.escape(json.loads(shown)['refused'])}$"):
+    with pytest.raises(InvalidRequest, match=f"^{re.escape(json.loads(shown)['reason'])}$"):
         RunRequest.parse({"types": ["charge"]})
 
 
@@ -60,7 +70,9 @@ def test_every_status_is_described() -> None:
 
 def test_the_record_that_is_shown_is_one_that_reconcile_answers() -> None:
     (shown,) = blocks(OPERATIONS, "json record")
-    ((name, record),) = json.loads(shown).items()
+    answer = json.loads(shown)
+    ((name, record),) = answer["runs"].items()
+    assert (answer["result"], record["found"] > 0, record["unresolved"] + record["in_flight"]) == ("drift", True, 0)
     assert record.keys() | {"type", "expires_at"} == Run(name, Job.VERIFY, 0.0).to_item().keys()
     assert record["found"] == record["repaired"] + record["unresolved"]
     assert record["compared"] == record["equal"] + record["missing"] + record["different"] + record["false_alarms"]
@@ -76,3 +88,16 @@ def test_the_evidence_that_is_shown_is_what_the_reader_returns() -> None:
         assert drift["resolution"] in [*Resolution]
     order = [(drift["run"], drift["id"]) for drift in shown]
     assert order == sorted(order, reverse=True)
+
+
+def test_the_picture_of_the_dashboard_is_that_of_the_template_and_the_recorded_run() -> None:
+    wanted = dashboard.fingerprint(text_of("ops/template.yaml"), text_of("docs/metrics.json"))
+    assert f"<title>{wanted}</title>" in text_of("docs/dashboard.svg"), "run `make docs`"
+
+
+def test_every_metric_of_the_dashboard_that_the_functions_emit_is_read_from_the_recorded_run() -> None:
+    metrics = json.loads(text_of("docs/metrics.json"))
+    widgets = dashboard.body(text_of("ops/template.yaml"))["widgets"]
+    drawn = {line.label for widget in widgets for line in dashboard.lines(widget["properties"], metrics) if line.values}
+    assert {"event to stored, p99", "Stored", "DriftFound", "compared", "Accepted", "process: requests"} <= drawn
+    assert {one.name for one in RECONCILED_TYPES} & drawn, "a line for each type that RunAge names"

@@ -1,22 +1,46 @@
 """The table, in memory."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
 
-from billing_mirror.core import times
-from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in
+from billing_mirror.adapters.attributes import body_in, stored_object
+from billing_mirror.adapters.chunked_write import DYNAMODB, Replaced, put_chunked
+from billing_mirror.core import chunks, times
+from billing_mirror.core.chunks import Limits
+from billing_mirror.core.errors import TransientError, UnreadableBody, UnstorableObject
+from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
+
+REFUSED = "the table takes no such item"
+MAX_ITEM = 400 * 1024
+"""Characters of an item's JSON from which on it is refused: never fewer than its bytes in DynamoDB."""
+
+
+def is_too_large(item: Item) -> bool:
+    """Whether DynamoDB refuses the item for its size."""
+    return sum(len(value) if isinstance(value, bytes) else len(str(value)) for value in item.values()) > MAX_ITEM
 
 
 class MemoryMirror:
-    """Implements ``ports.Mirror``."""
+    """Implements ``ports.Mirror``. With low ``limits`` a compressed body of any size takes several items.
 
-    def __init__(self) -> None:
+    It refuses items that are too large, and what a test says that it ``refuses``.
+    """
+
+    def __init__(self, limits: Limits = DYNAMODB, *, refuses: Callable[[Item], bool] = lambda _: False) -> None:
+        self.limits = limits
         self.objects: dict[str, Item] = {}
+        self.chunks: dict[str, dict[str, bytes]] = {}
+        """The chunks of each object, by key and sort key."""
         self.counters: dict[str, Claim] = {}
+        self.notes: dict[str, dict[str, UnstorableNote]] = {}
+        """By scope and sort key."""
+        self.refuses = refuses
         self.down = False
         self.writes_fail = False
 
@@ -46,13 +70,32 @@ class MemoryMirror:
             self.counters[ref.key] = Claim(token, 0.0)
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
+        return await put_chunked(self, ref, token, item, self.limits)
+
+    async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
         self._require_up()
         if self.writes_fail:
             raise TransientError("the table takes no writes")
+        if is_too_large(item) or self.refuses(item):
+            raise UnstorableObject(REFUSED)
+        replaced = self.objects.get(ref.key, {})
         if not self._newer(ref, token):
-            return False
+            return Replaced(stored=False, had_chunks=False)
         self.objects[ref.key] = {**item, "token": token}
-        return True
+        return Replaced(stored=True, had_chunks=chunks.NAME in replaced)
+
+    async def put_chunk(self, ref: ObjectRef, sort_key: str, content: bytes) -> None:
+        self._require_up()
+        self.chunks.setdefault(ref.key, {})[sort_key] = content
+
+    async def chunk_keys(self, ref: ObjectRef, token: int) -> list[str]:
+        self._require_up()
+        first, last = chunks.range_up_to(token)
+        return sorted(sort_key for sort_key in self.chunks.get(ref.key, {}) if first <= sort_key <= last)
+
+    async def drop_chunk(self, ref: ObjectRef, sort_key: str, expires_at: int) -> None:  # noqa: ARG002 - as in a table
+        self._require_up()
+        self.chunks.get(ref.key, {}).pop(sort_key, None)
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         self._require_up()
@@ -78,8 +121,51 @@ class MemoryMirror:
             yield one
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        data = self.objects.get(ref.key, {}).get("data")
-        return data if isinstance(data, dict) else None
+        return self.body_of(ref.key)
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        self._require_up()
+        if ref.key not in self.objects:
+            return None
+        try:
+            body = await self.body(ref)
+        except UnreadableBody:
+            body = None
+        return StoredObject(stored_object(self.objects[ref.key]).columns, body)
+
+    def body_of(self, key: str) -> JsonObject | None:
+        """The body of an object by its key."""
+        item = self.objects.get(key, {})
+        name = chunks.name_in(item)
+        if name is not None:
+            item = chunks.join(item, self.chunks_named(key, name)) or {}
+        return body_in(item)
+
+    def chunks_named(self, key: str, name: str) -> list[bytes]:
+        """The chunks of one name, in order."""
+        held = self.chunks.get(key, {})
+        return [held[sort_key] for sort_key in sorted(held) if sort_key.startswith(name)]
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        self._require_up()
+        notes = self.notes.setdefault(str(scope), {})
+        before = notes.get(note.sort_key)
+        if before is not None and before.token > note.token:
+            return True
+        notes[note.sort_key] = replace(note, noticed_at=before.noticed_at if before else note.noticed_at)
+        return before is not None and before.digest == note.digest
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        self._require_up()
+        for sort_key, note in sorted(self.notes.get(str(scope), {}).items()):
+            if sort_key.startswith(sort_keys_of(type_name)):
+                yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        self._require_up()
+        stored = self.notes.get(str(scope), {}).get(note.sort_key)
+        if stored is not None and (stored.token, stored.digest) == (note.token, note.digest):
+            del self.notes[str(scope)][note.sort_key]
 
     def _newer(self, ref: ObjectRef, token: int) -> bool:
         held = self.objects.get(ref.key)
@@ -112,6 +198,9 @@ def _head(item: Item) -> Head:
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=str(item.get("last_event_id", "")),
+        chunks=chunks.name_in(item),
+        follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

@@ -7,7 +7,20 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
-WRITES = frozenset({"claim", "put", "put_tombstone", "release_claim", "raise_counter", "write", "lease", "release"})
+WRITES = frozenset(
+    {
+        "claim",
+        "put",
+        "put_tombstone",
+        "release_claim",
+        "raise_counter",
+        "note_unstorable",
+        "remove_note",
+        "write",
+        "lease",
+        "release",
+    }
+)
 
 
 @dataclass

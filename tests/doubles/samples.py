@@ -1,9 +1,11 @@
 """Sample objects and events of Stripe, with the fields that matter and any that are given."""
 
+import base64
 import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 from billing_mirror.core import json_body
 from billing_mirror.core.json_body import Json, JsonObject
@@ -137,3 +139,8 @@ def subscription_event(
         at=at,
         **fields,  # type: ignore[arg-type]
     )
+
+
+def noise(size: int, seed: int = 1) -> str:
+    """Text that no compression makes smaller than this number of bytes; it is a hundredth larger at most."""
+    return base64.b64encode(Random(seed).randbytes(size)).decode()

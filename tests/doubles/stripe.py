@@ -1,13 +1,13 @@
 """Stripe, in memory: objects at paths, and lists of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from billing_mirror.core import json_body, times
+from billing_mirror.core import json_body, optional_fields, times
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.errors import KeyReplaced, NotFound
+from billing_mirror.core.errors import FieldsRefused, KeyReplaced, NotFound
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ports import StripeRequest, StripeResponse
 
@@ -46,6 +46,12 @@ class MemoryStripe:
     """Stands for the key's digest."""
     objects: dict[str, JsonObject] = field(default_factory=dict)
     lists: dict[str, list[JsonObject]] = field(default_factory=dict)
+    on_request: dict[str, dict[str, JsonObject]] = field(default_factory=dict)
+    """By path and by a field that the request includes, the body instead of that in ``objects``."""
+    refused_fields: set[str] = field(default_factory=set)
+    """Fields that no request may name; without ``data.``."""
+    unasked_fields: set[str] = field(default_factory=set)
+    """Members of bodies that are shown only where the request names them; without ``data.``."""
     failures: list[Exception] = field(default_factory=list)
     """Raised one after the other, before anything is answered."""
     requests: list[RecordedRequest] = field(default_factory=list)
@@ -74,10 +80,23 @@ class MemoryStripe:
         await asyncio.sleep(0)  # other tasks may run, as with a real request
         if self.failures:
             raise self.failures.pop(0)
-        text = json_body.write(self._body(request.path))
+        named = optional_fields.requested(request.path, request.include)
+        if refused := {name for name in named if name.removeprefix("data.") in self.refused_fields}:
+            raise FieldsRefused("Stripe answered 400", frozenset(refused))
+        further = self.on_request.get(request.path, {})
+        shown = next((body for name, body in further.items() if name in request.include), None)
+        body = self._body(request.path) if shown is None else shown
+        text = json_body.write(self._shown(body, optional_fields.plain(named)))
         if self.before_answer is not None:
             await self.before_answer(request.path)
         return StripeResponse(json_body.parse(text), text, self.version(request.api), f"req_{len(self.requests)}")
+
+    def _shown(self, body: JsonObject, named: Collection[str]) -> JsonObject:
+        hidden = self.unasked_fields.difference(named)
+        shown: JsonObject = {name: value for name, value in body.items() if name not in hidden}
+        if isinstance(data := shown.get("data"), list):
+            shown["data"] = [self._shown(one, named) if isinstance(one, dict) else one for one in data]
+        return shown
 
     def _body(self, path: str) -> JsonObject:
         if path in self.objects:

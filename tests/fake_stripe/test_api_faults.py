@@ -193,3 +193,15 @@ def test_a_refusal_names_what_a_test_sets(stand_in: StandIn, wire: Wire, path: s
     error = wire.get(path).body["error"]
     assert (error["type"], error["code"]) == ("invalid_request_error", "parameter_invalid")
     assert error.get("param") == ("expand" if path.startswith("/v1/") else None), "errors of v2 name no parameter"
+
+
+def test_a_field_on_request_is_refused(stand_in: StandIn, wire: Wire) -> None:
+    stand_in.faults(refused_fields={"fields": ["tiers"], "path_regex": "/v1/prices$"})
+    refused = wire.get("/v1/prices?expand[0]=data.tiers")
+    message = "This property cannot be expanded (data.tiers)."
+    assert (refused.status, refused.body["error"]) == (
+        400,
+        {"type": "invalid_request_error", "message": message, "param": "expand"},
+    )
+    assert wire.get("/v1/prices?expand[0]=data.currency_options").status == 200
+    assert wire.get("/v1/plans?expand[0]=data.tiers").status == 200

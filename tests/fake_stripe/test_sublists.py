@@ -38,6 +38,58 @@ class TestExpansion:
         assert wire.get(shown["url"]).body["data"] == shown["data"]
         assert wire.get(f"{path}/line_items").body["data"] == []
 
+    def test_a_field_inside_a_field_has_a_path_of_its_own(self, stand_in: StandIn, wire: Wire) -> None:
+        product, tiers = make(stand_in, "product")["id"], [{"up_to": None, "unit_amount": 5}]
+        options = {currency: {"unit_amount": None, "tiers": tiers} for currency in ("eur", "jpy")}
+        fields = {"product": product, "tiers": tiers, "currency_options": options}
+        path = f"/v1/prices/{stand_in.create('price', fields)['id']}"
+        plain = {"unit_amount": None}
+        for requested, shown in (
+            ("expand[0]=currency_options", {"eur": plain, "jpy": plain}),
+            ("expand[0]=currency_options.eur.tiers", {"eur": options["eur"], "jpy": plain}),
+            ("expand[0]=currency_options.tiers&expand[1]=currency_options", {"eur": plain, "jpy": plain}),
+            ("expand[0]=currency_options.eur.tiers&expand[1]=currency_options.jpy.tiers", options),
+            ("expand[0]=currency_options.usd.tiers", {"eur": plain, "jpy": plain}),
+        ):
+            assert wire.get(f"{path}?{requested}").body["currency_options"] == shown, requested
+            of_list = requested.replace("=", "=data.")
+            assert wire.get(f"/v1/prices?{of_list}").body["data"][0]["currency_options"] == shown, requested
+        assert wire.get(f"{path}?expand[0]=tiers").body.keys().isdisjoint({"currency_options"})
+
+    def test_four_levels_are_the_limit_and_a_list_is_one_of_them(self, stand_in: StandIn, wire: Wire) -> None:
+        breakdown = {"discounts": [], "taxes": [{"amount": 7}]}
+        total = {"total_details": {"amount_tax": 7, "breakdown": breakdown}}
+        quote = stand_in.create("quote", {"computed": {"recurring": None, "upfront": total}})["id"]
+        requested = "computed.upfront.total_details.breakdown"
+        hidden = wire.get(f"/v1/quotes/{quote}").body["computed"]["upfront"]["total_details"]
+        shown = wire.get(f"/v1/quotes/{quote}?expand[0]={requested}").body["computed"]["upfront"]["total_details"]
+        assert (hidden, shown) == ({"amount_tax": 7}, total["total_details"])
+        reply = wire.get(f"/v1/quotes?expand[0]=data.{requested}")
+        assert (reply.status, reply.body["error"]["message"]) == (
+            400,
+            "You cannot expand more than 4 levels of a property.",
+        )
+        assert wire.get(f"/v1/quotes/{quote}?expand[0]=computed.upfront.line_items.data.taxes").status == 400
+
+    def test_a_single_discount_is_an_id_unless_expanded(self, stand_in: StandIn, wire: Wire) -> None:
+        discount = {"id": "di_1", "object": "discount"}
+        phase = {"discounts": [{"coupon": None, "discount": discount}], "items": [{"discounts": []}]}
+        schedule = make(stand_in, "subscription_schedule")["id"]
+        stand_in.update(schedule, {"phases": [phase]})
+        path = f"/v1/subscription_schedules/{schedule}"
+        assert wire.get(path).body["phases"][0]["discounts"] == [{"coupon": None, "discount": "di_1"}]
+        assert wire.get(f"{path}?expand[0]=phases.discounts.discount").body["phases"] == [phase]
+
+    def test_an_entry_of_a_list_shows_nothing_unasked(self, stand_in: StandIn, wire: Wire) -> None:
+        quote = stand_in.create("quote", {"line_items": [{"id": "li_1", "object": "item", "taxes": [{"amount": 1}]}]})
+        path = f"/v1/quotes/{quote['id']}"
+        assert "taxes" not in wire.get(f"{path}/line_items").body["data"][0]
+        assert wire.get(f"{path}/line_items?expand[0]=data.taxes").body["data"][0]["taxes"] == [{"amount": 1}]
+        assert "taxes" not in wire.get(f"{path}?expand[0]=line_items").body["line_items"]["data"][0]
+        within = wire.get(f"{path}?expand[0]=line_items.data.taxes").body["line_items"]["data"][0]
+        assert within["taxes"] == [{"amount": 1}]
+        assert wire.get(f"{path}/line_items?expand[0]=data.nothing").status == 400
+
 
 class TestDiscounts:
     @pytest.mark.parametrize("name", ["subscription", "invoice", "invoiceitem", "quote"])
@@ -110,6 +162,10 @@ class TestLists:
         body = stand_in.update(subscription, {"items": [{"id": "si_1", "quantity": 3}]})
         assert body["items"]["data"][0]["subscription"] == subscription
         assert sdk.v1.subscription_items.retrieve("si_1").quantity == 3
+        stand_in.update(subscription, {"items": [{"id": "si_1", "discounts": [{"id": "di_1", "object": "discount"}]}]})
+        assert wire.get("/v1/subscription_items/si_1").body["discounts"] == ["di_1"]
+        shown = wire.get("/v1/subscription_items/si_1?expand[0]=discounts").body["discounts"]
+        assert shown == [{"id": "di_1", "object": "discount"}]
         assert wire.get("/v1/subscription_items/si_2").status == 404
         assert wire.get("/v1/subscription_items").status == 400
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import stripe
 
+from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.refresh.follow_ups import MAX_HOPS
 from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import subscription_event
 from tests.emitted_metrics import EMITTED
@@ -75,12 +77,18 @@ def test_process(load: Load, at_stripe: StandIn, cloud: Cloud, capsys: pytest.Ca
         at_stripe.faults(api=[{"status": status}])
         process(subscription_event(identifier=made))
     at_stripe.clear_faults()
+    at_stripe.faults(refused_fields={"fields": ["settings_data"]})
+    process(write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id=cadence)))
+    at_stripe.clear_faults()
+    # The cadence names a profile that is not mirrored.
+    process(write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id=cadence, hops=MAX_HOPS)))
     at_stripe.key("sk_test_other", "acct_other")
     cloud.secrets.put_secret_value(SecretId=cloud.environment["STRIPE_KEY_ARN"], SecretString="sk_test_other")
     handler = load("process").lambda_handler
     process(body_of_event)
-    # Superseded needs two workers at once; its name comes from the same line of code as the other outcomes'.
-    assert set(emitted(capsys)) == EMITTED["process"] - {"Superseded"}
+    # Superseded needs two workers at once, and unstorable an object over the table's limit; their names come from the
+    # same line of code as the other outcomes'.
+    assert set(emitted(capsys)) == EMITTED["process"] - {"Superseded", "Unstorable"}
 
 
 @pytest.mark.usefixtures("at_stripe")  # the key's account is checked before any message
@@ -123,7 +131,7 @@ def test_reconcile(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture
     handler({}, tick)
     values = emitted(capsys)
     of_a_run_by_itself = {"StripeThrottled", "StripeErrors", "StripeAuthFailures", "StripePermissionFailures"}
-    of_a_run_by_itself |= {"WrongAccount"}
+    of_a_run_by_itself |= {"WrongAccount", "MissingFields"}
     assert set(values) == EMITTED["reconcile"] - of_a_run_by_itself
     assert sum(values["ObjectsInserted"]) + sum(values["MessagesQueued"]) >= 1
     for status, failures in ((401, "StripeAuthFailures"), (403, "StripePermissionFailures")):
@@ -142,3 +150,23 @@ def test_a_dry_run_emits_nothing_of_what_it_found(
     at_stripe.create("v2.billing.rate_card", {"display_name": "x"}, without_event=True)
     load("reconcile").lambda_handler({"types": ["v2.billing.rate_card"], "dry_run": True}, Context(seconds=180))
     assert set(emitted(capsys)) == {"StripeRequests"}
+
+
+@pytest.mark.parametrize("function", ["process", "reconcile"])
+def test_a_refused_field_is_counted_and_named(
+    load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str], function: str
+) -> None:
+    handler = load(function).lambda_handler
+    customer = at_stripe.create("customer", {})["id"]
+    cadence = at_stripe.create("v2.billing.cadence", {"payer": {"customer": customer}})["id"]
+    at_stripe.faults(refused_fields={"fields": ["settings_data"]})
+    request = write_message(RefreshRequest(livemode=False, type="v2.billing.cadence", id=cadence))
+    attributes = {"SentTimestamp": "1", "ApproximateReceiveCount": "1"}
+    record = {"messageId": "m", "receiptHandle": "r", "body": request, "attributes": attributes}
+    requested = {"Records": [record]} if function == "process" else {"types": ["v2.billing.cadence"]}
+    handler(requested, Context(seconds=180))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    [named] = [line for line in lines if line.get("field")]
+    assert (named["level"], named["type"], named["field"]) == ("ERROR", "v2.billing.cadence", "settings_data")
+    assert named["answers"] >= 1
+    assert [line["MissingFields"] for line in lines if "MissingFields" in line] == [[float(named["answers"])]]

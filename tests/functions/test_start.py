@@ -27,6 +27,7 @@ def test_a_function_starts_with_what_the_template_gives_it(load: Load, name: str
         ("reconcile", "RECOVER_MINUTES", "0"),
         ("reconcile", "CONFIGURATION_HOURS", "weekly"),
         ("reconcile", "CATALOG_HOURS", "weekly"),
+        ("reconcile", "DEEP_VERIFY_PERCENT", "101"),
     ],
 )
 def test_a_wrong_variable_is_named(cloud: Cloud, load: Load, name: str, variable: str, value: str) -> None:

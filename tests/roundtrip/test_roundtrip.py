@@ -21,12 +21,14 @@ import pytest
 from billing_mirror.adapters.attributes import body_in, from_attributes, to_attributes
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import items, json_body
+from billing_mirror.core import chunks, items, json_body
+from billing_mirror.core.chunks import Limits
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.reader import Reader
 from tests.contract.tables import create_table
+from tests.doubles.samples import noise
 
 from . import texts, wire
 
@@ -106,6 +108,31 @@ def test_a_body_comes_back_from_an_item_as_it_was_written(block: int) -> None:
     assert kept == {"data", "data_z"} or ONLY or number < 50
 
 
+def invoice(megabytes: float) -> str:
+    """The text of an invoice with thousands of lines that no compression makes smaller."""
+    count = int(megabytes * 2000)
+    lines = [
+        {"id": f"il_{number}", "amount": number, "description": noise(500, number), "exact": "\ud800"}
+        for number in range(count)
+    ]
+    return json.dumps(
+        {"id": "ct_7", "object": TYPE, "created": 1, "lines": {"object": "list", "has_more": False, "data": lines}}
+    )
+
+
+def test_an_invoice_of_ten_megabytes_is_items_that_a_table_takes() -> None:
+    text = invoice(9.5)
+    own, pieces = chunks.split(2**53 + 1, item_of(7, text), Limits())
+    assert len(pieces) > 25
+    sent: list[Item] = [{**own, "pk": ref(7).key, "sk": "object"}]
+    for sort_key, piece in pieces.items():
+        sent.append({"pk": ref(7).key, "sk": sort_key, "chunk": piece})
+    returned = [from_attributes(wire.through(to_attributes(one))) for one in sent]
+    whole = chunks.join(returned[0], [found for one in returned[1:] if isinstance(found := one["chunk"], bytes)])
+    assert whole is not None
+    require_same(7, text, body_in(whole))
+
+
 def test_the_texts_are_as_hard_as_they_should_be() -> None:
     made = [texts.body(f"hard/{case}") for case in range(3000)]
     for pattern in (
@@ -142,6 +169,17 @@ def test_a_body_comes_back_from_the_table_as_it_was_written(table: tuple[DynamoD
     listed = all_of_the_type(reader)
     for case, text in chosen:
         require_same(case, text, listed.get(f"ct_{case}"))
+
+
+def test_an_invoice_of_megabytes_comes_back_from_the_table(table: tuple[DynamoDBClient, str]) -> None:
+    reader = Reader(table[1], scope="test", client=table[0])
+    mirror = DynamoMirror(*table)
+    for token, text in enumerate((invoice(5.0), invoice(0.8), invoice(2.0), texts.body("small"), invoice(1.0)), 1):
+        assert asyncio.run(mirror.put(ref(7), token, item_of(7, text)))
+        found = reader.get("ct_7")
+        require_same(7, text, found.body if found else None)
+        require_same(7, text, asyncio.run(mirror.body(ref(7))))
+        require_same(7, text, all_of_the_type(reader).get("ct_7"))
 
 
 def all_of_the_type(reader: Reader) -> dict[str, JsonObject]:

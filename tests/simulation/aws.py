@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
+from billing_mirror.adapters.chunked_write import Replaced, put_chunked
+from billing_mirror.core import chunks
+from billing_mirror.core.chunks import Limits
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import Clock, IndexEntry
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
@@ -26,6 +31,10 @@ T = TypeVar("T")
 LIFETIME = 14 * 86400.0
 """Seconds for which a message is retried before it is quarantined."""
 SLOWEST_TABLE = 10.0
+CHUNKED = Limits(body=0, chunk=150)
+"""Two or three chunks of a body."""
+NO_MAP_HOLDS: JsonObject = {"exact": 10**40 + 1}
+"""Makes a body one that is compressed, and takes several items. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html"""
 
 
 class WakingQueue(MemoryQueue):
@@ -78,6 +87,28 @@ class WakingQueue(MemoryQueue):
         self._alarm = None
         if self._sleepers:
             self._sleepers.pop(0).set_result(None)
+
+
+class ChunkedMirror(MemoryMirror):
+    """The table, in which a body takes several items as soon as a map cannot hold it, and is always readable."""
+
+    def __init__(self, *, refuses: Callable[[Item], bool] = lambda _: False) -> None:
+        super().__init__(CHUNKED, refuses=refuses)
+        self.unreadable: set[str] = set()
+        """The keys of objects that had, at some time, no whole body."""
+
+    async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
+        replaced = await super().replace(ref, token, item)
+        self._read(ref.key)
+        return replaced
+
+    async def drop_chunk(self, ref: ObjectRef, sort_key: str, expires_at: int) -> None:
+        await super().drop_chunk(ref, sort_key, expires_at)
+        self._read(ref.key)
+
+    def _read(self, key: str) -> None:
+        if key in self.objects and chunks.NAME in self.objects[key] and self.body_of(key) is None:
+            self.unreadable.add(key)
 
 
 class UnreliableTable:
@@ -171,8 +202,28 @@ class UnreliableMirror(UnreliableTable):
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         if token == UNCLAIMED_TOKEN:
             await self._io(f"listed {ref.key}")
+        return await put_chunked(self, ref, token, item, self._mirror.limits)
+
+    async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
+        replaced = Replaced(stored=False, had_chunks=False)
+
+        async def act() -> bool:
+            nonlocal replaced
+            replaced = await self._mirror.replace(ref, token, item)
+            return replaced.stored
+
         what = f"insert {ref.key}" if token == UNCLAIMED_TOKEN else f"put {ref.key} {token}"
-        return await self._apply(what, lambda: self._mirror.put(ref, token, item))
+        stored = await self._apply(what, act)
+        return Replaced(stored, stored and replaced.had_chunks)
+
+    async def put_chunk(self, ref: ObjectRef, sort_key: str, content: bytes) -> None:
+        await self._write(f"put_chunk {ref.key}", lambda: self._mirror.put_chunk(ref, sort_key, content))
+
+    async def chunk_keys(self, ref: ObjectRef, token: int) -> list[str]:
+        return await self._read(f"chunk_keys {ref.key}", lambda: self._mirror.chunk_keys(ref, token))
+
+    async def drop_chunk(self, ref: ObjectRef, sort_key: str, expires_at: int) -> None:
+        await self._write(f"drop_chunk {ref.key}", lambda: self._mirror.drop_chunk(ref, sort_key, expires_at))
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         return await self._apply(
@@ -198,6 +249,21 @@ class UnreliableMirror(UnreliableTable):
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         return await self._read("body", lambda: self._mirror.body(ref))
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        return await self._read("stored", lambda: self._mirror.stored(ref))
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        what = f"note_unstorable {note.sort_key} {note.token}"
+        return await self._write(what, lambda: self._mirror.note_unstorable(scope, note))
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        await self._io("unstorable")
+        for note in [one async for one in self._mirror.unstorable(scope, type_name)]:
+            yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
+        await self._write(f"remove_note {note.sort_key}", lambda: self._mirror.remove_note(scope, note))
 
 
 @dataclass

@@ -3,24 +3,28 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from billing_mirror.adapters.attributes import body_in
 from billing_mirror.core import times
+from billing_mirror.core.account import Pin
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.items import Item
 from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import RECOVER, Schedule
-from billing_mirror.ports import Ports, Stripe
+from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.account import PARTITION, SORT_KEY, AccountGuard
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
-from tests.doubles.mirror import MemoryMirror
 from tests.doubles.state_store import MemoryStateStore
 
-from .aws import UnreliableMirror, UnreliableQueue, WakingQueue
+from .aws import ChunkedMirror, UnreliableMirror, UnreliableQueue, WakingQueue
 from .container import EPOCH, MARGIN, Container, Trace
-from .faults import Dice, Fault
+from .faults import Consequence, Dice, Fault
 from .request_budget import RequestBudget
 from .state_store import UnreliableStateStore
-from .stripe import SimulatedStripe, StripeState
+from .stripe import UNSTORABLE, SimulatedStripe, StripeState
 from .workload import Workload
 
 TEST = Scope(livemode=False)
@@ -50,10 +54,13 @@ class Environment:
         self.workload = workload
         self.result = result
         self.state = StripeState()
-        self.mirror = MemoryMirror()
+        self.mirror = ChunkedMirror(refuses=_is_unstorable)
         self.state_store = MemoryStateStore(
             partitions={f"{TEST}#run:{RECOVER}": {READ_EVENTS.name: READ_EVENTS.to_item()}}
         )
+        if dice.guarded:
+            pin = Pin(self.state.account, self.state.key)
+            self.state_store.partitions[f"{TEST}#{PARTITION}"] = {SORT_KEY: pin.to_item()}
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
         self.budgets: list[RequestBudget] = []
@@ -86,9 +93,11 @@ class Environment:
         self.budgets.append(budget)
         return budget
 
-    def ports(self, container: Container, budget: RequestBudget | None = None) -> Ports:
-        """The ports as they are in a container."""
-        stripe: Stripe = SimulatedStripe(self.state, self.dice, self.clock.now, container.io)
+    def ports(
+        self, container: Container, budget: RequestBudget | None = None, account: AccountGuard | None = None
+    ) -> Ports:
+        """The ports as they are in a container, with the guard of :meth:`account` before Stripe."""
+        stripe = account or self._stripe_of(container)
         return Ports(
             container,
             UnreliableMirror(self.mirror, self.dice, container.io),
@@ -96,18 +105,53 @@ class Environment:
             self.queue_of(container),
         )
 
+    def account(self, container: Container) -> AccountGuard | None:
+        """The guard of a container that has just started; None in schedules whose key never changes."""
+        if not self.dice.guarded:
+            return None
+        mirror = UnreliableMirror(self.mirror, self.dice, container.io)
+        return AccountGuard(
+            self._stripe_of(container), container, mirror, self._state_store_of(container), self._note_refusal
+        )
+
+    def _note_refusal(self) -> None:
+        self.dice.counts[Consequence.KEY_REFUSED] += 1
+
+    def _stripe_of(self, container: Container) -> SimulatedStripe:
+        return SimulatedStripe(self.state, self.dice, self.clock.now, container.io)
+
+    def _state_store_of(self, container: Container) -> UnreliableStateStore:
+        return UnreliableStateStore(self.state_store, self.dice, container.io)
+
     def dependencies(
         self, container: Container, budget: RequestBudget, object_types: tuple[ObjectType, ...] = ()
     ) -> ReconcileDependencies:
         """The dependencies of reconcile in a container."""
-        state_store = UnreliableStateStore(self.state_store, self.dice, container.io)
         self._ticks += 1
+        account = self.account(container)
         return ReconcileDependencies(
-            self.ports(container, budget),
-            state_store,
+            self.ports(container, budget, account),
+            self._state_store_of(container),
             Schedule(object_types=object_types),
             owner=f"tick {self._ticks}",
+            deep_verify_percent=100,
+            account=account,
         )
+
+    def items_of_own_account(self) -> list[Item]:
+        """The stored objects that reconcile covers."""
+        return [item for item in self.mirror.objects.values() if item.get("scope") == str(TEST)]
+
+    def outstanding_note(self, type_name: str, identifier: str, item: Item | None) -> UnstorableNote | None:
+        """The note of an object of the key's own account, unless the table holds a later state of it."""
+        notes = self.mirror.notes.get(str(TEST), {}).values()
+        token = item.get("token") if item else None
+        found = (note for note in notes if (note.type, note.id) == (type_name, identifier))
+        return next((note for note in found if not isinstance(token, int) or token < note.token), None)
 
     def queue_of(self, container: Container) -> UnreliableQueue:
         return UnreliableQueue(self.queue, self.dice, container.io)
+
+
+def _is_unstorable(item: Item) -> bool:
+    return UNSTORABLE in (body_in(item) or {})

@@ -53,6 +53,8 @@ class Fault(StrEnum):
     SKEWED_BEYOND = "worker's clock off by more than the margin"
     COUNTER_LOST = "an object's counter is deleted by hand"
     WRITE_REPEATED = "table writes, and refuses the repetition of the write"
+    KEY_OF_OTHER_ACCOUNT = "the secret holds a key of another account for a while"
+    UNSTORABLE = "object changed to what the table cannot hold"
 
 
 LOSING = frozenset(
@@ -63,6 +65,7 @@ LOSING = frozenset(
         Fault.SKEWED_BEYOND,
         Fault.KEY_REVOKED,
         Fault.OUTAGE,
+        Fault.UNSTORABLE,
     }
 )
 """Faults that only a reconcile run can repair."""
@@ -90,6 +93,10 @@ RARE = frozenset(
 """Faults that are drawn at many steps, or whose effect another fault has as well."""
 
 
+SEPARATE = frozenset({Fault.KEY_OF_OTHER_ACCOUNT})
+"""Faults that only the schedules have whose containers guard the account: reading the pin takes steps."""
+
+
 class Consequence(StrEnum):
     """What follows from faults and from the order of tasks; these have no probability of their own."""
 
@@ -100,6 +107,7 @@ class Consequence(StrEnum):
     SENT_AGAIN = "event sent again, because ingest did not answer 200"
     NOT_FOUND = "Stripe answers 404"
     DELETED = "object deleted"
+    CHANGED_BY_HAND = "stored object changed by hand"
     RECREATED = "object created again"
     REVERTED = "change reverted"
     EXPIRED = "message expired before it was processed"
@@ -109,6 +117,8 @@ class Consequence(StrEnum):
     KILLED_AFTER_APPLY = "worker killed after the apply"
     KILLED_BEFORE_DELETE = "worker killed before the delete"
     KILLED_AT_DEADLINE = "worker killed at the deadline"
+    KEY_REFUSED = "key of another account refused"
+    REMOVALS_HELD = "too many objects gone for one run"
 
 
 DELAYING = frozenset(
@@ -133,8 +143,12 @@ CHANCES_IN_RACE = (0.3, 0.5)
 """Of faults in ``DELAYING``."""
 CHANCE_OF_A_SNAPSHOT = 0.5
 """Of an event, in a schedule whose changes follow each other within a second."""
+SHARE_UNSTORABLE = 0.5
+"""Of the schedules that lose something: in these, objects often become unstorable and storable again."""
 CHANCE_OF_A_LOSS = 0.4
 """Of an event, in a schedule that loses nothing but events."""
+CHANCE_OF_A_WRONG_KEY = 0.3
+"""Between two changes, in a schedule whose containers guard the account."""
 
 
 class Dice:
@@ -155,6 +169,7 @@ class Dice:
         self._chances = {
             fault: self._chance(fault)
             for fault in Fault
+            if fault not in SEPARATE
             if (losing or fault not in LOSING) and self.random.random() < (delaying if fault in DELAYING else share)
         }
         self.dated_coarsely = self.random.random() < 0.2
@@ -170,6 +185,17 @@ class Dice:
                 self._chances[Fault.SKEWED_BEYOND] = CHANCE_OF_A_LOSS
         self.grid = self.random.choice((0.0, 0.25) if self.dated_coarsely else (0.0, 0.0, 0.5, 2.0))
         """Times are multiples of these seconds: the coarser, the more happens at the same time."""
+        separate = Random(f"what only some schedules have, of seed {seed}")
+        self.guarded = separate.random() < 0.1
+        """Whether containers guard the account: then the secret may hold a key of another one for a while."""
+        self.discounting = separate.random() < 0.15
+        """Whether there are discounts, whose events concern several objects."""
+        self.removing = separate.random() < 0.06
+        """Whether there are many coupons, with ids that a person chose, of which many may be gone at once."""
+        if self.guarded:
+            self._chances[Fault.KEY_OF_OTHER_ACCOUNT] = CHANCE_OF_A_WRONG_KEY
+        if losing and not self.recovering and self.random.random() < SHARE_UNSTORABLE:
+            self._chances |= {Fault.UNSTORABLE: CHANCE_OF_A_LOSS, Fault.EVENT_LOST: CHANCE_OF_A_LOSS}
 
     def _chance(self, fault: Fault) -> float:
         chance = self.random.choice(CHANCES_IN_RACE if self.racing and fault in DELAYING else CHANCES)

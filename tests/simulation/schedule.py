@@ -4,15 +4,20 @@ The flows are the real ones; everything around them is simulated, see ``loop.py`
 """
 
 import asyncio
+from random import Random
 
-from billing_mirror.core.catalog import RECONCILED_TYPES
-from billing_mirror.core.run import Job
+from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
+from billing_mirror.core.run import Job, Status
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.tick import run_on_demand
 
+from .chosen_ids import COUPON, draw_loss
 from .container import Trace
 from .environment import Environment, Result
-from .faults import Dice, Fault
+from .faults import Consequence, Dice, Fault
+from .foreign_account import account_with_same_ids
+from .hand_changes import change_by_hand
 from .loop import ScheduleStuck, SimulatedLoop
 from .scenario import Scenario
 from .stripe import StripeObject
@@ -30,6 +35,8 @@ SHORT_TIME = 2.0
 SHORT_LIFE = HOUR / 4
 MID_SECOND = 0.25
 """Seconds before the first change, so that not all changes are at the start of a second."""
+WRONG_FOR = (5.0, 120.0, HOUR)
+"""Seconds until the right key is back; each is equally likely."""
 OUTAGE = HOUR / 2
 """Of days an outage would be as long, beside how long a message lives, but would take more steps."""
 
@@ -69,6 +76,8 @@ class Schedule:
         await self._settle(environment)
         if self.result.losing:
             await self._reconcile_once(environment)
+        if self.dice.removing:
+            await self._lose_coupons(environment)
         self.result.wrong |= find_violations(environment, losing=self.result.losing)
         for task in working:
             task.cancel()
@@ -78,8 +87,9 @@ class Schedule:
     ) -> None:
         def announce(event_type: str, obj: StripeObject) -> None:
             webhooks.announce(event_type, obj)
-            if len(obj.states) == 1 and context is None:
-                runs.object_created(str((obj.now or {})["object"]))
+            name = str((obj.now or {}).get("object"))
+            if len(obj.states) == 1 and context is None and name in TYPES:
+                runs.object_created(name)
 
         scenario = Scenario(
             environment.state, context, self.dice, environment.clock.now, announce, one_sided=self.workload.one_sided
@@ -93,11 +103,21 @@ class Schedule:
             self.dice.overtaking.done(scenario, "change")
             webhooks.rotate()
             self._perhaps_break_down(environment)
+            self._perhaps_replace_key(environment)
 
     def _perhaps_break_down(self, environment: Environment) -> None:
         if not environment.state.out_until and self.dice.strikes(Fault.OUTAGE):
             environment.state.out_until = environment.clock.now() + OUTAGE
             environment.queue.lifetime = SHORT_LIFE
+
+    def _perhaps_replace_key(self, environment: Environment) -> None:
+        """The secret holds a key of another account for a while, and then a new key of the right one."""
+        state = environment.state
+        if state.other_account is None and self.dice.strikes(Fault.KEY_OF_OTHER_ACCOUNT):
+            state.other_account = account_with_same_ids(environment.clock.now())
+            state.key = state.other_account.key
+            later = self.dice.random.choice(WRONG_FOR)
+            self.loop.call_later(later, setattr, state, "key", f"another key of {state.account}")
 
     async def _settle(self, environment: Environment) -> None:
         for _ in range(400):
@@ -120,13 +140,43 @@ class Schedule:
         if self.dice.recovering:
             return
         job = self.dice.random.choice((Job.VERIFY, Job.VERIFY, Job.BACKFILL))
+        if job is Job.VERIFY:
+            self.dice.counts[Consequence.CHANGED_BY_HAND] += change_by_hand(
+                environment.items_of_own_account(), Random(self.result.seed)
+            )
         for object_type in RECONCILED_TYPES:
             if object_type.name in names:
                 await self._one_run(object_type.name, job, environment)
         await self._settle(environment)
 
-    async def _one_run(self, name: str, job: Job, environment: Environment) -> None:
-        """A new run to its end, after any interrupted run. Some ticks have little time."""
+    async def _lose_coupons(self, environment: Environment) -> None:
+        """Stripe's list of coupons is empty: by mistake, or because most are gone and a person confirms it."""
+        await asyncio.sleep(2 * HOUR)  # abandoned claims have expired
+        # Also ends an interrupted run: of what its lists have not shown, it may remove the few that the limit allows.
+        await self._one_run(COUPON, Job.VERIFY, environment)
+        await self._settle(environment)
+        await asyncio.sleep(HOUR)
+        loss = draw_loss(environment.state, self.dice, environment.clock.now())
+        status = await self._one_run(COUPON, Job.VERIFY, environment, may_fail=True)
+        self._require(loss.status, status)
+        if status is Status.FAILED:
+            self.dice.counts[Consequence.REMOVALS_HELD] += 1
+        environment.state.unlisted.clear()
+        environment.state.hidden.clear()
+        if loss.is_real and status is Status.FAILED:
+            self._require(Status.COMPLETE, await self._one_run(COUPON, Job.VERIFY, environment, confirmed=True))
+
+    def _require(self, expected: Status, found: Status) -> None:
+        if found is not expected:
+            self.result.wrong.setdefault("a run ended otherwise", []).append(f"{found} instead of {expected}")
+
+    async def _one_run(
+        self, name: str, job: Job, environment: Environment, *, confirmed: bool = False, may_fail: bool = False
+    ) -> Status:
+        """A new run to its end, after any interrupted run, and another unless it ``may_fail``; how it ended.
+
+        Some ticks have little time.
+        """
         dependencies = environment.dependencies(
             environment.container("reconcile"), environment.budget(REQUESTS_PER_SECOND)
         )
@@ -134,7 +184,11 @@ class Schedule:
         for number in range(MAX_TICKS):
             time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, RUN_TIME)) if number < SHORT_TICKS else RUN_TIME
             deadline = environment.clock.now() + time * max(0.1, self.dice.random.random())
-            report = await run_on_demand([(name, job)], dependencies, deadline=deadline)
-            if any(worked.run.complete and worked.run.started_at >= started for worked in report.worked):
-                return
+            request = RunRequest(((name, job),), confirm_deletions=confirmed)
+            report = await run_on_demand(request, dependencies, deadline=deadline)
+            for worked in report.worked:
+                is_over = worked.run.complete or (may_fail and worked.run.status is not Status.RUNNING)
+                if is_over and worked.run.started_at >= started:
+                    return worked.run.status
         self.result.wrong["stuck"] = [f"a run of {name}"]
+        return Status.RUNNING

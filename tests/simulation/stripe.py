@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
+from billing_mirror.core.errors import KeyReplaced, NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ports import StripeRequest, StripeResponse
 
@@ -20,6 +20,9 @@ MAX_LAG = 20.0
 """Seconds for which a new object may not be shown, or an old state may be."""
 SHOWN_LINES = 10
 LINES_ON_A_PAGE = 5
+OWN_ACCOUNT = "/v1/account"
+UNSTORABLE = "unstorable"
+"""The member of a body that the table refuses to hold, as it does with one that is too large."""
 EVENTS = "/v2/core/events"
 EVENTS_KEPT = 30 * 86400.0
 ON_REQUEST = {"v2.billing.cadence": ("invoice_discount_rules", "settings_data")}
@@ -75,7 +78,16 @@ class StripeState:
     ids of the rates of each rate card version. ``request_times`` are the times of all requests, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, account: str = "acct_own") -> None:
+        self.account = account
+        self.key = f"a key of {account}"
+        """The digest of the key that the secret holds."""
+        self.other_account: StripeState | None = None
+        """The account that answers while the secret holds one of its keys."""
+        self.unlisted: set[str] = set()
+        """The paths of lists that are empty by mistake."""
+        self.hidden: set[str] = set()
+        """The paths of lists whose objects are not found either."""
         self.objects: dict[tuple[str | None, str], StripeObject] = {}
         self.events: dict[tuple[str | None, str], JsonObject] = {}
         self.rates: dict[tuple[str | None, str], list[str]] = {}
@@ -117,19 +129,32 @@ class SimulatedStripe:
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
+    async def key_digest(self) -> str:
+        return self._state.key
+
     async def get(self, request: StripeRequest) -> StripeResponse:
         path = request.path
         self._state.request_times.append(self._now())
         await self._io(f"GET {path}", self._wait(Fault.STRIPE_SLOW, 0.0))
+        account = self._named_by_key(request)
         self._fail(path)
         try:
-            text = json_body.write(self._answer(ListRequest.parse(path), request.context, request.include))
+            text = json_body.write(account._answer(ListRequest.parse(path), request.context, request.include))
         except NotFound:
             self._dice.counts[Consequence.NOT_FOUND] += 1
             await self._io(f"got {path} (nothing)", self._wait(Fault.ANSWER_SLOW, self._pause))
             raise
         await self._io(f"got {path}", self._wait(Fault.ANSWER_SLOW, self._pause))
         return StripeResponse(json_body.parse(text), text, self.version(request.api), "req_1")
+
+    def _named_by_key(self, request: StripeRequest) -> "SimulatedStripe":
+        """The account of the key that the secret holds now."""
+        if request.key_digest not in (None, self._state.key):
+            raise KeyReplaced("the key was replaced")
+        other = self._state.other_account
+        if other is None or self._state.key != other.key:
+            return self
+        return SimulatedStripe(other, self._dice, self._now, self._io)
 
     def _wait(self, slow: Fault, usual: float) -> float:
         if self._dice.strikes(slow):
@@ -147,6 +172,8 @@ class SimulatedStripe:
             raise Unauthorized("Stripe answered 401")
 
     def _answer(self, request: ListRequest, context: str | None, include: Sequence[str]) -> JsonObject:
+        if request.path == OWN_ACCOUNT:
+            return {"id": self._state.account, "object": "account"}
         if request.path == EVENTS:
             return self._events(request, context)
         if request.path.startswith(f"{EVENTS}/"):
@@ -157,7 +184,7 @@ class SimulatedStripe:
         if found.is_list:
             return self._list(request, context, found.owner)
         obj = self._state.objects.get((context, request.path))
-        body = self._body(obj) if obj is not None else None
+        body = self._body(obj) if obj is not None and obj.list_path not in self._state.hidden else None
         if body is None:
             raise NotFound(f"nothing at {request.path}")
         return _as_shown(body, include)
@@ -208,7 +235,7 @@ class SimulatedStripe:
         if owning is not None and request.path.endswith("/lines"):
             return request.page(_lines(owning.state_at(self._now())), LINES_ON_A_PAGE)
         filters = request.filters
-        found = self._state.listed(request.path, context, at)
+        found = self._state.listed(request.path, context, at) if request.path not in self._state.unlisted else []
         if owner is not None and "rate_card_version" in filters:
             version = filters.pop("rate_card_version")
             is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).state_at(at) is None
@@ -239,6 +266,11 @@ def _as_shown(body: JsonObject, on_request: Collection[str]) -> JsonObject:
     if len(lines) <= SHOWN_LINES:
         return shown
     return json_body.with_value(shown, "lines", {"object": "list", "data": [*lines[:SHOWN_LINES]], "has_more": True})
+
+
+def as_listed(body: JsonObject) -> JsonObject:
+    """A body as a list shows it, with every member that can be requested."""
+    return _as_shown(body, ON_REQUEST.get(str(body["object"]), ()))
 
 
 def _lines(body: JsonObject | None) -> list[JsonObject]:

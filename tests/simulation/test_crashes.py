@@ -31,6 +31,7 @@ def test_the_scenario_has_every_kind_of_step() -> None:
     CrashScenario(trace=said.append).run()
     kinds = {one.removeprefix("worker: ").partition(" ")[0].partition(":")[0] for one in said}
     reads, writes = {"heads", "claims", "body", "children", "ids", "GET"}, {"claim", "put", "put_tombstone"}
+    writes |= {"put_chunk", "chunk_keys", "drop_chunk"}
     assert kinds >= reads | writes | {"send", "delete", "lease", "release", "write", "last", "entries"}
 
 

@@ -7,9 +7,10 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import INDEX_COLUMNS, Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
+from billing_mirror.core.unstorable import UnstorableNote
 
 from .environment import Environment
-from .stripe import StripeObject
+from .stripe import UNSTORABLE, StripeObject, as_listed
 
 RATE, VERSION, SUBSCRIPTION = (
     f"v2.billing.{name}" for name in ("rate_card_rate", "rate_card_version", "rate_card_subscription")
@@ -33,9 +34,16 @@ def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[
         first = obj.states[0][1] or {}
         scope = Scope(livemode=False, context=obj.context)
         name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))
-        problem = _problem(obj, environment.mirror.objects.get(name), losing=losing)
+        mirror = environment.mirror
+        item = environment.mirror.objects.get(name)
+        note = environment.outstanding_note(str(first["object"]), str(first["id"]), item)
+        problem = _problem_of_a_note(obj, note)
+        if not _is_unstorable(obj):
+            problem = problem or _problem(obj, item, mirror.body_of(name), losing=losing)
         if problem:
             yield problem, name
+    for name in sorted(environment.mirror.unreadable):
+        yield "unreadable at some time", name
     for name in environment.mirror.objects:
         if not name.startswith("test"):
             yield "crossed", name
@@ -50,20 +58,34 @@ def _wrong_messages(environment: Environment, *, losing: bool) -> Iterator[tuple
         yield "over the limit", "Stripe"
 
 
-def _problem(obj: StripeObject, item: Item | None, *, losing: bool) -> str | None:
+def _problem(obj: StripeObject, item: Item | None, body: JsonObject | None, *, losing: bool) -> str | None:
     held = item is not None and item.get("deleted") is not True
     if obj.now is None:
         return "resurrected" if held else _problem_of_a_tombstone(item, losing=losing)
     if item is None or not held:
         return "lost"
-    data = item.get("data")
-    if not isinstance(data, dict) or data.get("account") != obj.context:
+    if body is None:
+        return "without a body"
+    if body.get("account") != obj.context:
         return "crossed"
-    if json_body.canonical(data) != json_body.canonical(obj.now):
+    if json_body.canonical(body) != json_body.canonical(obj.now):
         return "stale"
     if not losing and obj.now["object"] == VERSION and not _has_members(item):
         return "without members"  # a backfill inserts versions from lists, without members
     return None if _columns(obj.now) == {name: item.get(name) for name in INDEX_COLUMNS} else "stale in an index"
+
+
+def _is_unstorable(obj: StripeObject) -> bool:
+    return obj.now is not None and UNSTORABLE in obj.now
+
+
+def _problem_of_a_note(obj: StripeObject, note: UnstorableNote | None) -> str | None:
+    """An object has a note of its present state where the table cannot hold it, and else none."""
+    if not _is_unstorable(obj):
+        return "noted although it can be stored" if note is not None else None
+    if note is None:
+        return "not noted"
+    return None if note.digest == json_body.digest(as_listed(obj.now or {})) else "noted in an older state"
 
 
 def _has_members(item: Item) -> bool:

@@ -147,4 +147,5 @@ def _last_body(obj: StripeObject) -> JsonObject:
 
 def _data(obj: StripeObject) -> JsonObject:
     body = _last_body(obj)
-    return {name: body[name] for name in ("rate_card", "rate_card_id") if name in body}
+    named = ("rate_card", "rate_card_id", *(("customer", "invoice") if body["object"] == "discount" else ()))
+    return {name: body[name] for name in named if name in body}

@@ -8,6 +8,7 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.core.messages import Notification, read_message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Job
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.ports import Mirror
 from billing_mirror.process.batch import process_batch
@@ -69,7 +70,8 @@ class Worker:
         """Whether the container survived the batch."""
         at_work = self._environment.queue.at_work
         at_work.update(one.message_id for one in batch)
-        dependencies = ProcessDependencies(self._environment.ports(container, budget), MARGIN)
+        account = self._environment.account(container)
+        dependencies = ProcessDependencies(self._environment.ports(container, budget, account), MARGIN, account)
 
         async def work() -> None:
             ended = await process_batch(batch, dependencies, deadline=container.now() + TIME)
@@ -139,7 +141,8 @@ class ReconcileRuns:
 
         async def work() -> None:
             with suppress(TransientError):  # the table was throttled: the function ends, and the next tick resumes
-                await run_on_demand([(name, job) for name in names], dependencies, deadline=container.now() + RUN_TIME)
+                request = RunRequest(tuple((name, job) for name in names))
+                await run_on_demand(request, dependencies, deadline=container.now() + RUN_TIME)
 
         await container.run(work())
 

@@ -6,6 +6,7 @@ import pytest
 
 from billing_mirror.adapters.state_store import LEASE
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.unstorable import PARTITION as UNSTORABLE
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
 from tests.template.templates import BUNDLE, FUNCTIONS, environment, listed, of_type, properties, statements
 
@@ -110,12 +111,12 @@ def test_no_permission_is_for_every_resource() -> None:
     assert [statement for statement in allowed if any("*" in action for action in listed(statement["Action"]))] == []
 
 
-def test_only_the_lease_may_be_deleted() -> None:
+def test_only_the_lease_and_notes_may_be_deleted() -> None:
     policies = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
     allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
     (deleting,) = [statement for statement in allowed if "dynamodb:DeleteItem" in listed(statement["Action"])]
     assert listed(deleting["Action"]) == ["dynamodb:DeleteItem"]
-    keys = [f"{Scope(livemode=mode)}#{LEASE}" for mode in (True, False)]
+    keys = [f"{Scope(livemode=mode)}#{partition}" for mode in (True, False) for partition in (LEASE, UNSTORABLE)]
     assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
 
 
@@ -160,9 +161,10 @@ def test_a_function_accepts_the_default_parameters(function: str) -> None:
         ("ActivityHours", "activity_hours"),
         ("ConfigurationHours", "configuration_hours"),
         ("CatalogHours", "catalog_hours"),
+        ("DeepVerifyPercent", "deep_verify_percent"),
     ],
 )
-def test_an_interval_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:
+def test_a_number_of_reconcile_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:
     assert environment("reconcile")[field.upper()] == {"Ref": parameter}
     bounds = BUNDLE["Parameters"][parameter]
     schema = ReconcileSettings.model_json_schema()["properties"][field]
@@ -187,6 +189,12 @@ def test_the_next_tick_is_the_only_retry_of_reconcile() -> None:
     reconcile = properties("ReconcileFunction")
     assert reconcile["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
     assert reconcile["Events"]["Tick"]["Properties"]["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+
+
+def test_only_the_function_that_sends_to_its_own_queue_may_run_in_a_loop() -> None:
+    """By default AWS stops process too, and quarantines messages that shared a batch with a long chain."""
+    allowed = {function: properties(name)["RecursiveLoop"] for function, name in FUNCTIONS.items()}
+    assert allowed == {"ingest": "Terminate", "process": "Allow", "reconcile": "Terminate"}
 
 
 def _role(function: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.account import AccountGuard
+from billing_mirror.refresh.optional_fields import OptionalFields
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
@@ -32,11 +33,23 @@ class Harness:
     stripe: MemoryStripe = field(default_factory=MemoryStripe)
     schedule: Schedule = field(default_factory=Schedule)
     clock_skew_margin: float = 5.0
+    deep_verify_percent: int = 0
     account: AccountGuard | None = None
     """Before Stripe, where a test has :meth:`guard` put it there."""
 
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
+        self.missing: list[tuple[str, str]] = []
+        """The types and fields of answers that lacked one."""
+        self.start_container()
+
+    def start_container(self) -> None:
+        """A container remembers which fields Stripe refuses."""
+
+        def note(kind: str, name: str) -> None:
+            self.missing.append((kind, name))
+
+        self._fields = OptionalFields(self.account or self.stripe, self.clock, note)
 
     def guard(self) -> list[str]:
         """Starts a container that guards the account; returns the list of its refusals."""
@@ -44,15 +57,23 @@ class Harness:
         self.account = AccountGuard(
             self.stripe, self.clock, self.mirror, self.state_store, lambda: refusals.append(self.stripe.key)
         )
+        self.start_container()
         return refusals
 
     @property
     def ports(self) -> Ports:
-        return Ports(self.clock, self.mirror, self.account or self.stripe, self.queue)
+        return Ports(self.clock, self.mirror, self._fields, self.queue)
 
     @property
     def reconcile_dependencies(self) -> ReconcileDependencies:
-        return ReconcileDependencies(self.ports, self.state_store, self.schedule, owner="owner", account=self.account)
+        return ReconcileDependencies(
+            self.ports,
+            self.state_store,
+            self.schedule,
+            owner="owner",
+            account=self.account,
+            deep_verify_percent=self.deep_verify_percent,
+        )
 
     @property
     def process_dependencies(self) -> ProcessDependencies:

@@ -131,7 +131,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         [
             standard,
             third("boto3", "mypy_boto3_dynamodb"),
-            of("adapters.attributes", "adapters.batch_get", "adapters.indexes", "core"),
+            of("adapters.attributes", "adapters.batch_get", "adapters.chunks", "adapters.indexes", "core"),
         ],
     ),
     "the Stripe stand-in": (modules(STAND_IN), [not_ours, lambda name: is_under(name, "dev.fake_stripe")]),

@@ -33,6 +33,7 @@ RECONCILE = {
     "ACTIVITY_HOURS": "24",
     "CONFIGURATION_HOURS": "168",
     "CATALOG_HOURS": "168",
+    "DEEP_VERIFY_PERCENT": "10",
 }
 INTERVALS = (
     "RECOVER_MINUTES",
@@ -41,7 +42,9 @@ INTERVALS = (
     "CONFIGURATION_HOURS",
     "CATALOG_HOURS",
 )
-PROCESS = {name: value for name, value in RECONCILE.items() if name not in ("USAGE_SWEEP", *INTERVALS)} | {
+PROCESS = {
+    name: value for name, value in RECONCILE.items() if name not in ("USAGE_SWEEP", "DEEP_VERIFY_PERCENT", *INTERVALS)
+} | {
     "MAX_CONCURRENCY": "5",
     "CLOCK_SKEW_MARGIN_SECONDS": "0.5",
 }
@@ -121,6 +124,12 @@ class TestGoodSettings:
             read = ReconcileSettings.from_environment(RECONCILE | {name: value})
             assert read.model_dump()[name.lower()] == int(value)
 
+    @pytest.mark.parametrize("value", ["0", "1", "100"])
+    def test_say_how_much_a_verify_run_reads(self, value: str) -> None:
+        assert ReconcileSettings.from_environment(
+            RECONCILE | {"DEEP_VERIFY_PERCENT": value}
+        ).deep_verify_percent == int(value)
+
     def test_cannot_be_changed_afterwards(self) -> None:
         settings = IngestSettings.from_environment(INGEST)
         with pytest.raises(ValidationError):
@@ -154,6 +163,12 @@ class TestInvalidSettings:
     def test_an_interval_is_a_whole_number_in_bounds(self, name: str, value: str) -> None:
         reason = sentence(ReconcileSettings, RECONCILE | {name: value})
         assert reason.startswith(f"the environment variable {name} is wrong: ")
+        assert SECRET not in reason
+
+    @pytest.mark.parametrize("value", ["", "-1", "101", "0.5", "half", SECRET])
+    def test_a_percentage_is_a_whole_number_in_bounds(self, value: str) -> None:
+        reason = sentence(ReconcileSettings, RECONCILE | {"DEEP_VERIFY_PERCENT": value})
+        assert reason.startswith("the environment variable DEEP_VERIFY_PERCENT is wrong: ")
         assert SECRET not in reason
 
     @pytest.mark.parametrize("name", sorted({name for name, _ in MALFORMED}))

@@ -30,6 +30,7 @@ DEFAULTS: Mapping[str, Any] = {
     "tax_id_urls": "customer",
     "entitlement_data": "customer",
     "sublist_size": 10,
+    "refused_fields": None,
     "rate_limit": None,
     "event_retention_seconds": 30 * 86400,
 }
@@ -202,6 +203,19 @@ class Faults:
     def stale(self, name: str, path: str) -> Body | None:
         setting: Body | None = self.settings[name]
         return setting if setting and path.startswith(setting.get("path_prefix", "/")) else None
+
+
+def refuse_fields(setting: Body | None, target: str, requested: list[str], *, v1: bool) -> None:
+    """Raises the 400 with which Stripe refuses a field that a request expands or includes."""
+    fields = (setting or {}).get("fields", [])
+    refused = next((name for name in requested if name.removeprefix("data.") in fields), None)
+    if refused is None or setting is None or not re.match(setting.get("path_regex", ""), target):
+        return
+    named = "" if setting.get("unnamed") else f" ({refused})"
+    if not v1:
+        raise ApiError(400, f"Invalid include{named}.", code="invalid_parameter")
+    param = "" if setting.get("no_param") else "expand"
+    raise ApiError(400, f"This property cannot be expanded{named}.", param=param)
 
 
 @dataclass

@@ -10,12 +10,13 @@ from dev.fake_stripe.account.usage import METER, summaries
 from dev.fake_stripe.types.object_types import Body, ObjectType, Sublist
 from dev.fake_stripe.types.v1_customers import SUMMARY
 
+from .expansion import expanded, hide
 from .filters import check_known, missing_parameter
 from .paging import Positioned, page_v1, page_v2
 from .protocol import ApiError, Request, not_found
 from .reads import matching, of_other_parent, retrieve, show
 from .rendering import expansion
-from .sublists import entries, with_ids_only
+from .sublists import entries
 
 PAGING = frozenset({"limit", "starting_after", "ending_before", "expand"})
 
@@ -146,7 +147,7 @@ def _list_inside(object_type: ObjectType, sublist: Sublist) -> Handler:
     def handle(call: Call) -> Body:
         check_known(call.request.params, PAGING)
         body = retrieve(call.list_view(), object_type, call.id, "", call.settings)
-        return _page_of(call, entries(body, sublist))
+        return _page_of(call, entries(body, sublist), sublist)
 
     return handle
 
@@ -160,27 +161,37 @@ def _list_by_query(object_type: ObjectType, sublist: Sublist, name: str) -> Hand
         revision = call.list_view().find(object_type.name, params.texts[name])
         if revision is None or revision.removed:
             raise ApiError(400, f"No such {name}: '{params.texts[name]}'", code="resource_missing", param=name)
-        return _page_of(call, entries(revision.body, sublist))
+        return _page_of(call, entries(revision.body, sublist), sublist)
 
     return handle
 
 
-def _page_of(call: Call, found: list[Body]) -> Body:
+def _page_of(call: Call, found: list[Body], sublist: Sublist | None = None) -> Body:
     """Entries keep their order; newest first is a rule for objects."""
-    expanded = "data.discounts" in call.request.params.lists.get("expand", [])
-
-    def shown(body: Body) -> Body:
-        return body if expanded else with_ids_only(body, "discounts")
-
+    shown = _entries_shown(call, sublist, in_list=True) if sublist else lambda entry: entry
     return page_v1(call.request, list(zip(count(), found, strict=False)), shown)
+
+
+def _entries_shown(call: Call, sublist: Sublist, *, in_list: bool) -> Callable[[Body], Body]:
+    """What the request sees of an entry."""
+    optional = (*sublist.expandable, *sublist.expandable_objects)
+    wanted = expanded(call.request.params, optional, in_list=in_list)
+
+    def shown(entry: Body) -> Body:
+        for path in optional:
+            entry = hide(entry, path, wanted, to_ids=path in sublist.expandable_objects)
+        return entry
+
+    return shown
 
 
 def _get_entry(object_type: ObjectType, sublist: Sublist) -> Handler:
     def handle(call: Call) -> Body:
+        shown = _entries_shown(call, sublist, in_list=False)
         for _, revision in call.read_view().all(object_type.name):
             for entry in () if revision.removed else entries(revision.body, sublist):
                 if entry["id"] == call.id:
-                    return entry
+                    return shown(entry)
         raise not_found("resource_missing", sublist.item, call.id)
 
     return handle

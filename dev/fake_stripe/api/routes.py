@@ -14,7 +14,7 @@ from dev.fake_stripe.types.catalog import OBJECT_TYPES
 from dev.fake_stripe.types.object_types import Body
 
 from .event_destinations import list_event_destinations
-from .faults import ApiFault
+from .faults import ApiFault, refuse_fields
 from .object_routes import Call, object_routes
 from .paging import page_v2
 from .protocol import Answer, ApiError, Request, check_version, created_bounds, instant_of, not_found, now, within
@@ -124,6 +124,9 @@ def _handle(
     if found is None:
         message = f"Unrecognized request URL ({request.method}: {request.path})."
         raise ApiError(404, message, code="" if request.is_v1 else "not_found")
+    lists = request.params.lists
+    requested = [*lists.get("expand", []), *lists.get("include", [])]
+    refuse_fields(backend.faults.settings["refused_fields"], request.path, requested, v1=request.is_v1)
     route, path_ids = found
     if fault and fault.body == "repeated":
         request = request.first_page()

@@ -22,26 +22,6 @@ def with_value(body: Body, path: str, value: object) -> Body:
     return body | {name: with_value(body[name], rest, value) if rest else value}
 
 
-def without(body: Body, path: str) -> Body:
-    name, _, rest = path.partition(".")
-    if rest:
-        return body | {name: without(body[name], rest)} if isinstance(body.get(name), dict) else body
-    return {key: value for key, value in body.items() if key != name}
-
-
-def with_ids_only(body: Body, path: str) -> Body:
-    """The body with ids instead of whole objects in the list at a path; the path may lead through other lists."""
-    name, _, rest = path.partition(".")
-    value = body.get(name)
-    if not value:
-        return body
-    if not rest:
-        return body | {name: [each["id"] if isinstance(each, dict) else each for each in value]}
-    if isinstance(value, list):
-        return body | {name: [with_ids_only(each, rest) for each in value]}
-    return body | {name: with_ids_only(value, rest)}
-
-
 def complete(object_type: ObjectType, identifier: str, body: Body) -> Body:
     """The body with every list whole and in Stripe's envelope; entries without an id get one."""
     for each in object_type.sublists:

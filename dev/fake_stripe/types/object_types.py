@@ -62,6 +62,10 @@ class Sublist:
     """URL of one entry, if entries have URLs."""
     names_owner: str = ""
     """The field of an entry with the object's id."""
+    expandable: tuple[str, ...] = ()
+    """Fields of an entry that are absent without `expand`."""
+    expandable_objects: tuple[str, ...] = ()
+    """Fields of an entry with objects that show only ids without `expand`."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,9 @@ class ObjectType:
     includable: tuple[str, ...] = ()
     """v2: fields that are null without `include`."""
     expandable: tuple[str, ...] = ()
-    """v1: dotted paths of fields that are absent without `expand`."""
+    """v1: dotted paths of fields that are absent without `expand`; `*` stands for every name of an object."""
     expandable_objects: tuple[str, ...] = ()
-    """v1: fields with objects that show only ids without `expand`."""
+    """v1: dotted paths of fields with objects that show only ids without `expand`."""
     sublists: tuple[Sublist, ...] = ()
     snapshot_wrapper: tuple[str, str] = ("", "")
     """v1: the object that snapshot events carry instead, and its field with this one."""
@@ -175,4 +179,13 @@ class ObjectType:
     @property
     def optional_fields(self) -> tuple[str, ...]:
         """Every field that an answer shows only with `include` or `expand`."""
-        return (*self.expandable, *self.expandable_objects) if self.is_v1 else self.includable
+        if not self.is_v1:
+            return self.includable
+        inside = (f"{each.field}.data.{path}" for each in self.sublists for path in each.expandable)
+        return (*self.expandable, *inside, *self.ids_unless_expanded)
+
+    @property
+    def ids_unless_expanded(self) -> tuple[str, ...]:
+        """v1: every field with objects that shows only ids without `expand`."""
+        inside = (f"{each.field}.data.{path}" for each in self.sublists for path in each.expandable_objects)
+        return (*self.expandable_objects, *inside)

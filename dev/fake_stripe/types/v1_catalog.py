@@ -99,7 +99,7 @@ CATALOG_TYPES = (
             Filter("recurring", kind="object"),
             Filter("type", choices=("one_time", "recurring")),
         ),
-        expandable=("currency_options", "tiers"),
+        expandable=("currency_options", "currency_options.*.tiers", "tiers"),
         test_infix=False,
     ),
     ObjectType(

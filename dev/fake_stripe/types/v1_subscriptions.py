@@ -137,7 +137,7 @@ SUBSCRIPTION_TYPES = (
         times_at_creation=("billing_cycle_anchor", "start_date"),
         unlisted=("status", "canceled"),
         clocks_listed_by=("test_clock", "customer"),
-        expandable_objects=("discounts", "items.data.discounts"),
+        expandable_objects=("discounts", "pending_update.discounts", "pending_update.subscription_items.discounts"),
         sublists=(
             Sublist(
                 "items",
@@ -146,6 +146,7 @@ SUBSCRIPTION_TYPES = (
                 "/v1/subscription_items?subscription={id}",
                 item_path="/v1/subscription_items/{id}",
                 names_owner="subscription",
+                expandable_objects=("discounts",),
             ),
         ),
         test_infix=False,
@@ -215,6 +216,11 @@ SUBSCRIPTION_TYPES = (
             }
         },
         filters=(CUSTOMER, CUSTOMER_ACCOUNT),
+        expandable_objects=(
+            "phases.add_invoice_items.discounts.discount",
+            "phases.discounts.discount",
+            "phases.items.discounts.discount",
+        ),
         test_infix=False,
     ),
 )

@@ -1,6 +1,6 @@
 """Changes, faults and kills for minutes, in a sandbox of its own: `python -m dev.sandbox.soak --seconds 300 --rate 20`.
 
-Writes the printed figures to build/soak.json too.
+Writes the printed figures to build/soak.json too, and the functions' metrics to build/metrics.json.
 """
 
 import argparse
@@ -13,8 +13,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dev.sandbox import logs
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.demo import NOT_A_TERMINAL
+from dev.sandbox.metric_series import metric_series
 from dev.sandbox.observer import Observer
 from dev.sandbox.stack import running_sandbox
 from dev.sandbox.toolchain import ROOT, SetupError
@@ -23,6 +25,7 @@ from . import report
 from .run import Plan, soak
 
 WRITTEN_TO = ROOT / "build" / "soak.json"
+METRICS = ROOT / "build" / "metrics.json"
 AS_DEPLOYED = {"MaxConcurrency": "5"}
 """The template's default: with less concurrency, 20 events per second queue up, since the emulator limits batches to
 ten messages."""
@@ -38,7 +41,11 @@ def main() -> int:
             console.status("Starting ...") as status,
             running_sandbox(directory, parameters=AS_DEPLOYED, report_progress=status.update) as endpoints,
         ):
-            outcome = soak(Observer(endpoints), directory, plan, report_progress=status.update)
+            observer = Observer(endpoints)
+            outcome = soak(observer, directory, plan, report_progress=status.update)
+            status.update("Verifying every type by a tick ...")
+            observer.tick()
+            series = metric_series(logs.records(observer.logs))
     except SetupError as error:
         console.print(f"[red]{error}[/red]")
         return 1  # keep the directory: it has the logs that the error names
@@ -48,6 +55,7 @@ def main() -> int:
         return 130
     console.print(report.activity_table(outcome), report.lag_table(outcome.lags), report.verdict(outcome), sep="\n")
     WRITTEN_TO.parent.mkdir(exist_ok=True)
+    METRICS.write_text(json.dumps(series, indent=1, sort_keys=True) + "\n")
     WRITTEN_TO.write_text(json.dumps({**dataclasses.asdict(outcome), "holds": outcome.holds}, indent=2) + "\n")
     if not outcome.holds:
         console.print(f"The logs of the emulator and the stand-in are in {directory}.")

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from billing_mirror.core import json_body
+from billing_mirror.core.errors import UnreadableBody
 from billing_mirror.core.items import Item, Value
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.stored import StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 Attributes: TypeAlias = "dict[str, AttributeValueTypeDef]"
+BODY_COLUMNS = frozenset({"data", "data_z"})
 
 
 class _Deserializer(TypeDeserializer):
@@ -44,11 +47,23 @@ def from_attributes(attributes: Mapping[str, AttributeValueTypeDef]) -> Item:
 
 
 def body_in(item: Item) -> JsonObject | None:
-    """The body of an item, native or compressed."""
+    """The body of an item, native or compressed. Raises :class:`UnreadableBody`."""
     if isinstance(compressed := item.get("data_z"), bytes):
-        return json_body.parse(zlib.decompress(compressed).decode("utf-8"))
+        try:
+            return json_body.parse(zlib.decompress(compressed).decode("utf-8"))
+        except (zlib.error, ValueError):
+            raise UnreadableBody("the body that the table holds cannot be read") from None
     data = item.get("data")
     return data if isinstance(data, dict) else None
+
+
+def stored_object(item: Item) -> StoredObject:
+    """The columns and the body of an object's item."""
+    columns = {name: value for name, value in item.items() if name not in BODY_COLUMNS}
+    try:
+        return StoredObject(columns, body_in(item))
+    except UnreadableBody:
+        return StoredObject(columns, None)
 
 
 def _plain(value: object) -> Value:

@@ -94,3 +94,11 @@ def transient_errors(service: str) -> Iterator[None]:
 def is_refused_condition(error: ClientError) -> bool:
     """Whether a conditional write was refused because its condition does not hold."""
     return error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"
+
+
+def is_refused_value(error: ClientError) -> bool:
+    """Whether DynamoDB refused a request for its values, such as an item over 400 KB. No retry changes that.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+    """
+    return error.response.get("Error", {}).get("Code") == "ValidationException"

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
-from billing_mirror.core import times
-from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in
+from billing_mirror.core import chunks, times
+from billing_mirror.core.errors import IncompleteBody, TransientError, UnreadableBody, UnstorableObject
+from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
-from .attributes import body_in, from_attributes, to_attributes
-from .aws import is_refused_condition, transient_errors
+from .attributes import BODY_COLUMNS, body_in, from_attributes, stored_object, to_attributes
+from .aws import is_refused_condition, is_refused_value, transient_errors
 from .batch_get import batch_get
+from .chunked_write import Replaced, put_chunked
+from .chunks import superseded_query, with_whole_body
 from .indexes import query
+from .unstorable_notes import DynamoNotes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,6 +33,11 @@ if TYPE_CHECKING:
 SERVICE = "DynamoDB"
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try of a batch."""
+CHUNK_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds after each failed try to write a chunk: one object's chunks are more than a partition takes in a second.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+"""
 HEAD_COLUMNS = (
     "token",
     "fetched_at",
@@ -39,18 +49,17 @@ HEAD_COLUMNS = (
     "members",
     "last_event_at",
     "last_event_id",
+    chunks.NAME,
+    "follow_ups_due",
+    "missing_fields",
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
 
 
-class DynamoMirror:
+class DynamoMirror(DynamoNotes):
     """Implements ``ports.Mirror``."""
-
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
-        self._table = table
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         items = await self._items(refs, OBJECT, HEAD_COLUMNS)
@@ -97,15 +106,46 @@ class DynamoMirror:
         )
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
-        return await write_if(
+        with _refused_values():
+            return await put_chunked(self, ref, token, item)
+
+    async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
+        answer = await answer_if(
             lambda: self._client.put_item(
                 TableName=self._table,
                 Item=to_attributes({**item, "pk": ref.key, "sk": OBJECT, "token": token}),
                 ConditionExpression=NEWER,
                 ExpressionAttributeNames={"#token": "token"},
                 ExpressionAttributeValues=to_attributes({":token": token}),
+                ReturnValues="ALL_OLD",  # consumes no capacity; tells whether chunks are left
             )
         )
+        if answer is None:
+            return Replaced(stored=False, had_chunks=False)
+        return Replaced(stored=True, had_chunks=chunks.NAME in answer.get("Attributes", {}))
+
+    async def put_chunk(self, ref: ObjectRef, sort_key: str, content: bytes) -> None:
+        await self._write_chunk({"pk": ref.key, "sk": sort_key, chunks.CONTENT: content})
+
+    async def chunk_keys(self, ref: ObjectRef, token: int) -> list[str]:
+        request = superseded_query(self._table, ref.key, token)
+        return [str(item["sk"]) async for item in all_pages(self._client, request)]
+
+    async def drop_chunk(self, ref: ObjectRef, sort_key: str, expires_at: int) -> None:
+        # Emptied by a put: no function may delete what belongs to an object.
+        await self._write_chunk({"pk": ref.key, "sk": sort_key, "expires_at": expires_at})
+
+    async def _write_chunk(self, chunk: Item) -> None:
+        for pause in CHUNK_PAUSES:
+            try:
+                return await self._put_unconditionally(chunk)
+            except TransientError:
+                await asyncio.sleep(pause)
+        return await self._put_unconditionally(chunk)
+
+    async def _put_unconditionally(self, item: Item) -> None:
+        with transient_errors(SERVICE):
+            await asyncio.to_thread(self._client.put_item, TableName=self._table, Item=to_attributes(item))
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         # An update, not a put: the item keeps its body, the last known one.
@@ -153,7 +193,35 @@ class DynamoMirror:
                 Key=to_attributes({"pk": ref.key, "sk": OBJECT}),
                 ConsistentRead=True,
             )
-        return body_in(from_attributes(answer.get("Item", {})))
+        return body_in(await self._with_whole_body(from_attributes(answer.get("Item", {}))))
+
+    async def _with_whole_body(self, item: Item) -> Item:
+        if chunks.name_in(item) is None:
+            return item
+        with transient_errors(SERVICE):
+            try:
+                return await asyncio.to_thread(with_whole_body, self._client, self._table, item)
+            except IncompleteBody:
+                return {}
+            except TimeoutError as error:
+                raise TransientError(f"{SERVICE} did not return a whole body in time") from error
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        item = await self._item(ref)
+        if not item:
+            return None
+        if not BODY_COLUMNS.isdisjoint(item):
+            return stored_object(item)
+        # The body is not in the item. The columns are read after it: under the token of a head that was read before
+        # it, both belong together.
+        try:
+            body = await self.body(ref)
+        except UnreadableBody:
+            body = None
+        return StoredObject(await self._item(ref), body)
+
+    async def _item(self, ref: ObjectRef) -> Item:
+        return (await self._items([ref], OBJECT, ())).get(ref.key, {})
 
     async def _items(self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
         partitions = sorted({ref.key for ref in refs})
@@ -176,16 +244,31 @@ class DynamoMirror:
         return {str(item["pk"]): item for item in items}
 
 
+@contextmanager
+def _refused_values() -> Iterator[None]:
+    """Raises ``UnstorableObject`` where DynamoDB says of an item's values that it will never take them."""
+    try:
+        yield
+    except ClientError as error:
+        if is_refused_value(error):
+            raise UnstorableObject(f"{SERVICE} takes no such item (ValidationException)") from error
+        raise
+
+
 async def write_if(write: Callable[[], object]) -> bool:
     """Makes a conditional write in a thread; False where the condition does not hold."""
+    return await answer_if(lambda: (write(),)) is not None  # a tuple, as the answer itself may be None
+
+
+async def answer_if(write: Callable[[], T]) -> T | None:
+    """The answer to a conditional write, made in a thread; None where the condition does not hold."""
     with transient_errors(SERVICE):
         try:
-            await asyncio.to_thread(write)
+            return await asyncio.to_thread(write)
         except ClientError as error:
             if is_refused_condition(error):
-                return False
+                return None
             raise
-    return True
 
 
 async def all_pages(client: DynamoDBClient, request: QueryInputTypeDef) -> AsyncIterator[Item]:
@@ -213,6 +296,9 @@ def _head(item: Item) -> Head:
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
         last_event_id=_text(item, "last_event_id") or "",
+        chunks=chunks.name_in(item),
+        follow_ups_due=item.get("follow_ups_due") is True,
+        missing_fields=missing_fields_in(item),
     )
 
 

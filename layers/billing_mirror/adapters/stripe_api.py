@@ -12,11 +12,12 @@ from typing import Protocol
 import requests
 import stripe
 
-from billing_mirror.core import json_body
+from billing_mirror.core import json_body, optional_fields
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     ConfigurationError,
     FeatureUnavailable,
+    FieldsRefused,
     KeyReplaced,
     MirrorError,
     NotFound,
@@ -70,7 +71,11 @@ def is_live(key: str) -> bool:
 
 
 class _Headers(dict[str, str]):
-    """A response's headers, names in lower case, with the exact text of its body."""
+    """A response's headers, names in lower case, with the exact text of its body.
+
+    The SDK parses a body, and keeps of what its HTTP client returns nothing but the parsed body and these headers, as
+    they are. So they carry the text past it, once and for this response only.
+    """
 
     def __init__(self, headers: Mapping[str, str], text: str) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})
@@ -153,7 +158,7 @@ class StripeApi:
                     raise
                 response = self._request(path, _named_key(newer, request), options)
         except stripe.StripeError as error:
-            raise _mirror_error(error, path.partition("?")[0]) from error
+            raise _mirror_error(error, request) from error
         except (UnicodeDecodeError, AttributeError) as error:
             # The SDK expects UTF-8, and an object in the member "error"; a proxy may answer with neither.
             raise TransientError("the answer is not one of Stripe's") from error
@@ -217,7 +222,7 @@ def _is_dropped_connection(error: stripe.APIConnectionError) -> bool:
     return isinstance(cause, requests.ConnectionError) and not isinstance(cause, requests.Timeout)
 
 
-def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
+def _mirror_error(error: stripe.StripeError, request: StripeRequest) -> MirrorError:
     """Stripe's error as one of ours. Its text stays out: it may quote the key.
 
     The status decides, and the type where it names a missing feature; the code only for a 404.
@@ -227,7 +232,7 @@ def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
     if status is None:
         return TransientError(f"Stripe cannot be reached ({type(error.__cause__ or error).__name__})")
     details = _Details.of(error)
-    code = details.code
+    code, path = details.code, request.path.partition("?")[0]
     reason = f"Stripe answered {status}{details} at {path[:MAX_PATH_IN_REASON]}{_request_id(error)}"
     if _may_pass(status, details):
         return TransientError(reason, retry_after=_retry_after(error), throttled=status == 429)
@@ -242,7 +247,20 @@ def _mirror_error(error: stripe.StripeError, path: str) -> MirrorError:
     # A v1 list answers 400 when its filter or cursor names a missing object.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return NotFound(reason)
-    return RequestRefused(reason, code=code, param=details.param)
+    return _refusal(error, request, reason, details)
+
+
+def _refusal(error: stripe.StripeError, request: StripeRequest, reason: str, details: "_Details") -> RequestRefused:
+    """That Stripe refuses the request, or only fields that it names. Not every error about such fields has a parameter.
+
+    https://github.com/stripe/stripe-dotnet/issues/3135
+    """
+    names = optional_fields.requested(request.path, request.include)
+    if error.http_status == HTTPStatus.BAD_REQUEST and names:
+        fields = optional_fields.refused(names, _member(error, "param"), _member(error, "message"))
+        if fields:
+            return FieldsRefused(reason, fields, code=details.code, param=details.param)
+    return RequestRefused(reason, code=details.code, param=details.param)
 
 
 def _may_pass(status: int, details: "_Details") -> bool:

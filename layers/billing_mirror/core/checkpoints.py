@@ -24,6 +24,8 @@ class PagePosition:
 
     url: str = ""
     first_id: str = ""
+    missing_fields: tuple[str, ...] = ()
+    """Fields that Stripe refused to show on the page before: the URL of the next one may not name them."""
 
 
 FIRST_PAGE = PagePosition()
@@ -143,11 +145,13 @@ class EventsCheckpoint:
 
 
 def _page_to_item(page: PagePosition) -> JsonObject:
-    return {"url": page.url, "first_id": page.first_id}
+    return {"url": page.url, "first_id": page.first_id, "missing_fields": [*page.missing_fields]}
 
 
 def _page_from_item(item: Mapping[str, Value]) -> PagePosition:
-    return PagePosition(_text(item, "url"), _text(item, "first_id"))
+    missing = item.get("missing_fields")
+    names = tuple(str(name) for name in missing) if isinstance(missing, list) else ()
+    return PagePosition(_text(item, "url"), _text(item, "first_id"), names)
 
 
 def _index_to_item(name: str, position: IndexPosition) -> JsonObject:

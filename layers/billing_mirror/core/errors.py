@@ -9,15 +9,19 @@
     │   └── WrongAccount            the Stripe key is of another account than the mirror: everything waits
     ├── PermanentError          never retry: the message goes to quarantine with this reason
     │   ├── RequestRefused          Stripe answered 4xx: it refuses the request as it is
+    │   │   ├── FieldsRefused           because of fields that it shows on request only
     │   │   └── FeatureUnavailable      in the way that it documents for a feature that the account lacks
     │   ├── ListRefused             Stripe refuses a list
     │   │   └── ListUnavailable         because the account has no such list
+    │   ├── UnreadableBody          the table holds a body that cannot be read: a deep verify fetches the object
+    │   ├── UnstorableObject        the table cannot hold the object as it is: it is noted until it changes
     │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
     ├── NotFound                Stripe has no such object: it gets a tombstone, unless Stripe may not show it yet
     ├── RunConflict             another tick works on the same run: this one stops
     ├── InvalidRequest          a request to run jobs is wrong: it is answered with this sentence, and nothing starts
+    ├── IncompleteBody          a mirrored body lacks items that were removed by hand: the next write replaces it
     └── ConfigurationError      the deployment is wrong: the function does not start
 
 A write that lost against a newer one is not here: *superseded* is an outcome, not an error.
@@ -74,6 +78,14 @@ class PermanentError(MirrorError):
     """A message that can never be processed as it is."""
 
 
+class UnstorableObject(PermanentError):
+    """The table cannot hold an object as it is. ``was_noted`` says that a note already says so of this very state."""
+
+    def __init__(self, reason: str, *, was_noted: bool = False) -> None:
+        super().__init__(reason)
+        self.was_noted = was_noted
+
+
 class RequestRefused(PermanentError):
     """Stripe answered 4xx: it refuses the request as it is.
 
@@ -84,6 +96,14 @@ class RequestRefused(PermanentError):
         super().__init__(reason)
         self.code = code
         self.param = param
+
+
+class FieldsRefused(RequestRefused):
+    """Stripe refuses to show fields that the request names. ``fields`` are those, as the request names them."""
+
+    def __init__(self, reason: str, fields: frozenset[str], *, code: str = "", param: str = "") -> None:
+        super().__init__(reason, code=code, param=param)
+        self.fields = fields
 
 
 class FeatureUnavailable(RequestRefused):
@@ -100,6 +120,10 @@ class ListRefused(PermanentError):
 
 class ListUnavailable(ListRefused):
     """The account has no such list."""
+
+
+class UnreadableBody(PermanentError):
+    """The table holds a compressed body that is not one."""
 
 
 class TooManyDeletions(PermanentError):
@@ -120,6 +144,10 @@ class NotFound(MirrorError):
 
 class RunConflict(MirrorError):
     """Another tick has saved a later state of the same run."""
+
+
+class IncompleteBody(MirrorError):
+    """The table lacks items that hold a body. The text names the object."""
 
 
 class ConfigurationError(MirrorError):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from . import json_body, times
-from .errors import PermanentError
+from .errors import UnstorableObject
 from .json_body import Json, JsonObject
 from .object_ref import ObjectRef, key_id
 
@@ -26,6 +26,11 @@ MAX_ITEM = 400 * 1024
 """Bytes of an item, names included."""
 ROOM_FOR_KEYS = 2 * 1024
 """Bytes kept free for the keys, the token and the name of the column with the body."""
+CHUNK = 320 * 1024
+"""Bytes of a compressed body that one item holds where the body takes several items."""
+MAX_CHUNKS = 32
+MAX_COMPRESSED = MAX_CHUNKS * CHUNK
+"""Bytes of a compressed body."""
 MAX_KEY = 1024
 """Bytes of a value that an index takes into its range key."""
 MAX_NAME = 65_535
@@ -60,6 +65,8 @@ class Observation:
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_id: str = ""
     """The id of that event."""
+    missing_fields: tuple[str, ...] = ()
+    """Fields on request that the body lacks, because Stripe refuses to show them; sorted."""
 
     @property
     def live(self) -> JsonObject | None:
@@ -78,24 +85,52 @@ def tombstone(observation: Observation, ref: ObjectRef) -> Item:
 
 
 def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
-    """The whole item of a live object, without its token. Raises :class:`PermanentError` where it is too large."""
+    """The whole item of a live object, without its token.
+
+    Its body may be too large for one item of the table; :func:`~billing_mirror.core.chunks.split` makes several.
+    Raises :class:`UnstorableObject` where it is too large for these, too.
+    """
     body = observation.live
     if body is None:
         raise ValueError("a deleted object has a tombstone, not an item")
-    object_type = ref.object_type
-    columns: Mapping[str, Value] = {
-        **_about_object(ref),
-        **_about_fetch(observation),
-        "created": times.created(json_body.value_at(body, object_type.created)),
-        "customer": _indexable(customer),
-        "parent": _key(body, object_type.parent) or (ref.parent if object_type.nested else None),
-        "status": _key(body, object_type.status),
-        "collection_status": _key(body, object_type.collection_status),
+    about_state: Mapping[str, Value] = {
         "digest": observation.digest,
+        "body_digest": _body_digest(ref, observation, body),
         "members": _members(observation),
+        "missing_fields": [*observation.missing_fields] or None,
     }
-    present: Item = {name: value for name, value in columns.items() if value is not None}
-    return {**present, **_data(body, MAX_ITEM - ROOM_FOR_KEYS - _size(present))}
+    present = {**columns(ref, body, customer), **_about_fetch(observation), **_present(about_state)}
+    return {**present, **_data(body, room_beside(present))}
+
+
+def room_beside(columns: Item) -> int:
+    """Bytes that the body may take in the same item as these columns; negative where they are too large themselves."""
+    return MAX_ITEM - ROOM_FOR_KEYS - _size(columns)
+
+
+def columns(ref: ObjectRef, body: JsonObject, customer: str | None) -> Item:
+    """The columns of a live object that follow from its identity, its body and its customer."""
+    object_type = ref.object_type
+    return _present(
+        {
+            **_about_object(ref),
+            "created": times.created(json_body.value_at(body, object_type.created)),
+            "customer": _indexable(customer),
+            "parent": _key(body, object_type.parent) or (ref.parent if object_type.nested else None),
+            "status": _key(body, object_type.status),
+            "collection_status": _key(body, object_type.collection_status),
+        }
+    )
+
+
+def _present(values: Mapping[str, Value]) -> Item:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _body_digest(ref: ObjectRef, observation: Observation, body: JsonObject) -> str | None:
+    """The digest of the whole body, where ``digest`` covers only a part of it; else None."""
+    covers_all = not observation.completed and not ref.object_type.ignored_fields
+    return None if covers_all else json_body.digest(body)
 
 
 def _key(body: JsonObject, path: str | None) -> str | None:
@@ -137,6 +172,12 @@ def _last_event(observation: Observation) -> Item:
     return {"last_event_at": times.iso(observation.last_event_at), "last_event_id": observation.last_event_id}
 
 
+def customer_in(item: Item) -> str | None:
+    """The customer that :func:`item` has stored."""
+    customer = item.get("customer")
+    return customer if isinstance(customer, str) else None
+
+
 def members_in(item: Item) -> dict[str, frozenset[str]]:
     """By type, the ids of the lists that :func:`item` has stored."""
     members = item.get("members")
@@ -145,6 +186,12 @@ def members_in(item: Item) -> dict[str, frozenset[str]]:
         for name, identifiers in (members if isinstance(members, dict) else {}).items()
         if isinstance(identifiers, list)
     }
+
+
+def missing_fields_in(item: Item) -> tuple[str, ...]:
+    """The fields that :func:`item` has stored as missing."""
+    missing = item.get("missing_fields")
+    return tuple(name for name in missing if isinstance(name, str)) if isinstance(missing, list) else ()
 
 
 def members(observation: Observation) -> dict[str, frozenset[str]]:
@@ -161,11 +208,19 @@ def _members(observation: Observation) -> Json:
 
 
 def _data(body: JsonObject, room: int) -> Item:
+    if room < 0:
+        raise UnstorableObject(
+            "the object is too large: the lists that belong to it do not fit into an item of the table"
+        )
     if fits_native_map(body) and _size(body) <= room:
         return {"data": body}
-    compressed = zlib.compress(json_body.write(body).encode("ascii"), level=9)
-    if len(compressed) > room:
-        raise PermanentError("the object is too large for an item of the table, even compressed")
+    text = json_body.write(body).encode("ascii")
+    compressed = zlib.compress(text, level=9)
+    if len(compressed) > MAX_COMPRESSED:
+        raise UnstorableObject(
+            f"the object is too large: {len(text):,} bytes are {len(compressed):,} bytes when compressed, "
+            f"and the table takes {MAX_COMPRESSED:,} bytes at most"
+        )
     return {"data_z": compressed}
 
 

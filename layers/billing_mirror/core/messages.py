@@ -113,6 +113,8 @@ class RefreshRequest(_Message):
     """Seconds since 1970: an earlier fetch does not answer the request."""
     unlisted: bool = False
     """Whether a list that should show the object lacks it: then it is probably deleted."""
+    hops: Annotated[int, Field(ge=0)] = 0
+    """Requests before this one in a chain: each was sent while the one before it was processed."""
 
 
 Message = Notification | RefreshRequest

@@ -32,6 +32,12 @@ class Head:
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_id: str = ""
     """The id of that event, as :attr:`~billing_mirror.core.messages.Notification.identity` has it."""
+    chunks: str | None = None
+    """How the sort keys of the items begin that hold the body, where it takes several; see ``core.chunks``."""
+    missing_fields: tuple[str, ...] = ()
+    """Fields on request that the body lacks, because Stripe refused to show them; sorted."""
+    follow_ups_due: bool = False
+    """Whether refreshes that should follow the fetch were left out, because the chain of them had got too long."""
 
 
 @dataclass(frozen=True, slots=True)

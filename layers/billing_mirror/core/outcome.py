@@ -11,6 +11,8 @@ class Outcome(StrEnum):
     STORED = "stored"
     UNCHANGED = "unchanged"
     """Stored under a newer token: Stripe showed the state that the mirror already held."""
+    CHAIN_ENDED = "chain_ended"
+    """Stored; the refreshes that should follow are left to verify, because a long chain of them led to this one."""
     SUPERSEDED = "superseded"
     """The mirror already held a newer observation."""
     REMOVED = "removed"
@@ -21,6 +23,8 @@ class Outcome(StrEnum):
     """The event is about nothing that can be mirrored."""
     OTHER_MODE = "other_mode"
     """The message is about a live object and the key is a test key, or the other way round."""
+    UNSTORABLE = "unstorable"
+    """The table cannot hold the object, and a note already says so of the state that Stripe shows."""
     POSTPONED = "postponed"
     QUARANTINED = "quarantined"
 

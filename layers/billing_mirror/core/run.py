@@ -9,10 +9,13 @@ from enum import StrEnum
 from typing import Self
 
 from . import times
+from .deep_sample import DeepSample
 from .drift import Difference
 from .items import Item, id_columns, id_in
 from .json_body import Json
 
+OUT_OF_TIME = "out of time; the next tick continues"
+"""The reason of a run whose tick ended before it did."""
 KEPT_FOR = 400 * 86400
 """Seconds until a record and its evidence expire."""
 
@@ -53,6 +56,8 @@ class Resolution(StrEnum):
     """The mirror was correct, or a newer write was in flight: the list was behind."""
     UNRESOLVED = "unresolved"
     """No fetch has succeeded."""
+    UNSTORABLE = "unstorable"
+    """The table cannot hold what Stripe shows. It is no drift, and is not tried again until it changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,9 @@ class Counts:
     not_listed: int = 0
     """... only the mirror had it ..."""
     no_list: int = 0
-    """... or no list could be read."""
+    """... no list could be read ..."""
+    stored_wrong: int = 0
+    """... or the table held something that no write stores."""
     repaired: int = 0
     false_alarms: int = 0
     unresolved: int = 0
@@ -138,8 +145,12 @@ class Counts:
     """Lists that could not be read."""
     types_queued: int = 0
     """Types to verify whole, because an event that Stripe failed to create names no object."""
+    unstorable: int = 0
+    """Objects of the type that the table cannot hold, at the end of the run."""
     held: int = 0
     """Objects that Stripe does not return, and that were kept because they are too many."""
+    stored_read: int = 0
+    """Stored objects that a deep verify read, to compare their columns with their bodies."""
 
     @property
     def found(self) -> int:
@@ -172,6 +183,8 @@ class Counts:
     def add_drift(self, drift: Drift) -> None:
         """Counts a drift by its resolution and its kind."""
         match drift.resolution:
+            case Resolution.UNSTORABLE:
+                return  # counted by the notes: most runs leave such an object alone
             case Resolution.FALSE_ALARM:
                 self.false_alarms += 1
                 return
@@ -179,12 +192,13 @@ class Counts:
                 self.repaired += 1
             case Resolution.UNRESOLVED:
                 self.unresolved += 1
-        kind = Difference.DIFFERENT if drift.difference is Difference.OUTDATED else drift.difference
+        both_have_it = drift.difference in (Difference.OUTDATED, Difference.PARTLY_LISTED)
+        kind = Difference.DIFFERENT if both_have_it else drift.difference
         setattr(self, kind, getattr(self, kind) + 1)
 
     def reset_drifts(self) -> None:
         """Resets everything that :meth:`add_drift` counts."""
-        self.missing = self.different = self.not_listed = self.no_list = 0
+        self.missing = self.different = self.not_listed = self.no_list = self.stored_wrong = 0
         self.repaired = self.false_alarms = self.unresolved = 0
 
 
@@ -211,6 +225,14 @@ class Run:
     """Whether it is a backfill of a type of which the mirror held nothing: then no mirrored object can be unlisted."""
     deletions_confirmed: bool = False
     """Whether a person has confirmed that the run may remove any number of objects."""
+    until_now: bool = False
+    """Whether a person wants events read whose webhooks may still be on their way (recover runs only)."""
+    expected: int = 0
+    """Objects on the lists when the last complete run read them; 0 where none has."""
+    deep_percent: int = 0
+    """The share of the stored objects that the run reads (verify runs only) ..."""
+    deep_from: int = 0
+    """... and the first of the hundred slots that they are in."""
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -227,6 +249,56 @@ class Run:
         """When the last complete run of this name finished; without one, when the first run started."""
         return self.finished_at if self.complete else self.last_verified_at or self.started_at
 
+    @property
+    def expected_next(self) -> int:
+        """What the next run may expect."""
+        return self.counts.compared if self.complete else self.expected
+
+    @property
+    def deep(self) -> DeepSample:
+        """The stored objects that the run reads."""
+        return DeepSample(self.deep_percent, self.deep_from)
+
+    @property
+    def next_deep_slot(self) -> int:
+        """Where the next run starts to read. A run reads the same again where this one left a stored object wrong."""
+        is_open = self.counts.stored_wrong and self.counts.open_differences
+        return self.deep.end if self.complete and not is_open else self.deep_from
+
+    @property
+    def paused(self) -> bool:
+        """Whether its last tick had no time left, and met no error."""
+        return self.reason == OUT_OF_TIME
+
+    def begin_tick(self) -> None:
+        """A tick starts to work on it."""
+        self.reason = ""
+
+    def pause(self) -> None:
+        """A tick has no time left; the next one continues."""
+        self.reason, self.failures = OUT_OF_TIME, 0
+
+    def hand_over(self, reason: str) -> None:
+        """Another tick works on it. This one stores nothing more of it."""
+        self.reason = reason
+
+    def fail_tick(self, reason: str, *, got_further: bool) -> None:
+        """A tick met an error, after it had read more pages or without."""
+        self.reason, self.failures = reason, 1 if got_further else self.failures + 1
+
+    def complete_at(self, now: float) -> None:
+        """Every list was read to its end, and every difference was verified."""
+        self.failures = 0
+        self.end(Status.COMPLETE, "", now)
+
+    def end(self, status: Status, reason: str, now: float) -> None:
+        """Ends it: no tick resumes it."""
+        self.status, self.reason, self.finished_at = status, reason, now
+
+    def reopen(self, reason: str) -> None:
+        """Its end could not be stored: the next tick resumes it. An earlier reason stays."""
+        self.status, self.reason, self.finished_at = Status.RUNNING, self.reason or reason, 0.0
+
     def to_item(self) -> Item:
         """The columns of the record."""
         return {
@@ -242,6 +314,10 @@ class Run:
             "last_verified_at": times.iso(self.last_verified_at) if self.last_verified_at else None,
             "started_empty": self.started_empty,
             "deletions_confirmed": self.deletions_confirmed,
+            "until_now": self.until_now,
+            "expected": self.expected,
+            "deep_percent": self.deep_percent,
+            "deep_from": self.deep_from,
             "found": self.counts.found,
             **self.counts.columns(),
             "expires_at": int(self.updated_at or self.started_at) + KEPT_FOR,
@@ -250,7 +326,6 @@ class Run:
     @classmethod
     def from_item(cls, item: Item) -> Self:
         """Reads what :meth:`to_item` has written."""
-        failures = item.get("failures")
         return cls(
             type=str(item["type"]),
             job=Job(str(item["job"])),
@@ -259,13 +334,21 @@ class Run:
             finished_at=_seconds(item.get("finished_at")),
             status=Status(str(item["status"])),
             reason=str(item.get("reason", "")),
-            failures=failures if isinstance(failures, int) else 0,
+            failures=_whole_number(item.get("failures")),
             watermark=str(item.get("watermark", "")),
             last_verified_at=_seconds(item.get("last_verified_at")),
             started_empty=item.get("started_empty") is True,
             deletions_confirmed=item.get("deletions_confirmed") is True,
+            until_now=item.get("until_now") is True,
+            expected=_whole_number(item.get("expected")),
+            deep_percent=_whole_number(item.get("deep_percent")),
+            deep_from=_whole_number(item.get("deep_from")),
             counts=Counts.from_item(item),
         )
+
+
+def _whole_number(value: Json | bytes) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _seconds(value: Json | bytes) -> float:

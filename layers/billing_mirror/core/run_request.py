@@ -6,10 +6,11 @@ from typing import Self
 
 from .catalog import RECONCILED_TYPES, USAGE
 from .errors import InvalidRequest
+from .objects_request import REFRESH, ObjectsRequest
 from .run import Job
 from .schedule import RECOVER
 
-MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions"})
+MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions", "until_now", "deep"})
 SCHEDULER = "aws.scheduler"
 """The source of a tick: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
 
@@ -18,12 +19,16 @@ SCHEDULER = "aws.scheduler"
 class RunRequest:
     """Names of runs, each with its job. A dry run finds differences and changes nothing.
 
-    ``confirm_deletions`` lets the runs remove any number of objects that Stripe does not have.
+    ``confirm_deletions`` lets the runs remove any number of objects that Stripe does not have. ``until_now`` lets a
+    recover run read the events whose webhooks may still be on their way, too. ``deep`` lets verify runs read every
+    listed object that the table holds.
     """
 
     jobs: tuple[tuple[str, Job], ...]
     dry_run: bool = False
     confirm_deletions: bool = False
+    until_now: bool = False
+    deep: bool = False
 
     @classmethod
     def parse(cls, event: object) -> Self | None:
@@ -42,8 +47,23 @@ class RunRequest:
         dry_run, confirmed = _flag(event, "dry_run"), _flag(event, "confirm_deletions")
         if confirmed and "types" not in event:
             raise InvalidRequest("confirm_deletions needs types: name those whose run has failed; nothing was started")
-        jobs = _jobs(event.get("job", Job.VERIFY), _types(event))
-        return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed)
+        job, until_now = event.get("job", Job.VERIFY), _flag(event, "until_now")
+        if until_now and job != Job.RECOVER:
+            raise InvalidRequest(f"until_now belongs to the job {Job.RECOVER}; nothing was started")
+        jobs, deep = _jobs(job, _types(event)), _flag(event, "deep")
+        if deep and job != Job.VERIFY:
+            raise InvalidRequest(f"deep belongs to the job {Job.VERIFY}; nothing was started")
+        return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed, until_now, deep)
+
+
+def read_request(event: object, *, livemode: bool) -> RunRequest | ObjectsRequest | None:
+    """The request of an invocation's event, in the mode of the Stripe key; None when the event is a tick.
+
+    Raises :class:`InvalidRequest`, whose sentence is the answer.
+    """
+    if isinstance(event, Mapping) and event.get("job") == REFRESH:
+        return ObjectsRequest.parse(event, livemode=livemode)
+    return RunRequest.parse(event)
 
 
 def _flag(event: Mapping[str, object], name: str) -> bool:
@@ -64,7 +84,7 @@ def _types(event: Mapping[str, object]) -> list[object]:
 
 def _jobs(job: object, types: list[object]) -> list[tuple[str, Job]]:
     if job not in [*Job]:
-        raise InvalidRequest(f"unknown job: {job}; jobs are {', '.join(Job)}; nothing was started")
+        raise InvalidRequest(f"unknown job: {job}; jobs are {', '.join([*Job, REFRESH])}; nothing was started")
     if job in (Job.RECOVER, Job.USAGE):
         if types:
             raise InvalidRequest(f"the job {job} takes no types; nothing was started")

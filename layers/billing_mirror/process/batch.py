@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from billing_mirror.core.errors import PermanentError, TransientError, WrongAccount
+from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized, WrongAccount
 from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import Message, Notification, Unreadable, read_message
 from billing_mirror.core.mirror_state import Head
@@ -52,6 +52,8 @@ async def _account_problem(dependencies: ProcessDependencies) -> TransientError 
             await dependencies.account.confirm()
     except TransientError as error:
         return error
+    except Unauthorized:
+        return None  # the next request is refused too, or the key is checked before it
     return None
 
 
@@ -161,7 +163,12 @@ async def _process_object(
     async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
         if observation.body is None:
             await require_not_found(ref, items, observation.fetched_at, ports)
-        return await apply(ports, ref, token, observation, head)
+        return await apply(ports, ref, token, observation, head, hops=_hops(items))
+
+
+def _hops(items: Sequence[WorkItem]) -> int:
+    """The length of the longest chain that led to the fetch: no message that is answered with it starts anew."""
+    return max(item.hops for item in items)
 
 
 async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:

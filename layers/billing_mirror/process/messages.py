@@ -56,6 +56,11 @@ class WorkItem:
             return min(self.message.created.timestamp(), self.received.sent_at)
         return self.received.sent_at
 
+    @property
+    def hops(self) -> int:
+        """The number of refresh requests in the chain that ends with this message."""
+        return self.message.hops if isinstance(self.message, RefreshRequest) else 0
+
 
 @dataclass(frozen=True, slots=True)
 class MessageResult:

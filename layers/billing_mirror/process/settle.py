@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from billing_mirror.core import backoff
-from billing_mirror.core.errors import PermanentError, TransientError
+from billing_mirror.core.errors import PermanentError, TransientError, UnstorableObject
 from billing_mirror.core.outcome import Outcome
 
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 
-WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.REMOVED})
+WRITTEN = frozenset({Outcome.STORED, Outcome.UNCHANGED, Outcome.CHAIN_ENDED, Outcome.REMOVED})
 """Outcomes that wrote the object."""
+CHAIN_ENDED = "ten fetches in a row each led to the next; what should follow is left to the next event or verify run"
 UNFORESEEN_TRIES = 8
 """Receives after which an unforeseen error counts as permanent."""
 
@@ -28,7 +29,8 @@ async def settle(item: WorkItem, results: Mapping[str, Result], dependencies: Pr
     if isinstance(result, Exception):
         return await _fail(item, result, dependencies)
     outcome, at = result
-    return MessageResult(item, outcome, stored_at=at if outcome in WRITTEN else None)
+    reason = CHAIN_ENDED if outcome is Outcome.CHAIN_ENDED else ""
+    return MessageResult(item, outcome, reason, stored_at=at if outcome in WRITTEN else None)
 
 
 async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependencies) -> MessageResult:
@@ -40,6 +42,8 @@ async def _fail(item: WorkItem, error: Exception, dependencies: ProcessDependenc
         reason=str(error) if foreseen else f"unforeseen {type(error).__name__}",
         trace="" if foreseen else _trace(error),
     )
+    if isinstance(error, UnstorableObject) and error.was_noted:
+        return replace(result, outcome=Outcome.UNSTORABLE)  # one message in quarantine says it
     try:
         if _is_hopeless(error, received):
             await dependencies.ports.queue.quarantine(received.body, reason=result.reason)

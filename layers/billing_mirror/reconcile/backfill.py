@@ -6,10 +6,10 @@ token is higher, so an insert never replaces what a fetch has stored. See docs/a
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core import items, json_body
+from billing_mirror.core import items, json_body, on_request
 from billing_mirror.core.catalog import ApiChannel, ObjectType
 from billing_mirror.core.drift import Difference, digest
-from billing_mirror.core.errors import PermanentError
+from billing_mirror.core.errors import UnstorableObject
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import write_message
@@ -17,9 +17,10 @@ from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.ports import Mirror, Ports
-from billing_mirror.refresh.references import customer_or_owner, references
+from billing_mirror.refresh.references import customer_or_owner, not_mirrored, owner_heads, references
 from billing_mirror.refresh.related_objects import refresh_request
 from billing_mirror.refresh.repeated_write import is_stored
+from billing_mirror.refresh.unstorable import noted
 
 from .even_spread import EvenSpread
 from .gather import gather_all
@@ -37,7 +38,8 @@ async def insert_new(new: Mapping[ObjectRef, JsonObject], page: ObjectPage, run:
     customers = await _customers(new, run.ports)
     complete = {ref: entry for ref, entry in new.items() if ref in customers and _is_complete(ref.object_type, entry)}
     # Before the inserts: once the objects are mirrored, nothing else shows what they reference.
-    await enqueue([*_incomplete(new, complete), *await _referenced_and_missing(complete, run.ports)], run)
+    named = [one for ref, entry in complete.items() for one in references(ref, entry)]
+    await enqueue([*_incomplete(new, complete), *await not_mirrored(named, run.ports.mirror)], run)
     # A hundred writes at once would slow down those of live events, and there is time until the next request.
     until = min(page.next_request_at, run.ports.clock.now() + MAX_SPREAD)
     spread = EvenSpread(len(complete), run.ports.clock, at_once=WRITES_AT_ONCE, until=until)
@@ -53,15 +55,21 @@ async def _insert(
     ref: ObjectRef, entry: JsonObject, customer: str | None, page: ObjectPage, run: ActiveRun, spread: EvenSpread
 ) -> None:
     observation = Observation(
-        page.requested_at, page.stripe_version, page.request_id, entry, digest(ref.object_type, entry)
+        page.requested_at,
+        page.stripe_version,
+        page.request_id,
+        entry,
+        digest(ref.object_type, entry),
+        missing_fields=page.missing_fields,
     )
     try:
-        item = items.item(ref, observation, customer)
-    except PermanentError as error:
-        await run.record_drift(Drift(ref.id, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+        async with noted(run.ports, ref, UNCLAIMED_TOKEN, observation):
+            item = items.item(ref, observation, customer)
+            async with spread.next():
+                stored = await _put_unclaimed(ref, item, run.ports.mirror)
+    except UnstorableObject as error:
+        await run.record_drift(Drift(ref.id, Difference.MISSING, Resolution.UNSTORABLE, reason=str(error)))
         return
-    async with spread.next():
-        stored = await _put_unclaimed(ref, item, run.ports.mirror)
     run.count(Counts(inserted=int(stored)))
 
 
@@ -85,6 +93,8 @@ def _is_complete(object_type: ObjectType, entry: JsonObject) -> bool:
     """
     if object_type.api is ApiChannel.PREVIEW and not all(name in entry for name in object_type.include):
         return False
+    if on_request.lacking(object_type, entry):
+        return False
     return not any(_is_truncated(json_body.value_at(entry, sublist.path)) for sublist in object_type.sublists)
 
 
@@ -94,18 +104,6 @@ def _is_truncated(value: json_body.Json) -> bool:
 
 async def _customers(new: Mapping[ObjectRef, JsonObject], ports: Ports) -> Mapping[ObjectRef, str | None]:
     """The customer of each object, or None where it has none; without the objects whose customer is not known yet."""
-    sources = {ref: customer_or_owner(ref, entry) for ref, entry in new.items()}
-    owners = {source for source in sources.values() if isinstance(source, ObjectRef)}
-    heads = await ports.mirror.heads(owners) if owners else {}
-    return {
-        ref: heads[source.key].customer if isinstance(source, ObjectRef) else source
-        for ref, source in sources.items()
-        if not isinstance(source, ObjectRef) or source.key in heads
-    }
-
-
-async def _referenced_and_missing(found: Mapping[ObjectRef, JsonObject], ports: Ports) -> list[ObjectRef]:
-    """The objects that these reference and the mirror has never seen: no event and perhaps no list shows them."""
-    referenced = {one.key: one for ref, entry in found.items() for one in references(ref, entry)}
-    heads = await ports.mirror.heads(referenced.values()) if referenced else {}
-    return [one for key, one in referenced.items() if key not in heads]
+    found = {ref: customer_or_owner(ref, entry) for ref, entry in new.items()}
+    known = {ref: one for ref, one in found.items() if not isinstance(one, ObjectRef)}
+    return known | {ref: owner.customer for ref, owner in (await owner_heads(found, ports.mirror)).items()}

@@ -20,6 +20,8 @@ class ReconcileDependencies:
     """The owner of the lease: one invocation."""
     account: AccountGuard | None = None
     """Refuses a key of another Stripe account."""
+    deep_verify_percent: int = 0
+    """The share of stored objects that each verify run reads."""
 
     @property
     def scope(self) -> Scope:

@@ -7,6 +7,8 @@ from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import IndexEntry, Mirror, StateStore
 
 from .dependencies import ReconcileDependencies
@@ -34,6 +36,8 @@ class _DryMirror:
     mirror: Mirror
     raised: dict[str, int] = field(default_factory=dict)
     """By key, counters that would have been raised."""
+    noted: dict[str, UnstorableNote] = field(default_factory=dict)
+    """By sort key, notes that would have been stored."""
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
         return await self.mirror.heads(refs)
@@ -69,6 +73,22 @@ class _DryMirror:
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
         return await self.mirror.body(ref)
+
+    async def stored(self, ref: ObjectRef) -> StoredObject | None:
+        return await self.mirror.stored(ref)
+
+    async def note_unstorable(self, scope: Scope, note: UnstorableNote) -> bool:
+        before = [one async for one in self.unstorable(scope, note.type) if one.sort_key == note.sort_key]
+        self.noted[note.sort_key] = note
+        return any(one.digest == note.digest for one in before)
+
+    async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
+        stored = {one.sort_key: one async for one in self.mirror.unstorable(scope, type_name)}
+        own = {name: one for name, one in self.noted.items() if one.type == type_name or not type_name}
+        for _, note in sorted((stored | own).items()):
+            yield note
+
+    async def remove_note(self, scope: Scope, note: UnstorableNote) -> None: ...
 
 
 class _DryQueue:

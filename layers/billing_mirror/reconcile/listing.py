@@ -91,7 +91,9 @@ async def _read_account_list(
     while checkpoint.listing == start.listing:
         query = {**listing.query, **_gated_fields(object_type), **filters[checkpoint.filter]}
         try:
-            page = await read_page(listing.url, query, checkpoint.page, ports, api=object_type.api)
+            page = await read_page(
+                listing.url, query, checkpoint.page, ports, api=object_type.api, kind=object_type.name
+            )
         except (ListUnavailable, NotFound) as error:
             # Where a preview is switched off, its paths are not found.
             is_missing = not checkpoint.filter and (
@@ -205,7 +207,7 @@ async def _read_owner_list(
     resumed, shown = position != FIRST_PAGE, set[str]()
     numbers = count(1)
     while position is not None:
-        page = await read_page(path, query, position, ports, api=object_type.api)
+        page = await read_page(path, query, position, ports, api=object_type.api, kind=object_type.name)
         if isinstance(page, RestartedList):
             resumed, shown, position = False, set(), FIRST_PAGE
             yield page

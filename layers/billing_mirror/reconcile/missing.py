@@ -32,9 +32,10 @@ async def is_gone(owner: ObjectRef, ports: Ports) -> bool:
 
 async def require_list(object_type: ObjectType, run: ActiveRun) -> None:
     """Raises ``ListUnavailable`` where Stripe does not show any object of this kind. Asks once in a tick."""
-    if object_type.name not in run.removals.shown_types:
-        await _require_list(object_type, run.ports)
-        run.removals.shown_types.add(object_type.name)
+    async with run.removals.one_asks:
+        if object_type.name not in run.removals.shown_types:
+            await _require_list(object_type, run.ports)
+            run.removals.shown_types.add(object_type.name)
 
 
 async def _require_list(object_type: ObjectType, ports: Ports) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from billing_mirror.core import json_body, paging
+from billing_mirror.core import json_body, optional_fields, paging
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.checkpoints import PagePosition
 from billing_mirror.core.errors import (
@@ -16,7 +16,7 @@ from billing_mirror.core.errors import (
     Unauthorized,
 )
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.ports import Ports, StripeRequest
+from billing_mirror.ports import Ports, StripeRequest, StripeResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class ObjectPage:
     """When the next request may start."""
     next: PagePosition | None = None
     """The next page; None after the last page of the list."""
+    missing_fields: tuple[str, ...] = ()
+    """Fields on request that Stripe refuses to show in this list."""
     parent: str | None = None
     """The parent that the URLs of the objects need."""
 
@@ -43,9 +45,9 @@ class RestartedList:
 
 
 async def read_page(
-    path: str, query: Mapping[str, str], position: PagePosition, ports: Ports, *, api: ApiChannel
+    path: str, query: Mapping[str, str], position: PagePosition, ports: Ports, *, api: ApiChannel, kind: str = ""
 ) -> ObjectPage | RestartedList:
-    """Reads the page at a position.
+    """Reads the page at a position. ``kind`` is the type of the objects.
 
     A list restarts when a later page is not available any more, or leads back to an earlier one. When Stripe refuses
     the first page, raises ``NotFound``, ``ListUnavailable`` where Stripe says that the account lacks the feature, or
@@ -54,7 +56,7 @@ async def read_page(
     requested_at = ports.clock.now()
     try:
         answer = await ports.stripe.get(
-            StripeRequest(position.url or paging.first_page(path, query), api, context=None)
+            StripeRequest(position.url or paging.first_page(path, query), api, context=None, kind=kind)
         )
     except Unauthorized:
         raise
@@ -70,6 +72,7 @@ async def read_page(
     objects = paging.entries(answer.body)
     ids = [identifier for entry in objects if (identifier := json_body.text_at(entry, "id"))]
     url = paging.next_page(answer.body, path=path, query=query)
+    missing = _missing_fields(position, answer)
     if url is not None and (url == position.url or (position.first_id and position.first_id in ids)):
         return RestartedList()
     return ObjectPage(
@@ -79,5 +82,12 @@ async def read_page(
         stripe_version=answer.stripe_version,
         request_id=answer.request_id,
         next_request_at=answer.next_at,
-        next=PagePosition(url, position.first_id or next(iter(ids), "")) if url is not None else None,
+        missing_fields=missing,
+        next=PagePosition(url, position.first_id or next(iter(ids), ""), missing) if url is not None else None,
     )
+
+
+def _missing_fields(position: PagePosition, answer: StripeResponse) -> tuple[str, ...]:
+    """The fields that a page lacks: also those that v2's URL of the page no longer names."""
+    named = optional_fields.plain(optional_fields.requested(position.url, ()))
+    return tuple(sorted({*answer.missing_fields, *(set(position.missing_fields) - set(named))}))

@@ -52,7 +52,8 @@ _Event: TypeAlias = tuple[Notification, tuple[ObjectRef, ...]]
 async def recover(run: ActiveRun, dependencies: ReconcileDependencies) -> None:
     """Queues the lost events of the key's own account, window by window."""
     # From the run's start: a window that takes longer than one tick must not become too old by that.
-    oldest, end = run.record.started_at - KEPT, run.ports.clock.now() - WEBHOOK_DELAY
+    oldest = run.record.started_at - KEPT
+    end = run.ports.clock.now() - (0.0 if run.record.until_now else WEBHOOK_DELAY)
     checkpoint = run.checkpoints.latest(EventsCheckpoint)
     watermark = checkpoint.window_start or run.record.watermark
     run.advance_watermark(watermark)

@@ -8,7 +8,7 @@ from itertools import islice
 from billing_mirror.core import items, json_body, mirror_state, times
 from billing_mirror.core.catalog import TYPES, Reference
 from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference
-from billing_mirror.core.errors import ListUnavailable, PermanentError, TransientError
+from billing_mirror.core.errors import ListUnavailable, PermanentError, TransientError, UnstorableObject
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
@@ -17,10 +17,12 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 
+from .deep_verify import wrong_columns_under
 from .gather import gather_all
 from .missing import require_list
 from .runs.active_run import ActiveRun
 from .runs.removals import HELD
+from .unstorable import find_note
 
 MAX_SECONDS_PER_OBJECT = 120.0
 """Seconds for one object with all its lists: an endless list must not hold up a run."""
@@ -86,6 +88,8 @@ class _Fetched:
     observation: Observation
     head: Head | None
     mirrored: JsonObject | None
+    wrong: tuple[str, ...] = ()
+    """The columns of the mirrored item that no write stores like that."""
 
 
 async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
@@ -98,7 +102,7 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     if _would_remove(fetched):
         await require_list(ref.object_type, run)
         if run.removals.are_held:
-            run.removals.held += 1
+            run.removals.held += not await _was_held(drift, run)
             await run.record_drift(replace(drift, reason=HELD))
             return
     drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
@@ -107,13 +111,25 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     if seems_wrong:
         # Before the write: once the mirror is correct, nothing else shows that it was wrong.
         await run.evidence.record(drift if _will_change(fetched) else false_alarm)
-    outcome = await _store(fetched, run)
-    if _was_wrong(outcome, fetched.head) and not _only_version_changed(drift.difference, observation):
+    try:
+        outcome = await _store(fetched, run)
+    except PermanentError as error:
+        # Nothing was written, so the reason replaces the one that expects a write.
+        resolution = Resolution.UNSTORABLE if isinstance(error, UnstorableObject) else Resolution.UNRESOLVED
+        await run.record_drift(replace(drift, resolution=resolution, reason=str(error)))
+        return
+    if _was_wrong(outcome, fetched) and not _only_version_changed(drift.difference, fetched):
         await run.record_drift(replace(drift, resolution=Resolution.REPAIRED, reason=""))
     elif seems_wrong:
         await run.record_drift(false_alarm)
     else:
         run.count(Counts(refreshed=1))
+
+
+async def _was_held(drift: Drift, run: ActiveRun) -> bool:
+    """Whether a tick that was killed after it has counted the object already, by its evidence."""
+    before = await run.evidence.find(drift.id)
+    return before is not None and before.reason == HELD
 
 
 async def _fetch(ref: ObjectRef, run: ActiveRun) -> _Fetched:
@@ -122,7 +138,9 @@ async def _fetch(ref: ObjectRef, run: ActiveRun) -> _Fetched:
     token, observation = await claim_and_fetch(run.ports, ref, claimed_at=0.0, head=before)
     # Read after the fetch: what was stored since the list was read is no drift.
     head = (await run.ports.mirror.heads([ref])).get(ref.key)
-    return _Fetched(ref, token, observation, head, await run.ports.mirror.body(ref))
+    stored = await run.ports.mirror.stored(ref)
+    wrong = wrong_columns_under(head, ref, stored)
+    return _Fetched(ref, token, observation, head, stored.body if stored else None, wrong)
 
 
 async def _store(fetched: _Fetched, run: ActiveRun) -> Outcome:
@@ -149,9 +167,13 @@ def _not_returned(drift: Drift, fetched: _Fetched) -> Drift:
 
 
 def _differing_fields(fetched: _Fetched) -> tuple[str, ...]:
-    if not fetched.mirrored or not fetched.observation.live:
+    now = fetched.observation.live
+    if now is None:
         return ()
-    return (*json_body.differing_fields(fetched.mirrored, fetched.observation.live), *_differing_members(fetched))
+    columns = [f"column/{name}" for name in fetched.wrong]
+    if not fetched.mirrored:
+        return (*columns,)
+    return (*json_body.differing_fields(fetched.mirrored, now), *_differing_members(fetched), *columns)
 
 
 def _differing_members(fetched: _Fetched) -> list[str]:
@@ -164,17 +186,19 @@ def _differing_members(fetched: _Fetched) -> list[str]:
 def _seems_wrong(difference: Difference, fetched: _Fetched) -> bool:
     """Whether the mirror seems wrong: a list shows a difference, or the fetched state does."""
     head, observation = fetched.head, fetched.observation
-    if _only_version_changed(difference, observation):
+    if _only_version_changed(difference, fetched):
         return False
+    if fetched.wrong:
+        return True
     digest = None if head is None or head.deleted else head.digest
     return difference not in FETCHED_WITHOUT_DIFFERENCE or digest != (
         observation.digest if observation.live is not None else None
     )
 
 
-def _only_version_changed(difference: Difference, observation: Observation) -> bool:
+def _only_version_changed(difference: Difference, fetched: _Fetched) -> bool:
     """Whether the object was fetched for its shape under a new Stripe version, which is no drift."""
-    return difference is Difference.OUTDATED and observation.live is not None
+    return difference is Difference.OUTDATED and fetched.observation.live is not None and not fetched.wrong
 
 
 def _will_change(fetched: _Fetched) -> bool:
@@ -183,15 +207,19 @@ def _will_change(fetched: _Fetched) -> bool:
     if head is None or head.deleted:
         return observation.live is not None
     lacks_customer = isinstance(fetched.ref.object_type.customer, Reference) and head.customer is None
-    if observation.live is None or lacks_customer:
+    if observation.live is None or lacks_customer or fetched.wrong:
         return True
     return (head.digest, head.members) != (observation.digest, items.members(observation))
 
 
-def _was_wrong(outcome: Outcome, head: Head | None) -> bool:
-    """Whether the write changed what the mirror held."""
-    existed = head is not None and not head.deleted
-    return outcome is Outcome.STORED or (outcome is Outcome.REMOVED and existed)
+def _was_wrong(outcome: Outcome, fetched: _Fetched) -> bool:
+    """Whether the write changed what the mirror held; where the head stays the same, what is stored beside it."""
+    existed = fetched.head is not None and not fetched.head.deleted
+    return (
+        outcome is Outcome.STORED
+        or (outcome is Outcome.REMOVED and existed)
+        or (outcome is Outcome.UNCHANGED and bool(fetched.wrong))
+    )
 
 
 # ---- repairs that a stopped tick left
@@ -218,13 +246,16 @@ async def finish_interrupted(run: ActiveRun) -> None:
 
 
 async def _finish(drift: Drift, run: ActiveRun) -> Drift:
-    """Resolves an interrupted repair as repaired where its token shows that the write happened."""
+    """Resolves an interrupted repair as repaired where its token shows that the write happened, or by a note."""
     if drift.reason != INTERRUPTED:
         return drift
     ref = ObjectRef(run.scope, TYPES[drift.type], drift.id)
     head = (await run.ports.mirror.heads([ref])).get(ref.key)
-    if head is None or head.token < drift.token:
+    if head is not None and head.token >= drift.token:
+        drift = replace(drift, resolution=Resolution.REPAIRED, reason="")
+    elif note := await find_note(drift, run):
+        drift = replace(drift, resolution=Resolution.UNSTORABLE, reason=note.reason)
+    else:
         return drift
-    drift = replace(drift, resolution=Resolution.REPAIRED, reason="")
     await run.evidence.record(drift)
     return drift

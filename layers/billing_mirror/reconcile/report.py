@@ -1,19 +1,45 @@
 """What an invocation of reconcile has done: its answer, its metrics and its log lines."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
 
 from billing_mirror.core import times
 from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Counts, Run, Status
-from billing_mirror.core.schedule import RECOVER
+from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.schedule import HOUR, RECOVER
+from billing_mirror.core.unstorable import UnstorableNote
+
+from .refresh_objects import RefreshedObject
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
 OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED})
 """How runs end that only another account or another key would change: no alarm reacts to them."""
+DRY_RUN_OUT_OF_TIME = "out of time; a dry run is not continued: name fewer types"
 BUSY = "another invocation is running"
+UNTIL_NOW = "events of the last two minutes are left to their webhooks; until_now reads them, too"
+
+
+class Result(StrEnum):
+    """How a request ended, the one that most needs a look first."""
+
+    REFUSED = "refused"
+    """The request says something unknown; nothing was started."""
+    BUSY = "busy"
+    """Another invocation is running."""
+    FAILED = "failed"
+    """A run has ended before it had read all, or an object could not be refreshed: see the reasons."""
+    RUNNING = "running"
+    """A run needs more time; ticks continue it."""
+    UNDECIDED = "undecided"
+    """Every list was read, but of some objects the run does not know whether they still differ."""
+    DRIFT = "drift"
+    """Differences were found; without a dry run, they are repaired."""
+    COMPLETE = "complete"
+    """All was done, and no difference was found."""
 
 
 @dataclass(slots=True)
@@ -22,8 +48,14 @@ class WorkedRun:
 
     run: Run
     counts: Counts
+    dry_run: bool = False
     differences: list[Item] = field(default_factory=list)
     """The evidence of a dry run, which is stored nowhere."""
+
+    @property
+    def reason(self) -> str:
+        """Why it did not complete, or not yet."""
+        return DRY_RUN_OUT_OF_TIME if self.dry_run and self.run.paused else self.run.reason
 
     @property
     def failed(self) -> bool:
@@ -31,7 +63,8 @@ class WorkedRun:
 
     def columns(self) -> dict[str, object]:
         """The record, as the answer and the log show it."""
-        return {name: value for name, value in self.run.to_item().items() if name not in ("expires_at", "type")}
+        shown: dict[str, object] = {**self.run.to_item(), "reason": self.reason}
+        return {name: value for name, value in shown.items() if name not in ("expires_at", "type")}
 
     def metrics(self) -> Mapping[Metric, float]:
         return {
@@ -45,10 +78,23 @@ class WorkedRun:
             Metric.DRIFT_DIFFERENT: self.counts.different,
             Metric.DRIFT_NOT_LISTED: self.counts.not_listed,
             Metric.DRIFT_NO_LIST: self.counts.no_list,
+            Metric.DRIFT_STORED_WRONG: self.counts.stored_wrong,
             Metric.DRIFT_REPAIRED: self.counts.repaired,
             Metric.FALSE_ALARMS: self.counts.false_alarms,
             Metric.DELETIONS_HELD: self.counts.held,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class NotedObjects:
+    """How many objects the table cannot hold, and how many of them were noticed within the last hour."""
+
+    outstanding: int
+    recent: int
+
+    @classmethod
+    def count(cls, notes: Sequence[UnstorableNote], now: float) -> Self:
+        return cls(len(notes), sum(now - note.noticed_at < HOUR for note in notes))
 
 
 @dataclass(slots=True)
@@ -63,19 +109,25 @@ class TickReport:
     last: dict[str, Run] = field(default_factory=dict)
     intervals: Mapping[str, float] = field(default_factory=dict)
     """Seconds between two runs, by name (of ticks only)."""
+    noted: NotedObjects | None = None
+    """The objects that the table cannot hold (of ticks only; None where they could not be read)."""
     on_demand: bool = False
     dry_run: bool = False
 
     def answer(self) -> dict[str, object]:
         """The counts of each run so far, and the differences that a dry run has found."""
         if not self.leased:
-            return {"busy": self.busy()}
-        return {worked.run.type: self._answer(worked) for worked in self.worked}
+            return {"result": Result.BUSY, "reason": self.busy()}
+        runs = {worked.run.type: self._answer(worked) for worked in self.worked}
+        return {"result": _result([worked.run for worked in self.worked]), "runs": runs}
 
     def _answer(self, worked: WorkedRun) -> dict[str, object]:
-        if not self.dry_run:
-            return worked.columns()
-        return {**worked.columns(), "differences": worked.differences[:MAX_DIFFERENCES]}
+        answer = worked.columns()
+        if self.dry_run:
+            answer["differences"] = worked.differences[:MAX_DIFFERENCES]
+        if worked.run.job is Job.RECOVER and not worked.run.until_now:
+            answer["note"] = UNTIL_NOW
+        return answer
 
     def busy(self) -> str:
         later = "repeat the request when it has ended" if self.dry_run else "one of the next ticks starts the runs"
@@ -94,6 +146,9 @@ class TickReport:
             yield Metric.DRIFT_UNRESOLVED, unresolved
         if not self.on_demand:
             yield Metric.FAILING_TYPES, sum(_fails(run) for run in known.values())
+        if self.noted is not None:
+            yield Metric.UNSTORABLE_OBJECTS, self.noted.outstanding
+            yield Metric.UNSTORABLE_NOTICED, self.noted.recent
 
     def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
         """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""
@@ -116,6 +171,40 @@ class TickReport:
         for run in self.last.values():
             if run.type != RECOVER and run.status not in OF_THE_ACCOUNT:
                 yield run.type, max(0.0, now - run.verified_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsReport:
+    """What became of the objects that a person named."""
+
+    objects: list[RefreshedObject]
+
+    def answer(self) -> dict[str, object]:
+        failed = any(one.outcome is None for one in self.objects)
+        return {
+            "result": Result.FAILED if failed else Result.COMPLETE,
+            "objects": [one.columns() for one in self.objects],
+        }
+
+
+def refused(sentence: str) -> dict[str, object]:
+    """The answer to a request that says something unknown."""
+    return {"result": Result.REFUSED, "reason": sentence}
+
+
+def _result(runs: Sequence[Run]) -> Result:
+    """The result of several runs: that of the run which most needs a look."""
+    return min((_result_of(run) for run in runs), key=[*Result].index, default=Result.COMPLETE)
+
+
+def _result_of(run: Run) -> Result:
+    if run.status is Status.RUNNING:
+        return Result.RUNNING
+    if not run.complete:
+        return Result.FAILED
+    if run.counts.open_differences:
+        return Result.UNDECIDED
+    return Result.DRIFT if run.counts.found else Result.COMPLETE
 
 
 def _fails(run: Run) -> bool:

@@ -1,11 +1,12 @@
 """A tick of the schedule: the due jobs, one after the other, for as long as there is time."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.objects_request import ObjectsRequest
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER, DueJob, events_due_at, next_job
@@ -13,24 +14,30 @@ from billing_mirror.core.schedule import RECOVER, DueJob, events_due_at, next_jo
 from .dependencies import ReconcileDependencies
 from .dry_run import dry_run_dependencies, recorded_differences
 from .jobs import execute_job
-from .report import TickReport, WorkedRun
+from .refresh_objects import refresh_objects
+from .report import NotedObjects, ObjectsReport, TickReport, WorkedRun
 from .runs.lease import Lease
-from .runs.lifecycle import OUT_OF_TIME, abandon_run, start_run
+from .runs.lifecycle import abandon_run, start_run
 from .runs.records import last_run, last_runs
+from .unstorable import tend_notes
 
 MIN_SECONDS_PER_JOB = 30.0
 """Seconds that a tick works on a job at least, before the next job."""
 
 
-async def reconcile(request: RunRequest | None, dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
+async def reconcile(
+    request: RunRequest | ObjectsRequest | None, dependencies: ReconcileDependencies, *, deadline: float
+) -> TickReport | ObjectsReport:
     """Works until a deadline (seconds since 1970) on what is requested; without a request, on what is due."""
-    if request is None:
-        return await tick(dependencies, deadline=deadline)
-    if request.dry_run:
-        return await _dry_run(request, dependencies, deadline=deadline)
-    return await run_on_demand(
-        request.jobs, dependencies, deadline=deadline, confirm_deletions=request.confirm_deletions
-    )
+    match request:
+        case None:
+            return await tick(dependencies, deadline=deadline)
+        case ObjectsRequest(refs):
+            return ObjectsReport(await refresh_objects(refs, dependencies, deadline=deadline))
+        case RunRequest(dry_run=True):
+            return await _dry_run(request, dependencies, deadline=deadline)
+        case RunRequest():
+            return await run_on_demand(request, dependencies, deadline=deadline)
 
 
 async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
@@ -42,23 +49,20 @@ async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickR
         report = TickReport(last=await last_runs(dependencies), intervals=intervals)
         with suppress(TransientError):  # the table is unavailable: the next tick finds everything as it is
             await _work_on_due_jobs(dependencies, lease, deadline, report)
+        with suppress(TransientError):
+            notes = await tend_notes(dependencies.ports.mirror, dependencies.scope)
+            report.noted = NotedObjects.count(notes, dependencies.ports.clock.now())
         return report
 
 
-async def run_on_demand(
-    jobs: Sequence[tuple[str, Job]],
-    dependencies: ReconcileDependencies,
-    *,
-    deadline: float,
-    confirm_deletions: bool = False,
-) -> TickReport:
+async def run_on_demand(request: RunRequest, dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
     """Starts runs, or resumes those that are running. Ticks finish what the deadline cuts off."""
     report = TickReport(on_demand=True)
     runs = []
-    for name, job in jobs:
+    for name, job in request.jobs:
         if dependencies.scope.livemode and name in TYPES and TYPES[name].test_mode_only:
             continue  # the type does not exist in live mode
-        runs.append(await _resume_or_start(name, job, dependencies, confirm_deletions=confirm_deletions))
+        runs.append(await _resume_or_start(name, job, request, dependencies))
     async with _leased(dependencies) as (lease, report.leased):
         for run in runs if report.leased else ():
             if not await lease.acquire():
@@ -70,28 +74,42 @@ async def run_on_demand(
 async def _dry_run(request: RunRequest, dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
     """Finds differences and changes nothing: counts and evidence are only in the report."""
     dry = dry_run_dependencies(dependencies)
-    report = await run_on_demand(request.jobs, dry, deadline=deadline, confirm_deletions=request.confirm_deletions)
+    report = await run_on_demand(request, dry, deadline=deadline)
     report.dry_run = True
     for worked in report.worked:
-        worked.differences = recorded_differences(dry, worked.run.type)
-        if worked.run.reason == OUT_OF_TIME:
-            worked.run.reason = "out of time; a dry run is not continued: name fewer types"
+        worked.dry_run, worked.differences = True, recorded_differences(dry, worked.run.type)
     return report
 
 
-async def _resume_or_start(
-    name: str, job: Job, dependencies: ReconcileDependencies, *, confirm_deletions: bool = False
-) -> Run:
+async def _resume_or_start(name: str, job: Job, request: RunRequest, dependencies: ReconcileDependencies) -> Run:
     last = await last_run(name, dependencies)
-    if last is None or last.status is not Status.RUNNING:
-        return await start_run(name, job, last, dependencies, deletions_confirmed=confirm_deletions)
-    if last.job is job and (last.deletions_confirmed or not confirm_deletions):
-        return last
-    what = "confirmed deletions were" if last.job is job else f"the job {job} was"
-    if await abandon_run(last, f"{what} requested instead", dependencies):
-        return await start_run(name, job, last, dependencies, deletions_confirmed=confirm_deletions)
-    # A tick has worked on it meanwhile, and may have ended it.
-    return await _resume_or_start(name, job, dependencies, confirm_deletions=confirm_deletions)
+    if last is not None and last.status is Status.RUNNING:
+        instead = _wanted_instead(last, job, request)
+        if not instead:
+            return last
+        if not await abandon_run(last, f"{instead} requested instead", dependencies):
+            # A tick has worked on it meanwhile, and may have ended it.
+            return await _resume_or_start(name, job, request, dependencies)
+    return await start_run(
+        name,
+        job,
+        last,
+        dependencies,
+        deletions_confirmed=request.confirm_deletions,
+        until_now=request.until_now,
+        deep=request.deep,
+    )
+
+
+def _wanted_instead(running: Run, job: Job, request: RunRequest) -> str:
+    """What a request wants that a running run does not do; empty where the run will do."""
+    if running.job is not job:
+        return f"the job {job} was"
+    if request.confirm_deletions and not running.deletions_confirmed:
+        return "confirmed deletions were"
+    if request.deep and job is Job.VERIFY and not running.deep.is_whole:
+        return "a deep verify was"
+    return "all events until now were" if request.until_now and not running.until_now else ""
 
 
 async def _work_on_due_jobs(
@@ -120,7 +138,7 @@ async def _run_of(due: DueJob, dependencies: ReconcileDependencies) -> Run:
 
 def _is_done(name: str, run: Run) -> bool:
     """Whether the tick has done all it can for a name. The recover job becomes due again within a tick."""
-    if run.reason == OUT_OF_TIME:
+    if run.paused:
         return False
     return bool(run.reason) or name != RECOVER
 

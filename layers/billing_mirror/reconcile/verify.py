@@ -15,17 +15,28 @@ from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, ref_to
-from billing_mirror.core.run import Counts, Drift, Job, Resolution
+from billing_mirror.core.run import Counts, Job
 from billing_mirror.ports import IndexEntry, Ports
-from billing_mirror.refresh.references import customer_or_owner
+from billing_mirror.refresh.references import customer_or_owner, owner_heads
 
 from .backfill import enqueue, insert_new
 from .brake import count_unlisted, held_back, require_few_removals
+from .deep_verify import stored_wrong
 from .index_walk import BATCH, walk_index
 from .listing import DifferingOwner, ResumePoint, UnreadableList, read_lists
 from .pages import ObjectPage, RestartedList
 from .repair import already_resolved, finish_interrupted, verify_and_repair
 from .runs.active_run import ActiveRun
+from .unstorable import (
+    WITHOUT_ID,
+    compare_notes,
+    load_notes,
+    name_without_id,
+    names_without_key,
+    note_without_key,
+    tend_notes,
+    unlisted_notes,
+)
 
 MOVING = 10 * READ_LAG
 """Seconds after an object's fetch in which those that take their customer from it are refreshed by the queue."""
@@ -34,6 +45,7 @@ LISTS_READ = ListCheckpoint(lists_read=True)
 
 async def verify(object_type: ObjectType, run: ActiveRun) -> None:
     """Verifies all objects of a type in the key's own account. A backfill also inserts what is new."""
+    await load_notes(object_type, run)
     if not run.checkpoints.latest(ListCheckpoint).lists_read:
         await _verify_lists(object_type, run)
         await run.save(LISTS_READ)
@@ -41,6 +53,7 @@ async def verify(object_type: ObjectType, run: ActiveRun) -> None:
     if not run.record.counts.lists_unreadable and not run.record.started_empty:
         await _verify_unlisted(object_type, run)
     await finish_interrupted(run)
+    run.record.counts.unstorable = len(await tend_notes(run.ports.mirror, run.scope, object_type.name))
 
 
 async def _verify_lists(object_type: ObjectType, run: ActiveRun) -> None:
@@ -51,7 +64,7 @@ async def _verify_lists(object_type: ObjectType, run: ActiveRun) -> None:
             case ObjectPage():
                 run.count(Counts(pages=1))
                 run.require_progress(f"the lists of {object_type.name}")
-                shown += step.ids
+                shown += [*step.ids, *names_without_key(step)]
                 await _verify_page(object_type, step, run)
             case RestartedList():
                 await _restart(object_type, shown, run)
@@ -90,16 +103,27 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     refs = await _refs(object_type, page, run)
     heads = await run.ports.mirror.heads(refs.values())
     by_id = {identifier: head for identifier, ref in refs.items() if (head := heads.get(ref.key))}
-    differences = compare(object_type, page.objects, by_id, run.ports.stripe.version(object_type.api))
+    version = run.ports.stripe.version(object_type.api)
+    differences = compare(object_type, page.objects, by_id, version, page.missing_fields)
     for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
         differences.setdefault(identifier, Difference.DIFFERENT)
+    noted = compare_notes(object_type, page.objects, by_id, run)
+    for identifier, is_unchanged in noted.items():
+        if is_unchanged:
+            differences.pop(identifier, None)
+        else:
+            differences.setdefault(identifier, Difference.OUTDATED)  # the mirror may hold this very state
+    for identifier in await stored_wrong(by_id, differences.keys() | noted.keys(), refs, run):
+        differences[identifier] = Difference.STORED_WRONG
     resolved = await already_resolved(refs, run)
     inserted = _inserted_by_stopped_tick(by_id, run)
-    await _record_objects_without_id(page.objects, run)
-    unequal = differences.keys() | resolved | inserted
+    await _note_objects_without_id(page.objects, run)
+    unequal = differences.keys() | resolved | inserted | noted.keys()
     equal = sum(identifier not in unequal for identifier in page.ids)
     run.count(Counts(compared=len(page.objects), equal=equal, inserted=len(inserted)))
     new = _never_seen(page.objects, refs, by_id) if run.record.job is Job.BACKFILL else {}
+    # A noted object was fetched: a list must not insert it under a token below that of its note.
+    new = {ref: entry for ref, entry in new.items() if ref.id not in noted}
     if new:
         await insert_new(new, page, run)
     differing = {refs[identifier]: kind for identifier, kind in differences.items() if identifier in refs}
@@ -107,24 +131,21 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
 
 
 async def _refs(object_type: ObjectType, page: ObjectPage, run: ActiveRun) -> dict[str, ObjectRef]:
-    """The objects of a page, by id. An id that no URL can hold is unresolved, and does not end the run."""
+    """The objects of a page, by id. One with an id that no URL can hold is noted, and does not end the run."""
     refs = {}
     for identifier in page.ids:
         try:
             refs[identifier] = ref_to(run.scope, object_type.name, identifier, page.parent)
         except PermanentError as error:
-            await run.record_drift(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
+            await note_without_key(identifier, str(error), run)
     return refs
 
 
-async def _record_objects_without_id(objects: Sequence[JsonObject], run: ActiveRun) -> None:
-    """An object without an id cannot be fetched: it is unresolved, and does not end the run."""
+async def _note_objects_without_id(objects: Sequence[JsonObject], run: ActiveRun) -> None:
+    """An object without an id cannot be fetched: it is noted, and does not end the run."""
     for entry in objects:
         if json_body.text_at(entry, "id") is None:
-            # Distinguished by their bodies: evidence is stored by id, and the end of a run counts it.
-            name = f"without an id, {json_body.digest(entry)[:16]}"
-            reason = "the list shows an object without an id"
-            await run.record_drift(Drift(name, Difference.MISSING, Resolution.UNRESOLVED, reason=reason))
+            await note_without_key(name_without_id(entry), WITHOUT_ID, run)
 
 
 def _inserted_by_stopped_tick(heads: Mapping[str, Head], run: ActiveRun) -> set[str]:
@@ -168,19 +189,11 @@ async def _findable_customers(
     living = {identifier for identifier, head in heads.items() if not head.deleted}
     if not living or not isinstance(object_type.customer, Reference):
         return []
-    sources: dict[str, ObjectRef] = {}
-    for entry in objects:
-        identifier = json_body.text_at(entry, "id")
-        source = customer_or_owner(refs[identifier], entry) if identifier in living else None
-        if identifier and isinstance(source, ObjectRef):
-            sources[identifier] = source
-    found = await ports.mirror.heads(sources.values()) if sources else {}
+    entries = {identifier: entry for entry in objects if (identifier := json_body.text_at(entry, "id")) in living}
+    owners = {refs[one]: customer_or_owner(refs[one], entry) for one, entry in entries.items() if one}
+    found = await owner_heads(owners, ports.mirror)
     now = ports.clock.now()
-    return [
-        identifier
-        for identifier, one in sources.items()
-        if one.key in found and _has_other_customer(heads[identifier], found[one.key], now)
-    ]
+    return [ref.id for ref, owner in found.items() if _has_other_customer(heads[ref.id], owner, now)]
 
 
 def _has_other_customer(head: Head, source: Head, now: float) -> bool:
@@ -212,6 +225,8 @@ async def _verify_unlisted(object_type: ObjectType, run: ActiveRun) -> None:
             await run.save(replace(counted, unlisted=batch.end))
     if run.removals.are_held:
         await _remove_held(object_type, difference, run)
+    unlisted = await unlisted_notes(object_type, shown, run)
+    await verify_and_repair(dict.fromkeys(unlisted, Difference.NO_LIST), run)
 
 
 async def _remove_held(object_type: ObjectType, difference: Difference, run: ActiveRun) -> None:

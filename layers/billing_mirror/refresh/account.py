@@ -68,7 +68,10 @@ class AccountGuard:
             return await self._stripe.get(replace(request, key_digest=await self.confirm()))
 
     async def confirm(self) -> str:
-        """The digest of the key. Raises ``WrongAccount`` where the key is of another account than the mirror.
+        """The digest of the key.
+
+        Raises ``WrongAccount`` where the key is of another account than the mirror, and ``Unauthorized`` where Stripe
+        does not accept it: perhaps only for a moment, so it is not known whose key it is.
 
         Costs a read of the table once in a container, and requests to Stripe only when the key has changed.
         """
@@ -92,10 +95,7 @@ class AccountGuard:
             if pin is not None and pin.is_of(digest):
                 self._confirmed = digest
                 return
-            try:
-                account = await self._own_account(digest)
-            except Unauthorized:
-                return  # Stripe accepts no request with this key, so it can do no harm
+            account = await self._own_account(digest)
             verdict = judge_by_id(pin, account)
             if verdict is AccountMatch.UNKNOWN:
                 verdict = await self._judge_by_sample(digest)

@@ -18,9 +18,11 @@ from billing_mirror.ports import Ports
 from .claims import IsFinal, never, release_at_final_error, require_claimed, take_claim
 from .dependants import enqueue_dependants
 from .fetch import fetch
+from .follow_ups import FollowUps
 from .references import customer_or_owner
 from .related_objects import enqueue_related
 from .repeated_write import is_stored
+from .unstorable import noted
 
 
 async def claim_and_fetch(
@@ -42,16 +44,29 @@ async def claim_and_fetch(
         return token, await fetch(ref, ports.stripe, ports.clock, event=event)
 
 
-async def apply(ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> Outcome:
-    """Stores an observation by one conditional write. ``head``, the mirror's state before, names the outcome."""
+async def apply(
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, *, hops: int = 0
+) -> Outcome:
+    """Stores an observation by one conditional write. ``head``, the mirror's state before, names the outcome.
+
+    ``hops`` is the number of refresh requests that led to it. Notes an object that the table cannot hold, and raises
+    ``UnstorableObject``.
+    """
     observation = _with_last_event(observation, head)
     body = observation.live
     if body is None:
         return await _put_tombstone(ports, ref, token, observation)
-    customer = await _resolve_customer(ports, ref, body)
-    item = items.item(ref, observation, customer)
-    await enqueue_dependants(ref, observation, head, customer, ports.mirror, ports.queue)
-    return await _enqueue_related_and_put(ports, ref, token, observation, head, item)
+    customer = await _resolve_customer(ports, ref, body, hops)
+    follow_ups = FollowUps(ports.queue, hops)
+    async with noted(ports, ref, token, observation):
+        item = items.item(ref, observation, customer)
+        await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
+        # Before the write: once the object is stored, a redelivered message counts as already fresh.
+        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
+        if not follow_ups.are_due:
+            return await _put(ports, ref, token, head, item)
+        outcome = await _put(ports, ref, token, head, {**item, "follow_ups_due": True})
+        return outcome if outcome is Outcome.SUPERSEDED else Outcome.CHAIN_ENDED
 
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:
@@ -67,14 +82,6 @@ async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: 
     if not stored and await _is_superseded(ports, ref, token, tombstone):
         return Outcome.SUPERSEDED
     return Outcome.REMOVED
-
-
-async def _enqueue_related_and_put(
-    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, item: Item
-) -> Outcome:
-    # Before the write: once the object is stored, a redelivered message counts as already fresh.
-    await enqueue_related(ref, observation, head, ports.mirror, ports.queue)
-    return await _put(ports, ref, token, head, item)
 
 
 async def _put(ports: Ports, ref: ObjectRef, token: int, head: Head | None, item: Item) -> Outcome:
@@ -99,26 +106,26 @@ def _shows(head: Head, item: Item) -> bool:
     return held == (False, item["digest"], item.get("customer"), items.members_in(item))
 
 
-async def _resolve_customer(ports: Ports, ref: ObjectRef, body: JsonObject) -> str | None:
+async def _resolve_customer(ports: Ports, ref: ObjectRef, body: JsonObject, hops: int) -> str | None:
     """The id of the object's customer; None where the object has none, or its owner cannot be fetched."""
     try:
         found = customer_or_owner(ref, body)
-        return await _customer_of(ports, found, body) if isinstance(found, ObjectRef) else found
+        return await _customer_of(ports, found, body, hops) if isinstance(found, ObjectRef) else found
     except Unauthorized:
         raise
     except PermanentError:
         return None  # the fetched object is stored all the same
 
 
-async def _customer_of(ports: Ports, owner: ObjectRef, named_by: JsonObject) -> str | None:
+async def _customer_of(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> str | None:
     """The customer of an owner, which is mirrored first where it is missing. A tombstone's last known body counts."""
     body = await ports.mirror.body(owner)
     if body is None:
-        body = await _mirror_owner(ports, owner, named_by)
-    return await _resolve_customer(ports, owner, body) if body is not None else None
+        body = await _mirror_owner(ports, owner, named_by, hops)
+    return await _resolve_customer(ports, owner, body, hops) if body is not None else None
 
 
-async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) -> JsonObject | None:
+async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> JsonObject | None:
     """Claims, fetches and applies an owner that the mirror has never seen; None where Stripe has no such object.
 
     Raises ``TransientError`` where Stripe may not show the owner yet.
@@ -127,7 +134,7 @@ async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) ->
     token, observation = await claim_and_fetch(ports, owner, claimed_at=0.0, head=None)
     body = observation.live
     if body is not None:
-        await apply(ports, owner, token, observation, None)
+        await apply(ports, owner, token, observation, None, hops=hops)
     elif may_lag(times.created_at(named_by), now):
         raise TransientError(f"Stripe does not show {owner.id} yet, although {named_by.get('id')} names it")
     return body  # None leaves no tombstone: only the owner's events prove that it existed

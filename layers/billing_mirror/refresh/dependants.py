@@ -5,16 +5,22 @@ import asyncio
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Observation
-from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import READ_LAG, Head
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.ports import Mirror, Queue
+from billing_mirror.ports import Mirror
 
+from .follow_ups import FollowUps
 from .references import customer_or_owner
 
 
 async def enqueue_dependants(
-    ref: ObjectRef, observation: Observation, head: Head | None, customer: str | None, mirror: Mirror, queue: Queue
+    ref: ObjectRef,
+    observation: Observation,
+    head: Head | None,
+    customer: str | None,
+    mirror: Mirror,
+    follow_ups: FollowUps,
 ) -> None:
     """Queues a refresh of the objects that take their customer from this one, where its customer has changed.
 
@@ -34,7 +40,7 @@ async def enqueue_dependants(
         for one in await _dependants(ref, type_name, head.customer, mirror)
     ]
     group = f"{ref.scope}:repair"
-    await asyncio.gather(*(queue.send(write_message(one), group=group, delay=int(READ_LAG)) for one in requests))
+    await asyncio.gather(*(follow_ups.send(one, group=group, delay=int(READ_LAG)) for one in requests))
 
 
 async def _dependants(ref: ObjectRef, type_name: str, customer: str, mirror: Mirror) -> list[ObjectRef]:
@@ -44,9 +50,9 @@ async def _dependants(ref: ObjectRef, type_name: str, customer: str, mirror: Mir
 
 
 async def _depends_on(one: ObjectRef, owner: ObjectRef, mirror: Mirror) -> bool:
-    body = await mirror.body(one)
     try:
+        body = await mirror.body(one)
         named = customer_or_owner(one, body) if body is not None else None
     except PermanentError:
-        return False  # it names an owner by an id that no Stripe id can be
+        return False  # it names an owner by an id that no Stripe id can be, or the table holds no readable body
     return isinstance(named, ObjectRef) and named.key == owner.key

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeAlias
 
-from billing_mirror.core import catalog, json_body, paging, times
+from billing_mirror.core import catalog, json_body, on_request, paging, times
 from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.drift import digest
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
@@ -12,6 +12,8 @@ from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.mirror_state import may_lag
 from billing_mirror.core.object_ref import ObjectRef, fill_template
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
+
+from .optional_fields import NotedFields
 
 Pages: TypeAlias = AsyncIterator[list[JsonObject]]
 MAX_READINGS = 3
@@ -26,14 +28,14 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
     """Fetches the object and its lists. "Not found" is an observation without a body, not an error."""
     started = clock.now()
     object_type = ref.object_type
+    noted = NotedFields(stripe, object_type.name)
     try:
-        response = await _get(ref, stripe, event=event)
+        response = await _get(ref, noted, event=event)
     except NotFound:
         return Observation(started, stripe.version(object_type.api), request_id="")
-    _require_the_object(ref, response)
     body = response.body
     for sublist in object_type.sublists:
-        body = await _completed(ref, body, sublist, stripe)
+        body = await _completed(ref, body, sublist, noted.of_list(sublist.path))
     member_lists = {}
     for name in object_type.members:
         members = await _members(
@@ -51,14 +53,27 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
         digest(object_type, compared),
         member_lists,
         completed=body is not response.body,
+        missing_fields=tuple(sorted(noted.missing)),
     )
 
 
 async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
+    """The object with all fields on request. Where an answer shows that it lacks some, it is requested again."""
+    named: tuple[str, ...] = ()
+    for _ in range(MAX_READINGS):
+        response = await _get_with(named, ref, stripe, event=event)
+        _require_the_object(ref, response)
+        lacking = on_request.lacking(ref.object_type, response.body)
+        if set(lacking) <= set(named):
+            return response  # Stripe does not show the rest
+        named = lacking
+    raise TransientError(f"each answer shows {ref.id} with other fields to request")
+
+
+async def _get_with(named: tuple[str, ...], ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
     object_type = ref.object_type
-    request = StripeRequest(
-        ref.path, object_type.api, context=ref.scope.context, include=object_type.include, event_id=event
-    )
+    include = (*object_type.include, *named)
+    request = StripeRequest(ref.path, object_type.api, context=ref.scope.context, include=include, event_id=event)
     return await stripe.get(request)
 
 

@@ -1,9 +1,13 @@
-"""Which other objects a body names."""
+"""Which other objects a body names, and what the mirror holds of them."""
+
+from collections.abc import Iterable, Mapping
 
 from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject, text_at
+from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Mirror
 
 
 def references(ref: ObjectRef, body: JsonObject | None) -> list[ObjectRef]:
@@ -18,6 +22,24 @@ def references(ref: ObjectRef, body: JsonObject | None) -> list[ObjectRef]:
         except PermanentError:
             continue  # the object that names it is stored all the same
     return found
+
+
+async def not_mirrored(named: Iterable[ObjectRef], mirror: Mirror, *, deleted_too: bool = False) -> list[ObjectRef]:
+    """The objects that the mirror has never seen, each once; or also those that it holds as deleted.
+
+    A fetch shows the present: what it names exists, so a tombstone of it is wrong. A list may be older than the
+    tombstone, and then the tombstone is right.
+    """
+    distinct = {one.key: one for one in named}
+    heads = await mirror.heads(distinct.values()) if distinct else {}
+    return [one for key, one in distinct.items() if key not in heads or (deleted_too and heads[key].deleted)]
+
+
+async def owner_heads(owners: Mapping[ObjectRef, str | ObjectRef | None], mirror: Mirror) -> dict[ObjectRef, Head]:
+    """By object, the head of its owner, as :func:`customer_or_owner` finds it; without those not mirrored."""
+    found = {ref: owner for ref, owner in owners.items() if isinstance(owner, ObjectRef)}
+    heads = await mirror.heads({*found.values()}) if found else {}
+    return {ref: heads[owner.key] for ref, owner in found.items() if owner.key in heads}
 
 
 def customer_or_owner(ref: ObjectRef, body: JsonObject) -> str | ObjectRef | None:

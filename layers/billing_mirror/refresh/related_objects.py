@@ -7,12 +7,13 @@ from billing_mirror.core import catalog, json_body
 from billing_mirror.core.drift import compare
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.ports import Mirror, Queue
+from billing_mirror.ports import Mirror
 
-from .references import references
+from .follow_ups import FollowUps
+from .references import not_mirrored, references
 
 RECENT = 10 * READ_LAG
 """Seconds within which a list is read for the second time: longer than any worker keeps what it has fetched."""
@@ -32,23 +33,29 @@ def refresh_request(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool =
 
 
 async def enqueue_related(
-    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, queue: Queue
+    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
-    related = [*_changed_with(ref, observation, head), *await _not_yet_mirrored(ref, observation, mirror)]
+    named = await not_mirrored(references(ref, observation.live), mirror, deleted_too=True)
+    related = [*_changed_with(ref, observation, head), *named]
     requests = [refresh_request(one) for one in related]
     async for request in _differing_members(ref, observation, head, mirror):
         requests.append(request)
     group = f"{ref.scope}:repair"
-    await asyncio.gather(*(queue.send(write_message(request), group=group) for request in requests))
+    await asyncio.gather(*(follow_ups.send(request, group=group) for request in requests))
     if _may_lack_members(observation, head):
         again = refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
-        await queue.send(write_message(again), group=group, delay=int(READ_LAG))
+        await follow_ups.send(again, group=group, delay=int(READ_LAG))
 
 
 def _may_lack_members(observation: Observation, head: Head | None) -> bool:
     """Whether the lists may still lack members of a new object, or of a new state: they are then read once more."""
-    is_new_state = head is None or observation.last_event_at > head.last_event_at or observation.digest != head.digest
+    is_new_state = (
+        head is None
+        or head.follow_ups_due
+        or observation.last_event_at > head.last_event_at
+        or observation.digest != head.digest
+    )
     return (bool(observation.member_lists) and _is_first_fetch(head)) or (observation.completed and is_new_state)
 
 
@@ -61,13 +68,6 @@ def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -
     return [ref.in_same_scope(changes.type, identifier)] if identifier else []
 
 
-async def _not_yet_mirrored(ref: ObjectRef, observation: Observation, mirror: Mirror) -> list[ObjectRef]:
-    """The objects that this one names and the mirror lacks."""
-    named = references(ref, observation.live)
-    heads = await mirror.heads(named) if named else {}
-    return [one for one in named if one.key not in heads or heads[one.key].deleted]
-
-
 async def _differing_members(
     ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror
 ) -> AsyncIterator[RefreshRequest]:
@@ -76,7 +76,7 @@ async def _differing_members(
         listing = catalog.TYPES[type_name].listing_per(ref.type)
         parent = ref.parent if "{parent}" in listing.url else ref.id
         members = _members(ref, type_name, entries, parent)
-        before = head.members.get(type_name) if head else None
+        before = head.members.get(type_name) if head and not head.follow_ups_due else None
         for identifier in await _changed_members(type_name, entries, members, before or frozenset(), mirror):
             yield refresh_request(members[identifier])
         # An unchanged list needs no second check: each of many versions has its own rates.
@@ -124,5 +124,5 @@ async def _written_late(refs: Sequence[ObjectRef], head: Head | None, mirror: Mi
 
 
 def _is_first_fetch(head: Head | None) -> bool:
-    """Whether the object was never fetched: backfill inserts it from a list."""
-    return head is None or head.token == UNCLAIMED_TOKEN
+    """Whether the object was never fetched, as backfill inserts it from a list; or what followed was left out."""
+    return head is None or head.token == UNCLAIMED_TOKEN or head.follow_ups_due

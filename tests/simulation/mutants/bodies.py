@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator, Mapping
 
+from billing_mirror.core import items
 from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Mirror, Ports, Stripe
-from billing_mirror.refresh.apply import _enqueue_related_and_put, _put
+from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer, _with_last_event, apply
+from billing_mirror.refresh.dependants import enqueue_dependants
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
+from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
 
 from .registry import mutant, replaces
@@ -47,13 +50,19 @@ async def ignores_unlisted_members(
 
 
 @mutant("refresh requests are sent after the write")
-@replaces(_enqueue_related_and_put)
+@replaces(apply)
 async def sends_after_put(
-    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, item: Item
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, *, hops: int = 0
 ) -> Outcome:
-    outcome = await _put(ports, ref, token, head, item)
+    observation = _with_last_event(observation, head)
+    if observation.live is None:
+        return await _put_tombstone(ports, ref, token, observation)
+    customer = await _resolve_customer(ports, ref, observation.live, hops)
+    follow_ups = FollowUps(ports.queue, hops)
+    await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
+    outcome = await _put(ports, ref, token, head, items.item(ref, observation, customer))
     if outcome is not Outcome.SUPERSEDED:
-        await enqueue_related(ref, observation, head, ports.mirror, ports.queue)
+        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
     return outcome
 
 

@@ -1,15 +1,20 @@
 """All mutants, by topic."""
 
 from . import (
+    accounts,
     already_fresh,
     backfill,
     bodies,
+    deep_verify,
     identity,
+    large_bodies,
     messages,
     not_found,
     order,
     rate_limit,
     recover,
+    removals,
+    unstorable,
     verify,
     writes,
 )
@@ -20,6 +25,7 @@ TOPICS = (
     backfill,
     recover,
     verify,
+    deep_verify,
     order,
     writes,
     not_found,
@@ -27,7 +33,11 @@ TOPICS = (
     messages,
     identity,
     bodies,
+    large_bodies,
     rate_limit,
+    accounts,
+    removals,
+    unstorable,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
 

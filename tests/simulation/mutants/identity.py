@@ -1,12 +1,24 @@
 """Mutants of which object is meant, and whose it is."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Message, RefreshRequest
-from billing_mirror.core.object_ref import ObjectRef, Scope, _is_placeholder, partition_key
-from billing_mirror.ports import Ports, Stripe, StripeResponse
+from billing_mirror.core.messages import Message, Notification, RefreshRequest
+from billing_mirror.core.object_ref import (
+    MAX_ID_IN_KEY,
+    ObjectRef,
+    Scope,
+    UnresolvedRef,
+    _is_placeholder,
+    key_id,
+    partition_key,
+)
+from billing_mirror.ports import IndexEntry, Mirror, Ports, Stripe, StripeResponse
 from billing_mirror.process.batch import _is_of_other_mode
+from billing_mirror.process.resolve import _enqueue_others
+from billing_mirror.reconcile.index_walk import _with_whole_id
 from billing_mirror.refresh.apply import _customer_of, _resolve_customer
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import refresh_request
@@ -46,6 +58,34 @@ def requests_without_parent(ref: ObjectRef, *, not_before: float = 0.0, unlisted
 
 @mutant("the customer is read from the mirror only")
 @replaces(_customer_of)
-async def never_fetches_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject) -> str | None:
+async def never_fetches_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> str | None:
     body = await ports.mirror.body(owner)
-    return await _resolve_customer(ports, owner, body) if body is not None else None
+    return await _resolve_customer(ports, owner, body, hops) if body is not None else None
+
+
+@mutant("two objects of different types share a key where people chose the same id", quick=True)
+@replaces(partition_key)
+def key_without_type(scope: str, object_type: ObjectType | None, object_id: str) -> str:
+    if object_type is not None and object_type.singleton:
+        return partition_key(scope, object_type, object_id)
+    return partition_key(scope, None, object_id)
+
+
+@mutant("a long id is cut off in the key")
+@replaces(key_id)
+def cuts_long_ids(object_id: str) -> str:
+    return object_id[:MAX_ID_IN_KEY]
+
+
+@mutant("a walk over the index takes a digest for the id")
+@replaces(_with_whole_id)
+async def walks_over_digests(mirror: Mirror, scope: Scope, type_name: str, entry: IndexEntry) -> IndexEntry:
+    return entry
+
+
+@mutant("an event about a discount refreshes the first of its owners")
+@replaces(_enqueue_others)
+async def forgets_other_owners(
+    event: Notification, unresolved: UnresolvedRef, refs: Mapping[str, ObjectRef], ports: Ports
+) -> None:
+    return

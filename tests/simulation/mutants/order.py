@@ -43,7 +43,9 @@ async def orders_by_clock_before_fetch(
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, head=head, event=event, is_final=is_final)
-    return int(observation.fetched_at * 1000), observation
+    token = int(observation.fetched_at * 1000)
+    await ports.mirror.raise_counter(ref, token)  # else a counter that is behind would have the object fetched again
+    return token, observation
 
 
 @mutant("the token is the worker's clock after the fetch")
@@ -58,7 +60,9 @@ async def orders_by_clock_after_fetch(
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, head=head, event=event, is_final=is_final)
-    return int(ports.clock.now() * 1000), observation
+    token = int(ports.clock.now() * 1000)
+    await ports.mirror.raise_counter(ref, token)
+    return token, observation
 
 
 @mutant("the token is the event's creation time, in seconds")

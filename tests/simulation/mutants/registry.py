@@ -9,7 +9,7 @@ it here, and mypy tells when a variant no longer fits::
         ...
 
 Most variants call the function that they replace, with one thing changed. Modules of this package keep the original
-under the name by which they import it; a method is given a name first (``put = MemoryMirror.put``).
+under the name by which they import it; a method is given a name first (``replace_item = MemoryMirror.replace``).
 """
 
 from collections.abc import Callable

@@ -122,9 +122,13 @@ async def ignores_unlisted(object_type: ObjectType, run: ActiveRun) -> None:
 @mutant("verify finds only what is missing")
 @replaces(compare)
 def finds_missing_only(
-    object_type: ObjectType, listed: Iterable[JsonObject], heads: Mapping[str, Head], stripe_version: str | None = None
+    object_type: ObjectType,
+    listed: Iterable[JsonObject],
+    heads: Mapping[str, Head],
+    stripe_version: str | None = None,
+    missing_fields: tuple[str, ...] = (),
 ) -> dict[str, Difference]:
-    found = compare(object_type, listed, heads, stripe_version)
+    found = compare(object_type, listed, heads, stripe_version, missing_fields)
     return {name: difference for name, difference in found.items() if difference is not Difference.DIFFERENT}
 
 

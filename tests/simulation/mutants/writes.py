@@ -1,5 +1,6 @@
 """Mutants of the conditional write and of tombstones."""
 
+from billing_mirror.adapters.chunked_write import Replaced
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
@@ -13,7 +14,7 @@ from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
 
-put = MemoryMirror.put
+replace_item = MemoryMirror.replace
 put_tombstone = MemoryMirror.put_tombstone
 
 
@@ -34,11 +35,11 @@ async def writes_tombstone_unconditionally(self: MemoryMirror, ref: ObjectRef, t
 @mutant("a 404 leaves no tombstone")
 @replaces(apply)
 async def writes_no_tombstone(
-    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, *, hops: int = 0
 ) -> Outcome:
     if observation.live is None:
         return Outcome.REMOVED
-    return await apply(ports, ref, token, observation, head)
+    return await apply(ports, ref, token, observation, head, hops=hops)
 
 
 @mutant("a tombstone deletes the item, and its token with it")
@@ -51,11 +52,11 @@ async def deletes_item(self: MemoryMirror, ref: ObjectRef, token: int, tombstone
 
 
 @mutant("a put never replaces a tombstone")
-@replaces(MemoryMirror.put)
-async def keeps_tombstone(self: MemoryMirror, ref: ObjectRef, token: int, item: Item) -> bool:
+@replaces(MemoryMirror.replace)
+async def keeps_tombstone(self: MemoryMirror, ref: ObjectRef, token: int, item: Item) -> Replaced:
     if self.objects.get(ref.key, {}).get("deleted"):
-        return False
-    return await put(self, ref, token, item)
+        return Replaced(stored=False, had_chunks=False)
+    return await replace_item(self, ref, token, item)
 
 
 @mutant("an unchanged object is not written")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from billing_mirror.core import catalog, json_body
+from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ApiChannel, Category, CompareInterval, Listing, ObjectType, Reference
+from billing_mirror.core.json_body import Json
 from billing_mirror.core.messages import Notification, RelatedObject
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, fill_template, ref_from_event
 from tests.doubles.samples import SAMPLES, sample
@@ -135,7 +136,7 @@ def paths(object_type: ObjectType) -> Iterator[str]:
     yield from (path for path in named if path)
     yield from (reference.path for reference in references(object_type))
     yield from (sublist.path for sublist in object_type.sublists if sublist.path)
-    yield from (name for name in object_type.include if ".data." not in name)
+    yield from object_type.include
     if isinstance(object_type.customer, str):
         yield object_type.customer
 
@@ -220,6 +221,14 @@ class TestEveryObjectType:
             assert placeholders(listing.url, *listing.query.values()) <= placeholders(object_type.retrieve)
             assert not catalog.TYPES[name].include, "the list would lack fields that a fetch returns"
 
+    def test_expands_at_most_four_levels_in_a_list_and_a_fetch(self, object_type: ObjectType) -> None:
+        """https://docs.stripe.com/expand#limitations: ``data`` is a level of a list."""
+        if object_type.api is ApiChannel.GA:
+            assert all(f"data.{path}".count(".") < 4 for path in object_type.include)
+            assert all(field.path.count(".") < 4 for field in object_type.include_where)
+        for field in object_type.include_where:
+            assert "*" in field.path or f"data.{field.path}".count(".") == 4, "a list could show it"
+
     def test_has_one_of_three_categories(self, object_type: ObjectType) -> None:
         [category] = [category for category, names in CATEGORIES.items() if object_type.name in names]
         assert object_type.category is category
@@ -258,8 +267,16 @@ class TestEveryObjectType:
         shown = sample(object_type.name)
         for path in paths(object_type):
             outer, _, last = path.rpartition(".")
-            inner = json_body.value_at(shown, outer)
-            assert inner is None or (isinstance(inner, dict) and last in inner), path
+            for inner in holders(shown, outer):
+                assert inner is None or (isinstance(inner, dict) and last in inner), path
+
+
+def holders(value: Json, path: str) -> list[Json]:
+    """The values at a path that may lead through lists; none where a step is missing."""
+    if isinstance(value, list):
+        return [found for each in value for found in holders(each, path)]
+    step, _, rest = path.partition(".")
+    return holders(value.get(step), rest) if step and isinstance(value, dict) else [value]
 
 
 def ids_of(owner: ObjectType) -> set[str]:
@@ -481,15 +498,55 @@ def test_the_members_that_stripe_shows_on_request_are_requested() -> None:
     """A golden table: neither the samples nor a list shows that a member was left out of a row."""
     assert {name: object_type.include for name, object_type in catalog.TYPES.items() if object_type.include} == {
         "coupon": ("applies_to", "currency_options"),
+        "credit_note": ("shipping_cost.taxes",),
         "customer": ("invoice_credit_balance", "tax"),
-        "invoice": ("discounts", "lines.data.discounts"),
+        "invoice": ("discounts", "lines.data.discounts", "shipping_cost.taxes"),
         "invoiceitem": ("discounts",),
         "plan": ("tiers",),
         "price": ("tiers", "currency_options"),
         "promotion_code": ("restrictions.currency_options",),
-        "quote": ("discounts", "line_items", "computed.upfront.line_items"),
-        "subscription": ("discounts", "items.data.discounts"),
+        "quote": (
+            "discounts",
+            "line_items",
+            "line_items.data.discounts",
+            "line_items.data.taxes",
+            "total_details.breakdown",
+            "computed.upfront.line_items",
+        ),
+        "subscription": (
+            "discounts",
+            "items.data.discounts",
+            "pending_update.discounts",
+            "pending_update.subscription_items.discounts",
+        ),
+        "subscription_schedule": ("phases.discounts.discount",),
         "v2.billing.cadence": ("invoice_discount_rules", "settings_data"),
         "v2.billing.contract": ("billing_settings", "one_time_fees", "pricing_lines", "pricing_overrides"),
         "v2.billing.pricing_plan_subscription": ("discount_details", "pricing_plan_component_details"),
     }
+
+
+def test_the_members_of_some_objects_that_stripe_shows_on_request_are_requested() -> None:
+    upfront, recurring = "computed.upfront.total_details", "computed.recurring.total_details"
+    items, added = "phases.items.discounts.discount", "phases.add_invoice_items.discounts.discount"
+    assert {
+        name: {field.path: field.where for field in object_type.include_where}
+        for name, object_type in catalog.TYPES.items()
+        if object_type.include_where
+    } == {
+        "price": {"currency_options.*.tiers": ("tiers",)},
+        "quote": {
+            f"{upfront}.breakdown": (f"{upfront}.amount_discount", f"{upfront}.amount_tax"),
+            f"{recurring}.breakdown": (f"{recurring}.amount_discount", f"{recurring}.amount_tax"),
+        },
+        "subscription_schedule": {items: (items,), added: (added,)},
+    }
+
+
+def test_the_lists_inside_an_object_are_read_with_what_the_object_shows() -> None:
+    """Else the entries of a list that Stripe cuts short would lack what the same entries have in a short list."""
+    for object_type in catalog.TYPES.values():
+        for sublist in object_type.sublists:
+            inside = [path for path in object_type.include if path.startswith(f"{sublist.path}.data.")]
+            requested = [value for name, value in sublist.query.items() if name.startswith("expand[")]
+            assert requested == [path.removeprefix(f"{sublist.path}.") for path in inside], object_type.name

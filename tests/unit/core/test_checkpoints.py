@@ -14,7 +14,9 @@ from billing_mirror.core.checkpoints import (
 from billing_mirror.core.items import Value
 
 NUMBERS = st.integers(min_value=0, max_value=2**31)
-PAGES = st.builds(PagePosition, url=st.text(), first_id=st.text())
+PAGES = st.builds(
+    PagePosition, url=st.text(), first_id=st.text(), missing_fields=st.lists(st.text(), max_size=3).map(tuple)
+)
 POSITIONS = st.builds(IndexPosition, created=st.text(), id=st.text())
 NOTHING = pytest.mark.parametrize("value", [None, "", 7, [], {}])
 

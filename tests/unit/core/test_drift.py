@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import FETCHED_WITHOUT_DIFFERENCE, Difference, compare, digest
-from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import Head
 
 OBJECT_TYPE = TYPES["v2.billing.rate_card_subscription"]
@@ -91,8 +91,41 @@ class TestAnotherVersion:
         assert compare(OBJECT_TYPE, [entry("a")], heads, "2026-01-01.ga") == {"a": Difference.MISSING}
 
 
-def test_only_outdated_and_listless_objects_are_fetched_without_a_cause() -> None:
-    assert {Difference.OUTDATED, Difference.NO_LIST} == FETCHED_WITHOUT_DIFFERENCE
+def test_only_outdated_and_listless_and_partly_listed_objects_are_fetched_without_a_cause() -> None:
+    without = {Difference.OUTDATED, Difference.NO_LIST, Difference.PARTLY_LISTED}
+    assert without == FETCHED_WITHOUT_DIFFERENCE
+
+
+class TestFieldsThatNoListShows:
+    PRICE = TYPES["price"]
+
+    def price(self, *currencies: str, tiered: bool, **option: Json) -> JsonObject:
+        options: JsonObject = {currency: {"unit_amount": None, **option} for currency in currencies}
+        tiers: list[Json] = [{"up_to": None}] if tiered else []
+        return {"id": "price_1", "tiers": tiers, "currency_options": options}
+
+    def compared(self, listed: JsonObject, mirrored: JsonObject) -> dict[str, Difference]:
+        held = Head(1, 0.0, digest(self.PRICE, mirrored), stripe_version="2026-01-01.ga")
+        return compare(self.PRICE, [listed], {"price_1": held}, "2026-01-01.ga")
+
+    def test_make_an_object_partly_listed_whether_the_rest_differs_or_not(self) -> None:
+        listed = self.price("eur", "usd", tiered=True)
+        for mirrored in (listed, self.price("eur", "usd", tiered=True, tiers=[{"up_to": None}])):
+            assert self.compared(listed, mirrored) == {"price_1": Difference.PARTLY_LISTED}
+
+    @pytest.mark.parametrize(("currencies", "tiered"), [(("eur", "usd"), False), ((), True)])
+    def test_that_an_object_has_not_leave_it_compared_by_bodies(
+        self, currencies: tuple[str, ...], tiered: bool
+    ) -> None:
+        listed = self.price(*currencies, tiered=tiered)
+        assert self.compared(listed, listed) == {}
+        assert self.compared(listed, {**listed, "active": True}) == {"price_1": Difference.DIFFERENT}
+
+    def test_that_a_list_shows_all_the_same_are_compared_too(self) -> None:
+        shown = self.price("eur", tiered=True, tiers=[{"up_to": 5}])
+        assert self.compared(shown, shown) == {}
+        other = self.price("eur", tiered=True, tiers=[{"up_to": 6}])
+        assert self.compared(shown, other) == {"price_1": Difference.DIFFERENT}
 
 
 class TestIgnoredFields:

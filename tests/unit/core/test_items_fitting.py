@@ -13,6 +13,7 @@ from billing_mirror.core import items, json_body
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Item, Value, fits_native_map, item
 from billing_mirror.core.json_body import Json, JsonObject
+from tests.doubles.samples import noise
 
 from .observed import SUBSCRIPTION, ref, seen
 
@@ -213,10 +214,16 @@ class TestAnItem:
         assert isinstance(compressed, bytes)
         assert json_body.parse(zlib.decompress(compressed).decode()) == {**body, "n": 10**60}
 
-    def test_is_refused_when_it_is_too_large_even_compressed(self) -> None:
-        noise = "".join(f"{number * 2654435761 % 2**32:08x}" for number in range(110_000))
-        with pytest.raises(PermanentError, match="too large"):
-            item(ref(), seen({"id": "rcds_1", "noise": noise}), None)
+    @pytest.mark.parametrize("more", [-200_000, 1])
+    def test_is_refused_when_it_is_larger_than_the_table_takes_even_compressed(self, more: int) -> None:
+        body: JsonObject = {"id": "rcds_1", "noise": noise(items.MAX_COMPRESSED + more)}
+        if more < 0:
+            assert "data_z" in item(ref(), seen(body), None)
+            return
+        with pytest.raises(
+            PermanentError, match=r"too large: [0-9,]{10} bytes are 10,\d{3},\d{3} bytes .* 10,485,760 "
+        ):
+            item(ref(), seen(body), None)
 
     def test_takes_a_large_body_that_compresses_well(self) -> None:
         columns = item(ref(), seen({"id": "rcds_1", "text": "x" * 1_000_000}), None)

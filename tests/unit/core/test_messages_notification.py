@@ -28,7 +28,17 @@ class TestReadingANotification:
         more = pushed(changes={"before": {}}, tomorrow=[{"a": 1}])
         assert read_notification(more) == read_notification(pushed())
 
-    @pytest.mark.parametrize(("snapshot", "shared"), [("evt_2", True), (None, False), ("../x", False), (7, False)])
+    @pytest.mark.parametrize(
+        ("snapshot", "shared"),
+        [
+            ("evt_2", True),
+            ("evt_" + "1" * 251, True),
+            ("evt_" + "1" * 252, False),
+            (None, False),
+            ("../x", False),
+            (7, False),
+        ],
+    )
     def test_thin_and_snapshot_events_of_one_change_share_an_identity(self, snapshot: Json, shared: bool) -> None:
         event = read_notification(pushed(snapshot_event=snapshot))
         assert event.identity == (snapshot if shared else PUSHED["id"])

@@ -57,6 +57,9 @@ class TestASnapshot:
     def test_of_another_account_names_the_account(self, fields: dict[str, Json], context: str | None) -> None:
         assert read_notification(snapshot(**fields)).context == context
 
+    def test_may_be_dated_by_a_test_clock_beyond_the_year_2038(self) -> None:
+        assert read_notification(snapshot(created=2**31 + 1)).created.timestamp() == 2**31 + 1
+
     @pytest.mark.parametrize("odd", [None, 7, True, [], {}, {"id": "cus_1", "object": "customer"}])
     @pytest.mark.parametrize("name", ["id", "customer"])
     def test_with_an_odd_member_names_nothing_by_it(self, name: str, odd: Json) -> None:

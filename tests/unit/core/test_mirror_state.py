@@ -15,6 +15,8 @@ from billing_mirror.core.mirror_state import (
     follows_event,
     is_fresh_enough,
     is_in_flight,
+    lag_left,
+    may_lag,
     reflects_event,
 )
 
@@ -23,6 +25,15 @@ TIMES = st.floats(0, 1e9)
 
 def head(*, fetched_at: float = 0.0, token: int = 1) -> Head:
     return Head(token=token, fetched_at=fetched_at, digest="d")
+
+
+class TestTheReadLag:
+    @pytest.mark.parametrize(("created_at", "left"), [(1000.0, 60.0), (980.0, 40.0), (940.0, 0.0), (1030.0, 30.0)])
+    def test_ends_a_minute_after_the_creation(self, created_at: float, left: float) -> None:
+        assert lag_left(created_at, 1000.0) == left
+
+    def test_does_not_last_for_what_a_test_clock_dates_far_ahead(self) -> None:
+        assert not may_lag(1000.0 + 30 * 86400, 1000.0)
 
 
 class TestCovers:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, fields
 
+import pytest
 from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,8 @@ RUNS = st.builds(
     last_verified_at=TIMES,
     started_empty=st.booleans(),
     deletions_confirmed=st.booleans(),
+    deep_percent=NUMBERS,
+    deep_from=NUMBERS,
     counts=COUNTS,
 )
 DRIFTS = st.builds(
@@ -120,9 +123,9 @@ def test_a_drift_is_counted_by_kind_and_by_resolution() -> None:
     for difference in Difference:
         for resolution in Resolution:
             counts.add_drift(Drift("a", difference, resolution))
-    assert (counts.repaired, counts.unresolved, counts.false_alarms) == (5, 5, 5)
-    assert (counts.missing, counts.not_listed, counts.no_list) == (2, 2, 2)
-    assert counts.different == 4, "an outdated object differs, too"
+    assert (counts.repaired, counts.unresolved, counts.false_alarms) == (7, 7, 7)
+    assert (counts.missing, counts.not_listed, counts.no_list, counts.stored_wrong) == (2, 2, 2, 2)
+    assert counts.different == 6, "an outdated object and a partly listed one differ, too"
 
 
 def test_a_false_alarm_is_no_difference() -> None:
@@ -154,3 +157,25 @@ def test_a_type_was_verified_by_its_last_complete_run_or_waits_since_its_first_r
     assert (run.complete, run.verified_at) == (False, 50.0)
     run.status, run.finished_at = Status.COMPLETE, 200.0
     assert (run.complete, run.verified_at) == (True, 200.0)
+
+
+def test_a_run_expects_what_the_last_complete_one_has_read() -> None:
+    run = Run("invoice", Job.VERIFY, 100.0, expected=7, counts=Counts(compared=3))
+    assert run.expected_next == 7
+    run.complete_at(200.0)
+    assert run.expected_next == 3
+    assert Run.from_item(run.to_item()).expected == 7
+
+
+@pytest.mark.parametrize(("got_further", "failures"), [(False, 4), (True, 1)])
+def test_a_tick_that_got_further_begins_to_count_its_failures_anew(*, got_further: bool, failures: int) -> None:
+    run = Run("invoice", Job.VERIFY, 100.0, failures=3)
+    run.fail_tick("Stripe answered 500", got_further=got_further)
+    assert (run.failures, run.reason, run.status) == (failures, "Stripe answered 500", Status.RUNNING)
+
+
+def test_a_run_that_could_not_be_stored_keeps_its_earlier_reason() -> None:
+    run = Run("invoice", Job.VERIFY, 100.0)
+    run.end(Status.FAILED, "Stripe answered 400", 200.0)
+    run.reopen("the record was not stored")
+    assert (run.status, run.reason, run.finished_at) == (Status.RUNNING, "Stripe answered 400", 0.0)

@@ -39,6 +39,13 @@ def test_a_dry_run_can_be_requested() -> None:
     )
 
 
+@pytest.mark.parametrize("job", [{}, {"job": "verify"}])
+def test_a_deep_verify_can_be_requested(job: Mapping[str, object]) -> None:
+    assert RunRequest.parse({**job, "types": ["invoice"], "deep": True}) == RunRequest(
+        (("invoice", Job.VERIFY),), deep=True
+    )
+
+
 def test_deletions_can_be_confirmed() -> None:
     assert RunRequest.parse({"types": ["invoice"], "confirm_deletions": True}) == RunRequest(
         (("invoice", Job.VERIFY),), confirm_deletions=True
@@ -48,11 +55,14 @@ def test_deletions_can_be_confirmed() -> None:
 @pytest.mark.parametrize(
     ("event", "sentence"),
     [
-        ({"job": "object"}, "unknown job: object; jobs are recover, verify, backfill, usage; nothing was started"),
-        ({"job": 7}, "unknown job: 7; jobs are recover, verify, backfill, usage; nothing was started"),
+        (
+            {"job": "object"},
+            "unknown job: object; jobs are recover, verify, backfill, usage, refresh; nothing was started",
+        ),
+        ({"job": 7}, "unknown job: 7; jobs are recover, verify, backfill, usage, refresh; nothing was started"),
         (
             {"job": ["verify"]},
-            "unknown job: ['verify']; jobs are recover, verify, backfill, usage; nothing was started",
+            "unknown job: ['verify']; jobs are recover, verify, backfill, usage, refresh; nothing was started",
         ),
         ({"types": ["invoices"]}, "unknown type: invoices; nothing was started"),
         ({"types": ["invoice", ""]}, "unknown type: ; nothing was started"),
@@ -66,6 +76,9 @@ def test_deletions_can_be_confirmed() -> None:
             {"confirm_deletions": True},
             "confirm_deletions needs types: name those whose run has failed; nothing was started",
         ),
+        ({"types": ["invoice"], "deep": "all"}, "deep must be true or false; nothing was started"),
+        ({"job": "backfill", "deep": True}, "deep belongs to the job verify; nothing was started"),
+        ({"job": "recover", "deep": True}, "deep belongs to the job verify; nothing was started"),
         ({"dry_run": None}, "dry_run must be true or false; nothing was started"),
         ([], 'the request is not an object, such as {"job": "recover"}; nothing was started'),
         ("verify", 'the request is not an object, such as {"job": "recover"}; nothing was started'),
@@ -74,7 +87,8 @@ def test_deletions_can_be_confirmed() -> None:
         ({"types": ["invoice"], "dry_run": "yes"}, "dry_run must be true or false; nothing was started"),
         (
             {"type": ["invoice"]},
-            "unknown member: type; members are confirm_deletions, dry_run, job, types; nothing was started",
+            "unknown member: type; members are confirm_deletions, deep, dry_run, job, types, until_now; nothing was "
+            "started",
         ),
     ],
 )

@@ -1,7 +1,5 @@
 """An open claim says that a write is on its way, and an end for good closes it."""
 
-import random
-
 import pytest
 
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
@@ -9,7 +7,7 @@ from billing_mirror.core.mirror_state import Claim
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Job, Status
-from tests.doubles.samples import event, subscription, subscription_event, version
+from tests.doubles.samples import event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 from tests.unit.reconcile.scenarios import OBJECT_TYPE, at
 
@@ -34,8 +32,9 @@ async def test_a_message_that_is_quarantined_closes_its_claim(stocked: Harness, 
 
 async def test_an_object_that_is_too_large_closes_its_claim(harness: Harness) -> None:
     home = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
-    harness.stripe.objects[home] = version(noise=random.Random(1).randbytes(500_000).hex())
-    harness.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = []
+    harness.stripe.objects[home] = version()
+    many = [rate(f"rcdr_{number:060}") for number in range(7000)]
+    harness.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = many
     [result] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
     assert result.outcome is Outcome.QUARANTINED
     assert harness.mirror.counters["test#rcdv_1"] == Claim(1, 0.0)

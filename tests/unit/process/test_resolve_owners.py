@@ -118,6 +118,12 @@ async def test_a_message_that_fails_later_has_queued_the_other_owners_by_then(st
     assert [item["id"] for item in stocked.mirror.objects.values()] == ["sub_1"]
 
 
+async def test_the_same_event_about_another_owner_counts_as_sent_by_the_webhook(stocked: Harness) -> None:
+    """It stays what Stripe pushed, also for the metric of events of the other mode."""
+    await stocked.deliver(snapshot(customer="cus_1", subscription="sub_1"))
+    assert [one.group for one in stocked.queue.waiting] == ["test:webhook"]
+
+
 async def test_a_transaction_refreshes_the_customers_cash_balance(stocked: Harness) -> None:
     assert await stored(stocked, snapshot_of({"customer": "cus_1"}, TRANSACTION, f"{TRANSACTION}.created")) == [BALANCE]
 
@@ -135,3 +141,14 @@ async def test_a_lost_event_is_recovered_until_each_owner_reflects_it(stocked: H
     assert stocked.item("sub_1")["id"] == "sub_1"
     stocked.clock.advance(300)
     assert (await recovered(stocked)).counts.queued == 0
+
+
+async def test_an_event_whose_owners_the_list_does_not_show_is_recovered(stocked: Harness) -> None:
+    """Nothing says that the mirror reflects it: only the fetched event names its owners."""
+    event: JsonObject = json.loads(thin("/v1/discounts/di_1"))
+    stocked.stripe.events = [event]
+    stocked.stripe.objects[EVENT] = {**event, "data": {"invoice_item": "ii_1"}}
+    run = await recovered(stocked)
+    assert run.counts.queued == 1
+    await stocked.work()
+    assert stocked.item("ii_1")["id"] == "ii_1"

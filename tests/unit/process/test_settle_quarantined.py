@@ -1,7 +1,6 @@
 """A message that can never succeed, or that is malicious, is quarantined with its reason and blocks no other."""
 
 import json
-import random
 
 import pytest
 
@@ -91,9 +90,9 @@ async def test_what_can_never_work_is_kept_with_its_reason(stocked: Harness, err
 
 async def test_an_object_that_is_too_large_enqueues_no_other(harness: Harness) -> None:
     home = "/v2/billing/rate_cards/rcd_1/versions/rcdv_1"
-    large = version(noise=random.Random(1).randbytes(500_000).hex())
-    harness.stripe.objects[home] = large
-    harness.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = [rate()]
+    harness.stripe.objects[home] = version()
+    many = [rate(f"rcdr_{number:060}") for number in range(7000)]
+    harness.stripe.lists["/v2/billing/rate_cards/rcd_1/rates?rate_card_version=rcdv_1"] = many
     [result] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=home))
     assert (result.outcome, harness.queue.waiting) == (Outcome.QUARANTINED, [])
     assert "too large" in result.reason

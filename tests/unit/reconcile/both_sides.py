@@ -1,5 +1,7 @@
 """Shared by the tests of lists: objects that both sides hold, and runs over their types."""
 
+from urllib.parse import urlencode
+
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import Observation, item
@@ -11,6 +13,11 @@ from tests.unit.harness import Harness
 SCOPE = Scope(livemode=False)
 CUSTOMERS_SHOWN = "expand%5B0%5D=data.invoice_credit_balance&expand%5B1%5D=data.tax"
 VERSION_OF = {"v1": "2026-01-01.ga", "v2": "2026-01-01.preview"}
+
+
+def shown_on_request(type_name: str) -> str:
+    """The query by which a list shows everything that it can show on request."""
+    return urlencode({f"expand[{n}]": f"data.{path}" for n, path in enumerate(TYPES[type_name].include)})
 
 
 def thing(type_name: str, identifier: str, **fields: json_body.Json) -> JsonObject:

@@ -9,8 +9,9 @@ import pytest
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
-from billing_mirror.core.items import Item, Observation, item, tombstone
+from billing_mirror.core.items import MAX_COMPRESSED, MAX_ITEM, Item, Observation, item, tombstone
 from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.core.run import Drift, Job, Resolution, Run
@@ -21,8 +22,10 @@ from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
+from tests.doubles.samples import cadence, event, noise, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
+
+from .both_sides import shown_on_request
 
 NAME = "v2.billing.rate_card_subscription"
 HOME = "/v2/billing/rate_card_subscriptions"
@@ -208,10 +211,21 @@ async def test_an_object_whose_own_list_is_truncated_is_queued(harness: Harness,
         "customer": "cus_1",
         "lines": {"object": "list", "data": [{"id": "cnli_1"}], "has_more": cut},
     }
-    harness.stripe.lists["/v1/credit_notes"] = [note]
+    harness.stripe.lists[f"/v1/credit_notes?{shown_on_request('credit_note')}"] = [note]
     run = await filled(harness, "credit_note")
     assert (run.counts.inserted, run.counts.queued) == (inserted, 1 - inserted)
     assert queued_requests(harness) == ([("cn_1", "test:backfill")] if cut else [])
+
+
+async def test_an_object_with_fields_that_no_list_shows_is_queued(harness: Harness) -> None:
+    def price(identifier: str, **options: Json) -> JsonObject:
+        fields: JsonObject = {"tiers": [{"up_to": None}], "currency_options": options}
+        return {"id": identifier, "object": "price", "created": 1_600_000_000, "livemode": False, **fields}
+
+    shown = f"/v1/prices?{shown_on_request('price')}"
+    harness.stripe.lists = {shown: [price("price_1", eur={}), price("price_2")], f"{shown}&active=false": []}
+    run = await filled(harness, "price")
+    assert (run.counts.inserted, queued_requests(harness)) == (1, [("price_1", "test:backfill")])
 
 
 async def test_referenced_objects_are_queued(harness: Harness) -> None:
@@ -231,15 +245,24 @@ async def test_referenced_objects_are_queued(harness: Harness) -> None:
     assert queued_requests(harness).count(("cpu_1", "test:backfill")) == 1
 
 
-async def test_an_object_that_fits_into_no_item_is_unresolved(harness: Harness) -> None:
-    noise = "".join(chr(0x4E00 + number * 7919 % 20_000) for number in range(300_000))
-    stock(harness, subscription("rcds_1", metadata={"x": noise}), subscription("rcds_2"))
+async def test_an_object_that_is_larger_than_the_table_takes_is_noted(harness: Harness) -> None:
+    stock(harness, subscription("rcds_1", metadata={"x": noise(MAX_COMPRESSED)}), subscription("rcds_2"))
     await filled(harness, CADENCE)
     run = await filled(harness)
-    assert run.counts.inserted == 1
+    assert (run.counts.inserted, run.counts.unstorable, run.counts.found) == (1, 1, 0)
     [drift] = await harness.drifts(run)
-    assert drift == Drift("rcds_1", Difference.MISSING, Resolution.UNRESOLVED, reason=drift.reason)
+    assert drift == Drift("rcds_1", Difference.MISSING, Resolution.UNSTORABLE, reason=drift.reason)
     assert "too large" in drift.reason
+
+
+async def test_an_object_that_one_item_does_not_hold_is_inserted(harness: Harness) -> None:
+    large = subscription("rcds_1", metadata={"x": noise(MAX_ITEM)})
+    stock(harness, large)
+    await filled(harness, CADENCE)
+    assert (await filled(harness)).counts.inserted == 1
+    ref = ref_to(Scope(livemode=False), NAME, "rcds_1")
+    assert await harness.mirror.body(ref) == large
+    assert (await harness.mirror.heads([ref]))[ref.key].token == UNCLAIMED_TOKEN
 
 
 async def test_a_deleted_object_is_not_inserted(harness: Harness) -> None:

@@ -4,6 +4,7 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Job, Resolution, Run, Status
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.tick import run_on_demand
 from tests.doubles.samples import event, rate_card, version
@@ -52,10 +53,9 @@ def tombstones(harness: Harness) -> int:
 
 async def confirmed(harness: Harness, *, seconds: float = 100.0) -> Run:
     report: TickReport = await run_on_demand(
-        ((METER.name, Job.VERIFY),),
+        RunRequest(((METER.name, Job.VERIFY),), confirm_deletions=True),
         harness.reconcile_dependencies,
         deadline=harness.clock.now() + seconds,
-        confirm_deletions=True,
     )
     [worked] = report.worked
     return worked.run
@@ -76,7 +76,7 @@ async def test_where_everything_is_gone_the_run_fails_and_removes_nothing(harnes
 async def test_the_metric_of_the_alarm_counts_what_is_held(harness: Harness) -> None:
     await mirror_meters(harness, 30)
     lose(harness, 30)
-    job = ((METER.name, Job.VERIFY),)
+    job = RunRequest(((METER.name, Job.VERIFY),))
     report = await run_on_demand(job, harness.reconcile_dependencies, deadline=harness.clock.now() + 100)
     assert dict(report.counts())[Metric.DELETIONS_HELD] == 30
 

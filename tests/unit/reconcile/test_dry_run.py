@@ -6,13 +6,14 @@ import pytest
 
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.dry_run import dry_run_dependencies
 from billing_mirror.reconcile.jobs import execute_job
-from billing_mirror.reconcile.report import TickReport
+from billing_mirror.reconcile.report import DRY_RUN_OUT_OF_TIME, TickReport
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.reconcile.tick import run_on_demand
+from billing_mirror.reconcile.tick import reconcile, run_on_demand
 from billing_mirror.reconcile.usage.pairs import UsagePair, pairs_after, store_pair
 from tests.unit.harness import Harness
 
@@ -25,7 +26,9 @@ async def dry_run(harness: Harness, name: str, job: Job) -> TickReport:
         [harness.mirror.objects, harness.mirror.counters, harness.state_store.partitions, harness.queue.waiting]
     )
     report = await run_on_demand(
-        [(name, job)], dry_run_dependencies(harness.reconcile_dependencies), deadline=harness.clock.now() + 100
+        RunRequest(((name, job),)),
+        dry_run_dependencies(harness.reconcile_dependencies),
+        deadline=harness.clock.now() + 100,
     )
     after = [harness.mirror.objects, harness.mirror.counters, harness.state_store.partitions, harness.queue.waiting]
     assert after == before
@@ -107,8 +110,19 @@ async def test_does_not_start_while_another_invocation_runs(job: Job) -> None:
         harness.reconcile_dependencies.scope, "another", now=harness.clock.now(), until=harness.clock.now() + 9
     )
     report = await run_on_demand(
-        [(OBJECT_TYPE.name, job)],
+        RunRequest(((OBJECT_TYPE.name, job),)),
         dry_run_dependencies(harness.reconcile_dependencies),
         deadline=harness.clock.now() + 100,
     )
     assert (report.leased, report.worked) == (False, [])
+
+
+async def test_a_dry_run_that_is_out_of_time_says_that_no_tick_continues_it() -> None:
+    harness = await drifted()
+    request = RunRequest(((OBJECT_TYPE.name, Job.VERIFY),), dry_run=True)
+    report = await reconcile(request, harness.reconcile_dependencies, deadline=harness.clock.now())
+    assert isinstance(report, TickReport)
+    [worked] = report.worked
+    assert (worked.run.status, worked.reason) == (Status.RUNNING, DRY_RUN_OUT_OF_TIME)
+    shown = {**worked.columns(), "reason": DRY_RUN_OUT_OF_TIME, "differences": []}
+    assert report.answer() == {"result": "running", "runs": {OBJECT_TYPE.name: shown}}

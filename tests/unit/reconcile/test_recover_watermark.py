@@ -6,11 +6,14 @@ from billing_mirror.core import times
 from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Job, Status
-from billing_mirror.core.schedule import HOUR, MINUTE
+from billing_mirror.core.run_request import RunRequest
+from billing_mirror.core.schedule import HOUR, MINUTE, RECOVER
 from billing_mirror.reconcile.recover import KEPT, OVERLAP, PATH, WEBHOOK_DELAY, WINDOW
+from billing_mirror.reconcile.report import UNTIL_NOW, TickReport
 from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
+from billing_mirror.reconcile.tick import run_on_demand
 from tests.unit.harness import Harness
 
 from .listed_events import NAME, queued, recovered, thin, with_watermark
@@ -166,3 +169,37 @@ class TestAPage:
         run = await recovered(harness)
         assert run.status is Status.FAILED
         assert run.reason == f"the next page of {PATH} is said to be somewhere else"
+
+
+class TestARequestedRecover:
+    """Reads also the newest events where a person wants it."""
+
+    LEFT = RunRequest(((RECOVER, Job.RECOVER),))
+    NOW = RunRequest(((RECOVER, Job.RECOVER),), until_now=True)
+
+    async def _recovered(self, request: RunRequest, harness: Harness) -> TickReport:
+        harness.stripe.events = [thin(harness, "rcds_1", WEBHOOK_DELAY / 2)]
+        return await run_on_demand(request, harness.reconcile_dependencies, deadline=harness.clock.now() + 100)
+
+    async def test_leaves_the_last_two_minutes_to_their_webhooks_and_says_so(self, harness: Harness) -> None:
+        report = await self._recovered(self.LEFT, harness)
+        assert queued(harness) == []
+        runs = report.answer()["runs"]
+        assert isinstance(runs, dict)
+        assert runs[RECOVER]["note"] == UNTIL_NOW
+
+    async def test_reads_until_now_where_that_is_requested(self, harness: Harness) -> None:
+        report = await self._recovered(self.NOW, harness)
+        assert queued(harness) == ["evt_1"]
+        [worked] = report.worked
+        assert worked.run.watermark == times.iso(worked.run.started_at)
+        assert "note" not in str(report.answer())
+
+    async def test_replaces_a_running_one_that_would_leave_them_out(self, harness: Harness) -> None:
+        running = await start_run(RECOVER, Job.RECOVER, None, harness.reconcile_dependencies)
+        harness.clock.advance(1)
+        report = await run_on_demand(self.NOW, harness.reconcile_dependencies, deadline=harness.clock.now() + 100)
+        [worked] = report.worked
+        assert (worked.run.until_now, worked.run.started_at > running.started_at) == (True, True)
+        again = await run_on_demand(self.LEFT, harness.reconcile_dependencies, deadline=harness.clock.now() + 100)
+        assert not again.worked[0].run.until_now

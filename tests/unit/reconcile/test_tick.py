@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from billing_mirror.core.errors import PermissionDenied, TransientError
 from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import HOUR, RECOVER
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
@@ -85,7 +86,7 @@ def test_a_page_that_a_deadline_cuts_off_is_counted_once() -> None:
             await asyncio.sleep(20)
 
     harness.stripe.before_answer = fetch_late
-    requested = ((METERS.name, Job.VERIFY),)
+    requested = RunRequest(((METERS.name, Job.VERIFY),))
 
     async def three() -> list[TickReport]:
         return [

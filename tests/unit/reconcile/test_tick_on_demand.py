@@ -6,6 +6,7 @@ from dataclasses import replace
 from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.run_request import RunRequest
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
@@ -17,7 +18,7 @@ from .ticks import METERS, JumpingClock, metered_harness, on_its_own_time, ran, 
 
 
 class TestARequestedRun:
-    METER = ((METERS.name, Job.VERIFY),)
+    METER = RunRequest(((METERS.name, Job.VERIFY),))
 
     async def _requested(self, harness: Harness, seconds: float = 800.0) -> TickReport:
         return await run_on_demand(self.METER, harness.reconcile_dependencies, deadline=harness.clock.now() + seconds)
@@ -63,7 +64,9 @@ class TestARequestedRun:
 
         async def both() -> list[bool]:
             started = asyncio.create_task(
-                run_on_demand(many, harness.reconcile_dependencies, deadline=harness.clock.now() + 4 * LEASE_SECONDS)
+                run_on_demand(
+                    RunRequest(many), harness.reconcile_dependencies, deadline=harness.clock.now() + 4 * LEASE_SECONDS
+                )
             )
             leased = []
             for _ in range(2):

@@ -353,7 +353,7 @@ async def test_an_object_without_an_id_is_never_counted_as_equal(harness: Harnes
     harness.stripe.lists[LIST] += [{"object": OBJECT_TYPE.name, "servicing_status": "active", "n": n} for n in (1, 2)]
     run = await harness.run_now(OBJECT_TYPE)
     counts = run.counts
-    assert (counts.compared, counts.equal, counts.missing, counts.unresolved) == (4, 2, 2, 2)
+    assert (counts.compared, counts.equal, counts.found, counts.unstorable) == (4, 2, 0, 2)
     assert {one.reason for one in await harness.drifts(run)} == {"the list shows an object without an id"}
 
 

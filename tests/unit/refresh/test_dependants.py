@@ -73,3 +73,16 @@ async def test_verify_finds_a_subscription_that_was_left_behind(harness: Harness
     run = await harness.run_now(OBJECT_TYPE)
     assert [(one.id, one.resolution) for one in await harness.drifts(run)] == [("rcds_1", "repaired")]
     assert harness.item("rcds_1")["customer"] == "cus_2"
+
+
+async def test_the_subscriptions_of_a_connected_account_follow_in_that_account(harness: Harness) -> None:
+    harness.stripe.objects |= {CADENCE: cadence(), SUBSCRIPTION: subscription()}
+    await harness.deliver(subscription_event(context="acct_1"))
+    harness.clock.advance(600)
+    body: JsonObject = {**cadence(), "payer": {"customer": "cus_2", "type": "customer"}}
+    harness.stripe.objects[CADENCE] = body
+    at = harness.clock.now()
+    await harness.deliver(event("v2.billing.cadence.updated", body, url=CADENCE, at=at, context="acct_1"))
+    await drain(harness)
+    assert harness.item("rcds_1", "test/acct_1")["customer"] == "cus_2"
+    assert harness.mirror.objects.keys() == {"test/acct_1#rcds_1", "test/acct_1#bc_1"}

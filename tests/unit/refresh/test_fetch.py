@@ -3,7 +3,7 @@
 import pytest
 
 from billing_mirror.core import json_body, times
-from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
@@ -157,16 +157,17 @@ class TestAListThatStripeCutsShort:
         cut: JsonObject = {"object": "list", "data": [], "has_more": True}
         quote = json_body.with_value({**quote, "line_items": cut}, "computed.upfront", {**computed, "line_items": cut})
         stripe = MemoryStripe()
+        shown = "expand%5B0%5D=data.discounts&expand%5B1%5D=data.taxes"
         stripe.objects[f"/v1/quotes/{identifier}"] = quote
         stripe.lists = {
-            f"/v1/quotes/{identifier}/line_items": [{"id": "li_1"}],
+            f"/v1/quotes/{identifier}/line_items?{shown}": [{"id": "li_1"}],
             f"/v1/quotes/{identifier}/computed_upfront_line_items": [{"id": "li_2"}],
         }
         seen = (await fetched(stripe, "quote", identifier)).body
         assert json_body.texts_at(seen, "line_items.data.id") == {"li_1"}
         assert json_body.texts_at(seen, "computed.upfront.line_items.data.id") == {"li_2"}
         assert json_body.value_at(seen, "computed.recurring") == json_body.value_at(quote, "computed.recurring")
-        assert stripe.requests[0].include == ("discounts", "line_items", "computed.upfront.line_items")
+        assert stripe.requests[0].include == TYPES["quote"].include
 
     async def test_may_be_the_whole_of_a_singleton(self) -> None:
         path = "/v1/entitlements/active_entitlements?customer=cus_1"

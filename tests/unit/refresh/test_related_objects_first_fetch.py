@@ -45,3 +45,18 @@ async def test_the_second_fetch_notices_a_deleted_rate_that_was_written_after_th
         await harness.work()
     assert harness.item("rcdr_9")["deleted"] is True
     assert harness.queue.waiting == []
+
+
+async def test_the_second_fetch_waits_until_a_list_no_longer_lags(harness: Harness) -> None:
+    body = version()
+    harness.stripe.objects |= {VERSION: body, CARD: rate_card()}
+    for of in ("rates", "custom_pricing_unit_overage_rates"):
+        harness.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
+    await harness.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))
+    await harness.work()
+    harness.clock.advance(59)
+    assert await harness.work() == []
+    harness.clock.advance(1)
+    [again] = await harness.work()
+    assert again.item.ref is not None
+    assert again.item.ref.id == "rcdv_1"

@@ -9,7 +9,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from . import v1, v2
-from .object_type import ApiChannel, Category, CompareInterval, Listing, ObjectType, Part, Reference, Sublist, Usage
+from .object_type import (
+    ApiChannel,
+    Category,
+    CompareInterval,
+    IncludeWhere,
+    Listing,
+    ObjectType,
+    Part,
+    Reference,
+    Sublist,
+    Usage,
+)
 
 __all__ = [
     "CUSTOMER",
@@ -26,6 +37,7 @@ __all__ = [
     "ApiChannel",
     "Category",
     "CompareInterval",
+    "IncludeWhere",
     "Listing",
     "ObjectType",
     "Part",

@@ -88,6 +88,20 @@ class Sublist:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncludeWhere:
+    """A field that Stripe shows on request only, and whose path a request for any object or a list cannot have.
+
+    In ``path``, ``*`` stands for every name of an object: the currencies of a price. Or the path has four names:
+    Stripe expands four levels, and ``data`` is one of them in a list. So a fetch requests such a field once an answer
+    has shown that the object has it: where one of the paths in ``where`` holds more than null, zero or nothing.
+    A list never shows it. https://docs.stripe.com/expand#limitations
+    """
+
+    path: str
+    where: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Something without an id of its own, inside a larger object: an event about the part refreshes that owner.
 
@@ -156,6 +170,8 @@ class ObjectType:
     collection_status: str | None = None
     include: tuple[str, ...] = ()
     """Fields that Stripe returns only on request: ``include`` in v2, ``expand`` in v1."""
+    include_where: tuple[IncludeWhere, ...] = ()
+    """More such fields, which only some objects have: a second request asks for them."""
     ignored_fields: tuple[str, ...] = ()
     """Fields that may differ between two responses although nothing has changed: links that expire."""
     sublists: tuple[Sublist, ...] = ()

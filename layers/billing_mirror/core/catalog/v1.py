@@ -2,12 +2,13 @@
 
 from types import MappingProxyType
 
-from .object_type import Category, CompareInterval, Listing, ObjectType, Part, Reference, Sublist, Usage
+from .object_type import Category, CompareInterval, IncludeWhere, Listing, ObjectType, Part, Reference, Sublist, Usage
 
 _OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}"})
 _ALL_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}", "status": "all"})
 # A discount has no URL of its own: https://docs.stripe.com/api/discounts
 _WITH_DISCOUNTS = MappingProxyType({"expand[0]": "data.discounts"})
+_WITH_DISCOUNTS_AND_TAXES = MappingProxyType({**_WITH_DISCOUNTS, "expand[1]": "data.taxes"})
 _ALL = MappingProxyType({"status": "all"})
 
 TEST_CLOCK = ObjectType(
@@ -47,6 +48,8 @@ PRICE = ObjectType(
     listings=(Listing(url="/v1/prices", hidden_filters=MappingProxyType({"active": ("false",)})),),
     parent="product",
     include=("tiers", "currency_options"),
+    # The path without the currency, ``currency_options.tiers``, is accepted and shows nothing.
+    include_where=(IncludeWhere(path="currency_options.*.tiers", where=("tiers",)),),
 )
 
 PLAN = ObjectType(
@@ -201,7 +204,12 @@ SUBSCRIPTION = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
-    include=("discounts", "items.data.discounts"),
+    include=(
+        "discounts",
+        "items.data.discounts",
+        "pending_update.discounts",
+        "pending_update.subscription_items.discounts",
+    ),
     sublists=(
         Sublist(
             path="items",
@@ -225,6 +233,11 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    include=("phases.discounts.discount",),
+    include_where=tuple(
+        IncludeWhere(path=path, where=(path,))
+        for path in ("phases.items.discounts.discount", "phases.add_invoice_items.discounts.discount")
+    ),
 )
 
 QUOTE = ObjectType(
@@ -239,9 +252,21 @@ QUOTE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
-    include=("discounts", "line_items", "computed.upfront.line_items"),
+    include=(
+        "discounts",
+        "line_items",
+        "line_items.data.discounts",
+        "line_items.data.taxes",
+        "total_details.breakdown",
+        "computed.upfront.line_items",
+    ),
+    include_where=tuple(
+        IncludeWhere(path=f"{total}.breakdown", where=(f"{total}.amount_discount", f"{total}.amount_tax"))
+        for total in ("computed.upfront.total_details", "computed.recurring.total_details")
+    ),
     sublists=(
-        Sublist(path="line_items", url="/v1/quotes/{id}/line_items"),
+        Sublist(path="line_items", url="/v1/quotes/{id}/line_items", query=_WITH_DISCOUNTS_AND_TAXES),
+        # No expansion reaches the discounts and taxes of these: the breakdown has their sums.
         Sublist(path="computed.upfront.line_items", url="/v1/quotes/{id}/computed_upfront_line_items"),
     ),
 )
@@ -256,7 +281,7 @@ INVOICE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
-    include=("discounts", "lines.data.discounts"),
+    include=("discounts", "lines.data.discounts", "shipping_cost.taxes"),
     ignored_fields=("hosted_invoice_url", "invoice_pdf"),
     sublists=(Sublist(path="lines", url="/v1/invoices/{id}/lines", query=_WITH_DISCOUNTS),),
 )
@@ -295,6 +320,7 @@ CREDIT_NOTE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    include=("shipping_cost.taxes",),
     ignored_fields=("pdf",),
     sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
 )

@@ -7,6 +7,7 @@ from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import PermanentError, RunConflict
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Counts, Drift, Resolution, Run
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.retrying import RetryingStripe
 
@@ -19,6 +20,8 @@ from .run_cost import RunCost
 
 MAX_RESTARTS = 10
 """Times that lists of a run may be read again from their beginning, plus one for each hundred pages."""
+PROGRESS_SECONDS = 10.0
+"""Seconds after which a tick stores the record again, for those who watch it."""
 MAX_PAGES = 1_000_000
 """Pages of a run: a list with more has no end."""
 
@@ -38,7 +41,10 @@ class ActiveRun:
         self._lease = Lease(dependencies)
         self._cost = RunCost(record, stripe, dependencies.ports.clock)
         self.removals = Removals()
+        self.notes: dict[str, UnstorableNote] = {}
+        """By id, the objects of the run's type that the table cannot hold, as far as this tick knows."""
         self._verified: set[str] = set()
+        self._record_saved_at = dependencies.ports.clock.now()
 
     @property
     def resumed_at(self) -> float:
@@ -54,6 +60,9 @@ class ActiveRun:
         """Stores where the run resumes, and the ids that lists have shown. Raises ``RunConflict``."""
         self._cost.update()
         await self.checkpoints.save(checkpoint, shown)
+        # After the checkpoint: a tick that resumes the run takes its counts from there.
+        if self.ports.clock.now() - self._record_saved_at >= PROGRESS_SECONDS:
+            await self.save_record()
         await self.prolong_lease()
 
     async def save_record(self) -> None:
@@ -61,6 +70,7 @@ class ActiveRun:
         self._cost.update()
         if not await records.save_over_read(self.record, self._dependencies):
             raise RunConflict("another tick has replaced the run's record")
+        self._record_saved_at = self.ports.clock.now()
 
     async def prolong_lease(self) -> None:
         """Raises ``RunConflict`` where another invocation holds the lease."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from billing_mirror.core.deep_sample import SLOTS
 from billing_mirror.core.errors import (
     ListUnavailable,
     NotFound,
@@ -22,11 +23,17 @@ from .active_run import ActiveRun
 Work: TypeAlias = Callable[[ActiveRun], Awaitable[None]]
 MAX_FAILURES = 36
 """Ticks in a row that met an error and got no further, after which a run fails: three hours of the default rate."""
-OUT_OF_TIME = "out of time; the next tick continues"
 
 
 async def start_run(
-    name: str, job: Job, last: Run | None, dependencies: ReconcileDependencies, *, deletions_confirmed: bool = False
+    name: str,
+    job: Job,
+    last: Run | None,
+    dependencies: ReconcileDependencies,
+    *,
+    deletions_confirmed: bool = False,
+    until_now: bool = False,
+    deep: bool = False,
 ) -> Run:
     """Stores a new run after the last one. From now on, ticks work on it until it ends."""
     now = dependencies.ports.clock.now()
@@ -41,6 +48,10 @@ async def start_run(
         last_verified_at=last.verified_at if last else now,
         started_empty=job is Job.BACKFILL and await _is_empty(name, dependencies),
         deletions_confirmed=deletions_confirmed,
+        until_now=until_now,
+        expected=last.expected_next if last else 0,
+        deep_percent=0 if job is not Job.VERIFY else SLOTS if deep else dependencies.deep_verify_percent,
+        deep_from=last.next_deep_slot if last else 0,
     )
     await records.save_new(run, dependencies)
     return run
@@ -56,42 +67,47 @@ async def abandon_run(run: Run, reason: str, dependencies: ReconcileDependencies
 
     False where the record has changed since it was read: the run may have ended.
     """
-    run.status, run.reason, run.finished_at = Status.FAILED, reason, dependencies.ports.clock.now()
+    run.end(Status.FAILED, reason, dependencies.ports.clock.now())
     return await records.save_over_read(run, dependencies)
 
 
 async def execute(record: Run, work: Work, dependencies: ReconcileDependencies, *, until: float) -> Run:
     """Works on a run until its end, or until a time (seconds since 1970), and stores its record."""
-    now = dependencies.ports.clock.now()
+    clock = dependencies.ports.clock
     run = ActiveRun(record, dependencies)
-    record.reason = ""
     pages_before = record.counts.pages
+    record.begin_tick()
     try:
-        async with asyncio.timeout(max(0.0, until - now)):
+        async with asyncio.timeout(max(0.0, until - clock.now())):
             if dependencies.account is not None:
                 await dependencies.account.confirm()
             await run.resume()
             await work(run)
             await run.recount_drifts()
-        record.status = Status.COMPLETE
+        record.complete_at(clock.now())
     except TimeoutError:
         run.checkpoints.roll_back_counts()
-        record.reason = OUT_OF_TIME
+        record.pause()
     except RunConflict as error:
-        record.reason = str(error)
+        record.hand_over(str(error))
         return record
     except Exception as error:  # noqa: BLE001 - one type's failure must not keep the others from their runs
-        record.status, record.reason = _status_after(error)
-        if record.status is Status.RUNNING:
-            run.checkpoints.roll_back_counts()
-            if record.counts.pages > pages_before:
-                record.failures = 0
-            elif record.failures + 1 >= MAX_FAILURES and not isinstance(error, Unauthorized):
-                record.status = Status.FAILED
-    record.failures = record.failures + 1 if record.reason and record.reason != OUT_OF_TIME else 0
-    record.finished_at = dependencies.ports.clock.now() if record.status is not Status.RUNNING else 0.0
+        _fail(run, error, pages_before, clock.now())
     await _save_record(run)
     return record
+
+
+def _fail(run: ActiveRun, error: Exception, pages_before: int, now: float) -> None:
+    """Ends a run that has met an error, or leaves it to the next tick."""
+    record = run.record
+    status, reason = _status_after(error)
+    if status is Status.RUNNING:
+        run.checkpoints.roll_back_counts()
+    record.fail_tick(reason, got_further=record.counts.pages > pages_before)
+    if record.failures >= MAX_FAILURES and not isinstance(error, Unauthorized):
+        status = Status.FAILED
+    if status is not Status.RUNNING:
+        record.end(status, reason, now)
 
 
 async def _save_record(run: ActiveRun) -> None:
@@ -99,11 +115,9 @@ async def _save_record(run: ActiveRun) -> None:
     try:
         await run.save_record()
     except Exception as error:  # noqa: BLE001 - a record that the table rejects must not stop the other runs
-        record = run.record
-        record.status, record.finished_at = Status.RUNNING, 0.0
         known = isinstance(error, TransientError | RunConflict)
         cause = str(error) if known else f"unforeseen {type(error).__name__}"
-        record.reason = record.reason or f"the record was not stored: {cause}"
+        run.record.reopen(f"the record was not stored: {cause}")
 
 
 def _status_after(error: Exception) -> tuple[Status, str]:

@@ -16,7 +16,7 @@ from billing_mirror.core.errors import (
     Unauthorized,
 )
 from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
-from billing_mirror.reconcile.runs.active_run import ActiveRun
+from billing_mirror.reconcile.runs.active_run import PROGRESS_SECONDS, ActiveRun
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
 from billing_mirror.reconcile.runs.lifecycle import abandon_run, execute, start_run
 from billing_mirror.reconcile.runs.records import last_run
@@ -46,6 +46,25 @@ async def resumed(harness: Harness, run: Run) -> ActiveRun:
 
 
 class TestAnActiveRun:
+    async def test_stores_its_counts_every_few_seconds_for_those_who_watch(self, harness: Harness) -> None:
+        run = await started(harness)
+        await run.resume()
+
+        async def seen(compared: int) -> int:
+            run.record.counts.compared = compared
+            await run.save(at_page("/v2/x?page=2"))
+            last = await last_run("some.type", harness.reconcile_dependencies)
+            assert last is not None
+            return last.counts.compared
+
+        assert await seen(100) == 0
+        harness.clock.advance(PROGRESS_SECONDS)
+        assert await seen(200) == 200
+        harness.clock.advance(PROGRESS_SECONDS / 2)
+        assert await seen(300) == 200
+        harness.clock.advance(PROGRESS_SECONDS / 2)
+        assert await seen(400) == 400
+
     async def test_resumes_at_its_last_checkpoint_with_the_counts_of_that_checkpoint(self, harness: Harness) -> None:
         first = await started(harness)
         await first.resume()

@@ -281,3 +281,11 @@ async def test_usage_of_an_account_is_not_swept(harness: Harness) -> None:
     harness.stripe.requests.clear()
     assert (await swept(harness)).complete
     assert harness.stripe.paths == []
+
+
+async def test_usage_of_a_customer_who_is_an_account_too_is_swept(harness: Harness) -> None:
+    """Only where the account alone is named is there no customer to ask for."""
+    await subscribe(harness, {**v1_subscription("cus_1", "mtr_1"), "customer_account": "acct_1"})
+    used(harness, "mtr_1", "cus_1", hour(1, 5))
+    await swept(harness)
+    assert hours(harness).keys() == {at("mtr_1", "cus_1", 1)}

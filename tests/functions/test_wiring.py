@@ -1,0 +1,48 @@
+"""Each setting reaches what it sets."""
+
+import time
+
+from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.schedule import HOUR, MINUTE, Schedule
+from billing_mirror.ports import StripeRequest
+from dev.fake_stripe.client import StandIn
+
+from .conftest import Cloud, Load
+
+
+def test_every_interval_of_reconcile_is_the_one_of_its_parameter(cloud: Cloud, load: Load) -> None:
+    cloud.environment |= {
+        "RECOVER_MINUTES": "2",
+        "RATE_CARD_SUBSCRIPTION_HOURS": "3",
+        "ACTIVITY_HOURS": "5",
+        "CONFIGURATION_HOURS": "7",
+        "CATALOG_HOURS": "11",
+        "USAGE_SWEEP": "on",
+    }
+    assert load("reconcile").dependencies.schedule == Schedule(
+        recover=2 * MINUTE,
+        rate_card_subscriptions=3 * HOUR,
+        activity=5 * HOUR,
+        configuration=7 * HOUR,
+        catalog=11 * HOUR,
+        usage=5 * HOUR,
+    )
+
+
+def test_usage_is_not_swept_unless_it_is_switched_on(load: Load) -> None:
+    assert load("reconcile").dependencies.schedule.usage is None
+
+
+def test_process_leaves_the_margin_that_is_set(cloud: Cloud, load: Load) -> None:
+    cloud.environment["CLOCK_SKEW_MARGIN_SECONDS"] = "7.5"
+    assert load("process").dependencies.clock_skew_margin == 7.5
+
+
+def test_the_containers_of_process_share_the_rate_of_requests(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
+    customer = at_stripe.create("customer", {})
+    cloud.environment |= {"STRIPE_REQUESTS_PER_SECOND": "1", "MAX_CONCURRENCY": "30"}
+    handler = load("process")
+    started = time.time()
+    request = StripeRequest(f"/v1/customers/{customer['id']}", ApiChannel.GA, context=None)
+    answer = handler.loop.run(handler.dependencies.ports.stripe.get(request))
+    assert answer.next_at - started >= 30

@@ -1,0 +1,117 @@
+"""Mutants of rules that no schedule reaches, because Stripe's side does not do there what breaks them.
+
+Each scenario ends well, and ends wrong with its mutants.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from billing_mirror.core.items import Item, Observation, item
+from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import StripeRequest, StripeResponse
+from billing_mirror.process.batch import _hops
+from billing_mirror.process.messages import WorkItem
+from billing_mirror.refresh.follow_ups import FollowUps
+from billing_mirror.refresh.optional_fields import OptionalFields
+from tests.doubles.samples import event, sample
+from tests.unit.harness import Harness
+
+from .mutants.activation import activated
+from .mutants.registry import Mutant, mutant, replaces
+
+Scenario = Callable[[], Awaitable[bool]]
+"""Whether it ended well."""
+INVOICE = "/v1/invoices/in_1"
+LINES = f"{INVOICE}/lines?expand%5B0%5D=data.discounts"
+STOPPED_AFTER = 16
+"""Invocations of a chain: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
+get = OptionalFields.get
+send = FollowUps.send
+
+
+async def restless_invoice() -> bool:
+    """An invoice of eleven lines that changes whenever it is fetched: AWS stops no chain, and verify finds its end."""
+    harness = Harness()
+    body = sample("invoice", id="in_1", customer="cus_1", livemode=False, total=0)
+    body["lines"] = {"object": "list", "data": [{"id": f"il_{number}"} for number in range(10)], "has_more": True}
+    harness.stripe.objects[INVOICE] = body
+    harness.stripe.lists[LINES] = [{"id": f"il_{number}"} for number in range(11)]
+
+    async def change(path: str) -> None:
+        if path == INVOICE:
+            harness.stripe.objects[INVOICE] = {**body, "total": len(harness.stripe.requests)}
+
+    harness.stripe.before_answer = change
+    received = await harness.deliver(event("v1.invoice.updated", body, url=INVOICE))
+    for _ in range(2 * STOPPED_AFTER):
+        harness.clock.advance(61)
+        received += await harness.work()
+    return len(received) < STOPPED_AFTER and harness.item("in_1").get("follow_ups_due") is True
+
+
+async def refused_field() -> bool:
+    """A price without the tiers that Stripe refuses to show: the item says so."""
+    harness = Harness()
+    harness.stripe.objects["/v1/prices/price_1"] = body = sample("price", id="price_1", livemode=False, tiers=[])
+    harness.stripe.refused_fields.add("tiers")
+    harness.stripe.unasked_fields.add("tiers")
+    await harness.deliver(event("v1.price.updated", body, url="/v1/prices/price_1"))
+    stored = harness.item("price/price_1")
+    data = stored["data"]
+    return isinstance(data, dict) and "tiers" not in data and stored.get("missing_fields") == ["tiers"]
+
+
+@mutant("a request does not count the requests before it")
+@replaces(FollowUps.send)
+async def counts_no_hops(self: FollowUps, request: RefreshRequest, *, group: str, delay: int = 0) -> None:
+    await self._queue.send(write_message(request), group=group, delay=delay)
+
+
+@mutant("the count of a chain is not passed on to its fetch")
+@replaces(_hops)
+def starts_anew(items: Sequence[WorkItem]) -> int:
+    return 0 * len(items)
+
+
+@mutant("what a long chain leaves out is forgotten")
+@replaces(FollowUps.send)
+async def forgets_the_rest(self: FollowUps, request: RefreshRequest, *, group: str, delay: int = 0) -> None:
+    await send(self, request, group=group, delay=delay)
+    self.are_due = False
+
+
+@mutant("an answer does not say which field it lacks")
+@replaces(OptionalFields.get)
+async def conceals_missing_fields(self: OptionalFields, request: StripeRequest) -> StripeResponse:
+    return replace(await get(self, request), missing_fields=())
+
+
+@mutant("an object without a refused field is not marked")
+@replaces(item)
+def marks_nothing(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
+    return item(ref, replace(observation, missing_fields=()), customer)
+
+
+@pytest.mark.parametrize("scenario", [restless_invoice, refused_field])
+async def test_each_scenario_ends_well(scenario: Scenario) -> None:
+    assert await scenario()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "wrong"),
+    [
+        (restless_invoice, counts_no_hops),
+        (restless_invoice, starts_anew),
+        (restless_invoice, forgets_the_rest),
+        (refused_field, conceals_missing_fields),
+        (refused_field, marks_nothing),
+    ],
+    ids=lambda value: value.sentence.replace(" ", "-") if isinstance(value, Mutant) else value.__name__,
+)
+async def test_a_mutant_ends_wrong(scenario: Scenario, wrong: Mutant) -> None:
+    with activated(wrong) as calls:
+        assert not await scenario()
+    assert all(calls.counts.values()), "each variant was called"
