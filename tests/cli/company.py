@@ -8,6 +8,8 @@ from billing_mirror.core.json_body import JsonObject
 from dev.fake_stripe.client import StandIn
 
 DAY = 86400
+LONG_AGO = "2026-01-05T08:00:00.000Z"
+"""A removed object younger than a minute counts as deleted only later."""
 CARD, CADENCE = "v2.billing.rate_card", "v2.billing.cadence"
 RATE_CARD_SUBSCRIPTION = "v2.billing.rate_card_subscription"
 
@@ -31,6 +33,10 @@ class Company:
         self._subscribe()
         self._bill()
         self._meter()
+
+    def drop_a_rate(self) -> None:
+        """The card gets a version without it: Stripe sends no other event."""
+        self.stripe.remove(self._dropped_rate)
 
     def _sell(self) -> None:
         self.products = {
@@ -162,6 +168,8 @@ class Company:
             self._create(CARD, display_name="Pro", rates=rates[:1]),
             self._create(CARD, display_name="Gone", rates=rates[:1], active=False),
         ]
+        dropped: JsonObject = {"metered_item": items[1], "unit_amount": "9", "created": LONG_AGO}
+        self._dropped_rate = str(self.stripe.create("v2.billing.rate_card_rate", dropped, parent=cards[1])["id"])
         self.stripe.create(
             "v2.billing.rate_card_rate", {"metered_item": items[0], "unit_amount": "0.2"}, parent=cards[0]
         )

@@ -63,21 +63,23 @@ def bookkeeping(local_aws: MiniStack, tmp_path_factory: pytest.TempPathFactory) 
     cloud, backend = Cloud(local_aws.endpoint, Function()), Backend([KEY])
     with server.running(backend) as listening:
         stripe = StandIn(listening.api_base)
-        Company(stripe, int(time.time())).set_up()
-        asyncio.run(mirror(EndToEnd(backend, stripe, cloud.dynamodb, cloud.table, [])))
+        company = Company(stripe, int(time.time()))
+        company.set_up()
+        asyncio.run(mirror(company, EndToEnd(backend, stripe, cloud.dynamodb, cloud.table, [])))
         cloud.pin()
         yield Bookkeeping(stripe, backend, cloud, tmp_path_factory.mktemp("exports"))
 
 
-async def mirror(company: EndToEnd) -> None:
+async def mirror(company: Company, flows: EndToEnd) -> None:
     """Every event through ingest and process; then every type through verify, and usage by its sweep."""
-    company.clock.advance(time.time() - company.clock.now())
-    await company.deliver(*(event["id"] for event in company.events()))
-    dependencies = company.flows.reconcile_dependencies
+    flows.clock.advance(time.time() - flows.clock.now())
+    await flows.deliver(*(event["id"] for event in flows.events()))
+    company.drop_a_rate()
+    dependencies = flows.flows.reconcile_dependencies
     for object_type in catalog.RECONCILED_TYPES:
         run = await run_now(object_type, dependencies)
         assert run.status in (Status.COMPLETE, Status.UNAVAILABLE), run.reason
-    await company.flows.work()
+    await flows.flows.work()
     swept = await run_now(catalog.USAGE, dependencies, job=Job.USAGE)
     assert swept.status is Status.COMPLETE, swept.reason
 

@@ -190,7 +190,7 @@ def renewals(books: Books) -> Figures:
 
 
 def rates(books: Books) -> Figures:
-    """The newest rate of each item is the one in force: the company adds rates, and removes none."""
+    """Those that were never removed: no change of a card drops a rate."""
     found: Figures = []
     for card in books.all("v2.billing.rate_card"):
         for rate in books.all("v2.billing.rate_card_rate"):
