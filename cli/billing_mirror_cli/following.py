@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .failures import ExitCode, Failure
 from .invocation import Invocation
 from .progress import drawn
-from .runs import Request, RunState, newest
+from .runs import Request, RunState, newest, runs_in
 from .session import Session
 
 POLL_SECONDS = 1.0
@@ -23,6 +24,8 @@ class Followed:
     before: Mapping[str, RunState] = field(default_factory=dict)
     """The newest run of each name before the request: one that had ended is none of ours."""
     states: dict[str, RunState] = field(default_factory=dict)
+    answered: bool = False
+    """Whether the function's answer has said which runs there are."""
 
     @property
     def open(self) -> list[str]:
@@ -32,9 +35,13 @@ class Followed:
     def read(self, session: Session) -> None:
         """Reads the records of the runs that were open."""
         for name, state in newest(session, self.open).items():
-            earlier = self.before.get(name)
-            if earlier is None or earlier.running or earlier.started_at != state.started_at:
+            if name in self.states or _is_new(state, self.before.get(name)):
                 self.states[name] = state
+
+
+def _is_new(state: RunState, earlier: RunState | None) -> bool:
+    """Whether a request has started or resumed a run, by the newest run before the request."""
+    return earlier is None or earlier.running or earlier.started_at != state.started_at
 
 
 def run_now(session: Session, request: Request, *, timeout: float | None = None) -> list[RunState]:
@@ -44,8 +51,9 @@ def run_now(session: Session, request: Request, *, timeout: float | None = None)
         return _dry_run(session, request)
     before = newest(session, names)
     followed = Followed(names, before)
-    invocation = Invocation(session.aws.functions, session.stack.reconcile_function, request.payload())
-    return _follow(session, followed, _moments(session, followed, invocation, timeout), f"{request.job}")
+    with _explained(session, _again(request)):
+        invocation = Invocation(session.aws.functions, session.stack.reconcile_function, request.payload())
+        return _follow(session, followed, _moments(session, followed, invocation, timeout), _again(request))
 
 
 def attach(session: Session, request: Request, *, timeout: float | None = None) -> list[RunState]:
@@ -55,7 +63,8 @@ def attach(session: Session, request: Request, *, timeout: float | None = None) 
     if not running:
         raise Failure(f"No {request.job} run is running", f"Start one: billing-mirror {request.job}")
     followed = Followed(running)
-    return _follow(session, followed, _moments(session, followed, None, timeout), f"{request.job}")
+    with _explained(session, _again(request)):
+        return _follow(session, followed, _moments(session, followed, None, timeout), _again(request))
 
 
 def _moments(
@@ -84,19 +93,30 @@ def _take_answer(followed: Followed, invocation: Invocation) -> None:
     answer = invocation.answer
     if invocation.lost is not None and not followed.states:
         raise invocation.lost
-    if answer and not invocation.is_busy:
-        followed.names = [name for name in followed.names if name in answer]
+    if answer and not invocation.is_busy and not followed.answered:
+        followed.answered = True
+        followed.states = runs_in(answer)
+        followed.names = [name for name in followed.names if name in followed.states]
 
 
-def _follow(session: Session, followed: Followed, moments: Iterator[None], verb: str) -> list[RunState]:
-    again = f"The run continues in AWS. Follow it again: billing-mirror {verb} --attach"
+def _again(request: Request) -> str:
+    return f"The run continues in AWS. Follow it again: billing-mirror {request.job} --attach"
+
+
+@contextmanager
+def _explained(session: Session, what_continues: str) -> Iterator[None]:
+    """Says at Ctrl-C what becomes of that which was started."""
     try:
-        with drawn(session, followed.before) as draw:
-            for _ in moments:
-                draw([followed.states.get(name) for name in followed.names])
+        yield
     except KeyboardInterrupt:
-        session.output.note(again)
+        session.output.note(what_continues)
         raise
+
+
+def _follow(session: Session, followed: Followed, moments: Iterator[None], again: str) -> list[RunState]:
+    with drawn(session, followed.before) as draw:
+        for _ in moments:
+            draw([followed.states.get(name) for name in followed.names])
     if followed.open:
         session.output.note(again)
     return [followed.states[name] for name in followed.names if name in followed.states]
@@ -104,16 +124,13 @@ def _follow(session: Session, followed: Followed, moments: Iterator[None], verb:
 
 def _dry_run(session: Session, request: Request) -> list[RunState]:
     """The runs in the answer: a dry run keeps no record."""
-    invocation = Invocation(session.aws.functions, session.stack.reconcile_function, request.payload())
-    try:
+    with _explained(session, "The dry run ends by itself, and changes nothing; its answer is lost"):
+        invocation = Invocation(session.aws.functions, session.stack.reconcile_function, request.payload())
         with drawn(session, {}) as draw:
             while not invocation.ended:
                 draw([])
                 invocation.wait(POLL_SECONDS)
-    except KeyboardInterrupt:
-        session.output.note("The dry run ends by itself, and changes nothing; its answer is lost")
-        raise
-    answer = invocation.answer
+    answer = invocation.answer  # of a function that has failed it raises
     if invocation.lost is not None:
         raise invocation.lost
     if invocation.is_busy:
@@ -122,4 +139,4 @@ def _dry_run(session: Session, request: Request) -> list[RunState]:
             "Repeat it in some minutes; status shows what is running",
             code=ExitCode.UNDECIDED,
         )
-    return [RunState.from_answer(name, columns) for name, columns in answer.items() if isinstance(columns, dict)]
+    return [*runs_in(answer).values()]

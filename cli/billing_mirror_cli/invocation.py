@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from billing_mirror.core import json_body
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.reconcile.report import Result
 
 from .failures import Failure
 from .runs import refused
@@ -52,7 +53,7 @@ class Invocation:
     @property
     def is_busy(self) -> bool:
         """Whether another invocation was at work: then ticks work on the runs that were started."""
-        return "busy" in self.answer
+        return self.answer.get("result") == Result.BUSY
 
     def wait(self, seconds: float) -> None:
         """Waits for the end, for so long at most."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from billing_mirror.core import catalog
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.reader import Drift, MirroredObject, Page, Reader, Run
+from billing_mirror.reader import Drift, MirroredObject, Reader, Results, Run
 
 from .failures import Failure, usage
 
@@ -24,17 +24,17 @@ def get(reader: Reader, object_id: str, type_name: str | None = None) -> Mirrore
 
 def by_type(reader: Reader, type_name: str) -> Iterator[MirroredObject]:
     """All objects of a type, newest first."""
-    return _every(lambda cursor: reader.by_type(type_name, cursor=cursor))
+    return _every(reader.by_type(type_name))
 
 
 def by_customer(reader: Reader, customer: str, type_name: str | None = None) -> Iterator[MirroredObject]:
     """All objects of a customer, or those of one type."""
-    return _every(lambda cursor: reader.by_customer(customer, type_name, cursor=cursor))
+    return _every(reader.by_customer(customer, type_name))
 
 
 def children(reader: Reader, parent: str, type_name: str | None = None) -> Iterator[MirroredObject]:
     """All objects below a parent, or those of one type."""
-    return _every(lambda cursor: reader.children(parent, type_name, cursor=cursor))
+    return _every(reader.children(parent, type_name))
 
 
 def with_status(reader: Reader, type_name: str, status: str) -> Iterator[MirroredObject]:
@@ -43,14 +43,14 @@ def with_status(reader: Reader, type_name: str, status: str) -> Iterator[Mirrore
     Raises :class:`Failure` where neither kind has such a status.
     """
     object_type = catalog.TYPES.get(type_name)
-    lists = [lambda cursor: reader.by_status(type_name, status, cursor=cursor)]
+    lists = [reader.by_status(type_name, status)]
     if object_type is not None and object_type.collection_status:
-        lists.append(lambda cursor: reader.by_collection_status(type_name, status, cursor=cursor))
+        lists.append(reader.by_collection_status(type_name, status))
     shown: set[str] = set()
     refused = []
-    for page_at in lists:
+    for found in lists:
         try:
-            for one in _every(page_at):
+            for one in _every(found):
                 if one.id not in shown:
                     shown.add(one.id)
                     yield one
@@ -63,24 +63,18 @@ def with_status(reader: Reader, type_name: str, status: str) -> Iterator[Mirrore
 def runs(reader: Reader, name: str, limit: int) -> list[Run]:
     """The newest runs over a type, or of ``recover``, so many at most."""
     with _refusals():
-        return reader.runs(name, limit=limit).items
+        return reader.runs(name).page(limit=limit).items
 
 
 def drifts(reader: Reader, name: str) -> Iterator[Drift]:
     """The differences that the runs over a type have found, newest run first."""
-    return _every(lambda cursor: reader.drifts(name, cursor=cursor))
+    return _every(reader.drifts(name))
 
 
-def _every(page_at: Callable[[str | None], Page[T]]) -> Iterator[T]:
-    """All entries of a list, page by page."""
-    cursor = None
-    while True:
-        with _refusals():
-            page = page_at(cursor)
-        yield from page
-        cursor = page.cursor
-        if cursor is None:
-            return
+def _every(found: Results[T]) -> Iterator[T]:
+    """All entries of a list."""
+    with _refusals():
+        yield from found
 
 
 @contextmanager

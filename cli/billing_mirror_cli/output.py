@@ -58,6 +58,11 @@ class Output:
         if self.as_json:
             sys.stderr.write(f"{one_line({'error': failure.sentence, 'remedy': failure.remedy})}\n")
             return
-        self.errors.print(Text.assemble((f"{failure.sentence}.", "bold red")))
+        self.errors.print(Text(_ended(failure.sentence), style="bold red"))
         if failure.remedy:
-            self.errors.print(Text(f"{failure.remedy}."))
+            self.errors.print(Text(_ended(failure.remedy)))
+
+
+def _ended(sentence: str) -> str:
+    """The sentence with its full stop."""
+    return sentence if sentence.endswith((".", "?")) else f"{sentence}."

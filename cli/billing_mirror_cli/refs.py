@@ -30,11 +30,6 @@ class Known:
         """Whether a refresh is on its way."""
         return is_in_flight(self.head, self.claim, now=now)
 
-    @property
-    def token(self) -> int:
-        """The token of its last write; -1 where the mirror has never seen it."""
-        return self.head.token if self.head else -1
-
 
 def ref_of(session: Session, found: MirroredObject) -> ObjectRef:
     """The ref of a mirrored object. Raises :class:`Failure` for a type outside the catalog."""
@@ -48,18 +43,6 @@ def ref_of(session: Session, found: MirroredObject) -> ObjectRef:
     if ref.needs_parent and (head := known(session, [ref])[ref].head) is not None:
         return _ref(session, object_type, found.id, head.parent)
     return ref
-
-
-def ref_by_name(session: Session, object_id: str, type_name: str | None, parent: str | None) -> ObjectRef:
-    """The ref of an object that is not mirrored; without a type, the prefix of its id says which it is."""
-    object_type = catalog.find_type(type_name) if type_name else _by_prefix(object_id)
-    if object_type is None and type_name:
-        raise mirror.unknown_type(type_name)
-    if object_type is None:
-        raise usage(f"The id {object_id} does not say which type it is of", "Give --type")
-    if object_type.nested and parent is None:
-        raise usage(f"Stripe's URL of {object_id} needs the id of its parent", "Give --parent")
-    return _ref(session, object_type, object_id, parent)
 
 
 def known(session: Session, refs: Sequence[ObjectRef]) -> Mapping[ObjectRef, Known]:
@@ -84,11 +67,3 @@ def _parent(object_type: ObjectType, found: MirroredObject) -> str | None:
         return found.customer
     value = mirror.value_at(found.body, object_type.parent) if object_type.parent else None
     return value if isinstance(value, str) else None
-
-
-def _by_prefix(object_id: str) -> ObjectType | None:
-    """The type with the longest prefix that the id has; None where several types share it."""
-    fitting = [one for one in catalog.TYPES.values() if one.prefix and object_id.startswith(one.prefix)]
-    longest = max((len(one.prefix) for one in fitting), default=0)
-    best = [one for one in fitting if len(one.prefix) == longest]
-    return best[0] if len(best) == 1 else None

@@ -13,6 +13,7 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.run import Counts, Job, Status
 from billing_mirror.core.run_request import RunRequest
 from billing_mirror.reader import Run
+from billing_mirror.reconcile.report import Result
 
 from . import mirror
 from .failures import ExitCode, Failure, usage
@@ -30,10 +31,11 @@ class Request:
     types: Sequence[str] = ()
     dry_run: bool = False
     confirm_deletions: bool = False
+    until_now: bool = False
 
     def payload(self) -> JsonObject:
         """The request as reconcile reads it: docs/operations.md"""
-        options: JsonObject = {"dry_run": self.dry_run, "confirm_deletions": self.confirm_deletions}
+        options = {name: getattr(self, name) for name in ("dry_run", "confirm_deletions", "until_now")}
         types: JsonObject = {"types": [*self.types]} if self.types else {}
         return {"job": self.job.value, **types, **{name: True for name, wanted in options.items() if wanted}}
 
@@ -42,7 +44,7 @@ class Request:
         try:
             parsed = RunRequest.parse(self.payload())
         except InvalidRequest as error:
-            raise usage(_without_answer(str(error)), "docs/reading.md lists the types that are mirrored") from error
+            raise usage(capitalized(str(error)), "docs/reading.md lists the types that are mirrored") from error
         named = [name for name, _ in parsed.jobs] if parsed else []
         return [name for name in named if not (livemode and name in TYPES and TYPES[name].test_mode_only)]
 
@@ -125,10 +127,17 @@ def exit_code(states: Sequence[RunState]) -> ExitCode:
 
 def refused(answer: Mapping[str, Json]) -> Failure | None:
     """The failure in an answer that refuses the request."""
-    sentence = answer.get("refused")
-    return usage(_without_answer(str(sentence))) if sentence else None
+    is_refused = answer.get("result") == Result.REFUSED
+    return usage(capitalized(str(answer.get("reason")))) if is_refused else None
 
 
-def _without_answer(sentence: str) -> str:
+def runs_in(answer: Mapping[str, Json]) -> dict[str, RunState]:
+    """The runs in an answer of reconcile, by name."""
+    runs = answer.get("runs")
+    found = runs.items() if isinstance(runs, dict) else ()
+    return {name: RunState.from_answer(name, columns) for name, columns in found if isinstance(columns, dict)}
+
+
+def capitalized(sentence: str) -> str:
     """Reconcile's sentence, as one of ours."""
     return sentence[:1].upper() + sentence[1:]

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
@@ -39,6 +40,8 @@ class Function:
     answer: Callable[[JsonObject], JsonObject] = field(default=lambda _: {})
     requests: list[JsonObject] = field(default_factory=list)
     error: str = ""
+    denied: str = ""
+    """What AWS says to a role that may not invoke it."""
     mappings: list[str] = field(default_factory=list)
     """The states of the queue's event source mappings."""
 
@@ -144,11 +147,16 @@ def function() -> Iterator[Function]:
         def do_POST(self) -> None:
             request = json_body.parse(self.rfile.read(int(self.headers["Content-Length"])).decode())
             known.requests.append(request)
+            if known.denied:
+                self.respond({"Type": "User", "Message": known.denied}, status=403)
+                return
             self.respond({"errorMessage": known.error} if known.error else known.answer(request))
 
-        def respond(self, answer: JsonObject) -> None:
+        def respond(self, answer: JsonObject, status: int = 200) -> None:
             text = json_body.write(answer).encode()
-            self.send_response(200)
+            self.send_response(status)
+            if status != HTTPStatus.OK:
+                self.send_header("x-amzn-ErrorType", "AccessDeniedException")
             if known.error:
                 self.send_header("X-Amz-Function-Error", "Unhandled")
             self.send_header("Content-Length", str(len(text)))

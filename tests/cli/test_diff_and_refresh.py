@@ -7,16 +7,13 @@ from decimal import Decimal
 import pytest
 
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.mirror_state import Head
 from billing_mirror_cli.comparison import FieldDifference, compare
 from billing_mirror_cli.failures import ExitCode
-from billing_mirror_cli.refs import Known
-from billing_mirror_cli.verbs.refresh import _outcome
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn
 from tests.cli.conftest import Cloud, Command, values
-from tests.doubles.samples import rate, sample, subscription
+from tests.doubles.samples import rate, subscription
 
 KEY = "rk_test_standin1"
 
@@ -132,56 +129,70 @@ def test_the_smallest_parts_that_differ(one: Json, other: Json, differences: lis
     assert list(compare(one, other)) == [FieldDifference(*difference) for difference in differences]
 
 
-def test_a_refresh_is_requested_on_the_queue(cloud: Cloud, command: Command) -> None:
+def refreshing(request: JsonObject) -> JsonObject:
+    """Reconcile that stores each object but those whose id ends with a nine."""
+    ids = request["ids"]
+    assert isinstance(ids, list)
+    refs = [one["id"] for one in ids if isinstance(one, dict)]
+    objects: list[Json] = [
+        {"id": one, "type": "x", "outcome": None if str(one).endswith("9") else "stored", "reason": "not there"}
+        for one in refs
+    ]
+    return {"result": "complete", "objects": objects}
+
+
+def test_a_refresh_is_requested_from_reconcile(cloud: Cloud, command: Command) -> None:
     cloud.pin()
     cloud.put(subscription("rcds_1"))
-    result = command("refresh", "rcds_1", "--timeout", "0", "--json")
-    assert result.exit_code == ExitCode.UNDECIDED
-    assert values(result) == [
-        {"id": "rcds_1", "type": "v2.billing.rate_card_subscription", "outcome": "waiting", "token": 1}
-    ]
-    (message,) = cloud.queued()
-    assert message["object"] == "billing_mirror.refresh"
-    assert (message["type"], message["id"], message["livemode"]) == (
-        "v2.billing.rate_card_subscription",
-        "rcds_1",
-        False,
-    )
-
-
-def test_a_refresh_names_the_parent_that_the_url_needs(cloud: Cloud, command: Command) -> None:
-    cloud.pin()
     cloud.put(rate("rcdr_1"))
-    cloud.put(sample("tax_id", id="txi_1", customer="cus_1"), customer="cus_1")
-    command("refresh", "rcdr_1", "txi_1", "--timeout", "0")
-    parents = {message["id"]: message.get("parent") for message in cloud.queued()}
-    assert parents == {"rcdr_1": "rcd_1", "txi_1": None}
+    cloud.function.answer = refreshing
+    result = command("refresh", "rcds_1", "rcdr_1")
+    assert (result.exit_code, result.stdout.splitlines()) == (ExitCode.OK, ["rcds_1  stored", "rcdr_1  stored"])
+    (request,) = cloud.function.requests
+    assert request == {
+        "job": "refresh",
+        "ids": [
+            {"id": "rcds_1", "type": "v2.billing.rate_card_subscription"},
+            {"id": "rcdr_1", "type": "v2.billing.rate_card_rate", "parent": "rcd_1"},
+        ],
+    }
+
+
+def test_what_could_not_be_refreshed_has_its_reason(cloud: Cloud, command: Command) -> None:
+    cloud.pin()
+    cloud.function.answer = refreshing
+    result = command("refresh", "prod_1", "prod_9", "--json")
+    assert result.exit_code == ExitCode.FAILED
+    assert [(one["id"], one["outcome"]) for one in values(result)] == [("prod_1", "stored"), ("prod_9", None)]
+    assert "prod_9  not there" in command("refresh", "prod_9").stdout
+
+
+def test_more_objects_than_one_request_may_have(cloud: Cloud, command: Command) -> None:
+    cloud.pin()
+    cloud.function.answer = refreshing
+    command("refresh", *(f"prod_{number}" for number in range(130)))
+    sizes = [len(one["ids"]) for one in cloud.function.requests if isinstance(one["ids"], list)]
+    assert sizes == [100, 30]
 
 
 def test_a_parent_that_the_body_does_not_name_is_known_to_the_mirror(cloud: Cloud, command: Command) -> None:
     cloud.pin()
     nameless = {name: value for name, value in rate("rcdr_1").items() if name != "rate_card"}
     cloud.put(nameless, parent="rcd_7")
-    command("refresh", "rcdr_1", "--timeout", "0")
-    (message,) = cloud.queued()
-    assert message["parent"] == "rcd_7"
-
-
-def test_an_object_that_is_not_mirrored_is_known_by_its_prefix(cloud: Cloud, command: Command) -> None:
-    cloud.pin()
-    command("refresh", "prod_1", "--timeout", "0")
-    (message,) = cloud.queued()
-    assert (message["type"], message["id"]) == ("product", "prod_1")
+    command("refresh", "rcdr_1")
+    assert cloud.function.requests[0]["ids"] == [
+        {"id": "rcdr_1", "type": "v2.billing.rate_card_rate", "parent": "rcd_7"}
+    ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["gold"], "Give --type"),
-        (["bli_1"], "Give --type"),
-        (["rcdr_1"], "Give --parent"),
-        (["x", "--type", "coupons"], "Did you mean coupon"),
-        (["a b", "--type", "product", "--type", "invoice"], "cannot be requested from Stripe"),
+        (["gold"], "does not tell its type"),
+        (["bli_1"], "does not tell its type"),
+        (["x", "--type", "coupons"], "did you mean 'coupon'?\n"),
+        (["a b", "--type", "invoice"], "no Stripe id has"),
+        (["in_1", "--scope", "test/acct_1"], "connected accounts"),
     ],
 )
 def test_an_object_that_cannot_be_named_is_a_usage_failure(
@@ -191,7 +202,7 @@ def test_an_object_that_cannot_be_named_is_a_usage_failure(
     result = command("refresh", *arguments)
     assert result.exit_code == ExitCode.USAGE
     assert said in result.stderr
-    assert cloud.queued() == []
+    assert cloud.function.requests == []
 
 
 def test_a_type_outside_the_catalog_cannot_be_refreshed(cloud: Cloud, command: Command) -> None:
@@ -200,19 +211,3 @@ def test_a_type_outside_the_catalog_cannot_be_refreshed(cloud: Cloud, command: C
     result = command("refresh", "thing_1", "--type", "thing")
     assert result.exit_code == ExitCode.FAILED
     assert "mirrored by its events only" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "outcome"),
-    [
-        (None, None, "waiting"),
-        (Head(3, 0.0, "a"), Head(3, 0.0, "a"), "waiting"),
-        (None, Head(0, 0.0, "a"), "new"),
-        (Head(1, 0.0, "a"), Head(2, 0.0, "a"), "unchanged"),
-        (Head(1, 0.0, "a"), Head(2, 0.0, "b"), "changed"),
-        (Head(1, 0.0, "a"), Head(2, 0.0, "a", deleted=True), "Stripe has no such object"),
-        (Head(1, 0.0, "a", deleted=True), Head(2, 0.0, "a"), "new"),
-    ],
-)
-def test_what_a_refresh_has_done(before: Head | None, after: Head | None, outcome: str) -> None:
-    assert _outcome(Known(before, None), Known(after, None)) == outcome

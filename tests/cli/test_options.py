@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from billing_mirror_cli import __version__
 from billing_mirror_cli.app import app
+from billing_mirror_cli.aws_failures import explain
 from billing_mirror_cli.failures import ExitCode
 from billing_mirror_cli.stack import OUTPUTS
 from tests.cli.conftest import Cloud, Command
@@ -73,6 +75,26 @@ def test_missing_credentials_are_a_sentence(command: Command) -> None:
     result = command("get", "rcds_1", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
     assert result.exit_code == ExitCode.FAILED
     assert result.stderr.splitlines()[0] == "There are no AWS credentials."
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "sentence", "remedy"),
+    [
+        (
+            "AccessDeniedException",
+            "User: arn:aws:iam::1:user/a is not authorized to perform: dynamodb:Query on resource: arn:x",
+            "AWS does not allow Query",
+            "dynamodb:Query",
+        ),
+        ("AccessDenied", "Access to the resource is denied.", "AWS does not allow Query", "Query"),
+        ("ExpiredTokenException", "expired", "AWS does not accept the credentials (ExpiredTokenException)", "Log in"),
+        ("ThrottlingException", "Rate exceeded", "AWS refuses Query: ThrottlingException: Rate exceeded", ""),
+    ],
+)
+def test_what_aws_refuses_is_a_sentence(code: str, message: str, sentence: str, remedy: str) -> None:
+    failure = explain(ClientError({"Error": {"Code": code, "Message": message}}, "Query"))
+    assert failure.sentence == sentence
+    assert remedy in failure.remedy
 
 
 def test_a_scope_that_cannot_be_is_a_usage_failure(command: Command) -> None:

@@ -53,7 +53,7 @@ def reconciling(cloud: Cloud, *runs: Run, dry: bool = False) -> Callable[[JsonOb
     def answer(_: JsonObject) -> JsonObject:
         for one in () if dry else runs:
             cloud.record(one)
-        worked = [WorkedRun(one, one.counts, [{"id": "prod_1"}] if dry else []) for one in runs]
+        worked = [WorkedRun(one, one.counts, dry, [{"id": "prod_1"}] if dry else []) for one in runs]
         return dict(TickReport(worked=worked, dry_run=dry).answer())  # type: ignore[arg-type]  # JSON, as Lambda makes it
 
     return answer
@@ -65,7 +65,7 @@ def busy(cloud: Cloud, *runs: Run) -> Callable[[JsonObject], JsonObject]:
     def answer(_: JsonObject) -> JsonObject:
         for one in runs:
             cloud.record(one)
-        return {"busy": TickReport(leased=False).busy()}
+        return dict(TickReport(leased=False).answer())  # type: ignore[arg-type]  # JSON, as Lambda makes it
 
     return answer
 
@@ -204,7 +204,10 @@ def test_confirmed_deletions_need_types(test_stack: Cloud, command: Command) -> 
 
 
 def test_a_refusal_of_an_older_stack_is_a_usage_failure(test_stack: Cloud, command: Command) -> None:
-    test_stack.function.answer = lambda _: {"refused": "unknown type: product; nothing was started"}
+    test_stack.function.answer = lambda _: {
+        "result": "refused",
+        "reason": "unknown type: product; nothing was started",
+    }
     result = command("verify", "product")
     assert result.exit_code == ExitCode.USAGE
     assert "nothing was started" in result.stderr
@@ -215,6 +218,19 @@ def test_a_function_that_fails_is_a_sentence(test_stack: Cloud, command: Command
     result = command("verify", "product")
     assert result.exit_code == ExitCode.FAILED
     assert result.stderr.splitlines()[0] == "The reconcile function failed: STRIPE_KEY_ARN does not hold a key."
+
+
+def test_a_role_that_may_not_invoke_the_function_is_named_the_permission(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.denied = (
+        "User: arn:aws:sts::1:assumed-role/ops is not authorized to perform: lambda:InvokeFunction on resource: x"
+    )
+    for verb in (["verify", "product"], ["verify", "product", "--dry-run"], ["refresh", "prod_1"]):
+        result = command(*verb)
+        assert result.exit_code == ExitCode.FAILED
+        assert result.stderr.splitlines() == [
+            "AWS does not allow Invoke.",
+            "Your role needs the permission lambda:InvokeFunction.",
+        ]
 
 
 def test_backfill_says_what_it_inserted(test_stack: Cloud, command: Command) -> None:
@@ -242,7 +258,19 @@ def test_recover_says_until_when_all_events_are_read(test_stack: Cloud, command:
     assert result.stdout.splitlines()[0] == "40 events read, 2 lost events queued"
     assert "All events are read until 2025-06-15 15:06:40 UTC (" in result.stdout
     assert "last two minutes" in result.stderr
-    assert test_stack.function.requests == [{"job": "recover"}]
+
+
+def test_recover_reads_until_now_on_request(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("recover", Counts(), job=Job.RECOVER))
+    assert "last two minutes" not in command("recover", "--until-now").stderr
+    assert test_stack.function.requests == [{"job": "recover", "until_now": True}]
+
+
+def test_the_answer_says_which_runs_there_are(test_stack: Cloud, command: Command) -> None:
+    """Also where the record looks like that of an earlier run: the command must not wait for another one."""
+    test_stack.record(run("product", DRIFT))
+    test_stack.function.answer = reconciling(test_stack, run("product", DRIFT))
+    assert command("verify", "product").exit_code == ExitCode.DRIFT
 
 
 def test_a_recover_run_that_has_not_ended_is_undecided(test_stack: Cloud, command: Command) -> None:

@@ -29,7 +29,8 @@ from billing_mirror.reader import Reader
 
 client = boto3.client("dynamodb", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
 with Stubber(client) as stub:
-    stub.add_response("batch_get_item", {"Responses": {"table": []}, "UnprocessedKeys": {}})
+    for _ in ("the likely key", "the other keys", "the scope"):
+        stub.add_response("batch_get_item", {"Responses": {"table": []}, "UnprocessedKeys": {}})
     assert Reader("table", client=client).get("rcds_1") is None
 print(sys.modules["billing_mirror"].__file__)
 print(*sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names))

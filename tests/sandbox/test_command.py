@@ -88,7 +88,7 @@ def test_diff_finds_a_lost_change_and_refresh_repairs_it(bundle: Bundle, command
     assert different.exit_code == ExitCode.DRIFT, different.output
     assert "name" in [one["path"] for one in json.loads(different.stdout)["differences"]]
     refreshed = command("refresh", product)
-    assert (refreshed.exit_code, refreshed.stdout) == (ExitCode.OK, f"{product}  changed\n"), refreshed.output
+    assert (refreshed.exit_code, refreshed.stdout) == (ExitCode.OK, f"{product}  stored\n"), refreshed.output
     assert command("diff", product).exit_code == ExitCode.OK
 
 

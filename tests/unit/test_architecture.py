@@ -127,13 +127,15 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         [standard, third("boto3", "aws_lambda_powertools"), of("adapters", *FLOWS, "settings", "core", "ports")],
     ),
     "reader": (
-        [PACKAGE / "reader.py"],
+        modules(PACKAGE / "reader"),
         [
             standard,
-            third("boto3", "mypy_boto3_dynamodb"),
-            of("adapters.attributes", "adapters.batch_get", "adapters.chunks", "adapters.indexes", "core"),
+            third("boto3", "botocore", "mypy_boto3_dynamodb"),
+            of("adapters.attributes", "adapters.batch_get", "adapters.chunks", "adapters.indexes"),
+            of("core", "reader", "views"),
         ],
     ),
+    "views": (modules(PACKAGE / "views"), [pure, of("core", "views")]),
     "the Stripe stand-in": (modules(STAND_IN), [not_ours, lambda name: is_under(name, "dev.fake_stripe")]),
     "the command": (modules(COMMAND), [not_ours, lambda name: is_under(name, OURS, "cli.billing_mirror_cli")]),
     "the package itself": ([PACKAGE / "__init__.py"], []),
@@ -187,6 +189,9 @@ def may_import(part: str, name: str) -> bool:
         ("reader", "pydantic"),
         ("reader", f"{OURS}.refresh.fetch"),
         ("reader", f"{OURS}.adapters.stripe_api"),
+        ("views", "boto3"),
+        ("views", f"{OURS}.reader"),
+        ("views", "pydantic"),
         ("process", f"{OURS}.ingest.accept"),
         ("refresh", f"{OURS}.reconcile.verify"),
         ("reconcile", f"{OURS}.ingest.accept"),
@@ -267,6 +272,11 @@ TYPE_NAMES = {
 
 NO_TYPES = {
     "customer": "a column of the table, and a placeholder in list URLs",
+    "invoice": "a field of bodies that views read; so are those below",
+    "product": "a field of bodies",
+    "subscription": "a field of bodies",
+    "subscription_schedule": "a field of bodies",
+    "price": "the function of that name",
     "v2.core.event": "what every thin event calls itself, on the queue, too: the same word as the type's name",
 }
 """Names of types that also stand for something else, and what that is."""
@@ -278,7 +288,12 @@ ALLOWED = {
     "billing_mirror.reconcile.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},
     "billing_mirror.reconcile.usage.sweep": {"customer"},
-    "billing_mirror.reader": {"customer"},
+    "billing_mirror.reader.objects": {"customer"},
+    "billing_mirror.views": {"price"},
+    "billing_mirror.views.customers": {"customer"},
+    "billing_mirror.views.invoices": {"customer", "invoice", "subscription", "subscription_schedule"},
+    "billing_mirror.views.prices": {"product"},
+    "billing_mirror.views.subscriptions": {"customer"},
     "cli.billing_mirror_cli.mirror": {"customer"},
 }
 

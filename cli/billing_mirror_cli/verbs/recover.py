@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from billing_mirror.core.run import Job, Status
@@ -13,12 +15,20 @@ from ..words import count, since
 from .verify import Attach, Timeout, follow
 
 
-def recover(session: Session, *, attach_only: Attach = False, timeout: Timeout = None) -> None:
+def recover(
+    session: Session,
+    *,
+    until_now: Annotated[
+        bool, typer.Option("--until-now", help="Read the last two minutes too, whose webhooks may be on their way.")
+    ] = False,
+    attach_only: Attach = False,
+    timeout: Timeout = None,
+) -> None:
     """Read Stripe's list of events, and queue those that the mirror does not reflect.
 
-    Events of the last two minutes are left to their webhook. Exit code 0: all were read; 4: not yet.
+    Exit code 0: all were read; 4: not yet.
     """
-    states = follow(session, Request(Job.RECOVER), attach_only=attach_only, timeout=timeout)
+    states = follow(session, Request(Job.RECOVER, until_now=until_now), attach_only=attach_only, timeout=timeout)
     for state in states:
         session.output.value(state.to_json())
         read, queued = state.counts.compared, state.counts.queued
@@ -27,6 +37,7 @@ def recover(session: Session, *, attach_only: Attach = False, timeout: Timeout =
             session.output.line(f"All events are read until {since(state.watermark, session.now())}.")
         if state.reason:
             session.output.line(state.reason)
-    session.output.note("Events of the last two minutes are left to their webhook.")
+    if not until_now:
+        session.output.note("Events of the last two minutes are left to their webhooks; --until-now reads them, too.")
     if not states or any(state.status is not Status.COMPLETE for state in states):
         raise typer.Exit(ExitCode.UNDECIDED)

@@ -109,7 +109,8 @@ def _drift(facts: Facts) -> str:
     if not found:
         return f"none, {count(by_resolution[Resolution.FALSE_ALARM], 'false alarm')}"
     types = {
-        name: sum(counts.values()) - counts.get(Resolution.FALSE_ALARM, 0) for name, counts in facts.drifts.items()
+        name: counts.get(Resolution.REPAIRED, 0) + counts.get(Resolution.UNRESOLVED, 0)
+        for name, counts in facts.drifts.items()
     }
     repaired = by_resolution[Resolution.REPAIRED]
     return f"{found:,} found, {repaired:,} repaired ({_most({n: t for n, t in types.items() if t})})"

@@ -92,6 +92,7 @@ def _cells(state: RunState) -> list[str]:
         "unresolved": counts.unresolved,
         "in flight": counts.in_flight,
         "held": counts.held,
+        "unstorable": counts.unstorable,
         "false alarms": counts.false_alarms,
     }
     differing = "  ".join(f"{name} {number:,}" for name, number in parts.items() if number)
