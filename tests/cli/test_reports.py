@@ -21,7 +21,7 @@ from dev.fake_stripe.client import StandIn
 from dev.sandbox.ministack import MiniStack
 from tests.cli.company import Company
 from tests.cli.conftest import Cloud, Function, run_command
-from tests.cli.truth import REPORTS, Books, Figures, ordered
+from tests.cli.truth import REPORTS, Figures, Ledger, ordered
 from tests.contract.end_to_end import KEY, EndToEnd
 from tests.documentation.pages import blocks, headings, section, text_of
 from tests.doubles.runs import run_now
@@ -31,7 +31,7 @@ WORKED = section(PAGE, "## Worked reports")
 
 
 class Bookkeeping:
-    """A mirrored company: its books at Stripe, and what is exported."""
+    """A mirrored company: its ledger at Stripe, and what is exported."""
 
     def __init__(self, stripe: StandIn, backend: Backend, cloud: Cloud, folder: Path) -> None:
         self.stripe = stripe
@@ -39,12 +39,12 @@ class Bookkeeping:
         self.cloud = cloud
         self.folder = folder
 
-    def books(self) -> Books:
+    def ledger(self) -> Ledger:
         usage = [
             (one.meter, one.customer, one.value, one.timestamp)
             for one in self.backend.account("", livemode=False).usage
         ]
-        return Books(self.stripe, usage, datetime.now(UTC).date())
+        return Ledger(self.stripe, usage, datetime.now(UTC).date())
 
     def database(self, file_format: str) -> duckdb.DuckDBPyConnection:
         """What the page's own Python makes of an export."""
@@ -86,10 +86,10 @@ async def mirror(company: Company, flows: EndToEnd) -> None:
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_report_equals_the_books(name: str, file_format: str, bookkeeping: Bookkeeping) -> None:
+def test_a_report_equals_the_ledger(name: str, file_format: str, bookkeeping: Bookkeeping) -> None:
     (sql,) = blocks(section(PAGE, f"### {name}"), "sql")
     database = bookkeeping.database(file_format)
-    before, found, after = bookkeeping.books(), database.execute(sql).fetchall(), bookkeeping.books()
+    before, found, after = bookkeeping.ledger(), database.execute(sql).fetchall(), bookkeeping.ledger()
     if before.today != after.today:  # midnight
         found = database.execute(sql).fetchall()
     expected = REPORTS[name](after)

@@ -16,7 +16,7 @@ Figures = list[tuple[object, ...]]
 OPEN = ("active", "trialing", "past_due")
 
 
-class Books:
+class Ledger:
     """What Stripe has, by type."""
 
     def __init__(self, stripe: StandIn, usage: list[tuple[str, str, Decimal, int]], today: date) -> None:
@@ -51,10 +51,10 @@ def ordered(rows: Iterator[tuple[object, ...]] | Figures) -> Figures:
     return sorted(rows, key=str)
 
 
-def monthly_recurring_revenue(books: Books) -> Figures:
+def monthly_recurring_revenue(ledger: Ledger) -> Figures:
     monthly: dict[str, Fraction] = defaultdict(Fraction)
     per_year = {"day": 365, "week": 52, "month": 12, "year": 1}
-    for subscription, item in books.items("active", "past_due"):
+    for subscription, item in ledger.items("active", "past_due"):
         price = item["price"]
         recurring = price["recurring"]
         if recurring["usage_type"] == "licensed":
@@ -69,11 +69,11 @@ def rounded(amount: Fraction) -> int:
     return int((Decimal(amount.numerator) / amount.denominator).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def ageing(books: Books) -> Figures:
+def ageing(ledger: Ledger) -> Figures:
     found: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for invoice in books.all("invoice"):
+    for invoice in ledger.all("invoice"):
         if invoice["status"] == "open":
-            found[invoice["currency"], age(invoice["due_date"], books.today)].append(invoice["amount_remaining"])
+            found[invoice["currency"], age(invoice["due_date"], ledger.today)].append(invoice["amount_remaining"])
     return [(*key, len(amounts), sum(amounts)) for key, amounts in found.items()]
 
 
@@ -87,18 +87,18 @@ def age(due: int | None, today: date) -> str:
     return "over 90 days" if days > 90 else "not due"
 
 
-def usage(books: Books) -> Figures:
+def usage(ledger: Ledger) -> Figures:
     found: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
-    for meter, customer, value, seconds in books.usage:
-        name = books.one("billing.meter", meter)["event_name"]
+    for meter, customer, value, seconds in ledger.usage:
+        name = ledger.one("billing.meter", meter)["event_name"]
         found[customer, name, f"{day(seconds):%Y-%m}"] += value
     return [(*key, quantity) for key, quantity in found.items()]
 
 
-def credit(books: Books) -> Figures:
+def credit(ledger: Ledger) -> Figures:
     found: Counter[tuple[str, str]] = Counter()
-    for one in books.all("billing.credit_balance_transaction"):
-        customer = books.one("billing.credit_grant", one["credit_grant"])["customer"]
+    for one in ledger.all("billing.credit_balance_transaction"):
+        customer = ledger.one("billing.credit_grant", one["credit_grant"])["customer"]
         for kind, sign in (("credit", 1), ("debit", -1)):
             if one[kind]:
                 money = one[kind]["amount"]["monetary"]
@@ -106,44 +106,46 @@ def credit(books: Books) -> Figures:
     return [(*key, left) for key, left in found.items()]
 
 
-def revenue(books: Books) -> Figures:
+def revenue(ledger: Ledger) -> Figures:
     found: Counter[tuple[str, str, str]] = Counter()
-    for invoice in books.all("invoice"):
+    for invoice in ledger.all("invoice"):
         if invoice["status"] == "paid":
             month = f"{day(invoice['status_transitions']['paid_at']):%Y-%m}"
             for line in invoice["lines"]["data"]:
                 pricing = line["pricing"]
-                product = books.one("product", pricing["price_details"]["product"])["name"] if pricing else "no product"
+                product = (
+                    ledger.one("product", pricing["price_details"]["product"])["name"] if pricing else "no product"
+                )
                 found[month, product, line["currency"]] += line["amount"]
     return [(*key, amount) for key, amount in found.items()]
 
 
-def subscriptions_by_card(books: Books) -> Figures:
+def subscriptions_by_card(ledger: Ledger) -> Figures:
     found = Counter(
-        (books.one("v2.billing.rate_card", one["rate_card"])["display_name"], one["collection_status"])
-        for one in books.all("v2.billing.rate_card_subscription")
+        (ledger.one("v2.billing.rate_card", one["rate_card"])["display_name"], one["collection_status"])
+        for one in ledger.all("v2.billing.rate_card_subscription")
         if one["servicing_status"] == "active"
     )
     return [(*key, number) for key, number in found.items()]
 
 
-def past_due(books: Books) -> Figures:
-    late = [(one["id"], one["customer"]) for one in books.all("subscription") if one["status"] == "past_due"]
+def past_due(ledger: Ledger) -> Figures:
+    late = [(one["id"], one["customer"]) for one in ledger.all("subscription") if one["status"] == "past_due"]
     late += [
-        (one["id"], books.payer(one))
-        for one in books.all("v2.billing.rate_card_subscription")
+        (one["id"], ledger.payer(one))
+        for one in ledger.all("v2.billing.rate_card_subscription")
         if one["servicing_status"] == "active" and one["collection_status"] == "past_due"
     ]
-    return [(identifier, customer, books.one("customer", customer)["email"]) for identifier, customer in late]
+    return [(identifier, customer, ledger.one("customer", customer)["email"]) for identifier, customer in late]
 
 
-def discounts(books: Books) -> Figures:
+def discounts(ledger: Ledger) -> Figures:
     found: Figures = []
-    for subscription in books.all("subscription"):
+    for subscription in ledger.all("subscription"):
         for discount in subscription["discounts"]:
             end = discount["end"]
-            if subscription["status"] != "canceled" and (end is None or day(end) > books.today):
-                coupon = books.one("coupon", discount["source"]["coupon"])
+            if subscription["status"] != "canceled" and (end is None or day(end) > ledger.today):
+                coupon = ledger.one("coupon", discount["source"]["coupon"])
                 off = (text(coupon["percent_off"]), text(coupon["amount_off"]))
                 found.append((subscription["id"], coupon["name"], *off, text(end)))
     return found
@@ -153,21 +155,21 @@ def text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def ended(books: Books) -> Figures:
+def ended(ledger: Ledger) -> Figures:
     over: dict[str, list[str]] = defaultdict(list)
-    for one in books.all("subscription"):
+    for one in ledger.all("subscription"):
         if one["status"] == "canceled":
             over[f"{day(one['ended_at']):%Y-%m}"].append(one["customer"])
-    for one in books.all("v2.billing.rate_card_subscription"):
+    for one in ledger.all("v2.billing.rate_card_subscription"):
         if one["servicing_status"] == "canceled":
-            over[one["servicing_status_transitions"]["canceled_at"][:7]].append(books.payer(one))
+            over[one["servicing_status_transitions"]["canceled_at"][:7]].append(ledger.payer(one))
     return [(month, len(customers), len(set(customers))) for month, customers in over.items()]
 
 
-def without_payment_method(books: Books) -> Figures:
+def without_payment_method(ledger: Ledger) -> Figures:
     found = set()
-    for one in books.all("subscription"):
-        customer = books.one("customer", one["customer"])
+    for one in ledger.all("subscription"):
+        customer = ledger.one("customer", one["customer"])
         methods = (
             one["default_payment_method"],
             one["default_source"],
@@ -179,21 +181,21 @@ def without_payment_method(books: Books) -> Figures:
     return [*found]
 
 
-def renewals(books: Books) -> Figures:
+def renewals(ledger: Ledger) -> Figures:
     first: dict[tuple[str, str], date] = {}
-    for subscription, item in books.items(*OPEN):
+    for subscription, item in ledger.items(*OPEN):
         key, end = (subscription["id"], subscription["customer"]), day(item["current_period_end"])
         if not subscription["cancel_at_period_end"]:
             first[key] = min(end, first.get(key, end))
-    last = books.today + timedelta(days=30)
-    return [(*key, end) for key, end in first.items() if books.today <= end <= last]
+    last = ledger.today + timedelta(days=30)
+    return [(*key, end) for key, end in first.items() if ledger.today <= end <= last]
 
 
-def rates(books: Books) -> Figures:
+def rates(ledger: Ledger) -> Figures:
     """Those that were never removed: no change of a card drops a rate."""
     found: Figures = []
-    for card in books.all("v2.billing.rate_card"):
-        for rate in books.all("v2.billing.rate_card_rate"):
+    for card in ledger.all("v2.billing.rate_card"):
+        for rate in ledger.all("v2.billing.rate_card_rate"):
             if card["active"] and rate["rate_card"] == card["id"]:
                 about = (card["display_name"], rate["metered_item"]["display_name"])
                 for tier in rate["tiers"] or [{"unit_amount": rate["unit_amount"]}]:
@@ -202,7 +204,7 @@ def rates(books: Books) -> Figures:
     return found
 
 
-REPORTS: Mapping[str, Callable[[Books], Figures]] = {
+REPORTS: Mapping[str, Callable[[Ledger], Figures]] = {
     "Monthly recurring revenue": monthly_recurring_revenue,
     "Ageing of open invoices": ageing,
     "Usage by customer and meter": usage,

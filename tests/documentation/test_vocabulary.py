@@ -133,7 +133,7 @@ NAMES_ALLOWED = {
     **{f"tests/cli/{name}.py": {"row", "rows"} for name in ("test_export", "test_reports", "truth")},
     "cli/billing_mirror_cli/verbs/export.py": {"rows"},
 }
-"""Where an old name may stand: here, where an upgrade has to name it, and for rows of SQLite, files and the dashboard."""
+"""Where an old name may stand: here, where an upgrade names it, and for rows of SQLite, of files and of dashboards."""
 
 
 def _pattern(word: str) -> re.Pattern[str]:

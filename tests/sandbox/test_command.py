@@ -106,5 +106,5 @@ def test_export_writes_what_the_mirror_holds(bundle: Bundle, command: Command) -
     assert eventually(partial(bundle.reader.get, product)) is not None
     result = command("export", PRODUCT, "--format", "parquet")
     assert result.exit_code == ExitCode.OK, result.output
-    rows = parquet.read_table("export/product/product.parquet", columns=["id", "name"]).to_pylist()
-    assert {"id": product, "name": "Tables"} in rows
+    written = parquet.read_table("export/product/product.parquet", columns=["id", "name"]).to_pylist()
+    assert {"id": product, "name": "Tables"} in written
