@@ -17,7 +17,7 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, digest, parse
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.run import Counts, Job, Resolution, Status
-from billing_mirror.reader import Drift, IncompleteBody, Reader, Run
+from billing_mirror.reader import Drift, Reader, Run, UnreadableBody
 from tests.doubles.samples import noise, rate, subscription, version
 
 TEST = Scope(livemode=False)
@@ -382,7 +382,7 @@ def test_a_large_body_of_which_an_item_was_removed_by_hand(
         ExpressionAttributeValues={":pk": {"S": "test#rcds_1"}, ":chunks": {"S": "chunk#"}},
     )["Items"]
     client.delete_item(TableName=name, Key={"pk": items_of[1]["pk"], "sk": items_of[1]["sk"]})
-    with pytest.raises(IncompleteBody, match="body of rcds_1"):
+    with pytest.raises(UnreadableBody, match="body of rcds_1"):
         filled.reader.get("rcds_1")
 
 

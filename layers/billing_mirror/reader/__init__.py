@@ -12,12 +12,12 @@ Stripe has deleted; :meth:`Reader.get` still returns them, with ``deleted`` set 
 
 :meth:`Reader.runs` and :meth:`Reader.drifts` show what reconcile has compared with Stripe, and what differed. Both are
 kept for 400 days. The reader needs boto3 only.
-:class:`IncompleteBody` is raised where items of a large body were removed from the table by hand.
+:class:`UnreadableBody` is raised where items of a large body were removed from the table by hand.
 """
 
 from ..core.catalog import Category
 from ..core.drift import Difference
-from ..core.errors import IncompleteBody
+from ..core.errors import UnreadableBody
 from ..core.run import Counts, Job, Resolution, Status
 from .errors import EmptyScope, NoRegion, NotRefreshed, ReaderError, UnknownStatus, UnknownType
 from .objects import MirroredObject
@@ -32,7 +32,6 @@ __all__ = [
     "Difference",
     "Drift",
     "EmptyScope",
-    "IncompleteBody",
     "Job",
     "MirroredObject",
     "NoRegion",
@@ -46,5 +45,6 @@ __all__ = [
     "Status",
     "UnknownStatus",
     "UnknownType",
+    "UnreadableBody",
     "Unstorable",
 ]

@@ -49,7 +49,7 @@ class ScopedTable:
     def objects(self, partitions: Sequence[str], *, consistent: bool = False) -> list[MirroredObject]:
         """The objects with these partition keys, in this order; those that are missing are left out.
 
-        Raises :class:`IncompleteBody` where items of a large body were removed from the table by hand.
+        Raises :class:`UnreadableBody` where items of a large body were removed from the table by hand.
         """
         found = self.items(partitions, OBJECT, consistent=consistent)
         whole = {pk: object_in(with_whole_body(self._client, self._name, item)) for pk, item in found.items()}
