@@ -22,7 +22,7 @@ from billing_mirror_cli.export.csv_file import write_csv
 from billing_mirror_cli.export.parquet_file import ROW_GROUP, write_parquet
 from billing_mirror_cli.export.stored import stored_objects
 from billing_mirror_cli.export.tables import LIST_COLUMNS, OBJECT_COLUMNS, Row, TypeTables, table_name
-from billing_mirror_cli.failures import ExitCode
+from billing_mirror_cli.failures import ExitCode, Failure
 from tests.cli.conftest import Cloud, Command, values
 from tests.doubles.samples import noise, rate, sample, subscription
 
@@ -156,6 +156,17 @@ def test_a_failed_export_leaves_nothing(cloud: Cloud, command: Command, tmp_path
     assert [*(tmp_path / "deep").iterdir()] == []
 
 
+def test_a_scope_that_holds_nothing_is_refused_while_the_other_one_does(
+    cloud: Cloud, command: Command, tmp_path: Path
+) -> None:
+    cloud.pin()
+    cloud.put(invoice("in_1"))
+    result = command("export", "invoice", "--scope", "live", "--out", str(tmp_path / "out"))
+    assert result.exit_code == ExitCode.USAGE
+    assert "holds nothing in the scope 'live'" in result.stderr
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_an_export_replaces_no_files(cloud: Cloud, command: Command, tmp_path: Path) -> None:
     cloud.pin()
     (tmp_path / "kept").write_text("kept")
@@ -212,8 +223,10 @@ def test_a_past_state_is_refused_and_not_offered(command: Command, tmp_path: Pat
 class ManyObjects:
     """Stands for a table of any size: DynamoDB's two operations that an export needs, on items made when asked for."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, deleted: int = -1, throttled: bool = False) -> None:
         self._number = number
+        self._deleted = f"test#in_{deleted}"
+        self._throttled = throttled
 
     def query(self, *, Limit: int, ExclusiveStartKey: dict[str, dict[str, str]] | None = None, **_: object) -> object:  # noqa: N803
         first = int(ExclusiveStartKey["n"]["N"]) if ExclusiveStartKey else 0
@@ -223,12 +236,28 @@ class ManyObjects:
 
     def batch_get_item(self, *, RequestItems: dict[str, dict[str, list[dict[str, dict[str, str]]]]]) -> object:  # noqa: N803
         ((table, wanted),) = RequestItems.items()
+        if self._throttled:
+            return {"Responses": {}, "UnprocessedKeys": RequestItems}
         return {"Responses": {table: [self._item(key["pk"]["S"]) for key in wanted["Keys"]]}, "UnprocessedKeys": {}}
 
     def _item(self, partition: str) -> object:
         body = invoice(partition, memo="x" * 20_000, lines={"object": "list", "data": [{"amount": 1}] * 3})
         about: Item = {"pk": partition, "id": partition, "type": "invoice", "token": 1, "fetched_at": "", "data": body}
-        return to_attributes(about)
+        return to_attributes({**about, "deleted": True} if partition == self._deleted else about)
+
+
+def read(table: ManyObjects) -> list[Item]:
+    client = cast("DynamoDBClient", table)
+    return [*stored_objects(client, "t", scope="test", type_name="invoice", pauses=(0.0, 0.0))]
+
+
+def test_an_object_that_the_index_still_shows_is_left_out_when_deleted() -> None:
+    assert [item["id"] for item in read(ManyObjects(3, deleted=1))] == ["test#in_0", "test#in_2"]
+
+
+def test_a_throttled_table_is_a_failure() -> None:
+    with pytest.raises(Failure, match="DynamoDB throttles the reads"):
+        read(ManyObjects(3, throttled=True))
 
 
 Writer = Callable[[Path, Sequence[str], Iterator[Row]], None]

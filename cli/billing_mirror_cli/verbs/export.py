@@ -114,8 +114,8 @@ def _write_type(
         if session.now() - noted_at >= NOTE_SECONDS:
             noted_at = session.now()
             session.output.note(f"{name}: {count(read, 'object')} read")
-    if not read and name not in catalog.TYPES:
-        raise mirror.unknown_type(name)
+    if not read:
+        _check_name_and_scope(session, name)
     for table in tables.tables:
         path = folder / table.name / f"{table.name}.{file_format.value}"
         path.parent.mkdir()
@@ -125,3 +125,10 @@ def _write_type(
         if table.rows_added:
             session.output.line(f"{table.name}  {count(table.rows_added, 'row')}")
     return tables.tables
+
+
+def _check_name_and_scope(session: Session, name: str) -> None:
+    """Raises :class:`Failure` where a type is empty because its name, or the scope, is mistaken."""
+    if name not in catalog.TYPES:
+        raise mirror.unknown_type(name)
+    next(mirror.by_type(session.reader, name), None)
