@@ -68,10 +68,10 @@ def test_a_row_holds_what_the_mirror_knows_and_the_whole_body(cloud: Cloud, expo
 
 
 def test_numbers_are_written_digit_for_digit(cloud: Cloud, exported: Callable[..., Files]) -> None:
-    long, exact = 12345678901234567890123456789, Decimal("1000.000000000001")
+    long, exact = 12345678901234567890123456789, Decimal("1000.000000000000000001")
     cloud.put(invoice("in_1", amount_due=long, exact=exact, auto_advance=False, due_date=None))
     (row,) = exported("invoice")["invoice"]
-    assert (row["amount_due"], row["exact"]) == ("12345678901234567890123456789", "1000.000000000001")
+    assert (row["amount_due"], row["exact"]) == ("12345678901234567890123456789", "1000.000000000000000001")
     assert (row["auto_advance"], row["due_date"]) == ("false", "")
     assert json_body.parse(row["body"])["exact"] == exact
 
