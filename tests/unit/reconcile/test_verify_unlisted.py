@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Status
@@ -75,7 +76,7 @@ class Walked(MemoryMirror):
 async def test_the_index_is_walked_once_where_the_lists_show_everything() -> None:
     mirror = Walked()
     harness = Harness(mirror=mirror)
-    cards = [
+    cards: list[JsonObject] = [
         {"id": f"rcd_{number}", "object": OBJECT_TYPE.name, "created": "2026-01-01T00:00:00Z", "livemode": False}
         for number in range(3)
     ]
