@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down docs deploy lock clean tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy lock clean tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,9 +59,14 @@ sandbox: tools-sandbox  ## start a local AWS with the deployed bundle, and leave
 sandbox-down:  ## stop the sandbox
 	@if [ -d .sandbox ]; then $(SANDBOX)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
+ARGS ?= --help
+cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sandbox"
+	@PYTHONPATH=layers:cli $(DEV)/python -m billing_mirror_cli $(ARGS)
+
 docs: tools-dev tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
+	@PYTHONPATH=layers:cli $(DEV)/python docs/command_page.py
 	@$(DEV)/python docs/terminal.py
 	@build/venvs/docs/bin/python docs/dashboard.py
 

@@ -1,6 +1,7 @@
 """The event types to choose in Stripe, made from the catalog and Stripe's published list.
 
-``python docs/event_types.py`` prints them; ``make docs`` writes them into docs/deploy.md.
+``python docs/event_types.py`` prints them; ``make docs`` writes them into docs/deploy.md and beside the command, whose
+verb ``events`` prints them too.
 """
 
 import sys
@@ -11,6 +12,7 @@ from billing_mirror.core import catalog
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "tests" / "published_event_types.txt"
 PAGE = ROOT / "docs" / "deploy.md"
+LIST = ROOT / "cli" / "billing_mirror_cli" / "event_types.txt"
 BEGIN, END = "<!-- event types: made by `make docs` -->\n", "<!-- end of event types -->"
 
 
@@ -36,6 +38,7 @@ def written(page: str) -> str:
 if __name__ == "__main__":
     if "--write" in sys.argv[1:]:
         PAGE.write_text(written(PAGE.read_text()))
+        LIST.write_text("".join(f"{name}\n" for name in event_types()))
         sys.stdout.write("docs/deploy.md: the event types are as the catalog says.\n")
     else:
         sys.stdout.writelines(f"{name}\n" for name in event_types())

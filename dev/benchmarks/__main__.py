@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m dev.benchmarks [--objects 1000000] [size] [drift] [backfill] [fairness]`."""
+"""Runs the benchmarks: `python -m dev.benchmarks [--objects 1000000] [size] [drift] [backfill] [import] [fairness]`."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from dev.benchmarks import backfill, drift, fairness, size
+from dev.benchmarks import backfill, drift, fairness, reader_import, size
 from dev.benchmarks.result import Result, load
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.toolchain import ROOT, SetupError
@@ -20,6 +20,7 @@ BENCHMARKS: Mapping[str, Callable[[int], Result]] = {
     "size": size.run,
     "drift": lambda objects: drift.run(max(1000, objects // 10)),
     "backfill": lambda objects: backfill.run(max(1000, objects // 10)),
+    "import": lambda _: reader_import.run(),
     "fairness": lambda objects: fairness.run(max(1000, objects // 10)),
 }
 

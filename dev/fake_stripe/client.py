@@ -26,9 +26,21 @@ class StandIn:
         self.api_base = api_base
         self._address = urlsplit(api_base)
 
-    def destination(self, url: str, secrets: Sequence[str], payload: str = "thin") -> None:
-        """Send notifications to a URL from now on, signed with each secret; payload: `thin`, `snapshot` or `both`."""
-        self._call("POST", "destinations", {"url": url, "secrets": list(secrets), "payload": payload})
+    def destination(
+        self,
+        url: str,
+        secrets: Sequence[str],
+        payload: str = "thin",
+        *,
+        events: Sequence[str] = ("*",),
+        enabled: bool = True,
+    ) -> None:
+        """Send notifications to a URL from now on, signed with each secret; payload: `thin`, `snapshot` or `both`.
+
+        The API shows the destination with these `events`, and as `enabled` or not.
+        """
+        given = {"url": url, "secrets": list(secrets), "payload": payload, "events": list(events), "enabled": enabled}
+        self._call("POST", "destinations", given)
 
     def accounts(self, contexts: Sequence[str]) -> None:
         self._call("POST", "accounts", {"contexts": list(contexts)})

@@ -54,7 +54,7 @@ class Observer:
     def reconcile(self, type_name: str) -> Run:
         """Runs reconcile for one type now; returns the record of the run."""
         self._invoke_reconcile({"types": [type_name]})
-        return self.reader.runs(type_name, limit=1).items[0]
+        return self.reader.runs(type_name).page(limit=1).items[0]
 
     def tick(self) -> None:
         """Has reconcile work on all that is due, as its schedule does."""
@@ -70,8 +70,8 @@ class Observer:
             raise RuntimeError(f"reconcile failed: {problem}")
 
     def drifts(self, run: Run) -> list[Drift]:
-        """The first page of a run's drift."""
-        return self.reader.drifts(run.type, run=run).items
+        """The drift of a run."""
+        return list(self.reader.drifts(run.type, run=run))
 
     def totals(self) -> str:
         """How many objects and events the stand-in has, in words."""

@@ -177,9 +177,9 @@ class Mirror(UnstorableNotes, Protocol):
         """All live objects of a type, oldest first; or those with a status, or created ``since`` (ISO 8601, UTC)."""
 
     async def body(self, ref: ObjectRef) -> JsonObject | None:
-        """The last known body; None where the mirror has never seen the object, or has lost a part of the body.
+        """The last known body; None where the mirror has never seen the object, or holds a body that cannot be read.
 
-        Raises :class:`~billing_mirror.core.errors.UnreadableBody`.
+        Then the next write replaces it, and a deep verify finds it.
         """
 
     async def stored(self, ref: ObjectRef) -> StoredObject | None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from dev.benchmarks import backfill, drift, fairness, isolated_process, size
+from dev.benchmarks import backfill, drift, fairness, isolated_process, reader_import, size
 from dev.benchmarks.result import Result, table
 from dev.benchmarks.synthetic_server import serving
 
@@ -44,6 +44,12 @@ def test_fairness_measures_live_events_alone_beside_plain_writes_and_beside_a_ba
     assert figures["backfill"]["inserted"] == 300
     assert len(figures["events"]) == 3
     assert min(figures["events"]) > 0
+
+
+def test_the_reader_adds_less_to_boto3_than_boto3_itself_takes() -> None:
+    figures = reader_import.run(repetitions=3).figures
+    assert figures["milliseconds"] > 0
+    assert 0 < figures["ratio"] < 1
 
 
 def test_an_interrupted_block_does_not_wait_for_background_work() -> None:

@@ -22,8 +22,8 @@ async def test_a_larger_limit_means_a_hundred_and_leaves_nothing_out(table: tupl
     for one in MANY:
         await mirror.put(one, 1, item(one))
     reader = Reader(table[1], scope="test", client=table[0])
-    first = reader.by_type(MANY[0].type, limit=1000)
-    second = reader.by_type(MANY[0].type, limit=1000, cursor=first.cursor)
+    first = reader.by_type(MANY[0].type).page(limit=1000)
+    second = reader.by_type(MANY[0].type).page(limit=1000, cursor=first.cursor)
     assert (len(first.items), len(second.items), second.cursor) == (100, COUNT - 100, None)
     assert {one.id for page in (first, second) for one in page} == {one.id for one in MANY}
 

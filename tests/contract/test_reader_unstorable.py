@@ -47,7 +47,7 @@ class Noted:
         asyncio.run(self._mirror.put(ref, token, item))
 
     def shown(self) -> list[Unstorable]:
-        return self.reader.unstorable(TYPE).items
+        return [*self.reader.unstorable(TYPE)]
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_an_object_without_a_key_is_shown_under_its_name(noted: Noted) -> None:
 def test_of_one_type_and_scope_in_pages(noted: Noted) -> None:
     noted.note(*(replace(NOTE, id=f"rcds_{number}") for number in range(3)), replace(NOTE, type="product"))
     noted.note(replace(NOTE, id="rcds_live"), scope=Scope(livemode=True))
-    first = noted.reader.unstorable(TYPE, limit=2)
+    first = noted.reader.unstorable(TYPE).page(limit=2)
     assert [one.id for one in first] == ["rcds_2", "rcds_1"]
-    second = noted.reader.unstorable(TYPE, limit=2, cursor=first.cursor)
+    second = noted.reader.unstorable(TYPE).page(limit=2, cursor=first.cursor)
     assert ([one.id for one in second], second.cursor) == (["rcds_0"], None)

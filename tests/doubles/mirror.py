@@ -127,11 +127,7 @@ class MemoryMirror:
         self._require_up()
         if ref.key not in self.objects:
             return None
-        try:
-            body = await self.body(ref)
-        except UnreadableBody:
-            body = None
-        return StoredObject(stored_object(self.objects[ref.key]).columns, body)
+        return StoredObject(stored_object(self.objects[ref.key]).columns, await self.body(ref))
 
     def body_of(self, key: str) -> JsonObject | None:
         """The body of an object by its key."""
@@ -139,7 +135,10 @@ class MemoryMirror:
         name = chunks.name_in(item)
         if name is not None:
             item = chunks.join(item, self.chunks_named(key, name)) or {}
-        return body_in(item)
+        try:
+            return body_in(item)
+        except UnreadableBody:
+            return None
 
     def chunks_named(self, key: str, name: str) -> list[bytes]:
         """The chunks of one name, in order."""

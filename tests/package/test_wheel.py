@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from tests.package.project import PROJECT, classified_versions
 from tests.template_file import ROOT
 
-PACKAGE = ROOT / "layers" / "billing_mirror"
+PACKAGES = [ROOT / "layers" / "billing_mirror", ROOT / "cli" / "billing_mirror_cli"]
 DEPENDENCIES = ROOT / "layers" / "dependencies"
 
 READ_ONE = """
@@ -29,7 +29,8 @@ from billing_mirror.reader import Reader
 
 client = boto3.client("dynamodb", "eu-central-1", aws_access_key_id="x", aws_secret_access_key="x")
 with Stubber(client) as stub:
-    stub.add_response("batch_get_item", {"Responses": {"table": []}, "UnprocessedKeys": {}})
+    for _ in ("the likely key", "the other keys", "the scope"):
+        stub.add_response("batch_get_item", {"Responses": {"table": []}, "UnprocessedKeys": {}})
     assert Reader("table", client=client).get("rcds_1") is None
 print(sys.modules["billing_mirror"].__file__)
 print(*sorted({name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names))
@@ -76,11 +77,14 @@ def boto3_alone(folder: Path) -> Path:
 
 
 def test_the_wheel_holds_every_module_and_the_licence(built: Path) -> None:
-    sources = {f"billing_mirror/{path.relative_to(PACKAGE).as_posix()}" for path in PACKAGE.rglob("*.py")}
+    sources = {path.relative_to(package.parent).as_posix() for package in PACKAGES for path in package.rglob("*.py")}
     about = f"billing_mirror-{PROJECT['version']}.dist-info"
-    described = {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
+    described = {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")}
     with zipfile.ZipFile(built) as wheel:
-        assert set(wheel.namelist()) == sources | described | {"billing_mirror/py.typed"}
+        assert set(wheel.namelist()) == sources | described | {
+            "billing_mirror/py.typed",
+            "billing_mirror_cli/event_types.txt",
+        }
         assert wheel.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 
 
@@ -105,6 +109,32 @@ def test_the_functions_extra_allows_exactly_what_the_layer_locks() -> None:
     allowed = {one.name: one.specifier for one in map(Requirement, lines)}
     assert allowed.keys() == set(required)
     assert [name for name, versions in allowed.items() if locked[name] not in versions] == []
+
+
+def test_the_cli_extra_allows_what_the_functions_and_the_tests_run_on() -> None:
+    developed = (ROOT / "dev" / "requirements" / "dev.txt").read_text()
+    locked = dict(re.findall(r"^(\S+)==(\S+)", developed, re.MULTILINE))
+    extras = {
+        name: {one.name: one.specifier for one in map(Requirement, PROJECT["optional-dependencies"][name])}
+        for name in ("cli", "functions")
+    }
+    assert [name for name, versions in extras["cli"].items() if locked[name] not in versions] == []
+    shared = extras["cli"].keys() & extras["functions"].keys()
+    assert {name: extras["cli"][name] for name in shared} == {name: extras["functions"][name] for name in shared}
+
+
+def test_the_installed_command_says_its_version(built: Path) -> None:
+    with zipfile.ZipFile(built) as wheel:
+        (name,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
+        assert wheel.read(name).decode().split() == [
+            "[console_scripts]",
+            "billing-mirror",
+            "=",
+            "billing_mirror_cli.app:main",
+        ]
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from billing_mirror_cli.app import main; main()"
+    assert run(sys.executable, "-c", code, str(built), "--version") == f"{PROJECT['version']}\n"
+    assert "v1.invoice.paid\n" in run(sys.executable, "-c", code, str(built), "events")
 
 
 def test_the_installed_reader_runs_beside_boto3_alone(built: Path, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from billing_mirror.core.json_body import canonical
+from billing_mirror.reader import Reader
 from tests.template_file import ROOT
 
-from .conftest import Bundle, Quarantined, Shop, dump, eventually, subscription_event
+from .conftest import PATIENCE, Bundle, Quarantined, Shop, dump, eventually, subscription_event
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 RATE = "v2.billing.rate_card_rate"
@@ -38,9 +39,30 @@ def test_a_change_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> None:
     bundle.stripe.transition(first, "past_due")
     bundle.stripe.transition(second, "canceled")
     require_equal(bundle)
-    past_due = bundle.reader.by_collection_status(SUBSCRIPTION, "past_due").items
+    past_due = [*bundle.reader.by_collection_status(SUBSCRIPTION, "past_due")]
     assert first in [one.id for one in past_due]
-    assert second in [one.id for one in bundle.reader.by_status(SUBSCRIPTION, "canceled").items]
+    assert second in [one.id for one in bundle.reader.by_status(SUBSCRIPTION, "canceled")]
+
+
+def test_a_change_is_read_after_it_was_made(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    reader = Reader(bundle.endpoints.table, scope="test", client=bundle.dynamodb)
+    bundle.stripe.transition(subscription, "canceled")
+    assert reader.wait_for(subscription, timeout=PATIENCE).body["servicing_status"] == "canceled"
+
+
+def test_a_refresh_is_requested_where_no_event_arrives(bundle: Bundle, shop: Shop) -> None:
+    subscription = shop.subscription()
+    require_equal(bundle)
+    before = bundle.reader.get(subscription)
+
+    def refresh(message: str) -> None:
+        bundle.sqs.send_message(QueueUrl=bundle.endpoints.queue_url, MessageBody=message, MessageGroupId="requested")
+
+    reader = Reader(bundle.endpoints.table, scope="test", client=bundle.dynamodb, refresh=refresh)
+    assert before is not None
+    assert reader.wait_for(subscription, timeout=PATIENCE).token > before.token
 
 
 def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Shop) -> None:
@@ -52,10 +74,10 @@ def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Sh
     assert cadence is not None
     payer = cadence.body["payer"]
     assert isinstance(payer, dict)
-    subscriptions = bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION).items
+    subscriptions = [*bundle.reader.by_customer(str(payer["customer"]), SUBSCRIPTION)]
     assert [one.id for one in subscriptions] == [subscription]
-    assert [one.id for one in bundle.reader.children(shop.card, SUBSCRIPTION).items] == [subscription]
-    assert len(bundle.reader.children(shop.card, RATE).items) == 2
+    assert [one.id for one in bundle.reader.children(shop.card, SUBSCRIPTION)] == [subscription]
+    assert len([*bundle.reader.children(shop.card, RATE)]) == 2
 
 
 def test_duplicated_delayed_and_reordered_events_change_nothing(bundle: Bundle, shop: Shop) -> None:
@@ -177,13 +199,13 @@ def test_a_request_that_is_not_from_stripe_is_refused_and_not_logged(bundle: Bun
 
 def test_a_rate_that_a_new_version_lacks_becomes_a_tombstone(bundle: Bundle, shop: Shop) -> None:
     require_equal(bundle)
-    rate = bundle.reader.children(shop.card, RATE).items[0].id
+    rate = next(iter(bundle.reader.children(shop.card, RATE))).id
     bundle.stripe.remove(rate)
     require_equal(bundle)
     removed = bundle.reader.get(rate)
     assert removed is not None
     assert removed.deleted
-    assert rate not in [one.id for one in bundle.reader.children(shop.card, RATE).items]
+    assert rate not in [one.id for one in bundle.reader.children(shop.card, RATE)]
 
 
 def test_reconcile_repairs_changes_without_events(bundle: Bundle, shop: Shop) -> None:

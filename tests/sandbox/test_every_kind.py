@@ -180,9 +180,9 @@ def test_the_usage_job_stores_the_hours_of_metered_customers(bundle: Bundle, sho
         bundle.stripe.usage(meter, customer, value, timestamp=this_hour - hours_ago * HOUR + 60)
     run = bundle.reconcile(USAGE.name)
     assert (run.status, run.counts.written) == ("complete", 2)
-    hours = bundle.reader.by_customer(customer, USAGE.name).items
+    hours = [*bundle.reader.by_customer(customer, USAGE.name)]
     assert [str(one.body["aggregated_value"]) for one in hours] == ["12", "2.5"]
     bundle.stripe.usage(meter, customer, 1, timestamp=this_hour - 30 * HOUR + 120)
     assert bundle.reconcile(USAGE.name).counts.written == 1
-    [_, older] = bundle.reader.by_customer(customer, USAGE.name).items
+    [_, older] = [*bundle.reader.by_customer(customer, USAGE.name)]
     assert str(older.body["aggregated_value"]) == "3.5"

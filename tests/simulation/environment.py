@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from billing_mirror.adapters.attributes import body_in
 from billing_mirror.core import times
-from billing_mirror.core.account import Pin
+from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, Pin
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Item
 from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
@@ -15,7 +15,7 @@ from billing_mirror.core.schedule import RECOVER, Schedule
 from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.account import PARTITION, SORT_KEY, AccountGuard
+from billing_mirror.refresh.account import AccountGuard
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from tests.doubles.state_store import MemoryStateStore
 
@@ -60,7 +60,7 @@ class Environment:
         )
         if dice.guarded:
             pin = Pin(self.state.account, self.state.key)
-            self.state_store.partitions[f"{TEST}#{PARTITION}"] = {SORT_KEY: pin.to_item()}
+            self.state_store.partitions[f"{TEST}#{PIN_PARTITION}"] = {PIN_SORT_KEY: pin.to_item()}
         self.clock = Container(dice, None, "sqs")
         self.queue = WakingQueue(self.clock)
         self.budgets: list[RequestBudget] = []

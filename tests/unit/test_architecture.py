@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "billing_mirror"
 FUNCTIONS = ROOT / "functions"
 STAND_IN = ROOT / "dev" / "fake_stripe"
+COMMAND = ROOT / "cli" / "billing_mirror_cli"
 
 OURS = "billing_mirror"
 IMPURE = {
@@ -102,7 +103,7 @@ def third(*names: str) -> Callable[[str], bool]:
 
 
 def not_ours(name: str) -> bool:
-    return not is_under(name, OURS, "functions", "cli", "dev", "tests")
+    return not is_under(name, OURS, "functions", "cli", "billing_mirror_cli", "dev", "tests")
 
 
 Rule = Callable[[str], bool]
@@ -126,14 +127,17 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         [standard, third("boto3", "aws_lambda_powertools"), of("adapters", *FLOWS, "settings", "core", "ports")],
     ),
     "reader": (
-        [PACKAGE / "reader.py"],
+        modules(PACKAGE / "reader"),
         [
             standard,
-            third("boto3", "mypy_boto3_dynamodb"),
-            of("adapters.attributes", "adapters.batch_get", "adapters.chunks", "adapters.indexes", "core"),
+            third("boto3", "botocore", "mypy_boto3_dynamodb"),
+            of("adapters.attributes", "adapters.batch_get", "adapters.chunks", "adapters.indexes"),
+            of("core", "reader", "views"),
         ],
     ),
+    "views": (modules(PACKAGE / "views"), [pure, of("core", "views")]),
     "the Stripe stand-in": (modules(STAND_IN), [not_ours, lambda name: is_under(name, "dev.fake_stripe")]),
+    "the command": (modules(COMMAND), [not_ours, lambda name: is_under(name, OURS, "cli.billing_mirror_cli")]),
     "the package itself": ([PACKAGE / "__init__.py"], []),
     **{
         f"the {flow} function": (
@@ -185,6 +189,9 @@ def may_import(part: str, name: str) -> bool:
         ("reader", "pydantic"),
         ("reader", f"{OURS}.refresh.fetch"),
         ("reader", f"{OURS}.adapters.stripe_api"),
+        ("views", "boto3"),
+        ("views", f"{OURS}.reader"),
+        ("views", "pydantic"),
         ("process", f"{OURS}.ingest.accept"),
         ("refresh", f"{OURS}.reconcile.verify"),
         ("reconcile", f"{OURS}.ingest.accept"),
@@ -196,6 +203,9 @@ def may_import(part: str, name: str) -> bool:
         ("the Stripe stand-in", f"{OURS}.core.catalog"),
         ("the Stripe stand-in", "dev.benchmarks"),
         ("the Stripe stand-in", "tests.doubles"),
+        ("the command", "dev.sandbox.stack"),
+        ("the command", "functions.reconcile.handler"),
+        ("the command", "tests.doubles"),
     ],
 )
 def test_a_forbidden_import_breaks_the_rule_of_its_part(part: str, name: str) -> None:
@@ -203,7 +213,9 @@ def test_a_forbidden_import_breaks_the_rule_of_its_part(part: str, name: str) ->
 
 
 def test_every_module_belongs_to_a_part() -> None:
-    assert sorted(path for paths, _ in RULES.values() for path in paths) == modules(PACKAGE, FUNCTIONS, STAND_IN)
+    assert sorted(path for paths, _ in RULES.values() for path in paths) == modules(
+        PACKAGE, FUNCTIONS, STAND_IN, COMMAND
+    )
 
 
 def test_nothing_that_is_deployed_imports_what_is_not() -> None:
@@ -211,9 +223,20 @@ def test_nothing_that_is_deployed_imports_what_is_not() -> None:
         f"{dotted(path)} imports {name}"
         for path in modules(PACKAGE, FUNCTIONS)
         for name in imports(path)
-        if is_under(name, "cli", "dev", "tests", "functions")
+        if is_under(name, "cli", "billing_mirror_cli", "dev", "tests", "functions")
     ]
     assert broken == []
+
+
+def test_nothing_imports_the_command_but_its_tests_and_its_page() -> None:
+    outside = modules(PACKAGE, FUNCTIONS, *(ROOT / folder for folder in ("dev", "docs", "tests")))
+    importing = [path for path in outside if any(is_under(name, "billing_mirror_cli", "cli") for name in imports(path))]
+    assert importing
+    allowed = (
+        *(ROOT / "tests" / tier for tier in ("cli", "documentation", "sandbox")),
+        ROOT / "docs" / "command_page.py",
+    )
+    assert [dotted(path) for path in importing if not any(path.is_relative_to(one) for one in allowed)] == []
 
 
 @pytest.mark.parametrize("path", modules(PACKAGE / "core", *(PACKAGE / flow for flow in FLOWS)), ids=dotted)
@@ -249,6 +272,11 @@ TYPE_NAMES = {
 
 NO_TYPES = {
     "customer": "a column of the table, and a placeholder in list URLs",
+    "invoice": "a field of bodies that views read; so are those below",
+    "product": "a field of bodies",
+    "subscription": "a field of bodies",
+    "subscription_schedule": "a field of bodies",
+    "price": "the function of that name",
     "v2.core.event": "what every thin event calls itself, on the queue, too: the same word as the type's name",
 }
 """Names of types that also stand for something else, and what that is."""
@@ -260,7 +288,13 @@ ALLOWED = {
     "billing_mirror.reconcile.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},
     "billing_mirror.reconcile.usage.sweep": {"customer"},
-    "billing_mirror.reader": {"customer"},
+    "billing_mirror.reader.objects": {"customer"},
+    "billing_mirror.views": {"price"},
+    "billing_mirror.views.customers": {"customer"},
+    "billing_mirror.views.invoices": {"customer", "invoice", "subscription", "subscription_schedule"},
+    "billing_mirror.views.prices": {"product"},
+    "billing_mirror.views.subscriptions": {"customer"},
+    "cli.billing_mirror_cli.mirror": {"customer"},
 }
 
 
@@ -278,7 +312,7 @@ def types_named(source: str) -> list[str]:
 def test_only_the_catalog_names_types() -> None:
     named = {
         dotted(path): found
-        for path in modules(PACKAGE, FUNCTIONS)
+        for path in modules(PACKAGE, FUNCTIONS, COMMAND)
         if not path.is_relative_to(PACKAGE / "core" / "catalog")
         if (found := set(types_named(path.read_text())))
     }
@@ -307,7 +341,7 @@ def test_a_type_name_is_found_wherever_a_string_has_it(source: str, found: list[
 def test_blanket_excepts_stand_only_where_one_failure_must_not_end_others() -> None:
     caught = [
         dotted(path)
-        for path in modules(PACKAGE, FUNCTIONS)
+        for path in modules(PACKAGE, FUNCTIONS, COMMAND)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ExceptHandler) and _is_blind(node.type)
     ]

@@ -17,7 +17,13 @@ EXACT = frozenset({"create", "update", "put", "usage", "meter_error"})
 
 
 def _destinations(backend: Backend, given: Body) -> Body:
-    destination = Destination(given["url"], tuple(given["secrets"]), given.get("payload") or "thin")
+    destination = Destination(
+        given["url"],
+        tuple(given["secrets"]),
+        given.get("payload") or "thin",
+        tuple(given.get("events") or ("*",)),
+        given.get("enabled", True),
+    )
     if not destination.url.startswith(("http://", "https://")) or not destination.secrets:
         raise ApiError(400, "A destination has a URL and at least one secret.", code="invalid_destination")
     if destination.payload not in PAYLOADS:

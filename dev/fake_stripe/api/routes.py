@@ -13,6 +13,7 @@ from dev.fake_stripe.events.event import as_fetched
 from dev.fake_stripe.types.catalog import OBJECT_TYPES
 from dev.fake_stripe.types.object_types import Body
 
+from .event_destinations import list_event_destinations
 from .faults import ApiFault, refuse_fields
 from .object_routes import Call, object_routes
 from .paging import page_v2
@@ -72,6 +73,7 @@ def _get_own_account(call: Call) -> Body:
 
 ROUTES = (
     Route("/v1/account", _get_own_account),
+    Route("/v2/core/event_destinations", list_event_destinations),
     Route("/v2/core/events", _list_events),
     Route("/v2/core/events/{id}", _get_event),
     *(Route(path, handle) for object_type in OBJECT_TYPES.values() for path, handle in object_routes(object_type)),

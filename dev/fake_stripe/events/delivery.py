@@ -38,6 +38,10 @@ class Destination:
     url: str
     secrets: tuple[str, ...]
     payload: str = "thin"
+    events: tuple[str, ...] = ("*",)
+    """The event types that the API shows as enabled; all events are sent."""
+    enabled: bool = True
+    """What the API shows; events are sent all the same."""
 
 
 @dataclass

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from billing_mirror.core import chunks
-from billing_mirror.core.errors import IncompleteBody
+from billing_mirror.core.errors import UnreadableBody
 from billing_mirror.core.items import OBJECT, Item
 
 from .attributes import from_attributes, to_attributes
@@ -28,7 +28,7 @@ PAUSES = (0.0, 0.1, 0.3, 0.9)
 def with_whole_body(client: DynamoDBClient, table: str, item: Item) -> Item:
     """The item with its body in it; or the item that has replaced it meanwhile.
 
-    Raises :class:`IncompleteBody` where the table lacks chunks that the item names, and ``TimeoutError`` where the
+    Raises :class:`UnreadableBody` where the table lacks chunks that the item names, and ``TimeoutError`` where the
     object is replaced all the time.
     """
     for _ in range(READS):
@@ -64,7 +64,7 @@ def _read_again(client: DynamoDBClient, table: str, item: Item) -> Item:
     found = batch_get(client, table, [str(item["pk"])], OBJECT, pauses=PAUSES, consistent=True)
     if not found or chunks.name_in(found[0]) == chunks.name_in(item):
         # Before and after the chunks were read, the item named them: no write can have dropped them.
-        raise IncompleteBody(f"the table lacks items that hold the body of {_id(item)}: they were removed by hand")
+        raise UnreadableBody(f"the table lacks items that hold the body of {_id(item)}: they were removed by hand")
     return found[0]
 
 

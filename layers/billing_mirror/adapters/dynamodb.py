@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 
 from billing_mirror.core import chunks, times
-from billing_mirror.core.errors import IncompleteBody, TransientError, UnreadableBody, UnstorableObject
+from billing_mirror.core.errors import TransientError, UnreadableBody, UnstorableObject
 from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
@@ -193,7 +193,10 @@ class DynamoMirror(DynamoNotes):
                 Key=to_attributes({"pk": ref.key, "sk": OBJECT}),
                 ConsistentRead=True,
             )
-        return body_in(await self._with_whole_body(from_attributes(answer.get("Item", {}))))
+        try:
+            return body_in(await self._with_whole_body(from_attributes(answer.get("Item", {}))))
+        except UnreadableBody:
+            return None
 
     async def _with_whole_body(self, item: Item) -> Item:
         if chunks.name_in(item) is None:
@@ -201,8 +204,6 @@ class DynamoMirror(DynamoNotes):
         with transient_errors(SERVICE):
             try:
                 return await asyncio.to_thread(with_whole_body, self._client, self._table, item)
-            except IncompleteBody:
-                return {}
             except TimeoutError as error:
                 raise TransientError(f"{SERVICE} did not return a whole body in time") from error
 
@@ -214,10 +215,7 @@ class DynamoMirror(DynamoNotes):
             return stored_object(item)
         # The body is not in the item. The columns are read after it: under the token of a head that was read before
         # it, both belong together.
-        try:
-            body = await self.body(ref)
-        except UnreadableBody:
-            body = None
+        body = await self.body(ref)
         return StoredObject(await self._item(ref), body)
 
     async def _item(self, ref: ObjectRef) -> Item:

@@ -10,6 +10,9 @@ from typing import Self
 
 from .items import Item
 
+PIN_PARTITION = "account"
+"""The partition of a mode's pin in the state store."""
+PIN_SORT_KEY = "pin"
 SAMPLE_SIZE = 5
 """Mirrored objects that a key of the same account must know at least one of."""
 SENTENCE = (

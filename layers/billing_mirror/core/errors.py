@@ -21,7 +21,6 @@
     ├── NotFound                Stripe has no such object: it gets a tombstone, unless Stripe may not show it yet
     ├── RunConflict             another tick works on the same run: this one stops
     ├── InvalidRequest          a request to run jobs is wrong: it is answered with this sentence, and nothing starts
-    ├── IncompleteBody          a mirrored body lacks items that were removed by hand: the next write replaces it
     └── ConfigurationError      the deployment is wrong: the function does not start
 
 A write that lost against a newer one is not here: *superseded* is an outcome, not an error.
@@ -123,7 +122,7 @@ class ListUnavailable(ListRefused):
 
 
 class UnreadableBody(PermanentError):
-    """The table holds a compressed body that is not one."""
+    """The table holds a body that cannot be read: its text is none, or items that hold it were removed by hand."""
 
 
 class TooManyDeletions(PermanentError):
@@ -144,10 +143,6 @@ class NotFound(MirrorError):
 
 class RunConflict(MirrorError):
     """Another tick has saved a later state of the same run."""
-
-
-class IncompleteBody(MirrorError):
-    """The table lacks items that hold a body. The text names the object."""
 
 
 class ConfigurationError(MirrorError):

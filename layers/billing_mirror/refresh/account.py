@@ -9,7 +9,16 @@ from dataclasses import replace
 from itertools import islice
 
 from billing_mirror.core import json_body
-from billing_mirror.core.account import SAMPLE_SIZE, SENTENCE, AccountMatch, Pin, judge_by_id, judge_by_sample
+from billing_mirror.core.account import (
+    PIN_PARTITION,
+    PIN_SORT_KEY,
+    SAMPLE_SIZE,
+    SENTENCE,
+    AccountMatch,
+    Pin,
+    judge_by_id,
+    judge_by_sample,
+)
 from billing_mirror.core.catalog import RECONCILED_TYPES, ApiChannel
 from billing_mirror.core.errors import (
     KeyReplaced,
@@ -23,8 +32,6 @@ from billing_mirror.core.errors import (
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import Clock, KeyedStripe, Mirror, StateStore, StripeRequest, StripeResponse
 
-PARTITION = "account"
-SORT_KEY = "pin"
 OWN_ACCOUNT = "/v1/account"
 REFUSED_FOR = 60.0
 """Seconds for which a refused key is not asked again."""
@@ -90,7 +97,7 @@ class AccountGuard:
     async def _check(self, digest: str) -> None:
         scope = Scope(self.livemode)
         for _ in range(TRIES):
-            stored = await self._state_store.last(scope, PARTITION, SORT_KEY)
+            stored = await self._state_store.last(scope, PIN_PARTITION, PIN_SORT_KEY)
             pin = Pin.from_item(stored) if stored is not None else None
             if pin is not None and pin.is_of(digest):
                 self._confirmed = digest
@@ -108,7 +115,7 @@ class AccountGuard:
             new = Pin(account or (pin.account if pin else ""), digest)
             expected = pin.to_item() if pin is not None else None
             if await self._state_store.write(
-                scope, PARTITION, SORT_KEY, new.to_item(), if_absent=pin is None, expected=expected
+                scope, PIN_PARTITION, PIN_SORT_KEY, new.to_item(), if_absent=pin is None, expected=expected
             ):
                 self._confirmed = digest
                 return

@@ -362,9 +362,10 @@ class TestACashBalance:
         assert (run.counts.refreshed, self.stored(balance)["customer"]) == (0, "cus_1")
 
 
-async def test_an_owner_whose_stored_body_cannot_be_read_holds_up_nothing(equal: Harness) -> None:
-    """Without the owner's body, the subscription has no customer yet; verify finds the customer later."""
+async def test_an_owner_whose_stored_body_cannot_be_read_is_fetched_anew(equal: Harness) -> None:
+    before = equal.item("bc_1")["data"]
     corrupts(equal.item("bc_1"))
     equal.clock.advance(100)
     [ended] = await equal.deliver(subscription_event("servicing_paused", identifier="rcds_1", at=equal.clock.now()))
-    assert (ended.outcome, "customer" in equal.item("rcds_1")) == (Outcome.STORED, False)
+    assert (ended.outcome, equal.item("rcds_1")["customer"]) == (Outcome.UNCHANGED, "cus_1")
+    assert equal.item("bc_1")["data"] == before

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_mirror.core.account import SENTENCE
+from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, SENTENCE
 from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.errors import PermissionDenied, TransientError, Unauthorized, WrongAccount
 from billing_mirror.core.json_body import JsonObject
@@ -10,7 +10,7 @@ from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Job
 from billing_mirror.ports import StripeRequest
-from billing_mirror.refresh.account import OWN_ACCOUNT, PARTITION, REFUSED_FOR, SORT_KEY
+from billing_mirror.refresh.account import OWN_ACCOUNT, REFUSED_FOR
 from tests.doubles.samples import event
 from tests.unit.harness import Harness
 
@@ -130,7 +130,10 @@ async def test_the_pinned_key_costs_no_request() -> None:
 
 async def test_the_pin_holds_the_account_and_no_key() -> None:
     harness = await filled()
-    assert await harness.state_store.last(SCOPE, PARTITION, SORT_KEY) == {"account": "acct_1", "key_digest": "first"}
+    assert await harness.state_store.last(SCOPE, PIN_PARTITION, PIN_SORT_KEY) == {
+        "account": "acct_1",
+        "key_digest": "first",
+    }
 
 
 async def test_one_deleted_object_does_not_make_a_key_foreign() -> None:
@@ -174,7 +177,7 @@ async def test_a_key_that_stripe_refuses_is_not_pinned_and_reported_as_before() 
     harness.stripe.failures = [Unauthorized("Stripe answered 401")] * 10
     [result] = await harness.deliver(updated(0, "evt_later"))
     assert (result.outcome, result.reason) == (Outcome.QUARANTINED, "Stripe answered 401")
-    pin = await harness.state_store.last(SCOPE, PARTITION, SORT_KEY)
+    pin = await harness.state_store.last(SCOPE, PIN_PARTITION, PIN_SORT_KEY)
     assert pin is not None
     assert pin["key_digest"] == "first"
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import PermissionDenied, Unauthorized, WrongAccount
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.refresh.account import OWN_ACCOUNT, PARTITION, SORT_KEY, AccountGuard
+from billing_mirror.refresh.account import OWN_ACCOUNT, AccountGuard
 from tests.doubles.clock import ManualClock
 from tests.doubles.samples import customer, event
 from tests.doubles.state_store import MemoryStateStore
@@ -52,7 +53,7 @@ class CountedStateStore(MemoryStateStore):
     reads: int = 0
 
     async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
-        self.reads += partition == PARTITION
+        self.reads += partition == PIN_PARTITION
         return await super().last(scope, partition, start)
 
 
@@ -89,7 +90,7 @@ class Guarded:
         return self.harness.account
 
     async def pin(self) -> Item | None:
-        return await self.state_store.last(TEST, PARTITION, SORT_KEY)
+        return await self.state_store.last(TEST, PIN_PARTITION, PIN_SORT_KEY)
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ async def test_of_two_first_keys_the_one_that_is_stored_first_stays(guarded: Gua
     async def other_container(partition: str) -> None:
         guarded.state_store.before_write = None
         pin: Item = {"account": "acct_1", "key_digest": "first"}
-        await guarded.state_store.write(TEST, partition, SORT_KEY, pin)
+        await guarded.state_store.write(TEST, partition, PIN_SORT_KEY, pin)
 
     guarded.state_store.before_write = other_container
     with pytest.raises(WrongAccount):
@@ -206,5 +207,5 @@ async def test_live_and_test_mode_have_pins_of_their_own(guarded: Guarded) -> No
     await guarded.filled()
     guarded.stripe.livemode, guarded.stripe.key = True, "foreign"
     assert await guarded.new_container().confirm() == "foreign"
-    assert await guarded.state_store.last(Scope(livemode=True), PARTITION, SORT_KEY) is not None
+    assert await guarded.state_store.last(Scope(livemode=True), PIN_PARTITION, PIN_SORT_KEY) is not None
     assert await guarded.pin() == {"account": "acct_1", "key_digest": "first"}

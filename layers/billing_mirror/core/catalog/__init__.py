@@ -45,6 +45,7 @@ __all__ = [
     "Sublist",
     "Usage",
     "find_type",
+    "find_type_of_id",
     "generic_type",
     "is_ignored",
 ]
@@ -129,6 +130,12 @@ def is_ignored(event_type: str) -> bool:
 def find_type(name: str) -> ObjectType | None:
     """The object type with this name or alias."""
     return TYPES.get(name) or next((object_type for object_type in TYPES.values() if name in object_type.aliases), None)
+
+
+def find_type_of_id(object_id: str) -> ObjectType | None:
+    """The object type whose prefix the id has: a guess, because users can choose ids that begin alike."""
+    found = (one for one in TYPES.values() if one.prefix and object_id.startswith(one.prefix))
+    return max(found, key=lambda one: len(one.prefix), default=None)
 
 
 def generic_type(type_name: str, retrieve: str) -> ObjectType:

@@ -140,7 +140,7 @@ class ObjectType:
     retrieve: str
     """The URL of one object. Without ``{id}`` the object is a singleton, and its path is its id."""
     prefix: str = ""
-    """How ids begin. For readers only; no code depends on it."""
+    """How ids begin. A guess: users can choose ids that begin alike."""
     chosen_ids: bool = False
     """Whether users can choose the ids, or once could: such an id is any text, and other types may use it too."""
     aliases: tuple[str, ...] = ()
@@ -167,7 +167,10 @@ class ObjectType:
     created: str = "created"
     """Path to the time of creation."""
     status: str | None = None
+    statuses: tuple[str, ...] = ()
+    """The values at ``status`` that Stripe documents; it may add to them at any time."""
     collection_status: str | None = None
+    collection_statuses: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     """Fields that Stripe returns only on request: ``include`` in v2, ``expand`` in v1."""
     include_where: tuple[IncludeWhere, ...] = ()

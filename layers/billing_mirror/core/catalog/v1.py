@@ -19,6 +19,7 @@ TEST_CLOCK = ObjectType(
     retrieve="/v1/test_helpers/test_clocks/{id}",
     listings=(Listing(url="/v1/test_helpers/test_clocks"),),
     status="status",
+    statuses=("ready", "advancing", "internal_failure"),
 )
 
 PRODUCT = ObjectType(
@@ -37,6 +38,7 @@ METER = ObjectType(
     retrieve="/v1/billing/meters/{id}",
     listings=(Listing(url="/v1/billing/meters"),),
     status="status",
+    statuses=("active", "inactive"),
 )
 
 PRICE = ObjectType(
@@ -109,6 +111,7 @@ ALERT = ObjectType(
     listings=(Listing(url="/v1/billing/alerts"),),
     parent="usage_threshold.meter",
     status="status",
+    statuses=("active", "inactive", "archived"),
     wrapper=Reference(path="alert", type="billing.alert_triggered"),
 )
 
@@ -204,6 +207,7 @@ SUBSCRIPTION = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("incomplete", "incomplete_expired", "trialing", "active", "past_due", "canceled", "unpaid", "paused"),
     include=(
         "discounts",
         "items.data.discounts",
@@ -233,6 +237,7 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("not_started", "active", "completed", "released", "canceled"),
     include=("phases.discounts.discount",),
     include_where=tuple(
         IncludeWhere(path=path, where=(path,))
@@ -252,6 +257,7 @@ QUOTE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("draft", "open", "accepted", "canceled"),
     include=(
         "discounts",
         "line_items",
@@ -281,6 +287,7 @@ INVOICE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("draft", "open", "paid", "uncollectible", "void"),
     include=("discounts", "lines.data.discounts", "shipping_cost.taxes"),
     ignored_fields=("hosted_invoice_url", "invoice_pdf"),
     sublists=(Sublist(path="lines", url="/v1/invoices/{id}/lines", query=_WITH_DISCOUNTS),),
@@ -320,10 +327,13 @@ CREDIT_NOTE = ObjectType(
     customer="customer",
     customer_account="customer_account",
     status="status",
+    statuses=("issued", "void"),
     include=("shipping_cost.taxes",),
     ignored_fields=("pdf",),
     sublists=(Sublist(path="lines", url="/v1/credit_notes/{id}/lines"),),
 )
+
+_METER_ERRORS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 
 EVENT = ObjectType(
     name="v2.core.event",
@@ -332,7 +342,8 @@ EVENT = ObjectType(
     retrieve="/v2/core/events/{id}",
     parent="related_object",
     status="type",
-    events=("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"),
+    statuses=_METER_ERRORS,
+    events=_METER_ERRORS,
 )
 
 USAGE = ObjectType(

@@ -17,6 +17,7 @@ PROFILE = ObjectType(
     listings=(Listing(url="/v2/billing/profiles", may_be_refused=True),),
     customer="customer",
     status="status",
+    statuses=("active", "inactive"),
 )
 
 BILL_SETTING_VERSION = ObjectType(
@@ -245,6 +246,7 @@ CADENCE = ObjectType(
     ),
     customer="payer.customer",
     status="status",
+    statuses=("active", "canceled"),
     include=("invoice_discount_rules", "settings_data"),
     compare_interval=CompareInterval.RATE_CARD_SUBSCRIPTIONS,
     members=(SPEND_MODIFIER.name,),
@@ -272,7 +274,9 @@ RATE_CARD_SUBSCRIPTION = ObjectType(
     parent="rate_card",
     customer=Reference(path="billing_cadence", type=CADENCE.name),
     status="servicing_status",
+    statuses=("pending", "active", "paused", "canceled"),
     collection_status="collection_status",
+    collection_statuses=("current", "past_due", "unpaid", "paused", "awaiting_customer_action"),
     usage=_usage_by_rates("rate_card_version"),
     compare_interval=CompareInterval.RATE_CARD_SUBSCRIPTIONS,
 )
@@ -286,7 +290,9 @@ PRICING_PLAN_SUBSCRIPTION = ObjectType(
     parent="pricing_plan",
     customer=Reference(path="billing_cadence", type=CADENCE.name),
     status="servicing_status",
+    statuses=("pending", "active", "paused", "canceled"),
     collection_status="collection_status",
+    collection_statuses=("current", "past_due", "unpaid", "paused", "awaiting_customer_action"),
     include=("discount_details", "pricing_plan_component_details"),
     usage=_usage_by_rates("pricing_plan_component_details.rate_card_details.rate_card_version"),
 )
@@ -298,7 +304,9 @@ CONTRACT = ObjectType(
     listings=(Listing(url="/v2/billing/contracts"),),
     customer="customer",
     status="status",
+    statuses=("draft", "active", "canceled", "ended"),
     collection_status="collection_status",
+    collection_statuses=("current", "past_due", "unpaid", "blocked"),
     include=("billing_settings", "one_time_fees", "pricing_lines", "pricing_overrides"),
 )
 
@@ -319,6 +327,7 @@ INTENT = ObjectType(
     parent="cadence",
     customer=Reference(path="cadence", type=CADENCE.name),
     status="status",
+    statuses=("draft", "reserved", "committed", "canceled"),
     members=(INTENT_ACTION.name,),
 )
 

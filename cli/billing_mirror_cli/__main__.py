@@ -1,0 +1,5 @@
+"""``python -m billing_mirror_cli`` is ``billing-mirror``."""
+
+from .app import main
+
+main()

@@ -1,0 +1,27 @@
+"""``billing-mirror backfill``: insert what Stripe has and the mirror has never seen."""
+
+from __future__ import annotations
+
+import typer
+
+from billing_mirror.core.run import Job
+
+from ..failures import ExitCode
+from ..runs import Request
+from ..session import Session
+from ..words import count
+from .verify import Attach, Timeout, Types, follow, show
+
+
+def backfill(session: Session, types: Types = None, *, attach_only: Attach = False, timeout: Timeout = None) -> None:
+    """Insert the objects of types that the mirror has never seen.
+
+    Exit code 0: all types are complete; 4: not yet, or not all.
+    """
+    states = follow(session, Request(Job.BACKFILL, types or ()), attach_only=attach_only, timeout=timeout)
+    show(session, states)
+    inserted = sum(state.counts.inserted for state in states)
+    queued = sum(state.counts.queued for state in states)
+    session.output.line(f"{count(inserted, 'object')} inserted, {queued:,} queued to be fetched", "bold")
+    if not states or any(state.is_undecided for state in states):
+        raise typer.Exit(ExitCode.UNDECIDED)

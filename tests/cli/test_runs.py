@@ -1,0 +1,281 @@
+"""``verify``, ``recover`` and ``backfill`` request runs, follow their records, and end with their verdict."""
+
+import _thread
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.reconcile.report import TickReport, WorkedRun
+from billing_mirror_cli.failures import ExitCode
+from tests.cli.conftest import Cloud, Command, values
+
+NOW = 1_750_000_000.0
+EQUAL = Counts(pages=1, compared=3, equal=3)
+DRIFT = Counts(pages=1, compared=3, equal=1, different=2, repaired=2)
+
+
+@pytest.fixture
+def test_stack(cloud: Cloud) -> Cloud:
+    cloud.pin()
+    return cloud
+
+
+def run(
+    name: str,
+    counts: Counts,
+    *,
+    job: Job = Job.VERIFY,
+    status: Status = Status.COMPLETE,
+    reason: str = "",
+    started_at: float = NOW,
+    watermark: str = "",
+) -> Run:
+    finished_at = 0.0 if status is Status.RUNNING else started_at + 1
+    return Run(
+        name,
+        job,
+        started_at,
+        updated_at=started_at + 1,
+        finished_at=finished_at,
+        status=status,
+        reason=reason,
+        counts=counts,
+        watermark=watermark,
+    )
+
+
+def reconciling(cloud: Cloud, *runs: Run, dry: bool = False) -> Callable[[JsonObject], JsonObject]:
+    """Reconcile that works on these runs, keeps their records, and answers."""
+
+    def answer(_: JsonObject) -> JsonObject:
+        for one in () if dry else runs:
+            cloud.record(one)
+        worked = [WorkedRun(one, one.counts, dry, [{"id": "prod_1"}] if dry else []) for one in runs]
+        return dict(TickReport(worked=worked, dry_run=dry).answer())  # type: ignore[arg-type]  # JSON, as Lambda makes it
+
+    return answer
+
+
+def busy(cloud: Cloud, *runs: Run) -> Callable[[JsonObject], JsonObject]:
+    """Reconcile that is at work elsewhere; ticks work on the runs."""
+
+    def answer(_: JsonObject) -> JsonObject:
+        for one in runs:
+            cloud.record(one)
+        return dict(TickReport(leased=False).answer())  # type: ignore[arg-type]  # JSON, as Lambda makes it
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("counts", "status", "code", "verdict"),
+    [
+        (EQUAL, Status.COMPLETE, ExitCode.OK, "EQUAL  3 objects compared"),
+        (DRIFT, Status.COMPLETE, ExitCode.DRIFT, "DRIFT  2 objects repaired"),
+        (Counts(compared=3, unresolved=1), Status.COMPLETE, ExitCode.UNDECIDED, "UNDECIDED  product"),
+        (Counts(compared=3, in_flight=1), Status.COMPLETE, ExitCode.UNDECIDED, "UNDECIDED  product"),
+        (Counts(lists_unreadable=1), Status.COMPLETE, ExitCode.UNDECIDED, "UNDECIDED  product"),
+        (EQUAL, Status.FAILED, ExitCode.UNDECIDED, "UNDECIDED  product"),
+        (EQUAL, Status.UNAUTHORIZED, ExitCode.UNDECIDED, "UNDECIDED  product"),
+        (Counts(), Status.UNAVAILABLE, ExitCode.OK, "EQUAL  0 objects compared"),
+    ],
+)
+def test_verify_ends_with_a_verdict(
+    test_stack: Cloud, command: Command, counts: Counts, status: Status, code: ExitCode, verdict: str
+) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", counts, status=status))
+    result = command("verify", "product")
+    assert result.exit_code == code
+    assert result.stdout.splitlines()[-1] == verdict
+    assert test_stack.function.requests == [{"job": "verify", "types": ["product"]}]
+
+
+def test_drift_outweighs_what_is_not_known(test_stack: Cloud, command: Command) -> None:
+    runs = [run("product", DRIFT), run("price", EQUAL, status=Status.FAILED, reason="Stripe answered 400")]
+    test_stack.function.answer = reconciling(test_stack, *runs)
+    result = command("verify", "product", "price")
+    assert result.exit_code == ExitCode.DRIFT
+    assert "price: Stripe answered 400" in result.stdout
+    assert "UNDECIDED  price" in result.stdout
+
+
+def test_verify_writes_a_value_for_each_run(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", DRIFT), run("price", EQUAL))
+    result = command("verify", "product", "price", "--json")
+    assert [(one["type"], one["found"], one["compared"]) for one in values(result)] == [
+        ("product", 2, 3),
+        ("price", 0, 3),
+    ]
+    assert result.stderr == ""
+
+
+def test_a_dry_run_shows_what_it_would_repair(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", DRIFT), dry=True)
+    result = command("verify", "product", "--dry-run", "--json")
+    assert result.exit_code == ExitCode.DRIFT
+    (shown,) = values(result)
+    assert shown["differences"] == [{"id": "prod_1"}]
+    assert test_stack.function.requests == [{"job": "verify", "types": ["product"], "dry_run": True}]
+    assert "2 objects to repair" in command("verify", "product", "--dry-run").stdout
+
+
+def test_a_dry_run_beside_another_run_is_undecided(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = busy(test_stack)
+    result = command("verify", "product", "--dry-run")
+    assert result.exit_code == ExitCode.UNDECIDED
+    assert "Another invocation" in result.stderr
+
+
+def test_a_run_that_ticks_work_on_is_followed_by_its_record(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = busy(test_stack, run("product", EQUAL))
+    result = command("verify", "product")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (ExitCode.OK, "EQUAL  3 objects compared")
+
+
+def test_the_verdict_is_never_that_of_an_earlier_run(test_stack: Cloud, command: Command) -> None:
+    test_stack.record(run("product", DRIFT, started_at=NOW - 9))
+    test_stack.function.answer = reconciling(test_stack, run("product", EQUAL))
+    assert command("verify", "product").exit_code == ExitCode.OK
+    test_stack.function.answer = busy(test_stack)
+    assert command("verify", "product", "--timeout", "0").exit_code == ExitCode.UNDECIDED
+
+
+def test_a_run_that_the_request_resumes_counts(test_stack: Cloud, command: Command) -> None:
+    test_stack.record(run("product", Counts(pages=1), status=Status.RUNNING))
+    test_stack.function.answer = reconciling(test_stack, run("product", DRIFT))
+    assert command("verify", "product").exit_code == ExitCode.DRIFT
+
+
+def test_when_the_time_is_over_the_run_continues_in_aws(test_stack: Cloud, command: Command) -> None:
+    stopped = run("product", Counts(pages=1, compared=3, equal=3), status=Status.RUNNING, reason="out of time")
+    test_stack.function.answer = reconciling(test_stack, stopped)
+    test_stack.record(stopped)
+    result = command("verify", "product", "--timeout", "0")
+    assert result.exit_code == ExitCode.UNDECIDED
+    assert "billing-mirror verify --attach" in result.stderr
+
+
+def test_attach_follows_running_runs_and_starts_none(test_stack: Cloud, command: Command) -> None:
+    test_stack.record(run("product", EQUAL, status=Status.RUNNING))
+    test_stack.record(run("price", EQUAL))
+    result = command("verify", "--attach", "--timeout", "0", "--json")
+    assert [one["type"] for one in values(result)] == ["product"]
+    assert result.exit_code == ExitCode.UNDECIDED
+    assert test_stack.function.requests == []
+
+
+def test_attach_without_a_running_run_says_so(test_stack: Cloud, command: Command) -> None:
+    test_stack.record(run("product", EQUAL, status=Status.RUNNING, job=Job.BACKFILL))
+    result = command("verify", "--attach")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr.splitlines()[0] == "No verify run is running."
+
+
+def test_ctrl_c_leaves_the_run_and_says_how_to_follow_it(test_stack: Cloud, command: Command) -> None:
+    done = threading.Event()
+
+    def interrupted(_: JsonObject) -> JsonObject:
+        _thread.interrupt_main()
+        done.wait(20)
+        return {}
+
+    test_stack.function.answer = interrupted
+    result = command("verify", "product")
+    done.set()
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert result.stderr == "The run continues in AWS. Follow it again: billing-mirror verify --attach\n"
+
+
+def test_an_unknown_type_is_refused_before_anything_starts(test_stack: Cloud, command: Command) -> None:
+    result = command("verify", "charge")
+    assert result.exit_code == ExitCode.USAGE
+    assert result.stderr.splitlines()[0] == "Unknown type: charge; nothing was started."
+    assert test_stack.function.requests == []
+
+
+def test_confirmed_deletions_need_types(test_stack: Cloud, command: Command) -> None:
+    assert command("verify", "--confirm-deletions").exit_code == ExitCode.USAGE
+    test_stack.function.answer = reconciling(test_stack, run("product", EQUAL))
+    command("verify", "product", "--confirm-deletions")
+    assert test_stack.function.requests == [{"job": "verify", "types": ["product"], "confirm_deletions": True}]
+
+
+def test_a_refusal_of_an_older_stack_is_a_usage_failure(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = lambda _: {
+        "result": "refused",
+        "reason": "unknown type: product; nothing was started",
+    }
+    result = command("verify", "product")
+    assert result.exit_code == ExitCode.USAGE
+    assert "nothing was started" in result.stderr
+
+
+def test_a_function_that_fails_is_a_sentence(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.error = "STRIPE_KEY_ARN does not hold a key"
+    result = command("verify", "product")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr.splitlines()[0] == "The reconcile function failed: STRIPE_KEY_ARN does not hold a key."
+
+
+def test_a_role_that_may_not_invoke_the_function_is_named_the_permission(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.denied = (
+        "User: arn:aws:sts::1:assumed-role/ops is not authorized to perform: lambda:InvokeFunction on resource: x"
+    )
+    for verb in (["verify", "product"], ["verify", "product", "--dry-run"], ["refresh", "prod_1"]):
+        result = command(*verb)
+        assert result.exit_code == ExitCode.FAILED
+        assert result.stderr.splitlines() == [
+            "AWS does not allow Invoke.",
+            "Your role needs the permission lambda:InvokeFunction.",
+        ]
+
+
+def test_backfill_says_what_it_inserted(test_stack: Cloud, command: Command) -> None:
+    counts = Counts(pages=1, compared=5, inserted=4, queued=1)
+    test_stack.function.answer = reconciling(test_stack, run("product", counts, job=Job.BACKFILL))
+    result = command("backfill", "product")
+    assert result.exit_code == ExitCode.OK
+    assert result.stdout.splitlines()[-1] == "4 objects inserted, 1 queued to be fetched"
+    assert test_stack.function.requests == [{"job": "backfill", "types": ["product"]}]
+
+
+def test_a_backfill_of_a_refused_type_is_undecided(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(
+        test_stack, run("product", Counts(), job=Job.BACKFILL, status=Status.UNAUTHORIZED)
+    )
+    assert command("backfill", "product").exit_code == ExitCode.UNDECIDED
+
+
+def test_recover_says_until_when_all_events_are_read(test_stack: Cloud, command: Command) -> None:
+    counts = Counts(pages=1, compared=40, queued=2)
+    recovered = run("recover", counts, job=Job.RECOVER, watermark="2025-06-15T15:06:40.000Z")
+    test_stack.function.answer = reconciling(test_stack, recovered)
+    result = command("recover")
+    assert result.exit_code == ExitCode.OK
+    assert result.stdout.splitlines()[0] == "40 events read, 2 lost events queued"
+    assert "All events are read until 2025-06-15 15:06:40 UTC (" in result.stdout
+    assert "last two minutes" in result.stderr
+
+
+def test_recover_reads_until_now_on_request(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("recover", Counts(), job=Job.RECOVER))
+    assert "last two minutes" not in command("recover", "--until-now").stderr
+    assert test_stack.function.requests == [{"job": "recover", "until_now": True}]
+
+
+def test_the_answer_says_which_runs_there_are(test_stack: Cloud, command: Command) -> None:
+    """Also where the record looks like that of an earlier run: the command must not wait for another one."""
+    test_stack.record(run("product", DRIFT))
+    test_stack.function.answer = reconciling(test_stack, run("product", DRIFT))
+    assert command("verify", "product").exit_code == ExitCode.DRIFT
+
+
+def test_a_recover_run_that_has_not_ended_is_undecided(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(
+        test_stack, run("recover", Counts(), job=Job.RECOVER, status=Status.RUNNING, reason="Stripe is down")
+    )
+    result = command("recover", "--timeout", "0")
+    assert result.exit_code == ExitCode.UNDECIDED

@@ -1,0 +1,100 @@
+"""``billing-mirror --sandbox`` on the deployed bundle: each verb finds the sandbox, and does what it says."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from billing_mirror_cli.app import app
+from billing_mirror_cli.failures import ExitCode
+
+from .conftest import Bundle, Shop, eventually
+
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
+PRODUCT = "product"
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs a verb in a clone whose sandbox is the deployed bundle."""
+    known = {**asdict(bundle.endpoints), "api_key": "rk_test_standin"}
+    (tmp_path / ".sandbox").mkdir()
+    (tmp_path / ".sandbox" / "endpoints.json").write_text(json.dumps(known))
+    monkeypatch.chdir(tmp_path)
+    environment = {"COLUMNS": "80", "NO_COLOR": "1"}
+    return lambda *words: CliRunner().invoke(app, [*words, "--sandbox"], env=environment, prog_name="billing-mirror")
+
+
+def test_get_and_list_read_the_mirror(bundle: Bundle, shop: Shop, command: Command) -> None:
+    subscription = shop.subscription()
+    assert eventually(partial(bundle.reader.get, subscription)) is not None
+    assert json.loads(command("get", subscription, "--json").stdout)["type"] == SUBSCRIPTION
+    listed = command("list", SUBSCRIPTION, "--parent", shop.card)
+    assert (listed.exit_code, listed.stdout.split()[0]) == (ExitCode.OK, subscription)
+
+
+def test_verify_repairs_a_lost_change_and_then_finds_none(bundle: Bundle, command: Command) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Seats"})["id"]
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    bundle.stripe.update(product, {"name": "Desks"}, without_event=True)
+    assert command("verify", PRODUCT, "--dry-run").exit_code == ExitCode.DRIFT
+    repaired = command("verify", PRODUCT)
+    assert repaired.exit_code == ExitCode.DRIFT, repaired.output
+    assert "DRIFT  1 object repaired" in repaired.stdout
+    assert command("verify", PRODUCT).exit_code == ExitCode.OK
+    assert json.loads(command("get", product, "--json").stdout)["body"]["name"] == "Desks"
+
+
+def test_recover_and_backfill_add_what_no_event_announced(bundle: Bundle, command: Command) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Silent"}, without_event=True)["id"]
+    assert command("recover").exit_code == ExitCode.OK
+    assert command("get", product).exit_code == ExitCode.FAILED
+    filled = command("backfill", PRODUCT)
+    assert filled.exit_code == ExitCode.OK, filled.output
+    assert command("get", product).exit_code == ExitCode.OK
+
+
+def test_status_reads_the_whole_stack(bundle: Bundle, command: Command) -> None:
+    result = command("status", "--json")
+    shown = json.loads(result.stdout)
+    assert (shown["stack"], shown["scope"], shown["quarantined"]) == ("billing-mirror", "test", 0), result.output
+    assert (shown["state"] == "healthy") is (result.exit_code == ExitCode.OK)
+    assert bundle.endpoints.table not in command("status").stdout
+
+
+def test_a_quarantined_message_is_retried(bundle: Bundle, command: Command) -> None:
+    bundle.stripe.faults(api=[{"status": 403, "path_prefix": "/v1/products"}])
+    product = bundle.stripe.create(PRODUCT, {"name": "Chairs"})["id"]
+    groups = eventually(lambda: command("quarantine", "list", "--json").stdout.splitlines())
+    (group,) = [json.loads(line) for line in groups]
+    bundle.stripe.clear_faults()
+    assert command("quarantine", "retry", group["group"]).exit_code == ExitCode.OK
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    assert command("quarantine", "list").stdout == "The quarantine is empty.\n"
+
+
+def test_diff_finds_a_lost_change_and_refresh_repairs_it(bundle: Bundle, command: Command) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Lamps"})["id"]
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    assert command("diff", product).exit_code == ExitCode.OK
+    bundle.stripe.update(product, {"name": "Bulbs"}, without_event=True)
+    different = command("diff", product, "--json")
+    assert different.exit_code == ExitCode.DRIFT, different.output
+    assert "name" in [one["path"] for one in json.loads(different.stdout)["differences"]]
+    refreshed = command("refresh", product)
+    assert (refreshed.exit_code, refreshed.stdout) == (ExitCode.OK, f"{product}  stored\n"), refreshed.output
+    assert command("diff", product).exit_code == ExitCode.OK
+
+
+def test_doctor_checks_stripe_and_aws(bundle: Bundle, command: Command) -> None:
+    result = command("doctor", "--json")
+    found = {one["check"]: one for one in map(json.loads, result.stdout.splitlines())}
+    well = {"credentials", "stack", "key permissions", "event destination", "signing secret", "queue"}
+    assert {name: found[name]["result"] for name in well} == dict.fromkeys(well, "ok"), result.output
+    assert "may write" in found["Stripe key"]["sentence"]  # the stand-in's key is a secret one
+    assert bundle.endpoints.signing_secret not in result.output
