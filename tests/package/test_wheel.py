@@ -112,14 +112,15 @@ def test_the_functions_extra_allows_exactly_what_the_layer_locks() -> None:
     assert [name for name, versions in allowed.items() if locked[name] not in versions] == []
 
 
-def test_the_cli_extra_allows_what_the_functions_and_the_tests_run_on() -> None:
+def test_the_extras_of_the_command_allow_what_the_functions_and_the_tests_run_on() -> None:
     developed = (ROOT / "dev" / "requirements" / "dev.txt").read_text()
     locked = dict(re.findall(r"^(\S+)==(\S+)", developed, re.MULTILINE))
     extras = {
         name: {one.name: one.specifier for one in map(Requirement, PROJECT["optional-dependencies"][name])}
-        for name in ("cli", "functions")
+        for name in ("cli", "export", "functions")
     }
-    assert [name for name, versions in extras["cli"].items() if locked[name] not in versions] == []
+    needed = [*extras["cli"].items(), *extras["export"].items()]
+    assert [name for name, versions in needed if locked[name] not in versions] == []
     shared = extras["cli"].keys() & extras["functions"].keys()
     assert {name: extras["cli"][name] for name in shared} == {name: extras["functions"][name] for name in shared}
 
