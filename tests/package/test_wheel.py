@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from dev.sandbox.toolchain import program
 from tests.package.project import PROJECT, classified_versions
 from tests.template_file import ROOT
 
@@ -142,7 +143,8 @@ def test_the_installed_command_says_its_version(built: Path) -> None:
 def test_the_installed_reader_runs_beside_boto3_alone(built: Path, tmp_path: Path) -> None:
     installed, beside = tmp_path / "installed", tmp_path / "beside"
     beside.mkdir()
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-index", "--no-deps"]
+    pip = [str(program("uv", "python")), "-m", "pip", "--python", sys.executable, "--quiet"]
+    pip += ["--disable-pip-version-check", "install", "--no-index", "--no-deps"]
     run(*pip, "--target", str(installed), str(built))
     # -I and -S: no site-packages, no PYTHONPATH, no current folder.
     where, loaded = run(
