@@ -8,14 +8,19 @@ from dataclasses import replace
 
 import pytest
 
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.items import Item, Observation, item
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.run import Run
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.process.batch import _hops
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.optional_fields import OptionalFields
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event, sample
 from tests.unit.harness import Harness
 
@@ -26,6 +31,7 @@ Scenario = Callable[[], Awaitable[bool]]
 """Whether it ended well."""
 INVOICE = "/v1/invoices/in_1"
 LINES = f"{INVOICE}/lines?expand%5B0%5D=data.discounts"
+METERS = "/v1/billing/meters"
 STOPPED_AFTER = 16
 """Invocations of a chain: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
 get = OptionalFields.get
@@ -64,6 +70,48 @@ async def refused_field() -> bool:
     return isinstance(data, dict) and "tiers" not in data and stored.get("missing_fields") == ["tiers"]
 
 
+async def table_that_refuses_for_a_while() -> bool:
+    """A run stores what a release before it could not."""
+    refuses = [True]
+    harness = Harness(mirror=MemoryMirror(refuses=lambda _: refuses[0]))
+    await verified(harness, {})
+    refuses[0] = False
+    run = await verified(harness, {})
+    return "test#mtr_1" in harness.mirror.objects and run.counts.unstorable == 0
+
+
+async def lost_counter_of_a_noted_object() -> bool:
+    """The object is stored under a token below that of its note."""
+    harness = Harness(mirror=MemoryMirror(refuses=lambda item: item.get("status") == "odd", for_good=True))
+    for name in ("first", "second"):
+        await verified(harness, {"status": "odd", "display_name": name})
+    harness.mirror.counters.clear()
+    await verified(harness, {"status": "active"})
+    run = await verified(harness, {"status": "active"})
+    return harness.item("mtr_1")["token"] == 1 and run.counts.unstorable == 0
+
+
+async def verified(harness: Harness, fields: JsonObject) -> Run:
+    """An hour later, a run over the one meter."""
+    harness.clock.advance(3600)
+    body = {"id": "mtr_1", "object": "billing.meter", "created": 1_600_000_000, "livemode": False, **fields}
+    harness.stripe.objects[f"{METERS}/mtr_1"] = body
+    harness.stripe.lists[METERS] = [body]
+    return await harness.run_now(TYPES["billing.meter"])
+
+
+@mutant("what the table has refused is never tried again")
+@replaces(UnstorableNote.is_due)
+def waits_for_a_change(self: UnstorableNote, since: float) -> bool:
+    return self.fetched_at < since and not self.may_pass
+
+
+@mutant("only a higher token ends a note")
+@replaces(UnstorableNote.is_followed_by)
+def ends_by_token_only(self: UnstorableNote, token: int, fetched_at: float) -> bool:
+    return token >= self.token and fetched_at > 0
+
+
 @mutant("a request does not count the requests before it")
 @replaces(FollowUps.send)
 async def counts_no_hops(self: FollowUps, request: RefreshRequest, *, group: str, delay: int = 0) -> None:
@@ -95,7 +143,10 @@ def marks_nothing(ref: ObjectRef, observation: Observation, customer: str | None
     return item(ref, replace(observation, missing_fields=()), customer)
 
 
-@pytest.mark.parametrize("scenario", [restless_invoice, refused_field])
+SCENARIOS = [restless_invoice, refused_field, table_that_refuses_for_a_while, lost_counter_of_a_noted_object]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_each_scenario_ends_well(scenario: Scenario) -> None:
     assert await scenario()
 
@@ -108,6 +159,8 @@ async def test_each_scenario_ends_well(scenario: Scenario) -> None:
         (restless_invoice, forgets_the_rest),
         (refused_field, conceals_missing_fields),
         (refused_field, marks_nothing),
+        (table_that_refuses_for_a_while, waits_for_a_change),
+        (lost_counter_of_a_noted_object, ends_by_token_only),
     ],
     ids=lambda value: value.sentence.replace(" ", "-") if isinstance(value, Mutant) else value.__name__,
 )

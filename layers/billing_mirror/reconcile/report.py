@@ -87,14 +87,14 @@ class WorkedRun:
 
 @dataclass(frozen=True, slots=True)
 class NotedObjects:
-    """How many objects the table cannot hold, and how many of them were noticed within the last hour."""
+    """How many objects the table cannot hold, and for how many the alarm rings: an hour, or while it refuses them."""
 
     outstanding: int
     recent: int
 
     @classmethod
     def count(cls, notes: Sequence[UnstorableNote], now: float) -> Self:
-        return cls(len(notes), sum(now - note.noticed_at < HOUR for note in notes))
+        return cls(len(notes), sum(note.may_pass or now - note.noticed_at < HOUR for note in notes))
 
 
 @dataclass(slots=True)
