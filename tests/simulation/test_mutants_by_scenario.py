@@ -9,17 +9,21 @@ from dataclasses import replace
 import pytest
 
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.errors import FieldsRefused
 from billing_mirror.core.items import Item, Observation, item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Run
 from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
+from billing_mirror.process.already_fresh import is_already_fresh
 from billing_mirror.process.batch import _hops
-from billing_mirror.process.messages import WorkItem
+from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.optional_fields import OptionalFields
+from billing_mirror.refresh.refused_fields import RefusedFields
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event, sample
 from tests.unit.harness import Harness
@@ -36,6 +40,7 @@ STOPPED_AFTER = 16
 """Invocations of a chain: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
 get = OptionalFields.get
 send = FollowUps.send
+add = RefusedFields.add
 
 
 async def restless_invoice() -> bool:
@@ -70,6 +75,22 @@ async def refused_field() -> bool:
     return isinstance(data, dict) and "tiers" not in data and stored.get("missing_fields") == ["tiers"]
 
 
+async def field_refused_of_one_object() -> bool:
+    """Another price has its tiers, and the first one gets them with a repeated event."""
+    harness = Harness()
+    harness.stripe.unasked_fields.add("tiers")
+    harness.stripe.failures = [FieldsRefused("Stripe answered 400", frozenset({"tiers"}))]
+    messages = []
+    for name in ("price_1", "price_2"):
+        path = f"/v1/prices/{name}"
+        harness.stripe.objects[path] = body = sample("price", id=name, livemode=False, tiers=[])
+        messages.append(event("v1.price.updated", body, url=path))
+        await harness.deliver(messages[-1])
+    are_marked = ["missing_fields" in harness.item(f"price/{name}") for name in ("price_1", "price_2")]
+    await harness.deliver(messages[0])
+    return are_marked == [True, False] and "missing_fields" not in harness.item("price/price_1")
+
+
 async def table_that_refuses_for_a_while() -> bool:
     """A run stores what a release before it could not."""
     refuses = [True]
@@ -98,6 +119,20 @@ async def verified(harness: Harness, fields: JsonObject) -> Run:
     harness.stripe.objects[f"{METERS}/mtr_1"] = body
     harness.stripe.lists[METERS] = [body]
     return await harness.run_now(TYPES["billing.meter"])
+
+
+@mutant("one refusal is about all objects of a type")
+@replaces(RefusedFields.add)
+def takes_one_for_all(self: RefusedFields, request: StripeRequest, name: str, now: float) -> None:
+    add(self, replace(request, of_one=False), name, now)
+
+
+@mutant("an object without a field is fresh")
+@replaces(is_already_fresh)
+async def takes_the_mark_for_fresh(
+    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+) -> bool:
+    return await is_already_fresh(items, ref, replace(head, missing_fields=()) if head else None, dependencies)
 
 
 @mutant("what the table has refused is never tried again")
@@ -143,7 +178,13 @@ def marks_nothing(ref: ObjectRef, observation: Observation, customer: str | None
     return item(ref, replace(observation, missing_fields=()), customer)
 
 
-SCENARIOS = [restless_invoice, refused_field, table_that_refuses_for_a_while, lost_counter_of_a_noted_object]
+SCENARIOS = [
+    restless_invoice,
+    refused_field,
+    field_refused_of_one_object,
+    table_that_refuses_for_a_while,
+    lost_counter_of_a_noted_object,
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -159,6 +200,8 @@ async def test_each_scenario_ends_well(scenario: Scenario) -> None:
         (restless_invoice, forgets_the_rest),
         (refused_field, conceals_missing_fields),
         (refused_field, marks_nothing),
+        (field_refused_of_one_object, takes_one_for_all),
+        (field_refused_of_one_object, takes_the_mark_for_fresh),
         (table_that_refuses_for_a_while, waits_for_a_change),
         (lost_counter_of_a_noted_object, ends_by_token_only),
     ],
