@@ -128,6 +128,8 @@ def sort_keys_of(type_name: str) -> str:
 
 def writable(text: str) -> str:
     """An id that is no Stripe id, as the table can hold it: half surrogate pairs spelled out, a long text cut."""
+    if len(text) <= MAX_SHOWN and text.isascii():
+        return text  # nearly every id
     spelled = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return spelled if len(spelled) <= MAX_SHOWN else f"{spelled[:SHOWN]}... {_hash(spelled)}"
 

@@ -31,6 +31,8 @@ def compare_notes(
 
     That is where they are as they were noted, unless the table has refused them, and was not tried in this run.
     """
+    if not run.notes:
+        return {}
     version = run.ports.stripe.version(object_type.api)
     return {
         identifier: note.is_of(digest(object_type, entry), version) and not note.is_due(run.record.started_at)
