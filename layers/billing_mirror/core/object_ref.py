@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, unquote_plus
 
 from . import catalog
-from .catalog import ObjectType, Part, Reference
+from .catalog import ObjectType, Part, Piece, Reference
 from .errors import PermanentError
 from .json_body import JsonObject, text_at
 from .spelled_ids import ids_spelled, is_placeholder
@@ -112,15 +112,27 @@ class UnresolvedRef:
     named: Mapping[str, str] = field(default_factory=dict)
     complete: bool = False
     must_have_owner: bool = False
+    pieces: tuple[Piece, ...] = ()
 
-    def resolve(self, event: JsonObject | None) -> dict[str, ObjectRef]:
+    def pieces_named(self, event: JsonObject | None) -> dict[Piece, str]:
+        """The ids of the pieces whose owner nothing else names. Raises :class:`PermanentError`."""
+        return {
+            one: validate_id(identifier)
+            for one in self.pieces
+            if (identifier := self._named(one.path, event)) and not self._named(one.owner, event)
+        }
+
+    def _named(self, path: str, event: JsonObject | None) -> str | None:
+        return text_at(event, f"data.{path}") or self.named.get(path)
+
+    def resolve(self, event: JsonObject | None, owners: Mapping[str, str] | None = None) -> dict[str, ObjectRef]:
         """The refs by the paths of their owners, from the fetched event. Raises :class:`PermanentError`.
 
-        What the event shows goes before what its URL spells.
+        What the event shows goes before what its URL spells. ``owners`` are those of the pieces, by path.
         """
-        ids = {one.path: text_at(event, f"data.{one.path}") or self.named.get(one.path) for one in self.owners}
+        ids = {one.path: self._named(one.path, event) for one in self.owners} | dict(owners or {})
         refs = {one.path: _owned(self.scope, one.type, owner) for one in self.owners if (owner := ids[one.path])}
-        if self.must_have_owner and not refs:
+        if self.must_have_owner and not refs and not self.pieces_named(event):
             raise PermanentError(NO_OWNER)
         return refs
 
@@ -284,7 +296,8 @@ def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
 def _owners_of(scope: Scope, part: Part, related: RelatedObject) -> ObjectRef | UnresolvedRef:
     """The owners of a part. A snapshot names them all; a URL names at most one, and none where its shape is unknown."""
     if related.url is None:
-        named = {one.path: related.owners[one.path] for one in part.owners if one.path in related.owners}
+        paths = [*(one.path for one in part.owners), *(one.path for one in part.pieces)]
+        named = {path: related.owners[path] for path in paths if path in related.owners}
     else:
         found = {path: match["parent"] for shape, path in part.urls.items() if (match := _found(related.url, shape))}
         ids = {path: _ids_spelled(text)[0] for path, text in found.items()}
@@ -293,9 +306,10 @@ def _owners_of(scope: Scope, part: Part, related: RelatedObject) -> ObjectRef | 
         if not found and not _names_part(related.url, part):
             raise PermanentError(OTHER_URL)
     complete = related.url is None and bool(named)
-    unresolved = UnresolvedRef(scope, part.name, part.owners, named, complete, must_have_owner=True)
+    unresolved = UnresolvedRef(scope, part.name, part.owners, named, complete, True, part.pieces)
     refs = [*unresolved.resolve(None).values()] if named else []  # also refuses malicious ids before any request
-    return refs[0] if complete and len(refs) == 1 else unresolved
+    is_known = complete and len(refs) == 1 and not unresolved.pieces_named(None)
+    return refs[0] if is_known else unresolved
 
 
 def _names_part(url: str, part: Part) -> bool:
