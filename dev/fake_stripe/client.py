@@ -42,6 +42,10 @@ class StandIn:
         given = {"url": url, "secrets": list(secrets), "payload": payload, "events": list(events), "enabled": enabled}
         self._call("POST", "destinations", given)
 
+    def no_destination(self) -> None:
+        """Send notifications nowhere from now on."""
+        self._call("DELETE", "destinations")
+
     def accounts(self, contexts: Sequence[str]) -> None:
         self._call("POST", "accounts", {"contexts": list(contexts)})
 

@@ -1,7 +1,7 @@
 """``billing-mirror --sandbox`` on the deployed bundle: each verb finds the sandbox, and does what it says."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,12 @@ def command(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / ".sandbox" / "endpoints.json").write_text(json.dumps(known))
     monkeypatch.chdir(tmp_path)
     environment = {"COLUMNS": "80", "NO_COLOR": "1"}
-    return lambda *words: CliRunner().invoke(app, [*words, "--sandbox"], env=environment, prog_name="billing-mirror")
+
+    def run(*words: str, **variables: str) -> Result:
+        given = [*words, "--sandbox"]
+        return CliRunner().invoke(app, given, env={**environment, **variables}, prog_name="billing-mirror")
+
+    return run
 
 
 def test_get_and_list_read_the_mirror(bundle: Bundle, shop: Shop, command: Command) -> None:
@@ -97,3 +102,27 @@ def test_doctor_checks_stripe_and_aws(bundle: Bundle, command: Command) -> None:
     well = {"credentials", "stack", "Stripe key", "key permissions", "event destination", "signing secret", "queue"}
     assert {name: found[name]["result"] for name in well} == dict.fromkeys(well, "ok"), result.output
     assert bundle.endpoints.signing_secret not in result.output
+
+
+@pytest.fixture
+def without_destination(bundle: Bundle) -> Iterator[str]:
+    """A key that may set the bundle up, at a Stripe that sends it nothing; afterwards it sends everything again."""
+    known = bundle.endpoints
+    bundle.stripe.no_destination()
+    bundle.stripe.key("rk_test_setup1")
+    yield "rk_test_setup1"
+    bundle.stripe.destination(known.webhook_url, [known.signing_secret])
+
+
+def test_setup_makes_events_reach_the_table_and_then_changes_nothing(
+    bundle: Bundle, command: Command, without_destination: str
+) -> None:
+    first = command("setup", "--json", STRIPE_SETUP_KEY=without_destination)
+    assert first.exit_code == ExitCode.OK, first.output
+    made = json.loads(first.stdout)
+    assert (made["action"], made["signing_secret"]) == ("create", "stored")
+    again = command("setup", STRIPE_SETUP_KEY=without_destination)
+    assert again.stdout.splitlines()[-1] == "All was set up; nothing was changed.", again.output
+    product = bundle.stripe.create(PRODUCT, {"name": "Tables"})["id"]
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    assert bundle.endpoints.signing_secret not in first.output + again.output
