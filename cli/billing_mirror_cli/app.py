@@ -18,6 +18,7 @@ from .verbs.list import list_objects
 from .verbs.quarantine import quarantine
 from .verbs.recover import recover
 from .verbs.refresh import refresh
+from .verbs.setup import setup
 from .verbs.status import status
 from .verbs.verify import verify
 
@@ -46,6 +47,7 @@ def _options(
     pass
 
 
+add_verb(app, setup)
 add_verb(app, status)
 add_verb(app, doctor)
 add_verb(app, get)
