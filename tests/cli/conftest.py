@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,7 +45,7 @@ class Function:
     mappings: list[str] = field(default_factory=list)
     """The states of the queue's event source mappings."""
     log_group: str = "ingest"
-    """Where it logs, in the emulator."""
+    """That of all functions, in the emulator; empty where they have the one that Lambda makes."""
 
 
 class Cloud:
@@ -107,10 +107,18 @@ class Cloud:
         scope = Scope(livemode=mode == "live")
         asyncio.run(self._state_store.write(scope, "account", "pin", Pin("acct_1", "digest").to_item()))
 
-    def put(self, body: JsonObject, *, customer: str | None = None, parent: str | None = None) -> None:
-        """The mirror holds this object."""
+    def put(
+        self,
+        body: JsonObject,
+        *,
+        customer: str | None = None,
+        parent: str | None = None,
+        members: Sequence[JsonObject] = (),
+    ) -> None:
+        """The mirror holds this object, and the ids of ``members`` on the list that belongs to it."""
         ref = replace(ref_of(body), parent=parent)
-        observation = Observation(FETCHED_AT, "v", "req_1", body, json_body.digest(body))
+        lists = {str(members[0]["object"]): tuple(members)} if members else {}
+        observation = Observation(FETCHED_AT, "v", "req_1", body, json_body.digest(body), lists)
         asyncio.run(self._mirror.put(ref, 1, items.item(ref, observation, customer)))
 
     def put_tombstone(self, body: JsonObject) -> None:
@@ -141,6 +149,8 @@ def ref_of(body: JsonObject) -> ObjectRef:
     name = str(body["object"])
     if name not in TYPES:
         return ObjectRef(TEST, generic_type(name, "/v1/things/{id}"), str(body["id"]))
+    if TYPES[name].singleton:
+        return ObjectRef(TEST, TYPES[name], str(body["id"]))
     return ref_to(TEST, name, str(body["id"]))
 
 
@@ -152,7 +162,8 @@ def function() -> Iterator[Function]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             states: list[Json] = [{"State": state} for state in known.mappings]
-            self.respond({"EventSourceMappings": states, "LoggingConfig": {"LogGroup": known.log_group}})
+            logging: JsonObject = {"LogGroup": known.log_group} if known.log_group else {}
+            self.respond({"EventSourceMappings": states, "LoggingConfig": logging})
 
         def do_POST(self) -> None:
             request = json_body.parse(self.rfile.read(int(self.headers["Content-Length"])).decode())

@@ -105,6 +105,47 @@ def test_doctor_checks_stripe_and_aws(bundle: Bundle, command: Command) -> None:
     assert bundle.endpoints.signing_secret not in result.output
 
 
+def test_customer_shows_the_rates_of_a_subscription(bundle: Bundle, shop: Shop, command: Command) -> None:
+    subscription = shop.subscription()
+    mirrored = eventually(partial(bundle.reader.get, subscription))
+    assert mirrored is not None
+    assert mirrored.customer is not None
+    result = command("customer", mirrored.customer, "--json")
+    assert result.exit_code == ExitCode.OK, result.output
+    (held,) = json.loads(result.stdout)["subscriptions"]
+    assert (held["id"], held["cadence"]) == (subscription, mirrored.body["billing_cadence"])
+    assert subscription in command("customer", mirrored.customer).stdout
+
+
+def test_tail_shows_what_the_functions_did(bundle: Bundle, command: Command) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Secret name"})["id"]
+    command("verify", PRODUCT)
+
+    def entries() -> list[dict[str, object]]:
+        return [
+            json.loads(line) for line in command("tail", "--since", "5", "--timeout", "0", "--json").stdout.splitlines()
+        ]
+
+    stored = eventually(lambda: [one for one in entries() if one["id"] == product and one["outcome"] == "stored"])
+    assert stored[0]["function"] == "process"
+    accepted = [one for one in entries() if one["event_id"] == stored[0]["event_id"] and one["function"] == "ingest"]
+    assert [one["outcome"] for one in accepted] == ["Accepted"]
+    runs = eventually(lambda: [one for one in entries() if one["job"] == "verify" and one["type"] == PRODUCT])
+    assert runs
+    assert runs[-1]["outcome"] == "complete"
+    assert "Secret name" not in command("tail", "--since", "5", "--timeout", "0", "--json").stdout
+
+
+def test_prove_shows_what_verify_has_compared(bundle: Bundle, command: Command, tmp_path: Path) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Shelves"})["id"]
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    assert command("verify", PRODUCT).exit_code in (ExitCode.OK, ExitCode.DRIFT)
+    command("prove", "--out", str(tmp_path / "proof.json"))
+    types = {one["type"]: one for one in json.loads((tmp_path / "proof.json").read_text())["types"]}
+    assert types[PRODUCT]["finding"] == "equal"
+    assert types[PRODUCT]["run"]["compared"] >= 1
+
+
 def test_export_writes_what_the_mirror_holds(bundle: Bundle, command: Command) -> None:
     product = bundle.stripe.create(PRODUCT, {"name": "Tables"})["id"]
     assert eventually(partial(bundle.reader.get, product)) is not None
