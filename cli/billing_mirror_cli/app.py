@@ -12,6 +12,7 @@ from .verbs.backfill import backfill
 from .verbs.diff import diff
 from .verbs.doctor import doctor
 from .verbs.events import events
+from .verbs.export import export
 from .verbs.get import get
 from .verbs.list import list_objects
 from .verbs.quarantine import quarantine
@@ -56,6 +57,7 @@ add_verb(app, refresh)
 add_verb(app, verify)
 add_verb(app, recover)
 add_verb(app, backfill)
+add_verb(app, export)
 add_verb(app, events)
 app.add_typer(quarantine, name="quarantine")
 

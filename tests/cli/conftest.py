@@ -197,19 +197,24 @@ def command(cloud: Cloud) -> Command:
     """Runs ``billing-mirror`` with arguments on the stack."""
 
     def run(*arguments: str, stack: str | None = "", typed: str = "", **variables: str) -> Result:
-        named = [] if stack is None else ["--stack", stack or cloud.name]
-        environment = {
-            "AWS_ENDPOINT_URL": cloud.endpoint,
-            "AWS_ENDPOINT_URL_LAMBDA": cloud.function.address,
-            "COLUMNS": "80",
-            "NO_COLOR": "1",
-            **variables,
-        }
-        return CliRunner().invoke(
-            app, [*arguments, *named], input=typed or None, env=environment, prog_name="billing-mirror"
-        )
+        return run_command(cloud, *arguments, stack=stack, typed=typed, **variables)
 
     return run
+
+
+def run_command(cloud: Cloud, *arguments: str, stack: str | None = "", typed: str = "", **variables: str) -> Result:
+    """Runs ``billing-mirror`` with arguments on a stack."""
+    named = [] if stack is None else ["--stack", stack or cloud.name]
+    environment = {
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "AWS_ENDPOINT_URL_LAMBDA": cloud.function.address,
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+        **variables,
+    }
+    return CliRunner().invoke(
+        app, [*arguments, *named], input=typed or None, env=environment, prog_name="billing-mirror"
+    )
 
 
 def values(result: Result) -> list[JsonObject]:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner, Result
 
 from billing_mirror_cli.app import app
@@ -126,3 +127,12 @@ def test_setup_makes_events_reach_the_table_and_then_changes_nothing(
     product = bundle.stripe.create(PRODUCT, {"name": "Tables"})["id"]
     assert eventually(partial(bundle.reader.get, product)) is not None
     assert bundle.endpoints.signing_secret not in first.output + again.output
+
+
+def test_export_writes_what_the_mirror_holds(bundle: Bundle, command: Command) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Tables"})["id"]
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    result = command("export", PRODUCT, "--format", "parquet")
+    assert result.exit_code == ExitCode.OK, result.output
+    written = parquet.read_table("export/product/product.parquet", columns=["id", "name"]).to_pylist()
+    assert {"id": product, "name": "Tables"} in written
