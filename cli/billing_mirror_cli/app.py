@@ -20,6 +20,7 @@ from .verbs.prove import prove
 from .verbs.quarantine import quarantine
 from .verbs.recover import recover
 from .verbs.refresh import refresh
+from .verbs.setup import setup
 from .verbs.status import status
 from .verbs.tail import tail
 from .verbs.verify import verify
@@ -49,6 +50,7 @@ def _options(
     pass
 
 
+add_verb(app, setup)
 add_verb(app, status)
 add_verb(app, doctor)
 add_verb(app, get)

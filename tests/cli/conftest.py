@@ -44,8 +44,8 @@ class Function:
     """What AWS says to a role that may not invoke it."""
     mappings: list[str] = field(default_factory=list)
     """The states of the queue's event source mappings."""
-    log_group: str = ""
-    """That of all functions; empty where they have the one that Lambda makes."""
+    log_group: str = "ingest"
+    """That of all functions, in the emulator; empty where they have the one that Lambda makes."""
 
 
 class Cloud:
@@ -93,6 +93,14 @@ class Cloud:
         stack.get_waiter("stack_create_complete").wait(
             StackName=self.name, WaiterConfig={"Delay": 0, "MaxAttempts": 1000}
         )
+
+    def empty_log_group(self) -> str:
+        """The name of a log group in which no line is."""
+        logs = boto3.client("logs", endpoint_url=self.endpoint)
+        name = f"{self.table}-empty-{next(_numbers)}"
+        logs.create_log_group(logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="1")
+        return name
 
     def pin(self, mode: str = "test") -> None:
         """The account of this mode has filled the table."""

@@ -188,7 +188,7 @@ def test_a_follower_gives_late_entries_and_each_once(
 
 
 def test_a_log_that_does_not_exist_yet_is_empty(cloud: Cloud, command: Command) -> None:
-    assert cloud.function.log_group == ""
+    cloud.function.log_group = ""
     result = command("tail", "--timeout", "0")
     assert (result.exit_code, result.stdout) == (ExitCode.OK, "")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from billing_mirror.core import json_body, optional_fields, times
-from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.errors import FieldsRefused, KeyReplaced, NotFound
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ports import StripeRequest, StripeResponse
@@ -59,6 +59,15 @@ class MemoryStripe:
     page_size: int = 100
     events: list[JsonObject] = field(default_factory=list)
     """The list of events, filtered by ``created``."""
+
+    def show_previews(self) -> None:
+        """The account has all previews: the lists of the account are there, and empty where nothing is in them yet."""
+        for object_type in TYPES.values():
+            shown = {f"include[{number}]": name for number, name in enumerate(object_type.include)}
+            for listing in object_type.listings if object_type.api is ApiChannel.PREVIEW else ():
+                if listing.per is None:
+                    query = urlencode({**listing.query, **shown})
+                    self.lists.setdefault(f"{listing.url}?{query}" if query else listing.url, [])
 
     @property
     def paths(self) -> list[str]:

@@ -12,6 +12,7 @@ from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.account import AccountGuard
 from billing_mirror.refresh.optional_fields import OptionalFields
+from billing_mirror.refresh.previews import ShownPreviews
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
@@ -44,11 +45,12 @@ class Harness:
         self.start_container()
 
     def start_container(self) -> None:
-        """A container remembers which fields Stripe refuses."""
+        """A container remembers which fields Stripe refuses, and which previews it shows."""
 
         def note(kind: str, name: str) -> None:
             self.missing.append((kind, name))
 
+        self._previews = ShownPreviews()
         self._fields = OptionalFields(self.account or self.stripe, self.clock, note)
 
     def guard(self) -> list[str]:
@@ -77,7 +79,7 @@ class Harness:
 
     @property
     def process_dependencies(self) -> ProcessDependencies:
-        return ProcessDependencies(self.ports, self.clock_skew_margin, self.account)
+        return ProcessDependencies(self.ports, self.clock_skew_margin, self.account, self._previews)
 
     async def deliver(self, *bodies: str) -> list[MessageResult]:
         """Sends messages and processes one batch of what is in the queue."""

@@ -162,7 +162,7 @@ async def _process_object(
     token, observation = await _fetch(ref, items, head, ports)
     async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
         if observation.body is None:
-            await require_not_found(ref, items, observation.fetched_at, ports)
+            await require_not_found(ref, items, observation.fetched_at, dependencies)
         return await apply(ports, ref, token, observation, head, hops=_hops(items))
 
 

@@ -1,6 +1,6 @@
 """What process works on: received messages, what they mean, and their results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from billing_mirror.core.messages import Message, Notification, RefreshRequest
@@ -8,6 +8,7 @@ from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.account import AccountGuard
+from billing_mirror.refresh.previews import ShownPreviews
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,11 @@ class WorkItem:
     @property
     def announces_deletion(self) -> bool:
         """Whether the message says that the object is deleted, or that a list lacks it."""
-        if isinstance(self.message, RefreshRequest):
-            return self.message.unlisted
+        return self.is_deletion or (isinstance(self.message, RefreshRequest) and self.message.unlisted)
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the message is Stripe's event of the object's deletion."""
         return isinstance(self.message, Notification) and self.message.type.endswith(".deleted")
 
     @property
@@ -90,6 +94,8 @@ class ProcessDependencies:
     clock_skew_margin: float
     account: AccountGuard | None = None
     """Refuses a key of another Stripe account."""
+    previews: ShownPreviews = field(default_factory=ShownPreviews)
+    """Says whether a 404 is about the object, or about its whole preview."""
 
 
 Result: TypeAlias = tuple[Outcome, float] | Exception

@@ -10,6 +10,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.apply import apply, claim_and_fetch
+from billing_mirror.refresh.previews import ShownPreviews
 from billing_mirror.refresh.retrying import RetryingStripe
 
 from .dependencies import ReconcileDependencies
@@ -51,12 +52,13 @@ async def refresh_objects(
     except (TransientError, PermanentError) as error:
         return [RefreshedObject(ref, reason=str(error)) for ref in refs]
     semaphore = asyncio.Semaphore(MAX_CONCURRENCY)
+    previews = ShownPreviews()
 
     async def refresh_in_time(ref: ObjectRef) -> RefreshedObject:
         async with semaphore:
             try:
                 async with asyncio.timeout(max(0.0, deadline - clock.now())):
-                    return await _refresh(ref, heads.get(ref.key), ports)
+                    return await _refresh(ref, heads.get(ref.key), ports, previews)
             except TimeoutError:
                 return RefreshedObject(ref, reason=OUT_OF_TIME)
             except (TransientError, PermanentError, NotFound) as error:
@@ -65,7 +67,7 @@ async def refresh_objects(
     return await gather_all(refresh_in_time(ref) for ref in refs)
 
 
-async def _refresh(ref: ObjectRef, head: Head | None, ports: Ports) -> RefreshedObject:
+async def _refresh(ref: ObjectRef, head: Head | None, ports: Ports, previews: ShownPreviews) -> RefreshedObject:
     if ref.needs_parent and head is not None:
         ref = replace(ref, parent=head.parent)
     if ref.needs_parent:
@@ -74,4 +76,6 @@ async def _refresh(ref: ObjectRef, head: Head | None, ports: Ports) -> Refreshed
     token, observation = await claim_and_fetch(ports, ref, claimed_at=0.0, head=head)
     if head is None and observation.live is None:
         return RefreshedObject(ref, reason=NO_SUCH_OBJECT)  # a mistyped id must not leave a tombstone
+    if observation.body is None:
+        await previews.require(ref, ports.stripe, ports.clock)
     return RefreshedObject(ref, await apply(ports, ref, token, observation, head))

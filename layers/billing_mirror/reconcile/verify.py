@@ -108,8 +108,8 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
         differences.setdefault(identifier, Difference.DIFFERENT)
     noted = compare_notes(object_type, page.objects, by_id, run)
-    for identifier, is_unchanged in noted.items():
-        if is_unchanged:
+    for identifier, is_left_alone in noted.items():
+        if is_left_alone:
             differences.pop(identifier, None)
         else:
             differences.setdefault(identifier, Difference.OUTDATED)  # the mirror may hold this very state

@@ -9,7 +9,7 @@ from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.already_fresh import _contradicts_tombstone
-from billing_mirror.process.messages import WorkItem
+from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.process.not_found import _may_appear_yet, _young_for, require_not_found
 from billing_mirror.reconcile.repair import _may_exist
 from billing_mirror.refresh.fetch import _get
@@ -20,7 +20,9 @@ from .registry import mutant, replaces
 
 @mutant("any 404 is a deletion at once")
 @replaces(require_not_found)
-async def believes_any_404(ref: ObjectRef, items: list[WorkItem], now: float, ports: Ports) -> None:
+async def believes_any_404(
+    ref: ObjectRef, items: list[WorkItem], now: float, dependencies: ProcessDependencies
+) -> None:
     return
 
 

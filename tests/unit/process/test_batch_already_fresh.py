@@ -31,6 +31,7 @@ async def test_a_message_older_than_the_mirrored_fetch_costs_no_request(stocked:
 
 
 async def test_a_tombstone_makes_only_deletions_already_fresh(stocked: Harness) -> None:
+    stocked.stripe.show_previews()
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[SUBSCRIPTION]
     stocked.clock.advance(120)

@@ -10,6 +10,7 @@ from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 
 async def test_a_deleted_object_becomes_a_tombstone_with_its_last_body(stocked: Harness) -> None:
+    stocked.stripe.show_previews()
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[SUBSCRIPTION]
     stocked.clock.advance(100)
@@ -39,6 +40,7 @@ async def test_a_later_fetch_revives_a_tombstone(stocked: Harness) -> None:
 
 
 async def test_what_comes_back_as_it_was_is_stored_and_not_unchanged(harness: Harness) -> None:
+    harness.stripe.show_previews()
     home = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
     outcomes = []
     for body in (rate(), None, rate()):
@@ -62,6 +64,7 @@ async def test_a_new_object_that_stripe_does_not_show_yet_is_tried_again(harness
 
 @pytest.mark.parametrize("age", [0, -30 * 86400], ids=["made now", "made by a test clock in the future"])
 async def test_a_new_object_that_never_appears_ends_as_a_tombstone(harness: Harness, age: float) -> None:
+    harness.stripe.show_previews()
     made = event("v2.billing.cadence.created", cadence(), url=CADENCE, at=harness.clock.now() - age)
     [result] = await harness.deliver(made)
     assert result.outcome is Outcome.POSTPONED
@@ -87,6 +90,7 @@ async def test_a_mirrored_object_that_is_not_found_is_deleted_once_events_are_ol
     harness: Harness, ages: dict[str, float], outcome: Outcome
 ) -> None:
     """The replica that answered may be behind. The numbers are the ages of events, in seconds."""
+    harness.stripe.show_previews()
     harness.stripe.objects[CADENCE] = cadence()
     await harness.deliver(event("v2.billing.cadence.created", cadence(), url=CADENCE))
     harness.clock.advance(200)

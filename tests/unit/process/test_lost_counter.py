@@ -123,6 +123,7 @@ async def test_a_counter_that_is_lost_again_and_again_ends_in_another_try(harnes
 
 
 async def test_an_owner_whose_tombstone_outlived_its_counter_is_mirrored(harness: Harness) -> None:
+    harness.stripe.show_previews()
     await harness.deliver(event("v2.billing.cadence.canceled", cadence(), url=CADENCE, at=1_600_000_000))
     harness.clock.advance(100)
     assert harness.item("bc_1")["deleted"] is True

@@ -39,6 +39,7 @@ async def test_whichever_write_is_repeated_the_object_counts_as_stored(stocked: 
 
 @pytest.mark.parametrize("nth", [1, 2])
 async def test_a_repeated_tombstone_counts_as_removed(stocked: Harness, nth: int) -> None:
+    stocked.stripe.show_previews()
     await stocked.deliver(subscription_event())
     del stocked.stripe.objects[SUBSCRIPTION]
     stocked.clock.advance(1000)

@@ -167,6 +167,7 @@ async def test_a_version_with_a_changed_list_requests_the_rates_that_it_lacks(ha
 
 
 async def test_a_rate_that_the_new_version_has_lost_is_noticed(harness: Harness) -> None:
+    harness.stripe.show_previews()
     await _with_two_rates(harness)
     await harness.work()
     harness.clock.advance(100)

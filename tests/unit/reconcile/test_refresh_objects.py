@@ -59,10 +59,20 @@ async def test_no_claim_stays_open(harness: Harness) -> None:
 
 
 async def test_a_mirrored_object_that_stripe_no_longer_has_is_removed(harness: Harness) -> None:
+    harness.stripe.show_previews()
     await refreshed(harness)
     del harness.stripe.objects[SUBSCRIPTION]
     [removed] = (await refreshed(harness)).objects
     assert (removed.outcome, harness.item("rcds_1")["deleted"]) == (Outcome.REMOVED, True)
+
+
+async def test_an_object_of_a_preview_that_is_switched_off_stays(harness: Harness) -> None:
+    await refreshed(harness)
+    harness.stripe.objects = {}
+    [kept] = (await refreshed(harness)).objects
+    assert kept.outcome is None
+    assert "the account does not show v2.billing.rate_card_subscription" in kept.reason
+    assert "deleted" not in harness.item("rcds_1")
 
 
 async def test_a_mistyped_id_leaves_no_tombstone(harness: Harness) -> None:

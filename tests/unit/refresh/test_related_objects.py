@@ -79,6 +79,7 @@ async def test_one_that_stripe_does_not_show_yet_is_waited_for(harness: Harness)
 
 
 async def test_a_deleted_related_object_is_fetched_again_only_when_an_object_names_it_again(harness: Harness) -> None:
+    harness.stripe.show_previews()
     stock(harness)
     action = harness.stripe.objects.pop(ACTION)
     await harness.deliver(created(component()))

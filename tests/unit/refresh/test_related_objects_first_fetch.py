@@ -29,6 +29,7 @@ async def test_the_second_fetch_notices_a_deleted_rate_that_was_written_after_th
     harness: Harness,
 ) -> None:
     """A slow worker fetched the rate before: when the list without the rate was first read, it was not mirrored."""
+    harness.stripe.show_previews()
     body, deleted = version(), rate("rcdr_9")
     harness.stripe.objects |= {VERSION: body, CARD: rate_card()}
     for of in ("rates", "custom_pricing_unit_overage_rates"):
