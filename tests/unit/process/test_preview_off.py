@@ -115,7 +115,7 @@ async def test_the_list_of_the_owner_speaks_for_a_type_without_one(harness: Harn
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
-async def test_a_list_that_is_refused_for_another_reason(harness: Harness, error: Exception, outcome: Outcome) -> None:
+async def test_a_list_that_fails_for_another_reason(harness: Harness, error: Exception, outcome: Outcome) -> None:
     """A key that may not read the list says nothing about the object; any other refusal keeps it."""
     await mirror_cards(harness, 2)
     del harness.stripe.objects[f"{CARDS}/{card(0)}"]
