@@ -6,7 +6,7 @@ from typing import TypeAlias
 from billing_mirror.core import catalog, json_body, on_request, paging, times
 from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.drift import digest
-from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
+from billing_mirror.core.errors import FeatureUnavailable, NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.mirror_state import may_lag
@@ -127,17 +127,16 @@ async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe:
 async def _members(
     ref: ObjectRef, type_name: str, stripe: Stripe, *, may_be_missing: bool
 ) -> tuple[JsonObject, ...] | None:
-    """A list that belongs to the object; None where the account has no such lists.
+    """A list that belongs to the object; None where the account has no such lists, as Stripe documents that.
 
-    Then the object is stored without the list, and reconcile reports that Stripe refuses the list. ``may_be_missing``
-    says that the object is too old for Stripe to show its list late. A list of which one page was shown exists.
+    Then the object is stored without the list, and reconcile reports that Stripe refuses the list. Any other refusal is
+    raised: it says nothing of the members. ``may_be_missing`` says that the object is too old for Stripe to show its
+    list late. A list of which one page was shown exists.
     """
     listing = catalog.TYPES[type_name].listing_per(ref.type)
     try:
         return await _whole(ref, listing.url, listing.query, stripe)
-    except Unauthorized:
-        raise
-    except PermanentError:
+    except FeatureUnavailable:
         return None
     except TransientError as error:
         if may_be_missing and isinstance(error.__cause__, NotFound):

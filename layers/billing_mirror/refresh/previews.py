@@ -49,7 +49,7 @@ class ShownPreviews:
     """What a container remembers of the answers: it asks once a minute for each list of a preview."""
 
     _answers: dict[tuple[str | None, str], tuple[float, str]] = field(default_factory=dict)
-    """By context and type: when it was asked (seconds since 1970), and why nothing is shown; empty where it is."""
+    """By context and type: when the request was sent (seconds since 1970), and why nothing is shown; or ""."""
     _one_asks: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def require(self, ref: ObjectRef, stripe: Stripe, clock: Clock) -> None:
@@ -58,15 +58,15 @@ class ShownPreviews:
             return
         key = ref.scope.context, _type_with_list(ref.object_type).name
         async with self._one_asks:
-            asked_at, reason = self._answers.get(key, (None, ""))
-            if asked_at is None or clock.now() - asked_at >= BELIEVED_FOR:
-                asked_at, reason = clock.now(), await _why_not_shown(ref, stripe)
-                self._answers[key] = asked_at, reason
+            requested_at, reason = self._answers.get(key, (None, ""))
+            if requested_at is None or clock.now() - requested_at >= BELIEVED_FOR:
+                requested_at, reason = clock.now(), await _why_unavailable(ref, stripe)
+                self._answers[key] = requested_at, reason
         if reason:
             raise ListUnavailable(reason)
 
 
-async def _why_not_shown(ref: ObjectRef, stripe: Stripe) -> str:
+async def _why_unavailable(ref: ObjectRef, stripe: Stripe) -> str:
     try:
         await require_shown(ref.object_type, stripe, context=ref.scope.context)
     except ListUnavailable as error:

@@ -197,6 +197,7 @@ async def test_members_that_a_long_chain_does_not_request_are_requested_although
     card = "/v2/billing/rate_cards/rcd_1"
     url, deleted = f"{card}/versions/rcdv_1", rate("rcdr_9")
     harness.stripe.objects |= {url: version(), card: rate_card()}
+    harness.stripe.lists["/v2/billing/rate_cards"] = []  # the account still shows the preview
     for of in ("rates", "custom_pricing_unit_overage_rates"):
         harness.stripe.lists[f"{card}/{of}?rate_card_version=rcdv_1"] = []
     ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_rate", "rcdr_9", "rcd_1")

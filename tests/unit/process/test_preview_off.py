@@ -99,8 +99,8 @@ async def test_an_object_that_is_gone_while_its_preview_is_shown_is_removed(harn
 async def test_the_list_of_the_owner_speaks_for_a_type_without_one(harness: Harness) -> None:
     await mirror_cards(harness, 1)
     url = f"{CARDS}/rcd_0/versions/rcdv_1"
-    gone = version(rate_card_id="rcd_0")
-    late = event("v2.billing.rate_card_version.updated", gone, url=url, at=harness.clock.now() - 100)
+    removed = version(rate_card_id="rcd_0")
+    late = event("v2.billing.rate_card_version.updated", removed, url=url, at=harness.clock.now() - 100)
     assert [one.outcome for one in await harness.deliver(late)] == [Outcome.REMOVED]
     assert harness.stripe.paths[-1] == LIST
 
@@ -115,9 +115,7 @@ async def test_the_list_of_the_owner_speaks_for_a_type_without_one(harness: Harn
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value,
 )
-async def test_a_list_that_is_not_shown_for_another_reason(
-    harness: Harness, error: Exception, outcome: Outcome
-) -> None:
+async def test_a_list_that_fails_for_another_reason(harness: Harness, error: Exception, outcome: Outcome) -> None:
     """A key that may not read the list says nothing about the object; any other refusal keeps it."""
     await mirror_cards(harness, 2)
     del harness.stripe.objects[f"{CARDS}/{card(0)}"]

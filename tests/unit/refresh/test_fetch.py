@@ -4,7 +4,14 @@ import pytest
 
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES, ApiChannel
-from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
+from billing_mirror.core.errors import (
+    FeatureUnavailable,
+    NotFound,
+    PermanentError,
+    PermissionDenied,
+    RequestRefused,
+    TransientError,
+)
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
@@ -223,20 +230,38 @@ class TestMembers:
         with pytest.raises(TransientError, match="does not show the list"):
             await self.seen(1_700_000_000 - age, "rates")
 
-    async def test_whose_list_is_refused_do_not_keep_the_object_out(self) -> None:
+    async def refused(self, error: Exception) -> Observation:
+        """Stripe shows the object, and answers its lists with an error."""
         stripe = MemoryStripe()
-        stripe.objects[self.VERSION] = version(created=times.iso(1_700_000_000))
+        stripe.objects[self.VERSION] = version(created=times.iso(1_600_000_000))
 
         async def refuse(path: str) -> None:
             if path != self.VERSION:
-                raise PermanentError("Stripe answered 400")
+                raise error
 
         for name in ("rates", "custom_pricing_unit_overage_rates"):
             stripe.lists[f"/v2/billing/rate_cards/rcd_1/{name}?rate_card_version=rcdv_1"] = []
         stripe.before_answer = refuse
         ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
-        seen = await fetch(ref, stripe, ManualClock(1_700_000_000))
-        assert (seen.body, seen.member_lists) == (stripe.objects[self.VERSION], {})
+        return await fetch(ref, stripe, ManualClock(1_700_000_000))
+
+    async def test_of_a_feature_that_the_account_lacks_do_not_keep_the_object_out(self) -> None:
+        seen = await self.refused(FeatureUnavailable("Stripe answered 400 (feature_not_enabled)"))
+        assert (seen.body is not None, seen.member_lists) == (True, {})
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RequestRefused("Stripe answered 400 about limit", code="parameter_invalid_integer", param="limit"),
+            PermanentError("the next page is somewhere else"),
+            PermissionDenied("Stripe answered 403"),
+            TransientError("Stripe answered 500"),
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    async def test_whose_list_is_refused_for_another_reason_are_not_taken_for_none(self, error: Exception) -> None:
+        with pytest.raises(type(error), match=str(error)):
+            await self.refused(error)
 
 
 class Moving:
