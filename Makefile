@@ -1,18 +1,19 @@
 # Needs Python 3.11 or newer and make, nothing else.
 PYTHON ?= python3
 DEV := build/venvs/dev/bin
+SANDBOX := build/venvs/sandbox/bin
 SAM := build/venvs/sam/bin/sam
 export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy lock clean tools-dev tools-sam tools-docs tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy lock clean tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: tools-all  ## run the bundle against a stand-in for Stripe and a local AWS
-	@PYTHONPATH=layers $(DEV)/python -m dev.sandbox.demo
+demo: tools-sandbox  ## run the bundle against a stand-in for Stripe and a local AWS
+	@PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox.demo
 
 test: tools-all  ## run all tests
 	@$(DEV)/pytest -n 2 -q
@@ -30,8 +31,8 @@ fuzz: tools-dev  ## fuzz ingest with hand-written, 100,000 generated, and valid 
 
 SECONDS ?= 300
 RATE ?= 20
-soak: tools-all  ## run minutes of changes, faults and kills in a sandbox, then compare: SECONDS=300 RATE=20
-	@PYTHONPATH=layers $(DEV)/python -m dev.sandbox.soak --seconds $(SECONDS) --rate $(RATE)
+soak: tools-sandbox  ## run minutes of changes, faults and kills in a sandbox, then compare: SECONDS=300 RATE=20
+	@PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox.soak --seconds $(SECONDS) --rate $(RATE)
 
 OBJECTS ?= 1000000
 bench: tools-all  ## measure reconcile: requests, memory, drift, backfill and fairness: OBJECTS=1000000
@@ -52,11 +53,11 @@ coverage: tools-dev  ## measure branch coverage of the fast tests, into build/co
 		--cov --cov-report=term --cov-report=html
 
 STRIPE ?=
-sandbox: tools-all  ## start a local AWS with the deployed bundle, and leave it running; STRIPE=test: follow your test account
-	@STRIPE=$(STRIPE) $(DEV)/python -m dev.sandbox up
+sandbox: tools-sandbox  ## start a local AWS with the deployed bundle, and leave it running; STRIPE=test: follow your test account
+	@STRIPE=$(STRIPE) $(SANDBOX)/python -m dev.sandbox up
 
 sandbox-down:  ## stop the sandbox
-	@if [ -d .sandbox ]; then $(DEV)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
+	@if [ -d .sandbox ]; then $(SANDBOX)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
 ARGS ?= --help
 cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sandbox"
@@ -70,31 +71,35 @@ docs: tools-dev tools-docs  ## write the generated parts of the documentation
 	@build/venvs/docs/bin/python docs/dashboard.py
 
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
-	@PYTHON="$(CURDIR)/build/venvs/sam/bin/python" $(SAM) build
+	@PYTHON="$(CURDIR)/build/venvs/uv/bin/python" $(SAM) build
 	@$(SAM) deploy --guided
 
 # The dependencies of the functions come first: the development environment uses the same versions.
 UV_COMPILE = build/venvs/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
-lock: build/venvs/uv/bin/uv  ## lock the newest versions that the requirements allow
+# Only `sam validate` and `sam pipeline` import these, 90 MB; `make check` lints with the development environment.
+NOT_FOR_SAM = $(addprefix --no-emit-package ,cffi cfn-lint cryptography jsonpatch jsonpointer mpmath networkx pycparser pyopenssl sympy)
+lock: tools-uv  ## lock the newest versions that the requirements allow
 	@$(UV_COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
-	@$(UV_COMPILE) --upgrade -c layers/dependencies/requirements.txt dev/requirements/dev.in -o dev/requirements/dev.txt
-	@$(UV_COMPILE) --upgrade dev/requirements/ministack.in -o dev/requirements/ministack.txt
-	@$(UV_COMPILE) --upgrade dev/requirements/sam.in -o dev/requirements/sam.txt
+	@$(UV_COMPILE) --upgrade -c layers/dependencies/requirements.txt dev/requirements/sandbox.in -o dev/requirements/sandbox.txt
+	@$(UV_COMPILE) --upgrade -c dev/requirements/sandbox.txt dev/requirements/dev.in -o dev/requirements/dev.txt
+	@$(UV_COMPILE) --upgrade $(NOT_FOR_SAM) dev/requirements/sam.in -o dev/requirements/sam.txt
+	@$(UV_COMPILE) --upgrade -c dev/requirements/sam.txt --override dev/requirements/ministack.override \
+		dev/requirements/ministack.in -o dev/requirements/ministack.txt
 	@$(UV_COMPILE) --upgrade dev/requirements/docs.in -o dev/requirements/docs.txt
-
-build/venvs/uv/bin/uv:
-	@$(PYTHON) -m venv build/venvs/uv
-	@build/venvs/uv/bin/pip install --quiet --disable-pip-version-check uv==0.13.8
+	@$(UV_COMPILE) --upgrade dev/requirements/uv.in -o dev/requirements/uv.txt
 
 clean:  ## remove all build output, installed tools included
-	@if [ -d build/venvs/dev ]; then $(DEV)/python -m dev.sandbox down; fi
+	@if [ -d build/venvs/sandbox ]; then $(SANDBOX)/python -m dev.sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-tools-dev tools-sam tools-docs: tools-%: python
-	@$(PYTHON) dev/sandbox/toolchain.py $*
+tools-dev tools-sam tools-docs tools-uv: tools-%: python
+	@$(PYTHON) -m dev.sandbox.toolchain $*
+
+tools-sandbox: python
+	@$(PYTHON) -m dev.sandbox.toolchain sandbox ministack sam
 
 tools-all: python
-	@$(PYTHON) dev/sandbox/toolchain.py dev ministack sam
+	@$(PYTHON) -m dev.sandbox.toolchain dev ministack sam
 
 python:
 	@command -v $(PYTHON) > /dev/null || { \

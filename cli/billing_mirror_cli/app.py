@@ -9,15 +9,20 @@ import typer
 from . import __version__
 from .options import add_verb
 from .verbs.backfill import backfill
+from .verbs.customer import customer
 from .verbs.diff import diff
 from .verbs.doctor import doctor
 from .verbs.events import events
+from .verbs.export import export
 from .verbs.get import get
 from .verbs.list import list_objects
+from .verbs.prove import prove
 from .verbs.quarantine import quarantine
 from .verbs.recover import recover
 from .verbs.refresh import refresh
+from .verbs.setup import setup
 from .verbs.status import status
+from .verbs.tail import tail
 from .verbs.verify import verify
 
 app = typer.Typer(
@@ -45,15 +50,20 @@ def _options(
     pass
 
 
+add_verb(app, setup)
 add_verb(app, status)
 add_verb(app, doctor)
 add_verb(app, get)
 add_verb(app, list_objects, name="list")
+add_verb(app, customer)
 add_verb(app, diff)
 add_verb(app, refresh)
 add_verb(app, verify)
 add_verb(app, recover)
 add_verb(app, backfill)
+add_verb(app, tail)
+add_verb(app, prove)
+add_verb(app, export)
 add_verb(app, events)
 app.add_typer(quarantine, name="quarantine")
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
@@ -51,6 +52,10 @@ class Aws:
     @cached_property
     def secrets(self) -> SecretsManagerClient:
         return self.session.client("secretsmanager", endpoint_url=self.endpoint, config=_QUICK)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        return self.session.client("logs", endpoint_url=self.endpoint, config=_QUICK)
 
     @cached_property
     def functions(self) -> LambdaClient:

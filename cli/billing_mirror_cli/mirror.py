@@ -66,9 +66,20 @@ def runs(reader: Reader, name: str, limit: int) -> list[Run]:
         return reader.runs(name).page(limit=limit).items
 
 
-def drifts(reader: Reader, name: str) -> Iterator[Drift]:
-    """The differences that the runs over a type have found, newest run first."""
-    return _every(reader.drifts(name))
+def every_run(reader: Reader, name: str) -> Iterator[Run]:
+    """All runs over a type, or of ``recover``, newest first."""
+    return _every(reader.runs(name))
+
+
+def drifts(reader: Reader, name: str, run: Run | None = None) -> Iterator[Drift]:
+    """The differences that the runs over a type have found, newest run first; or those of one run."""
+    return _every(reader.drifts(name, run=run))
+
+
+def members(reader: Reader, owner: str, type_name: str) -> list[MirroredObject]:
+    """The objects on a list that belongs to another object: the rates of a rate card version."""
+    with _refusals():
+        return reader.members(owner, type_name)
 
 
 def _every(found: Results[T]) -> Iterator[T]:

@@ -32,10 +32,11 @@ class Request:
     dry_run: bool = False
     confirm_deletions: bool = False
     until_now: bool = False
+    deep: bool = False
 
     def payload(self) -> JsonObject:
         """The request as reconcile reads it: docs/operations.md"""
-        options = {name: getattr(self, name) for name in ("dry_run", "confirm_deletions", "until_now")}
+        options = {name: getattr(self, name) for name in ("dry_run", "confirm_deletions", "until_now", "deep")}
         types: JsonObject = {"types": [*self.types]} if self.types else {}
         return {"job": self.job.value, **types, **{name: True for name, wanted in options.items() if wanted}}
 

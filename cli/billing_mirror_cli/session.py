@@ -65,6 +65,13 @@ class Session:
         return self._scope or self._pinned_mode()
 
     @property
+    def known_mode(self) -> str | None:
+        """The mode that was given, or that of the key that filled the mirror; None while nothing has filled it."""
+        if self._scope:
+            return self._scope.partition("/")[0]
+        return self._pinned_mode() if self._pins else None
+
+    @property
     def account(self) -> str:
         """The id of the account whose key filled the mirror; empty where it is not known."""
         return self._pins.get(self.scope.partition("/")[0], "")

@@ -39,7 +39,6 @@ class _Key:
 
 def connect(session: Session) -> StripeApi:
     """Stripe, with the stack's key or the operator's. Raises :class:`Failure` for a key of the other mode."""
-    parameters = session.stack.parameters
     key = stripe_key(session)
     if is_live(key) is not session.mode.livemode:
         raise usage(
@@ -48,10 +47,20 @@ def connect(session: Session) -> StripeApi:
         )
     return StripeApi(
         _Key(key),
-        api_base=parameters.get("StripeApiBase") or _API_BASE,
-        preview_version=parameters.get("StripePreviewVersion") or _PREVIEW,
+        api_base=api_base(session),
+        preview_version=preview_version(session),
         metric_counts=MetricCounts(),
     )
+
+
+def api_base(session: Session) -> str:
+    """The base URL of the Stripe that the stack uses."""
+    return session.stack.parameters.get("StripeApiBase") or _API_BASE
+
+
+def preview_version(session: Session) -> str:
+    """The API version that the stack sends with requests for types in a preview."""
+    return session.stack.parameters.get("StripePreviewVersion") or _PREVIEW
 
 
 def observe(ref: ObjectRef, stripe: StripeApi) -> Observation:

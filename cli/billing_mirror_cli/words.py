@@ -21,9 +21,14 @@ def age(seconds: float) -> str:
     return f"{int(seconds // DAY)} d"
 
 
-def since(moment: str, now: float) -> str:
+def moment(written: str) -> str:
+    """A time of the table: ``2026-11-28 14:02:31 UTC``."""
+    return f"{written[:10]} {written[11:19]} UTC"
+
+
+def since(written: str, now: float) -> str:
     """A time of the table with its age: ``2026-11-28 14:02:31 UTC (2 s ago)``."""
-    return f"{moment[:10]} {moment[11:19]} UTC ({age(now - times.seconds(moment))} ago)"
+    return f"{moment(written)} ({age(now - times.seconds(written))} ago)"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--account", action="append", default=[], help="a connected account to accept")
     parser.add_argument("--port", type=int, default=0, help="0: the system chooses")
     options = parser.parse_args()
-    keys = options.key or [f"sk_test_standin{random_text(24)}"]
+    keys = options.key or [f"rk_test_standin{random_text(24)}"]
     backend = Backend(keys)
     for context in options.account:
         backend.register(context)

@@ -42,12 +42,17 @@ class StandIn:
         given = {"url": url, "secrets": list(secrets), "payload": payload, "events": list(events), "enabled": enabled}
         self._call("POST", "destinations", given)
 
+    def no_destination(self) -> None:
+        """Send notifications nowhere from now on."""
+        self._call("DELETE", "destinations")
+
     def accounts(self, contexts: Sequence[str]) -> None:
         self._call("POST", "accounts", {"contexts": list(contexts)})
 
-    def key(self, key: str, account: str = "") -> str:
+    def key(self, key: str, account: str = "", *, read_only: bool = False) -> str:
         """Accept another key, of the shared account or of an account of its own; returns the account's id."""
-        return str(self._call("POST", "keys", {"key": key, "account": account})["account"])
+        given = {"key": key, "account": account, "read_only": read_only}
+        return str(self._call("POST", "keys", given)["account"])
 
     def create(
         self,

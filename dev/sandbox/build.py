@@ -1,14 +1,16 @@
 """How does the real `sam build` build the bundle for the local interpreter?"""
 
 import hashlib
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from dev.sandbox.installer import Installer
 from dev.sandbox.ministack import REGION
-from dev.sandbox.toolchain import ROOT, SetupError, child_environment, environment, locked, program
+from dev.sandbox.toolchain import ROOT, SetupError, child_environment, locked, program, ways_to_install
 
 
 def build(directory: Path) -> Path:
@@ -18,7 +20,7 @@ def build(directory: Path) -> Path:
     sam(
         directory,
         ["build", "--parallel", f"--template={ROOT / 'template.yaml'}", f"--build-dir={target}"],
-        {"LAYER_TARGET": "local", "LAYER_LINK": str(packages()), "PYTHON": _python()},
+        {"LAYER_TARGET": "local", "LAYER_LINK": str(packages()), "PYTHON": str(_python())},
     )
     return target / "template.yaml"
 
@@ -50,14 +52,25 @@ def packages() -> Path:
     with locked(finished.with_suffix(".lock")):
         if not finished.exists():
             unfinished = finished.with_suffix(".unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
             _make_layer(source, unfinished)
             unfinished.rename(finished)
     return finished / "python"
 
 
 def _make_layer(source: Path, target: Path) -> None:
-    done = subprocess.run(
+    failures: list[str] = []
+    for way in ways_to_install(_python()):
+        shutil.rmtree(target, ignore_errors=True)
+        done = _run_rule(source, target, way)
+        if done.returncode == 0:
+            return
+        failures.append((done.stderr or done.stdout).strip()[-600:])
+    raise SetupError(f"Building the layer of packages failed:\n  {failures[-1]}")
+
+
+def _run_rule(source: Path, target: Path, installer: Installer) -> subprocess.CompletedProcess[str]:
+    variables = {"LAYER_TARGET": "local", "PYTHON": str(_python()), "LAYER_INSTALLER": shlex.join(installer.command)}
+    return subprocess.run(
         [
             _require_make(),
             "--silent",
@@ -65,13 +78,11 @@ def _make_layer(source: Path, target: Path) -> None:
             "build-DependenciesLayer",
             f"ARTIFACTS_DIR={target}",
         ],
-        env={**child_environment(), "LAYER_TARGET": "local", "PYTHON": _python()},
+        env={**child_environment(), **variables, **installer.environ},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise SetupError(f"Building the layer of packages failed:\n  {(done.stderr or done.stdout).strip()[-600:]}")
 
 
 def _require_make() -> str:
@@ -81,5 +92,5 @@ def _require_make() -> str:
     return make
 
 
-def _python() -> str:
-    return str(environment("ministack") / "bin" / "python")
+def _python() -> Path:
+    return program("ministack", "python")

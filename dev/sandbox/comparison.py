@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-
-from mypy_boto3_dynamodb import DynamoDBClient
+from typing import TYPE_CHECKING
 
 from billing_mirror.adapters.attributes import body_in, from_attributes
 from billing_mirror.adapters.chunks import with_whole_body
@@ -12,6 +11,9 @@ from billing_mirror.core import catalog, object_ref
 from billing_mirror.core.items import OBJECT, Item
 from billing_mirror.core.json_body import JsonObject, differing_fields
 from dev.fake_stripe.client import StandIn
+
+if TYPE_CHECKING:  # a tool for types: no program may need it
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 KEPT = frozenset({catalog.USAGE.name, *(object_type.name for object_type in catalog.EVENT_OBJECTS.values())})
 """Types that the mirror builds from events or usage: the stand-in has no such objects to compare with."""
@@ -44,7 +46,7 @@ class Comparison:
         return sum(self.alive.values()) + sum(self.removed.values())
 
 
-def compare(stand_in: StandIn, dynamodb: DynamoDBClient, table: str) -> Comparison:
+def compare(stand_in: StandIn, dynamodb: "DynamoDBClient", table: str) -> Comparison:
     """Compares every object of the stand-in's own account with the table, and every item with the stand-in.
 
     Objects of a type that sends no events, and that no object names, cannot be mirrored from events: they are counted
@@ -101,7 +103,7 @@ def _key(one: JsonObject) -> str:
     return object_ref.partition_key_of("live" if one["livemode"] else "test", str(one["type"]), str(one["id"]))
 
 
-def _objects_in(dynamodb: DynamoDBClient, table: str) -> dict[str, Item]:
+def _objects_in(dynamodb: "DynamoDBClient", table: str) -> dict[str, Item]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     items = (from_attributes(item) for page in pages for item in page["Items"])
     own = (item for item in items if item["sk"] == OBJECT and "/" not in str(item["scope"]))

@@ -69,6 +69,8 @@ class StripeRequest:
     may_be_refused: bool = False
     kind: str = ""
     """The type of what is requested, or the type and the path of a list in it."""
+    of_one: bool = False
+    """Whether a single object is requested, or a list in it, and not a list of the type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +44,8 @@ class Function:
     """What AWS says to a role that may not invoke it."""
     mappings: list[str] = field(default_factory=list)
     """The states of the queue's event source mappings."""
+    log_group: str = "ingest"
+    """That of all functions, in the emulator; empty where they have the one that Lambda makes."""
 
 
 class Cloud:
@@ -92,15 +94,31 @@ class Cloud:
             StackName=self.name, WaiterConfig={"Delay": 0, "MaxAttempts": 1000}
         )
 
+    def empty_log_group(self) -> str:
+        """The name of a log group in which no line is."""
+        logs = boto3.client("logs", endpoint_url=self.endpoint)
+        name = f"{self.table}-empty-{next(_numbers)}"
+        logs.create_log_group(logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="1")
+        return name
+
     def pin(self, mode: str = "test") -> None:
         """The account of this mode has filled the table."""
         scope = Scope(livemode=mode == "live")
         asyncio.run(self._state_store.write(scope, "account", "pin", Pin("acct_1", "digest").to_item()))
 
-    def put(self, body: JsonObject, *, customer: str | None = None, parent: str | None = None) -> None:
-        """The mirror holds this object."""
+    def put(
+        self,
+        body: JsonObject,
+        *,
+        customer: str | None = None,
+        parent: str | None = None,
+        members: Sequence[JsonObject] = (),
+    ) -> None:
+        """The mirror holds this object, and the ids of ``members`` on the list that belongs to it."""
         ref = replace(ref_of(body), parent=parent)
-        observation = Observation(FETCHED_AT, "v", "req_1", body, json_body.digest(body))
+        lists = {str(members[0]["object"]): tuple(members)} if members else {}
+        observation = Observation(FETCHED_AT, "v", "req_1", body, json_body.digest(body), lists)
         asyncio.run(self._mirror.put(ref, 1, items.item(ref, observation, customer)))
 
     def put_tombstone(self, body: JsonObject) -> None:
@@ -131,6 +149,8 @@ def ref_of(body: JsonObject) -> ObjectRef:
     name = str(body["object"])
     if name not in TYPES:
         return ObjectRef(TEST, generic_type(name, "/v1/things/{id}"), str(body["id"]))
+    if TYPES[name].singleton:
+        return ObjectRef(TEST, TYPES[name], str(body["id"]))
     return ref_to(TEST, name, str(body["id"]))
 
 
@@ -142,7 +162,8 @@ def function() -> Iterator[Function]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             states: list[Json] = [{"State": state} for state in known.mappings]
-            self.respond({"EventSourceMappings": states})
+            logging: JsonObject = {"LogGroup": known.log_group} if known.log_group else {}
+            self.respond({"EventSourceMappings": states, "LoggingConfig": logging})
 
         def do_POST(self) -> None:
             request = json_body.parse(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -187,19 +208,24 @@ def command(cloud: Cloud) -> Command:
     """Runs ``billing-mirror`` with arguments on the stack."""
 
     def run(*arguments: str, stack: str | None = "", typed: str = "", **variables: str) -> Result:
-        named = [] if stack is None else ["--stack", stack or cloud.name]
-        environment = {
-            "AWS_ENDPOINT_URL": cloud.endpoint,
-            "AWS_ENDPOINT_URL_LAMBDA": cloud.function.address,
-            "COLUMNS": "80",
-            "NO_COLOR": "1",
-            **variables,
-        }
-        return CliRunner().invoke(
-            app, [*arguments, *named], input=typed or None, env=environment, prog_name="billing-mirror"
-        )
+        return run_command(cloud, *arguments, stack=stack, typed=typed, **variables)
 
     return run
+
+
+def run_command(cloud: Cloud, *arguments: str, stack: str | None = "", typed: str = "", **variables: str) -> Result:
+    """Runs ``billing-mirror`` with arguments on a stack."""
+    named = [] if stack is None else ["--stack", stack or cloud.name]
+    environment = {
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "AWS_ENDPOINT_URL_LAMBDA": cloud.function.address,
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+        **variables,
+    }
+    return CliRunner().invoke(
+        app, [*arguments, *named], input=typed or None, env=environment, prog_name="billing-mirror"
+    )
 
 
 def values(result: Result) -> list[JsonObject]:

@@ -93,6 +93,12 @@ def test_verify_ends_with_a_verdict(
     assert test_stack.function.requests == [{"job": "verify", "types": ["product"]}]
 
 
+def test_a_deep_verify_is_requested_as_one(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", EQUAL))
+    assert command("verify", "product", "--deep").exit_code == ExitCode.OK
+    assert test_stack.function.requests == [{"job": "verify", "types": ["product"], "deep": True}]
+
+
 def test_drift_outweighs_what_is_not_known(test_stack: Cloud, command: Command) -> None:
     runs = [run("product", DRIFT), run("price", EQUAL, status=Status.FAILED, reason="Stripe answered 400")]
     test_stack.function.answer = reconciling(test_stack, *runs)

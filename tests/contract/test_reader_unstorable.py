@@ -17,7 +17,7 @@ from tests.doubles.samples import subscription
 TEST = Scope(livemode=False)
 TYPE = "v2.billing.rate_card_subscription"
 NOON = 1_763_640_000.0
-NOTE = UnstorableNote(TYPE, "rcds_1", "too large", "digest", "v", 3, NOON)
+NOTE = UnstorableNote(TYPE, "rcds_1", "too large", "digest", "v", 3, NOON, fetched_at=NOON)
 SHOWN = Unstorable(TYPE, "rcds_1", "too large", 3, None, "2025-11-20T12:00:00.000Z")
 
 
@@ -41,9 +41,9 @@ class Noted:
         for note in notes:
             asyncio.run(self._mirror.note_unstorable(scope, note))
 
-    def put(self, identifier: str, token: int) -> None:
+    def put(self, identifier: str, token: int, *, at: float = NOON) -> None:
         ref = ref_to(TEST, TYPE, identifier)
-        item = items.item(ref, Observation(NOON, "v", "req_1", subscription(identifier), "digest"), None)
+        item = items.item(ref, Observation(at, "v", "req_1", subscription(identifier), "digest"), None)
         asyncio.run(self._mirror.put(ref, token, item))
 
     def shown(self) -> list[Unstorable]:
@@ -67,6 +67,13 @@ def test_an_older_state_is_stale(noted: Noted) -> None:
     mirrored = noted.reader.get("rcds_1")
     assert mirrored is not None
     assert mirrored.token == 2
+
+
+def test_an_object_whose_counter_was_lost_is_stale_unless_it_was_stored_since_by_any_clock(noted: Noted) -> None:
+    noted.note(NOTE, replace(NOTE, id="rcds_2"))
+    noted.put("rcds_1", 1, at=NOON + 600)
+    noted.put("rcds_2", 1, at=NOON + 601)
+    assert [one.id for one in noted.shown()] == ["rcds_1"]
 
 
 @pytest.mark.parametrize("token", [3, 4])

@@ -28,12 +28,13 @@ async def noted(mirror: Mirror, type_name: str = "", scope: Scope = TEST) -> lis
     [
         NOTE,
         replace(NOTE, token=0, parent="rcd_2", rules=7),
+        replace(NOTE, fetched_at=NOW + 1, may_pass=True),
         replace(NOTE, id="x" * 5000),
         replace(NOTE, id="/v1/customers/cus_1/cash_balance"),
         replace(NOTE, id=writable("a b\ud800"), has_key=False),
         replace(NOTE, id=writable("\ud800" * 5000), has_key=False),
     ],
-    ids=["fetched", "listed", "long id", "path", "no key", "long and no key"],
+    ids=["fetched", "listed", "refused", "long id", "path", "no key", "long and no key"],
 )
 async def test_a_note_is_read_as_it_was_stored(mirror: Mirror, note: UnstorableNote) -> None:
     assert not await mirror.note_unstorable(TEST, note)
@@ -98,6 +99,7 @@ async def test_an_item_over_the_limit_is_unstorable_and_leaves_what_is_mirrored(
     one = ref_to(TEST, "v2.billing.rate_card_subscription", "rcds_1")
     item = items.item(one, Observation(NOW, "1", "req_1", subscription(), "digest"), None)
     assert await mirror.put(one, 1, item)
-    with pytest.raises(UnstorableObject):
+    with pytest.raises(UnstorableObject) as refused:
         await mirror.put(one, 2, {**item, "data": {"noise": "x" * 420_000}})
+    assert refused.value.may_pass
     assert (await mirror.heads([one]))[one.key].token == 1

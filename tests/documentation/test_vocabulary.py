@@ -129,8 +129,11 @@ NAMES_ALLOWED = {
     "tests/documentation/test_vocabulary.py": {name for old in OLD_NAMES for name in old.wire},
     "dev/benchmarks/ports.py": {"row"},
     "tests/template/test_monitoring.py": {"row", "rows"},
+    **{f"cli/billing_mirror_cli/export/{name}.py": {"row", "rows"} for name in ("csv_file", "parquet_file", "tables")},
+    **{f"tests/cli/{name}.py": {"row", "rows"} for name in ("test_export", "test_reports", "truth")},
+    "cli/billing_mirror_cli/verbs/export.py": {"rows"},
 }
-"""Where an old name may stand: here, where an upgrade has to name it, and for rows of SQLite and of the dashboard."""
+"""Where an old name may stand: here, where an upgrade names it, and for rows of SQLite, of files and of dashboards."""
 
 
 def _pattern(word: str) -> re.Pattern[str]:

@@ -29,10 +29,13 @@ def is_too_large(item: Item) -> bool:
 class MemoryMirror:
     """Implements ``ports.Mirror``. With low ``limits`` a compressed body of any size takes several items.
 
-    It refuses items that are too large, and what a test says that it ``refuses``.
+    It refuses items that are too large, and what a test says that it ``refuses``; ``for_good`` stands for what our own
+    code refuses, such as an object beyond all limits.
     """
 
-    def __init__(self, limits: Limits = DYNAMODB, *, refuses: Callable[[Item], bool] = lambda _: False) -> None:
+    def __init__(
+        self, limits: Limits = DYNAMODB, *, refuses: Callable[[Item], bool] = lambda _: False, for_good: bool = False
+    ) -> None:
         self.limits = limits
         self.objects: dict[str, Item] = {}
         self.chunks: dict[str, dict[str, bytes]] = {}
@@ -41,6 +44,7 @@ class MemoryMirror:
         self.notes: dict[str, dict[str, UnstorableNote]] = {}
         """By scope and sort key."""
         self.refuses = refuses
+        self.for_good = for_good
         self.down = False
         self.writes_fail = False
 
@@ -77,7 +81,7 @@ class MemoryMirror:
         if self.writes_fail:
             raise TransientError("the table takes no writes")
         if is_too_large(item) or self.refuses(item):
-            raise UnstorableObject(REFUSED)
+            raise UnstorableObject(REFUSED, may_pass=not self.for_good)
         replaced = self.objects.get(ref.key, {})
         if not self._newer(ref, token):
             return Replaced(stored=False, had_chunks=False)

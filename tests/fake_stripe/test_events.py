@@ -123,18 +123,3 @@ class TestNotification:
         assert notification["context"] == "acct_connected"
         assert notification["reason"]["type"] == "request"
         assert notification["snapshot_event"].startswith("evt_")
-
-
-class TestEventDestinations:
-    def test_the_sdk_lists_them(self, stand_in: StandIn, sdk: stripe.StripeClient) -> None:
-        stand_in.destination("https://example.com/hook", ["whsec_1"], events=["v1.invoice.paid"], enabled=False)
-        (shown,) = sdk.v2.core.event_destinations.list({"include": ["webhook_endpoint.url"]}).data
-        assert (shown.status, shown.event_payload, shown.enabled_events) == ("disabled", "thin", ["v1.invoice.paid"])
-        assert shown.webhook_endpoint is not None
-        assert shown.webhook_endpoint.url == "https://example.com/hook"
-
-    def test_the_url_is_shown_on_request_only(self, stand_in: StandIn, sdk: stripe.StripeClient) -> None:
-        stand_in.destination("https://example.com/hook", ["whsec_1"])
-        (shown,) = sdk.v2.core.event_destinations.list().data
-        assert shown.webhook_endpoint is not None
-        assert shown.webhook_endpoint.url is None

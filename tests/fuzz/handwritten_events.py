@@ -285,11 +285,15 @@ def owners_that_people_chose() -> Cases:
         url = f"/v1/customers/{spelled}/sources/card_1"
         return thin(type="v1.customer.card.updated", related_object={"id": "card_1", "type": "card", "url": url})
 
-    for spelled in ("jo@example.com", "jo%40example.com", "a%2Fb", "%2e%2e%2fx", "a%5cb", "25%25%20OFF"):
+    for spelled in (
+        "jo@example.com", "jo%40example.com", "a%2Fb", "%2e%2e%2fx", "a%5cb", "25%25%20OFF", "jo+smith@example.com",
+        "jo smith", "jo%2520smith", "é", "%c3%a9", "100%", "a%zz", "%ff", "a&b", "a=b", "a b=c&d+é%", "%252e%252e",
+    ):  # fmt: skip
         yield queued(spelled, card(spelled))
     for spelled in (
-        "..", ".", "%2e%2e", "%2E", "a%00", "a%0a", "%ff", "%", "%zz", "a b", "é", "a?b", "a#b", "a\\b", ":x", "{id}",
-        "a&b", "a=b", "a@b/..", "a@b/../c", "a@b//c", "%2f/%2e%2e",
+        "..", ".", "%2e%2e", "%2E", "a%00", "a%0a", "a?b", "a#b", "a\\b", ":x", "{id}", "a@b/..", "a@b/../c", "a@b//c",
+        "%2f/%2e%2e", "a+b/..", "a b/../c", "é//c", "a=b?c&d", "100%#x", "a&b\\..\\c", "a b/%2e%2e/c", "a+b/./c",
+        "a b\n", "a+\x00", "é\u202e", "a=%0d%0aX:y", "a b/sources/card_2?x=",
     ):  # fmt: skip
         yield never_fetched(spelled, card(spelled))
 

@@ -1,9 +1,14 @@
 """CI and pre-commit run what a developer runs, on every Python that the package allows."""
 
+import ast
 import re
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from typing import Any
 
+import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+from packaging.utils import canonicalize_name
 
 from tests.package.project import classified_versions
 from tests.template_file import ROOT
@@ -48,3 +53,60 @@ def test_the_hooks_are_the_commands_of_make_check() -> None:
     assert [hook["entry"] for hook in local["hooks"]] == [line for line in recipe("check") if "build/venvs" in line]
     assert {hook["language"] for hook in local["hooks"]} == {"system"}
     assert not any(hook["pass_filenames"] for hook in local["hooks"])
+
+
+@pytest.mark.parametrize("target", ["demo", "soak", "sandbox"])
+def test_what_runs_the_sandbox_installs_no_tools_for_tests(target: str) -> None:
+    assert re.search(rf"^{target}: tools-sandbox ", MAKEFILE, re.MULTILINE)
+    assert recipe("tools-sandbox") == ["$(PYTHON) -m dev.sandbox.toolchain sandbox ministack sam"]
+    assert [line for line in recipe(target) if "$(SANDBOX)/python -m dev.sandbox" in line]
+
+
+def test_the_environment_of_the_sandbox_has_what_the_sandbox_imports() -> None:
+    installed: set[str] = set(pinned("dev/requirements/sandbox.txt"))
+    distributions = packages_distributions()
+    missing = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for folder in ("dev/sandbox", "dev/fake_stripe", "layers")
+        for path in (ROOT / folder).rglob("*.py")
+        for module in imported_when_run(ast.parse(path.read_text()))
+        if module in distributions and not {canonicalize_name(name) for name in distributions[module]} & installed
+    }
+    assert {"rich", "boto3", "pytest"} <= distributions.keys()
+    assert missing == set()
+
+
+def test_environments_that_meet_have_the_same_versions() -> None:
+    functions = pinned("layers/dependencies/requirements.txt")
+    sandbox, dev = pinned("dev/requirements/sandbox.txt"), pinned("dev/requirements/dev.txt")
+    assert functions.items() <= sandbox.items()
+    assert sandbox.items() <= dev.items()
+
+
+def test_sam_and_the_emulator_share_their_largest_package() -> None:
+    assert pinned("dev/requirements/sam.txt")["botocore"] == pinned("dev/requirements/ministack.txt")["botocore"]
+
+
+def test_every_lock_has_its_requirements_and_is_written_by_make_lock() -> None:
+    folder = ROOT / "dev" / "requirements"
+    locks = {f"dev/requirements/{path.name}" for path in folder.glob("*.txt")}
+    written = set(re.findall(r"-o (dev/requirements/\S+)", MAKEFILE))
+    assert locks == written
+    assert locks == {f"dev/requirements/{path.stem}.txt" for path in folder.glob("*.in")}
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Name to version of a lock."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+
+def imported_when_run(tree: ast.AST) -> Iterator[str]:
+    """The top-level packages that a module imports, but not those for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+        yield from imported_when_run(node)

@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from dev.sandbox.toolchain import program
 from tests.package.project import PROJECT, classified_versions
 from tests.template_file import ROOT
 
@@ -84,6 +85,7 @@ def test_the_wheel_holds_every_module_and_the_licence(built: Path) -> None:
         assert set(wheel.namelist()) == sources | described | {
             "billing_mirror/py.typed",
             "billing_mirror_cli/event_types.txt",
+            "billing_mirror_cli/proof_page.css",
         }
         assert wheel.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 
@@ -111,14 +113,15 @@ def test_the_functions_extra_allows_exactly_what_the_layer_locks() -> None:
     assert [name for name, versions in allowed.items() if locked[name] not in versions] == []
 
 
-def test_the_cli_extra_allows_what_the_functions_and_the_tests_run_on() -> None:
+def test_the_extras_of_the_command_allow_what_the_functions_and_the_tests_run_on() -> None:
     developed = (ROOT / "dev" / "requirements" / "dev.txt").read_text()
     locked = dict(re.findall(r"^(\S+)==(\S+)", developed, re.MULTILINE))
     extras = {
         name: {one.name: one.specifier for one in map(Requirement, PROJECT["optional-dependencies"][name])}
-        for name in ("cli", "functions")
+        for name in ("cli", "export", "functions")
     }
-    assert [name for name, versions in extras["cli"].items() if locked[name] not in versions] == []
+    needed = [*extras["cli"].items(), *extras["export"].items()]
+    assert [name for name, versions in needed if locked[name] not in versions] == []
     shared = extras["cli"].keys() & extras["functions"].keys()
     assert {name: extras["cli"][name] for name in shared} == {name: extras["functions"][name] for name in shared}
 
@@ -140,7 +143,8 @@ def test_the_installed_command_says_its_version(built: Path) -> None:
 def test_the_installed_reader_runs_beside_boto3_alone(built: Path, tmp_path: Path) -> None:
     installed, beside = tmp_path / "installed", tmp_path / "beside"
     beside.mkdir()
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-index", "--no-deps"]
+    pip = [str(program("uv", "python")), "-m", "pip", "--python", sys.executable, "--quiet"]
+    pip += ["--disable-pip-version-check", "install", "--no-index", "--no-deps"]
     run(*pip, "--target", str(installed), str(built))
     # -I and -S: no site-packages, no PYTHONPATH, no current folder.
     where, loaded = run(

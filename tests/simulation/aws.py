@@ -93,7 +93,7 @@ class ChunkedMirror(MemoryMirror):
     """The table, in which a body takes several items as soon as a map cannot hold it, and is always readable."""
 
     def __init__(self, *, refuses: Callable[[Item], bool] = lambda _: False) -> None:
-        super().__init__(CHUNKED, refuses=refuses)
+        super().__init__(CHUNKED, refuses=refuses, for_good=True)
         self.unreadable: set[str] = set()
         """The keys of objects that had, at some time, no whole body."""
 

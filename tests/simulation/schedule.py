@@ -11,6 +11,7 @@ from billing_mirror.core.run import Job, Status
 from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.tick import run_on_demand
+from billing_mirror.reconcile.verify import MOVING
 
 from .chosen_ids import COUPON, draw_loss
 from .container import Trace
@@ -146,6 +147,8 @@ class Schedule:
             )
         for object_type in RECONCILED_TYPES:
             if object_type.name in names:
+                # Of what an owner has just been repaired for, verify leaves the customer to the refreshes that follow.
+                await asyncio.sleep(2 * MOVING)
                 await self._one_run(object_type.name, job, environment)
         await self._settle(environment)
 

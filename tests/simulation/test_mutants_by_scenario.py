@@ -8,14 +8,23 @@ from dataclasses import replace
 
 import pytest
 
+from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.errors import FieldsRefused
 from billing_mirror.core.items import Item, Observation, item
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.run import Run
+from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
+from billing_mirror.process.already_fresh import is_already_fresh
 from billing_mirror.process.batch import _hops
-from billing_mirror.process.messages import WorkItem
+from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.optional_fields import OptionalFields
+from billing_mirror.refresh.refused_fields import RefusedFields
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event, sample
 from tests.unit.harness import Harness
 
@@ -26,10 +35,12 @@ Scenario = Callable[[], Awaitable[bool]]
 """Whether it ended well."""
 INVOICE = "/v1/invoices/in_1"
 LINES = f"{INVOICE}/lines?expand%5B0%5D=data.discounts"
+METERS = "/v1/billing/meters"
 STOPPED_AFTER = 16
 """Invocations of a chain: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
 get = OptionalFields.get
 send = FollowUps.send
+add = RefusedFields.add
 
 
 async def restless_invoice() -> bool:
@@ -64,6 +75,78 @@ async def refused_field() -> bool:
     return isinstance(data, dict) and "tiers" not in data and stored.get("missing_fields") == ["tiers"]
 
 
+async def field_refused_of_one_object() -> bool:
+    """Another price has its tiers, and the first one gets them with a repeated event."""
+    harness = Harness()
+    harness.stripe.unasked_fields.add("tiers")
+    harness.stripe.failures = [FieldsRefused("Stripe answered 400", frozenset({"tiers"}))]
+    messages = []
+    for name in ("price_1", "price_2"):
+        path = f"/v1/prices/{name}"
+        harness.stripe.objects[path] = body = sample("price", id=name, livemode=False, tiers=[])
+        messages.append(event("v1.price.updated", body, url=path))
+        await harness.deliver(messages[-1])
+    are_marked = ["missing_fields" in harness.item(f"price/{name}") for name in ("price_1", "price_2")]
+    await harness.deliver(messages[0])
+    return are_marked == [True, False] and "missing_fields" not in harness.item("price/price_1")
+
+
+async def table_that_refuses_for_a_while() -> bool:
+    """A run stores what a release before it could not."""
+    refuses = [True]
+    harness = Harness(mirror=MemoryMirror(refuses=lambda _: refuses[0]))
+    await verified(harness, {})
+    refuses[0] = False
+    run = await verified(harness, {})
+    return "test#mtr_1" in harness.mirror.objects and run.counts.unstorable == 0
+
+
+async def lost_counter_of_a_noted_object() -> bool:
+    """The object is stored under a token below that of its note."""
+    harness = Harness(mirror=MemoryMirror(refuses=lambda item: item.get("status") == "odd", for_good=True))
+    for name in ("first", "second"):
+        await verified(harness, {"status": "odd", "display_name": name})
+    harness.mirror.counters.clear()
+    await verified(harness, {"status": "active"})
+    run = await verified(harness, {"status": "active"})
+    return harness.item("mtr_1")["token"] == 1 and run.counts.unstorable == 0
+
+
+async def verified(harness: Harness, fields: JsonObject) -> Run:
+    """An hour later, a run over the one meter."""
+    harness.clock.advance(3600)
+    body = {"id": "mtr_1", "object": "billing.meter", "created": 1_600_000_000, "livemode": False, **fields}
+    harness.stripe.objects[f"{METERS}/mtr_1"] = body
+    harness.stripe.lists[METERS] = [body]
+    return await harness.run_now(TYPES["billing.meter"])
+
+
+@mutant("one refusal is about all objects of a type")
+@replaces(RefusedFields.add)
+def takes_one_for_all(self: RefusedFields, request: StripeRequest, name: str, now: float) -> None:
+    add(self, replace(request, of_one=False), name, now)
+
+
+@mutant("an object without a field is fresh")
+@replaces(is_already_fresh)
+async def takes_the_mark_for_fresh(
+    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+) -> bool:
+    return await is_already_fresh(items, ref, replace(head, missing_fields=()) if head else None, dependencies)
+
+
+@mutant("what the table has refused is never tried again")
+@replaces(UnstorableNote.is_due)
+def waits_for_a_change(self: UnstorableNote, since: float) -> bool:
+    return self.fetched_at < since and not self.may_pass
+
+
+@mutant("only a higher token ends a note")
+@replaces(UnstorableNote.is_followed_by)
+def ends_by_token_only(self: UnstorableNote, token: int, fetched_at: float) -> bool:
+    return token >= self.token and fetched_at > 0
+
+
 @mutant("a request does not count the requests before it")
 @replaces(FollowUps.send)
 async def counts_no_hops(self: FollowUps, request: RefreshRequest, *, group: str, delay: int = 0) -> None:
@@ -95,7 +178,16 @@ def marks_nothing(ref: ObjectRef, observation: Observation, customer: str | None
     return item(ref, replace(observation, missing_fields=()), customer)
 
 
-@pytest.mark.parametrize("scenario", [restless_invoice, refused_field])
+SCENARIOS = [
+    restless_invoice,
+    refused_field,
+    field_refused_of_one_object,
+    table_that_refuses_for_a_while,
+    lost_counter_of_a_noted_object,
+]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_each_scenario_ends_well(scenario: Scenario) -> None:
     assert await scenario()
 
@@ -108,6 +200,10 @@ async def test_each_scenario_ends_well(scenario: Scenario) -> None:
         (restless_invoice, forgets_the_rest),
         (refused_field, conceals_missing_fields),
         (refused_field, marks_nothing),
+        (field_refused_of_one_object, takes_one_for_all),
+        (field_refused_of_one_object, takes_the_mark_for_fresh),
+        (table_that_refuses_for_a_while, waits_for_a_change),
+        (lost_counter_of_a_noted_object, ends_by_token_only),
     ],
     ids=lambda value: value.sentence.replace(" ", "-") if isinstance(value, Mutant) else value.__name__,
 )

@@ -294,6 +294,7 @@ ALLOWED = {
     "billing_mirror.views.invoices": {"customer", "invoice", "subscription", "subscription_schedule"},
     "billing_mirror.views.prices": {"product"},
     "billing_mirror.views.subscriptions": {"customer"},
+    "cli.billing_mirror_cli.customer.subscriptions": {"price"},
     "cli.billing_mirror_cli.mirror": {"customer"},
 }
 

@@ -37,6 +37,9 @@ def verify(
         bool,
         typer.Option("--confirm-deletions", help="Let the runs remove any number of objects that Stripe removed."),
     ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every stored object whole, and not only a sample of them.")
+    ] = False,
     attach_only: Attach = False,
     timeout: Timeout = None,
 ) -> None:
@@ -44,7 +47,7 @@ def verify(
 
     Exit code 0: equal; 3: something differed, repaired or not; 4: not known.
     """
-    request = Request(Job.VERIFY, types or (), dry_run=not repair, confirm_deletions=confirm_deletions)
+    request = Request(Job.VERIFY, types or (), dry_run=not repair, confirm_deletions=confirm_deletions, deep=deep)
     states = follow(session, request, attach_only=attach_only, timeout=timeout)
     show(session, states)
     conclude(session, states, exit_code(states), repair=repair)

@@ -56,6 +56,8 @@ class Backend:
         self.keys = {key: key.startswith(LIVE_KEYS) for key in keys}
         self.owners: dict[str, str] = {}
         """The own account of a key, where it is not the account that the other keys share."""
+        self.read_only: set[str] = set()
+        """Keys that may change nothing."""
         self.lock = threading.RLock()
         self.accounts: dict[tuple[str, bool], Account] = {}
         self.faults = Faults()
@@ -74,6 +76,8 @@ class Backend:
         key, account = given["key"], given.get("account") or ""
         self.keys[key] = key.startswith(LIVE_KEYS)
         self.owners[key] = account
+        if given.get("read_only"):
+            self.read_only.add(key)
         self.register(account)
         return {"account": account or OWN_ACCOUNT}
 

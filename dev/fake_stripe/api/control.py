@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.account.loading import announce, put
-from dev.fake_stripe.events.delivery import PAYLOADS, Destination
+from dev.fake_stripe.events.destination import PAYLOADS, Destination
 from dev.fake_stripe.events.event import Event, ping_event
 from dev.fake_stripe.types.object_types import Body
 

@@ -31,6 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
     "entitlement_data": "customer",
     "sublist_size": 10,
     "refused_fields": None,
+    "refused_event_types": None,
     "rate_limit": None,
     "event_retention_seconds": 30 * 86400,
 }

@@ -3,6 +3,7 @@
 Sources: docs.stripe.com/api-v2-overview, docs.stripe.com/error-handling, docs.stripe.com/context.
 """
 
+import json
 import operator
 import re
 import secrets
@@ -142,11 +143,12 @@ class Request:
     query: str
     headers: Mapping[str, str]
     """Names in lower case."""
+    body: bytes = b""
 
     @classmethod
-    def of(cls, method: str, target: str, headers: Mapping[str, str]) -> "Request":
+    def of(cls, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> "Request":
         url = urlsplit(target)
-        return cls(method, url.path, url.query, {name.lower(): value for name, value in headers.items()})
+        return cls(method, url.path, url.query, {name.lower(): value for name, value in headers.items()}, body)
 
     @property
     def is_v1(self) -> bool:
@@ -155,6 +157,17 @@ class Request:
     @property
     def params(self) -> Params:
         return parse_query(self.query, v1=self.is_v1)
+
+    @property
+    def json(self) -> Body:
+        """The parameters of a POST, which v2 takes as JSON: https://docs.stripe.com/api-v2-overview"""
+        try:
+            given = json.loads(self.body or b"{}")
+        except ValueError:
+            given = None
+        if not isinstance(given, dict) or "json" not in self.headers.get("content-type", "json"):
+            raise ApiError(400, "The body is not a JSON object.", code="invalid_parameter")
+        return given
 
     def first_page(self) -> "Request":
         """The same request for the first page of its list."""

@@ -13,8 +13,8 @@ from dev.fake_stripe.events.event import as_fetched
 from dev.fake_stripe.types.catalog import OBJECT_TYPES
 from dev.fake_stripe.types.object_types import Body
 
-from .event_destinations import list_event_destinations
-from .faults import ApiFault, refuse_fields
+from . import event_destinations as destinations
+from .faults import ERRORS, ApiFault, refuse_fields
 from .object_routes import Call, object_routes
 from .paging import page_v2
 from .protocol import Answer, ApiError, Request, check_version, created_bounds, instant_of, not_found, now, within
@@ -28,6 +28,7 @@ class Route:
     path: str
     """With placeholders, as Stripe names an endpoint."""
     handle: Callable[[Call], Body]
+    method: str = "GET"
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -71,9 +72,17 @@ def _get_own_account(call: Call) -> Body:
     return {"id": call.account.context or OWN_ACCOUNT, "object": "account"}
 
 
+_DESTINATIONS = "/v2/core/event_destinations"
 ROUTES = (
     Route("/v1/account", _get_own_account),
-    Route("/v2/core/event_destinations", list_event_destinations),
+    Route(_DESTINATIONS, destinations.list_event_destinations),
+    Route(_DESTINATIONS, destinations.create_event_destination, "POST"),
+    Route(f"{_DESTINATIONS}/{{id}}", destinations.get_event_destination),
+    Route(f"{_DESTINATIONS}/{{id}}", destinations.update_event_destination, "POST"),
+    Route(f"{_DESTINATIONS}/{{id}}", destinations.delete_event_destination, "DELETE"),
+    Route(f"{_DESTINATIONS}/{{id}}/enable", destinations.enable_event_destination, "POST"),
+    Route(f"{_DESTINATIONS}/{{id}}/disable", destinations.disable_event_destination, "POST"),
+    Route(f"{_DESTINATIONS}/{{id}}/ping", destinations.ping_event_destination, "POST"),
     Route("/v2/core/events", _list_events),
     Route("/v2/core/events/{id}", _get_event),
     *(Route(path, handle) for object_type in OBJECT_TYPES.values() for path, handle in object_routes(object_type)),
@@ -84,7 +93,7 @@ PATTERNS = tuple((route.pattern, route) for route in ROUTES)
 def find_route(request: Request) -> tuple[Route, dict[str, str]] | None:
     for pattern, route in PATTERNS:
         match = pattern.fullmatch(request.path)
-        if match and request.method == "GET":
+        if match and request.method == route.method:
             return route, {name: unquote(value) for name, value in match.groupdict().items()}
     return None
 
@@ -114,6 +123,8 @@ def _handle(
     if error is not None:
         raise error
     account = _authenticate(backend, request)
+    if request.method != "GET" and request.api_key in backend.read_only:
+        raise ApiError(403, ERRORS[403][2], code="forbidden")
     check_version(request)
     backend.limiter.check(
         f"{account.context}/{account.livemode}",

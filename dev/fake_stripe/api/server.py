@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith(PREFIX):
             self._send(self._control(body), None)
         else:
-            request = Request.of(self.command, self.path, dict(self.headers.items()))
+            request = Request.of(self.command, self.path, dict(self.headers.items()), body)
             answer, fault = self.server.respond(request)
             self._send(answer, fault)
 

@@ -19,6 +19,7 @@ from dev.fake_stripe.api.encoding import dumps
 from dev.fake_stripe.api.faults import Faults
 from dev.fake_stripe.types.object_types import Body
 
+from .destination import Destination
 from .event import Event, as_sent
 
 WORKERS = 8
@@ -29,19 +30,6 @@ LONGEST_HOLD = 0.5
 TIMEOUT = 30
 LOST = "lost"
 """The outcome of an attempt that succeeded, but whose answer Stripe does not receive."""
-
-PAYLOADS = ("thin", "snapshot", "both")
-
-
-@dataclass(frozen=True)
-class Destination:
-    url: str
-    secrets: tuple[str, ...]
-    payload: str = "thin"
-    events: tuple[str, ...] = ("*",)
-    """The event types that the API shows as enabled; all events are sent."""
-    enabled: bool = True
-    """What the API shows; events are sent all the same."""
 
 
 @dataclass
@@ -97,6 +85,11 @@ class Deliveries:
         for delivery in self._make(event, copies=1):
             self._put(delivery, 0)
 
+    def send_to(self, destination: Destination, event: Event) -> None:
+        """Send an event to one destination, whatever it is enabled for."""
+        for delivery in self._to(destination, event, copies=1) if destination.url else ():
+            self._put(delivery, 0)
+
     def settle(self, timeout: float) -> bool:
         """Wait until no delivery is pending; False after the timeout."""
         with self._lock:
@@ -138,9 +131,12 @@ class Deliveries:
             self._work_is_due.notify_all()
 
     def _make(self, event: Event, copies: int) -> list[Delivery]:
+        wanting = [destination for destination in self.destinations if destination.wants(event)]
+        return [delivery for destination in wanting for delivery in self._to(destination, event, copies)]
+
+    def _to(self, destination: Destination, event: Event, copies: int) -> list[Delivery]:
         return [
             Delivery(event, str(payload.get("id")), dumps(payload), destination)
-            for destination in self.destinations
             for payload in self._payloads(event, destination)
             for _ in range(copies)
         ]

@@ -170,20 +170,21 @@ def as_fetched(event: Event, settings: Body) -> Body:
     return as_sent(event, settings) | extra
 
 
-def ping_event() -> Event:
+def ping_event(destination: str = "", *, livemode: bool = False) -> Event:
+    """The ping of a destination, or of one that does not exist."""
     instant = now()
-    destination = f"ed_test_61{random_text(40)}"
+    destination = destination or f"ed_test_61{random_text(40)}"
     related = {
         "id": destination,
         "type": "v2.core.event_destination",
         "url": f"/v2/core/event_destinations/{destination}",
     }
     notification = {
-        "id": new_event_id(livemode=False),
+        "id": new_event_id(livemode=livemode),
         "object": "v2.core.event",
         "type": PING,
         "created": rfc3339(instant),
-        "livemode": False,
+        "livemode": livemode,
         "context": None,
         "reason": None,
         "related_object": related,

@@ -97,7 +97,8 @@ def is_refused_condition(error: ClientError) -> bool:
 
 
 def is_refused_value(error: ClientError) -> bool:
-    """Whether DynamoDB refused a request for its values, such as an item over 400 KB. No retry changes that.
+    """Whether DynamoDB refused a request for its values, such as an item over 400 KB. An immediate retry changes
+    nothing; another release, or another index of the table, may.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
     """

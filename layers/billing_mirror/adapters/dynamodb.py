@@ -244,12 +244,12 @@ class DynamoMirror(DynamoNotes):
 
 @contextmanager
 def _refused_values() -> Iterator[None]:
-    """Raises ``UnstorableObject`` where DynamoDB says of an item's values that it will never take them."""
+    """Raises ``UnstorableObject`` where DynamoDB does not take an item for its values."""
     try:
         yield
     except ClientError as error:
         if is_refused_value(error):
-            raise UnstorableObject(f"{SERVICE} takes no such item (ValidationException)") from error
+            raise UnstorableObject(f"{SERVICE} takes no such item (ValidationException)", may_pass=True) from error
         raise
 
 

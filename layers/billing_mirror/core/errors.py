@@ -14,7 +14,7 @@
     │   ├── ListRefused             Stripe refuses a list
     │   │   └── ListUnavailable         because the account has no such list
     │   ├── UnreadableBody          the table holds a body that cannot be read: a deep verify fetches the object
-    │   ├── UnstorableObject        the table cannot hold the object as it is: it is noted until it changes
+    │   ├── UnstorableObject        the table cannot hold the object as it is: it is noted
     │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
@@ -78,11 +78,15 @@ class PermanentError(MirrorError):
 
 
 class UnstorableObject(PermanentError):
-    """The table cannot hold an object as it is. ``was_noted`` says that a note already says so of this very state."""
+    """The table cannot hold an object as it is. ``was_noted`` says that a note already says so of this very state.
 
-    def __init__(self, reason: str, *, was_noted: bool = False) -> None:
+    ``may_pass`` says that the table has refused the object, by rules that are not ours; else our own limits exclude it.
+    """
+
+    def __init__(self, reason: str, *, was_noted: bool = False, may_pass: bool = False) -> None:
         super().__init__(reason)
         self.was_noted = was_noted
+        self.may_pass = may_pass
 
 
 class RequestRefused(PermanentError):

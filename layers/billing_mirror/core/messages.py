@@ -57,6 +57,7 @@ class _Owners(_Message):
 
     customer: Id | None = None
     subscription: Id | None = None
+    subscription_item: Id | None = None
     invoice: Id | None = None
     invoice_item: Id | None = None
 
@@ -130,6 +131,7 @@ class _SnapshotObject(_Message):
     object: Name
     customer: _IdIfText = None
     subscription: _IdIfText = None
+    subscription_item: _IdIfText = None
     invoice: _IdIfText = None
     invoice_item: _IdIfText = None
 

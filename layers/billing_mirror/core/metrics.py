@@ -66,7 +66,7 @@ class Metric(StrEnum):
     UNSTORABLE_OBJECTS = "UnstorableObjects"
     """Objects of the key's own account that the table cannot hold."""
     UNSTORABLE_NOTICED = "UnstorableNoticed"
-    """Those of them that were noticed within the last hour."""
+    """Those of them that were noticed within the last hour, or that the table has refused."""
     DELETIONS_HELD = "DeletionsHeld"
     """Objects that Stripe does not return, and that a run has kept because they are too many."""
     RECONCILE_SECONDS = "ReconcileSeconds"

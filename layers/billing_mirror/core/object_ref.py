@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, unquote_plus
 
 from . import catalog
-from .catalog import ObjectType, Part, Reference
+from .catalog import ObjectType, Part, Piece, Reference
 from .errors import PermanentError
 from .json_body import JsonObject, text_at
+from .spelled_ids import ids_spelled, is_placeholder
 
 if TYPE_CHECKING:  # the reader imports this module, and needs no pydantic
     from .messages import Notification, RefreshRequest, RelatedObject
@@ -24,17 +24,21 @@ _CHOSEN_ID = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,5000}")
 _DOTS = frozenset({".", ".."})
 """Segments that every HTTP client resolves, percent-encoded or not."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-_SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$'()*,;:@-]|%[0-9A-Fa-f]{2})+", re.ASCII)
-"""What stands between two slashes of a URL: https://www.rfc-editor.org/rfc/rfc3986#section-3.3"""
 _ACCOUNTS = re.compile(r"acct_[A-Za-z0-9_]+(/acct_[A-Za-z0-9_]+)*", re.ASCII)
 _PLAIN_URL = re.compile(r"/v[12](/[A-Za-z0-9_-]+)*/(?P<id>[^/]+)", re.ASCII)
 _PLAIN_SINGLETON = re.compile(r"/v[12](/[A-Za-z0-9_-]+)+", re.ASCII)
-_PLACEHOLDER = re.compile(r":[a-z_]+", re.ASCII)
 
 _KNOWN_URLS = (
     *(url for object_type in catalog.TYPES.values() for url in (object_type.retrieve, *object_type.alternate_urls)),
     *(url for part in catalog.PARTS.values() for url in part.urls),
 )
+_BELOW_CUSTOMERS = frozenset(
+    {
+        *(one.retrieve for one in catalog.TYPES.values() if one.parent_is_customer),
+        *(url for url in _KNOWN_URLS if url.startswith(catalog.CUSTOMER.retrieve.replace("{id}", "{parent}/"))),
+    }
+)
+"""URLs whose parent is a customer, whose id may be any text."""
 
 OTHER_URL = "the related object's URL is not the URL of its type and id"
 NO_OWNER = "the event does not say whose object it is about"
@@ -108,12 +112,27 @@ class UnresolvedRef:
     named: Mapping[str, str] = field(default_factory=dict)
     complete: bool = False
     must_have_owner: bool = False
+    pieces: tuple[Piece, ...] = ()
 
-    def resolve(self, event: JsonObject | None) -> dict[str, ObjectRef]:
-        """The refs by the paths of their owners, from the fetched event. Raises :class:`PermanentError`."""
-        ids = {one.path: self.named.get(one.path) or text_at(event, f"data.{one.path}") for one in self.owners}
+    def pieces_named(self, event: JsonObject | None) -> dict[Piece, str]:
+        """The ids of the pieces whose owner nothing else names. Raises :class:`PermanentError`."""
+        return {
+            one: validate_id(identifier)
+            for one in self.pieces
+            if (identifier := self._named(one.path, event)) and not self._named(one.owner, event)
+        }
+
+    def _named(self, path: str, event: JsonObject | None) -> str | None:
+        return text_at(event, f"data.{path}") or self.named.get(path)
+
+    def resolve(self, event: JsonObject | None, owners: Mapping[str, str] | None = None) -> dict[str, ObjectRef]:
+        """The refs by the paths of their owners, from the fetched event. Raises :class:`PermanentError`.
+
+        What the event shows goes before what its URL spells. ``owners`` are those of the pieces, by path.
+        """
+        ids = {one.path: self._named(one.path, event) for one in self.owners} | dict(owners or {})
         refs = {one.path: _owned(self.scope, one.type, owner) for one in self.owners if (owner := ids[one.path])}
-        if self.must_have_owner and not refs:
+        if self.must_have_owner and not refs and not self.pieces_named(event):
             raise PermanentError(NO_OWNER)
         return refs
 
@@ -244,10 +263,19 @@ def _related(scope: Scope, resource: str, related: RelatedObject) -> ObjectRef |
     if object_type is None:
         return _generic(scope, related)
     if object_type.singleton:
-        return ref_to(scope, object_type.name, "", _owner(related, object_type.retrieve))
+        return _singleton(scope, object_type, related)
     if related.id is None:
         raise PermanentError("the related object has no id")
     return ref_to(scope, object_type.name, related.id, _parent_in_url(object_type, related))
+
+
+def _singleton(scope: Scope, object_type: ObjectType, related: RelatedObject) -> ObjectRef | UnresolvedRef:
+    """The singleton of the owner; the fetched event shows which, where the URL may stand for several."""
+    path, ids = object_type.owner_in_event, _owner_ids(related, object_type.retrieve)
+    ref = ref_to(scope, object_type.name, "", ids[0])
+    if path is None or len(ids) == 1:
+        return ref
+    return UnresolvedRef(scope, ref.type, (Reference(path=path, type=ref.type),), {path: ids[0]})
 
 
 def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
@@ -268,17 +296,20 @@ def _generic(scope: Scope, related: RelatedObject) -> ObjectRef:
 def _owners_of(scope: Scope, part: Part, related: RelatedObject) -> ObjectRef | UnresolvedRef:
     """The owners of a part. A snapshot names them all; a URL names at most one, and none where its shape is unknown."""
     if related.url is None:
-        named = {one.path: related.owners[one.path] for one in part.owners if one.path in related.owners}
+        paths = [*(one.path for one in part.owners), *(one.path for one in part.pieces)]
+        named = {path: related.owners[path] for path in paths if path in related.owners}
     else:
-        named = {
-            path: _owner(related, shape) for shape, path in part.urls.items() if _found(related.url, shape) is not None
-        }
-        if not named and not _names_part(related.url, part):
+        found = {path: match["parent"] for shape, path in part.urls.items() if (match := _found(related.url, shape))}
+        ids = {path: _ids_spelled(text)[0] for path, text in found.items()}
+        # With a slash, it may be a URL of another shape: only the fetched event says whose part it is.
+        named = {path: one for path, one in ids.items() if "/" not in found[path]}
+        if not found and not _names_part(related.url, part):
             raise PermanentError(OTHER_URL)
     complete = related.url is None and bool(named)
-    unresolved = UnresolvedRef(scope, part.name, part.owners, named, complete, must_have_owner=True)
+    unresolved = UnresolvedRef(scope, part.name, part.owners, named, complete, True, part.pieces)
     refs = [*unresolved.resolve(None).values()] if named else []  # also refuses malicious ids before any request
-    return refs[0] if complete and len(refs) == 1 else unresolved
+    is_known = complete and len(refs) == 1 and not unresolved.pieces_named(None)
+    return refs[0] if is_known else unresolved
 
 
 def _names_part(url: str, part: Part) -> bool:
@@ -298,18 +329,21 @@ def _with_quoted_owner(url: str) -> tuple[str, str]:
     owner, slash, rest = url.removeprefix(before).partition("/")
     if not url.startswith(before) or not slash or _ID.fullmatch(owner):
         return url, url
-    quoted = quote(validate_id(_decode(owner), catalog.CUSTOMER), safe="")
+    quoted = quote(validate_id(_ids_spelled(owner)[0], catalog.CUSTOMER), safe="")
     return f"{before}x/{rest}", f"{before}{quoted}/{rest}"
 
 
-def _owner(related: RelatedObject, shape: str) -> str:
-    """The owner's id in a URL of this shape; a snapshot names the owner without a URL."""
+def _owner_ids(related: RelatedObject, shape: str) -> tuple[str, ...]:
+    """The ids that the owner in a URL of this shape may have, the likeliest first; the message may name one of them.
+
+    A snapshot names the owner without a URL.
+    """
     if related.url is None:
         if related.customer is None:
             raise PermanentError(NO_OWNER)
-        return related.customer
-    _, found = _matched(related.url, (shape,))
-    return _decode(found["parent"])
+        return (related.customer,)
+    ids = _ids_spelled(_matched(related.url, (shape,))["parent"], in_query="?" in shape)
+    return (related.customer,) if related.customer in ids else ids
 
 
 def _parent_in_url(object_type: ObjectType, related: RelatedObject) -> str | None:
@@ -317,42 +351,36 @@ def _parent_in_url(object_type: ObjectType, related: RelatedObject) -> str | Non
     if related.url is None:
         return None
     shapes = (object_type.retrieve, *object_type.alternate_urls)
-    _, found = _matched(related.url, shapes, slashes=object_type.chosen_ids)
+    found = _matched(related.url, shapes, slashes=object_type.chosen_ids)
     spelled = {found["id"], *((unquote(found["id"]), unquote_plus(found["id"])) if object_type.chosen_ids else ())}
     if related.id not in spelled:
         raise PermanentError(OTHER_URL)
     parent = found.get("parent")
-    if parent is None or _is_placeholder(parent):
+    if parent is None or is_placeholder(parent):
         return None
     if object_type.nested:
         return validate_id(parent)
-    validate_id(_decode(parent), catalog.CUSTOMER)
+    validate_id(_ids_spelled(parent)[0], catalog.CUSTOMER)
     return None
 
 
-def _decode(segment: str) -> str:
-    """The owner's id that a URL spells, in whatever way; nothing else in the event confirms it."""
-    if _SEGMENT.fullmatch(segment) and not _is_placeholder(segment):
-        with suppress(UnicodeDecodeError):
-            return unquote(segment, errors="strict")
-    raise PermanentError("the related object's URL is not the URL of its type and id")
+def _ids_spelled(text: str, *, in_query: bool = False) -> tuple[str, ...]:
+    """The ids that a part of a URL may stand for, the likeliest first. Raises :class:`PermanentError` for none."""
+    if ids := ids_spelled(text, in_query=in_query):
+        return ids
+    raise PermanentError(OTHER_URL)
 
 
-def _is_placeholder(text: str) -> bool:
-    """Whether Stripe has left a name in a URL instead of the id, as ``:rate_card_id``."""
-    return _PLACEHOLDER.fullmatch(text) is not None
-
-
-def _matched(url: str, shapes: tuple[str, ...], *, slashes: bool = False) -> tuple[str, dict[str, str]]:
-    """The shape that a URL has, and the ids in it; ``slashes`` lets the object's own id have some."""
+def _matched(url: str, shapes: tuple[str, ...], *, slashes: bool = False) -> dict[str, str]:
+    """The ids in a URL of one of these shapes; ``slashes`` lets the object's own id have some."""
     for shape in shapes:
         if found := _found(url, shape, slashes=slashes):
-            return shape, found.groupdict()
+            return found.groupdict()
     raise PermanentError(OTHER_URL)
 
 
 def _found(url: str, shape: str, *, slashes: bool = False) -> re.Match[str] | None:
     pattern = re.escape(shape)
-    for name, text in (("id", ".+" if slashes else "[^/]+"), ("parent", "[^/]+")):
-        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>{text})")
+    for name, has_slashes in (("id", slashes), ("parent", shape in _BELOW_CUSTOMERS)):
+        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>{'.+' if has_slashes else '[^/]+'})")
     return re.fullmatch(pattern, url)

@@ -17,6 +17,8 @@ def lacking(object_type: ObjectType, body: JsonObject) -> tuple[str, ...]:
 
     A field is lacking where it is absent or null, and where an id stands instead of an object.
     """
+    if not object_type.include_where:
+        return ()
     paths = (
         ".".join(way)
         for field in object_type.include_where

@@ -233,6 +233,8 @@ class Run:
     """The share of the stored objects that the run reads (verify runs only) ..."""
     deep_from: int = 0
     """... and the first of the hundred slots that they are in."""
+    wants_filter_since: float = 0.0
+    """When a run of this name first failed as Stripe wants a filter that was not sent; 0 where the last did not."""
     counts: Counts = field(default_factory=Counts)
 
     @property
@@ -288,7 +290,7 @@ class Run:
 
     def complete_at(self, now: float) -> None:
         """Every list was read to its end, and every difference was verified."""
-        self.failures = 0
+        self.failures, self.wants_filter_since = 0, 0.0
         self.end(Status.COMPLETE, "", now)
 
     def end(self, status: Status, reason: str, now: float) -> None:
@@ -318,6 +320,7 @@ class Run:
             "expected": self.expected,
             "deep_percent": self.deep_percent,
             "deep_from": self.deep_from,
+            "wants_filter_since": times.iso(self.wants_filter_since) if self.wants_filter_since else None,
             "found": self.counts.found,
             **self.counts.columns(),
             "expires_at": int(self.updated_at or self.started_at) + KEPT_FOR,
@@ -343,6 +346,7 @@ class Run:
             expected=_whole_number(item.get("expected")),
             deep_percent=_whole_number(item.get("deep_percent")),
             deep_from=_whole_number(item.get("deep_from")),
+            wants_filter_since=_seconds(item.get("wants_filter_since")),
             counts=Counts.from_item(item),
         )
 

@@ -148,6 +148,8 @@ def _interval_after(last: Run, interval: float) -> float:
     match last.status:
         case Status.UNAUTHORIZED | Status.UNAVAILABLE:
             return max(interval, DAY)  # a person has to grant access first: hourly retries would only fail
+        case Status.FAILED if last.wants_filter_since:
+            return max(interval, DAY)  # only another release can send the filter
         case Status.FAILED:
             return min(interval, HOUR)
         case _:

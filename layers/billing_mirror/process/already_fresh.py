@@ -20,8 +20,10 @@ async def is_already_fresh(
     """Whether the mirror shows what the messages about one object announce, and will keep showing it."""
     if head is None or _contradicts_tombstone(items, head):
         return False  # a tombstone does not answer a message about an existing object
-    if head.follow_ups_due and not head.deleted:
-        return False  # this message may start what the mirrored fetch left out
+    if (head.follow_ups_due or head.missing_fields) and not head.deleted:
+        return False  # this message may start what the mirrored fetch left out, or have the field shown by now
+    if not head.deleted and any(_is_unlisted(item) for item in items):
+        return False  # no event announces the removal, so nothing but a fetch makes up for a clock that is wrong
     if not _are_answered(items, head, margin=dependencies.clock_skew_margin):
         return False
     # A worker that claimed after the mirrored fetch may have fetched before the change, and its write would win.
@@ -55,6 +57,10 @@ def _contradicts_tombstone(items: list[WorkItem], head: Head) -> bool:
 def _is_last_claim(head: Head, claim: Claim | None) -> bool:
     """Whether the mirrored fetch has the newest token."""
     return claim is not None and claim.claimed == head.token
+
+
+def _is_unlisted(item: WorkItem) -> bool:
+    return isinstance(item.message, RefreshRequest) and item.message.unlisted
 
 
 def _are_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:

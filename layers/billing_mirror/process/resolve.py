@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from billing_mirror.core import json_body
-from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.catalog import ApiChannel, Piece
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification, RelatedObject, write_message
 from billing_mirror.core.mirror_state import Head, may_lag
-from billing_mirror.core.object_ref import ObjectRef, Scope, UnresolvedRef, validate_id
+from billing_mirror.core.object_ref import ObjectRef, Scope, UnresolvedRef, fill_template, validate_id
 from billing_mirror.ports import Ports, StripeRequest
 
 from .messages import WorkItem
@@ -38,7 +38,9 @@ async def resolve(item: WorkItem, ports: Ports) -> WorkItem:
         return item
     try:
         shown = None if unresolved.complete else await _fetched(event, unresolved.scope, ApiChannel.GA, ports)
-        refs = unresolved.resolve(shown)
+        pieces = unresolved.pieces_named(shown)
+        owners = {one.owner: await _owner_of(one, held, event, unresolved.scope, ports) for one, held in pieces.items()}
+        refs = unresolved.resolve(shown, owners)
         await _enqueue_others(event, unresolved, refs, ports)
         return replace(item, ref=next(iter(refs.values()), None))
     except Exception as error:  # noqa: BLE001 - one event's failure must not end the others
@@ -65,6 +67,21 @@ async def _parent_in_events(ref: ObjectRef, items: Sequence[WorkItem], ports: Po
             if parent is not None:
                 return parent
     raise PermanentError(f"the parent of {ref.id} is not known: no event that Stripe still keeps names it")
+
+
+async def _owner_of(piece: Piece, identifier: str, event: Notification, scope: Scope, ports: Ports) -> str:
+    """The id of the owner that holds a piece; empty where the piece is gone, and no owner holds the part any more."""
+    request = StripeRequest(fill_template(piece.url, id=identifier), ApiChannel.GA, scope.context, event_id=event.id)
+    try:
+        fetched = await ports.stripe.get(request)
+    except NotFound as error:
+        if may_lag(event.created.timestamp(), ports.clock.now()):
+            raise TransientError(f"Stripe does not show {identifier} yet") from error
+        return ""
+    owner = json_body.text_at(fetched.body, piece.owner)
+    if owner is None:
+        raise TransientError(f"Stripe answered with something else than {identifier}")
+    return owner
 
 
 async def _fetched(event: Notification, scope: Scope, api: ApiChannel, ports: Ports) -> JsonObject | None:

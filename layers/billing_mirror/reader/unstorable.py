@@ -33,10 +33,13 @@ def read_unstorable(table: ScopedTable, type_name: str, limit: int, cursor: str 
     items, following = table.entries(PARTITION, sort_keys_of(type_name), limit, cursor)
     notes = [UnstorableNote.from_item(item) for item in items]
     keys = [object_ref.partition_key_of(table.scope, note.type, note.id) for note in notes]
-    held = table.items([key for note, key in zip(notes, keys, strict=True) if note.has_key], OBJECT, columns=("token",))
+    with_key = [key for note, key in zip(notes, keys, strict=True) if note.has_key]
+    held = table.items(with_key, OBJECT, columns=("token", "fetched_at"))
     tokens = {key: token for key, item in held.items() if isinstance(token := item["token"], int)}
+    fetched_at = {key: times.seconds(str(item["fetched_at"])) for key, item in held.items()}
     found = [
         Unstorable(note.type, note.id, note.reason, note.token, tokens.get(key), times.iso(note.noticed_at))
         for note, key in zip(notes, keys, strict=True)
+        if key not in tokens or not note.is_followed_by(tokens[key], fetched_at[key])
     ]
-    return Page([one for one in found if one.mirrored_token is None or one.mirrored_token < one.token], following)
+    return Page(found, following)

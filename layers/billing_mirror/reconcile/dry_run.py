@@ -83,7 +83,9 @@ class _DryMirror:
         return any(one.digest == note.digest for one in before)
 
     async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
-        stored = {one.sort_key: one async for one in self.mirror.unstorable(scope, type_name)}
+        """As if none were due: a dry run does not learn whether the table takes an object by now."""
+        notes = self.mirror.unstorable(scope, type_name)
+        stored = {one.sort_key: replace(one, may_pass=False) async for one in notes}
         own = {name: one for name, one in self.noted.items() if one.type == type_name or not type_name}
         for _, note in sorted((stored | own).items()):
             yield note

@@ -157,6 +157,8 @@ def _named_by(entry: JsonObject, ref: ObjectRef | UnresolvedRef) -> tuple[Object
     """The objects that an event on a list is about; none where the list does not show the data that names them."""
     if isinstance(ref, ObjectRef):
         return (ref,)
+    if ref.pieces_named(entry):
+        return ()  # only a request says whose they are
     return tuple(ref.resolve(entry).values()) if ref.complete or isinstance(entry.get("data"), dict) else ()
 
 

@@ -18,6 +18,8 @@ MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
 OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED})
 """How runs end that only another account or another key would change: no alarm reacts to them."""
+LOUD_FOR = 2 * HOUR
+"""Seconds for which a type counts as failing whose list wants a filter: longer than the alarm takes to ring."""
 DRY_RUN_OUT_OF_TIME = "out of time; a dry run is not continued: name fewer types"
 BUSY = "another invocation is running"
 UNTIL_NOW = "events of the last two minutes are left to their webhooks; until_now reads them, too"
@@ -87,14 +89,14 @@ class WorkedRun:
 
 @dataclass(frozen=True, slots=True)
 class NotedObjects:
-    """How many objects the table cannot hold, and how many of them were noticed within the last hour."""
+    """How many objects the table cannot hold, and for how many the alarm rings: an hour, or while it refuses them."""
 
     outstanding: int
     recent: int
 
     @classmethod
     def count(cls, notes: Sequence[UnstorableNote], now: float) -> Self:
-        return cls(len(notes), sum(now - note.noticed_at < HOUR for note in notes))
+        return cls(len(notes), sum(note.may_pass or now - note.noticed_at < HOUR for note in notes))
 
 
 @dataclass(slots=True)
@@ -113,6 +115,8 @@ class TickReport:
     """The objects that the table cannot hold (of ticks only; None where they could not be read)."""
     on_demand: bool = False
     dry_run: bool = False
+    at: float = 0.0
+    """When the tick ended (seconds since 1970; of ticks only)."""
 
     def answer(self) -> dict[str, object]:
         """The counts of each run so far, and the differences that a dry run has found."""
@@ -145,7 +149,7 @@ class TickReport:
             # A request for one type knows the drift of that type, but not that other types have none.
             yield Metric.DRIFT_UNRESOLVED, unresolved
         if not self.on_demand:
-            yield Metric.FAILING_TYPES, sum(_fails(run) for run in known.values())
+            yield Metric.FAILING_TYPES, sum(_fails(run, self.at) for run in known.values())
         if self.noted is not None:
             yield Metric.UNSTORABLE_OBJECTS, self.noted.outstanding
             yield Metric.UNSTORABLE_NOTICED, self.noted.recent
@@ -167,9 +171,12 @@ class TickReport:
             yield Metric.VERIFY_OVERDUE, max([0.0, *late])
 
     def run_ages(self, now: float) -> Iterator[tuple[str, float]]:
-        """By type, the seconds since it was last verified; without the types that the key cannot read."""
+        """By type, the seconds since it was last verified; without the types that the key cannot read.
+
+        Nor those whose list wants a filter: their age would ring for ever.
+        """
         for run in self.last.values():
-            if run.type != RECOVER and run.status not in OF_THE_ACCOUNT:
+            if run.type != RECOVER and run.status not in OF_THE_ACCOUNT and not run.wants_filter_since:
                 yield run.type, max(0.0, now - run.verified_at)
 
 
@@ -207,5 +214,7 @@ def _result_of(run: Run) -> Result:
     return Result.DRIFT if run.counts.found else Result.COMPLETE
 
 
-def _fails(run: Run) -> bool:
+def _fails(run: Run, now: float) -> bool:
+    if run.status is Status.FAILED and run.wants_filter_since:
+        return now - run.wants_filter_since < LOUD_FOR
     return run.status is Status.FAILED or (run.status not in OF_THE_ACCOUNT and bool(run.failures))

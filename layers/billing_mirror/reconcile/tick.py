@@ -52,6 +52,7 @@ async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickR
         with suppress(TransientError):
             notes = await tend_notes(dependencies.ports.mirror, dependencies.scope)
             report.noted = NotedObjects.count(notes, dependencies.ports.clock.now())
+        report.at = dependencies.ports.clock.now()
         return report
 
 

@@ -1,4 +1,4 @@
-"""Objects that the table cannot hold: not tried again until they change, and counted apart from drift."""
+"""Objects that the table cannot hold: tried again when they change or may be taken, and counted apart from drift."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,10 +27,15 @@ async def load_notes(object_type: ObjectType, run: ActiveRun) -> None:
 def compare_notes(
     object_type: ObjectType, listed: Sequence[JsonObject], heads: Mapping[str, Head], run: ActiveRun
 ) -> dict[str, bool]:
-    """By id, the listed objects that were noted and are still not stored: whether they are as they were noted."""
+    """By id, the listed objects that were noted and are still not stored: whether to leave them alone.
+
+    That is where they are as they were noted, unless the table has refused them, and was not tried in this run.
+    """
+    if not run.notes:
+        return {}
     version = run.ports.stripe.version(object_type.api)
     return {
-        identifier: note.is_of(digest(object_type, entry), version)
+        identifier: note.is_of(digest(object_type, entry), version) and not note.is_due(run.record.started_at)
         for entry in listed
         if (identifier := json_body.text_at(entry, "id"))
         and (note := run.notes.get(identifier))

@@ -4,7 +4,7 @@ A list is only a hint: v2 lists are eventually consistent. So a body from a list
 object that no list shows may still exist. https://docs.stripe.com/api-v2-overview
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from billing_mirror.core import json_body
@@ -108,8 +108,8 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
         differences.setdefault(identifier, Difference.DIFFERENT)
     noted = compare_notes(object_type, page.objects, by_id, run)
-    for identifier, is_unchanged in noted.items():
-        if is_unchanged:
+    for identifier, is_left_alone in noted.items():
+        if is_left_alone:
             differences.pop(identifier, None)
         else:
             differences.setdefault(identifier, Difference.OUTDATED)  # the mirror may hold this very state
@@ -217,6 +217,20 @@ async def _verify_unlisted(object_type: ObjectType, run: ActiveRun) -> None:
         return entry.id not in shown
 
     counted = await count_unlisted(object_type, run, is_unlisted)
+    if counted.unlisted_count:
+        await _repair_unlisted(object_type, difference, counted, is_unlisted, run)
+    unlisted = await unlisted_notes(object_type, shown, run)
+    await verify_and_repair(dict.fromkeys(unlisted, Difference.NO_LIST), run)
+
+
+async def _repair_unlisted(
+    object_type: ObjectType,
+    difference: Difference,
+    counted: ListCheckpoint,
+    is_unlisted: Callable[[IndexEntry], bool],
+    run: ActiveRun,
+) -> None:
+    """Walks the index once more, and fetches what was counted."""
     async for batch in walk_index(run.ports.mirror, run.scope, object_type.name, counted.unlisted, wanted=is_unlisted):
         refs = [ObjectRef(run.scope, object_type, entry.id) for entry in batch.entries]
         await verify_and_repair(dict.fromkeys(await _older_than_run(refs, run), difference), run)
@@ -225,8 +239,6 @@ async def _verify_unlisted(object_type: ObjectType, run: ActiveRun) -> None:
             await run.save(replace(counted, unlisted=batch.end))
     if run.removals.are_held:
         await _remove_held(object_type, difference, run)
-    unlisted = await unlisted_notes(object_type, shown, run)
-    await verify_and_repair(dict.fromkeys(unlisted, Difference.NO_LIST), run)
 
 
 async def _remove_held(object_type: ObjectType, difference: Difference, run: ActiveRun) -> None:

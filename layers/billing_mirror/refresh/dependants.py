@@ -3,6 +3,7 @@
 import asyncio
 
 from billing_mirror.core import catalog
+from billing_mirror.core.catalog import Reference
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import RefreshRequest
@@ -24,9 +25,10 @@ async def enqueue_dependants(
 ) -> None:
     """Queues a refresh of the objects that take their customer from this one, where its customer has changed.
 
-    The index of the old customer finds them. They are refreshed after a minute: this object is written by then.
+    The index of their parent finds them where that is this object, else the index of the old customer: without one,
+    they are left to verify. They are refreshed after a minute: this object is written by then.
     """
-    if head is None or head.customer is None or head.customer == customer:
+    if head is None or head.customer == customer:
         return
     requests = [
         RefreshRequest(
@@ -43,9 +45,17 @@ async def enqueue_dependants(
     await asyncio.gather(*(follow_ups.send(one, group=group, delay=int(READ_LAG)) for one in requests))
 
 
-async def _dependants(ref: ObjectRef, type_name: str, customer: str, mirror: Mirror) -> list[ObjectRef]:
-    """The objects of a type and a customer whose bodies name this object as their owner."""
-    found = [ref.in_same_scope(type_name, one) async for one in mirror.ids_of_customer(ref.scope, customer, type_name)]
+async def _dependants(ref: ObjectRef, type_name: str, customer: str | None, mirror: Mirror) -> list[ObjectRef]:
+    """The objects of a type whose bodies name this object as their owner; ``customer`` is the old one."""
+    object_type = catalog.TYPES[type_name]
+    owner = object_type.customer
+    if isinstance(owner, Reference) and owner.path == object_type.parent:
+        ids = mirror.children(ref.scope, ref.id, type_name)
+    elif customer is not None:
+        ids = mirror.ids_of_customer(ref.scope, customer, type_name)
+    else:
+        return []
+    found = [ref.in_same_scope(type_name, one) async for one in ids]
     return [one for one in found if await _depends_on(one, ref, mirror)]
 
 

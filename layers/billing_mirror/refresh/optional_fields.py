@@ -8,23 +8,21 @@ from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import FieldsRefused
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
-ASKED_AGAIN_AFTER = 3600.0
-"""Seconds after which a refused field is requested again."""
+from .refused_fields import RefusedFields
 
 
 class OptionalFields:
     """Implements ``ports.Stripe`` around another one: a request whose fields Stripe refuses is made without them.
 
-    ``on_missing`` is called with the type and the field for each answer that lacks one. A container remembers a
-    refusal, so that it does not cost a request for each object.
+    ``on_missing`` is called with the type and the field for each answer that lacks one. A container remembers what
+    Stripe refuses of a type, so that it does not cost a request for each object.
     """
 
     def __init__(self, stripe: Stripe, clock: Clock, on_missing: Callable[[str, str], None]) -> None:
         self._stripe = stripe
         self._clock = clock
         self._on_missing = on_missing
-        self._refused_at: dict[tuple[str, str | None, str], float] = {}
-        """By type, context and name; in seconds since 1970."""
+        self._refused = RefusedFields()
 
     @property
     def livemode(self) -> bool:
@@ -37,13 +35,16 @@ class OptionalFields:
         names = optional_fields.requested(request.path, request.include)
         if not names:
             return await self._stripe.get(request)
-        known = frozenset(name for name in names if self._is_refused(request, name))
+        now = self._clock.now()
+        known = frozenset(name for name in names if self._refused.is_left_out(request, name, now))
         try:
             refused, response = known, await self._get_without(known, request)
         except FieldsRefused as error:
             refused, response = await self._get_without_more(known | error.fields, frozenset(names), request)
         for name in refused - known:
-            self._refused_at[_key(request, name)] = self._clock.now()
+            self._refused.add(request, name, now)
+        for name in frozenset(names) - refused:
+            self._refused.clear(request, name)
         missing = optional_fields.plain(refused)
         for name in missing:
             self._on_missing(request.kind, name)
@@ -63,14 +64,6 @@ class OptionalFields:
         return await self._stripe.get(
             replace(request, path=optional_fields.without(request.path, fields), include=left)
         )
-
-    def _is_refused(self, request: StripeRequest, name: str) -> bool:
-        at = self._refused_at.get(_key(request, name))
-        return at is not None and self._clock.now() - at < ASKED_AGAIN_AFTER
-
-
-def _key(request: StripeRequest, name: str) -> tuple[str, str | None, str]:
-    return request.kind or request.path.partition("?")[0], request.context, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +87,7 @@ class NotedFields:
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         kind = f"{self.kind}.{self.within}" if self.within else self.kind
-        response = await self.stripe.get(replace(request, kind=kind))
+        response = await self.stripe.get(replace(request, kind=kind, of_one=True))
         entry = f"{self.within}.data." if self.within else ""
         self.missing.update(f"{entry}{name}" for name in response.missing_fields)
         return response

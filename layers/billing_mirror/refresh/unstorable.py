@@ -1,4 +1,4 @@
-"""Note what the table cannot hold, so that it is not tried again until it changes."""
+"""Note what the table cannot hold, so that it is not tried again and again."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,6 +28,8 @@ async def noted(ports: Ports, ref: ObjectRef, token: int, observation: Observati
             token=token,
             noticed_at=ports.clock.now(),
             parent=ref.parent,
+            fetched_at=observation.fetched_at,
+            may_pass=error.may_pass,
         )
         was_noted = await ports.mirror.note_unstorable(ref.scope, note)
-        raise UnstorableObject(str(error), was_noted=was_noted) from error
+        raise UnstorableObject(str(error), was_noted=was_noted, may_pass=error.may_pass) from error

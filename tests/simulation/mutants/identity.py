@@ -11,10 +11,10 @@ from billing_mirror.core.object_ref import (
     ObjectRef,
     Scope,
     UnresolvedRef,
-    _is_placeholder,
     key_id,
     partition_key,
 )
+from billing_mirror.core.spelled_ids import is_placeholder
 from billing_mirror.ports import IndexEntry, Mirror, Ports, Stripe, StripeResponse
 from billing_mirror.process.batch import _is_of_other_mode
 from billing_mirror.process.resolve import _enqueue_others
@@ -45,7 +45,7 @@ def accepts_either_mode(message: Message, stripe: Stripe) -> bool:
 
 
 @mutant("the placeholder in a URL counts as the parent's id", quick=True)
-@replaces(_is_placeholder)
+@replaces(is_placeholder)
 def knows_no_placeholder(text: str) -> bool:
     return False
 

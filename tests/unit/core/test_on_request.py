@@ -56,6 +56,10 @@ class TestASchedule:
         found = lacking(TYPES["subscription_schedule"], self.schedule(None, "di_1", "di_2"))
         assert found == ("phases.items.discounts.discount",)
 
+    def test_lacks_it_where_each_is_an_id(self) -> None:
+        found = lacking(TYPES["subscription_schedule"], self.schedule("di_1"))
+        assert found == ("phases.items.discounts.discount",)
+
     def test_lacks_nothing_without_a_discount(self) -> None:
         assert lacking(TYPES["subscription_schedule"], self.schedule(None)) == ()
 

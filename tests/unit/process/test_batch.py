@@ -151,3 +151,12 @@ class TestAMetersErrorReport:
         self.stock(harness)
         await harness.deliver(self.report())
         assert list(harness.mirror.objects) == ["test#evt_1"]
+
+
+async def test_two_types_of_one_id_in_a_batch_are_both_fetched(harness: Harness) -> None:
+    """The answer to one does not show the other, although Stripe never gave two objects one id."""
+    urls = {"invoice": "/v1/invoices/x_1", "tax_rate": "/v1/tax_rates/x_1"}
+    harness.stripe.objects = {url: sample(name, id="x_1", livemode=False) for name, url in urls.items()}
+    messages = [event(f"v1.{name}.updated", harness.stripe.objects[url], url=url) for name, url in urls.items()]
+    await harness.deliver(*messages)
+    assert set(urls.values()) <= {*harness.stripe.paths}

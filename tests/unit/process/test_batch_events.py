@@ -1,5 +1,7 @@
 """What process keeps and says of the events that caused a fetch, and when it stops."""
 
+import pytest
+
 from billing_mirror.core.errors import Unauthorized
 from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.outcome import Outcome
@@ -85,3 +87,16 @@ async def test_what_process_queues_itself_is_not_in_the_group_of_the_webhook(har
     harness.stripe.objects[url] = body
     await harness.deliver(event("v2.billing.pricing_plan_component.created", body, url=url))
     assert {one.group for one in harness.queue.waiting} == {"test:repair"}
+
+
+@pytest.mark.parametrize(("unlisted", "outcome"), [(False, Outcome.ALREADY_FRESH), (True, Outcome.UNCHANGED)])
+async def test_a_fetch_by_a_clock_that_was_ahead_answers_nothing_about_an_unlisted_object(
+    harness: Harness, *, unlisted: bool, outcome: Outcome
+) -> None:
+    """No event announces that a version has lost a rate, so no recover run would find it."""
+    harness.stripe.objects = {SUBSCRIPTION: subscription("rcds_1"), CADENCE: cadence()}
+    await harness.deliver(subscription_event(identifier="rcds_1", at=harness.clock.now()))
+    harness.item("rcds_1")["fetched_at"] = iso(harness.clock.now() + 300)
+    request = RefreshRequest(livemode=False, type="v2.billing.rate_card_subscription", id="rcds_1", unlisted=unlisted)
+    [result] = await harness.deliver(write_message(request))
+    assert result.outcome is outcome

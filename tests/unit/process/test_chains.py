@@ -6,12 +6,14 @@ import pytest
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.items import Observation, item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest, read_message, write_message
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.process.messages import MessageResult
 from billing_mirror.refresh.follow_ups import MAX_HOPS
-from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
+from tests.doubles.samples import cadence, event, rate, rate_card, sample, subscription, subscription_event, version
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 INVOICE = "/v1/invoices/in_1"
@@ -21,6 +23,7 @@ INVOICES = f"/v1/invoices?{SHOWN}"
 STOPPED_AFTER = 16
 """Invocations of one chain, after which Lambda stops it unless the function allows more."""
 A_LOOK = 61.0
+HOUR = 3600.0
 
 
 @dataclass
@@ -185,3 +188,28 @@ def test_a_message_without_hops_is_readable() -> None:
 def _waiting_hops(harness: Harness) -> dict[object, object]:
     bodies = [json_body.parse(one.body) for one in harness.queue.waiting]
     return {body["id"]: body["hops"] for body in bodies}
+
+
+async def test_members_that_a_long_chain_does_not_request_are_requested_although_their_list_is_the_same(
+    harness: Harness,
+) -> None:
+    """A deleted rate: the end of the chain has stored the list without it, and has left its refresh out."""
+    card = "/v2/billing/rate_cards/rcd_1"
+    url, deleted = f"{card}/versions/rcdv_1", rate("rcdr_9")
+    harness.stripe.objects |= {url: version(), card: rate_card()}
+    harness.stripe.lists["/v2/billing/rate_cards"] = []  # the account still shows the preview
+    for of in ("rates", "custom_pricing_unit_overage_rates"):
+        harness.stripe.lists[f"{card}/{of}?rate_card_version=rcdv_1"] = []
+    ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_rate", "rcdr_9", "rcd_1")
+    seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", deleted, json_body.digest(deleted))
+    await harness.mirror.put(ref, 1, item(ref, seen, None))
+    harness.clock.advance(HOUR)
+    last = RefreshRequest(
+        livemode=False, type="v2.billing.rate_card_version", id="rcdv_1", parent="rcd_1", hops=MAX_HOPS
+    )
+    [ended] = await harness.deliver(write_message(last))
+    assert (ended.outcome, harness.queue.waiting) == (Outcome.CHAIN_ENDED, [])
+    harness.clock.advance(HOUR)
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=url))
+    await harness.work()
+    assert harness.item("rcdr_9").get("deleted") is True

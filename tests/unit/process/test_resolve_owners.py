@@ -16,6 +16,7 @@ CUSTOMER = "/v1/customers/cus_1"
 SUBSCRIPTION = "/v1/subscriptions/sub_1"
 INVOICE = "/v1/invoices/in_1"
 ITEM = "/v1/invoiceitems/ii_1"
+PIECE = "/v1/subscription_items/si_1"
 BALANCE = "/v1/customers/cus_1/cash_balance"
 TRANSACTION = "customer_cash_balance_transaction"
 OWNERS = {"customer": "cus_1", "subscription": "sub_1", "invoice": "in_1", "invoice_item": "ii_1"}
@@ -52,7 +53,7 @@ def thin(url: str) -> str:
 async def stored(harness: Harness, text: str) -> list[str]:
     """What process has stored of the objects that a message is about."""
     results = await harness.deliver(text)
-    while harness.queue.waiting:
+    for _ in range(6):
         results += await harness.work()
     assert {result.outcome for result in results} <= {Outcome.STORED, Outcome.UNCHANGED}
     return sorted(str(item["id"]) for item in harness.mirror.objects.values())
@@ -152,3 +153,73 @@ async def test_an_event_whose_owners_the_list_does_not_show_is_recovered(stocked
     assert run.counts.queued == 1
     await stocked.work()
     assert stocked.item("ii_1")["id"] == "ii_1"
+
+
+class TestADiscountOfASubscriptionItem:
+    """No event and no list shows the item alone: the discount is in the subscription."""
+
+    @pytest.fixture(autouse=True)
+    def _stock(self, stocked: Harness) -> None:
+        stocked.stripe.objects[PIECE] = {"id": "si_1", "object": "subscription_item", "subscription": "sub_1"}
+
+    @pytest.mark.parametrize(
+        ("named", "expected"),
+        [
+            ({}, ["sub_1"]),
+            ({"customer_account": "acct_1"}, ["sub_1"]),
+            ({"customer": "cus_1"}, ["cus_1", "sub_1"]),
+            ({"customer": "cus_1", "invoice": "in_1"}, ["cus_1", "in_1", "sub_1"]),
+        ],
+    )
+    async def test_refreshes_the_subscription_of_the_item(
+        self, stocked: Harness, named: JsonObject, expected: list[str]
+    ) -> None:
+        assert await stored(stocked, snapshot_of({"subscription_item": "si_1", **named})) == expected
+        assert stocked.stripe.paths.count(PIECE) == 1
+        assert EVENT not in stocked.stripe.paths
+
+    async def test_costs_no_request_where_the_subscription_is_named(self, stocked: Harness) -> None:
+        named = snapshot(subscription_item="si_1", subscription="sub_1")
+        assert await stored(stocked, named) == ["sub_1"]
+        assert stocked.stripe.paths == [SUBSCRIPTION]
+
+    async def test_is_named_by_the_fetched_event_of_a_thin_one(self, stocked: Harness) -> None:
+        data: JsonObject = {"customer": "cus_1", "subscription_item": "si_1"}
+        stocked.stripe.objects[EVENT] = {"id": "evt_1", "object": "v2.core.event", "data": data}
+        assert await stored(stocked, thin(f"{CUSTOMER}/discount")) == ["cus_1", "sub_1"]
+
+    async def test_waits_for_an_item_that_stripe_may_not_show_yet(self, stocked: Harness) -> None:
+        del stocked.stripe.objects[PIECE]
+        [result] = await stocked.deliver(snapshot(subscription_item="si_1", customer="cus_1"))
+        assert result.outcome is Outcome.POSTPONED
+
+    async def test_waits_where_something_else_answers(self, stocked: Harness) -> None:
+        stocked.stripe.objects[PIECE] = {"error": "unavailable"}
+        [result] = await stocked.deliver(snapshot(subscription_item="si_1"))
+        assert result.outcome is Outcome.POSTPONED
+
+    async def test_concerns_the_others_only_once_the_item_is_gone(self, stocked: Harness) -> None:
+        del stocked.stripe.objects[PIECE]
+        stocked.clock.advance(120)
+        assert await stored(stocked, snapshot(subscription_item="si_1", customer="cus_1")) == ["cus_1"]
+        [result] = await stocked.deliver(snapshot(subscription_item="si_1"))
+        assert result.outcome is Outcome.IGNORED, "no object holds it any more"
+
+    @pytest.mark.parametrize("identifier", [".", "..", "a/b", "%2e%2e", "si_1?x", "", "é"])
+    async def test_of_a_malicious_id_is_quarantined_without_a_request(self, stocked: Harness, identifier: str) -> None:
+        stocked.clock.advance(120)
+        [result] = await stocked.deliver(snapshot(subscription_item=identifier))
+        assert result.outcome is Outcome.QUARANTINED
+        assert stocked.stripe.paths == []
+
+    async def test_is_recovered_although_its_customer_reflects_it(self, stocked: Harness) -> None:
+        """Only the item says whose subscription it is."""
+        data: JsonObject = {"customer": "cus_1", "subscription_item": "si_1"}
+        event: JsonObject = {**json.loads(thin(f"{CUSTOMER}/discount")), "data": data}
+        stocked.stripe.events, stocked.stripe.objects[EVENT] = [event], event
+        await stored(stocked, thin(f"{CUSTOMER}/discount"))
+        del stocked.mirror.objects["test#sub_1"], stocked.mirror.counters["test#sub_1"]
+        assert (await recovered(stocked)).counts.queued == 1
+        for _ in range(4):
+            await stocked.work()
+        assert stocked.item("sub_1")["id"] == "sub_1"

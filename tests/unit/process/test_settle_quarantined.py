@@ -29,7 +29,7 @@ BAD = {
     "a malicious id": _about("customer", "..", "/v1/customers/%2e%2e"),
     "a malicious owner": _about("tax_id", "txi_1", "/v1/customers/%2e%2e/tax_ids/txi_1"),
     "a malicious part's owner": _about("discount", "di_1", "/v1/customers/../discount"),
-    "a malicious singleton's owner": _about("cash_balance", "", "/v1/customers/a b/cash_balance"),
+    "a malicious singleton's owner": _about("cash_balance", "", "/v1/customers/a?b/cash_balance"),
     "a query of a singleton": _about(
         "entitlements.active_entitlement_summary",
         "",

@@ -21,7 +21,7 @@ def is_odd(item: Item) -> bool:
 
 @pytest.fixture
 def harness() -> Harness:
-    made = Harness(mirror=MemoryMirror(refuses=is_odd))
+    made = Harness(mirror=MemoryMirror(refuses=is_odd, for_good=True))
     made.stripe.objects |= {SUBSCRIPTION: subscription(odd=True), CADENCE: cadence()}
     return made
 

@@ -44,7 +44,7 @@ def odd(identifier: str = "rcds_1", **fields: str) -> JsonObject:
 
 @pytest.fixture
 def harness() -> Harness:
-    return Harness(mirror=MemoryMirror(refuses=is_odd), schedule=Schedule(object_types=(OBJECT_TYPE,)))
+    return Harness(mirror=MemoryMirror(refuses=is_odd, for_good=True), schedule=Schedule(object_types=(OBJECT_TYPE,)))
 
 
 async def verified(harness: Harness, *, job: Job = Job.VERIFY) -> Run:

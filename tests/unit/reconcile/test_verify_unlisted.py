@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Status
@@ -58,3 +59,39 @@ async def test_the_search_for_unlisted_objects_resumes_after_the_last_one_search
     assert third.complete
     assert mirror.listed_since == [None, NAMED[199].created, None, NAMED[199].created]
     assert mirror.requested == [one.id for one in NAMED]
+
+
+class Walked(MemoryMirror):
+    """Counts the walks over the index of a type."""
+
+    walks = 0
+
+    def ids(
+        self, scope: Scope, type_name: str, *, status: str | None = None, since: str | None = None
+    ) -> AsyncIterator[IndexEntry]:
+        self.walks += 1
+        return super().ids(scope, type_name, status=status, since=since)
+
+
+async def test_the_index_is_walked_once_where_the_lists_show_everything() -> None:
+    mirror = Walked()
+    harness = Harness(mirror=mirror)
+    cards: list[JsonObject] = [
+        {"id": f"rcd_{number}", "object": OBJECT_TYPE.name, "created": "2026-01-01T00:00:00Z", "livemode": False}
+        for number in range(3)
+    ]
+    harness.stripe.objects = {f"/v2/billing/rate_cards/{card['id']}": {**card} for card in cards}
+    harness.stripe.lists = {
+        "/v2/billing/rate_cards": [{**card} for card in cards],
+        "/v2/billing/rate_cards?active=false": [],
+    }
+    assert (await harness.run_now(OBJECT_TYPE)).counts.repaired == 3
+    harness.clock.advance(100)
+    mirror.walks = 0
+    run = await harness.run_now(OBJECT_TYPE)
+    assert (run.reason, run.counts.equal, mirror.walks) == ("", 3, 1)
+    harness.stripe.lists["/v2/billing/rate_cards"].pop()
+    del harness.stripe.objects["/v2/billing/rate_cards/rcd_2"]
+    harness.clock.advance(100)
+    mirror.walks = 0
+    assert ((await harness.run_now(OBJECT_TYPE)).counts.repaired, mirror.walks) == (1, 2)

@@ -2,7 +2,7 @@
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import JsonObject
-from tests.doubles.samples import cadence, event, subscription, subscription_event
+from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 OBJECT_TYPE = TYPES["v2.billing.rate_card_subscription"]
@@ -86,3 +86,17 @@ async def test_the_subscriptions_of_a_connected_account_follow_in_that_account(h
     await drain(harness)
     assert harness.item("rcds_1", "test/acct_1")["customer"] == "cus_2"
     assert harness.mirror.objects.keys() == {"test/acct_1#rcds_1", "test/acct_1#bc_1"}
+
+
+async def test_a_payment_follows_an_invoice_that_had_no_customer(harness: Harness) -> None:
+    lines: JsonObject = {"object": "list", "data": [], "has_more": False}
+    invoice: JsonObject = {**sample("invoice", id="in_1", livemode=False), "customer": None, "lines": lines}
+    payment = sample("invoice_payment", id="inpay_1", invoice="in_1", livemode=False)
+    harness.stripe.objects = {"/v1/invoices/in_1": invoice, "/v1/invoice_payments/inpay_1": payment}
+    await harness.deliver(event("v1.invoice_payment.paid", payment, url="/v1/invoice_payments/inpay_1"))
+    assert "customer" not in harness.item("inpay_1")
+    harness.clock.advance(1000)
+    harness.stripe.objects["/v1/invoices/in_1"] = {**invoice, "customer": "cus_2"}
+    await harness.deliver(event("v1.invoice.updated", invoice, url="/v1/invoices/in_1", at=harness.clock.now()))
+    await drain(harness)
+    assert harness.item("inpay_1")["customer"] == "cus_2"

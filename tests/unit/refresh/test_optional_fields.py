@@ -1,20 +1,26 @@
 """Where Stripe refuses to show a field, the object is stored without it, and marked."""
 
+from dataclasses import replace
+
 import pytest
 
 from billing_mirror.core import json_body
-from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.errors import FieldsRefused, RequestRefused
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Job
-from billing_mirror.refresh.optional_fields import ASKED_AGAIN_AFTER
+from billing_mirror.ports import StripeRequest
+from billing_mirror.refresh.optional_fields import OptionalFields
+from billing_mirror.refresh.refused_fields import ASKED_AGAIN_AFTER
 from tests.doubles.samples import event, sample
+from tests.doubles.stripe import MemoryStripe
 from tests.unit.harness import Harness
 
 PRICE = TYPES["price"]
 FIELDS = PRICE.include
 HOUR = 3600.0
+REFUSED = FieldsRefused("Stripe answered 400", frozenset({"tiers"}))
 
 
 def path(identifier: str = "price_1") -> str:
@@ -83,16 +89,100 @@ async def test_a_refusal_that_other_fields_do_not_explain_is_not_remembered(refu
     assert refusing.missing == []
 
 
-async def test_a_container_asks_for_the_refused_field_once_an_hour(harness: Harness) -> None:
+async def test_a_refusal_about_one_object_says_nothing_of_the_others(harness: Harness) -> None:
+    stock(harness, *(price(f"price_{number}") for number in range(5)))
+    harness.stripe.failures = [REFUSED]
+    for number in (0, 1, 2):
+        await harness.deliver(changed(harness, f"price_{number}"))
+    harness.stripe.failures = [REFUSED]
+    for number in (3, 4):  # not in a row: those between were shown with the field
+        await harness.deliver(changed(harness, f"price_{number}"))
+    assert [number for number in range(5) if "missing_fields" in harness.item(f"price/price_{number}")] == [0, 3]
+    assert len(harness.stripe.requests) == 7, "one for each, and two that were refused"
+
+
+async def test_one_object_that_stripe_refuses_again_and_again_is_still_one(harness: Harness) -> None:
+    stock(harness, price("price_0"), price("price_1"))
+    for _ in range(3):
+        harness.stripe.failures = [REFUSED]
+        await harness.deliver(changed(harness, "price_0"))
+        harness.clock.advance(60)
+    assert len(harness.stripe.requests) == 6, "two for each fetch of it"
+    await harness.deliver(changed(harness, "price_1"))
+    assert "missing_fields" not in harness.item("price/price_1")
+
+
+async def test_two_objects_of_different_hours_say_nothing_of_the_others(harness: Harness) -> None:
+    stock(harness, *(price(f"price_{number}") for number in range(3)))
+    for number in (0, 1):
+        harness.stripe.failures = [REFUSED]
+        await harness.deliver(changed(harness, f"price_{number}"))
+        harness.clock.advance(ASKED_AGAIN_AFTER)
+    await harness.deliver(changed(harness, "price_2"))
+    assert "missing_fields" not in harness.item("price/price_2")
+
+
+async def test_another_event_and_the_same_event_fetch_what_lacks_a_field(harness: Harness) -> None:
+    stock(harness, price())
+    harness.stripe.failures = [REFUSED]
+    body = changed(harness)
+    await harness.deliver(body)
+    assert harness.item("price/price_1")["missing_fields"] == ["tiers"]
+    [again] = await harness.deliver(body)
+    assert again.outcome is Outcome.STORED
+    assert "missing_fields" not in harness.item("price/price_1")
+    [third] = await harness.deliver(body)
+    assert third.outcome is Outcome.ALREADY_FRESH, "without the mark"
+
+
+class TestARefusalIsRememberedFor:
+    """What two refused objects in a row say is true of their type, their account and their field alone."""
+
+    OBJECTS = ("/v1/prices/price_1", "/v1/prices/price_2")
+    FIELDS = ("tiers", "currency_options")
+
+    async def refused(self, harness: Harness, request: StripeRequest) -> list[tuple[str, ...]]:
+        """What a container requests of a third object after two refusals."""
+        stripe = MemoryStripe(refused_fields={"tiers"}, objects={path: price() for path in (*self.OBJECTS, "/third")})
+        fields = OptionalFields(stripe, harness.clock, lambda *_: None)
+        for path in self.OBJECTS:
+            await fields.get(of_price(path))
+        stripe.requests.clear()
+        await fields.get(replace(request, path="/third"))
+        return [one.include for one in stripe.requests]
+
+    async def test_the_type_the_account_and_the_field(self, harness: Harness) -> None:
+        assert await self.refused(harness, of_price()) == [("currency_options",)]
+
+    async def test_no_other_account(self, harness: Harness) -> None:
+        requested = await self.refused(harness, replace(of_price(), context="acct_1"))
+        assert requested == [self.FIELDS, ("currency_options",)]
+
+    async def test_no_other_type(self, harness: Harness) -> None:
+        requested = await self.refused(harness, replace(of_price(), kind="plan"))
+        assert requested == [self.FIELDS, ("currency_options",)]
+
+    async def test_no_other_field(self, harness: Harness) -> None:
+        other = replace(of_price(), include=("currency_options", "product"))
+        assert await self.refused(harness, other) == [("currency_options", "product")]
+
+
+def of_price(path: str = "") -> StripeRequest:
+    fields = TestARefusalIsRememberedFor.FIELDS
+    return StripeRequest(path, ApiChannel.GA, None, fields, kind="price", of_one=True)
+
+
+async def test_a_container_asks_for_the_refused_field_twice_an_hour(harness: Harness) -> None:
     stock(harness, *(price(f"price_{number}") for number in range(5)))
     harness.stripe.refused_fields.add("tiers")
     for number in range(5):
         await harness.deliver(changed(harness, f"price_{number}"))
-    assert len(harness.stripe.requests) == 6, "one for each, and one that was refused"
+    assert len(harness.stripe.requests) == 7, "one for each, and two that were refused"
     assert len(harness.missing) == 5, "the alarm rings for each"
     harness.clock.advance(ASKED_AGAIN_AFTER)
-    await harness.deliver(changed(harness))
-    assert len(harness.stripe.requests) == 8
+    for number in range(5):
+        await harness.deliver(changed(harness, f"price_{number}"))
+    assert len(harness.stripe.requests) == 14
 
 
 async def test_the_mark_goes_with_the_first_fetch_that_shows_the_field(refusing: Harness) -> None:
@@ -115,6 +205,24 @@ async def test_a_list_inside_the_object_is_read_without_the_field_too(harness: H
     assert ended.outcome is Outcome.STORED
     assert harness.item("in_1")["missing_fields"] == ["discounts", "lines.data.discounts"]
     assert set(harness.missing) >= {("invoice", "discounts"), ("invoice.lines", "discounts")}
+
+
+async def test_a_field_that_only_the_inner_list_lacks_is_named_with_the_path_of_the_list(harness: Harness) -> None:
+    body = sample("invoice", id="in_1", customer="cus_1", livemode=False)
+    body["lines"] = {"object": "list", "data": [{"id": "il_0"}], "has_more": True}
+    harness.stripe.objects["/v1/invoices/in_1"] = body
+    harness.stripe.lists["/v1/invoices/in_1/lines"] = [{"id": f"il_{number}"} for number in range(11)]
+
+    async def refuse(path: str) -> None:
+        if path.startswith("/v1/invoices/in_1/lines?") and "expand" in path:
+            raise FieldsRefused("Stripe answered 400", frozenset({"data.discounts"}))
+
+    harness.stripe.lists["/v1/invoices/in_1/lines?expand%5B0%5D=data.discounts"] = []
+    harness.stripe.before_answer = refuse
+    [ended] = await harness.deliver(event("v1.invoice.updated", body, url="/v1/invoices/in_1"))
+    assert ended.outcome is Outcome.STORED
+    assert harness.item("in_1")["missing_fields"] == ["lines.data.discounts"]
+    assert harness.missing == [("invoice.lines", "discounts")]
 
 
 class TestVerify:

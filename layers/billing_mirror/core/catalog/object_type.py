@@ -102,12 +102,25 @@ class IncludeWhere:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Something inside an owner that a part may name instead of it, at ``path``: the object at ``url`` names the owner.
+
+    The owner's id is at ``owner``, in that object as in the part.
+    """
+
+    path: str
+    url: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Something without an id of its own, inside a larger object: an event about the part refreshes that owner.
 
     ``owners`` are the objects that the part's body or the fetched event's data may name: one part can belong to
     several. ``urls`` are the URLs by which an event may name the part, each with the path of the owner whose
-    ``{parent}`` it contains; in a URL of another shape, ``segment`` shows that it is the part's.
+    ``{parent}`` it contains; in a URL of another shape, ``segment`` shows that it is the part's. ``pieces`` lead to
+    owners that nothing else names.
     """
 
     name: str
@@ -115,6 +128,7 @@ class Part:
     owners: tuple[Reference, ...]
     urls: Mapping[str, str]
     segment: str
+    pieces: tuple[Piece, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

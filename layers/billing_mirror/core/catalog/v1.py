@@ -2,7 +2,18 @@
 
 from types import MappingProxyType
 
-from .object_type import Category, CompareInterval, IncludeWhere, Listing, ObjectType, Part, Reference, Sublist, Usage
+from .object_type import (
+    Category,
+    CompareInterval,
+    IncludeWhere,
+    Listing,
+    ObjectType,
+    Part,
+    Piece,
+    Reference,
+    Sublist,
+    Usage,
+)
 
 _OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}"})
 _ALL_OF_TEST_CLOCK = MappingProxyType({"test_clock": "{id}", "status": "all"})
@@ -400,6 +411,7 @@ DISCOUNT = Part(
         }
     ),
     segment="discount",
+    pieces=(Piece(path="subscription_item", url="/v1/subscription_items/{id}", owner="subscription"),),
 )
 
 CASH_BALANCE_TRANSACTION = Part(

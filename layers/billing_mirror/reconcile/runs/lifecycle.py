@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from billing_mirror.core.deep_sample import SLOTS
 from billing_mirror.core.errors import (
+    ListRefused,
     ListUnavailable,
     NotFound,
     PermanentError,
@@ -52,6 +53,7 @@ async def start_run(
         expected=last.expected_next if last else 0,
         deep_percent=0 if job is not Job.VERIFY else SLOTS if deep else dependencies.deep_verify_percent,
         deep_from=last.next_deep_slot if last else 0,
+        wants_filter_since=last.wants_filter_since if last else 0.0,
     )
     await records.save_new(run, dependencies)
     return run
@@ -107,6 +109,8 @@ def _fail(run: ActiveRun, error: Exception, pages_before: int, now: float) -> No
     if record.failures >= MAX_FAILURES and not isinstance(error, Unauthorized):
         status = Status.FAILED
     if status is not Status.RUNNING:
+        lacks_filter = isinstance(error, ListRefused) and error.lacks_filter
+        record.wants_filter_since = (record.wants_filter_since or now) if lacks_filter else 0.0
         record.end(status, reason, now)
 
 

@@ -1,0 +1,1 @@
+"""What a customer has: subscriptions and their prices, open invoices, usage and credit, as the mirror holds them."""
