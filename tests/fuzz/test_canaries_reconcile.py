@@ -44,11 +44,11 @@ def reconcile(output: CapturedOutput, at_stripe: StandIn, load: Load) -> Reconci
 
 
 def test_repaired_objects_are_not_logged(reconcile: Reconcile, output: CapturedOutput, at_stripe: StandIn) -> None:
-    assert reconcile()["customer"]["repaired"] == 3
+    assert reconcile()["runs"]["customer"]["repaired"] == 3
     changed, removed, _ = (one["id"] for one in at_stripe.objects("customer"))
     at_stripe.update(changed, {"name": f"Eve {CANARY}"}, without_event=True)
     at_stripe.remove(removed, without_event=True)
-    assert reconcile()["customer"]["repaired"] == 2
+    assert reconcile()["runs"]["customer"]["repaired"] == 2
     output.require_no_canary("reconciled")
 
 
@@ -58,7 +58,7 @@ def test_a_failure_of_stripes_leaves_no_customer_in_the_log(
 ) -> None:
     for fault in FAULTS:
         at_stripe.faults(api=[{**fault, "path_prefix": path}])
-        counts = reconcile()["customer"]
+        counts = reconcile()["runs"]["customer"]
         assert counts["reason"] or counts["unresolved"]
         output.require_no_canary('"status":')
 
@@ -82,7 +82,7 @@ def test_an_unforeseen_error_is_logged_without_its_text(
 
     adapter, _, name = port.partition(".")
     monkeypatch.setattr(type(getattr(reconcile.module.dependencies.ports, adapter)), name, fails)
-    counts = reconcile()["customer"]
+    counts = reconcile()["runs"]["customer"]
     assert counts["unresolved"] == 3 or "unforeseen RuntimeError" in counts["reason"]
     output.require_no_canary('"status":')
 
@@ -91,7 +91,7 @@ def test_a_missing_table_leaves_no_customer_in_the_log(
     reconcile: Reconcile, output: CapturedOutput, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconcile.module.dependencies.ports.mirror, "_table", f"no-{CANARY}", raising=False)
-    assert reconcile()["customer"]["status"] != "complete"
+    assert reconcile()["runs"]["customer"]["status"] != "complete"
     output.require_no_canary('"status":')
 
 
@@ -100,7 +100,7 @@ def test_a_key_that_stripe_does_not_know_is_never_quoted(
 ) -> None:
     assert at_stripe.api_base
     cloud.environment["STRIPE_KEY_ARN"] = cloud.secret("unknown-key", f"rk_test_{CANARY}")
-    assert Reconcile(output, load)()["customer"]["status"] != "complete"
+    assert Reconcile(output, load)()["runs"]["customer"]["status"] != "complete"
     output.require_no_canary("401")
 
 
