@@ -16,7 +16,7 @@ class DeepSample:
     first: int = 0
 
     def holds(self, identifier: str) -> bool:
-        return (_slot(identifier) - self.first) % SLOTS < self.percent
+        return self.percent > 0 and (_slot(identifier) - self.first) % SLOTS < self.percent
 
     @property
     def is_whole(self) -> bool:

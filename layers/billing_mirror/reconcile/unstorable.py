@@ -69,7 +69,14 @@ async def note_without_key(name: str, reason: str, run: ActiveRun) -> None:
 def names_without_key(page: ObjectPage) -> list[str]:
     """The names under which objects of a page are noted whose ids are none, or are not written as they are."""
     spelled = [name for identifier in page.ids if (name := writable(identifier)) != identifier]
-    return [*spelled, *(name_without_id(entry) for entry in page.objects if json_body.text_at(entry, "id") is None)]
+    return [*spelled, *(name_without_id(entry) for entry in without_id(page))]
+
+
+def without_id(page: ObjectPage) -> list[JsonObject]:
+    """The objects of a page that have no id."""
+    if len(page.ids) == len(page.objects):
+        return []  # nearly every page
+    return [entry for entry in page.objects if json_body.text_at(entry, "id") is None]
 
 
 def name_without_id(entry: JsonObject) -> str:

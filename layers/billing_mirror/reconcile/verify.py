@@ -36,6 +36,7 @@ from .unstorable import (
     note_without_key,
     tend_notes,
     unlisted_notes,
+    without_id,
 )
 
 MOVING = 10 * READ_LAG
@@ -117,7 +118,8 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
         differences[identifier] = Difference.STORED_WRONG
     resolved = await already_resolved(refs, run)
     inserted = _inserted_by_stopped_tick(by_id, run)
-    await _note_objects_without_id(page.objects, run)
+    for entry in without_id(page):
+        await note_without_key(name_without_id(entry), WITHOUT_ID, run)
     unequal = differences.keys() | resolved | inserted | noted.keys()
     equal = sum(identifier not in unequal for identifier in page.ids)
     run.count(Counts(compared=len(page.objects), equal=equal, inserted=len(inserted)))
@@ -139,13 +141,6 @@ async def _refs(object_type: ObjectType, page: ObjectPage, run: ActiveRun) -> di
         except PermanentError as error:
             await note_without_key(identifier, str(error), run)
     return refs
-
-
-async def _note_objects_without_id(objects: Sequence[JsonObject], run: ActiveRun) -> None:
-    """An object without an id cannot be fetched: it is noted, and does not end the run."""
-    for entry in objects:
-        if json_body.text_at(entry, "id") is None:
-            await note_without_key(name_without_id(entry), WITHOUT_ID, run)
 
 
 def _inserted_by_stopped_tick(heads: Mapping[str, Head], run: ActiveRun) -> set[str]:
