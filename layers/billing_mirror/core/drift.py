@@ -68,7 +68,7 @@ def compare(
             found[identifier] = Difference.MISSING
         elif stripe_version is not None and _is_outdated(head, stripe_version, missing_fields):
             found[identifier] = Difference.OUTDATED
-        elif on_request.lacking(object_type, entry):
+        elif object_type.include_where and on_request.lacking(object_type, entry):
             found[identifier] = Difference.PARTLY_LISTED
         elif head.digest != digest(object_type, entry):
             found[identifier] = Difference.DIFFERENT

@@ -185,10 +185,10 @@ async def _findable_customers(
     if not living or not isinstance(object_type.customer, Reference):
         return []
     entries = {identifier: entry for entry in objects if (identifier := json_body.text_at(entry, "id")) in living}
-    owners = {refs[one]: customer_or_owner(refs[one], entry) for one, entry in entries.items() if one}
+    owners = {one: customer_or_owner(refs[one], entry) for one, entry in entries.items() if one}
     found = await owner_heads(owners, ports.mirror)
     now = ports.clock.now()
-    return [ref.id for ref, owner in found.items() if _has_other_customer(heads[ref.id], owner, now)]
+    return [one for one, owner in found.items() if _has_other_customer(heads[one], owner, now)]
 
 
 def _has_other_customer(head: Head, source: Head, now: float) -> bool:

@@ -1,6 +1,7 @@
 """Which other objects a body names, and what the mirror holds of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TypeVar
 
 from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.errors import PermanentError
@@ -8,6 +9,8 @@ from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Mirror
+
+K = TypeVar("K", bound=Hashable)
 
 
 def references(ref: ObjectRef, body: JsonObject | None) -> list[ObjectRef]:
@@ -35,11 +38,11 @@ async def not_mirrored(named: Iterable[ObjectRef], mirror: Mirror, *, deleted_to
     return [one for key, one in distinct.items() if key not in heads or (deleted_too and heads[key].deleted)]
 
 
-async def owner_heads(owners: Mapping[ObjectRef, str | ObjectRef | None], mirror: Mirror) -> dict[ObjectRef, Head]:
+async def owner_heads(owners: Mapping[K, str | ObjectRef | None], mirror: Mirror) -> dict[K, Head]:
     """By object, the head of its owner, as :func:`customer_or_owner` finds it; without those not mirrored."""
-    found = {ref: owner for ref, owner in owners.items() if isinstance(owner, ObjectRef)}
-    heads = await mirror.heads({*found.values()}) if found else {}
-    return {ref: heads[owner.key] for ref, owner in found.items() if owner.key in heads}
+    found = {key: owner for key, owner in owners.items() if isinstance(owner, ObjectRef)}
+    heads = await mirror.heads(found.values()) if found else {}
+    return {key: heads[partition] for key, owner in found.items() if (partition := owner.key) in heads}
 
 
 def customer_or_owner(ref: ObjectRef, body: JsonObject) -> str | ObjectRef | None:
