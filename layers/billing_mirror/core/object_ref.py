@@ -44,6 +44,8 @@ OTHER_URL = "the related object's URL is not the URL of its type and id"
 NO_OWNER = "the event does not say whose object it is about"
 MAX_ID_IN_KEY = 900
 """Bytes of an id that the table's keys can hold. A longer one is in the keys as its digest."""
+MAX_BYTES_OF_A_CHARACTER = 4
+"""In UTF-8."""
 MAX_PATH = 900
 """Characters of a path that serves as an id: it must fit into the table's keys."""
 
@@ -160,6 +162,8 @@ def partition_key_of(scope: str, type_name: str, object_id: str) -> str:
 
 def key_id(object_id: str) -> str:
     """The id as the table's keys hold it: a long one as its digest."""
+    if len(object_id) <= MAX_ID_IN_KEY // MAX_BYTES_OF_A_CHARACTER:
+        return object_id
     raw = object_id.encode("utf-8", "surrogatepass")
     return object_id if len(raw) <= MAX_ID_IN_KEY else f"sha256:{sha256(raw).hexdigest()}"
 
@@ -204,8 +208,9 @@ def validate_id(text: str, object_type: ObjectType | None = None) -> str:
 
     The id becomes one quoted segment of a URL and a part of a key.
     """
-    chosen = object_type is not None and object_type.chosen_ids
-    if not (_CHOSEN_ID if chosen else _ID).fullmatch(text):
+    if _ID.fullmatch(text):
+        return text  # Stripe's own: neither dots alone nor a digest, which has a colon
+    if object_type is None or not object_type.chosen_ids or not _CHOSEN_ID.fullmatch(text):
         raise PermanentError("an id has characters that no Stripe id has")
     if text in _DOTS:
         raise PermanentError("an id is one or two dots: no URL can name it")
