@@ -14,10 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from billing_mirror.core.errors import MirrorError
 
-from .aws_failures import explain
 from .failures import Failure
 from .output import Output
-from .session import Session
+from .stack.aws_failures import explain
+from .stack.session import Session
 
 P = ParamSpec("P")
 

@@ -17,7 +17,7 @@ from billing_mirror.core import json_body, times
 from billing_mirror.core.json_body import JsonObject, text_at
 
 from .failures import usage
-from .session import Session
+from .stack.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

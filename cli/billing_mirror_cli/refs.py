@@ -16,7 +16,7 @@ from billing_mirror.reader import MirroredObject
 
 from . import mirror
 from .failures import Failure, usage
-from .session import Session
+from .stack.session import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from billing_mirror_cli.event_types import event_types
 from billing_mirror_cli.failures import ExitCode
-from billing_mirror_cli.findings import Level
-from billing_mirror_cli.stripe_checks import judge_destination
+from billing_mirror_cli.health.findings import Level
+from billing_mirror_cli.stripe.checks import judge_destination
+from billing_mirror_cli.stripe.event_types import event_types
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn

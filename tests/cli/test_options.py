@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from billing_mirror_cli import __version__
 from billing_mirror_cli.app import app
-from billing_mirror_cli.aws_failures import explain
 from billing_mirror_cli.failures import ExitCode
-from billing_mirror_cli.stack import OUTPUTS
+from billing_mirror_cli.stack.aws_failures import explain
+from billing_mirror_cli.stack.parts import OUTPUTS
 from tests.cli.conftest import Cloud, Command
 from tests.doubles.samples import subscription
 from tests.package.project import PROJECT

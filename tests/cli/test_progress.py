@@ -7,9 +7,9 @@ from rich.console import Console
 
 from billing_mirror.core.run import Counts, Job, Status
 from billing_mirror_cli.output import Output
-from billing_mirror_cli.progress import NOTE_SECONDS, drawn, expected_total
-from billing_mirror_cli.runs import RunState
-from billing_mirror_cli.session import Session
+from billing_mirror_cli.runs.progress import NOTE_SECONDS, drawn, expected_total
+from billing_mirror_cli.runs.records import RunState
+from billing_mirror_cli.stack.session import Session
 
 AT = "2026-11-28T12:00:00.000Z"
 

@@ -14,7 +14,7 @@ from billing_mirror.core.drift import Difference
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Counts, Drift, Job, Resolution, Run, Status
 from billing_mirror_cli.failures import ExitCode
-from billing_mirror_cli.never_compared import gaps
+from billing_mirror_cli.proof.never_compared import gaps
 from tests.cli.conftest import Cloud, Command, values
 
 HOUR = 3600.0

@@ -11,9 +11,9 @@ import pytest
 import stripe as sdk
 
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror_cli.destination_plan import released_events
-from billing_mirror_cli.event_types import event_types
 from billing_mirror_cli.failures import ExitCode
+from billing_mirror_cli.stripe.destination_plan import released_events
+from billing_mirror_cli.stripe.event_types import event_types
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn

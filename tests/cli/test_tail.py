@@ -14,10 +14,10 @@ import pytest
 from billing_mirror.core import json_body
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror_cli.failures import ExitCode
-from billing_mirror_cli.log_entries import read_line
-from billing_mirror_cli.log_follower import LogFollower
+from billing_mirror_cli.logs.entries import read_line
+from billing_mirror_cli.logs.follower import LogFollower
 from billing_mirror_cli.output import Output
-from billing_mirror_cli.session import Session
+from billing_mirror_cli.stack.session import Session
 from tests.cli.conftest import Cloud, Command, Function, values
 
 ROOT = Path(__file__).parents[2]

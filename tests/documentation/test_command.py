@@ -2,9 +2,9 @@
 
 import pytest
 
-from billing_mirror_cli.event_types import event_types as shipped
 from billing_mirror_cli.failures import ExitCode
-from billing_mirror_cli.health import State
+from billing_mirror_cli.health.verdict import State
+from billing_mirror_cli.stripe.event_types import event_types as shipped
 from docs import command_page, event_types
 from tests.documentation.pages import first_column, headings, section, text_of
 

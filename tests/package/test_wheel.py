@@ -84,8 +84,8 @@ def test_the_wheel_holds_every_module_and_the_licence(built: Path) -> None:
     with zipfile.ZipFile(built) as wheel:
         assert set(wheel.namelist()) == sources | described | {
             "billing_mirror/py.typed",
-            "billing_mirror_cli/event_types.txt",
-            "billing_mirror_cli/proof_page.css",
+            "billing_mirror_cli/stripe/event_types.txt",
+            "billing_mirror_cli/proof/page.css",
         }
         assert wheel.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 

@@ -7,8 +7,8 @@ import typer
 from billing_mirror.core.run import Job
 
 from ..failures import ExitCode
-from ..runs import Request
-from ..session import Session
+from ..runs.records import Request
+from ..stack.session import Session
 from ..words import count
 from .verify import Attach, Timeout, Types, follow, show
 

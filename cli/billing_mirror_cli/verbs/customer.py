@@ -16,7 +16,7 @@ from .. import mirror
 from ..customer.account import Money, OpenInvoice, UsedMeter, credit_left, open_invoices, used_meters
 from ..customer.subscriptions import Held, PricedLine, subscriptions_of
 from ..failures import Failure
-from ..session import Session
+from ..stack.session import Session
 from ..words import count, since
 
 

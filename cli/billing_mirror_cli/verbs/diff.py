@@ -15,8 +15,8 @@ from ..comparison import FieldDifference, compare
 from ..failures import ExitCode
 from ..json_text import one_line
 from ..refs import Known, known, ref_of
-from ..session import Session
-from ..stripe_now import connect, observe
+from ..stack.session import Session
+from ..stripe.answers import connect, observe
 from ..words import count, since
 from .get import find
 

@@ -9,12 +9,13 @@ from botocore.exceptions import ClientError
 
 from billing_mirror.adapters.stripe_api import StripeApi
 
-from .. import aws_checks, stripe_checks
-from ..aws_failures import explain
 from ..failures import ExitCode, Failure
-from ..findings import Finding, Level
-from ..session import Session
-from ..stripe_now import connect
+from ..health import aws_checks
+from ..health.findings import Finding, Level
+from ..stack.aws_failures import explain
+from ..stack.session import Session
+from ..stripe import checks as stripe_checks
+from ..stripe.answers import connect
 from ..words import count
 
 _STYLES = {Level.OK: "green", Level.UNKNOWN: "yellow", Level.FAIL: "bold red"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..event_types import event_types
-from ..session import Session
+from ..stack.session import Session
+from ..stripe.event_types import event_types
 from ..words import count
 
 

@@ -19,7 +19,7 @@ from ..export.csv_file import write_csv
 from ..export.stored import stored_objects
 from ..export.tables import Row, Table, TypeTables
 from ..failures import Failure, usage
-from ..session import Session
+from ..stack.session import Session
 from ..words import count
 from .verify import Types
 
@@ -72,7 +72,7 @@ def _writer(file_format: Format) -> Write:
         return write_csv
     if importlib.util.find_spec("pyarrow") is None:
         raise Failure("Parquet files need pyarrow, which is not installed", 'pip install "billing-mirror[cli,export]"')
-    from ..export.parquet_file import write_parquet  # its import needs the extra
+    from ..export.parquet_file import write_parquet
 
     return write_parquet
 

@@ -11,7 +11,7 @@ from billing_mirror.reader import MirroredObject
 from .. import mirror
 from ..failures import Failure
 from ..json_text import indented
-from ..session import Session
+from ..stack.session import Session
 from ..words import since
 
 

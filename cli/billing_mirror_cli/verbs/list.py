@@ -12,7 +12,7 @@ from billing_mirror.core import catalog
 from billing_mirror.reader import MirroredObject
 
 from .. import mirror
-from ..session import Session
+from ..stack.session import Session
 from ..words import aligned, count
 
 _BLOCK = 100

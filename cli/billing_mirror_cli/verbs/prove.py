@@ -12,10 +12,10 @@ from billing_mirror.core import times
 
 from ..failures import Failure, usage
 from ..json_text import indented
-from ..proof import Finding, Proof
-from ..proof import prove as read_proof
-from ..proof_page import html
-from ..session import Session
+from ..proof.page import html
+from ..proof.statement import Finding, Proof
+from ..proof.statement import prove as read_proof
+from ..stack.session import Session
 from ..words import since
 
 

@@ -11,7 +11,7 @@ from billing_mirror.core import times
 from ..failures import usage
 from ..options import add_verb
 from ..quarantine import Group, Held, Quarantined, delete, held, retention, send_back
-from ..session import Session
+from ..stack.session import Session
 from ..words import age, count, since
 
 _MOST = 1000

@@ -9,8 +9,8 @@ import typer
 from billing_mirror.core.run import Job, Status
 
 from ..failures import ExitCode
-from ..runs import Request
-from ..session import Session
+from ..runs.records import Request
+from ..stack.session import Session
 from ..words import count, since
 from .verify import Attach, Timeout, follow
 

@@ -12,10 +12,10 @@ from billing_mirror.core.objects_request import MAX_OBJECTS, REFRESH, ObjectsReq
 
 from .. import mirror
 from ..failures import ExitCode, usage
-from ..invocation import Invocation
 from ..refs import ref_of
-from ..runs import capitalized
-from ..session import Session
+from ..runs.invocation import Invocation
+from ..runs.records import capitalized
+from ..stack.session import Session
 from ..words import count
 
 POLL_SECONDS = 1.0

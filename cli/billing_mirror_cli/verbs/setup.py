@@ -12,14 +12,15 @@ import typer
 
 from billing_mirror.core.json_body import JsonObject, text_at
 
-from .. import ping, setting_up, signing_secrets
-from ..destination_plan import Kind, Plan, Wanted, event_source, plan
-from ..event_types import event_types
 from ..failures import Failure
-from ..session import Session
-from ..setup_key import setup_key
-from ..stripe_destinations import StripeDestinations
-from ..stripe_now import api_base, preview_version
+from ..stack import signing_secrets
+from ..stack.session import Session
+from ..stripe import ping, setting_up
+from ..stripe.answers import api_base, preview_version
+from ..stripe.destination_plan import Kind, Plan, Wanted, event_source, plan
+from ..stripe.destinations import StripeDestinations
+from ..stripe.event_types import event_types
+from ..stripe.setup_key import setup_key
 from ..words import count
 
 

@@ -15,10 +15,10 @@ from billing_mirror.core.run import Resolution
 from billing_mirror.core.schedule import RECOVER
 
 from .. import __version__
-from ..facts import read_facts
 from ..failures import ExitCode
-from ..health import Facts, Problem, State, problems, verdict
-from ..session import Session
+from ..health.facts import read_facts
+from ..health.verdict import Facts, Problem, State, problems, verdict
+from ..stack.session import Session
 from ..words import age, count, since
 
 _COLOURS = {State.HEALTHY: "bold green", State.FILLING: "bold yellow", State.BEHIND: "bold yellow"}

@@ -8,9 +8,9 @@ import typer
 
 from billing_mirror.core import times
 
-from ..log_entries import LogEntry
-from ..log_follower import LogFollower
-from ..session import Session
+from ..logs.entries import LogEntry
+from ..logs.follower import LogFollower
+from ..stack.session import Session
 
 MINUTE = 60.0
 _FUNCTION_WIDTH = 9

@@ -9,9 +9,9 @@ import typer
 from billing_mirror.core.run import Job, Status
 
 from ..failures import ExitCode
-from ..following import attach, run_now
-from ..runs import Request, RunState, exit_code
-from ..session import Session
+from ..runs.following import attach, run_now
+from ..runs.records import Request, RunState, exit_code
+from ..stack.session import Session
 from ..words import count
 
 MINUTE = 60.0

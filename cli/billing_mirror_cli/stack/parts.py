@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
+from ..failures import Failure
 from .aws import Aws
-from .failures import Failure
 
 OUTPUTS = {
     "TableName": "table",

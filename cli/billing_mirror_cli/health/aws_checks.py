@@ -10,12 +10,12 @@ from billing_mirror.adapters.stripe_api import is_live
 from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.signature import secrets_in
 
-from . import __version__
-from .aws_failures import explain
+from .. import __version__
+from ..stack.aws_failures import explain
+from ..stack.session import Session
 from .facts import read_facts
 from .findings import Finding, Level
-from .health import State, problems
-from .session import Session
+from .verdict import State, problems
 
 
 class _Sts(Protocol):

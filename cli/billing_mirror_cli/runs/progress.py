@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from billing_mirror.core.run import Status
 
-from .output import Output
-from .runs import RunState
-from .session import Session
-from .words import age, count
+from ..output import Output
+from ..stack.session import Session
+from ..words import age, count
+from .records import RunState
 
 NOTE_SECONDS = 10.0
 """Seconds between two lines where nothing moves."""

@@ -11,11 +11,11 @@ import boto3
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.reader import Reader
 
+from ..failures import Failure, usage
+from ..output import Output
 from .aws import Aws
-from .failures import Failure, usage
-from .output import Output
+from .parts import Stack, describe_stack
 from .sandbox import Sandbox, find_sandbox
-from .stack import Stack, describe_stack
 
 MODES = ("live", "test")
 

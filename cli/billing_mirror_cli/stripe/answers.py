@@ -17,8 +17,8 @@ from billing_mirror.core.items import Observation
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.refresh.fetch import fetch
 
-from .failures import Failure, usage
-from .session import Session
+from ..failures import Failure, usage
+from ..stack.session import Session
 
 KEY_VARIABLE = "STRIPE_API_KEY"
 _API_BASE, _PREVIEW = "https://api.stripe.com", "2026-10-14.preview"

@@ -13,8 +13,8 @@ from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.paging import entries
 from billing_mirror.ports import StripeRequest
 
+from ..health.findings import Finding, Level
 from .event_types import event_types
-from .findings import Finding, Level
 
 EVENTS = "/v2/core/events"
 DESTINATIONS = "/v2/core/event_destinations"

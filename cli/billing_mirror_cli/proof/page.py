@@ -9,8 +9,8 @@ from importlib import resources
 from billing_mirror.core import times
 from billing_mirror.reader import Drift
 
-from .proof import Finding, Proof, TypeProof
-from .words import count, moment
+from ..words import count, moment
+from .statement import Finding, Proof, TypeProof
 
 DIFFERENCES_SHOWN = 200
 """Differences of a page; the JSON has all."""
@@ -21,7 +21,7 @@ _GOOD = (Finding.EQUAL, Finding.ABSENT)
 
 def html(proof: Proof) -> str:
     """The page."""
-    style = resources.files(__package__ or "").joinpath("proof_page.css").read_text("utf-8")
+    style = resources.files(__package__ or "").joinpath("page.css").read_text("utf-8")
     title = f"Billing Mirror beside Stripe, as of {moment(times.iso(proof.as_of))}"
     parts = [
         _verdict(proof),

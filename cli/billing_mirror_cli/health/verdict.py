@@ -12,8 +12,8 @@ from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.run import Job, Resolution, Status
 from billing_mirror.core.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
 
-from .runs import RunState
-from .words import age, count
+from ..runs.records import RunState
+from ..words import age, count
 
 QUEUE_MAY_BE_OLD = 300.0
 """Seconds: the alarm QueueTooOld has the same threshold."""

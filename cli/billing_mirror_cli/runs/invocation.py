@@ -11,8 +11,8 @@ from billing_mirror.core import json_body
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.reconcile.report import Result
 
-from .failures import Failure
-from .runs import refused
+from ..failures import Failure
+from .records import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

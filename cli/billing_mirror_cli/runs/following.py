@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from .failures import ExitCode, Failure
+from ..failures import ExitCode, Failure
+from ..stack.session import Session
 from .invocation import Invocation
 from .progress import drawn
-from .runs import Request, RunState, newest, runs_in
-from .session import Session
+from .records import Request, RunState, newest, runs_in
 
 POLL_SECONDS = 1.0
 """Seconds between two readings of the records."""

@@ -15,9 +15,9 @@ from billing_mirror.core.run_request import RunRequest
 from billing_mirror.reader import Run
 from billing_mirror.reconcile.report import Result
 
-from . import mirror
-from .failures import ExitCode, Failure, usage
-from .session import Session
+from .. import mirror
+from ..failures import ExitCode, Failure, usage
+from ..stack.session import Session
 
 _READERS = 8
 """Queries at once: a stack has a run of some fifty types."""

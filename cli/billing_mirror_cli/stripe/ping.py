@@ -9,7 +9,7 @@ from billing_mirror.core import json_body
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.metrics import Metric
 
-from .session import Session
+from ..stack.session import Session
 
 POLL_SECONDS = 1.0
 AGAIN_SECONDS = 20.0

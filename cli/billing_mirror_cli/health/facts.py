@@ -14,10 +14,10 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run import Resolution
 from billing_mirror.core.schedule import DAY, HOUR, MINUTE, Schedule
 
-from . import mirror
-from .health import Facts, QueueFacts, tick_seconds
-from .runs import RunState
-from .session import Session
+from .. import mirror
+from ..runs.records import RunState
+from ..stack.session import Session
+from .verdict import Facts, QueueFacts, tick_seconds
 
 RUNS_READ = 10
 """Runs of a type that are read: one of them is complete, unless it fails for long."""

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 
 from billing_mirror.core.errors import MirrorError
 
-from .failures import Failure
+from ..failures import Failure
 
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AccessDeniedFault", "AuthorizationError", "UnauthorizedOperation"}

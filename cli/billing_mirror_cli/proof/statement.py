@@ -14,11 +14,11 @@ from billing_mirror.core.run import Resolution, Status
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reader import Drift, Run
 
-from . import mirror
-from .failures import ExitCode
+from .. import mirror
+from ..failures import ExitCode
+from ..stack.session import Session
+from ..words import count, moment
 from .never_compared import Gap, gaps
-from .session import Session
-from .words import count, moment
 
 _READERS = 8
 _UNREADABLE = {

@@ -8,12 +8,12 @@ from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.signature import secrets_in
 
-from . import signing_secrets
-from .aws_failures import explain
+from ..failures import Failure
+from ..stack import signing_secrets
+from ..stack.aws_failures import explain
+from ..stack.session import Session
 from .destination_plan import Kind, Plan, Wanted, plan, released_events
-from .failures import Failure
-from .session import Session
-from .stripe_destinations import SECRET, RefusedParameters, StripeDestinations
+from .destinations import SECRET, RefusedParameters, StripeDestinations
 
 
 def wanted_by(session: Session, kind: Kind) -> Wanted:

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from billing_mirror.adapters.stripe_api import is_live
 from billing_mirror.core.errors import ConfigurationError
 
-from .failures import usage
-from .session import Session
-from .stripe_destinations import NO_SUCH_PERMISSION
+from ..failures import usage
+from ..stack.session import Session
+from .destinations import NO_SUCH_PERMISSION
 
 VARIABLE = "STRIPE_SETUP_KEY"
 

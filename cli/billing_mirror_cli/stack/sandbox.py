@@ -8,9 +8,9 @@ from pathlib import Path
 
 import boto3
 
+from ..failures import Failure
 from .aws import Aws
-from .failures import Failure
-from .stack import Stack, describe_stack
+from .parts import Stack, describe_stack
 
 STATE = Path(".sandbox", "endpoints.json")
 STACK = "billing-mirror"

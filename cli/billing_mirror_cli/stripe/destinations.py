@@ -15,7 +15,7 @@ from billing_mirror.core import json_body
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.paging import entries
 
-from .failures import Failure
+from ..failures import Failure
 
 PATH: Final = "/v2/core/event_destinations"
 URL, SECRET = "webhook_endpoint.url", "webhook_endpoint.signing_secret"

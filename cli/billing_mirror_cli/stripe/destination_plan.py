@@ -9,8 +9,8 @@ from enum import StrEnum
 from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.json_body import JsonObject, text_at
 
+from .destinations import SECRET, URL
 from .event_types import event_types
-from .stripe_destinations import SECRET, URL
 
 STACK = "billing_mirror_stack"
 """The member of a destination's metadata that names its stack."""

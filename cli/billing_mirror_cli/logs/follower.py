@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from .log_entries import FUNCTIONS, LogEntry, read_line
-from .session import Session
+from ..stack.session import Session
+from .entries import FUNCTIONS, LogEntry, read_line
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef, FilterLogEventsRequestTypeDef

@@ -1,0 +1,1 @@
+"""What the functions have logged, as it happens."""

@@ -1,0 +1,1 @@
+"""Runs of reconcile that a command requests and follows."""
