@@ -9,7 +9,7 @@ from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES, ApiChannel, Listing, ObjectType
 from billing_mirror.core.checkpoints import FIRST_PAGE, IndexPosition, ListCheckpoint, PagePosition
 from billing_mirror.core.errors import ListRefused, ListUnavailable, NotFound, PermanentError, Unauthorized
-from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.json_body import Json
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, key_id
 from billing_mirror.ports import Ports
@@ -110,10 +110,13 @@ def _checkpoint_after(
 ) -> ListCheckpoint:
     if isinstance(page, RestartedList):
         return replace(checkpoint, page=FIRST_PAGE)
+    values = {name: {_as_filter(entry.get(name)) for entry in page.objects} for query in filters for name in query}
     newly_shown = [
         number
         for number, query in enumerate(filters)
-        if query and number not in checkpoint.filters_shown and any(_passes(entry, query) for entry in page.objects)
+        if query
+        and number not in checkpoint.filters_shown
+        and all(value in values[name] for name, value in query.items())
     ]
     checkpoint = replace(checkpoint, filters_shown=(*sorted([*checkpoint.filters_shown, *newly_shown]),))
     if page.next is not None:
@@ -122,10 +125,6 @@ def _checkpoint_after(
     if left:
         return replace(checkpoint, filter=left[0], page=FIRST_PAGE)
     return ListCheckpoint(listing=checkpoint.listing + 1)
-
-
-def _passes(entry: JsonObject, query: Mapping[str, str]) -> bool:
-    return all(_as_filter(entry.get(name)) == value for name, value in query.items())
 
 
 def _as_filter(value: Json) -> str | None:

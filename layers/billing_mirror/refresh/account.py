@@ -32,6 +32,8 @@ from billing_mirror.core.errors import (
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import Clock, KeyedStripe, Mirror, StateStore, StripeRequest, StripeResponse
 
+from .around_stripe import AroundStripe
+
 OWN_ACCOUNT = "/v1/account"
 REFUSED_FOR = 60.0
 """Seconds for which a refused key is not asked again."""
@@ -39,7 +41,7 @@ TRIES = 3
 """Tries to store the pin, where other containers store it too."""
 
 
-class AccountGuard:
+class AccountGuard(AroundStripe):
     """Implements ``ports.Stripe`` around another one. ``on_refusal`` is called whenever a key is refused."""
 
     def __init__(
@@ -50,7 +52,7 @@ class AccountGuard:
         state_store: StateStore,
         on_refusal: Callable[[], None],
     ) -> None:
-        self._stripe = stripe
+        self._stripe: KeyedStripe = stripe
         self._clock = clock
         self._mirror = mirror
         self._state_store = state_store
@@ -59,13 +61,6 @@ class AccountGuard:
         self._confirmed = ""
         self._refused = ""
         self._refused_at = 0.0
-
-    @property
-    def livemode(self) -> bool:
-        return self._stripe.livemode
-
-    def version(self, api: ApiChannel) -> str:
-        return self._stripe.version(api)
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         """Also raises ``WrongAccount``. A key that is replaced meanwhile is checked before it is used."""

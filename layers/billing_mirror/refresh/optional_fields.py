@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from billing_mirror.core import optional_fields
-from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import FieldsRefused
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
+from .around_stripe import AroundStripe
 from .refused_fields import RefusedFields
 
 
-class OptionalFields:
+class OptionalFields(AroundStripe):
     """Implements ``ports.Stripe`` around another one: a request whose fields Stripe refuses is made without them.
 
     ``on_missing`` is called with the type and the field for each answer that lacks one. A container remembers what
@@ -23,13 +23,6 @@ class OptionalFields:
         self._clock = clock
         self._on_missing = on_missing
         self._refused = RefusedFields()
-
-    @property
-    def livemode(self) -> bool:
-        return self._stripe.livemode
-
-    def version(self, api: ApiChannel) -> str:
-        return self._stripe.version(api)
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         names = optional_fields.requested(request.path, request.include)
@@ -67,27 +60,20 @@ class OptionalFields:
 
 
 @dataclass(frozen=True, slots=True)
-class NotedFields:
+class NotedFields(AroundStripe):
     """Implements ``ports.Stripe`` around another one, for one fetch: notes which fields the answers lack.
 
     ``kind`` is the object's type; ``within`` is the path of the list in the object that is read.
     """
 
-    stripe: Stripe
+    _stripe: Stripe
     kind: str
     within: str = ""
     missing: set[str] = field(default_factory=set)
 
-    @property
-    def livemode(self) -> bool:
-        return self.stripe.livemode
-
-    def version(self, api: ApiChannel) -> str:
-        return self.stripe.version(api)
-
     async def get(self, request: StripeRequest) -> StripeResponse:
         kind = f"{self.kind}.{self.within}" if self.within else self.kind
-        response = await self.stripe.get(replace(request, kind=kind, of_one=True))
+        response = await self._stripe.get(replace(request, kind=kind, of_one=True))
         entry = f"{self.within}.data." if self.within else ""
         self.missing.update(f"{entry}{name}" for name in response.missing_fields)
         return response

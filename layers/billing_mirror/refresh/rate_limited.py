@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import replace
 
-from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
+from .around_stripe import AroundStripe
 
-class RateLimitedStripe:
+
+class RateLimitedStripe(AroundStripe):
     """Implements ``ports.Stripe`` around another one: requests start at the limiter's rate, and a 429 halves it."""
 
     def __init__(self, stripe: Stripe, clock: Clock, limiter: RateLimiter) -> None:
@@ -17,13 +18,6 @@ class RateLimitedStripe:
         self._clock = clock
         self._limiter = limiter
         self._starting = asyncio.Lock()
-
-    @property
-    def livemode(self) -> bool:
-        return self._stripe.livemode
-
-    def version(self, api: ApiChannel) -> str:
-        return self._stripe.version(api)
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         async with self._starting:

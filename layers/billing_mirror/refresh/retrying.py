@@ -1,27 +1,21 @@
 """Retries of requests to Stripe within one run: reconcile has no queue that would retry for it."""
 
-from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
+
+from .around_stripe import AroundStripe
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)
 """Seconds between one try and the next."""
 
 
-class RetryingStripe:
+class RetryingStripe(AroundStripe):
     """Implements ``ports.Stripe`` around another one. ``sent`` counts the requests, retries included."""
 
     def __init__(self, stripe: Stripe, clock: Clock) -> None:
         self._stripe = stripe
         self._clock = clock
         self.sent = 0
-
-    @property
-    def livemode(self) -> bool:
-        return self._stripe.livemode
-
-    def version(self, api: ApiChannel) -> str:
-        return self._stripe.version(api)
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         for pause in PAUSES:
