@@ -20,18 +20,11 @@ from billing_mirror.core.run import Counts, Job, Resolution, Status
 from billing_mirror.reader import Drift, Reader, Run, UnreadableBody
 from tests.doubles.samples import noise, rate, subscription, version
 
+from .reader_engines import engine as engine
+
 TEST = Scope(livemode=False)
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
 RATE = "v2.billing.rate_card_rate"
-
-
-@pytest.fixture(params=["moto", "emulator"])
-def engine(request: pytest.FixtureRequest) -> object:
-    """Not on the double: the reader speaks DynamoDB."""
-    if request.param == "emulator":
-        return request.getfixturevalue("local_aws").endpoint
-    request.getfixturevalue("in_process_aws")
-    return None
 
 
 class FilledTable:

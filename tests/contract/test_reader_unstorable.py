@@ -14,20 +14,13 @@ from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.reader import Reader, Unstorable
 from tests.doubles.samples import subscription
 
+from .reader_engines import engine as engine
+
 TEST = Scope(livemode=False)
 TYPE = "v2.billing.rate_card_subscription"
 NOON = 1_763_640_000.0
 NOTE = UnstorableNote(TYPE, "rcds_1", "too large", "digest", "v", 3, NOON, fetched_at=NOON)
 SHOWN = Unstorable(TYPE, "rcds_1", "too large", 3, None, "2025-11-20T12:00:00.000Z")
-
-
-@pytest.fixture(params=["moto", "emulator"])
-def engine(request: pytest.FixtureRequest) -> object:
-    """Not on the double: the reader speaks DynamoDB."""
-    if request.param == "emulator":
-        return request.getfixturevalue("local_aws").endpoint
-    request.getfixturevalue("in_process_aws")
-    return None
 
 
 class Noted:
