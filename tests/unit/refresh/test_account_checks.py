@@ -1,14 +1,16 @@
 """How a key is checked: what the check asks, what it keeps, and what it makes of each answer."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
 from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.errors import PermissionDenied, Unauthorized, WrongAccount
+from billing_mirror.core.errors import PermissionDenied, TransientError, Unauthorized, WrongAccount
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.refresh.account import OWN_ACCOUNT, AccountGuard
@@ -209,3 +211,19 @@ async def test_live_and_test_mode_have_pins_of_their_own(guarded: Guarded) -> No
     assert await guarded.new_container().confirm() == "foreign"
     assert await guarded.state_store.last(Scope(livemode=True), PIN_PARTITION, PIN_SORT_KEY) is not None
     assert await guarded.pin() == {"account": "acct_1", "key_digest": "first"}
+
+
+async def test_the_sample_has_no_types_that_stripe_does_not_list(guarded: Guarded) -> None:
+    """Of such a type nothing shows later that it was there at all."""
+    path = "/v2/billing/service_actions/svca_1"
+    guarded.stripe.objects[path] = {"id": "svca_1", "object": "v2.billing.service_action", "livemode": False}
+    await guarded.filled()
+    wanted = RefreshRequest(livemode=False, type="v2.billing.service_action", id="svca_1")
+    await guarded.harness.deliver(write_message(wanted))
+    assert "svca_1" in str(guarded.harness.mirror.objects.keys())
+    guard = guarded.new_container()
+    guarded.stripe.key, guarded.stripe.asks = "second", False
+    del guarded.stripe.objects["/v1/products/prod_0"]
+    with suppress(TransientError):
+        await guard.confirm()
+    assert [one.path for one in guarded.stripe.checks] == [OWN_ACCOUNT, "/v1/products/prod_0"]

@@ -196,6 +196,23 @@ class TestTwoTicksOnOneRun:
             assert last.failures == failures
             run = last
 
+    async def test_prolongs_its_lease_only_when_a_part_of_its_time_is_over(self, harness: Harness) -> None:
+        run = await started(harness)
+        assert await Lease(harness.reconcile_dependencies).acquire()
+        [taken] = harness.state_store.leases.values()
+        harness.clock.advance(LEASE_SECONDS / 5)
+        await run.prolong_lease()
+        assert [*harness.state_store.leases.values()] == [taken], "each prolongation is a write"
+        harness.clock.advance(1)
+        await run.prolong_lease()
+        assert [*harness.state_store.leases.values()] != [taken]
+
+    @pytest.mark.parametrize(("job", "empty"), [(Job.BACKFILL, True), (Job.VERIFY, False)])
+    async def test_only_a_backfill_starts_empty(self, harness: Harness, *, job: Job, empty: bool) -> None:
+        """A verify run of an empty mirror looks for unlisted objects all the same."""
+        run = await start_run("some.type", job, None, harness.reconcile_dependencies)
+        assert run.started_empty is empty
+
     async def test_a_tick_that_loses_the_lease_stops(self, harness: Harness) -> None:
         assert await Lease(harness.reconcile_dependencies).acquire()
         late = await started(harness)
