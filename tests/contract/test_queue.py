@@ -29,6 +29,13 @@ async def test_a_postponed_message_is_seen_again_when_its_time_has_come(inbox: I
     assert [body for _, body in inbox.receive()] == ["a body"]
 
 
+async def test_a_postponed_message_is_hidden_until_then(inbox: Inbox) -> None:
+    await inbox.queue.send("a body", group="test")
+    [(receipt, _)] = inbox.receive()
+    await inbox.queue.postpone(receipt, 60)
+    assert inbox.receive() == []
+
+
 async def test_the_quarantine_keeps_a_message_with_its_reason(inbox: Inbox) -> None:
     await inbox.queue.quarantine("a body", reason="it is bad")
     assert inbox.quarantined() == [("a body", "it is bad")]
