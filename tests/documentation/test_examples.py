@@ -1,7 +1,7 @@
 """The examples of the documentation: Python is type-checked, the others run against the emulator.
 
-The AWS CLI is the real one. The SDK for JavaScript is stood in for by the part of it that the example uses, so the test
-proves the requests and the loop, not the SDK. Without these programs, their tests are skipped.
+The AWS CLI is the installed one; without one, and for the SDK for JavaScript, a stand-in has the part that the example
+uses, so the test proves the requests and not these programs. Without Node.js, its test is skipped.
 """
 
 import json
@@ -20,6 +20,7 @@ from billing_mirror.adapters.aws import QUICK
 from dev.sandbox.ministack import MiniStack
 from tests.contract.tables import create_table
 from tests.contract.test_reader import FilledTable
+from tests.documentation import aws_cli
 from tests.documentation.pages import PAGES, blocks, text_of
 from tests.doubles.samples import sample
 from tests.template.templates import ROOT
@@ -28,7 +29,6 @@ READING = "docs/reading.md"
 STAND_IN = Path(__file__).parent / "aws_sdk_for_javascript"
 WITH_PYTHON = [page for page in PAGES if blocks(page.read_text(encoding="utf-8"), "python")]
 
-needs_aws = pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed")
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
 
 
@@ -97,12 +97,25 @@ def run(command: list[str], endpoint: str, table: str, folder: Path, **variables
     return done.stdout
 
 
-@needs_aws
-def test_the_example_of_the_aws_cli(local_aws: MiniStack, table: tuple[DynamoDBClient, str], tmp_path: Path) -> None:
+@pytest.fixture(params=["stand-in", "installed"])
+def path_with_aws(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A search path on which ``aws`` is the stand-in, or the installed one where there is one."""
+    path = os.environ["PATH"]
+    if request.param == "installed" and shutil.which("aws"):
+        return path
+    program = tmp_path / "bin" / "aws"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(aws_cli.__file__)}" "$@"\n')
+    program.chmod(0o755)
+    return f"{program.parent}{os.pathsep}{path}"
+
+
+def test_the_example_of_the_aws_cli(
+    local_aws: MiniStack, table: tuple[DynamoDBClient, str], tmp_path: Path, path_with_aws: str
+) -> None:
     (code,) = [block for block in blocks(text_of(READING), "sh") if "aws dynamodb" in block]
-    shown = run(
-        ["sh", "-e", "-c", code], local_aws.endpoint, table[1], tmp_path, ID="in_007", AWS_DEFAULT_OUTPUT="json"
-    )
+    given = {"ID": "in_007", "AWS_DEFAULT_OUTPUT": "json", "PATH": path_with_aws}
+    shown = run(["sh", "-e", "-c", code], local_aws.endpoint, table[1], tmp_path, **given)
     body, end = json.JSONDecoder().raw_decode(shown)
     assert (body["id"], body["total"]) == ({"S": "in_007"}, {"N": str(10**17 + 7)})
     assert shown[end:].split() == [f"in_{number:03}" for number in range(126, -1, -3)]
