@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,8 +66,18 @@ class Cloud:
         self._state_store = DynamoStateStore(self.dynamodb, self.table)
         self.deploy()
 
-    def deploy(self, *, stripe: str = "http://127.0.0.1:9", **changed: str | None) -> None:
-        """Creates the stack with a Stripe at an address, and with outputs replaced or left out."""
+    def deploy(
+        self,
+        *,
+        stripe: str = "http://127.0.0.1:9",
+        parameters: Mapping[str, str] | None = None,
+        schedule: str | None = "ENABLED",
+        **changed: str | None,
+    ) -> None:
+        """Creates the stack with a Stripe at an address, and with outputs replaced or left out.
+
+        ``schedule`` is the state of reconcile's; None for none.
+        """
         outputs = {
             "Version": "0.2.0",
             "TableName": self.table,
@@ -84,8 +94,11 @@ class Cloud:
         shown = {name: {"Value": value} for name, value in outputs.items() if value is not None}
         stack = boto3.client("cloudformation", endpoint_url=self.endpoint)
         template = {
-            "Parameters": {"StripeApiBase": {"Type": "String", "Default": stripe}},
-            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Parameters": {
+                name: {"Type": "String", "Default": value}
+                for name, value in {"StripeApiBase": stripe, **(parameters or {})}.items()
+            },
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}, **_schedule(schedule)},
             "Outputs": shown,
         }
         self.name = f"stack-{next(_numbers)}"
@@ -102,10 +115,10 @@ class Cloud:
         logs.create_log_stream(logGroupName=name, logStreamName="1")
         return name
 
-    def pin(self, mode: str = "test") -> None:
+    def pin(self, mode: str = "test", account: str = "acct_1") -> None:
         """The account of this mode has filled the table."""
         scope = Scope(livemode=mode == "live")
-        asyncio.run(self._state_store.write(scope, "account", "pin", Pin("acct_1", "digest").to_item()))
+        asyncio.run(self._state_store.write(scope, "account", "pin", Pin(account, "digest").to_item()))
 
     def put(
         self,
@@ -143,6 +156,22 @@ class Cloud:
         """The messages on the work queue, taken from it."""
         answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10)
         return [json_body.parse(message["Body"]) for message in answer.get("Messages", [])]
+
+
+def _schedule(state: str | None) -> dict[str, object]:
+    """Reconcile's schedule, by the name that SAM gives it."""
+    if state is None:
+        return {}
+    properties = {
+        "ScheduleExpression": "rate(5 minutes)",
+        "State": state,
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {
+            "Arn": "arn:aws:lambda:us-east-1:000000000000:function:reconcile",
+            "RoleArn": "arn:aws:iam::000000000000:role/tick",
+        },
+    }
+    return {"ReconcileFunctionTick": {"Type": "AWS::Scheduler::Schedule", "Properties": properties}}
 
 
 def ref_of(body: JsonObject) -> ObjectRef:

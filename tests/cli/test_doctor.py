@@ -1,40 +1,105 @@
 """``doctor`` finds what is not set up, and says how to mend it."""
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import boto3
 import pytest
+import requests
 
+from billing_mirror.core import times
+from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.schedule import DAY
 from billing_mirror_cli.failures import ExitCode
 from billing_mirror_cli.health.findings import Level
-from billing_mirror_cli.stripe.checks import judge_destination
+from billing_mirror_cli.stripe.destination_checks import judge
+from billing_mirror_cli.stripe.destination_plan import released_events
 from billing_mirror_cli.stripe.event_types import event_types
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn
+from dev.fake_stripe.events.destination import Destination
 from tests.cli.conftest import Cloud, Command, values
-from tests.cli.test_status import fill
+from tests.cli.test_status import completed, fill
+from tests.cli.webhook import listening
 
 KEY = "rk_test_standin1"
+SETUP_KEY = "rk_test_setup1"
 WEBHOOK = "https://api.example.com/stripe/webhook"
+CHECKS = (
+    "credentials", "stack", "Stripe key", "account", "key permissions", "event destination", "signing secret", "queue",
+    "schedule", "table", "alarms", "lost events", "reconcile",
+)  # fmt: skip
 
 
 @pytest.fixture
-def stripe(cloud: Cloud) -> Iterator[StandIn]:
+def backend() -> Backend:
+    return Backend([KEY, SETUP_KEY])
+
+
+@pytest.fixture
+def stripe(cloud: Cloud, backend: Backend) -> Iterator[StandIn]:
     """Stripe, which sends everything to a stack that is set up and was compared a minute ago."""
-    with running(Backend([KEY])) as listening:
-        fill(cloud)
+    with running(backend) as listening_at:
+        fill(cloud, "acct_standin")
         cloud.secrets.put_secret_value(SecretId=cloud.key_arn, SecretString=KEY)
-        secret = cloud.secrets.create_secret(Name=f"{cloud.table}-signing", SecretString="whsec_1")["ARN"]
         cloud.function.mappings = ["Enabled"]
-        cloud.deploy(stripe=listening.api_base, SigningSecretArn=secret)
-        stand_in = StandIn(listening.api_base)
+        cloud.dynamodb.update_time_to_live(
+            TableName=cloud.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+        )
+        cloud.dynamodb.update_continuous_backups(
+            TableName=cloud.table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+        )
+        deploy(cloud, listening_at.api_base)
+        stand_in = StandIn(listening_at.api_base)
         stand_in.destination(WEBHOOK, ["whsec_1"], events=event_types())
         yield stand_in
 
 
-def levels(command: Command) -> dict[object, object]:
+def deploy(cloud: Cloud, stripe: str, signed_with: str = "whsec_1", **changed: str | None) -> None:
+    """A stack with this signing secret, with alarms, and with a webhook that was accepted."""
+    arn = cloud.secrets.create_secret(Name=f"{cloud.table}-{time.time_ns()}", SecretString=signed_with)["ARN"]
+    outputs: dict[str, str | None] = {"SigningSecretArn": arn, **changed}
+    cloud.deploy(stripe=stripe, **outputs)  # type: ignore[arg-type]  # an output has no parameter's name
+    topic = add_alarm(cloud)
+    sns = boto3.client("sns", endpoint_url=cloud.endpoint)
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")
+    emit(cloud, "Accepted")
+
+
+def add_alarm(cloud: Cloud, name: str = "MessagesPostponed", metric: str = "QueueDelay") -> str:
+    """An alarm of the stack, to its topic, whose name is that of CloudFormation; the topic."""
+    topic: str = boto3.client("sns", endpoint_url=cloud.endpoint).create_topic(Name=f"{cloud.name}-alarms")["TopicArn"]
+    boto3.client("cloudwatch", endpoint_url=cloud.endpoint).put_metric_alarm(
+        AlarmName=f"{cloud.name}-{name}-1A2B",
+        Namespace="BillingMirror",
+        MetricName=metric,
+        Dimensions=[{"Name": "service", "Value": "process"}, {"Name": "stack", "Value": cloud.name}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=0,
+        AlarmActions=[topic],
+    )
+    return topic
+
+
+def emit(cloud: Cloud, metric: str) -> None:
+    """Ingest has counted one webhook."""
+    dimensions = [{"Name": "service", "Value": "ingest"}, {"Name": "stack", "Value": cloud.name}]
+    boto3.client("cloudwatch", endpoint_url=cloud.endpoint).put_metric_data(
+        Namespace="BillingMirror", MetricData=[{"MetricName": metric, "Value": 1, "Dimensions": dimensions}]
+    )
+
+
+def levels(command: Command, **variables: str) -> dict[object, object]:
     """The results of the checks that are not well."""
-    found = {one["check"]: one["result"] for one in values(command("doctor", "--json"))}
+    found = {one["check"]: one["result"] for one in values(command("doctor", "--json", **variables))}
     return {name: result for name, result in found.items() if result != Level.OK}
 
 
@@ -42,8 +107,9 @@ def levels(command: Command) -> dict[object, object]:
 def test_a_stack_that_is_set_up(command: Command) -> None:
     result = command("doctor")
     assert result.exit_code == ExitCode.OK, result.output
-    assert result.stdout.splitlines()[-1] == "All is well."
-    assert len([line for line in result.stdout.splitlines() if line.startswith("ok")]) == 8
+    *lines, last = result.stdout.splitlines()
+    assert last == "All is well."
+    assert [(line[:8].strip(), line[9:28].strip()) for line in lines] == [("ok", name) for name in CHECKS]
 
 
 @pytest.mark.parametrize("secret", ["unset", "sk_test_standin1"])
@@ -57,13 +123,44 @@ def test_a_key_that_is_none_or_may_write(cloud: Cloud, stripe: StandIn, command:
 def test_a_revoked_key(cloud: Cloud, stripe: StandIn, command: Command) -> None:
     assert stripe.api_base
     cloud.secrets.put_secret_value(SecretId=cloud.key_arn, SecretString="rk_test_revoked1")
-    assert levels(command) == {"key permissions": Level.FAIL, "event destination": Level.UNKNOWN}
+    found = levels(command)
+    assert found == {
+        "account": Level.UNKNOWN, "key permissions": Level.FAIL, "event destination": Level.UNKNOWN
+    }  # fmt: skip
 
 
-def test_types_that_the_key_may_not_read(stripe: StandIn, command: Command) -> None:
-    stripe.faults(api=[{"status": 403, "path_prefix": "/v1/coupons"}])
+def test_a_key_of_another_account_than_the_table(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    stripe.key("rk_test_other1", "acct_other")
+    cloud.secrets.put_secret_value(SecretId=cloud.key_arn, SecretString="rk_test_other1")
+    assert levels(command)["account"] == Level.FAIL
+    assert "the key is of acct_other, and the table mirrors acct_standin" in command("doctor").stdout
+
+
+def test_each_type_that_the_key_may_not_read_has_a_line(stripe: StandIn, command: Command) -> None:
+    stripe.faults(
+        api=[
+            {"status": 403, "path_prefix": "/v1/coupons"},
+            {"status": 403, "path_prefix": "/v1/tax_rates"},
+        ]
+    )
     assert levels(command) == {"key permissions": Level.FAIL}
-    assert "the key may not read coupon\n" in command("doctor").stdout
+    shown = command("doctor").stdout
+    assert [line[28:] for line in shown.splitlines() if "may not read" in line] == [
+        "the key may not read coupon", "the key may not read tax_rate"
+    ]  # fmt: skip
+    assert "Give it read access: https://dashboard.stripe.com/apikeys" in shown
+
+
+def test_a_type_without_a_list_of_its_own_is_judged_by_its_last_run(
+    cloud: Cloud, stripe: StandIn, command: Command
+) -> None:
+    assert stripe.api_base
+    name, now = "v2.billing.rate_card_rate", time.time()
+    reason = "Stripe answered 403: the key lacks the permission rak_rate_card_read"
+    cloud.record(Run(name, Job.VERIFY, now, updated_at=now, finished_at=now, status=Status.UNAUTHORIZED, reason=reason))
+    shown = command("doctor").stdout
+    assert f"the key may not read {name}" in shown
+    assert "Give it rak_rate_card_read" in shown
 
 
 def test_a_list_that_the_account_lacks_is_no_problem(stripe: StandIn, command: Command) -> None:
@@ -74,7 +171,42 @@ def test_a_list_that_the_account_lacks_is_no_problem(stripe: StandIn, command: C
 def test_events_that_go_elsewhere(stripe: StandIn, command: Command) -> None:
     stripe.destination("https://other.example.com", ["whsec_1"])
     assert levels(command) == {"event destination": Level.FAIL}
-    assert f"none sends to {WEBHOOK}" in command("doctor").stdout
+    assert f"none of 1 destination sends to {WEBHOOK}" in command("doctor").stdout
+
+
+def test_a_destination_behind_more_than_a_hundred_others(backend: Backend, stripe: StandIn, command: Command) -> None:
+    others = [Destination(f"https://example.com/{number}", ("whsec_2",)) for number in range(130)]
+    backend.deliveries.destinations[1:] = others
+    assert stripe.api_base
+    assert levels(command) == {}
+
+
+def test_a_second_stack_on_the_same_account_is_named(
+    cloud: Cloud, backend: Backend, stripe: StandIn, command: Command
+) -> None:
+    assert stripe.api_base
+    backend.deliveries.destinations.append(
+        Destination("https://b.example.com/stripe/webhook", ("whsec_2",), metadata={"billing_mirror_stack": "second"})
+    )
+    assert "sends to another stack, second: both share Stripe's request limit" in command("doctor").stdout
+    assert levels(command) == {}
+    (_, other) = backend.deliveries.destinations
+    backend.deliveries.destinations[1] = replace(other, metadata={"billing_mirror_stack": cloud.name})
+    assert levels(command) == {"other destinations": Level.FAIL}
+
+
+def test_events_through_event_bridge_need_no_signing_secret(
+    cloud: Cloud, backend: Backend, stripe: StandIn, command: Command
+) -> None:
+    bridge = Destination(
+        "", (), events=tuple(event_types()), aws={"aws_account_id": "000000000000", "aws_region": "us-east-1"}
+    )
+    backend.deliveries.destinations[:] = [bridge]
+    bus = {"PartnerEventBus": f"aws.partner/stripe.com/{bridge.id}"}
+    secret = cloud.secrets.create_secret(Name=f"{cloud.table}-none", SecretString="unset")["ARN"]
+    cloud.deploy(stripe=stripe.api_base, parameters=bus, SigningSecretArn=secret)
+    found = {one["check"]: one["result"] for one in values(command("doctor", "--json"))}
+    assert (found["event destination"], found["signing secret"]) == (Level.OK, Level.OK)
 
 
 def test_destinations_that_the_key_may_not_read_are_not_checked(stripe: StandIn, command: Command) -> None:
@@ -87,22 +219,49 @@ def test_destinations_that_the_key_may_not_read_are_not_checked(stripe: StandIn,
     [
         ("enabled", event_types(), Level.OK, "is enabled"),
         ("enabled", ["*"], Level.OK, "is enabled"),
+        ("enabled", released_events(), Level.OK, "of previews"),
         ("disabled", ["*"], Level.FAIL, "is disabled"),
         ("enabled", event_types()[1:], Level.FAIL, event_types()[0]),
+        ("enabled", released_events()[1:], Level.FAIL, released_events()[0]),
         ("enabled", [], Level.FAIL, f"and {len(event_types()) - 5} more"),
     ],
 )
 def test_a_destination_must_be_enabled_and_complete(
     status: str, events: Sequence[str], level: Level, said: str
 ) -> None:
-    shown = judge_destination({"id": "ed_1", "status": status, "enabled_events": [*events], "event_payload": "thin"})
+    shown = judge({"id": "ed_1", "status": status, "enabled_events": [*events], "event_payload": "thin"}, now=0)
     assert (shown.level, said in shown.sentence) == (level, True)
 
 
 def test_a_missing_signing_secret(cloud: Cloud, stripe: StandIn, command: Command) -> None:
-    secret = cloud.secrets.create_secret(Name=f"{cloud.table}-unset", SecretString="unset")["ARN"]
-    cloud.deploy(stripe=stripe.api_base, SigningSecretArn=secret)
+    deploy(cloud, stripe.api_base, signed_with="unset")
     assert levels(command) == {"signing secret": Level.FAIL}
+
+
+def test_a_signing_secret_that_no_event_has_proved(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    secret = cloud.secrets.create_secret(Name=f"{cloud.table}-unproved", SecretString="whsec_1")["ARN"]
+    cloud.deploy(stripe=stripe.api_base, SigningSecretArn=secret)
+    add_alarm(cloud)
+    assert levels(command)["signing secret"] == Level.UNKNOWN
+    assert "set STRIPE_SETUP_KEY to a key that may write event destinations" in command("doctor").stdout
+    emit(cloud, "SignatureFailures")
+    assert levels(command)["signing secret"] == Level.FAIL
+    emit(cloud, "Accepted")
+    assert "signing secret" not in levels(command)
+
+
+@pytest.mark.parametrize(("secret", "level"), [("whsec_1", Level.OK), ("whsec_wrong", Level.FAIL)])
+def test_a_ping_tests_the_signing_secret_where_a_key_may_ping(
+    cloud: Cloud, stripe: StandIn, command: Command, secret: str, level: Level
+) -> None:
+    with listening(cloud, secret) as webhook:
+        deploy(cloud, stripe.api_base, SigningSecretArn=webhook.secret_arn, WebhookUrl=webhook.url)
+        stripe.destination(webhook.url, ["whsec_1"], events=event_types())
+        result = command("doctor", "--json", "--timeout", "5", STRIPE_SETUP_KEY=SETUP_KEY)
+    found = {one["check"]: one for one in values(result)}
+    assert found["signing secret"]["result"] == level, found
+    assert "ping" in str(found["signing secret"]["sentence"])
+    assert SETUP_KEY not in str(found)
 
 
 @pytest.mark.parametrize("mappings", [[], ["Disabled"]])
@@ -114,9 +273,78 @@ def test_a_queue_that_lambda_does_not_read(
     assert levels(command) == {"queue": Level.FAIL}
 
 
+@pytest.mark.parametrize("schedule", ["DISABLED", None])
+def test_a_schedule_that_starts_nothing(cloud: Cloud, stripe: StandIn, command: Command, schedule: str | None) -> None:
+    cloud.deploy(stripe=stripe.api_base, schedule=schedule)
+    assert levels(command)["schedule"] == Level.FAIL
+
+
+def test_a_table_that_keeps_all_or_cannot_be_restored(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    assert stripe.api_base
+    cloud.dynamodb.update_continuous_backups(
+        TableName=cloud.table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": False}
+    )
+    assert levels(command) == {"table": Level.FAIL}
+    assert f"aws dynamodb update-continuous-backups --table-name {cloud.table}" in command("doctor").stdout
+    cloud.dynamodb.update_time_to_live(
+        TableName=cloud.table, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires_at"}
+    )
+    assert f"aws dynamodb update-time-to-live --table-name {cloud.table}" in command("doctor").stdout
+
+
+def test_alarms_that_reach_nobody(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    cloud.deploy(stripe=stripe.api_base)
+    assert levels(command)["alarms"] == Level.FAIL
+    topic = add_alarm(cloud)
+    assert f"1 alarm, and nobody is told of them\n{'':<27} aws sns subscribe --topic-arn {topic}" in (
+        command("doctor").stdout
+    )
+    sns = boto3.client("sns", endpoint_url=cloud.endpoint)
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ops@example.com")
+    assert "1 alarm, to 1 confirmed recipient" in command("doctor").stdout
+
+
+@pytest.mark.usefixtures("stripe")
+def test_a_recipient_who_has_not_confirmed(command: Command) -> None:
+    with unconfirmed() as address:
+        assert levels(command, AWS_ENDPOINT_URL_SNS=address) == {"alarms": Level.FAIL}
+        shown = command("doctor", AWS_ENDPOINT_URL_SNS=address).stdout
+    assert "new@example.com has not confirmed the subscription" in shown
+
+
+def test_an_alarm_that_rings(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    assert stripe.api_base
+    boto3.client("cloudwatch", endpoint_url=cloud.endpoint).set_alarm_state(
+        AlarmName=f"{cloud.name}-MessagesPostponed-1A2B", StateValue="ALARM", StateReason="test"
+    )
+    assert levels(command) == {"alarms": Level.FAIL}
+    assert "docs/operations.md#messagespostponed" in command("doctor").stdout
+
+
+def test_a_stack_without_monitoring_was_meant_so(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    cloud.deploy(stripe=stripe.api_base, parameters={"Monitoring": "off"})
+    assert "alarms" not in levels(command)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (26, "Stripe deletes them in"),
+        (31, "Stripe has deleted events of"),
+    ],
+)
+def test_events_that_recover_has_not_read_in_time(
+    cloud: Cloud, stripe: StandIn, command: Command, days: int, said: str
+) -> None:
+    assert stripe.api_base
+    now = time.time()
+    completed(cloud, "recover", started_at=now - 30, job=Job.RECOVER, watermark=times.iso(now - days * DAY))
+    assert levels(command)["lost events"] == Level.FAIL
+    assert said in command("doctor").stdout
+
+
 def test_another_version(cloud: Cloud, stripe: StandIn, command: Command) -> None:
-    secret = cloud.secrets.create_secret(Name=f"{cloud.table}-other", SecretString="whsec_1")["ARN"]
-    cloud.deploy(stripe=stripe.api_base, SigningSecretArn=secret, Version=None)
+    deploy(cloud, stripe.api_base, Version=None)
     assert levels(command) == {"stack": Level.FAIL}
 
 
@@ -124,3 +352,106 @@ def test_what_status_reports_is_a_problem_here_too(cloud: Cloud, stripe: StandIn
     assert stripe.api_base
     cloud.sqs.send_message(QueueUrl=cloud.quarantine_url, MessageBody="{}")
     assert levels(command) == {"status": Level.FAIL}
+
+
+def test_a_role_that_may_read_only_the_stack_learns_what_it_lacks(
+    cloud: Cloud, stripe: StandIn, command: Command
+) -> None:
+    assert stripe.api_base
+    with denying(cloud.endpoint) as address:
+        result = command("doctor", "--json", AWS_ENDPOINT_URL=address, AWS_ENDPOINT_URL_LAMBDA=address)
+    assert result.exit_code == ExitCode.FAILED
+    found = {one["check"]: one for one in values(result)}
+    assert {name: found[name]["result"] for name in ("credentials", "stack")} == {"credentials": "ok", "stack": "ok"}
+    denied = [one for one in CHECKS if one in found and found[one]["result"] == Level.UNKNOWN]
+    assert denied == [
+        "Stripe key", "key permissions", "signing secret", "queue", "schedule", "table", "alarms", "reconcile"
+    ]  # fmt: skip
+    missing = {one: str(found[one]["remedy"]) for one in denied}
+    assert "allow secretsmanager:GetSecretValue" in missing.pop("key permissions")
+    assert all(one.startswith("Your role needs the permission") for one in missing.values()), missing
+
+
+@contextmanager
+def denying(endpoint: str) -> Iterator[str]:
+    """AWS, for a role that may describe a stack and say who it is, and nothing else.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.deny()
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if b"Action=DescribeStacks" not in body and b"Action=GetCallerIdentity" not in body:
+                self.deny()
+                return
+            answer = requests.post(endpoint, data=body, headers=dict(self.headers), timeout=30)
+            self.respond(answer.status_code, answer.headers["Content-Type"], answer.content)
+
+        def deny(self) -> None:
+            said = "User: arn:aws:iam::1:user/a is not authorized to perform: some:Action"
+            if b"json" in self.headers.get("Content-Type", "json").encode():
+                text = f'{{"__type": "AccessDeniedException", "message": "{said}"}}'
+                self.respond(400, "application/x-amz-json-1.0", text.encode())
+            else:
+                text = (
+                    f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{said}</Message></Error></ErrorResponse>"
+                )
+                self.respond(403, "text/xml", text.encode())
+
+        def respond(self, status: int, content_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("x-amzn-ErrorType", "AccessDeniedException")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    with serving(Handler) as address:
+        yield address
+
+
+@contextmanager
+def unconfirmed() -> Iterator[str]:
+    """SNS with a recipient who has not followed the link in the mail: the emulator confirms an address by itself.
+
+    https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            member = (
+                "<member><SubscriptionArn>PendingConfirmation</SubscriptionArn><Protocol>email</Protocol>"
+                "<Endpoint>new@example.com</Endpoint></member>"
+            )
+            text = (
+                "<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions>"
+                f"{member}</Subscriptions></ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>"
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/xml")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    with serving(Handler) as address:
+        yield address
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address at which the handler answers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -28,9 +28,9 @@ def completed(cloud: Cloud, name: str, *, started_at: float, job: Job = Job.VERI
     return run
 
 
-def fill(cloud: Cloud) -> None:
+def fill(cloud: Cloud, account: str = "acct_1") -> None:
     """Every type was compared a minute ago."""
-    cloud.pin()
+    cloud.pin(account=account)
     now = time.time()
     for one in RECONCILED_TYPES:
         completed(cloud, one.name, started_at=now - 60)

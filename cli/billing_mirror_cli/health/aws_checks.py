@@ -1,25 +1,27 @@
-"""What `doctor` asks AWS: credentials, stack, secrets, and whether the functions are driven."""
+"""What `doctor` asks AWS about the stack: credentials, version, and what drives the functions and keeps the table."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from billing_mirror.adapters.stripe_api import is_live
-from billing_mirror.core.errors import ConfigurationError
-from billing_mirror.core.signature import secrets_in
-
 from .. import __version__
-from ..stack.aws_failures import explain
 from ..stack.session import Session
-from .facts import read_facts
 from .findings import Finding, Level
-from .verdict import State, problems
+
+SCHEDULE: Final = "ReconcileFunctionTick"
+"""The logical id that SAM gives the schedule of reconcile's event `Tick`."""
+TTL_ATTRIBUTE: Final = "expires_at"
 
 
 class _Sts(Protocol):
     def get_caller_identity(self) -> dict[str, str]: ...
+
+
+class _Scheduler(Protocol):
+    def get_schedule(self, **request: str) -> Mapping[str, str]: ...
 
 
 def credentials(session: Session) -> Finding:
@@ -42,65 +44,72 @@ def versions(session: Session) -> Finding:
     )
 
 
-def stripe_key(session: Session) -> Finding:
-    """Whether the secret holds a key, of the mode that filled the table. The key itself is never shown."""
-    name, text = "Stripe key", _secret(session, session.stack.stripe_key_arn)
-    if isinstance(text, Finding):
-        return text
-    try:
-        mode = "live" if is_live(text) else "test"
-    except ConfigurationError:
-        return Finding(name, Level.FAIL, "the secret holds no Stripe key", "docs/deploy.md#2-store-the-stripe-key")
-    kind = "restricted" if text.startswith("rk_") else "secret"
-    if session.account and mode != session.scope.partition("/")[0]:
-        return Finding(
-            name, Level.FAIL, f"a {mode} key, and the table is {session.scope}", "Store a key of the right mode"
-        )
-    if kind == "secret":
-        return Finding(name, Level.FAIL, f"a {mode} secret key: it may write", "Store a restricted, read-only key")
-    return Finding(name, Level.OK, f"{kind}, {mode}" + (f", account {session.account}" if session.account else ""))
-
-
-def signing_secret(session: Session) -> Finding:
-    """Whether the secret holds what can be a signing secret. Only an event shows that it is the right one."""
-    name, text = "signing secret", _secret(session, session.stack.signing_secret_arn)
-    if isinstance(text, Finding):
-        return text
-    try:
-        found = secrets_in(text)
-    except ConfigurationError:
-        return Finding(
-            name,
-            Level.FAIL,
-            "the secret holds no signing secret",
-            "docs/deploy.md#3-add-the-webhook-destination; not needed with EventBridge alone",
-        )
-    return Finding(name, Level.OK, "stored" if len(found) == 1 else f"{len(found)} stored")
-
-
-def deliveries(session: Session) -> Finding:
+def queue(session: Session) -> Finding:
     """Whether Lambda reads the queue."""
     name = "queue"
     answer = session.aws.functions.list_event_source_mappings(FunctionName=session.stack.process_function)
-    states = [mapping.get("State", "?") for mapping in answer["EventSourceMappings"]]
+    mappings = answer["EventSourceMappings"]
+    states = [mapping.get("State", "?") for mapping in mappings]
     if states == ["Enabled"]:
         return Finding(name, Level.OK, "the process function reads it")
-    found = ", ".join(states) or "missing"
-    return Finding(name, Level.FAIL, f"its event source mapping is {found}", "Enable it in the process function")
+    if not states:
+        return Finding(name, Level.FAIL, "no event source mapping reads it", "Deploy the stack again: make deploy")
+    uuid = mappings[0].get("UUID", "UUID")
+    return Finding(
+        name,
+        Level.FAIL,
+        f"its event source mapping is {', '.join(states)}",
+        f"aws lambda update-event-source-mapping --uuid {uuid} --enabled",
+    )
 
 
-def health(session: Session) -> list[Finding]:
-    """What `status` finds wrong; a mirror that is still being filled is not."""
-    found = [one for one in problems(read_facts(session)) if one.state is not State.FILLING]
-    if not found:
-        return [Finding("reconcile", Level.OK, "works, and nothing is overdue")]
-    return [Finding("status", Level.FAIL, one.sentence, one.remedy) for one in found]
-
-
-def _secret(session: Session, arn: str) -> str | Finding:
-    """The text of a secret, or that it could not be read."""
+def schedule(session: Session) -> Finding:
+    """Whether EventBridge Scheduler starts reconcile."""
+    name, rate = "schedule", session.stack.parameters.get("ReconcileRate") or "as deployed"
     try:
-        return session.aws.secrets.get_secret_value(SecretId=arn).get("SecretString", "").strip()
+        detail = session.aws.cloudformation.describe_stack_resource(
+            StackName=session.stack.name, LogicalResourceId=SCHEDULE
+        )["StackResourceDetail"]
+        client: _Scheduler = session.aws.client("scheduler")
+        found = client.get_schedule(Name=detail.get("PhysicalResourceId", ""))
     except ClientError as error:
-        failure = explain(error)
-        return Finding("secret", Level.UNKNOWN, failure.sentence, failure.remedy)
+        if error.response.get("Error", {}).get("Code") not in ("ValidationError", "ResourceNotFoundException"):
+            raise
+        return Finding(
+            name, Level.FAIL, "reconcile has none, so nothing repairs", "Deploy the stack again: make deploy"
+        )
+    expression = found.get("ScheduleExpression", rate)
+    if found.get("State") == "ENABLED":
+        return Finding(name, Level.OK, f"reconcile runs at {expression}")
+    return Finding(
+        name,
+        Level.FAIL,
+        f"reconcile's schedule, {expression}, is {found.get('State', 'not known').lower()}",
+        f"Enable {found.get('Name', detail.get('PhysicalResourceId'))} in EventBridge Scheduler",
+    )
+
+
+def table(session: Session) -> Finding:
+    """Whether the table forgets what has expired, and can be restored."""
+    name, table_name = "table", session.stack.table
+    ttl = session.aws.dynamodb.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
+    expires = ttl.get("TimeToLiveStatus") == "ENABLED" and ttl.get("AttributeName") == TTL_ATTRIBUTE
+    backups = session.aws.dynamodb.describe_continuous_backups(TableName=table_name)["ContinuousBackupsDescription"]
+    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+    if not expires:
+        return Finding(
+            name,
+            Level.FAIL,
+            "time to live is off: records of old runs stay for ever",
+            f"aws dynamodb update-time-to-live --table-name {table_name} "
+            f"--time-to-live-specification Enabled=true,AttributeName={TTL_ATTRIBUTE}",
+        )
+    if recovery != "ENABLED":
+        return Finding(
+            name,
+            Level.FAIL,
+            "point-in-time recovery is off: yesterday's table cannot be restored",
+            f"aws dynamodb update-continuous-backups --table-name {table_name} "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+        )
+    return Finding(name, Level.OK, "time to live and point-in-time recovery are on")

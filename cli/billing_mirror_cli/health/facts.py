@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from botocore.exceptions import ClientError
 
@@ -17,6 +16,7 @@ from billing_mirror.core.schedule import DAY, HOUR, MINUTE, Schedule
 from .. import mirror
 from ..runs.records import RunState
 from ..stack.session import Session
+from . import metrics
 from .verdict import Facts, QueueFacts, tick_seconds
 
 RUNS_READ = 10
@@ -94,48 +94,24 @@ def _drifts(session: Session, now: float) -> Callable[[str], Mapping[Resolution,
     return counted
 
 
-class _CloudWatch(Protocol):
-    """What is used of CloudWatch's client."""
-
-    def get_metric_data(self, **request: object) -> Mapping[str, Sequence[Mapping[str, Sequence[float]]]]: ...
-
-
 def _oldest(session: Session, now: float) -> float | None:
     """Seconds for which the oldest message of the queue waits, as CloudWatch last saw it."""
     name = session.stack.queue_url.rpartition("/")[2]
-    metric = _metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name})
-    found = _newest_values(session, [(metric, "Maximum", 60)], now - _MAX_METRIC_AGE, now)
-    return found.get("Maximum")
+    age = metrics.metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name})
+    return _newest(session, [(age, "Maximum", metrics.MINUTE)], now - _MAX_METRIC_AGE, now).get("Maximum")
 
 
 def _lag(session: Session, now: float) -> dict[str, float]:
-    dimensions = {"service": "process", "stack": session.stack.name}
-    metric = _metric("BillingMirror", Metric.EVENT_TO_STORED_LAG, dimensions)
-    wanted = [(metric, percentile, int(DAY)) for percentile in _PERCENTILES]
-    found = _newest_values(session, wanted, now - DAY, now)
+    lag = metrics.own(session, "process", Metric.EVENT_TO_STORED_LAG)
+    found = _newest(session, [(lag, percentile, int(DAY)) for percentile in _PERCENTILES], now - DAY, now)
     return {percentile: milliseconds / 1000 for percentile, milliseconds in found.items()}
 
 
-def _metric(namespace: str, name: str, dimensions: Mapping[str, str]) -> dict[str, object]:
-    named = [{"Name": key, "Value": value} for key, value in dimensions.items()]
-    return {"Namespace": namespace, "MetricName": str(name), "Dimensions": named}
-
-
-def _newest_values(
+def _newest(
     session: Session, wanted: Sequence[tuple[Mapping[str, object], str, int]], start: float, end: float
 ) -> dict[str, float]:
     """The newest value of each statistic; none where CloudWatch has none, or the role may not read it."""
-    client: _CloudWatch = session.aws.client("cloudwatch")
-    queries = [
-        {"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": period, "Stat": statistic}}
-        for number, (metric, statistic, period) in enumerate(wanted)
-    ]
     try:
-        answer = client.get_metric_data(
-            MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampDescending"
-        )
+        return metrics.newest(session, wanted, start, end)
     except ClientError:
         return {}  # monitoring is a comfort here: the verdict rests on the queues and the records
-    statistics = {f"m{number}": statistic for number, (_, statistic, _) in enumerate(wanted)}
-    results = {str(result["Id"]): result["Values"] for result in answer["MetricDataResults"]}
-    return {statistics[name]: values[0] for name, values in results.items() if values}

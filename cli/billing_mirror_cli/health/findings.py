@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from billing_mirror.core.json_body import JsonObject
+
+_MOST = 5
 
 
 class Level(StrEnum):
@@ -28,3 +31,9 @@ class Finding:
 
     def to_json(self) -> JsonObject:
         return {"check": self.name, "result": self.level.value, "sentence": self.sentence, "remedy": self.remedy}
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first names of many, and how many more there are."""
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more

@@ -40,7 +40,7 @@ class _Key:
 def connect(session: Session) -> StripeApi:
     """Stripe, with the stack's key or the operator's. Raises :class:`Failure` for a key of the other mode."""
     key = stripe_key(session)
-    if is_live(key) is not session.mode.livemode:
+    if session.known_mode is not None and is_live(key) is not session.mode.livemode:
         raise usage(
             f"The Stripe key is a {'live' if is_live(key) else 'test'} key, and the scope is {session.scope}",
             "Give --scope, or a key of the other mode",

@@ -1,107 +1,94 @@
-"""What `doctor` asks Stripe: which types the key may read, and whether events are sent to the stack."""
+"""What `doctor` asks Stripe about the key: whose it is, and which types it may read."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core.catalog import RECONCILED_TYPES, ApiChannel, ObjectType
 from billing_mirror.core.errors import MirrorError, NotFound, PermanentError, PermissionDenied, Unauthorized
-from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.paging import entries
+from billing_mirror.core.json_body import text_at
+from billing_mirror.core.run import Status
 from billing_mirror.ports import StripeRequest
+from billing_mirror.refresh.account import OWN_ACCOUNT
 
 from ..health.findings import Finding, Level
-from .event_types import event_types
+from ..runs.records import RunState
 
 EVENTS = "/v2/core/events"
-DESTINATIONS = "/v2/core/event_destinations"
 DASHBOARD_KEYS = "https://dashboard.stripe.com/apikeys"
-ALL_EVENTS = "*"
+_PERMISSION = re.compile(r"\brak_[a-z_]+\b")
 _AT_ONCE = 5
-_MOST = 5
 
 
-def key_permissions(stripe: StripeApi) -> Finding:
-    """Whether the key may read Stripe's events and every type that has a list of its own."""
+def account(stripe: StripeApi, pinned: str) -> Finding:
+    """Whether the key is of the account whose objects the table holds; two accounts would mix."""
+    name = "account"
+    try:
+        body = asyncio.run(stripe.get(StripeRequest(OWN_ACCOUNT, ApiChannel.GA, None))).body
+    except MirrorError as error:
+        if not pinned or not isinstance(error, PermissionDenied):
+            return Finding(name, Level.UNKNOWN, str(error), "docs/deploy.md#2-store-the-stripe-key")
+        return Finding(name, Level.OK, f"the table mirrors {pinned}; the key may not say whose it is")
+    own = text_at(body, "id") or ""
+    if pinned and own != pinned:
+        return Finding(
+            name, Level.FAIL, f"the key is of {own}, and the table mirrors {pinned}", f"Store a key of {pinned}"
+        )
+    return Finding(name, Level.OK, f"{own}, whose objects the table holds" if pinned else f"{own}; nothing is mirrored")
+
+
+def key_permissions(stripe: StripeApi, runs: Mapping[str, RunState]) -> Iterator[Finding]:
+    """A line for each type that the key may not read, as Stripe answers now or as the last run was answered."""
     name = "key permissions"
     lists = {one.name: (path, one.api) for one in RECONCILED_TYPES if (path := _own_list(one)) is not None}
     try:
         refused = asyncio.run(_refused(stripe, {"events": (f"{EVENTS}?limit=1", ApiChannel.GA), **lists}))
     except Unauthorized as error:
-        return Finding(name, Level.FAIL, str(error), f"Store a valid key, from {DASHBOARD_KEYS}")
+        yield Finding(name, Level.FAIL, str(error), f"Store a valid key, from {DASHBOARD_KEYS}")
+        return
     except MirrorError as error:
-        return Finding(name, Level.UNKNOWN, str(error))
-    if refused:
-        return Finding(
-            name, Level.FAIL, f"the key may not read {_named(refused)}", f"Grant it in Stripe: {DASHBOARD_KEYS}"
-        )
-    return Finding(name, Level.OK, f"reads events and {len(lists)} types")
+        yield Finding(name, Level.UNKNOWN, str(error), "Repeat the command")
+        return
+    below = {type_name: run.reason for type_name, run in runs.items() if run.status is Status.UNAUTHORIZED}
+    refused = {**{one: why for one, why in below.items() if one not in lists}, **refused}
+    for type_name, reason in refused.items():
+        yield Finding(name, Level.FAIL, f"the key may not read {type_name}", _remedy(reason))
+    if not refused:
+        yield Finding(name, Level.OK, f"reads events and {len(lists)} types")
 
 
-def destination(stripe: StripeApi, webhook_url: str) -> Finding:
-    """Whether a thin event destination sends all event types to the stack's webhook."""
-    name = "event destination"
-    query = urlencode({"include[0]": "webhook_endpoint.url", "limit": 100})
-    try:
-        page = asyncio.run(stripe.get(StripeRequest(f"{DESTINATIONS}?{query}", ApiChannel.GA, None))).body
-        found = [one for one in entries(page) if text_at(one, "webhook_endpoint.url") == webhook_url]
-    except PermissionDenied:
-        return Finding(name, Level.UNKNOWN, "the key may not read event destinations", "Compare it in Stripe by hand")
-    except MirrorError as error:
-        return Finding(name, Level.UNKNOWN, str(error))
-    if not found:
-        return Finding(name, Level.FAIL, f"none sends to {webhook_url}", "docs/deploy.md#3-add-the-webhook-destination")
-    return min((judge_destination(one) for one in found), key=lambda finding: [*Level].index(finding.level))
+def _remedy(reason: str) -> str:
+    """What to give the key: the permission that Stripe has named, else where to look."""
+    named = _PERMISSION.search(reason)
+    what = f"Give it {named[0]}" if named else "Give it read access"
+    return f"{what}: {DASHBOARD_KEYS} (docs/deploy.md#2-store-the-stripe-key)"
 
 
-def judge_destination(shown: JsonObject) -> Finding:
-    """Whether a destination, as Stripe shows it, is enabled and complete."""
-    name, identifier = "event destination", text_at(shown, "id") or "?"
-    if shown.get("status") != "enabled":
-        return Finding(name, Level.FAIL, f"{identifier} is {shown.get('status')}", "Enable it in Stripe")
-    enabled = shown.get("enabled_events")
-    chosen = {one for one in enabled if isinstance(one, str)} if isinstance(enabled, list) else set()
-    missing = [] if ALL_EVENTS in chosen else [one for one in event_types() if one not in chosen]
-    if missing:
-        return Finding(
-            name,
-            Level.FAIL,
-            f"{identifier} does not send {_named(missing)}",
-            "Add them in Stripe; billing-mirror events lists all",
-        )
-    payload = "" if shown.get("event_payload") == "thin" else "; it sends snapshot events, and thin ones have no gaps"
-    return Finding(name, Level.OK, f"{identifier} is enabled and sends every event type{payload}")
-
-
-async def _refused(stripe: StripeApi, lists: dict[str, tuple[str, ApiChannel]]) -> list[str]:
-    """The names of the lists that the key may not read. Raises what concerns the key itself."""
+async def _refused(stripe: StripeApi, lists: Mapping[str, tuple[str, ApiChannel]]) -> dict[str, str]:
+    """The lists that the key may not read, with Stripe's reason. Raises what concerns the key itself."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
-    async def is_refused(path: str, api: ApiChannel) -> bool:
+    async def refusal(path: str, api: ApiChannel) -> str:
         async with slots:
             try:
                 await stripe.get(StripeRequest(path, api, None, may_be_refused=True))
-            except PermissionDenied:
-                return True
+            except PermissionDenied as error:
+                return str(error)
             except Unauthorized:
                 raise
             except (NotFound, PermanentError):
-                return False  # the account has no such list, or the list wants a filter
-        return False
+                return ""  # the account has no such list, or the list wants a filter
+        return ""
 
-    refused = await asyncio.gather(*(is_refused(*one) for one in lists.values()))
-    return [name for name, is_it in zip(lists, refused, strict=True) if is_it]
+    refusals = await asyncio.gather(*(refusal(*one) for one in lists.values()))
+    return {name: reason for name, reason in zip(lists, refusals, strict=True) if reason}
 
 
 def _own_list(object_type: ObjectType) -> str | None:
     """The first object of the account's list of a type; None where each owner has a list."""
     listing = next((one for one in object_type.listings if one.per is None), None)
     return None if listing is None else f"{listing.url}?{urlencode({**listing.query, 'limit': '1'})}"
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more

@@ -20,7 +20,7 @@ VARIABLE = "STRIPE_SETUP_KEY"
 
 def setup_key(session: Session) -> str:
     """The key. Raises :class:`Failure` for none, and for one of another mode than the stack's."""
-    key = os.environ.get(VARIABLE, "").strip() or _read()
+    key = offered_key() or _read()
     if not key:
         raise usage("There is no Stripe key", f"Type it at the prompt, pipe it in, or set {VARIABLE}")
     mode = _mode(key)
@@ -33,6 +33,11 @@ def setup_key(session: Session) -> str:
             f"Give a {stack_mode} key, or name another stack: a stack serves one mode",
         )
     return key
+
+
+def offered_key() -> str:
+    """The key in the environment; empty where there is none."""
+    return os.environ.get(VARIABLE, "").strip()
 
 
 def stored_key_mode(session: Session) -> str | None:

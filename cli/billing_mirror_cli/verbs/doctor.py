@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Annotated
 
 import typer
 from botocore.exceptions import ClientError
@@ -10,25 +11,39 @@ from botocore.exceptions import ClientError
 from billing_mirror.adapters.stripe_api import StripeApi
 
 from ..failures import ExitCode, Failure
-from ..health import aws_checks
+from ..health import aws_checks, run_checks, secret_checks
+from ..health.alarm_checks import alarms
+from ..health.facts import read_facts
 from ..health.findings import Finding, Level
+from ..health.verdict import Facts
 from ..stack.aws_failures import explain
 from ..stack.session import Session
-from ..stripe import checks as stripe_checks
+from ..stripe import checks, ping
 from ..stripe.answers import connect
+from ..stripe.destination_checks import Found
+from ..stripe.destination_checks import check as check_destinations
+from ..stripe.destination_plan import Kind, Wanted
+from ..stripe.setting_up import wanted_by
 from ..words import count
 
 _STYLES = {Level.OK: "green", Level.UNKNOWN: "yellow", Level.FAIL: "bold red"}
 
 
-def doctor(session: Session) -> None:
+def doctor(
+    session: Session,
+    *,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0, help="Wait so long for a ping.")
+    ] = ping.TIMEOUT_SECONDS,
+) -> None:
     """Check the set-up, and say how to mend what is wrong.
 
-    It checks credentials, stack, Stripe key and its permissions, event destination, secrets, queue and reconcile. It
-    changes nothing. Exit code 0: all is well; 1: something is not, or could not be checked.
+    It checks credentials, stack, Stripe key, account and permissions, event destinations, secrets, queue, schedule,
+    table, alarms and reconcile. It changes nothing. With a key that may write event destinations in STRIPE_SETUP_KEY,
+    it has Stripe send a ping. Exit code 0: all is well; 1: something is not, or could not be checked.
     """
     wrong = 0
-    for finding in _findings(session):
+    for finding in _findings(session, timeout):
         wrong += finding.level is not Level.OK
         session.output.value(finding.to_json())
         level = finding.level.upper() if finding.level is Level.FAIL else finding.level
@@ -40,36 +55,62 @@ def doctor(session: Session) -> None:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _findings(session: Session) -> Iterator[Finding]:
+def _findings(session: Session, timeout: float) -> Iterator[Finding]:
     yield aws_checks.credentials(session)
     yield aws_checks.versions(session)
-    yield _checked("Stripe key", lambda: aws_checks.stripe_key(session))
-    yield from _of_stripe(session)
-    yield _checked("signing secret", lambda: aws_checks.signing_secret(session))
-    yield _checked("queue", lambda: aws_checks.deliveries(session))
+    yield from _checked("Stripe key", lambda: [secret_checks.stripe_key(session)])
+    facts = _facts(session)
+    stripe = _connected(session)
+    destinations = Found([])
+    if isinstance(stripe, Finding):
+        yield stripe
+    else:
+        yield checks.account(stripe, session.account)
+        yield from checks.key_permissions(stripe, facts.newest if isinstance(facts, Facts) else {})
+        destinations = check_destinations(stripe, _wanted(session), session.now())
+        yield from destinations.findings
+    yield from _checked(
+        "signing secret", lambda: [secret_checks.signing_secret(session, destinations.identifier, timeout)]
+    )
+    yield from _checked("queue", lambda: [aws_checks.queue(session)])
+    yield from _checked("schedule", lambda: [aws_checks.schedule(session)])
+    yield from _checked("table", lambda: [aws_checks.table(session)])
+    yield from _checked("alarms", lambda: [*alarms(session)])
+    if isinstance(facts, Finding):
+        yield facts
+    else:
+        yield from run_checks.conclude(facts)
+
+
+def _facts(session: Session) -> Facts | Finding:
     try:
-        yield from aws_checks.health(session)
+        return read_facts(session)
     except ClientError as error:
-        yield _not_checked("reconcile", error)
+        return _not_checked("reconcile", error)
 
 
-def _of_stripe(session: Session) -> Iterator[Finding]:
-    stripe: StripeApi | None = None
+def _connected(session: Session) -> StripeApi | Finding:
+    name = "key permissions"
     try:
-        stripe = connect(session)
+        return connect(session)
     except Failure as failure:
-        yield Finding("key permissions", Level.UNKNOWN, failure.sentence, failure.remedy)
-    if stripe is not None:
-        yield stripe_checks.key_permissions(stripe)
-        yield stripe_checks.destination(stripe, session.stack.webhook_url)
+        return Finding(name, Level.UNKNOWN, failure.sentence, failure.remedy)
+    except ClientError as error:
+        return _not_checked(name, error)
 
 
-def _checked(name: str, check: Callable[[], Finding]) -> Finding:
-    """The finding of a check, or that AWS did not allow it."""
+def _wanted(session: Session) -> list[Wanted]:
+    """The destinations that would serve the stack; the bus of EventBridge only where the stack reads one."""
+    kinds = [Kind.WEBHOOK, *([Kind.EVENT_BRIDGE] if session.stack.parameters.get("PartnerEventBus") else [])]
+    return [wanted_by(session, kind) for kind in kinds]
+
+
+def _checked(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+    """The findings of a check, or that AWS did not allow it."""
     try:
         return check()
     except ClientError as error:
-        return _not_checked(name, error)
+        return [_not_checked(name, error)]
 
 
 def _not_checked(name: str, error: ClientError) -> Finding:
