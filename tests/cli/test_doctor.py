@@ -292,11 +292,11 @@ def test_a_table_that_keeps_all_or_cannot_be_restored(cloud: Cloud, stripe: Stan
     assert f"aws dynamodb update-time-to-live --table-name {cloud.table}" in command("doctor").stdout
 
 
-def test_alarms_that_reach_nobody(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+def test_alarms_without_a_recipient(cloud: Cloud, stripe: StandIn, command: Command) -> None:
     cloud.deploy(stripe=stripe.api_base)
     assert levels(command)["alarms"] == Level.FAIL
     topic = add_alarm(cloud)
-    assert f"1 alarm, and nobody is told of them\n{'':<27} aws sns subscribe --topic-arn {topic}" in (
+    assert f"1 alarm, and their topic has no recipient\n{'':<27} aws sns subscribe --topic-arn {topic}" in (
         command("doctor").stdout
     )
     sns = boto3.client("sns", endpoint_url=cloud.endpoint)

@@ -1,4 +1,4 @@
-"""Whether the stack's alarms reach somebody, and which of them ring."""
+"""Whether the stack's alarms reach a recipient, and which of them ring."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _alarms_of(session: Session, topic: str) -> list[_Alarm]:
 def _recipients(session: Session, topic: str, alarm_count: int) -> Finding:
     exist = count(alarm_count, "alarm")
     if session.sandbox:
-        return Finding(NAME, Level.OK, f"{exist}; a sandbox sends them to nobody")
+        return Finding(NAME, Level.OK, f"{exist}; a sandbox has no recipient")
     client: _Sns = session.aws.client("sns")
     pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     recipients = [one for page in pages for one in page["Subscriptions"]]
@@ -85,7 +85,7 @@ def _recipients(session: Session, topic: str, alarm_count: int) -> Finding:
         return Finding(
             NAME,
             Level.FAIL,
-            f"{exist}, and nobody is told of them",
+            f"{exist}, and their topic has no recipient",
             f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS",
         )
     return Finding(NAME, Level.OK, f"{exist}, to {count(len(recipients), 'confirmed recipient')}")
