@@ -17,6 +17,7 @@ from dev.sandbox import child_process
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.deploy import Stripe
 from dev.sandbox.ministack import REGION, MiniStack
+from dev.sandbox.observer import Observer
 from dev.sandbox.own_account import how_to_listen, own_test_account
 from dev.sandbox.scenario import Scenario
 from dev.sandbox.stack import Sandbox, start, stripe_from
@@ -41,6 +42,10 @@ def up() -> None:
     if sandbox.stand_in_pid is not None:
         _say("Setting up a company at Stripe's stand-in ...")
         Scenario(StandIn(sandbox.endpoints.stripe_api_base)).set_up()
+        _say("Comparing the table with it (reconcile) ...")
+        observer = Observer(sandbox.endpoints)
+        observer.wait_until_equal()
+        observer.tick()
     who = "Stripe" if sandbox.stand_in_pid is None else "Stripe's stand-in"
     _say(f"Ready after {time.monotonic() - started:.0f} s. {who} is at {sandbox.endpoints.stripe_api_base}")
     _say(f"Webhooks go to {sandbox.endpoints.webhook_url}")

@@ -1,4 +1,4 @@
-"""What runs in the emulator's process? MiniStack, with a working PutPartnerEvents and with large tables.
+"""What runs in the emulator's process? MiniStack, with a working PutPartnerEvents, large tables, metrics and alarms.
 
 Stripe puts events onto a partner event bus by PutPartnerEvents: PutEvents refuses sources that begin with `aws.`, here
 as on AWS. MiniStack's own PutPartnerEvents reports success and does nothing.
@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from ministack.services import dynamodb, eventbridge  # type: ignore[import-not-found]
+
+from dev.sandbox import emulated_cloudwatch
 
 NEVER = 1_000_000_000
 
@@ -35,5 +37,6 @@ def allow_large_tables() -> None:
 
 if __name__ == "__main__":
     allow_large_tables()
+    emulated_cloudwatch.install()
     eventbridge._put_partner_events = put_partner_events
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

@@ -5,37 +5,26 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from dev.sandbox.embedded_metrics import metrics_of
+
 Series: TypeAlias = dict[str, dict[str, dict[str, float]]]
 """By name, as ``service Metric`` or ``service Metric object-type``, and by second since the first line: the statistics
 that CloudWatch computes of the values in that second."""
 
 
 def metric_series(records: Iterable[dict[str, Any]]) -> Series:
-    """The metrics in log lines of the embedded metric format.
-
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-    """
+    """The metrics in log lines of the embedded metric format."""
     values: dict[tuple[str, int], list[float]] = defaultdict(list)
     for record in records:
-        for name, at, shown in _metrics_of(record):
-            values[name, at] += shown
+        for datum in metrics_of(record):
+            # The stack is the same in all lines of a sandbox.
+            parts = (record["service"], datum.name, record.get("type", ""))
+            values[" ".join(filter(None, parts)), int(datum.at)] += datum.values
     started_at = min((at for _, at in values), default=0)
     series: Series = {}
     for (name, at), known in sorted(values.items()):
         series.setdefault(name, {})[str(at - started_at)] = _statistics(known)
     return series
-
-
-def _metrics_of(record: dict[str, Any]) -> Iterable[tuple[str, int, list[float]]]:
-    """Name, second and values of each metric in a line."""
-    embedded = record.get("_aws", {})
-    at = int(embedded.get("Timestamp", 0) / 1000)
-    for directive in embedded.get("CloudWatchMetrics", []):
-        for metric in directive["Metrics"]:
-            shown = record[metric["Name"]]
-            # Lambda's own dimensions, such as the stack, are the same in all lines of a sandbox.
-            parts = (record["service"], metric["Name"], record.get("type", ""))
-            yield " ".join(filter(None, parts)), at, shown if isinstance(shown, list) else [shown]
 
 
 def _statistics(values: list[float]) -> dict[str, float]:
