@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from dev.fake_stripe.client import StandIn
 from dev.sandbox import child_process
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.deploy import Stripe
@@ -37,15 +36,10 @@ def up() -> None:
     started = time.monotonic()
     with contextlib.ExitStack() as ending:
         sandbox = start(DIRECTORY, ending, stripe=_stripe(), detached=True, report_progress=_say)
-        _save(sandbox)
+        save(sandbox, DIRECTORY)
         ending.pop_all()
     if sandbox.stand_in_pid is not None:
-        _say("Setting up a company at Stripe's stand-in ...")
-        Scenario(StandIn(sandbox.endpoints.stripe_api_base)).set_up()
-        _say("Comparing the table with it (reconcile) ...")
-        observer = Observer(sandbox.endpoints)
-        observer.wait_until_equal()
-        observer.tick()
+        fill(sandbox)
     who = "Stripe" if sandbox.stand_in_pid is None else "Stripe's stand-in"
     _say(f"Ready after {time.monotonic() - started:.0f} s. {who} is at {sandbox.endpoints.stripe_api_base}")
     _say(f"Webhooks go to {sandbox.endpoints.webhook_url}")
@@ -89,14 +83,25 @@ def down() -> None:
     print("The sandbox has ended and its data is deleted.")
 
 
-def _save(sandbox: Sandbox) -> None:
+def fill(sandbox: Sandbox) -> None:
+    """Has the demo's company at the stand-in, and a first run of reconcile, which a mirror is not healthy without."""
+    _say("Setting up a company at Stripe's stand-in ...")
+    observer = Observer(sandbox.endpoints)
+    Scenario(observer.stripe).set_up()
+    observer.wait_until_equal()
+    _say("Comparing the table with Stripe's stand-in (reconcile) ...")
+    observer.tick()
+
+
+def save(sandbox: Sandbox, directory: Path) -> None:
+    """Writes down where the parts of a sandbox are."""
     processes = {
         "emulator": dataclasses.asdict(sandbox.emulator),
         "stand_in": {"api_base": sandbox.endpoints.stripe_api_base, "pid": sandbox.stand_in_pid},
     }
-    _PROCESSES.write_text(json.dumps(processes, indent=2))
+    (directory / _PROCESSES.name).write_text(json.dumps(processes, indent=2))
     known = {**dataclasses.asdict(sandbox.endpoints), "api_key": sandbox.api_key}
-    _ENDPOINTS.write_text(json.dumps(known, indent=2) + "\n")
+    (directory / _ENDPOINTS.name).write_text(json.dumps(known, indent=2) + "\n")
 
 
 def _end_processes() -> None:

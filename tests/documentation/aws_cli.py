@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> None:
     assert shape is not None, "an operation without options"
     names = {xform_name(name, "-"): name for name in shape.members}
     request: dict[str, object] = {}
+    limit: int | None = None
     query, output = "@", os.environ.get("AWS_DEFAULT_OUTPUT", "json")
     options = iter(rest)
     for option in options:
@@ -29,14 +30,19 @@ def main(arguments: list[str]) -> None:
             query = next(options)
         elif name == "output":
             output = next(options)
+        elif name == "max-items":  # for pages of the CLI's own
+            limit = int(next(options))
         elif name.startswith("no-"):
             request[names[name.removeprefix("no-")]] = False
         else:
             text = next(options)
             kind = shape.members[names[name]].type_name
             request[names[name]] = text if kind == "string" else json.loads(text)
-    shown = jmespath.search(query, getattr(client, method)(**request))
-    print("\t".join(shown) if output == "text" else json.dumps(shown, indent=4))
+    answer = getattr(client, method)(**request)
+    if limit is not None:
+        answer["Items"] = answer["Items"][:limit]
+    shown = jmespath.search(query, answer)
+    print("\t".join(shown) if output == "text" else json.dumps(shown, indent=4, default=str))
 
 
 if __name__ == "__main__":

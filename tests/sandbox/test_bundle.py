@@ -1,20 +1,12 @@
 """The deployed bundle end to end: the table matches Stripe, whatever fails on the way."""
 
-import dataclasses
-import json
-import os
-import re
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from billing_mirror.core.json_body import canonical
 from billing_mirror.reader import Reader
-from tests.template_file import ROOT
 
 from .conftest import PATIENCE, Bundle, Quarantined, Shop, dump, eventually, subscription_event
 
@@ -260,21 +252,3 @@ def test_the_reader_returns_the_body_that_stripe_sent(bundle: Bundle, shop: Shop
     [truth] = [one for one in bundle.stripe.objects(SUBSCRIPTION) if one["id"] == subscription]
     assert found is not None
     assert canonical(found.body) == canonical(truth["body"])
-
-
-def test_the_readmes_example_works(bundle: Bundle, tmp_path: Path) -> None:
-    readme = (ROOT / "docs" / "sandbox.md").read_text()
-    [example] = [code for code in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "endpoints.json" in code]
-    (tmp_path / ".sandbox").mkdir()
-    addresses = {**dataclasses.asdict(bundle.endpoints), "api_key": "unused"}
-    (tmp_path / ".sandbox" / "endpoints.json").write_text(json.dumps(addresses))
-    done = subprocess.run(
-        [sys.executable, "-c", example],
-        cwd=tmp_path,
-        env={"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}", "PATH": os.defpath},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    assert done.stdout.startswith("Pay as you go\n")
