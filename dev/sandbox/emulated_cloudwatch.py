@@ -31,15 +31,15 @@ def install() -> None:
         keep_log(function, request_id, text, *arguments, **named)
         with _lock:
             _publish(text)
-            _look(time.time())
+            _measure_and_evaluate(time.time())
 
-    def forget_old_and_look() -> None:
+    def forget_old_and_measure_and_evaluate() -> None:
         with _lock:
             forget_old()
-            _look(time.time())
+            _measure_and_evaluate(time.time())
 
     lambda_svc._emit_lambda_logs = keep_log_and_metrics
-    cloudwatch._evict_old_metrics = forget_old_and_look
+    cloudwatch._evict_old_metrics = forget_old_and_measure
     cloudwatch._evaluate_alarm = _evaluate
 
 
@@ -61,7 +61,7 @@ def _publish(log: str) -> None:
             )
 
 
-def _look(now: float) -> None:
+def _measure_and_evaluate(now: float) -> None:
     """Measures the queues, and evaluates the alarms; once a second at most."""
     global _sampled_at  # one emulator runs in this process
     if now - _sampled_at < _SAMPLE_SECONDS:

@@ -95,6 +95,48 @@ def test_a_rate_card_subscription_shows_its_own_rates_in_words(command: Command)
     assert "Open invoices\n  none\n" in text
 
 
+def hold(cloud: Cloud, rate_of_version: JsonObject) -> None:
+    """The customer has a subscription whose version has this rate only."""
+    cloud.put(version("rcdv_2", created="2026-03-01T00:00:00.000Z"), members=[rate_of_version])
+    cloud.put(rate_of_version, parent="rcd_1")
+    cloud.put(subscription("rcds_2", rate_card_version="rcdv_2"), customer=CUS)
+
+
+def test_a_pricing_plan_shows_its_name(filled: Cloud, command: Command) -> None:
+    filled.put(sample("v2.billing.pricing_plan", id="bpp_1", display_name="Atlas Team"))
+    plan = sample("v2.billing.pricing_plan_subscription", id="bpps_1", billing_cadence="bc_1", pricing_plan="bpp_1")
+    filled.put(plan, customer=CUS)
+    assert "  bpps_1  Atlas Team  bpp_1" in command("customer", CUS).stdout
+
+
+def test_rates_and_credit_in_custom_pricing_units_are_shown_by_their_names(filled: Cloud, command: Command) -> None:
+    unit: JsonObject = {"id": "cpu_1", "value": "0.004"}
+    filled.put(sample("v2.billing.custom_pricing_unit", id="cpu_1", display_name="Atlas credits"))
+    tiles: JsonObject = {"id": "bli_1", "display_name": "tiles", "meter": "mtr_1"}
+    priced = rate("rcdr_3", metered_item=tiles, unit_amount=None, custom_pricing_unit_amount=unit)
+    hold(filled, priced)
+    given: JsonObject = {"amount": {"type": "custom_pricing_unit", "custom_pricing_unit": {**unit, "value": "120.5"}}}
+    grant = sample("billing.credit_grant", id="credgr_2", customer=CUS, effective_at=NOW - DAY, expires_at=None)
+    filled.put(grant | given, customer=CUS)
+    text = command("customer", CUS).stdout
+    assert "      tiles  0.004 Atlas credits each\n" in text
+    assert "  left of credit grants  120.5 Atlas credits\n" in text
+    assert only(shown(command)["credit_left"]) == {
+        "amount": Decimal("120.5"),
+        "custom_pricing_unit": "cpu_1",
+        "words": "120.5 Atlas credits",
+    }
+
+
+def test_what_a_custom_pricing_unit_costs_beyond_the_credit(filled: Cloud, command: Command) -> None:
+    beyond = sample(
+        "v2.billing.rate_card_custom_pricing_unit_overage_rate",
+        id="cpuor_1", rate_card="rcd_1", rate_card_version="rcdv_1", unit_amount="1.25",
+    )  # fmt: skip
+    hold(filled, beyond)
+    assert "      Atlas credits beyond the grant  €0.0125 per credit\n" in command("customer", CUS).stdout
+
+
 def test_a_payment_status_that_is_not_current_counts(filled: Cloud, command: Command) -> None:
     late: JsonObject = {"past_due_at": "2026-11-21T10:00:00.000Z"}
     changed = subscription("rcds_2", collection_status="past_due", collection_status_transitions=late)

@@ -164,6 +164,7 @@ def test_a_scope_that_holds_nothing_is_refused_while_the_other_one_does(
     result = command("export", "invoice", "--scope", "live", "--out", str(tmp_path / "out"))
     assert result.exit_code == ExitCode.USAGE
     assert "holds nothing in the scope 'live'" in result.stderr
+    assert "Reader(" not in result.stderr
     assert [*tmp_path.iterdir()] == []
 
 

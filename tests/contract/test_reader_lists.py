@@ -226,7 +226,7 @@ def test_a_scope_that_holds_nothing_beside_one_that_does_is_refused(
             lambda reader=live: list(reader.runs(SUBSCRIPTION)),
             lambda reader=live: reader.members("rcdv_1", RATE),
         ):
-            with pytest.raises(EmptyScope, match=r"holds nothing in the scope 'live.*test key\. Use .*scope='test'"):
+            with pytest.raises(EmptyScope, match=r"holds nothing in the scope 'live.*test key, so its scope is 'test'"):
                 ask()
 
 

@@ -1,4 +1,4 @@
-"""A sandbox has metrics and alarms to look at, as the template's alarms and dashboard read them."""
+"""A sandbox has metrics and alarms, as the template's alarms and dashboard read them."""
 
 import json
 import time

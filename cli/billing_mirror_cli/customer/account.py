@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from billing_mirror.views import CreditGrant, Invoice, Meter, money
 
 from .. import mirror
 from .moments import iso, moment_at
+from .pricing_units import amount_in, unit_name
 from .subscriptions import Held
 
 DAY = 86400
@@ -36,6 +37,22 @@ class Money:
 
     def to_json(self) -> JsonObject:
         return {"amount": self.amount, "currency": self.currency, "words": self.words}
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """An amount in a custom pricing unit. ``unit`` is the unit's id."""
+
+    amount: Decimal
+    unit: str
+    name: str
+
+    @property
+    def words(self) -> str:
+        return f"{money.quantity(self.amount)} {self.name}"
+
+    def to_json(self) -> JsonObject:
+        return {"amount": self.amount, "custom_pricing_unit": self.unit, "words": self.words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,35 +134,48 @@ def _used(reader: Reader, meter_id: str, since: datetime, hours: Sequence[Mirror
     return UsedMeter(meter_id, (meter.display_name if meter else None) or meter_id, quantity, since, until)
 
 
-def credit_left(reader: Reader, customer: str, now: datetime) -> list[Money]:
-    """What is left of a customer's credit grants, by currency: what was granted less what was used or has ended.
+def credit_left(reader: Reader, customer: str, now: datetime) -> list[Money | Units]:
+    """What is left of a customer's credit grants, by currency and custom pricing unit.
 
+    It is what was granted less what was used or has ended.
     https://docs.stripe.com/api/billing/credit-balance-transaction/object
     """
     left: dict[str, Decimal] = defaultdict(Decimal)
+    units: dict[str, JsonObject] = {}
+    for amount, sign in _movements(reader, customer, now):
+        counted = amount_in(amount)
+        if counted is not None:
+            value, unit = counted
+            units[text_at(unit, "id") or ""] = unit
+            left[text_at(unit, "id") or ""] += sign * value
+        monetary = amount.get("monetary")
+        if isinstance(monetary, Mapping):
+            left[str(monetary.get("currency"))] += sign * _number(monetary.get("value"))
+    return [
+        Units(amount, name, unit_name(reader, units[name])) if name in units else Money(amount, name)
+        for name, amount in sorted(left.items())
+    ]
+
+
+def _movements(reader: Reader, customer: str, now: datetime) -> Iterator[tuple[JsonObject, int]]:
+    """Amounts that were added (1) or taken (-1); of grants that no transaction names, what was granted."""
     known: set[str] = set()
     for transaction in mirror.by_customer(reader, customer, CREDIT_BALANCE_TRANSACTION.name):
-        body = transaction.body
-        effective = moment_at(body, "effective_at")
-        known.add(text_at(body, "credit_grant") or "")
-        if effective and effective > now:
-            continue
+        effective = moment_at(transaction.body, "effective_at")
+        known.add(text_at(transaction.body, "credit_grant") or "")
         for side, sign in (("credit", 1), ("debit", -1)):
-            _add(left, value_at(body, f"{side}.amount.monetary"), sign)
+            amount = value_at(transaction.body, f"{side}.amount")
+            if isinstance(amount, dict) and not (effective and effective > now):
+                yield amount, sign
     for grant in map(CreditGrant.of, mirror.by_customer(reader, customer, CreditGrant.OBJECT_TYPE.name)):
-        if grant.id not in known and _is_live(grant, now):
-            _add(left, value_at(grant.body, "amount.monetary"), 1)
-    return [Money(amount, currency) for currency, amount in sorted(left.items())]
+        granted = grant.body.get("amount")
+        if isinstance(granted, dict) and grant.id not in known and _is_live(grant, now):
+            yield granted, 1
 
 
 def _is_live(grant: CreditGrant, now: datetime) -> bool:
     started = grant.effective_at is None or grant.effective_at <= now
     return started and grant.voided_at is None and (grant.expires_at is None or grant.expires_at > now)
-
-
-def _add(left: dict[str, Decimal], monetary: Json, sign: int) -> None:
-    if isinstance(monetary, Mapping):
-        left[str(monetary.get("currency"))] += sign * _number(monetary.get("value"))
 
 
 def _number(value: Json) -> Decimal:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.catalog.v2 import RATE_CARD_VERSION
+from billing_mirror.core.catalog.v2 import PRICING_PLAN, RATE_CARD_VERSION
 from billing_mirror.core.json_body import Json, JsonObject, text_at, value_at
 from billing_mirror.reader import MirroredObject, Reader
 from billing_mirror.views import (
@@ -26,6 +26,7 @@ from billing_mirror.views import (
 from .. import mirror
 from .moments import iso, moment_at
 from .periods import period_start
+from .pricing_units import overages, rate_words
 
 _SINCE = {"active": "activated_at"}
 """The member of the transitions for a status that is not named after it."""
@@ -126,7 +127,9 @@ def _of_pricing_plan(reader: Reader, found: MirroredObject) -> Held:
         lines += _rates(reader, version, text_at(component, "rate_card_details.currency") or "") if version else []
         fee = component.get("license_fee_details")
         lines += [_license_fee(fee)] if isinstance(fee, dict) else []
-    return _held_by_cadence(reader, found, view.pricing_plan or "", lines)
+    plan = mirror.get(reader, view.pricing_plan, PRICING_PLAN.name) if view.pricing_plan else None
+    name = text_at(plan.body, "display_name") if plan else None
+    return _held_by_cadence(reader, found, "  ".join(filter(None, [name, view.pricing_plan])), lines)
 
 
 def _held_by_cadence(reader: Reader, found: MirroredObject, name: str, lines: list[PricedLine]) -> Held:
@@ -198,12 +201,13 @@ def _rates(reader: Reader, version: str | None, currency: str) -> list[PricedLin
     if version is None:
         return []
     rates = map(RateCardRate.of, mirror.members(reader, version, RateCardRate.OBJECT_TYPE.name))
-    return [_rate(rate, currency) for rate in rates]
+    beyond = [PricedLine(name, words, None, rate_id) for rate_id, name, words in overages(reader, version, currency)]
+    return [*(_rate(reader, rate, currency) for rate in rates), *beyond]
 
 
-def _rate(rate: RateCardRate, currency: str) -> PricedLine:
+def _rate(reader: Reader, rate: RateCardRate, currency: str) -> PricedLine:
     name = rate.display_name or rate.metered_item or rate.id
-    return PricedLine(name, _rate_words(rate, currency), None, rate.id, rate.meter or "")
+    return PricedLine(name, rate_words(reader, rate, currency), None, rate.id, rate.meter or "")
 
 
 def _license_fee(details: JsonObject) -> PricedLine:
@@ -219,13 +223,6 @@ def _license_fee(details: JsonObject) -> PricedLine:
 def _words(priced: Price | LicenseFee) -> str:
     try:
         return priced.words()
-    except NotPriced as error:
-        return str(error)
-
-
-def _rate_words(rate: RateCardRate, currency: str) -> str:
-    try:
-        return rate.words(currency)
     except NotPriced as error:
         return str(error)
 

@@ -13,7 +13,7 @@ from billing_mirror.reader import MirroredObject
 from billing_mirror.views import Customer, money
 
 from .. import mirror
-from ..customer.account import Money, OpenInvoice, UsedMeter, credit_left, open_invoices, used_meters
+from ..customer.account import Money, OpenInvoice, Units, UsedMeter, credit_left, open_invoices, used_meters
 from ..customer.subscriptions import Held, PricedLine, subscriptions_of
 from ..failures import Failure
 from ..stack.session import Session
@@ -30,7 +30,7 @@ class Shown:
     subscriptions: list[Held]
     invoices: list[OpenInvoice]
     usage: list[UsedMeter]
-    credit: list[Money]
+    credit: list[Money | Units]
 
     @property
     def name(self) -> str:

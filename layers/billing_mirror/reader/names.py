@@ -48,8 +48,8 @@ class Names:
         other = next((one for one in MODES if one != mode and f"{one}#{PIN_PARTITION}" in pins), None)
         if other is not None and not self._has_scope:
             raise EmptyScope(
-                f"the table holds nothing in the scope {self._table.scope!r}: the stack's Stripe key is a {other} key. "
-                f"Use Reader(table, scope={other!r})"
+                f"the table holds nothing in the scope {self._table.scope!r}: the stack's Stripe key is a {other} key, "
+                f"so its scope is {other!r}"
             )
 
 
