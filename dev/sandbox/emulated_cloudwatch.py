@@ -33,7 +33,7 @@ def install() -> None:
             _publish(text)
             _measure_and_evaluate(time.time())
 
-    def forget_old_and_measure_and_evaluate() -> None:
+    def forget_old_and_measure() -> None:
         with _lock:
             forget_old()
             _measure_and_evaluate(time.time())
