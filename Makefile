@@ -54,10 +54,10 @@ coverage: tools-dev  ## measure branch coverage of the fast tests, into build/co
 
 STRIPE ?=
 sandbox: tools-sandbox  ## start a local AWS with the deployed bundle, and leave it running; STRIPE=test: follow your test account
-	@STRIPE=$(STRIPE) $(SANDBOX)/python -m dev.sandbox up
+	@STRIPE=$(STRIPE) PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox up
 
 sandbox-down:  ## stop the sandbox
-	@if [ -d .sandbox ]; then $(SANDBOX)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
+	@if [ -d .sandbox ]; then PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
 ARGS ?= --help
 cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sandbox"
@@ -89,7 +89,7 @@ lock: tools-uv  ## lock the newest versions that the requirements allow
 	@$(UV_COMPILE) --upgrade dev/requirements/uv.in -o dev/requirements/uv.txt
 
 clean:  ## remove all build output, installed tools included
-	@if [ -d build/venvs/sandbox ]; then $(SANDBOX)/python -m dev.sandbox down; fi
+	@if [ -d build/venvs/sandbox ]; then PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 tools-dev tools-sam tools-docs tools-uv: tools-%: python

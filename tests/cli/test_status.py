@@ -2,6 +2,7 @@
 
 import time
 
+import boto3
 import pytest
 
 from billing_mirror.core import times
@@ -60,6 +61,23 @@ def test_a_message_in_quarantine_makes_it_fail(compared: Cloud, command: Command
     assert result.exit_code == ExitCode.FAILED
     assert "  FAILING   1 message in quarantine" in result.stdout
     assert "billing-mirror quarantine list" in result.stdout
+
+
+def test_no_age_is_stated_where_no_message_waits(compared: Cloud, command: Command) -> None:
+    name = compared.queue_url.rpartition("/")[2]
+    boto3.client("cloudwatch", endpoint_url=compared.endpoint).put_metric_data(
+        Namespace="AWS/SQS",
+        MetricData=[
+            {
+                "MetricName": "ApproximateAgeOfOldestMessage",
+                "Value": 400,
+                "Dimensions": [{"Name": "QueueName", "Value": name}],
+            }
+        ],
+    )
+    assert command("status").exit_code == ExitCode.OK
+    compared.sqs.send_message(QueueUrl=compared.queue_url, MessageBody="{}")
+    assert "1 waiting, the oldest for 6 min" in command("status").stdout
 
 
 def test_the_same_facts_in_json(compared: Cloud, command: Command) -> None:

@@ -62,6 +62,12 @@ def test_what_runs_the_sandbox_installs_no_tools_for_tests(target: str) -> None:
     assert [line for line in recipe(target) if "$(SANDBOX)/python -m dev.sandbox" in line]
 
 
+def test_what_runs_the_sandbox_finds_the_package() -> None:
+    lines = [line for line in MAKEFILE.splitlines() if re.search(r"python -m dev\.sandbox(?!\.toolchain)", line)]
+    assert len(lines) == 5
+    assert [line for line in lines if "PYTHONPATH=layers " not in line] == []
+
+
 def test_the_environment_of_the_sandbox_has_what_the_sandbox_imports() -> None:
     installed: set[str] = set(pinned("dev/requirements/sandbox.txt"))
     distributions = packages_distributions()

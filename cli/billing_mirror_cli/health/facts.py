@@ -40,10 +40,12 @@ def read_facts(session: Session) -> Facts:
         }
         drifts = dict(zip(names, threads.map(_drifts(session, now), names), strict=True))
     waiting, in_flight, delayed = queue_counts(session, stack.queue_url)
+    # The age is of the last minutes: nothing that waited then need wait now.
+    oldest = _oldest(session, now) if waiting or in_flight else None
     quarantined, held, _ = queue_counts(session, stack.quarantine_url)
     return Facts(
         now=now,
-        queue=QueueFacts(waiting, in_flight, delayed, _oldest(session, now)),
+        queue=QueueFacts(waiting, in_flight, delayed, oldest),
         quarantined=quarantined + held,
         runs=runs,
         drifts={name: counted for name, counted in drifts.items() if counted},
