@@ -75,3 +75,11 @@ def test_the_index_lists_every_decision_by_its_title() -> None:
     listed = re.findall(r"^\d+\. \[(.*)\]\((.*)\)$", text_of("docs/decisions/README.md"), re.MULTILINE)
     titles = [(headings(page.read_text())[0].partition(". ")[2], page.name) for page in DECISIONS]
     assert listed == titles
+
+
+def test_the_picture_can_be_read_on_a_phone() -> None:
+    drawn = text_of("docs/architecture.svg")
+    width = float(re.findall(r'width="(\d+)"', drawn)[0])
+    sizes = [float(size) for size in re.findall(r'font-size="(\d+)"', drawn)]
+    shown = 390 - 2 * 16  # GitHub's margins
+    assert min(sizes) * shown / width >= 10
