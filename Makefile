@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy lock clean tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy package audit lock clean tools-audit tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ docs: tools-dev tools-docs  ## write the generated parts of the documentation
 deploy: tools-sam  ## build the bundle and deploy it to your AWS account
 	@PYTHON="$(CURDIR)/build/venvs/uv/bin/python" $(SAM) build
 	@$(SAM) deploy --guided
+
+package: tools-uv  ## make the files of a release: templates, zipped code and checksums, in build/package
+	@build/venvs/uv/bin/python -m dev.packaging
 
 # The dependencies of the functions come first: the development environment uses the same versions.
 UV_COMPILE = build/venvs/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
