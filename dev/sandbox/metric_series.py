@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 Series: TypeAlias = dict[str, dict[str, dict[str, float]]]
-"""By name, as ``service Metric`` or ``service Metric object-type``, and by second since the first line: the statistics
+"""By name, as ``service Metric`` or ``service Metric category``, and by second since the first line: the statistics
 that CloudWatch computes of the values in that second."""
 
 
@@ -34,7 +34,7 @@ def _metrics_of(record: dict[str, Any]) -> Iterable[tuple[str, int, list[float]]
         for metric in directive["Metrics"]:
             shown = record[metric["Name"]]
             # Lambda's own dimensions, such as the stack, are the same in all lines of a sandbox.
-            parts = (record["service"], metric["Name"], record.get("type", ""))
+            parts = (record["service"], metric["Name"], record.get("category", ""))
             yield " ".join(filter(None, parts)), at, shown if isinstance(shown, list) else [shown]
 
 
