@@ -195,13 +195,17 @@ _Event = Notification | _Snapshot
 class _Envelope(_Message):
     """What Amazon EventBridge wraps an event in; ``id`` and ``time`` are EventBridge's own."""
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
+
     source: Annotated[str, Field(pattern=r"^aws\.partner/stripe\.com/")]
     detail: Annotated[_Event, Field(discriminator="object")]
 
 
 _EVENT: TypeAdapter[_Event] = TypeAdapter(Annotated[_Event, Field(discriminator="object")])
-_MESSAGE: TypeAdapter[Message | _Snapshot] = TypeAdapter(Annotated[Message | _Snapshot, Field(discriminator="object")])
-_ENVELOPE: TypeAdapter[_Envelope] = TypeAdapter(_Envelope)
+# Built when first used: ingest, whose cold starts Stripe waits for, reads neither.
+_MESSAGE: TypeAdapter[Message | _Snapshot] = TypeAdapter(
+    Annotated[Message | _Snapshot, Field(discriminator="object")], config=ConfigDict(defer_build=True)
+)
 
 
 def read_notification(text: str) -> Notification:
@@ -240,7 +244,7 @@ def _sent_by_stripe(event: _Event) -> Notification:
 
 def _unwrapped(text: str) -> _Event:
     try:
-        return _ENVELOPE.validate_json(text).detail
+        return _Envelope.model_validate_json(text).detail
     except ValidationError as error:
         raise Unreadable(_reason(error, below="detail")) from None
 
