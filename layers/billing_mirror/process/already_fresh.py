@@ -4,7 +4,7 @@ An event is answered by a fetch that followed it or a newer event, by Stripe's c
 started well after it was sent, by two clocks and a margin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from billing_mirror.core import mirror_state
 from billing_mirror.core.messages import Notification, RefreshRequest
@@ -14,21 +14,38 @@ from billing_mirror.core.object_ref import ObjectRef
 from .messages import ProcessDependencies, WorkItem
 
 
-async def is_already_fresh(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
-) -> bool:
-    """Whether the mirror shows what the messages about one object announce, and will keep showing it."""
+async def already_fresh(
+    groups: Sequence[list[WorkItem]],
+    refs: Sequence[ObjectRef],
+    heads: Mapping[str, Head],
+    dependencies: ProcessDependencies,
+) -> list[bool]:
+    """For the messages about each object: whether the mirror shows what they announce, and will keep showing it.
+
+    Reads the counters of all objects in question at once.
+    """
+    answered = [
+        is_answered(items, heads.get(ref.key), margin=dependencies.clock_skew_margin)
+        for items, ref in zip(groups, refs, strict=True)
+    ]
+    asked = [ref for ref, is_shown in zip(refs, answered, strict=True) if is_shown]
+    # A worker that claimed after the mirrored fetch may have fetched before the change, and its write would win.
+    claims = await dependencies.ports.mirror.claims(asked) if asked else {}
+    return [
+        is_shown and _is_last_claim(heads[ref.key], claims.get(ref.key))
+        for ref, is_shown in zip(refs, answered, strict=True)
+    ]
+
+
+def is_answered(items: list[WorkItem], head: Head | None, *, margin: float) -> bool:
+    """Whether the mirrored fetch shows what all messages about an object announce."""
     if head is None or _contradicts_tombstone(items, head):
         return False  # a tombstone does not answer a message about an existing object
     if (head.follow_ups_due or head.missing_fields) and not head.deleted:
         return False  # this message may start what the mirrored fetch left out, or have the field shown by now
     if not head.deleted and any(_is_unlisted(item) for item in items):
         return False  # no event announces the removal, so nothing but a fetch makes up for a clock that is wrong
-    if not _are_answered(items, head, margin=dependencies.clock_skew_margin):
-        return False
-    # A worker that claimed after the mirrored fetch may have fetched before the change, and its write would win.
-    claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
-    return _is_last_claim(head, claim)
+    return _are_answered(items, head, margin=margin)
 
 
 def newest_event(items: Sequence[WorkItem]) -> Notification | None:

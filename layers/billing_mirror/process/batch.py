@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized, WrongAccount
 from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import Message, Notification, Unreadable, read_message
@@ -20,7 +21,7 @@ from billing_mirror.ports import Ports, Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import release_at_final_error
 
-from .already_fresh import is_already_fresh, newest_event
+from .already_fresh import already_fresh, newest_event
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .resolve import resolve, resolve_parent
@@ -63,6 +64,11 @@ def _postponed(error: TransientError | None, items: list[WorkItem]) -> list[Work
         return items
     unconditional = isinstance(error, WrongAccount)
     return [WorkItem(one.received, problem=error) if unconditional or one.problem is None else one for one in items]
+
+
+def _refs(groups: Sequence[list[WorkItem]]) -> list[ObjectRef]:
+    """The objects that groups of messages are about."""
+    return [item.ref for items in groups for item in items[:1] if item.ref is not None]
 
 
 def _group_key(ref: ObjectRef) -> tuple[str, str]:
@@ -113,20 +119,49 @@ async def _resolve_in_time(
 async def _process_all(
     groups: Sequence[list[WorkItem]], dependencies: ProcessDependencies, deadline: float
 ) -> dict[str, Result]:
-    """The result of each message, by message id."""
-    refs = [item.ref for items in groups for item in items[:1] if item.ref is not None]
+    """The result of each message, by message id. Objects that know something of others come before them."""
+    by_type: dict[str, list[list[WorkItem]]] = defaultdict(list)
+    for items, ref in zip(groups, _refs(groups), strict=True):
+        by_type[ref.type].append(items)
+    done = {name: asyncio.Event() for name in by_type}
+    slots = asyncio.Semaphore(MAX_CONCURRENCY)
+
+    async def process(names: Sequence[str], owners: frozenset[str]) -> dict[str, Result]:
+        for owner in owners:
+            await done[owner].wait()
+        try:
+            return await _process_objects(
+                [one for name in names for one in by_type[name]], dependencies, deadline, slots
+            )
+        finally:
+            for name in names:
+                done[name].set()
+
+    stages: dict[frozenset[str], list[str]] = defaultdict(list)
+    for name in by_type:
+        stages[catalog.OWNERS.get(name, frozenset()).intersection(by_type)].append(name)
+    ended = await asyncio.gather(*(process(names, owners) for owners, names in stages.items()))
+    return {message_id: result for results in ended for message_id, result in results.items()}
+
+
+async def _process_objects(
+    groups: Sequence[list[WorkItem]], dependencies: ProcessDependencies, deadline: float, slots: asyncio.Semaphore
+) -> dict[str, Result]:
+    refs = _refs(groups)
     try:
         heads = await dependencies.ports.mirror.heads(refs)
+        fresh = await already_fresh(groups, refs, heads, dependencies)
     except TransientError as error:
         return {item.received.message_id: error for items in groups for item in items}
-    slots = asyncio.Semaphore(MAX_CONCURRENCY)
+    skipped: Result = (Outcome.ALREADY_FRESH, dependencies.ports.clock.now())
+    stale = [(items, ref) for items, ref, is_fresh in zip(groups, refs, fresh, strict=True) if not is_fresh]
     results = await asyncio.gather(
-        *(
-            _process_in_time(items, ref, heads.get(ref.key), dependencies, deadline, slots)
-            for items, ref in zip(groups, refs, strict=True)
-        )
+        *(_process_in_time(items, ref, heads.get(ref.key), dependencies, deadline, slots) for items, ref in stale)
     )
-    return {item.received.message_id: result for items, result in zip(groups, results, strict=True) for item in items}
+    worked = {
+        item.received.message_id: result for (items, _), result in zip(stale, results, strict=True) for item in items
+    }
+    return {item.received.message_id: skipped for items in groups for item in items} | worked
 
 
 async def _process_in_time(
@@ -155,8 +190,6 @@ async def _process_in_time(
 async def _process_object(
     items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
 ) -> Outcome:
-    if await is_already_fresh(items, ref, head, dependencies):
-        return Outcome.ALREADY_FRESH
     ref = await resolve_parent(ref, items, head, dependencies.ports)
     ports = dependencies.ports
     token, observation = await _fetch(ref, items, head, ports)
