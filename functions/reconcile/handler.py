@@ -21,6 +21,8 @@ from billing_mirror.wiring import reconcile_dependencies, runner
 SPARE_SECONDS = 60.0
 """Seconds before the function's timeout that remain for checkpoints, records and metrics."""
 
+REVOKED = "a connected account has revoked the key's access; its mirrored objects stay, and it is asked once a day"
+
 settings = ReconcileSettings.from_environment(os.environ)
 logger = Logger()
 metrics = Metrics()
@@ -52,8 +54,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     _emit(report)
     if not report.leased:
         logger.info(report.busy())
-    for worked in report.worked:
-        _log(worked, dry_run=report.dry_run)
+    _log(report)
     return report.answer()
 
 
@@ -73,6 +74,13 @@ def _emit(report: TickReport) -> None:
             pass
 
 
-def _log(worked: WorkedRun, *, dry_run: bool) -> None:
+def _log(report: TickReport) -> None:
+    for worked in report.all_worked:
+        _log_run(worked, dry_run=report.dry_run)
+    for revoked in report.newly_revoked:
+        logger.warning(REVOKED, extra={"context": revoked})
+
+
+def _log_run(worked: WorkedRun, *, dry_run: bool) -> None:
     log = logger.error if worked.failed else logger.info
     log(worked.reason or "reconciled", extra={"type": worked.run.type, "dry_run": dry_run, **worked.columns()})

@@ -6,13 +6,24 @@ A field is the variable of the same name in capitals. Secrets are never in the e
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from .core.connected import ConnectedAccounts
 from .core.errors import ConfigurationError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
 PreviewVersion = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}\.[a-z]+$")]
+
+
+def _read_contexts(text: object) -> ConnectedAccounts:
+    try:
+        return ConnectedAccounts.parse(str(text).strip())
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+Contexts = Annotated[ConnectedAccounts, BeforeValidator(_read_contexts)]
 
 
 class _Settings(BaseModel):
@@ -60,6 +71,8 @@ class StripeSettings(_Settings):
 class ProcessSettings(StripeSettings):
     max_concurrency: Annotated[int, Field(ge=1, le=1000)]
     clock_skew_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
+    contexts: Contexts
+    """The connected accounts that reconcile compares: process notes those that it sees, where all of them are."""
 
 
 class ReconcileSettings(StripeSettings):
@@ -73,3 +86,5 @@ class ReconcileSettings(StripeSettings):
     usage_sweep: Literal["on", "off"]
     deep_verify_percent: Annotated[int, Field(ge=0, le=100)]
     """The share of stored objects that each verify run reads."""
+    contexts: Contexts
+    """The connected accounts that are compared with Stripe, too."""

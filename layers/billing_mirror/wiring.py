@@ -22,6 +22,7 @@ from .core.schedule import HOUR, MINUTE, Schedule
 from .ingest.accept import IngestDependencies
 from .ports import Ports
 from .process.messages import ProcessDependencies
+from .process.seen_accounts import SeenAccounts
 from .reconcile.dependencies import ReconcileDependencies
 from .refresh.account import AccountGuard
 from .refresh.optional_fields import OptionalFields
@@ -49,7 +50,8 @@ def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts)
     # Containers share no state, so each gets an equal share of the rate.
     share = settings.stripe_requests_per_second / settings.max_concurrency
     ports, account = _ports(settings, RateLimiter(share), metric_counts)
-    return ProcessDependencies(ports, settings.clock_skew_margin_seconds, account)
+    note_accounts = SeenAccounts(_state_store(settings)).note if settings.contexts.seen else None
+    return ProcessDependencies(ports, settings.clock_skew_margin_seconds, account=account, note_accounts=note_accounts)
 
 
 def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCounts) -> ReconcileDependencies:
@@ -65,7 +67,13 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
     return ReconcileDependencies(
-        ports, state_store, schedule, account=account, deep_verify_percent=settings.deep_verify_percent
+        ports,
+        state_store,
+        schedule,
+        account=account,
+        deep_verify_percent=settings.deep_verify_percent,
+        connected=settings.contexts,
+        has_own_account=account.has_own_account,
     )
 
 

@@ -56,6 +56,7 @@ class Cloud:
             "STRIPE_PREVIEW_VERSION": "2026-10-14.preview",
             "STRIPE_REQUESTS_PER_SECOND": "20",
             "MAX_CONCURRENCY": "5",
+            "CONTEXTS": "none",
             "CLOCK_SKEW_MARGIN_SECONDS": "5",
             "USAGE_SWEEP": "off",
             "RECOVER_MINUTES": "5",

@@ -129,6 +129,10 @@ class SimulatedStripe:
     def version(self, api: ApiChannel) -> str:
         return f"2026-01-01.{api}"
 
+    @property
+    def has_own_account(self) -> bool:
+        return True
+
     async def key_digest(self) -> str:
         return self._state.key
 
@@ -220,7 +224,9 @@ class SimulatedStripe:
             and (wanted is None or json_body.text_at(event, "related_object.id") == wanted)
             and all(matches(event, *bound) for bound in bounds.items())
         ]
-        return request.page(found, self._state.page_size)
+        # A connected account's own list need not say whose it is: https://docs.stripe.com/context
+        own = [{**event, "context": None} if event.get("context") == context else event for event in found]
+        return request.page(own, self._state.page_size)
 
     # ---- lists
 

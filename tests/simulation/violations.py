@@ -29,8 +29,6 @@ def find_violations(environment: Environment, *, losing: bool) -> dict[str, list
 
 def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[str, str]]:
     for obj in environment.state.objects.values():
-        if losing and obj.context:
-            continue  # reconcile covers the key's own account only
         first = obj.states[0][1] or {}
         scope = Scope(livemode=False, context=obj.context)
         name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))

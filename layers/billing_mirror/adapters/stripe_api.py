@@ -15,6 +15,7 @@ import stripe
 from billing_mirror.core import json_body, optional_fields
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
+    AccessRevoked,
     ConfigurationError,
     FeatureUnavailable,
     FieldsRefused,
@@ -34,6 +35,8 @@ from .metric_counts import MetricCounts
 TIMEOUTS = (2.0, 10.0)
 """Seconds to connect, and between two pieces of a response."""
 
+_OF_ORGANIZATION = ("sk_org_", "rk_org_")
+"""https://docs.stripe.com/keys/organization-api-keys"""
 _KEY = re.compile(r"(?:sk|rk)_(?:org_)?(live|test)_[A-Za-z0-9_]+", re.ASCII)
 
 MAX_PATH_IN_REASON = 300
@@ -121,6 +124,10 @@ class StripeApi:
     @property
     def livemode(self) -> bool:
         return self._livemode
+
+    @property
+    def has_own_account(self) -> bool:
+        return not self._key.current().startswith(_OF_ORGANIZATION)
 
     def version(self, api: ApiChannel) -> str:
         return self._versions[api]
@@ -241,13 +248,20 @@ def _mirror_error(error: stripe.StripeError, request: StripeRequest) -> MirrorEr
     if status == 401:
         return Unauthorized(f"{reason}: the key is wrong")
     if status == 403:
-        return PermissionDenied(f"{reason}: the key lacks {_permission(error)}")
+        return _denied(error, request, reason, code)
     if status == 404 and not code:
         return _error_without_code(error, reason)
     # A v1 list answers 400 when its filter or cursor names a missing object.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return NotFound(reason)
     return _refusal(error, request, reason, details)
+
+
+def _denied(error: stripe.StripeError, request: StripeRequest, reason: str, code: str) -> PermissionDenied:
+    """https://docs.stripe.com/error-codes#account-invalid"""
+    if request.context and code == "account_invalid":
+        return AccessRevoked(f"{reason}: the key has no access to the account {request.context}")
+    return PermissionDenied(f"{reason}: the key lacks {_permission(error)}")
 
 
 def _refusal(error: stripe.StripeError, request: StripeRequest, reason: str, details: "_Details") -> RequestRefused:

@@ -141,6 +141,11 @@ class PermissionDenied(Unauthorized):
     """Stripe answered 403: the key is valid, but may not read this."""
 
 
+class AccessRevoked(PermissionDenied):
+    """Stripe answered that the key has no access to the account of the request: it was disconnected, or never was
+    connected."""
+
+
 class NotFound(MirrorError):
     """Stripe's own 404: the object does not exist, or no longer."""
 

@@ -16,7 +16,7 @@ from .refresh_objects import RefreshedObject
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
-OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED})
+OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED, Status.REVOKED})
 """How runs end that only another account or another key would change: no alarm reacts to them."""
 LOUD_FOR = 2 * HOUR
 """Seconds for which a type counts as failing whose list wants a filter: longer than the alarm takes to ring."""
@@ -53,6 +53,8 @@ class WorkedRun:
     dry_run: bool = False
     differences: list[Item] = field(default_factory=list)
     """The evidence of a dry run, which is stored nowhere."""
+    context: str | None = None
+    """The connected account that was worked on; None for the key's own account."""
 
     @property
     def reason(self) -> str:
@@ -66,6 +68,8 @@ class WorkedRun:
     def columns(self) -> dict[str, object]:
         """The record, as the answer and the log show it."""
         shown: dict[str, object] = {**self.run.to_item(), "reason": self.reason}
+        if self.context:
+            shown["context"] = self.context
         return {name: value for name, value in shown.items() if name not in ("expires_at", "type")}
 
     def metrics(self) -> Mapping[Metric, float]:
@@ -117,6 +121,27 @@ class TickReport:
     dry_run: bool = False
     at: float = 0.0
     """When the tick ended (seconds since 1970; of ticks only)."""
+    connected: dict[str, "TickReport"] = field(default_factory=dict)
+    """What was done in connected accounts, by context (of ticks only)."""
+    newly_revoked: list[str] = field(default_factory=list)
+    """The contexts that Stripe refuses since this tick."""
+    longest_wait: float = 0.0
+    """Seconds since the connected account was due that waits longest."""
+
+    @property
+    def all_worked(self) -> list[WorkedRun]:
+        """The runs of all accounts."""
+        return [*self.worked, *(worked for one in self.connected.values() for worked in one.worked)]
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the time was over before everything was done."""
+        return any(worked.run.paused for worked in self.worked[-1:])
+
+    def continue_with(self, later: "TickReport") -> None:
+        """Adds what the same tick did later in the same account."""
+        self.worked += later.worked
+        self.last, self.noted, self.at = later.last, later.noted or self.noted, later.at
 
     def answer(self) -> dict[str, object]:
         """The counts of each run so far, and the differences that a dry run has found."""
@@ -138,9 +163,11 @@ class TickReport:
         return f"{BUSY}; {later}"
 
     def counts(self) -> Iterator[tuple[Metric, float]]:
-        """The metrics that count. A dry run has none: alarms must not react to it."""
+        """The metrics that count; each account has its own. A dry run has none: alarms must not react to it."""
         if self.dry_run or not self.leased:
             return
+        for one in self.connected.values():
+            yield from one.counts()
         for worked in self.worked:
             yield from worked.metrics().items()
         known = {**self.last, **{worked.run.type: worked.run for worked in self.worked}}
@@ -158,6 +185,8 @@ class TickReport:
         """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""
         if self.dry_run or not self.leased:
             return
+        for one in self.connected.values():
+            yield from one.seconds(now)
         for worked in self.worked:
             if worked.run.complete:
                 # Only complete runs: a run that stopped half-way must not silence the alarm for missing runs.
@@ -167,14 +196,21 @@ class TickReport:
             read_until = times.seconds(events.watermark) if events.watermark else events.verified_at
             yield Metric.EVENTS_UNREAD_SINCE, now - read_until
         if not self.on_demand:
-            late = [age - self.intervals[name] for name, age in self.run_ages(now) if name in self.intervals]
-            yield Metric.VERIFY_OVERDUE, max([0.0, *late])
+            late = [age - self.intervals[name] for name, age in self._run_ages(now) if name in self.intervals]
+            yield Metric.VERIFY_OVERDUE, max([self.longest_wait, *late])
 
     def run_ages(self, now: float) -> Iterator[tuple[str, float]]:
         """By type, the seconds since it was last verified; without the types that the key cannot read.
 
-        Nor those whose list wants a filter: their age would ring for ever.
+        Nor those whose list wants a filter: their age would ring for ever. Of several accounts, the longest.
         """
+        ages: dict[str, float] = {}
+        for one in (self, *self.connected.values()):
+            for name, age in one._run_ages(now):
+                ages[name] = max(age, ages.get(name, 0.0))
+        yield from ages.items()
+
+    def _run_ages(self, now: float) -> Iterator[tuple[str, float]]:
         for run in self.last.values():
             if run.type != RECOVER and run.status not in OF_THE_ACCOUNT and not run.wants_filter_since:
                 yield run.type, max(0.0, now - run.verified_at)

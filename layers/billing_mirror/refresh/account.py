@@ -62,6 +62,11 @@ class AccountGuard(AroundStripe):
         self._refused = ""
         self._refused_at = 0.0
 
+    @property
+    def has_own_account(self) -> bool:
+        """False where the key is an organization's, which owns no objects."""
+        return self._stripe.has_own_account
+
     async def get(self, request: StripeRequest) -> StripeResponse:
         """Also raises ``WrongAccount``. A key that is replaced meanwhile is checked before it is used."""
         try:
