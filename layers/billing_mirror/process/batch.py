@@ -58,11 +58,18 @@ async def _account_problem(dependencies: ProcessDependencies) -> TransientError 
 
 
 def _postponed(error: TransientError | None, items: list[WorkItem]) -> list[WorkItem]:
-    """The items with what keeps them all waiting. With a wrong key, nothing is quarantined either."""
+    """The items with what keeps them all waiting. With a wrong key, nothing is quarantined either.
+
+    They keep their messages, which the log names, and lose what would be worked on.
+    """
     if error is None:
         return items
     unconditional = isinstance(error, WrongAccount)
-    return [WorkItem(one.received, problem=error) if unconditional or one.problem is None else one for one in items]
+    return [_waiting(one, error) if unconditional or one.problem is None else one for one in items]
+
+
+def _waiting(item: WorkItem, error: TransientError) -> WorkItem:
+    return replace(item, ref=None, unresolved=None, other_mode=False, problem=error)
 
 
 def _group_key(ref: ObjectRef) -> tuple[str, str]:

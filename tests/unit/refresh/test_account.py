@@ -6,6 +6,7 @@ from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, SENTENCE
 from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.errors import PermissionDenied, TransientError, Unauthorized, WrongAccount
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.messages import Notification
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Job
@@ -103,6 +104,25 @@ async def test_a_key_that_is_replaced_amid_a_run_is_checked_before_its_first_use
     before = dict(harness.mirror.objects)
     run = await harness.run_now(PRODUCT)
     assert (run.complete, run.reason, harness.mirror.objects) == (False, SENTENCE, before)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(TransientError("Stripe answered 503"), "Stripe answered 503"), (None, SENTENCE)],
+    ids=["the account is not known yet", "a wrong key"],
+)
+async def test_the_log_of_a_message_that_waits_for_the_account_names_its_event(
+    answer: Exception | None, reason: str
+) -> None:
+    """It is postponed before it is worked on; a search of the log for the event must find it all the same."""
+    harness = await filled()
+    use_other_account(harness)
+    harness.stripe.failures = [answer] if answer else []
+    [result] = await harness.deliver(updated(9, "evt_waiting"))
+    assert (result.outcome, result.reason) == (Outcome.POSTPONED, reason)
+    assert isinstance(result.item.message, Notification)
+    assert (result.item.message.id, result.item.ref) == ("evt_waiting_9", None), "and nothing is fetched for it"
+    assert [path for path in harness.stripe.paths if path.startswith("/v1/products")] == []
 
 
 @pytest.mark.parametrize("may_ask", [True, False])
