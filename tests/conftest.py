@@ -2,6 +2,8 @@
 
 import gc
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +19,10 @@ from dev.sandbox.ministack import MiniStack
 for name in [name for name in os.environ if name.startswith(("AWS_", "STRIPE_"))]:
     del os.environ[name]
 os.environ |= {**ministack.CREDENTIALS, "AWS_EC2_METADATA_DISABLED": "true"}
+
+# A shell's background job ignores Ctrl-C, and so would the commands whose end by Ctrl-C is tested.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("suite", deadline=None)  # the machine's speed is not what is tested
 settings.load_profile("suite")

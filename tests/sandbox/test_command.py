@@ -66,6 +66,7 @@ def test_recover_and_backfill_add_what_no_event_announced(bundle: Bundle, comman
 
 
 def test_status_reads_the_whole_stack(bundle: Bundle, command: Command) -> None:
+    assert command("recover").exit_code == ExitCode.OK  # now it is known whose key the stack has
     result = command("status", "--json")
     shown = json.loads(result.stdout)
     assert (shown["stack"], shown["scope"], shown["quarantined"]) == ("billing-mirror", "test", 0), result.output
