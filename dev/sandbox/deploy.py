@@ -75,7 +75,7 @@ def deploy(
     api_id = _physical_id(endpoint, "Api")
     _deploy_monitoring(endpoint, outputs, api_id, chosen["PartnerEventBus"])
     _make_concurrency_a_number(endpoint, outputs["ProcessFunction"])
-    _keep_and_expire(endpoint, outputs["TableName"])
+    _set_ttl_and_recovery(endpoint, outputs["TableName"])
     secrets = session().client("secretsmanager", endpoint_url=endpoint)
     secrets.put_secret_value(SecretId=outputs["SigningSecretArn"], SecretString=stripe.signing_secret)
     secrets.put_secret_value(SecretId=outputs["StripeKeyArn"], SecretString=stripe.api_key)
@@ -123,7 +123,7 @@ def _make_concurrency_a_number(endpoint: str, function: str) -> None:
     client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": limit})
 
 
-def _keep_and_expire(endpoint: str, table: str) -> None:
+def _set_ttl_and_recovery(endpoint: str, table: str) -> None:
     """The emulator's CloudFormation ignores these two properties of a table."""
     client = session().client("dynamodb", endpoint_url=endpoint)
     client.update_time_to_live(

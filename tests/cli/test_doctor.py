@@ -1,15 +1,11 @@
 """``doctor`` finds what is not set up, and says how to mend it."""
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import boto3
 import pytest
-import requests
 
 from billing_mirror.core import times
 from billing_mirror.core.run import Job, Run, Status
@@ -23,6 +19,7 @@ from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn
 from dev.fake_stripe.events.destination import Destination
+from tests.cli.aws_doubles import denying, unconfirmed
 from tests.cli.conftest import Cloud, Command, values
 from tests.cli.test_status import completed, fill
 from tests.cli.webhook import listening
@@ -319,6 +316,16 @@ def test_an_alarm_that_rings(cloud: Cloud, stripe: StandIn, command: Command) ->
     assert "docs/operations.md#messagespostponed" in command("doctor").stdout
 
 
+def test_alarms_whose_actions_are_off(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    assert stripe.api_base
+    name = f"{cloud.name}-MessagesPostponed-1A2B"
+    boto3.client("cloudwatch", endpoint_url=cloud.endpoint).disable_alarm_actions(AlarmNames=[name])
+    assert levels(command) == {"alarms": Level.FAIL}
+    shown = command("doctor").stdout
+    assert "the actions of MessagesPostponed are off" in shown
+    assert f"aws cloudwatch enable-alarm-actions --alarm-names {name}\n" in shown
+
+
 def test_a_stack_without_monitoring_was_meant_so(cloud: Cloud, stripe: StandIn, command: Command) -> None:
     cloud.deploy(stripe=stripe.api_base, parameters={"Monitoring": "off"})
     assert "alarms" not in levels(command)
@@ -368,88 +375,3 @@ def test_a_role_that_may_read_only_the_stack_learns_what_it_lacks(
     missing = {one: str(found[one]["remedy"]) for one in denied}
     assert "allow secretsmanager:GetSecretValue" in missing.pop("key permissions")
     assert all(one.startswith("Your role needs the permission") for one in missing.values()), missing
-
-
-@contextmanager
-def denying(endpoint: str) -> Iterator[str]:
-    """AWS, for a role that may describe a stack and say who it is, and nothing else.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.deny()
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if b"Action=DescribeStacks" not in body and b"Action=GetCallerIdentity" not in body:
-                self.deny()
-                return
-            answer = requests.post(endpoint, data=body, headers=dict(self.headers), timeout=30)
-            self.respond(answer.status_code, answer.headers["Content-Type"], answer.content)
-
-        def deny(self) -> None:
-            said = "User: arn:aws:iam::1:user/a is not authorized to perform: some:Action"
-            if b"json" in self.headers.get("Content-Type", "json").encode():
-                text = f'{{"__type": "AccessDeniedException", "message": "{said}"}}'
-                self.respond(400, "application/x-amz-json-1.0", text.encode())
-            else:
-                text = (
-                    f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{said}</Message></Error></ErrorResponse>"
-                )
-                self.respond(403, "text/xml", text.encode())
-
-        def respond(self, status: int, content_type: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("x-amzn-ErrorType", "AccessDeniedException")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    with serving(Handler) as address:
-        yield address
-
-
-@contextmanager
-def unconfirmed() -> Iterator[str]:
-    """SNS with a recipient who has not followed the link in the mail: the emulator confirms an address by itself.
-
-    https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            member = (
-                "<member><SubscriptionArn>PendingConfirmation</SubscriptionArn><Protocol>email</Protocol>"
-                "<Endpoint>new@example.com</Endpoint></member>"
-            )
-            text = (
-                "<ListSubscriptionsByTopicResponse><ListSubscriptionsByTopicResult><Subscriptions>"
-                f"{member}</Subscriptions></ListSubscriptionsByTopicResult></ListSubscriptionsByTopicResponse>"
-            ).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    with serving(Handler) as address:
-        yield address
-
-
-@contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address at which the handler answers."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()

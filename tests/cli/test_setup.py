@@ -1,11 +1,7 @@
 """``setup`` has Stripe send its events to the stack, and changes nothing where it does already."""
 
-import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import stripe as sdk
@@ -17,6 +13,7 @@ from billing_mirror_cli.stripe.event_types import event_types
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn
+from tests.cli.aws_doubles import Quiet, secrets_that_may_be_read_only, serving
 from tests.cli.conftest import Cloud, Command, values
 from tests.cli.webhook import Webhook, listening
 
@@ -52,41 +49,6 @@ def account(cloud: Cloud) -> Iterator[Account]:
         cloud.secrets.put_secret_value(SecretId=cloud.key_arn, SecretString=READ_KEY)
         cloud.deploy(stripe=stand_in.api_base, SigningSecretArn=webhook.secret_arn, WebhookUrl=webhook.url)
         yield Account(cloud, stand_in, webhook)
-
-
-@contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address at which the handler answers."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-@contextmanager
-def secrets_that_may_be_read_only() -> Iterator[str]:
-    """Secrets Manager, for a role that may store none.
-
-    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            reads = self.headers["X-Amz-Target"] == "secretsmanager.GetSecretValue"
-            said = "User: arn:aws:iam::1:user/a is not authorized to perform: secretsmanager:PutSecretValue"
-            answer = {"SecretString": "unset"} if reads else {"__type": "AccessDeniedException", "Message": said}
-            text = json.dumps(answer).encode()
-            self.send_response(200 if reads else 400)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
-
-    with serving(Handler) as address:
-        yield address
 
 
 def shown(command: Command, *options: str) -> JsonObject:
@@ -261,15 +223,12 @@ def test_event_bridge_needs_no_secret_and_says_what_is_left(account: Account, co
 
 
 def test_a_redirect_is_not_followed(account: Account, command: Command) -> None:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(Quiet):
+        def do_GET(self) -> None:  # noqa: N802 - the base class's name
             self.send_response(302)
             self.send_header("Location", account.stand_in.api_base + self.path)
             self.send_header("Content-Length", "0")
             self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            pass
 
     with serving(Handler) as address:
         account.cloud.deploy(stripe=address, SigningSecretArn=account.webhook.secret_arn)

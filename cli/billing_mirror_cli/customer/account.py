@@ -16,7 +16,7 @@ from billing_mirror.views import CreditGrant, Invoice, Meter, money
 
 from .. import mirror
 from .moments import iso, moment_at
-from .pricing_units import amount_in, unit_name
+from .pricing_units import unit_name, units_of
 from .subscriptions import Held
 
 DAY = 86400
@@ -143,7 +143,7 @@ def credit_left(reader: Reader, customer: str, now: datetime) -> list[Money | Un
     left: dict[str, Decimal] = defaultdict(Decimal)
     units: dict[str, JsonObject] = {}
     for amount, sign in _movements(reader, customer, now):
-        counted = amount_in(amount)
+        counted = units_of(amount)
         if counted is not None:
             value, unit = counted
             units[text_at(unit, "id") or ""] = unit

@@ -47,9 +47,9 @@ def overages(reader: Reader, version: str, currency: str) -> list[tuple[str, str
     return found
 
 
-def amount_in(grant: JsonObject) -> tuple[Decimal, JsonObject] | None:
+def units_of(amount: JsonObject) -> tuple[Decimal, JsonObject] | None:
     """The value and the unit of an amount in custom pricing units; None where it is money."""
-    shown = grant.get("custom_pricing_unit")
+    shown = amount.get("custom_pricing_unit")
     if not isinstance(shown, dict):
         return None
     return Decimal(str(shown.get("value") or 0)), shown

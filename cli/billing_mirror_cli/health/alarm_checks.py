@@ -44,9 +44,9 @@ def alarms(session: Session) -> Iterator[Finding]:
     yield _recipients(session, topic, len(found))
     muted = [_name(one) for one in found if not one.get("ActionsEnabled", True)]
     if muted:
-        yield Finding(
-            NAME, Level.FAIL, f"the actions of {some_of(muted)} are off", "aws cloudwatch enable-alarm-actions"
-        )
+        names = " ".join(str(one["AlarmName"]) for one in found if not one.get("ActionsEnabled", True))
+        remedy = f"aws cloudwatch enable-alarm-actions --alarm-names {names}"
+        yield Finding(NAME, Level.FAIL, f"the actions of {some_of(muted)} are off", remedy)
     ringing = [_name(one) for one in found if one["StateValue"] == "ALARM"]
     if tick_seconds(session.stack.parameters.get("ReconcileRate", "")) > HOUR:
         ringing = [one for one in ringing if one != SILENCE]  # it rings with such a schedule whatever happens

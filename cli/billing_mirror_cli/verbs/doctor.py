@@ -18,7 +18,7 @@ from ..health.findings import Finding, Level
 from ..health.verdict import Facts
 from ..stack.aws_failures import explain
 from ..stack.session import Session
-from ..stripe import checks, ping
+from ..stripe import key_checks, ping
 from ..stripe.answers import connect
 from ..stripe.destination_checks import Found
 from ..stripe.destination_checks import check as check_destinations
@@ -65,8 +65,8 @@ def _findings(session: Session, timeout: float) -> Iterator[Finding]:
     if isinstance(stripe, Finding):
         yield stripe
     else:
-        yield checks.account(stripe, session.account)
-        yield from checks.key_permissions(stripe, facts.newest if isinstance(facts, Facts) else {})
+        yield key_checks.account(stripe, session.account)
+        yield from key_checks.key_permissions(stripe, facts.newest if isinstance(facts, Facts) else {})
         destinations = check_destinations(stripe, _wanted(session), session.now())
         yield from destinations.findings
     yield from _checked(
