@@ -12,7 +12,7 @@ from .core.errors import ConfigurationError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
-PreviewVersion = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}\.[a-z]+$")]
+PreviewVersion = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2}\.[a-z]+)?$")]
 
 
 class _Settings(BaseModel):
@@ -53,6 +53,7 @@ class StripeSettings(_Settings):
     stripe_key_arn: Text
     stripe_api_base: HttpUrl
     stripe_preview_version: PreviewVersion
+    """Empty for the version that this release was written for."""
     stripe_requests_per_second: Annotated[float, Field(gt=0, le=1000)]
     """For all containers of the function together."""
 

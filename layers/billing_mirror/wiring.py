@@ -16,6 +16,7 @@ from .adapters.signature import verify
 from .adapters.sqs import SqsQueue
 from .adapters.state_store import DynamoStateStore
 from .adapters.stripe_api import StripeApi
+from .core.catalog import PREVIEW_VERSION
 from .core.metrics import Metric
 from .core.rate_limiter import RateLimiter
 from .core.schedule import HOUR, MINUTE, Schedule
@@ -74,7 +75,7 @@ def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: Metric
     stripe = StripeApi(
         _stored_text(settings.stripe_key_arn, clock),
         api_base=settings.stripe_api_base,
-        preview_version=settings.stripe_preview_version,
+        preview_version=settings.stripe_preview_version or PREVIEW_VERSION,
         metric_counts=metric_counts,
     )
     mirror = DynamoMirror(boto3.client("dynamodb", config=QUICK), settings.table_name)

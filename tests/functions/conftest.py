@@ -53,7 +53,7 @@ class Cloud:
             "STRIPE_KEY_ARN": self.secret("key", "rk_test_1"),
             "TABLE_NAME": "a-table",
             "STRIPE_API_BASE": "http://127.0.0.1:9",
-            "STRIPE_PREVIEW_VERSION": "2026-10-14.preview",
+            "STRIPE_PREVIEW_VERSION": "",
             "STRIPE_REQUESTS_PER_SECOND": "20",
             "MAX_CONCURRENCY": "5",
             "CLOCK_SKEW_MARGIN_SECONDS": "5",

@@ -2,7 +2,9 @@
 
 import time
 
-from billing_mirror.core.catalog import ApiChannel
+import pytest
+
+from billing_mirror.core.catalog import PREVIEW_VERSION, ApiChannel
 from billing_mirror.core.schedule import HOUR, MINUTE, Schedule
 from billing_mirror.ports import StripeRequest
 from dev.fake_stripe.client import StandIn
@@ -31,6 +33,14 @@ def test_every_interval_of_reconcile_is_the_one_of_its_parameter(cloud: Cloud, l
 
 def test_usage_is_not_swept_unless_it_is_switched_on(load: Load) -> None:
     assert load("reconcile").dependencies.schedule.usage is None
+
+
+@pytest.mark.parametrize(("given", "sent"), [("", PREVIEW_VERSION), ("2099-01-01.beta", "2099-01-01.beta")])
+def test_previews_are_read_with_the_version_of_this_release_unless_another_is_set(
+    cloud: Cloud, load: Load, given: str, sent: str
+) -> None:
+    cloud.environment["STRIPE_PREVIEW_VERSION"] = given
+    assert load("process").dependencies.ports.stripe.version(ApiChannel.PREVIEW) == sent
 
 
 def test_process_leaves_the_margin_that_is_set(cloud: Cloud, load: Load) -> None:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.stripe_api import StripeApi, is_live
+from billing_mirror.core.catalog import PREVIEW_VERSION
 from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.object_ref import ObjectRef
@@ -21,7 +22,7 @@ from ..failures import Failure, usage
 from ..stack.session import Session
 
 KEY_VARIABLE = "STRIPE_API_KEY"
-_API_BASE, _PREVIEW = "https://api.stripe.com", "2026-10-14.preview"
+_API_BASE = "https://api.stripe.com"
 
 
 class _Key:
@@ -60,7 +61,7 @@ def api_base(session: Session) -> str:
 
 def preview_version(session: Session) -> str:
     """The API version that the stack sends with requests for types in a preview."""
-    return session.stack.parameters.get("StripePreviewVersion") or _PREVIEW
+    return session.stack.parameters.get("StripePreviewVersion") or PREVIEW_VERSION
 
 
 def observe(ref: ObjectRef, stripe: StripeApi) -> Observation:

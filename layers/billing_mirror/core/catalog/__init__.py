@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from . import v1, v2
 from .object_type import (
+    PREVIEW_VERSION,
     ApiChannel,
     Category,
     CompareInterval,
@@ -30,6 +31,7 @@ __all__ = [
     "IGNORED",
     "METERED_TYPES",
     "PARTS",
+    "PREVIEW_VERSION",
     "RECONCILED_TYPES",
     "RESOURCES",
     "TYPES",

@@ -24,13 +24,17 @@ class Category(StrEnum):
     """What is sold and how it is measured: products, prices, meters, rate cards, pricing plans."""
 
 
+PREVIEW_VERSION = "2026-10-14.preview"
+"""The Stripe version that types in a preview were written for. A release may change it."""
+
+
 class ApiChannel(StrEnum):
     """Which ``Stripe-Version`` a type is read with."""
 
     GA = "ga"
     """The version that the stripe library pins."""
     PREVIEW = "preview"
-    """The deployment's ``StripePreviewVersion``."""
+    """``PREVIEW_VERSION``, unless the deployment's ``StripePreviewVersion`` names another one."""
 
 
 class CompareInterval(StrEnum):
