@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy lock clean tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy preview built lock clean tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,9 +70,16 @@ docs: tools-dev tools-docs  ## write the generated parts of the documentation
 	@$(DEV)/python docs/terminal.py
 	@build/venvs/docs/bin/python docs/dashboard.py
 
-deploy: tools-sam  ## build the bundle and deploy it to your AWS account
+STACK ?= billing-mirror
+REPLACE ?=
+deploy: built  ## build the bundle and deploy it to your AWS account as stacks/STACK.toml says: STACK=billing-live
+	@build/venvs/sam/bin/python -m dev.deploy $(STACK) --replace $(REPLACE)
+
+preview: built  ## show what `make deploy` would change, and change nothing: STACK=billing-live
+	@build/venvs/sam/bin/python -m dev.deploy $(STACK) --preview
+
+built: tools-sam
 	@PYTHON="$(CURDIR)/build/venvs/uv/bin/python" $(SAM) build
-	@$(SAM) deploy --guided
 
 # The dependencies of the functions come first: the development environment uses the same versions.
 UV_COMPILE = build/venvs/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.templates import BUNDLE, MONITORING, properties, statements
+from tests.template.templates import BUNDLE, MONITORING, of_type, properties, statements
 
 CONDITION = "WithPartnerEventBus"
 
@@ -20,13 +20,14 @@ def _target() -> dict[str, Any]:
 
 
 def _policy_with_a_bus() -> list[dict[str, Any]]:
-    """The statements of the queues' policy that exist only with a partner event bus."""
+    """The statements of the queues' policies that exist only with a partner event bus."""
     chosen = [
         statement["Fn::If"]
-        for statement in statements(properties("QueuesOnlyOverTls")["PolicyDocument"])
+        for policy in of_type("AWS::SQS::QueuePolicy").values()
+        for statement in statements(policy["PolicyDocument"])
         if "Fn::If" in statement
     ]
-    assert [(condition, otherwise) for condition, _, otherwise in chosen] == [(CONDITION, {"Ref": "AWS::NoValue"})]
+    assert [(condition, otherwise) for condition, _, otherwise in chosen] == [(CONDITION, {"Ref": "AWS::NoValue"})] * 2
     return [then for _, then, _ in chosen]
 
 
@@ -82,31 +83,37 @@ def test_delivery_is_retried_for_the_maximum_time_and_then_goes_to_quarantine() 
 
 
 def test_only_that_rule_may_send_to_the_queues() -> None:
-    (statement,) = _policy_with_a_bus()
-    assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Resource"] == [{"Fn::GetAtt": ["Queue", "Arn"]}, {"Fn::GetAtt": ["Quarantine", "Arn"]}]
-    ((condition, keys),) = statement["Condition"].items()
-    assert condition == "ArnEquals"
-    assert set(keys) == {"aws:SourceArn"}
-    # A sandbox test compares the resolved value with the ARN of the rule.
-    assert keys["aws:SourceArn"]["Fn::Sub"].endswith(":rule/${PartnerEventBus}/${AWS::StackName}")
+    allowed = _policy_with_a_bus()
+    assert [one["Resource"] for one in allowed] == [{"Fn::GetAtt": [name, "Arn"]} for name in ("Queue", "Quarantine")]
+    for statement in allowed:
+        assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        ((condition, keys),) = statement["Condition"].items()
+        assert condition == "ArnEquals"
+        assert set(keys) == {"aws:SourceArn"}
+        # A sandbox test compares the resolved value with the ARN of the rule.
+        assert keys["aws:SourceArn"]["Fn::Sub"].endswith(":rule/${PartnerEventBus}/${AWS::StackName}")
     assert _rule()["Name"] == {"Ref": "AWS::StackName"}
 
 
-def test_the_rule_is_created_after_the_policy_that_allows_it() -> None:
-    assert BUNDLE["Resources"]["PartnerEvents"]["DependsOn"] == "QueuesOnlyOverTls"
+def test_the_rule_is_created_after_the_policies_that_allow_it() -> None:
+    assert set(BUNDLE["Resources"]["PartnerEvents"]["DependsOn"]) == of_type("AWS::SQS::QueuePolicy").keys()
 
 
-def test_each_queue_has_one_policy() -> None:
+def test_each_policy_is_for_one_queue_and_each_queue_has_one() -> None:
     """A second policy would silently replace the first."""
     queues = [
-        str(queue["Ref"])
+        [str(queue["Ref"]) for queue in resource["Properties"].get("Queues", [resource["Properties"].get("Queue")])]
         for resource in BUNDLE["Resources"].values()
         if resource["Type"] in {"AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy"}
-        for queue in resource["Properties"].get("Queues", [resource["Properties"].get("Queue")])
     ]
-    assert sorted(queues) == ["Quarantine", "Queue"]
+    assert sorted(queues) == [["Quarantine"], ["Queue"]]
+
+
+def test_an_update_takes_the_quarantine_from_the_policy_of_both_before_it_gets_its_own() -> None:
+    """Earlier versions had one policy for both queues, of this name."""
+    assert properties("QueuesOnlyOverTls")["Queues"] == [{"Ref": "Queue"}]
+    assert BUNDLE["Resources"]["QuarantineOnlyOverTls"]["DependsOn"] == "QueuesOnlyOverTls"
 
 
 def test_the_alarm_monitors_the_rule() -> None:

@@ -82,12 +82,13 @@ def test_a_message_runs_out_of_receives_before_it_expires() -> None:
 
 
 def test_the_queues_refuse_connections_without_tls() -> None:
-    (policy,) = of_type("AWS::SQS::QueuePolicy").values()
-    statement = statements(policy["PolicyDocument"])[0]
-    assert policy["Queues"] == [{"Ref": "Queue"}, {"Ref": "Quarantine"}]
-    assert statement["Effect"] == "Deny"
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-    assert {_target(resource) for resource in statement["Resource"]} == {"Queue", "Quarantine"}
+    policies = {queue["Ref"]: one for one in of_type("AWS::SQS::QueuePolicy").values() for queue in one["Queues"]}
+    assert policies.keys() == of_type("AWS::SQS::Queue").keys()
+    for queue, policy in policies.items():
+        statement = statements(policy["PolicyDocument"])[0]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "sqs:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert _target(statement["Resource"]) == queue
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

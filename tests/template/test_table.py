@@ -1,9 +1,13 @@
 """The table has the keys that the queries use. They cannot change once the table holds data."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from tests.template.templates import properties
 
+LAST_RELEASE: dict[str, Any] = json.loads(Path(__file__).with_name("last_release_table.json").read_text())
+"""The table's schema in the last release. CONTRIBUTING.md says when and how it is refreshed."""
 INDEXES = {
     "by-type": (["scope", "type"], ["created", "id"]),
     "by-customer": (["scope", "customer"], ["type", "created", "id"]),
@@ -36,6 +40,29 @@ def test_the_table_has_backups_on_demand_billing_and_a_time_to_live() -> None:
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_an_update_creates_or_deletes_at_most_one_index() -> None:
+    """DynamoDB refuses more in one update: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html"""
+    before, now = _indexes(LAST_RELEASE), _indexes(properties("Table"))
+    assert len(before.keys() ^ now.keys()) <= 1
+    assert {name: before[name] for name in before.keys() & now.keys()} == {
+        name: now[name] for name in before.keys() & now.keys()
+    }, "an index cannot be changed: add one under another name, and remove the old one a release later"
+
+
+def test_an_update_does_not_replace_the_table() -> None:
+    assert properties("Table")["KeySchema"] == LAST_RELEASE["KeySchema"]
+    types = {column["AttributeName"]: column["AttributeType"] for column in properties("Table")["AttributeDefinitions"]}
+    before = {column["AttributeName"]: column["AttributeType"] for column in LAST_RELEASE["AttributeDefinitions"]}
+    assert {name: kind for name, kind in types.items() if name in before} == {
+        name: kind for name, kind in before.items() if name in types
+    }
+    assert "TableName" not in properties("Table"), "CloudFormation cannot replace a table with a fixed name"
+
+
+def _indexes(table: dict[str, Any]) -> dict[str, Any]:
+    return {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
 
 
 def _keys(holder: dict[str, Any]) -> tuple[list[str], list[str]]:

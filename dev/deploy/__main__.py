@@ -1,0 +1,96 @@
+"""Deploy the built bundle as one stack: ``make deploy STACK=billing-live``, or only show what would change."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+
+from . import stack_file
+from .changes import refusals, shown
+from .cloudformation import DeployFailed, Stack, defaults_in
+from .stack_file import StackFile, WrongStackFile
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: list[str]) -> int:
+    given = _arguments(arguments)
+    defaults = defaults_in(given.template)
+    try:
+        place = _stack_file(given.stack, given.folder, defaults)
+        stack = Stack(given.stack, place)
+        change_set = stack.prepare(given.sam, given.template, place.values(defaults))
+        if change_set is None:
+            print(f"{given.stack} is up to date.")
+            return 0
+        return _carry_out(stack, change_set, only_show=given.preview, allowed=given.replace)
+    except (WrongStackFile, DeployFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _carry_out(stack: Stack, change_set: str, *, only_show: bool, allowed: list[str]) -> int:
+    changes = [*stack.changes(change_set)]
+    print(f"What changes in {stack.name}:")
+    for line in shown(changes):
+        print(f"  {line}")
+    refused = refusals(changes, allowed)
+    if refused or only_show:
+        stack.drop(change_set)
+    if refused:
+        print("Nothing was deployed, because data would be lost:", file=sys.stderr)
+        for sentence in refused:
+            print(f"  {sentence}", file=sys.stderr)
+        print("If you want that, name the resource: make deploy REPLACE=Table", file=sys.stderr)
+        return 1
+    if only_show:
+        print("Nothing was deployed.")
+        return 0
+    stack.execute(change_set)
+    for name, value in stack.outputs().items():
+        print(f"{name}: {value}")
+    return 0
+
+
+def _stack_file(name: str, folder: Path, defaults: Mapping[str, str]) -> StackFile:
+    """The stack's file. A stack without one gets it: from what is deployed, or from the answer to one question."""
+    path = stack_file.path_of(name, folder)
+    if not path.exists():
+        place = StackFile(_region(), os.environ.get("AWS_PROFILE", ""))
+        stack = Stack(name, place)
+        parameters = stack.overrides(defaults) if stack.is_deployed() else _answers(path)
+        stack_file.write(path, name, replace(place, parameters=parameters), defaults)
+        print(f"{path} now holds what differs from the defaults; change it there.")
+    return stack_file.read(path, defaults)
+
+
+def _region() -> str:
+    region = boto3.Session().region_name
+    if not region:
+        raise WrongStackFile("No AWS region is set: run `aws configure`, or set AWS_REGION")
+    return region
+
+
+def _answers(path: Path) -> dict[str, str]:
+    if not sys.stdin.isatty():
+        raise WrongStackFile(f"{path} does not exist, and nobody can be asked: write it as docs/deploy.md shows")
+    return {"AlarmEmail": input("Address that receives alarms (empty: none): ").strip()}
+
+
+def _arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m dev.deploy", description=__doc__)
+    parser.add_argument("stack")
+    parser.add_argument("--template", type=Path, default=ROOT / ".aws-sam" / "build" / "template.yaml")
+    parser.add_argument("--folder", type=Path, default=ROOT / "stacks", help="of the stacks' files")
+    parser.add_argument("--sam", type=Path, default=ROOT / "build" / "venvs" / "sam" / "bin" / "sam")
+    parser.add_argument("--preview", action="store_true", help="show the changes and make none")
+    parser.add_argument("--replace", nargs="*", default=[], metavar="RESOURCE", help="allow this one to lose its data")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,130 @@
+"""How is a change set made by ``sam deploy``, read, executed or dropped?"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import yaml  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError, WaiterError
+
+from .changes import Change
+from .stack_file import StackFile, overrides_of
+
+if TYPE_CHECKING:  # installed for checks only
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+_CHANGE_SET = re.compile(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+")
+_IN_REVIEW = "REVIEW_IN_PROGRESS"
+
+
+class DeployFailed(Exception):
+    """The message says what failed, and where to look."""
+
+
+def defaults_in(template: Path) -> dict[str, str]:
+    """The default of each parameter of a template. All parameters of this bundle have one."""
+    parameters = yaml.load(template.read_text(), _Template)["Parameters"]  # noqa: S506 - a SafeLoader
+    return {name: str(parameter["Default"]) for name, parameter in parameters.items()}
+
+
+class _Template(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads a template without resolving its functions (``!Ref``, ``!Sub``)."""
+
+
+_Template.add_multi_constructor("!", lambda *_: None)
+
+
+class Stack:
+    """A stack in AWS, deployed or not yet."""
+
+    def __init__(self, name: str, place: StackFile) -> None:
+        session = boto3.Session(profile_name=place.profile or None, region_name=place.region)
+        self.name = name
+        self._place = place
+        self._client: CloudFormationClient = session.client("cloudformation")
+
+    def status(self) -> str:
+        """CloudFormation's status of the stack; empty where there is no such stack."""
+        try:
+            (found,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "ValidationError":
+                raise
+            return ""
+        return found["StackStatus"]
+
+    def is_deployed(self) -> bool:
+        return self.status() not in ("", _IN_REVIEW)
+
+    def overrides(self, new_defaults: Mapping[str, str]) -> dict[str, str]:
+        """The parameters that a deployed stack really overrides."""
+        (found,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
+        deployed = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+        summary = self._client.get_template_summary(StackName=self.name)
+        its_defaults = {one["ParameterKey"]: one.get("DefaultValue", "") for one in summary["Parameters"]}
+        return overrides_of(deployed, its_defaults, new_defaults)
+
+    def outputs(self) -> dict[str, str]:
+        (found,) = self._client.describe_stacks(StackName=self.name)["Stacks"]
+        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+
+    def prepare(self, sam: Path, template: Path, values: Mapping[str, str]) -> str | None:
+        """Uploads the code and makes a change set; its ARN, or None where nothing changes."""
+        command = [str(sam), "deploy", f"--template-file={template}", f"--stack-name={self.name}"]
+        command += [f"--region={self._place.region}", "--no-execute-changeset", "--no-fail-on-empty-changeset"]
+        command += ["--no-progressbar", "--no-confirm-changeset", "--capabilities", *CAPABILITIES]
+        command += [f"--s3-bucket={self._place.bucket}"] if self._place.bucket else ["--resolve-s3"]
+        command += [f"--profile={self._place.profile}"] if self._place.profile else []
+        command += ["--parameter-overrides", *(f'{name}="{value}"' for name, value in values.items())]
+        environ = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+        # Not in the clone: its samconfig.toml would add to what the stack's own file says.
+        done = subprocess.run(command, cwd=template.parent, env=environ, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DeployFailed(f"`sam deploy` made no change set:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        found = _CHANGE_SET.search(done.stdout)
+        return found[0] if found else None
+
+    def changes(self, change_set: str) -> Iterator[Change]:
+        token: dict[str, str] = {}
+        while True:
+            page = self._client.describe_change_set(ChangeSetName=change_set, **token)  # type: ignore[arg-type]
+            for change in page["Changes"]:
+                if "ResourceChange" in change:
+                    yield Change.of(change)
+            if not page.get("NextToken"):
+                return
+            token = {"NextToken": page["NextToken"]}
+
+    def drop(self, change_set: str) -> None:
+        """Deletes a change set, and the empty stack that it would have created."""
+        self._client.delete_change_set(ChangeSetName=change_set)
+        if self.status() == _IN_REVIEW:
+            self._client.delete_stack(StackName=self.name)
+
+    def execute(self, change_set: str) -> None:
+        """Makes the changes and waits for their end. Raises :class:`DeployFailed` with the first reason."""
+        is_new = self.status() == _IN_REVIEW
+        self._client.execute_change_set(ChangeSetName=change_set)
+        waiter = self._client.get_waiter("stack_create_complete" if is_new else "stack_update_complete")
+        try:
+            waiter.wait(StackName=self.name, WaiterConfig={"Delay": 5, "MaxAttempts": 720})
+        except WaiterError:
+            raise DeployFailed(f"{self.name} is {self.status()}: {self._first_failure()}") from None
+
+    def _first_failure(self) -> str:
+        """The reason of the failure that came first. CloudFormation lists the newest event first."""
+        reason = "the stack's events in the console have the reason"
+        for event in self._client.describe_stack_events(StackName=self.name)["StackEvents"]:
+            if (
+                event.get("PhysicalResourceId") == event["StackId"]
+                and event.get("ResourceStatusReason") == "User Initiated"
+            ):
+                break
+            if event.get("ResourceStatus", "").endswith("_FAILED"):
+                reason = f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+        return reason

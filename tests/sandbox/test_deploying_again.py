@@ -1,0 +1,90 @@
+"""`make deploy` against the local AWS: a file for the stack, a preview, a second deploy, and what is refused."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.sandbox import ministack
+from dev.sandbox.build import build
+from dev.sandbox.deploy import session
+from dev.sandbox.ministack import CREDENTIALS, MiniStack
+from dev.sandbox.toolchain import program
+from tests.template_file import ROOT
+
+STACK = "billing-live"
+BUCKET = "my-code"
+
+
+@pytest.fixture(scope="module")
+def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
+    emulator = ministack.start(tmp_path_factory.mktemp("aws"))
+    session().client("s3", endpoint_url=emulator.endpoint).create_bucket(Bucket=BUCKET)
+    yield emulator
+    ministack.stop(emulator.pid)
+
+
+def deploy(local_aws: MiniStack, template: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "dev.deploy", STACK, f"--template={template}", f"--sam={program('sam', 'sam')}"]
+    return subprocess.run(
+        [*command, f"--folder={template.parent / 'stacks'}", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **CREDENTIALS, "AWS_ENDPOINT_URL": local_aws.endpoint, "SAM_CLI_POLL_DELAY": "0.1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStack, tmp_path: Path) -> None:
+    template = build(tmp_path)
+    cloudformation = session().client("cloudformation", endpoint_url=local_aws.endpoint)
+
+    def table() -> str:
+        answer = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="Table")
+        return answer["StackResourceDetail"]["PhysicalResourceId"]
+
+    nobody_to_ask = deploy(local_aws, template)
+    assert (nobody_to_ask.returncode, "nobody can be asked" in nobody_to_ask.stderr) == (1, True)
+
+    stack_file = template.parent / "stacks" / f"{STACK}.toml"
+    stack_file.parent.mkdir()
+    place = f'region = "{ministack.REGION}"\nbucket = "{BUCKET}"\n'
+    stack_file.write_text(f'{place}[parameters]\nMonitoring = "off"\n')
+    first = deploy(local_aws, template)
+    assert first.returncode == 0, first.stderr
+    assert "Add     Table (AWS::DynamoDB::Table)" in first.stdout
+    assert f"TableName: {table()}" in first.stdout
+
+    stack_file.write_text(f'{place}[parameters]\nMonitoring = "off"\nDeepVerifyPercent = 20\n')
+    preview = deploy(local_aws, template, "--preview")
+    assert preview.returncode == 0, preview.stderr
+    assert "Modify  ReconcileFunction" in preview.stdout
+    assert "Nothing was deployed." in preview.stdout
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    assert {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}["DeepVerifyPercent"] == "10"
+
+    before = table()
+    text = template.read_text()
+    assert "AttributeName: pk" in text
+    template.write_text(text.replace("AttributeName: pk", "AttributeName: other"))
+    refused = deploy(local_aws, template)
+    assert refused.returncode == 1
+    assert "Table would be replaced" in refused.stderr
+    assert table() == before
+    template.write_text(text)
+
+    second = deploy(local_aws, template)
+    assert second.returncode == 0, second.stderr
+    assert deploy(local_aws, template).stdout.endswith(f"{STACK} is up to date.\n")
+    assert table() == before
+
+    stack_file.unlink()  # as for a stack that another version deployed
+    deploy(local_aws, template, "--preview")
+    kept = stack_file.read_text()
+    assert 'DeepVerifyPercent = "20"' in kept
+    assert "ReconcileRate" not in kept
