@@ -36,6 +36,8 @@ EMITTED = {
         Metric.OBJECTS_EQUAL,
         Metric.OBJECTS_INSERTED,
         Metric.MESSAGES_QUEUED,
+        Metric.EVENTS_RECOVERED,
+        Metric.FILLING,
         Metric.DRIFT_FOUND,
         Metric.DRIFT_MISSING,
         Metric.DRIFT_DIFFERENT,

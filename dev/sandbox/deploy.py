@@ -102,7 +102,9 @@ def _deploy_monitoring(endpoint: str, outputs: Mapping[str, str], api_id: str, e
         "QueueName": outputs["QueueUrl"].rsplit("/", 1)[-1],
         "QuarantineName": outputs["QuarantineUrl"].rsplit("/", 1)[-1],
         "PartnerEventBus": event_bus,
+        "ChangesFunction": "",
         "AlarmEmail": "",
+        "CompositeAlarm": "off",  # the emulator has none
         **{name: outputs[name] for name in ("IngestFunction", "ProcessFunction", "ReconcileFunction", "TableName")},
     }
     cloudformation = session().client("cloudformation", endpoint_url=endpoint)

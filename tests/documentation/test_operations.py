@@ -23,7 +23,7 @@ PAYLOADS = re.findall(r"^ask '([^']+)'", OPERATIONS, re.MULTILINE)
 
 
 def test_every_alarm_has_a_section() -> None:
-    alarms = of_type("AWS::CloudWatch::Alarm", MONITORING)
+    alarms = [*of_type("AWS::CloudWatch::Alarm", MONITORING), *of_type("AWS::CloudWatch::CompositeAlarm", MONITORING)]
     assert sorted(headings(section(OPERATIONS, "## Alarms"))) == sorted(alarms)
 
 

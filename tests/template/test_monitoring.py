@@ -1,13 +1,14 @@
 """The dashboard and the alarms use metrics that the functions emit, and the alarms say what to do."""
 
-from typing import Any
+import re
 
 import pytest
 
 from billing_mirror.core import backoff
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.schedule import DAY
+from billing_mirror.core.schedule import DAY, HOUR
 from billing_mirror.reconcile.recover import KEPT
+from tests.alarm_arithmetic import ReadMetric, metrics_of, period_of
 from tests.emitted_metrics import EMITTED
 from tests.template.templates import (
     BUNDLE,
@@ -22,8 +23,6 @@ from tests.template.templates import (
 ALARMS = of_type("AWS::CloudWatch::Alarm", MONITORING)
 ALARM_METRICS = {
     "QuarantineNotEmpty": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QuarantineName"),
-    "QueueTooOld": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"),
-    "MessagesPostponed": ("BillingMirror", "QueueDelay", "process"),
     "DriftUnresolved": ("BillingMirror", "DriftUnresolved", "reconcile"),
     "ProcessWrongAccount": ("BillingMirror", "WrongAccount", "process"),
     "ReconcileWrongAccount": ("BillingMirror", "WrongAccount", "reconcile"),
@@ -45,7 +44,28 @@ ALARM_METRICS = {
     "EventsUndelivered": ("AWS/Events", "FailedInvocations", "PartnerEventBus"),
     "ProcessFails": ("AWS/Lambda", "Errors", "ProcessFunction"),
     "ReconcileFails": ("AWS/Lambda", "Errors", "ReconcileFunction"),
+    "QuarantineOld": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QuarantineName"),
+    "QuarantineExpires": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QuarantineName"),
+    "MessagesExpire": ("BillingMirror", "QueueDelay", "process"),
+    "ChangesLate": ("AWS/Lambda", "IteratorAge", "ChangesFunction"),
 }
+"""Those on one metric."""
+EXPRESSIONS = {
+    "QueueTooOld": ["AWS/SQS ApproximateAgeOfOldestMessage QueueName", "BillingMirror Filling reconcile"],
+    "MessagesPostponed": ["BillingMirror QueueDelay process", "BillingMirror Filling reconcile"],
+    "QueueUnread": ["AWS/SQS ApproximateNumberOfMessagesVisible QueueName", "AWS/Lambda Invocations ProcessFunction"],
+    "EventsRecovered": ["BillingMirror EventsRecovered reconcile", "BillingMirror OtherMode process"],
+    "NoneAccepted": ["BillingMirror SignatureFailures ingest", "BillingMirror Accepted ingest"],
+    "WebhookCrowded": [
+        "AWS/ApiGateway 4xx ApiId",
+        "BillingMirror Rejected ingest",
+        "BillingMirror SignatureFailures ingest",
+    ],
+    "FunctionsThrottled": [f"AWS/Lambda Throttles {name}" for name in FUNCTIONS.values()],
+    "NearTimeout": [f"AWS/Lambda Duration {name}" for name in FUNCTIONS.values()],
+}
+"""Those on several, and which."""
+COMPOSITE = properties("MirrorUnhealthy", MONITORING)
 
 
 def test_every_metric_has_a_function_that_emits_it() -> None:
@@ -90,16 +110,57 @@ def test_widgets_do_not_overlap() -> None:
 
 
 def test_each_alarm_uses_its_metric() -> None:
-    assert {name: _metric(alarm) for name, alarm in ALARMS.items()} == ALARM_METRICS
+    single = {name: alarm for name, alarm in ALARMS.items() if "Metrics" not in alarm}
+    assert {name: _metric(metrics_of(alarm)[""]) for name, alarm in single.items()} == ALARM_METRICS
 
 
-@pytest.mark.parametrize("name", [name for name, alarm in ALARMS.items() if alarm["Namespace"] == "BillingMirror"])
-def test_an_alarm_uses_the_dimensions_its_metric_is_emitted_with(name: str) -> None:
-    alarm = ALARMS[name]
-    dimensions = _dimensions(alarm)
-    assert alarm["MetricName"] in EMITTED[dimensions["service"]]
-    assert dimensions["stack"] == {"Ref": "StackName"}
-    assert set(dimensions) == {"service", "stack"}
+def test_each_alarm_on_an_expression_uses_its_metrics() -> None:
+    several = {name: alarm for name, alarm in ALARMS.items() if "Metrics" in alarm}
+    used = {name: [" ".join(_metric(one)) for one in metrics_of(alarm).values()] for name, alarm in several.items()}
+    assert used == EXPRESSIONS
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_uses_the_dimensions_its_metrics_are_emitted_with(name: str) -> None:
+    """A test of the functions compares ``EMITTED`` with what they really emit, dimensions included."""
+    for metric in metrics_of(ALARMS[name]).values():
+        if metric.namespace == "BillingMirror":
+            assert metric.name in EMITTED[metric.service]
+            assert dict(metric.dimensions) == {"service": metric.service, "stack": "StackName"}
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_looks_back_no_longer_than_cloudwatch_can(name: str) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+    period = period_of(ALARMS[name])
+    assert period * ALARMS[name]["EvaluationPeriods"] <= (7 * DAY if period >= HOUR else DAY)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_links_to_its_section_of_the_runbook(name: str) -> None:
+    assert ALARMS[name]["AlarmDescription"].endswith(f"Runbook: docs/operations.md#{name.lower()}")
+    assert len(ALARMS[name]["AlarmDescription"]) <= 1024
+
+
+def test_the_composite_alarm_combines_alarms_that_always_exist() -> None:
+    combined = re.findall(r'ALARM\("\$\{(\w+)\}"\)', COMPOSITE["AlarmRule"]["Fn::Sub"])
+    always = {name for name in ALARMS if "Condition" not in MONITORING["Resources"][name]}
+    assert set(combined) <= always
+    assert len(combined) == len(set(combined)) <= 100
+    assert COMPOSITE["AlarmDescription"].endswith("docs/operations.md#mirrorunhealthy")
+
+
+def test_near_means_near_the_timeouts_of_the_functions() -> None:
+    (expression,) = [one["Expression"] for one in ALARMS["NearTimeout"]["Metrics"] if "Expression" in one]
+    timeouts = [properties(name)["Timeout"] * 1000 for name in FUNCTIONS.values()]
+    assert [int(number) for number in re.findall(r"/ (\d+)", expression)] == timeouts
+
+
+def test_messages_are_about_to_expire_before_they_run_out_of_receives() -> None:
+    receives = properties("Queue")["RedrivePolicy"]["maxReceiveCount"] * backoff.MAX_PAUSE
+    assert DAY <= receives - ALARMS["MessagesExpire"]["Threshold"] / 1000 < 3 * DAY
+    kept = properties("Quarantine")["MessageRetentionPeriod"]
+    assert DAY <= kept - ALARMS["QuarantineExpires"]["Threshold"] < 3 * DAY
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -115,15 +176,20 @@ def test_missing_data_is_a_failure_only_for_reconcile_and_is_ignored_only_for_dr
     assert by_name == {name: special.get(name, "notBreaching") for name in ALARMS}
 
 
-def test_only_email_and_event_bridge_are_optional() -> None:
+def test_only_what_some_stacks_lack_is_optional() -> None:
     conditional = {
         name: resource["Condition"] for name, resource in MONITORING["Resources"].items() if "Condition" in resource
     }
-    assert conditional == {"AlarmsByEmail": "WithEmail", "EventsUndelivered": "WithPartnerEventBus"}
+    assert conditional == {
+        "AlarmsByEmail": "WithEmail",
+        "ChangesLate": "WithChanges",
+        "EventsUndelivered": "WithPartnerEventBus",
+        "MirrorUnhealthy": "WithComposite",
+    }
 
 
 def test_a_postponed_message_is_retried_in_every_period_of_its_alarm() -> None:
-    assert ALARMS["MessagesPostponed"]["Period"] >= backoff.MAX_PAUSE
+    assert period_of(ALARMS["MessagesPostponed"]) >= backoff.MAX_PAUSE
 
 
 def test_reconcile_counts_as_silent_only_after_a_full_invocation_and_several_intervals() -> None:
@@ -143,15 +209,10 @@ def test_the_alarm_for_unread_events_comes_while_stripe_still_lists_them() -> No
 
 def test_types_that_an_account_does_not_have_trigger_no_alarm() -> None:
     """Reconcile requests every type, and Stripe may respond 403 to some of them in every run."""
-    metrics = [_metric(alarm)[1:] for alarm in ALARMS.values()]
+    metrics = [_metric(one)[1:] for alarm in ALARMS.values() for one in metrics_of(alarm).values()]
     assert ("StripePermissionFailures", "reconcile") not in metrics
 
 
-def _metric(alarm: dict[str, Any]) -> tuple[str, str, str]:
-    dimensions = _dimensions(alarm)
-    source = dimensions.get("service") or next(iter(dimensions.values()))["Ref"]
-    return alarm["Namespace"], alarm["MetricName"], source
-
-
-def _dimensions(alarm: dict[str, Any]) -> dict[str, Any]:
-    return {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
+def _metric(metric: ReadMetric) -> tuple[str, str, str]:
+    dimensions = dict(metric.dimensions)
+    return metric.namespace, metric.name, dimensions.get("service") or next(iter(dimensions.values()))

@@ -252,6 +252,11 @@ class Run:
         return self.finished_at if self.complete else self.last_verified_at or self.started_at
 
     @property
+    def is_first(self) -> bool:
+        """Whether no run of this name was there before."""
+        return self.last_verified_at in (0.0, self.started_at)
+
+    @property
     def expected_next(self) -> int:
         """What the next run may expect."""
         return self.counts.compared if self.complete else self.expected

@@ -84,6 +84,7 @@ class WorkedRun:
             Metric.DRIFT_REPAIRED: self.counts.repaired,
             Metric.FALSE_ALARMS: self.counts.false_alarms,
             Metric.DELETIONS_HELD: self.counts.held,
+            Metric.EVENTS_RECOVERED: 0 if self.run.job is not Job.RECOVER or self.run.is_first else self.counts.queued,
         }
 
 
@@ -150,6 +151,7 @@ class TickReport:
             yield Metric.DRIFT_UNRESOLVED, unresolved
         if not self.on_demand:
             yield Metric.FAILING_TYPES, sum(_fails(run, self.at) for run in known.values())
+            yield Metric.FILLING, sum(_fills(known.get(name), self.at) for name in self.intervals)
         if self.noted is not None:
             yield Metric.UNSTORABLE_OBJECTS, self.noted.outstanding
             yield Metric.UNSTORABLE_NOTICED, self.noted.recent
@@ -218,3 +220,10 @@ def _fails(run: Run, now: float) -> bool:
     if run.status is Status.FAILED and run.wants_filter_since:
         return now - run.wants_filter_since < LOUD_FOR
     return run.status is Status.FAILED or (run.status not in OF_THE_ACCOUNT and bool(run.failures))
+
+
+def _fills(last: Run | None, now: float) -> bool:
+    """Whether all of a name is read for the first time, or was within the last hour: its messages may still wait."""
+    if last is None or not (last.job is Job.BACKFILL or (last.job is Job.RECOVER and last.is_first)):
+        return last is None
+    return last.status is Status.RUNNING or (last.complete and now - last.updated_at < HOUR)

@@ -1,0 +1,212 @@
+"""Each alarm rings and ends: what the functions really emit is replayed through the alarm's own arithmetic.
+
+The lines come from the functions, in front of moto and the stand-in. Where a value would take days to arise, the line
+keeps its name and its dimensions and gets the value. What AWS measures itself has no line: its points are made here.
+"""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import pytest
+import stripe
+
+from dev.fake_stripe.client import StandIn
+from tests.alarm_arithmetic import Points, ReadMetric, composite, evaluate, metrics_of, period_of
+from tests.doubles.samples import event, subscription_event
+from tests.template.templates import MONITORING, of_type, properties
+
+from .conftest import SECRET, Context, Load
+
+ALARMS = of_type("AWS::CloudWatch::Alarm", MONITORING)
+DAY = 86_400.0
+Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
+
+# By alarm, what the metrics are while all is well and while it is not, by their id in the expression ("" for an alarm
+# on one metric). None: no point, as CloudWatch has none of what did not happen.
+RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | None]]] = {
+    "QuarantineNotEmpty": ({"": 0}, {"": 1}),
+    "QuarantineOld": ({"": 0}, {"": 1}),
+    "QuarantineExpires": ({"": 3600}, {"": 12.1 * DAY}),
+    "QueueTooOld": ({"age": 4, "filling": 0}, {"age": 301, "filling": 0}),
+    "MessagesPostponed": ({"delay": 900, "filling": 0}, {"delay": 300_001, "filling": 0}),
+    "MessagesExpire": ({"": 900}, {"": 8.1 * DAY * 1000}),
+    "QueueUnread": ({"waiting": 5, "invoked": 2}, {"waiting": 5, "invoked": None}),
+    "DriftUnresolved": ({"": 0}, {"": 1}),
+    "UnstorableNoticed": ({"": 0}, {"": 1}),
+    "ProcessWrongAccount": ({"": None}, {"": 1}),
+    "ReconcileWrongAccount": ({"": None}, {"": 1}),
+    "ProcessMissingFields": ({"": None}, {"": 1}),
+    "ReconcileMissingFields": ({"": None}, {"": 1}),
+    "DeletionsHeld": ({"": 0}, {"": 21}),
+    "RemovalsHeld": ({"": None}, {"": 1}),
+    "SignatureFailures": ({"": None}, {"": 7}),
+    "NoneAccepted": ({"invalid": 3, "accepted": 1}, {"invalid": 1, "accepted": None}),
+    "EventsRecovered": ({"recovered": 0, "delivered": 0}, {"recovered": 1, "delivered": None}),
+    "WebhookCrowded": (
+        {"refused": 40, "rejected": 20, "invalid": 20},
+        {"refused": 40, "rejected": None, "invalid": None},
+    ),
+    "ProcessRefusedByStripe": ({"": None}, {"": 1}),
+    "ProcessNotPermitted": ({"": None}, {"": 1}),
+    "OtherModeOnly": ({"": 0}, {"": 1}),
+    "ReconcileRefusedByStripe": ({"": None}, {"": 1}),
+    "ReconcileSilent": ({"": 2}, {"": None}),
+    "TypesFail": ({"": 0}, {"": 1}),
+    "VerifyLate": ({"": 0}, {"": DAY + 1}),
+    "EventsUnread": ({"": 300}, {"": 25 * DAY + 1}),
+    "WebhookFails": ({"": 0}, {"": 1}),
+    "EventsUndelivered": ({"": None}, {"": 1}),
+    "ProcessFails": ({"": 0}, {"": 1}),
+    "ReconcileFails": ({"": 0}, {"": 1}),
+    "FunctionsThrottled": (
+        {"ingest": 0, "process": None, "reconcile": None},
+        {"ingest": 0, "process": 3, "reconcile": None},
+    ),
+    "NearTimeout": (
+        {"ingest": 200, "process": 50_000, "reconcile": 840_000},
+        {"ingest": 9800, "process": None, "reconcile": 840_000},
+    ),
+    "ChangesLate": ({"": 900}, {"": 300_001}),
+}
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The blobs that functions have emitted since the last time."""
+    found = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    return [blob for blob in found if "_aws" in blob]
+
+
+def points_in(blobs: list[dict[str, Any]], service: str) -> dict[Key, list[float]]:
+    """Their values, by metric, as CloudWatch takes them out. Tests name each function anew: its name is set back."""
+    values: dict[Key, list[float]] = defaultdict(list)
+    for blob in blobs:
+        for directive in blob["_aws"]["CloudWatchMetrics"]:
+            for names in directive["Dimensions"]:
+                given = {name: "StackName" if name == "stack" else str(blob[name]) for name in names} | {
+                    "service": service
+                }
+                for metric in directive["Metrics"]:
+                    key = (directive["Namespace"], metric["Name"], tuple(sorted(given.items())))
+                    values[key] += blob[metric["Name"]]
+    return values
+
+
+def emitted_by_all(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> dict[Key, list[float]]:
+    """What the functions emit in an ordinary hour, and while Stripe refuses them."""
+    body = at_stripe.create("customer", {})
+    found: dict[Key, list[float]] = {}
+    ingest = load("ingest").lambda_handler
+    for secret, text in (
+        (SECRET, subscription_event()),
+        ("whsec_other", subscription_event()),
+        (SECRET, "x" * 7_000_000),
+    ):
+        header = stripe.WebhookSignature.generate_signature_header(text, secret, int(time.time()))
+        ingest({"headers": {"stripe-signature": header}, "body": text, "isBase64Encoded": False}, Context())
+    found |= points_in(lines(capsys), "ingest")
+    process, reconcile = load("process").lambda_handler, load("reconcile").lambda_handler
+    attributes = {"SentTimestamp": str(int(time.time() * 1000)), "ApproximateReceiveCount": "1"}
+
+    def deliver(text: str) -> None:
+        process(
+            {"Records": [{"messageId": "m", "receiptHandle": "r", "body": text, "attributes": attributes}]}, Context()
+        )
+
+    deliver(event("v1.customer.updated", body, url=f"/v1/customers/{body['id']}", at=time.time()))
+    for status in (401, 403):
+        at_stripe.faults(api=[{"status": status}])
+        deliver(subscription_event())
+        at_stripe.clear_faults()
+    found |= points_in(lines(capsys), "process")
+    reconcile({}, Context(seconds=180))
+    at_stripe.faults(api=[{"status": 401}])
+    reconcile({"types": ["customer"]}, Context(seconds=180))
+    at_stripe.clear_faults()
+    return found | points_in(lines(capsys), "reconcile")
+
+
+NOT_DRIVEN = {"WrongAccount", "RemovalsHeld", "MissingFields"}
+"""Emitted as other metrics of the same function are; tests/functions/test_metrics.py says where."""
+
+
+def test_each_alarm_rings_and_ends(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    emitted = emitted_by_all(load, at_stripe, capsys)
+    assert RINGING.keys() == ALARMS.keys()
+    for name, (well, ill) in RINGING.items():
+        alarm = ALARMS[name]
+        for metric in metrics_of(alarm).values():
+            own = metric.namespace == "BillingMirror" and metric.name not in NOT_DRIVEN
+            assert not own or metric.key in emitted, f"{name} reads {metric.key}, which no function emits"
+        length = period_of(alarm) * alarm["EvaluationPeriods"]
+        first = length * 10.0
+        states = []
+        state = "OK"
+        for values, end in ((well, first), (ill, first + 2 * length), (well, first + 4 * length)):
+            state = evaluate(alarm, replayed(alarm, values, end, 2 * length), end, state)
+            states.append(state)
+        assert states == ["OK", "ALARM", "OK"], name
+
+
+def replayed(alarm: Mapping[str, Any], values: Mapping[str, float | None], end: float, length: float) -> Points:
+    """One value of each metric, five times in each period, as far back as the alarm looks."""
+    found: dict[Key, list[tuple[float, float]]] = {}
+    for name, metric in metrics_of(alarm).items():
+        value = values[name]
+        if value is not None:
+            step = metric.period / 5
+            found[metric.key] = [(end - number * step, float(value)) for number in range(int(length / step))]
+    return found
+
+
+def test_the_composite_alarm_rings_with_each_of_its_alarms() -> None:
+    rule = properties("MirrorUnhealthy", MONITORING)["AlarmRule"]["Fn::Sub"]
+    quiet = dict.fromkeys(ALARMS, "OK")
+    assert composite(rule, quiet) == "OK"
+    combined = {name for name in ALARMS if composite(rule, quiet | {name: "ALARM"}) == "ALARM"}
+    assert {"QueueTooOld", "ReconcileSilent", "EventsRecovered", "QuarantineNotEmpty"} <= combined
+    assert {"SignatureFailures", "WebhookCrowded", "QuarantineOld"}.isdisjoint(combined)
+
+
+def test_a_first_fill_rings_as_no_outage(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first ticks find events of a month and queue them, and the queue is long: nothing was lost."""
+    for _ in range(3):
+        at_stripe.create("customer", {})
+    reconcile = load("reconcile").lambda_handler
+    reconcile({"job": "recover", "until_now": True}, Context(seconds=180))
+    reconcile({}, Context(seconds=180))
+    filled = points_in(lines(capsys), "reconcile")
+    assert sum(filled[own("MessagesQueued")]) > 0
+    assert filled[own("EventsRecovered")]
+    assert sum(filled[own("EventsRecovered")]) == 0
+    assert max(filled[own("Filling")]) > 0
+    for name, metric, value in (("QueueTooOld", "age", 7200.0), ("MessagesPostponed", "delay", 7_200_000.0)):
+        alarm = ALARMS[name]
+        length = period_of(alarm) * alarm["EvaluationPeriods"]
+        steps = [
+            float(at) for at in range(int(length), int(3 * length), 1140)
+        ]  # a long tick, and the wait for the next
+        late = {metric: value, "filling": None}
+        points = {**replayed(alarm, late, 3.0 * length, 3.0 * length), own("Filling"): [(at, 1.0) for at in steps]}
+        assert evaluate(alarm, points, 3.0 * length) == "OK", name
+        assert evaluate(alarm, replayed(alarm, late, 3.0 * length, 3.0 * length), 3.0 * length) == "ALARM", name
+
+
+def own(metric: str) -> Key:
+    return ReadMetric("BillingMirror", metric, (("service", "reconcile"), ("stack", "StackName"))).key
+
+
+def test_lost_events_ring_and_a_second_recovery_says_how_many(
+    load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reconcile = load("reconcile").lambda_handler
+    reconcile({}, Context(seconds=180))
+    capsys.readouterr()
+    at_stripe.create("customer", {})
+    reconcile({"job": "recover", "until_now": True}, Context(seconds=180))
+    recovered = points_in(lines(capsys), "reconcile")[own("EventsRecovered")]
+    assert sum(recovered) == 1
+    alarm = ALARMS["EventsRecovered"]
+    assert evaluate(alarm, {own("EventsRecovered"): [(100.0, value) for value in recovered]}, 10_800.0) == "ALARM"
