@@ -96,6 +96,7 @@ class ChunkedMirror(MemoryMirror):
         super().__init__(CHUNKED, refuses=refuses, for_good=True)
         self.unreadable: set[str] = set()
         """The keys of objects that had, at some time, no whole body."""
+        self.tracks_readability = True
 
     async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
         replaced = await super().replace(ref, token, item)
@@ -107,7 +108,12 @@ class ChunkedMirror(MemoryMirror):
         self._read(ref.key)
 
     def _read(self, key: str) -> None:
-        if key in self.objects and chunks.NAME in self.objects[key] and self.body_of(key) is None:
+        if (
+            self.tracks_readability
+            and key in self.objects
+            and chunks.NAME in self.objects[key]
+            and self.body_of(key) is None
+        ):
             self.unreadable.add(key)
 
 

@@ -55,6 +55,7 @@ class Fault(StrEnum):
     WRITE_REPEATED = "table writes, and refuses the repetition of the write"
     KEY_OF_OTHER_ACCOUNT = "the secret holds a key of another account for a while"
     UNSTORABLE = "object changed to what the table cannot hold"
+    TABLE_RESTORED = "table restored to an older time, counters and runs included"
 
 
 LOSING = frozenset(
@@ -66,6 +67,7 @@ LOSING = frozenset(
         Fault.KEY_REVOKED,
         Fault.OUTAGE,
         Fault.UNSTORABLE,
+        Fault.TABLE_RESTORED,
     }
 )
 """Faults that only a reconcile run can repair."""
@@ -93,8 +95,8 @@ RARE = frozenset(
 """Faults that are drawn at many steps, or whose effect another fault has as well."""
 
 
-SEPARATE = frozenset({Fault.KEY_OF_OTHER_ACCOUNT})
-"""Faults that only the schedules have whose containers guard the account: reading the pin takes steps."""
+SEPARATE = frozenset({Fault.KEY_OF_OTHER_ACCOUNT, Fault.TABLE_RESTORED})
+"""Faults that only some schedules have: those whose containers guard the account, and those that restore the table."""
 
 
 class Consequence(StrEnum):
@@ -192,6 +194,8 @@ class Dice:
         """Whether there are discounts, whose events concern several objects."""
         self.removing = separate.random() < 0.06
         """Whether there are many coupons, with ids that a person chose, of which many may be gone at once."""
+        self.restoring = separate.random() < 0.08 and losing and not self.recovering
+        """Whether the table is restored once; verify repairs what that has lost."""
         if self.guarded:
             self._chances[Fault.KEY_OF_OTHER_ACCOUNT] = CHANCE_OF_A_WRONG_KEY
         if losing and not self.recovering and self.random.random() < SHARE_UNSTORABLE:

@@ -20,6 +20,7 @@ from .faults import Consequence, Dice, Fault
 from .foreign_account import account_with_same_ids
 from .hand_changes import change_by_hand
 from .loop import ScheduleStuck, SimulatedLoop
+from .restored_table import RestoredTable
 from .scenario import Scenario
 from .stripe import StripeObject
 from .violations import find_violations
@@ -67,6 +68,7 @@ class Schedule:
     async def _all(self) -> None:
         environment = Environment(self.dice, self.workload, self.result, self._say if self._trace else None)
         webhooks, runs = Webhooks(environment), ReconcileRuns(environment)
+        self._restored = RestoredTable(environment, self.dice, self.result.seed)
         workers = [Worker(f"worker {number}", environment) for number in range(self.workload.workers)]
         working = [asyncio.ensure_future(worker.work()) for worker in workers]
         await asyncio.gather(*(self._live(context, environment, webhooks, runs) for context in self.workload.contexts))
@@ -104,6 +106,7 @@ class Schedule:
             self.dice.overtaking.done(scenario, "change")
             webhooks.rotate()
             self._perhaps_break_down(environment)
+            self._restored.perhaps_strike()
             self._perhaps_replace_key(environment)
 
     def _perhaps_break_down(self, environment: Environment) -> None:

@@ -1,5 +1,6 @@
 """Each function has the permissions and settings that it needs and no others, and loses no message."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -148,7 +149,7 @@ def test_every_parameter_is_in_one_group_of_the_form() -> None:
 def test_a_function_accepts_the_default_parameters(function: str) -> None:
     defaults = {name: parameter.get("Default") for name, parameter in BUNDLE["Parameters"].items()}
     values = {
-        name: str(defaults.get(value["Ref"], value["Ref"]) if isinstance(value, dict) else value)
+        name: str(defaults.get(_target(value), _target(value)) if isinstance(value, dict) else value)
         for name, value in environment(function).items()
     }
     SETTINGS[function].from_environment(values)
@@ -198,6 +199,41 @@ def test_only_the_function_that_sends_to_its_own_queue_may_run_in_a_loop() -> No
     assert allowed == {"ingest": "Terminate", "process": "Allow", "reconcile": "Terminate"}
 
 
+TAKEN_UP = {"MakesTable": "TableName", "MakesStripeKey": "StripeKeyArn", "MakesSigningSecret": "SigningSecretArn"}
+"""By condition, the parameter that names what exists already."""
+
+
+@pytest.mark.parametrize(("condition", "parameter"), TAKEN_UP.items())
+def test_what_exists_already_is_named_wherever_the_stack_s_own_would_be(condition: str, parameter: str) -> None:
+    """A function that reads one table and may only write the other would fail, and only on AWS."""
+    assert BUNDLE["Conditions"][condition] == {"Fn::Equals": [{"Ref": parameter}, ""]}
+    (name,) = [one for one, resource in BUNDLE["Resources"].items() if resource.get("Condition") == condition]
+    inside = [value for value in _choices(BUNDLE) if value[0] == condition]
+    for _, own, given in inside:
+        assert name in str(own)
+        assert parameter in str(given)
+        assert str(own).endswith("/index/*'}") == str(given).endswith("/index/*'}")
+    everywhere = str({key: BUNDLE[key] for key in ("Resources", "Outputs")})
+    uses = everywhere.count(f"{{'Ref': '{name}'}}") + everywhere.count(f"'Fn::GetAtt': ['{name}'")
+    assert uses + everywhere.count(f"${{{name}.") == len(inside), "one use has no choice"
+
+
+def _choices(node: object) -> Iterator[list[Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Fn::If":
+                yield value
+            yield from _choices(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _choices(value)
+
+
+def test_the_table_is_protected_only_on_request() -> None:
+    assert properties("Table")["DeletionProtectionEnabled"] == {"Fn::If": ["ProtectsTable", True, False]}
+    assert BUNDLE["Parameters"]["DeletionProtection"]["Default"] == "off"
+
+
 def _role(function: str) -> dict[str, Any]:
     return properties(properties(FUNCTIONS[function])["Role"]["Fn::GetAtt"][0])
 
@@ -217,6 +253,8 @@ def _permissions(function: str) -> set[tuple[str, str]]:
 
 def _target(resource: dict[str, Any]) -> str:
     """The logical name in an ARN and what follows it: `Table`, `Table/index/*`."""
+    if "Fn::If" in resource:
+        return _target(resource["Fn::If"][1])
     if "Ref" in resource:
         return str(resource["Ref"])
     if "Fn::GetAtt" in resource:
