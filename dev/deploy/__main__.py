@@ -21,9 +21,9 @@ def main(arguments: list[str]) -> int:
     given = _arguments(arguments)
     defaults = defaults_in(given.template)
     try:
-        place = _stack_file(given.stack, given.folder, defaults)
-        stack = Stack(given.stack, place)
-        change_set = stack.prepare(given.sam, given.template, place.values(defaults))
+        location = _stack_file(given.stack, given.folder, defaults)
+        stack = Stack(given.stack, location)
+        change_set = stack.prepare(given.sam, given.template, location.values(defaults))
         if change_set is None:
             print(f"{given.stack} is up to date.")
             return 0
@@ -60,10 +60,10 @@ def _stack_file(name: str, folder: Path, defaults: Mapping[str, str]) -> StackFi
     """The stack's file. A stack without one gets it: from what is deployed, or from the answer to one question."""
     path = stack_file.path_of(name, folder)
     if not path.exists():
-        place = StackFile(_region(), os.environ.get("AWS_PROFILE", ""))
-        stack = Stack(name, place)
+        location = StackFile(_region(), os.environ.get("AWS_PROFILE", ""))
+        stack = Stack(name, location)
         parameters = stack.overrides(defaults) if stack.is_deployed() else _answers(path)
-        stack_file.write(path, name, replace(place, parameters=parameters), defaults)
+        stack_file.write(path, name, replace(location, parameters=parameters), defaults)
         print(f"{path} now holds what differs from the defaults; change it there.")
     return stack_file.read(path, defaults)
 
@@ -77,7 +77,9 @@ def _region() -> str:
 
 def _answers(path: Path) -> dict[str, str]:
     if not sys.stdin.isatty():
-        raise WrongStackFile(f"{path} does not exist, and nobody can be asked: write it as docs/deploy.md shows")
+        raise WrongStackFile(
+            f"{path} does not exist, and there is no terminal to ask on: write it as docs/deploy.md shows"
+        )
     return {"AlarmEmail": input("Address that receives alarms (empty: none): ").strip()}
 
 

@@ -1,6 +1,6 @@
 """Which changes would a deploy make, and which of them would lose data?
 
-A change set says of each resource whether CloudFormation updates it in place or replaces it by a new, empty one:
+A change set says of each resource whether CloudFormation updates it as it is or replaces it by a new, empty one:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
 """
 

@@ -42,10 +42,10 @@ _Template.add_multi_constructor("!", lambda *_: None)
 class Stack:
     """A stack in AWS, deployed or not yet."""
 
-    def __init__(self, name: str, place: StackFile) -> None:
-        session = boto3.Session(profile_name=place.profile or None, region_name=place.region)
+    def __init__(self, name: str, location: StackFile) -> None:
+        session = boto3.Session(profile_name=location.profile or None, region_name=location.region)
         self.name = name
-        self._place = place
+        self._location = location
         self._client: CloudFormationClient = session.client("cloudformation")
 
     def status(self) -> str:
@@ -76,10 +76,10 @@ class Stack:
     def prepare(self, sam: Path, template: Path, values: Mapping[str, str]) -> str | None:
         """Uploads the code and makes a change set; its ARN, or None where nothing changes."""
         command = [str(sam), "deploy", f"--template-file={template}", f"--stack-name={self.name}"]
-        command += [f"--region={self._place.region}", "--no-execute-changeset", "--no-fail-on-empty-changeset"]
+        command += [f"--region={self._location.region}", "--no-execute-changeset", "--no-fail-on-empty-changeset"]
         command += ["--no-progressbar", "--no-confirm-changeset", "--capabilities", *CAPABILITIES]
-        command += [f"--s3-bucket={self._place.bucket}"] if self._place.bucket else ["--resolve-s3"]
-        command += [f"--profile={self._place.profile}"] if self._place.profile else []
+        command += [f"--s3-bucket={self._location.bucket}"] if self._location.bucket else ["--resolve-s3"]
+        command += [f"--profile={self._location.profile}"] if self._location.profile else []
         command += ["--parameter-overrides", *(f'{name}="{value}"' for name, value in values.items())]
         environ = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
         # Not in the clone: its samconfig.toml would add to what the stack's own file says.

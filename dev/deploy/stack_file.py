@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PARAMETERS = "docs/deploy.md#parameters"
-_PLACE = ("region", "profile", "bucket")
+_LOCATION = ("region", "profile", "bucket")
 
 
 class WrongStackFile(Exception):
@@ -42,23 +42,23 @@ def read(path: Path, defaults: Mapping[str, str]) -> StackFile:
         found = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise WrongStackFile(f"{path} is not TOML: {error}") from None
-    unknown = sorted(found.keys() - {*_PLACE, "parameters"})
+    unknown = sorted(found.keys() - {*_LOCATION, "parameters"})
     if unknown:
-        raise WrongStackFile(f"{path}: {unknown[0]} is none of {', '.join(_PLACE)} and [parameters]")
-    place = {name: _text(path, name, found[name]) for name in _PLACE if name in found}
-    if not place.get("region"):
+        raise WrongStackFile(f"{path}: {unknown[0]} is none of {', '.join(_LOCATION)} and [parameters]")
+    location = {name: _text(path, name, found[name]) for name in _LOCATION if name in found}
+    if not location.get("region"):
         raise WrongStackFile(f'{path}: the region is missing; add region = "eu-central-1", or yours')
     parameters = {name: _text(path, name, value) for name, value in found.get("parameters", {}).items()}
     unknown = sorted(parameters.keys() - defaults.keys())
     if unknown:
         raise WrongStackFile(f"{path}: this version has no parameter {unknown[0]}; those that it has: {PARAMETERS}")
-    return StackFile(**place, parameters=_overrides(parameters, defaults))
+    return StackFile(**location, parameters=_overrides(parameters, defaults))
 
 
 def write(path: Path, stack: str, given: StackFile, defaults: Mapping[str, str]) -> None:
     """Stores the file, without parameters that have their default."""
     lines = [f"# The stack {stack}: only what differs from the defaults ({PARAMETERS})."]
-    lines += [f"{name} = {_quoted(value)}" for name in _PLACE if (value := getattr(given, name))]
+    lines += [f"{name} = {_quoted(value)}" for name in _LOCATION if (value := getattr(given, name))]
     lines += ["", "[parameters]"]
     lines += [f"{name} = {_quoted(value)}" for name, value in sorted(_overrides(given.parameters, defaults).items())]
     path.parent.mkdir(exist_ok=True)

@@ -48,19 +48,19 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
         answer = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="Table")
         return answer["StackResourceDetail"]["PhysicalResourceId"]
 
-    nobody_to_ask = deploy(local_aws, template)
-    assert (nobody_to_ask.returncode, "nobody can be asked" in nobody_to_ask.stderr) == (1, True)
+    without_terminal = deploy(local_aws, template)
+    assert (without_terminal.returncode, "no terminal to ask on" in without_terminal.stderr) == (1, True)
 
     stack_file = template.parent / "stacks" / f"{STACK}.toml"
     stack_file.parent.mkdir()
-    place = f'region = "{ministack.REGION}"\nbucket = "{BUCKET}"\n'
-    stack_file.write_text(f'{place}[parameters]\nMonitoring = "off"\n')
+    location = f'region = "{ministack.REGION}"\nbucket = "{BUCKET}"\n'
+    stack_file.write_text(f'{location}[parameters]\nMonitoring = "off"\n')
     first = deploy(local_aws, template)
     assert first.returncode == 0, first.stderr
     assert "Add     Table (AWS::DynamoDB::Table)" in first.stdout
     assert f"TableName: {table()}" in first.stdout
 
-    stack_file.write_text(f'{place}[parameters]\nMonitoring = "off"\nDeepVerifyPercent = 20\n')
+    stack_file.write_text(f'{location}[parameters]\nMonitoring = "off"\nDeepVerifyPercent = 20\n')
     preview = deploy(local_aws, template, "--preview")
     assert preview.returncode == 0, preview.stderr
     assert "Modify  ReconcileFunction" in preview.stdout
