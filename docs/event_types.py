@@ -12,7 +12,7 @@ from billing_mirror.core import catalog
 ROOT = Path(__file__).parents[1]
 PUBLISHED = ROOT / "tests" / "published_event_types.txt"
 PAGE = ROOT / "docs" / "deploy.md"
-LIST = ROOT / "cli" / "billing_mirror_cli" / "event_types.txt"
+LIST = ROOT / "cli" / "billing_mirror_cli" / "stripe" / "event_types.txt"
 BEGIN, END = "<!-- event types: made by `make docs` -->\n", "<!-- end of event types -->"
 
 
