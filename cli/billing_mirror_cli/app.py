@@ -14,6 +14,7 @@ from .verbs.diff import diff
 from .verbs.doctor import doctor
 from .verbs.events import events
 from .verbs.export import export
+from .verbs.forget import forget
 from .verbs.get import get
 from .verbs.list import list_objects
 from .verbs.prove import prove
@@ -65,6 +66,7 @@ add_verb(app, tail)
 add_verb(app, prove)
 add_verb(app, export)
 add_verb(app, events)
+add_verb(app, forget)
 app.add_typer(quarantine, name="quarantine")
 
 

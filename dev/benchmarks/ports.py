@@ -3,18 +3,19 @@
 import pickle
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.stripe_api import StripeApi
+from billing_mirror.core.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.stored import StoredObject
 from billing_mirror.core.unstorable import UnstorableNote
-from billing_mirror.ports import IndexEntry
+from billing_mirror.ports import IndexEntry, QuarantinedMessage
 from dev.benchmarks.synthetic_data import digest_of, id_of, number_of
 from dev.benchmarks.synthetic_server import KEY
 
@@ -47,6 +48,12 @@ class NoQueue:
 
     async def postpone(self, receipt: str, seconds: int) -> None:
         raise AssertionError(f"nothing should be postponed, but {receipt} by {seconds}")
+
+    def quarantined_messages(self) -> AsyncIterator[QuarantinedMessage]:
+        raise AssertionError("the quarantine should not be read")
+
+    async def drop(self, receipt: str) -> None:
+        raise AssertionError(f"nothing should be dropped, but {receipt}")
 
 
 class AgreeingMirror:
@@ -116,6 +123,26 @@ class AgreeingMirror:
 
     async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
         raise AssertionError(f"the note of {note.id} in {scope} should not be removed")
+
+    async def objects_of(self, scope: Scope, customers: Sequence[str], cursor: str = "") -> FoundPage:
+        raise AssertionError(f"{customers} in {scope} should not be forgotten, from {cursor}")
+
+    async def erase(self, ref: ObjectRef, token: int, customer: str | None, now: float) -> bool:
+        raise AssertionError(f"{ref.id} of {customer} should not be erased, under {token} at {now}")
+
+    async def empty_beside(self, ref: ObjectRef, token: int, kept: str | None, now: float) -> None:
+        raise AssertionError(f"{ref.id} should keep its items, of {token} and {kept} at {now}")
+
+    async def note_removal(self, scope: Scope, note: RemovalNote) -> None:
+        raise AssertionError(f"{note.id} in {scope} should not be removed")
+
+    async def removals(self, scope: Scope, until: float) -> AsyncIterator[RemovalNote]:  # noqa: ARG002
+        no_notes: tuple[RemovalNote, ...] = ()
+        for note in no_notes:
+            yield note
+
+    async def drop_removal(self, scope: Scope, note: RemovalNote) -> None:
+        raise AssertionError(f"the note of {note.id} in {scope} should not be dropped")
 
 
 def _head(number: int) -> Head:

@@ -13,7 +13,7 @@ from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run_request import read_request
-from billing_mirror.reconcile.report import ObjectsReport, TickReport, WorkedRun, refused
+from billing_mirror.reconcile.report import ForgetReport, ObjectsReport, TickReport, WorkedRun, refused
 from billing_mirror.reconcile.tick import reconcile
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring import reconcile_dependencies, runner
@@ -45,16 +45,24 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         logger.error(MISSING_FIELD, extra=missing)
     for metric, count in metric_counts.drain().items():
         metrics.add_metric(metric, MetricUnit.Count, count)
-    if isinstance(report, ObjectsReport):
-        for one in report.objects:
-            logger.info("refreshed" if one.outcome else one.reason, extra={"object": one.columns()})
-        return report.answer()
-    _emit(report)
-    if not report.leased:
-        logger.info(report.busy())
-    for worked in report.worked:
-        _log(worked, dry_run=report.dry_run)
+    _tell(report)
     return report.answer()
+
+
+def _tell(report: TickReport | ObjectsReport | ForgetReport) -> None:
+    """The log lines and the metrics of an invocation."""
+    match report:
+        case ObjectsReport():
+            for one in report.objects:
+                logger.info("refreshed" if one.outcome else one.reason, extra={"object": one.columns()})
+        case ForgetReport():
+            logger.info("forgotten", extra={"forgotten": report.columns()})
+        case TickReport():
+            _emit(report)
+            if not report.leased:
+                logger.info(report.busy())
+            for worked in report.worked:
+                _log(worked, dry_run=report.dry_run)
 
 
 def _emit(report: TickReport) -> None:

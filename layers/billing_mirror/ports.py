@@ -1,10 +1,13 @@
 """What the flows need from outside. Adapters implement these ports, and so do doubles that pass the same contract."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
@@ -18,6 +21,15 @@ class Clock(Protocol):
         """Seconds since 1970."""
 
     async def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedMessage:
+    """A message in quarantine. ``body`` is the text as the quarantine holds it."""
+
+    body: str
+    reason: str
+    receipt: str
 
 
 class Queue(Protocol):
@@ -36,6 +48,12 @@ class Queue(Protocol):
 
     async def postpone(self, receipt: str, seconds: int) -> None:
         """Hides a received message for some seconds."""
+
+    def quarantined_messages(self) -> AsyncIterator[QuarantinedMessage]:
+        """The messages in quarantine, each once. Other receivers do not see them for some minutes."""
+
+    async def drop(self, receipt: str) -> None:
+        """Deletes a message from quarantine."""
 
 
 class SigningSecrets(Protocol):
@@ -140,7 +158,33 @@ class UnstorableNotes(Protocol):
         """Removes a note, unless it was replaced since it was read."""
 
 
-class Mirror(UnstorableNotes, Protocol):
+class Erasure(Protocol):
+    """Removes what the mirror keeps of removed objects and of forgotten customers, and never an item with a token.
+
+    Every method raises ``TransientError`` when DynamoDB is busy or down.
+    """
+
+    async def objects_of(self, scope: Scope, customers: Sequence[str], cursor: str = "") -> FoundPage:
+        """A part of the whole table: the objects of these customers in it, removed and generic ones included."""
+
+    async def erase(self, ref: ObjectRef, token: int, customer: str | None, now: float) -> bool:
+        """Removes the body from the object's item, if it still has this token. The token and the claim stay."""
+
+    async def empty_beside(self, ref: ObjectRef, token: int, kept: str | None, now: float) -> None:
+        """Empties all other items of the object's partition: former states, and chunks that no item can name.
+
+        ``kept`` are the chunks that the object's item names under ``token``; chunks of later tokens stay, too.
+        """
+
+    async def note_removal(self, scope: Scope, note: RemovalNote) -> None: ...
+
+    def removals(self, scope: Scope, until: float) -> AsyncIterator[RemovalNote]:
+        """The notes that are due by then (seconds since 1970), the oldest first."""
+
+    async def drop_removal(self, scope: Scope, note: RemovalNote) -> None: ...
+
+
+class Mirror(UnstorableNotes, Erasure, Protocol):
     """The table. Every method raises ``TransientError`` when DynamoDB is busy or down."""
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
@@ -165,7 +209,10 @@ class Mirror(UnstorableNotes, Protocol):
         """
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
-        """Makes the object's item a tombstone under the same condition; the last known body stays."""
+        """Makes the object's item a tombstone under the same condition; the last known body stays.
+
+        Before that, it notes the removal, so that what stays is considered later.
+        """
 
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         """The ids of a parent's live children of one type."""

@@ -74,3 +74,5 @@ class ReconcileSettings(StripeSettings):
     usage_sweep: Literal["on", "off"]
     deep_verify_percent: Annotated[int, Field(ge=0, le=100)]
     """The share of stored objects that each verify run reads."""
+    tombstone_days: Annotated[int, Field(ge=0, le=36500)]
+    """Days for which the last body of a removed object is kept; 0: until it is forgotten."""

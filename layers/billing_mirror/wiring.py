@@ -66,7 +66,12 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         usage=settings.activity_hours * HOUR if settings.usage_sweep == "on" else None,
     )
     return ReconcileDependencies(
-        ports, state_store, schedule, account=account, deep_verify_percent=settings.deep_verify_percent
+        ports,
+        state_store,
+        schedule,
+        account=account,
+        deep_verify_percent=settings.deep_verify_percent,
+        tombstone_days=settings.tombstone_days,
     )
 
 

@@ -1,6 +1,6 @@
 """The table, in memory."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from billing_mirror.adapters.attributes import body_in, stored_object
@@ -8,10 +8,11 @@ from billing_mirror.adapters.chunked_write import DYNAMODB, Replaced, put_chunke
 from billing_mirror.core import chunks, times
 from billing_mirror.core.chunks import Limits
 from billing_mirror.core.errors import TransientError, UnreadableBody, UnstorableObject
-from billing_mirror.core.items import INDEX_COLUMNS, Item, members_in, missing_fields_in
+from billing_mirror.core.forgetting import ERASED_COLUMNS, FoundObject, FoundPage, RemovalNote, customer_named
+from billing_mirror.core.items import FORMER_CUSTOMER, INDEX_COLUMNS, Item, id_in, members_in, missing_fields_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.object_ref import ObjectRef, Scope, stored_ref
 from billing_mirror.core.stored import StoredObject
 from billing_mirror.core.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
@@ -43,8 +44,14 @@ class MemoryMirror:
         self.counters: dict[str, Claim] = {}
         self.notes: dict[str, dict[str, UnstorableNote]] = {}
         """By scope and sort key."""
+        self.former: dict[str, dict[str, Item]] = {}
+        """Other items beside each object, by key and sort key: former states, as a history keeps them."""
+        self.removal_notes: dict[str, dict[str, RemovalNote]] = {}
+        """By scope and sort key."""
         self.refuses = refuses
         self.for_good = for_good
+        self.per_page = 500
+        """Items of one part of the table."""
         self.down = False
         self.writes_fail = False
 
@@ -103,6 +110,7 @@ class MemoryMirror:
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         self._require_up()
+        await self.note_removal(ref.scope, RemovalNote.of_tombstone(tombstone))
         if not self._newer(ref, token):
             return False
         kept = {name: value for name, value in self.objects.get(ref.key, {}).items() if name not in INDEX_COLUMNS}
@@ -170,6 +178,48 @@ class MemoryMirror:
         if stored is not None and (stored.token, stored.digest) == (note.token, note.digest):
             del self.notes[str(scope)][note.sort_key]
 
+    async def objects_of(self, scope: Scope, customers: Sequence[str], cursor: str = "") -> FoundPage:
+        self._require_up()
+        found, last = [], ""
+        for key in sorted(key for key in self.objects if key > cursor)[: self.per_page]:
+            item, last = self.objects[key], key
+            customer = customer_named(item, self.body_of(key), customers) if item["scope"] == str(scope) else None
+            if customer:
+                parent = item.get("parent")
+                ref = stored_ref(scope, str(item["type"]), id_in(item), parent if isinstance(parent, str) else None)
+                found.append(FoundObject(ref, customer))
+        return FoundPage(tuple(found), last if any(key > last for key in self.objects) else "")
+
+    async def erase(self, ref: ObjectRef, token: int, customer: str | None, now: float) -> bool:
+        self._require_up()
+        held = self.objects.get(ref.key)
+        if held is None or held["token"] != token:
+            return False
+        left = {name: value for name, value in held.items() if name not in ERASED_COLUMNS}
+        former: Item = {FORMER_CUSTOMER: customer} if customer else {}
+        self.objects[ref.key] = {**left, **former, "erased_at": times.iso(now)}
+        return True
+
+    async def empty_beside(self, ref: ObjectRef, token: int, kept: str | None, now: float) -> None:  # noqa: ARG002 - as in a table
+        self._require_up()
+        for sort_key in chunks.without_named([*self.chunks.get(ref.key, {})], token, kept):
+            del self.chunks[ref.key][sort_key]
+        self.former.pop(ref.key, None)
+
+    async def note_removal(self, scope: Scope, note: RemovalNote) -> None:
+        self._require_up()
+        self.removal_notes.setdefault(str(scope), {})[note.sort_key] = note
+
+    async def removals(self, scope: Scope, until: float) -> AsyncIterator[RemovalNote]:
+        self._require_up()
+        for _, note in sorted(self.removal_notes.get(str(scope), {}).items()):
+            if note.due_at <= until:
+                yield note
+
+    async def drop_removal(self, scope: Scope, note: RemovalNote) -> None:
+        self._require_up()
+        self.removal_notes.get(str(scope), {}).pop(note.sort_key, None)
+
     def _newer(self, ref: ObjectRef, token: int) -> bool:
         held = self.objects.get(ref.key)
         return held is None or _integer(held, "token") < token
@@ -204,6 +254,7 @@ def _head(item: Item) -> Head:
         chunks=chunks.name_in(item),
         follow_ups_due=item.get("follow_ups_due") is True,
         missing_fields=missing_fields_in(item),
+        former_customer=str(item[FORMER_CUSTOMER]) if FORMER_CUSTOMER in item else None,
     )
 
 

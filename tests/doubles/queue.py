@@ -1,9 +1,10 @@
 """The queue and the quarantine, in memory."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.ports import Clock
+from billing_mirror.ports import Clock, QuarantinedMessage
 from billing_mirror.process.messages import ReceivedMessage
 
 
@@ -44,6 +45,15 @@ class MemoryQueue:
         for message in self.waiting:
             if message.message_id == receipt:
                 message.visible_at = self.clock.now() + seconds
+
+    async def quarantined_messages(self) -> AsyncIterator[QuarantinedMessage]:
+        self._require_up()
+        for body, reason in [*self.quarantined]:
+            yield QuarantinedMessage(body, reason, body)
+
+    async def drop(self, receipt: str) -> None:
+        self._require_up()
+        self.quarantined = [(body, reason) for body, reason in self.quarantined if body != receipt]
 
     def receive(self, most: int = 10) -> list[ReceivedMessage]:
         """Hands over visible messages and hides them."""

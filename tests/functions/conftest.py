@@ -64,6 +64,7 @@ class Cloud:
             "CONFIGURATION_HOURS": "168",
             "CATALOG_HOURS": "168",
             "DEEP_VERIFY_PERCENT": "0",
+            "TOMBSTONE_DAYS": "0",
             "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
             # Powertools keeps one logger for each name, and with it the output of the test before.
             "POWERTOOLS_SERVICE_NAME": f"function-{next(_numbers)}",

@@ -115,7 +115,7 @@ def test_an_unknown_job_is_named_in_a_sentence_and_nothing_is_started(load: Load
     answer = invoke(load, {"job": "sweep"})
     assert answer == {
         "result": "refused",
-        "reason": "unknown job: sweep; jobs are recover, verify, backfill, usage, refresh; nothing was started",
+        "reason": "unknown job: sweep; jobs are recover, verify, backfill, usage, refresh, forget; nothing was started",
     }
     assert (at_stripe.requests()["total"], everything()) == (0, [])
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,13 +12,14 @@ from billing_mirror.adapters.chunked_write import Replaced, put_chunked
 from billing_mirror.core import chunks
 from billing_mirror.core.chunks import Limits
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.stored import StoredObject
 from billing_mirror.core.unstorable import UnstorableNote
-from billing_mirror.ports import Clock, IndexEntry
+from billing_mirror.ports import Clock, IndexEntry, QuarantinedMessage
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue, QueuedMessage
@@ -271,6 +272,26 @@ class UnreliableMirror(UnreliableTable):
     async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
         await self._write(f"remove_note {note.sort_key}", lambda: self._mirror.remove_note(scope, note))
 
+    async def objects_of(self, scope: Scope, customers: Sequence[str], cursor: str = "") -> FoundPage:
+        return await self._read("objects_of", lambda: self._mirror.objects_of(scope, customers, cursor))
+
+    async def erase(self, ref: ObjectRef, token: int, customer: str | None, now: float) -> bool:
+        return await self._write(f"erase {ref.key} {token}", lambda: self._mirror.erase(ref, token, customer, now))
+
+    async def empty_beside(self, ref: ObjectRef, token: int, kept: str | None, now: float) -> None:
+        await self._write(f"empty_beside {ref.key}", lambda: self._mirror.empty_beside(ref, token, kept, now))
+
+    async def note_removal(self, scope: Scope, note: RemovalNote) -> None:
+        await self._write(f"note_removal {note.sort_key}", lambda: self._mirror.note_removal(scope, note))
+
+    async def removals(self, scope: Scope, until: float) -> AsyncIterator[RemovalNote]:
+        await self._io("removals")
+        for note in [one async for one in self._mirror.removals(scope, until)]:
+            yield note
+
+    async def drop_removal(self, scope: Scope, note: RemovalNote) -> None:
+        await self._write(f"drop_removal {note.sort_key}", lambda: self._mirror.drop_removal(scope, note))
+
 
 @dataclass
 class UnreliableQueue:
@@ -296,6 +317,15 @@ class UnreliableQueue:
     async def postpone(self, receipt: str, seconds: int) -> None:
         await self.io("postpone")
         await self.queue.postpone(receipt, seconds)
+
+    async def quarantined_messages(self) -> AsyncIterator[QuarantinedMessage]:
+        await self.io("quarantined_messages")
+        for message in [one async for one in self.queue.quarantined_messages()]:
+            yield message
+
+    async def drop(self, receipt: str) -> None:
+        await self.io("drop")
+        await self.queue.drop(receipt)
 
     def receive(self, most: int) -> list[ReceivedMessage]:
         """Some of the visible messages, in any order."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from billing_mirror.adapters.state_store import LEASE
+from billing_mirror.core.forgetting import REMOVALS
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.unstorable import PARTITION as UNSTORABLE
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
@@ -47,6 +48,10 @@ PERMISSIONS = {
     },
     "reconcile": {
         ("sqs:SendMessage", "Queue"),
+        ("sqs:SendMessage", "Quarantine"),
+        ("sqs:ReceiveMessage", "Quarantine"),
+        ("sqs:DeleteMessage", "Quarantine"),
+        ("dynamodb:Scan", "Table"),
         ("dynamodb:DeleteItem", "Table"),
         ("secretsmanager:GetSecretValue", "StripeKey"),
         ("logs:CreateLogStream", "ReconcileLog"),
@@ -118,7 +123,9 @@ def test_only_the_lease_and_notes_may_be_deleted() -> None:
     allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
     (deleting,) = [statement for statement in allowed if "dynamodb:DeleteItem" in listed(statement["Action"])]
     assert listed(deleting["Action"]) == ["dynamodb:DeleteItem"]
-    keys = [f"{Scope(livemode=mode)}#{partition}" for mode in (True, False) for partition in (LEASE, UNSTORABLE)]
+    keys = [
+        f"{Scope(livemode=mode)}#{partition}" for mode in (True, False) for partition in (LEASE, REMOVALS, UNSTORABLE)
+    ]
     assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
 
 
@@ -164,6 +171,7 @@ def test_a_function_accepts_the_default_parameters(function: str) -> None:
         ("ConfigurationHours", "configuration_hours"),
         ("CatalogHours", "catalog_hours"),
         ("DeepVerifyPercent", "deep_verify_percent"),
+        ("TombstoneDays", "tombstone_days"),
     ],
 )
 def test_a_number_of_reconcile_has_the_bounds_that_the_function_accepts(parameter: str, field: str) -> None:

@@ -35,6 +35,7 @@ class Harness:
     schedule: Schedule = field(default_factory=Schedule)
     clock_skew_margin: float = 5.0
     deep_verify_percent: int = 0
+    tombstone_days: int = 0
     account: AccountGuard | None = None
     """Before Stripe, where a test has :meth:`guard` put it there."""
 
@@ -75,6 +76,7 @@ class Harness:
             owner="owner",
             account=self.account,
             deep_verify_percent=self.deep_verify_percent,
+            tombstone_days=self.tombstone_days,
         )
 
     @property

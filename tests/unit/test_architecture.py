@@ -284,6 +284,8 @@ NO_TYPES = {
 ALLOWED = {
     "billing_mirror.core.messages": {"v2.core.event"},
     "billing_mirror.adapters.dynamodb": {"customer"},
+    "billing_mirror.adapters.erasure": {"customer"},
+    "billing_mirror.core.forgetting": {"customer"},
     "billing_mirror.core.items": {"customer"},
     "billing_mirror.reconcile.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},

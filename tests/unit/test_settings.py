@@ -34,6 +34,7 @@ RECONCILE = {
     "CONFIGURATION_HOURS": "168",
     "CATALOG_HOURS": "168",
     "DEEP_VERIFY_PERCENT": "10",
+    "TOMBSTONE_DAYS": "0",
 }
 INTERVALS = (
     "RECOVER_MINUTES",
@@ -43,7 +44,9 @@ INTERVALS = (
     "CATALOG_HOURS",
 )
 PROCESS = {
-    name: value for name, value in RECONCILE.items() if name not in ("USAGE_SWEEP", "DEEP_VERIFY_PERCENT", *INTERVALS)
+    name: value
+    for name, value in RECONCILE.items()
+    if name not in ("USAGE_SWEEP", "DEEP_VERIFY_PERCENT", "TOMBSTONE_DAYS", *INTERVALS)
 } | {
     "MAX_CONCURRENCY": "5",
     "CLOCK_SKEW_MARGIN_SECONDS": "0.5",

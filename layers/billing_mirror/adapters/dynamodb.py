@@ -11,7 +11,16 @@ from botocore.exceptions import ClientError
 
 from billing_mirror.core import chunks, times
 from billing_mirror.core.errors import TransientError, UnreadableBody, UnstorableObject
-from billing_mirror.core.items import CLAIM, INDEX_COLUMNS, OBJECT, Item, members_in, missing_fields_in
+from billing_mirror.core.forgetting import RemovalNote
+from billing_mirror.core.items import (
+    CLAIM,
+    FORMER_CUSTOMER,
+    INDEX_COLUMNS,
+    OBJECT,
+    Item,
+    members_in,
+    missing_fields_in,
+)
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
@@ -23,6 +32,7 @@ from .aws import is_refused_condition, is_refused_value, transient_errors
 from .batch_get import batch_get
 from .chunked_write import Replaced, put_chunked
 from .chunks import superseded_query, with_whole_body
+from .erasure import DynamoErasure
 from .indexes import query
 from .unstorable_notes import DynamoNotes
 
@@ -52,13 +62,14 @@ HEAD_COLUMNS = (
     chunks.NAME,
     "follow_ups_due",
     "missing_fields",
+    FORMER_CUSTOMER,
 )
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
 
 
-class DynamoMirror(DynamoNotes):
+class DynamoMirror(DynamoNotes, DynamoErasure):
     """Implements ``ports.Mirror``."""
 
     async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
@@ -148,6 +159,7 @@ class DynamoMirror(DynamoNotes):
             await asyncio.to_thread(self._client.put_item, TableName=self._table, Item=to_attributes(item))
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
+        await self.note_removal(ref.scope, RemovalNote.of_tombstone(tombstone))
         # An update, not a put: the item keeps its body, the last known one.
         columns = {**tombstone, "token": token}
         removed = [name for name in INDEX_COLUMNS if name not in columns]
@@ -297,6 +309,7 @@ def _head(item: Item) -> Head:
         chunks=chunks.name_in(item),
         follow_ups_due=item.get("follow_ups_due") is True,
         missing_fields=missing_fields_in(item),
+        former_customer=_text(item, FORMER_CUSTOMER),
     )
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from billing_mirror.core.errors import TransientError
+from billing_mirror.ports import QuarantinedMessage
 
 from .aws import transient_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 SERVICE = "SQS"
 MAX_GROUP = 128
@@ -22,6 +25,8 @@ MAX_MESSAGE = 1024 * 1024 - 4096
 """Bytes of a message, less some for its attributes."""
 KEPT_OF_HUGE = 600_000
 """Bytes that quarantine keeps of a body that no message can hold, compressed or not."""
+HIDDEN_SECONDS = 300
+"""For so long other receivers do not see a message that was read in quarantine."""
 MAX_REASON = 1000
 """Characters of a reason that are kept as a message attribute."""
 
@@ -76,6 +81,47 @@ class SqsQueue:
             except ClientError as error:
                 # The receipt has expired: the message is visible again, or another worker has received it.
                 raise TransientError("SQS no longer lets the message be postponed") from error
+
+    async def quarantined_messages(self) -> AsyncIterator[QuarantinedMessage]:
+        seen: set[str] = set()
+        while True:
+            with transient_errors(SERVICE):
+                answer = await asyncio.to_thread(
+                    self._client.receive_message,
+                    QueueUrl=self._quarantine_url,
+                    MaxNumberOfMessages=10,
+                    MessageAttributeNames=["reason"],
+                    VisibilityTimeout=HIDDEN_SECONDS,
+                    WaitTimeSeconds=1,  # with a wait, SQS asks all its servers
+                )
+            received = [one for one in answer.get("Messages", []) if one["MessageId"] not in seen]
+            if not received:
+                return
+            seen |= {one["MessageId"] for one in received}
+            for one in received:
+                yield _quarantined(one)
+
+    async def drop(self, receipt: str) -> None:
+        with transient_errors(SERVICE):
+            await asyncio.to_thread(self._client.delete_message, QueueUrl=self._quarantine_url, ReceiptHandle=receipt)
+
+
+def _quarantined(message: MessageTypeDef) -> QuarantinedMessage:
+    attributes = message.get("MessageAttributes", {})
+    reason = attributes["reason"].get("StringValue", "") if "reason" in attributes else ""
+    return QuarantinedMessage(_readable(message["Body"]), reason, message["ReceiptHandle"])
+
+
+def _readable(stored: str) -> str:
+    """What :func:`_storable` has stored, as far as it was kept."""
+    for name, unpack in (("base64:", bytes), ("zlib+base64:", zlib.decompress)):
+        if stored.startswith(name):
+            try:
+                return unpack(b64decode(stored.removeprefix(name))).decode("utf-8", "replace")
+            except (ValueError, zlib.error):
+                return stored
+    first, colon, kept = stored.partition(" bytes in base64:")
+    return b64decode(kept).decode("utf-8", "replace") if colon and first.startswith("the first ") else stored
 
 
 def _storable(body: str) -> str:

@@ -63,6 +63,13 @@ def superseded(sort_keys: Sequence[str], token: int, kept: str | None) -> list[s
     return [key for key in sort_keys if key < _of_token(token + 1) and not (kept and key.startswith(kept))]
 
 
+def without_named(sort_keys: Sequence[str], token: int, kept: str | None) -> list[str]:
+    """The keys of items beside an object's, without chunks that its item names or that a later item may name."""
+    own = [key for key in sort_keys if key.startswith(PREFIX)]
+    unnamed = {*superseded(own, token, kept)}
+    return [key for key in sort_keys if not key.startswith(PREFIX) or key in unnamed]
+
+
 def range_up_to(token: int) -> tuple[str, str]:
     """The least and the greatest sort key of chunks of this token and of all lower ones."""
     return PREFIX, _of_token(token + 1)

@@ -22,6 +22,9 @@ CLAIM = "claim"
 INDEX_COLUMNS = ("created", "customer", "parent", "status", "collection_status")
 """Columns that only live objects have. Every index needs ``created``, so without it an object is in none."""
 
+FORMER_CUSTOMER = "former_customer"
+"""The column of a tombstone that names the object's customer: a tombstone has no index columns."""
+
 MAX_ITEM = 400 * 1024
 """Bytes of an item, names included."""
 ROOM_FOR_KEYS = 2 * 1024
@@ -79,9 +82,13 @@ def marker(observation: Observation, ref: ObjectRef) -> Item:
     return {**_about_fetch(observation), **_about_object(ref)}
 
 
-def tombstone(observation: Observation, ref: ObjectRef) -> Item:
-    """The columns of a tombstone: the last known body stays, the index columns go."""
-    return {**_about_fetch(observation), **_about_object(ref), "deleted": True}
+def tombstone(observation: Observation, ref: ObjectRef, former_customer: str | None = None) -> Item:
+    """The columns of a tombstone: the last known body stays, the index columns go.
+
+    ``former_customer`` is the customer that the object had: what is kept of it can be found, and forgotten.
+    """
+    former: Item = {FORMER_CUSTOMER: former_customer} if former_customer else {}
+    return {**_about_fetch(observation), **_about_object(ref), **former, "deleted": True}
 
 
 def item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:

@@ -38,6 +38,8 @@ class Head:
     """Fields on request that the body lacks, because Stripe refused to show them; sorted."""
     follow_ups_due: bool = False
     """Whether refreshes that should follow the fetch were left out, because the chain of them had got too long."""
+    former_customer: str | None = None
+    """The customer that a removed object had."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,13 @@ def partition_key_of(scope: str, type_name: str, object_id: str) -> str:
     return partition_key(scope, catalog.TYPES.get(type_name) or catalog.generic_type(type_name, path), object_id)
 
 
+def stored_ref(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> ObjectRef:
+    """The ref to an object whose type and id the table holds. Its type may be outside the catalog."""
+    path = object_id if object_id.startswith("/") else "{id}"  # as partition_key_of reads an id
+    object_type = catalog.TYPES.get(type_name) or catalog.generic_type(type_name, path)
+    return ObjectRef(scope, object_type, object_id, parent)
+
+
 def key_id(object_id: str) -> str:
     """The id as the table's keys hold it: a long one as its digest."""
     if len(object_id) <= MAX_ID_IN_KEY // MAX_BYTES_OF_A_CHARACTER:

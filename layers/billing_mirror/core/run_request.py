@@ -6,6 +6,7 @@ from typing import Self
 
 from .catalog import RECONCILED_TYPES, USAGE
 from .errors import InvalidRequest
+from .forgetting import FORGET, ForgetRequest
 from .objects_request import REFRESH, ObjectsRequest
 from .run import Job
 from .schedule import RECOVER
@@ -56,13 +57,15 @@ class RunRequest:
         return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed, until_now, deep)
 
 
-def read_request(event: object, *, livemode: bool) -> RunRequest | ObjectsRequest | None:
+def read_request(event: object, *, livemode: bool) -> RunRequest | ObjectsRequest | ForgetRequest | None:
     """The request of an invocation's event, in the mode of the Stripe key; None when the event is a tick.
 
     Raises :class:`InvalidRequest`, whose sentence is the answer.
     """
     if isinstance(event, Mapping) and event.get("job") == REFRESH:
         return ObjectsRequest.parse(event, livemode=livemode)
+    if isinstance(event, Mapping) and event.get("job") == FORGET:
+        return ForgetRequest.parse(event)
     return RunRequest.parse(event)
 
 
@@ -84,7 +87,7 @@ def _types(event: Mapping[str, object]) -> list[object]:
 
 def _jobs(job: object, types: list[object]) -> list[tuple[str, Job]]:
     if job not in [*Job]:
-        raise InvalidRequest(f"unknown job: {job}; jobs are {', '.join([*Job, REFRESH])}; nothing was started")
+        raise InvalidRequest(f"unknown job: {job}; jobs are {', '.join([*Job, REFRESH, FORGET])}; nothing was started")
     if job in (Job.RECOVER, Job.USAGE):
         if types:
             raise InvalidRequest(f"the job {job} takes no types; nothing was started")

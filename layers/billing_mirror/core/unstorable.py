@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
 
-from . import catalog, times
+from . import times
 from .items import Item, id_columns, id_in
 from .mirror_state import MAX_CLOCK_SKEW, UNCLAIMED_TOKEN, Head
-from .object_ref import ObjectRef, Scope, key_id
+from .object_ref import ObjectRef, Scope, key_id, stored_ref
 
 PARTITION = "unstorable"
 """The partition of all notes of a scope."""
@@ -76,11 +76,7 @@ class UnstorableNote:
 
     def ref(self, scope: Scope) -> ObjectRef | None:
         """The object; None where the table has no key for it."""
-        if not self.has_key:
-            return None
-        path = self.id if self.id.startswith("/") else "{id}"  # as partition_key_of reads an id
-        object_type = catalog.TYPES.get(self.type) or catalog.generic_type(self.type, path)
-        return ObjectRef(scope, object_type, self.id, self.parent)
+        return stored_ref(scope, self.type, self.id, self.parent) if self.has_key else None
 
     def to_item(self) -> Item:
         """The columns of the note."""

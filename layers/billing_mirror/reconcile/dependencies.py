@@ -22,6 +22,8 @@ class ReconcileDependencies:
     """Refuses a key of another Stripe account."""
     deep_verify_percent: int = 0
     """The share of stored objects that each verify run reads."""
+    tombstone_days: int = 0
+    """Days for which the last body of a removed object is kept; 0: until it is forgotten."""
 
     @property
     def scope(self) -> Scope:

@@ -1,15 +1,16 @@
 """A dry run: the same flows, on a table and a queue that accept every write and store nothing."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from billing_mirror.core.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.stored import StoredObject
 from billing_mirror.core.unstorable import UnstorableNote
-from billing_mirror.ports import IndexEntry, Mirror, StateStore
+from billing_mirror.ports import IndexEntry, Mirror, QuarantinedMessage, StateStore
 
 from .dependencies import ReconcileDependencies
 from .usage.pairs import UsagePair
@@ -92,6 +93,21 @@ class _DryMirror:
 
     async def remove_note(self, scope: Scope, note: UnstorableNote) -> None: ...
 
+    async def objects_of(self, scope: Scope, customers: Sequence[str], cursor: str = "") -> FoundPage:
+        return await self.mirror.objects_of(scope, customers, cursor)
+
+    async def erase(self, ref: ObjectRef, token: int, customer: str | None, now: float) -> bool:  # noqa: ARG002 - part of the port
+        return True
+
+    async def empty_beside(self, ref: ObjectRef, token: int, kept: str | None, now: float) -> None: ...
+
+    async def note_removal(self, scope: Scope, note: RemovalNote) -> None: ...
+
+    def removals(self, scope: Scope, until: float) -> AsyncIterator[RemovalNote]:
+        return self.mirror.removals(scope, until)
+
+    async def drop_removal(self, scope: Scope, note: RemovalNote) -> None: ...
+
 
 class _DryQueue:
     """Implements ``ports.Queue``."""
@@ -101,6 +117,14 @@ class _DryQueue:
     async def quarantine(self, body: str, *, reason: str) -> None: ...
 
     async def postpone(self, receipt: str, seconds: int) -> None: ...
+
+    async def quarantined_messages(self) -> AsyncIterator[QuarantinedMessage]:
+        """None: a dry run hides no message from others."""
+        nothing: tuple[QuarantinedMessage, ...] = ()
+        for message in nothing:
+            yield message
+
+    async def drop(self, receipt: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

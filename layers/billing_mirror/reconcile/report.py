@@ -12,6 +12,7 @@ from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import HOUR, RECOVER
 from billing_mirror.core.unstorable import UnstorableNote
 
+from .forget import Forgotten
 from .refresh_objects import RefreshedObject
 
 MAX_DIFFERENCES = 1000
@@ -194,6 +195,34 @@ class ObjectsReport:
             "result": Result.FAILED if failed else Result.COMPLETE,
             "objects": [one.columns() for one in self.objects],
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetReport:
+    """What was removed of customers that a person had forgotten."""
+
+    forgotten: Forgotten
+
+    def answer(self) -> dict[str, object]:
+        """``more``: the time did not suffice, and a request with the ``cursor`` continues."""
+        more = {"more": not self.forgotten.ended, "cursor": self.forgotten.cursor}
+        return {"result": self._result, **self.columns(), **more}
+
+    def columns(self) -> dict[str, object]:
+        """The result, as the answer and the log show it."""
+        return {
+            "objects": self.forgotten.objects,
+            "shown": dict(sorted(self.forgotten.shown.items())),
+            "evidence": self.forgotten.evidence,
+            "messages": self.forgotten.messages,
+            "failed": [one.columns() for one in self.forgotten.failed],
+        }
+
+    @property
+    def _result(self) -> Result:
+        if self.forgotten.failed:
+            return Result.FAILED
+        return Result.COMPLETE if self.forgotten.ended else Result.RUNNING
 
 
 def refused(sentence: str) -> dict[str, object]:

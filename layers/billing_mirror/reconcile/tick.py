@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.forgetting import ForgetRequest
 from billing_mirror.core.objects_request import ObjectsRequest
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run_request import RunRequest
@@ -13,9 +14,11 @@ from billing_mirror.core.schedule import RECOVER, DueJob, events_due_at, next_jo
 
 from .dependencies import ReconcileDependencies
 from .dry_run import dry_run_dependencies, recorded_differences
+from .erasure import erase_due
+from .forget import forget
 from .jobs import execute_job
 from .refresh_objects import refresh_objects
-from .report import NotedObjects, ObjectsReport, TickReport, WorkedRun
+from .report import ForgetReport, NotedObjects, ObjectsReport, TickReport, WorkedRun
 from .runs.lease import Lease
 from .runs.lifecycle import abandon_run, start_run
 from .runs.records import last_run, last_runs
@@ -26,14 +29,19 @@ MIN_SECONDS_PER_JOB = 30.0
 
 
 async def reconcile(
-    request: RunRequest | ObjectsRequest | None, dependencies: ReconcileDependencies, *, deadline: float
-) -> TickReport | ObjectsReport:
+    request: RunRequest | ObjectsRequest | ForgetRequest | None,
+    dependencies: ReconcileDependencies,
+    *,
+    deadline: float,
+) -> TickReport | ObjectsReport | ForgetReport:
     """Works until a deadline (seconds since 1970) on what is requested; without a request, on what is due."""
     match request:
         case None:
             return await tick(dependencies, deadline=deadline)
         case ObjectsRequest(refs):
             return ObjectsReport(await refresh_objects(refs, dependencies, deadline=deadline))
+        case ForgetRequest():
+            return ForgetReport(await forget(request, dependencies, deadline=deadline))
         case RunRequest(dry_run=True):
             return await _dry_run(request, dependencies, deadline=deadline)
         case RunRequest():
@@ -47,6 +55,9 @@ async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickR
             return TickReport(leased=False)
         intervals = dependencies.schedule.intervals(livemode=dependencies.scope.livemode)
         report = TickReport(last=await last_runs(dependencies), intervals=intervals)
+        with suppress(TransientError):  # the next tick erases what is left
+            until = min(deadline, dependencies.ports.clock.now() + MIN_SECONDS_PER_JOB)
+            await erase_due(dependencies, deadline=until)
         with suppress(TransientError):  # the table is unavailable: the next tick finds everything as it is
             await _work_on_due_jobs(dependencies, lease, deadline, report)
         with suppress(TransientError):

@@ -55,7 +55,7 @@ async def apply(
     observation = _with_last_event(observation, head)
     body = observation.live
     if body is None:
-        return await _put_tombstone(ports, ref, token, observation)
+        return await _put_tombstone(ports, ref, token, observation, head)
     customer = await _resolve_customer(ports, ref, body, hops)
     follow_ups = FollowUps(ports.queue, hops)
     async with noted(ports, ref, token, observation):
@@ -84,8 +84,10 @@ def _with_last_event(observation: Observation, head: Head | None) -> Observation
     return replace(observation, last_event_at=head.last_event_at, last_event_id=head.last_event_id)
 
 
-async def _put_tombstone(ports: Ports, ref: ObjectRef, token: int, observation: Observation) -> Outcome:
-    tombstone = items.tombstone(observation, ref)
+async def _put_tombstone(
+    ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None
+) -> Outcome:
+    tombstone = items.tombstone(observation, ref, (head.customer or head.former_customer) if head else None)
     stored = await ports.mirror.put_tombstone(ref, token, tombstone)
     if not stored and await _is_superseded(ports, ref, token, tombstone):
         return Outcome.SUPERSEDED

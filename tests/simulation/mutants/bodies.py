@@ -56,7 +56,7 @@ async def sends_after_put(
 ) -> Outcome:
     observation = _with_last_event(observation, head)
     if observation.live is None:
-        return await _put_tombstone(ports, ref, token, observation)
+        return await _put_tombstone(ports, ref, token, observation, head)
     customer = await _resolve_customer(ports, ref, observation.live, hops)
     follow_ups = FollowUps(ports.queue, hops)
     await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)

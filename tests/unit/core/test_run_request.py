@@ -57,12 +57,12 @@ def test_deletions_can_be_confirmed() -> None:
     [
         (
             {"job": "object"},
-            "unknown job: object; jobs are recover, verify, backfill, usage, refresh; nothing was started",
+            "unknown job: object; jobs are recover, verify, backfill, usage, refresh, forget; nothing was started",
         ),
-        ({"job": 7}, "unknown job: 7; jobs are recover, verify, backfill, usage, refresh; nothing was started"),
+        ({"job": 7}, "unknown job: 7; jobs are recover, verify, backfill, usage, refresh, forget; nothing was started"),
         (
             {"job": ["verify"]},
-            "unknown job: ['verify']; jobs are recover, verify, backfill, usage, refresh; nothing was started",
+            "unknown job: ['verify']; jobs are recover, verify, backfill, usage, refresh, forget; nothing was started",
         ),
         ({"types": ["invoices"]}, "unknown type: invoices; nothing was started"),
         ({"types": ["invoice", ""]}, "unknown type: ; nothing was started"),
