@@ -133,7 +133,7 @@ async def test_the_chunks_of_an_existing_object_stay_and_those_of_a_dead_writer_
 async def test_whatever_else_lies_beside_an_object_is_emptied(
     mirror: Mirror, table: tuple[DynamoDBClient, str]
 ) -> None:
-    """A kind of item that nobody has thought of is covered, too."""
+    """A kind of item that another release adds is covered, too."""
     client, name = table
     await mirror.claim(ref(), NOW)
     await mirror.put(ref(), 1, item(ref()))

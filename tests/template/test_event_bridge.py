@@ -1,10 +1,14 @@
-"""EventBridge: one optional rule sends Stripe's events to the queue unchanged."""
+"""EventBridge: one optional rule sends the identity of Stripe's events to the queue."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 
+from billing_mirror.core import catalog, json_body
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.messages import Notification, RelatedObject, read_message, read_notification
 from tests.template.templates import BUNDLE, MONITORING, of_type, properties, statements
 
 CONDITION = "WithPartnerEventBus"
@@ -72,9 +76,81 @@ def test_the_rule_matches_stripes_events_on_that_bus() -> None:
     assert _rule()["EventPattern"] == {"source": [{"prefix": "aws.partner/stripe.com/"}]}
 
 
-def test_events_reach_the_queue_unchanged() -> None:
+SNAPSHOT: JsonObject = {
+    "object": "event",
+    "id": "evt_1",
+    "type": "invoice.paid",
+    "created": 1_790_000_000,
+    "livemode": False,
+    "account": "acct_1",
+    "data": {
+        "object": {
+            "object": "invoice",
+            "id": "in_1",
+            "customer": "cus_1",
+            "subscription": None,
+            "email": "ann@a.example",
+        },
+        "previous_attributes": {"email": "old@a.example"},
+    },
+}
+THIN: JsonObject = {
+    "object": "v2.core.event",
+    "id": "evt_2",
+    "type": "v1.invoice.paid",
+    "created": "2026-11-01T08:00:00.000Z",
+    "livemode": True,
+    "context": None,
+    "snapshot_event": "evt_1",
+    "related_object": {"id": "in_1", "type": "invoice", "url": "/v1/invoices/in_1"},
+}
+ALERT: JsonObject = {
+    **SNAPSHOT,
+    "type": "billing.alert.triggered",
+    "data": {"object": {"object": "billing.alert_triggered", "alert": {"id": "alrt_1", "title": "of Ann"}}},
+}
+DISCOUNT: JsonObject = {
+    **SNAPSHOT,
+    "type": "customer.discount.created",
+    "data": {"object": {"object": "discount", "id": "di_1", "customer": "cus_1", "invoice_item": "ii_1", "x": "Ann"}},
+}
+
+
+def _transformed(event: JsonObject, *, null: str) -> str:
+    """What EventBridge sends to the queue; ``null`` is what it writes between quotes for a null."""
+    transformer = _target()["InputTransformer"]
+    envelope: JsonObject = {"source": "aws.partner/stripe.com/ed_1", "detail": event}
+    text: str = transformer["InputTemplate"]
+    for name, path in transformer["InputPathsMap"].items():
+        value = json_body.value_at(envelope, path.removeprefix("$."))
+        bare = json_body.text_at({"value": value}, "value") or (null if value is None else json.dumps(value))
+        text = text.replace(f'"<{name}>"', json.dumps(bare)).replace(f"<{name}>", json.dumps(value))
+    assert "<" not in text
+    return text
+
+
+@pytest.mark.parametrize("null", ["", "null"])
+@pytest.mark.parametrize("event", [SNAPSHOT, THIN, ALERT, DISCOUNT], ids=["snapshot", "thin", "alert", "discount"])
+def test_what_enters_the_queue_is_the_identity_of_the_whole_event(event: JsonObject, null: str) -> None:
+    reduced = _transformed(event, null=null)
+    assert read_message(reduced) == read_notification(json_body.write(event))
+    assert not {"ann@a.example", "old@a.example", "Ann"} & {*re.findall(r"[\w@.]+", reduced)}
+
+
+def test_the_rule_names_every_member_that_a_notification_needs() -> None:
+    named = {path.rpartition(".")[2] for path in _target()["InputTransformer"]["InputPathsMap"].values()}
+    needed = {*Notification.model_fields, *RelatedObject.model_fields} - {"related_object"}
+    assert named >= needed
+    assert {one.wrapper.path for one in catalog.WRAPPERS.values() if one.wrapper} == {"alert"}
+
+
+def test_the_transformer_keeps_to_the_limits_of_eventbridge() -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_InputTransformer.html"""
     assert _target()["Arn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
-    assert {"Input", "InputPath", "InputTransformer"}.isdisjoint(_target())
+    transformer = _target()["InputTransformer"]
+    assert len(transformer["InputTemplate"]) <= 8192
+    assert len(transformer["InputPathsMap"]) <= 100
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in transformer["InputPathsMap"])
 
 
 def test_delivery_is_retried_for_the_maximum_time_and_then_goes_to_quarantine() -> None:

@@ -5,6 +5,7 @@ snapshot events, which carry an object as it was: https://docs.stripe.com/api/ev
 in an envelope of Amazon EventBridge: https://docs.stripe.com/event-destinations/eventbridge
 """
 
+import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -143,6 +144,8 @@ def _unwrapped_object(shown: object) -> object:
     if object_type is None or object_type.wrapper is None or not isinstance(shown, dict):
         return shown
     inner = shown.get(object_type.wrapper.path)
+    if isinstance(inner, dict) and "id" in inner:
+        return {"object": object_type.name, **inner}
     return {"object": object_type.name, "id": inner} if isinstance(inner, str) else inner
 
 
@@ -192,8 +195,20 @@ class _Snapshot(_Message):
 _Event = Notification | _Snapshot
 
 
+def _without_blanks(value: object) -> object:
+    """The value without the members that the stack's rule writes for those that an event lacks.
+
+    The rule names every member that a notification needs, and EventBridge writes nothing or ``null`` between the quotes
+    where the event has none. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    """
+    if not isinstance(value, dict):
+        return value
+    members = {name: _without_blanks(member) for name, member in value.items()}
+    return {name: member for name, member in members.items() if member not in ("", "null", {})}
+
+
 class _Envelope(_Message):
-    """What Amazon EventBridge wraps an event in; ``id`` and ``time`` are EventBridge's own."""
+    """What Amazon EventBridge wraps an event in, whole or as the stack's rule has reduced it."""
 
     source: Annotated[str, Field(pattern=r"^aws\.partner/stripe\.com/")]
     detail: Annotated[_Event, Field(discriminator="object")]
@@ -240,9 +255,11 @@ def _sent_by_stripe(event: _Event) -> Notification:
 
 def _unwrapped(text: str) -> _Event:
     try:
-        return _ENVELOPE.validate_json(text).detail
+        return _ENVELOPE.validate_json(json.dumps(_without_blanks(json.loads(text)))).detail
     except ValidationError as error:
         raise Unreadable(_reason(error, below="detail")) from None
+    except ValueError:  # a number of thousands of digits
+        raise Unreadable("not an event: it cannot be read") from None
 
 
 def _reason(error: ValidationError, below: str = "") -> str:
