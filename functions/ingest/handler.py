@@ -32,13 +32,19 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
     if body is None:
         answer = IngestAnswer(400, Metric.REJECTED, "the body is not base64, although the request says so")
     else:
-        answer = loop.run(accept(body, request.headers.get("stripe-signature"), dependencies))
+        header = request.headers.get("stripe-signature")
+        answer = loop.run(accept(body, header, dependencies, source=_source(event)))
     _report(answer, context.aws_request_id)
     return {
         "statusCode": answer.status,
         "headers": {"content-type": "application/json"},
         "body": json.dumps({"reason": answer.reason}),
     }
+
+
+def _source(event: dict[str, Any]) -> str:
+    """The IP address of the caller; empty where the request has none."""
+    return str(event.get("requestContext", {}).get("http", {}).get("sourceIp", ""))
 
 
 def _body(request: APIGatewayProxyEventV2) -> bytes | None:

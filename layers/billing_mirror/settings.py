@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from .core.errors import ConfigurationError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]
+ApiBase = Annotated[str, Field(pattern=r"^(https://[^/\s@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)$")]
+"""The Stripe key is sent there: in clear text to this machine only."""
 PreviewVersion = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2}\.[a-z]+)?$")]
 
 
@@ -42,6 +43,8 @@ class IngestSettings(_Settings):
     queue_url: Text
     quarantine_url: Text
     signing_secret_arn: Text
+    webhook_sources: str
+    """Addresses and networks that webhooks may come from; empty: any."""
 
 
 class StripeSettings(_Settings):
@@ -51,7 +54,7 @@ class StripeSettings(_Settings):
     queue_url: Text
     quarantine_url: Text
     stripe_key_arn: Text
-    stripe_api_base: HttpUrl
+    stripe_api_base: ApiBase
     stripe_preview_version: PreviewVersion
     """Empty for the version that this release was written for."""
     stripe_requests_per_second: Annotated[float, Field(gt=0, le=1000)]

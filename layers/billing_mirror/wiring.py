@@ -20,6 +20,7 @@ from .core.catalog import PREVIEW_VERSION
 from .core.metrics import Metric
 from .core.rate_limiter import RateLimiter
 from .core.schedule import HOUR, MINUTE, Schedule
+from .core.sources import networks_in
 from .ingest.accept import IngestDependencies
 from .ports import Ports
 from .process.messages import ProcessDependencies
@@ -42,7 +43,7 @@ def ingest_dependencies(settings: IngestSettings) -> IngestDependencies:
     clock = SystemClock()
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
     secrets = StoredSigningSecrets(_stored_text(settings.signing_secret_arn, clock))
-    return IngestDependencies(clock, queue, secrets, verify)
+    return IngestDependencies(clock, queue, secrets, verify, networks_in(settings.webhook_sources))
 
 
 def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:

@@ -8,6 +8,7 @@ import pytest
 
 from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.errors import InvalidRequest
+from billing_mirror.core.forgetting import ForgetRequest
 from billing_mirror.core.objects_request import ObjectsRequest
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Job, Run, Status
@@ -45,7 +46,7 @@ def test_every_payload_is_a_request_and_together_they_name_every_job() -> None:
     runs = [request for request in requests if isinstance(request, RunRequest)]
     assert {job for request in runs for _, job in request.jobs} == set(Job)
     assert [request.dry_run for request in runs].count(True) == 1
-    assert [type(request) for request in requests if request not in runs] == [ObjectsRequest]
+    assert [type(request) for request in requests if request not in runs] == [ObjectsRequest, ForgetRequest]
 
 
 def test_the_results_are_those_of_the_code_in_their_order() -> None:

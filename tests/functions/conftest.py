@@ -51,6 +51,7 @@ class Cloud:
             "QUARANTINE_URL": self.quarantine_url,
             "SIGNING_SECRET_ARN": self.secret("signing", SECRET),
             "STRIPE_KEY_ARN": self.secret("key", "rk_test_1"),
+            "WEBHOOK_SOURCES": "",
             "TABLE_NAME": "a-table",
             "STRIPE_API_BASE": "http://127.0.0.1:9",
             "STRIPE_PREVIEW_VERSION": "",

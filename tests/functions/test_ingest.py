@@ -52,6 +52,15 @@ def test_a_body_in_base64_is_judged_as_the_bytes_it_stands_for(cloud: Cloud, loa
     assert len(cloud.waiting(cloud.queue_url)) == 1
 
 
+def test_a_request_from_an_address_that_is_not_named_is_refused(cloud: Cloud, load: Load) -> None:
+    cloud.environment["WEBHOOK_SOURCES"] = "3.18.12.63"
+    body = subscription_event()
+    event = request(body, sign(body))
+    assert answer(load, event)[0] == 403
+    event["requestContext"]["http"]["sourceIp"] = "3.18.12.63"
+    assert answer(load, event) == (200, "accepted")
+
+
 @pytest.mark.parametrize("size", [300_000, 1_500_000, 4_000_000])
 @pytest.mark.parametrize("encoded", [True, False])
 def test_a_large_snapshot_is_queued_as_a_reference(cloud: Cloud, load: Load, size: int, *, encoded: bool) -> None:

@@ -1,5 +1,6 @@
 """Each function has the permissions and settings that it needs and no others, and loses no message."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -129,9 +130,84 @@ def test_only_the_lease_and_notes_may_be_deleted() -> None:
     assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
 
 
-def test_no_function_reserves_concurrency() -> None:
+def test_a_function_reserves_concurrency_on_request_only() -> None:
     """An account with a low limit cannot reserve concurrency; reconcile uses the lease instead."""
-    assert [name for name in FUNCTIONS.values() if "ReservedConcurrentExecutions" in properties(name)] == []
+    reserved = {name: properties(name).get("ReservedConcurrentExecutions") for name in FUNCTIONS.values()}
+    assert {name for name, value in reserved.items() if value is not None} == {"IngestFunction"}
+    assert reserved["IngestFunction"] == _unless_default("WithIngestConcurrency", "IngestConcurrency")
+    assert BUNDLE["Parameters"]["IngestConcurrency"]["Default"] == 0
+
+
+def _unless_default(condition: str, parameter: str) -> dict[str, Any]:
+    return {"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]}
+
+
+def test_a_boundary_bounds_every_role() -> None:
+    bounded = [role["PermissionsBoundary"] for role in of_type("AWS::IAM::Role").values()]
+    bounded.append(properties("ReconcileFunction")["Events"]["Tick"]["Properties"]["PermissionsBoundary"])
+    assert bounded == [_unless_default("WithPermissionsBoundary", "PermissionsBoundary")] * 4
+
+
+def test_a_key_encrypts_all_that_is_stored() -> None:
+    key = _unless_default("WithKmsKey", "KmsKey")
+    for kind, name in (
+        ("AWS::Logs::LogGroup", "KmsKeyId"),
+        ("AWS::SecretsManager::Secret", "KmsKeyId"),
+        ("AWS::SQS::Queue", "KmsMasterKeyId"),
+    ):
+        assert [one[name] for one in of_type(kind).values()] == [key] * len(of_type(kind))
+    condition, given, _ = properties("Table")["SSESpecification"]["Fn::If"]
+    assert (condition, given["KMSMasterKeyId"]) == ("WithKmsKey", {"Ref": "KmsKey"})
+    policy = BUNDLE["Resources"]["KeyPolicy"]
+    assert policy["Condition"] == "WithKmsKey"
+    assert policy["Properties"]["Roles"] == [{"Ref": name} for name in of_type("AWS::IAM::Role")]
+    (allowed,) = statements(policy["Properties"]["PolicyDocument"])
+    assert (allowed["Action"], allowed["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], {"Ref": "KmsKey"})
+
+
+def test_a_flood_is_bounded_by_parameters() -> None:
+    assert properties("ApiStage")["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "WebhookRequestsPerSecond"},
+        "ThrottlingBurstLimit": {"Ref": "WebhookBurst"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "is_accepted"),
+    [
+        ("", True),
+        ("3.18.12.63", True),
+        ("3.18.12.63,3.130.192.231, 10.0.0.0/8", True),
+        ("2001:db8::/32", True),
+        ("example.com", False),
+        ("3.18.12.63,", False),
+    ],
+)
+def test_sources_are_addresses(value: str, is_accepted: bool) -> None:
+    pattern = BUNDLE["Parameters"]["WebhookSources"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, value) is not None) is is_accepted
+
+
+@pytest.mark.parametrize(
+    ("value", "is_accepted"),
+    [
+        ("https://api.stripe.com", True),
+        ("http://127.0.0.1:12111", True),
+        ("http://localhost:80", True),
+        ("http://[::1]:80", True),
+        ("http://api.stripe.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://127.0.0.1@example.com", False),
+        ("https://api.stripe.com@example.com", False),
+        ("http://localhost.example.com", False),
+    ],
+)
+def test_http_is_for_loopback_only(value: str, is_accepted: bool) -> None:
+    """The Stripe key is sent there."""
+    pattern = BUNDLE["Parameters"]["StripeApiBase"]["AllowedPattern"]
+    assert (re.fullmatch(pattern, value) is not None) is is_accepted
+    schema = ReconcileSettings.model_json_schema()["properties"]["stripe_api_base"]
+    assert (re.search(schema["pattern"], value) is not None) is is_accepted
 
 
 def test_ingest_has_no_access_to_the_stripe_key() -> None:

@@ -17,6 +17,7 @@ INGEST = {
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/queue",
     "QUARANTINE_URL": "https://sqs.eu-west-1.amazonaws.com/1/quarantine",
     "SIGNING_SECRET_ARN": "arn:aws:secretsmanager:eu-west-1:1:secret:signing",
+    "WEBHOOK_SOURCES": "3.18.12.63",
 }
 RECONCILE = {
     "STACK_NAME": "billing",
@@ -58,11 +59,11 @@ FUNCTIONS: list[tuple[Settings, dict[str, str]]] = [
     (ReconcileSettings, RECONCILE),
 ]
 EVERY_VARIABLE = [(settings, given, name) for settings, given in FUNCTIONS for name in given]
-
-NOT_EMPTY = [one for one in EVERY_VARIABLE if one[2] != "STRIPE_PREVIEW_VERSION"]
+NEVER_EMPTY = [one for one in EVERY_VARIABLE if one[2] not in ("STRIPE_PREVIEW_VERSION", "WEBHOOK_SOURCES")]
 
 MALFORMED = [
     *(("STRIPE_API_BASE", value) for value in ("api.stripe.com", "ftp://api.stripe.com", "https://")),
+    *(("STRIPE_API_BASE", value) for value in ("http://api.stripe.com", "http://127.0.0.1@a", "http://localhost.a")),
     *(("STRIPE_API_BASE", value) for value in ("https://api.stripe.com/", "https://a b", "https://a\n", " https://a")),
     *(
         ("STRIPE_PREVIEW_VERSION", value)
@@ -151,7 +152,7 @@ class TestInvalidSettings:
         rest = {other: value for other, value in given.items() if other != name}
         assert sentence(settings, rest) == f"the environment variable {name} is not set"
 
-    @pytest.mark.parametrize(("settings", "given", "name"), NOT_EMPTY)
+    @pytest.mark.parametrize(("settings", "given", "name"), NEVER_EMPTY)
     def test_one_that_is_empty_is_named(self, settings: Settings, given: dict[str, str], name: str) -> None:
         assert sentence(settings, given | {name: ""}).startswith(f"the environment variable {name} is wrong: ")
 

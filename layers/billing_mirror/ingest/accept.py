@@ -1,5 +1,6 @@
 """Ingest: verify a request, reduce it to a notification, and answer only when the queue has the notification."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing_mirror.core import signature
@@ -7,6 +8,7 @@ from billing_mirror.core.errors import BadRequest, InvalidSignature, PermanentEr
 from billing_mirror.core.messages import WEBHOOK_GROUP, Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import parse_scope
+from billing_mirror.core.sources import Network, require_source
 from billing_mirror.ports import Clock, Queue, SigningSecrets, Verifier
 
 MAX_BODY = 6 * 1024 * 1024
@@ -21,6 +23,8 @@ class IngestDependencies:
     queue: Queue
     secrets: SigningSecrets
     verify_signature: Verifier
+    sources: Sequence[Network] = ()
+    """Where webhooks may come from; without any, from everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,12 @@ class IngestAnswer:
     notification: Notification | None = None
 
 
-async def accept(body: bytes, signature_header: str | None, dependencies: IngestDependencies) -> IngestAnswer:
-    """Verifies a request and sends its notification to the queue."""
+async def accept(
+    body: bytes, signature_header: str | None, dependencies: IngestDependencies, *, source: str = ""
+) -> IngestAnswer:
+    """Verifies a request from an IP address and sends its notification to the queue."""
     try:
+        require_source(source, dependencies.sources)
         return await _enqueue(await _verified(body, signature_header, dependencies), dependencies)
     except InvalidSignature as error:
         return IngestAnswer(error.status, Metric.SIGNATURE_FAILURES, str(error))

@@ -109,9 +109,9 @@ def gives_up_on_outage(error: Exception, received: ReceivedMessage) -> bool:
 @mutant("Stripe gets a 200 although the queue did not take the message")
 @replaces(accept)
 async def answers_200_always(
-    body: bytes, signature_header: str | None, dependencies: IngestDependencies
+    body: bytes, signature_header: str | None, dependencies: IngestDependencies, *, source: str = ""
 ) -> IngestAnswer:
-    accepted = await accept(body, signature_header, dependencies)
+    accepted = await accept(body, signature_header, dependencies, source=source)
     return replace(accepted, status=200) if accepted.metric is Metric.UNAVAILABLE else accepted
 
 
@@ -131,6 +131,7 @@ class StaleSecrets:
 @mutant("the cache of signing secrets is never refreshed")
 @replaces(accept)
 async def keeps_stale_secrets(
-    body: bytes, signature_header: str | None, dependencies: IngestDependencies
+    body: bytes, signature_header: str | None, dependencies: IngestDependencies, *, source: str = ""
 ) -> IngestAnswer:
-    return await accept(body, signature_header, replace(dependencies, secrets=StaleSecrets(dependencies.secrets)))
+    stale = replace(dependencies, secrets=StaleSecrets(dependencies.secrets))
+    return await accept(body, signature_header, stale, source=source)

@@ -8,9 +8,10 @@ import pytest
 import stripe
 
 from billing_mirror.adapters.signature import verify
-from billing_mirror.core.errors import TransientError
+from billing_mirror.core.errors import ConfigurationError, TransientError
 from billing_mirror.core.messages import read_message
 from billing_mirror.core.metrics import Metric
+from billing_mirror.core.sources import FORBIDDEN, networks_in
 from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, IngestDependencies, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
@@ -44,6 +45,7 @@ class Secrets:
 class Front:
     clock: ManualClock = field(default_factory=ManualClock)
     secrets: Secrets = field(default_factory=Secrets)
+    sources: str = ""
 
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
@@ -55,11 +57,14 @@ class Front:
         ]
         return ",".join([f"t={time}", *(header.partition(",")[2] for header in headers)])
 
-    async def post(self, body: str | bytes, header: str | None = None, *, signed: bool = True) -> IngestAnswer:
+    async def post(
+        self, body: str | bytes, header: str | None = None, *, signed: bool = True, source: str = ""
+    ) -> IngestAnswer:
         text = body if isinstance(body, str) else body.decode("utf-8", errors="replace")
         data = body.encode() if isinstance(body, str) else body
-        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)
-        return await accept(data, header if header is not None or not signed else self.sign(text), dependencies)
+        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify, networks_in(self.sources))
+        given = header if header is not None or not signed else self.sign(text)
+        return await accept(data, given, dependencies, source=source)
 
 
 @pytest.fixture
@@ -213,3 +218,24 @@ async def test_unavailable_secrets_make_stripe_retry(front: Front) -> None:
     front.secrets.down = True
     accepted = await front.post(subscription_event())
     assert (accepted.status, accepted.metric) == (503, Metric.UNAVAILABLE)
+
+
+@pytest.mark.parametrize("source", ["3.18.12.63", "10.1.2.3"])
+async def test_a_request_from_a_named_address_is_judged_by_its_signature(front: Front, source: str) -> None:
+    front.sources = "3.18.12.63, 10.0.0.0/8"
+    assert (await front.post(subscription_event(), source=source)).status == 200
+    assert (await front.post(subscription_event(), "t=1,v1=0", source=source)).status == 400
+
+
+@pytest.mark.parametrize("source", ["3.18.12.64", "", "x", "::1", "3.18.12.63.example.com"])
+async def test_a_request_from_another_address_is_refused_before_any_work(front: Front, source: str) -> None:
+    front.sources = "3.18.12.63, 10.0.0.0/8"
+    refused = await front.post(subscription_event(), source=source)
+    assert (refused.status, refused.reason) == (403, FORBIDDEN)
+    assert (front.queue.waiting, front.secrets.reads) == ([], 0)
+
+
+@pytest.mark.parametrize("text", ["stripe.com", "3.18.12", "10.0.0.1/8", "1.2.3.4/33"])
+def test_sources_that_are_no_addresses_stop_the_function(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="WEBHOOK_SOURCES"):
+        networks_in(text)
