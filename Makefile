@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy preview built lock clean tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy preview built package audit lock clean tools-audit tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ preview: built  ## show what `make deploy` would change, and change nothing: STA
 
 built: tools-sam
 	@PYTHON="$(CURDIR)/build/venvs/uv/bin/python" $(SAM) build
+
+package: tools-uv  ## make the files of a release: templates, zipped code and checksums, in build/package
+	@build/venvs/uv/bin/python -m dev.packaging
 
 # The dependencies of the functions come first: the development environment uses the same versions.
 UV_COMPILE = build/venvs/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header

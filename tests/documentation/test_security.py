@@ -21,8 +21,8 @@ def test_a_named_test_exists(name: str) -> None:
 def test_each_threat_has_something_that_stops_it_and_nearly_each_a_test() -> None:
     threats = table(SECURITY, "an attacker may")
     assert len(threats) > 10
-    assert [row[0] for row in threats if not row[1]] == []
-    assert [row[0] for row in threats if "`test_" not in row[2]] == ["crowd Stripe out by a flood"]
+    assert [threat[0] for threat in threats if not threat[1]] == []
+    assert [threat[0] for threat in threats if "`test_" not in threat[2]] == ["keep Stripe out by a flood"]
 
 
 def test_times_in_the_data_map_are_those_of_the_code() -> None:
