@@ -81,7 +81,14 @@ preview: built  ## show what `make deploy` would change, and change nothing: STA
 built: tools-sam
 	@PYTHON="$(CURDIR)/build/venvs/uv/bin/python" $(SAM) build
 
-package: tools-uv  ## make the files of a release: templates, zipped code and checksums, in build/package
+LOCKS = layers/dependencies/requirements.txt $(wildcard dev/requirements/*.txt)
+audit: tools-audit tools-dev  ## check templates, licences and known vulnerabilities of every lock; needs a package index with advisories
+	@build/venvs/audit/bin/checkov --config-file .checkov.yaml
+	@$(DEV)/python -m dev.audit.licences
+	@for lock in $(LOCKS); do echo $$lock; build/venvs/audit/bin/pip-audit --strict --require-hashes --disable-pip \
+		--progress-spinner off -r $$lock || exit 1; done
+
+package: tools-uv tools-audit  ## make the files of a release: templates, zipped code, bill of materials and checksums
 	@build/venvs/uv/bin/python -m dev.packaging
 
 # The dependencies of the functions come first: the development environment uses the same versions.
@@ -96,13 +103,14 @@ lock: tools-uv  ## lock the newest versions that the requirements allow
 	@$(UV_COMPILE) --upgrade -c dev/requirements/sam.txt --override dev/requirements/ministack.override \
 		dev/requirements/ministack.in -o dev/requirements/ministack.txt
 	@$(UV_COMPILE) --upgrade dev/requirements/docs.in -o dev/requirements/docs.txt
+	@$(UV_COMPILE) --upgrade dev/requirements/audit.in -o dev/requirements/audit.txt
 	@$(UV_COMPILE) --upgrade dev/requirements/uv.in -o dev/requirements/uv.txt
 
 clean:  ## remove all build output, installed tools included
 	@if [ -d build/venvs/sandbox ]; then PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-tools-dev tools-sam tools-docs tools-uv: tools-%: python
+tools-dev tools-sam tools-docs tools-audit tools-uv: tools-%: python
 	@$(PYTHON) -m dev.sandbox.toolchain $*
 
 tools-sandbox: python

@@ -5,7 +5,7 @@ import sys
 
 from dev.sandbox.toolchain import ROOT, SetupError, program
 
-from .bundle import build_layers, write_release
+from .bundle import bill_of_materials, build_layers, write_release
 
 BUILD = ROOT / "build" / "package"
 
@@ -16,7 +16,7 @@ def main() -> int:
         return 1
     try:
         build_layers(BUILD / "layers", {"PYTHON": str(program("uv", "python"))}, {})
-        archive = write_release(BUILD, BUILD / "layers")
+        archive = write_release(BUILD, BUILD / "layers", bill_of_materials())
     except SetupError as error:
         print(error, file=sys.stderr)
         return 1

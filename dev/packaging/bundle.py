@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from dev.sandbox.toolchain import ROOT, SetupError, child_environment
+from dev.sandbox.toolchain import ROOT, SetupError, child_environment, program
 
 from .archive import checksum, write_archive
 
@@ -15,6 +15,8 @@ LAYERS = {"layers/dependencies": "DependenciesLayer", "layers/billing_mirror": "
 """The folder of each layer, and its resource: the rule of its makefile is named after it."""
 FUNCTIONS = ("functions/ingest", "functions/process", "functions/reconcile")
 CHECKSUMS = "SHA256SUMS"
+MATERIALS = "sbom.cdx.json"
+"""The bill of materials: https://cyclonedx.org/specification/overview/"""
 WITHOUT_MONITORING = "template-without-monitoring.yaml"
 """The template for the Serverless Application Repository, which takes no nested template from a file."""
 
@@ -24,8 +26,11 @@ def version() -> str:
     return project
 
 
-def write_release(target: Path, built: Path) -> Path:
-    """Writes a release from built layers; returns its archive. A checksum of it lies beside it."""
+def write_release(target: Path, built: Path, materials: str) -> Path:
+    """Writes a release from built layers and its bill of materials; returns its archive.
+
+    A checksum of the archive lies beside it.
+    """
     name = f"billing-mirror-{version()}"
     folder = target / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -33,6 +38,7 @@ def write_release(target: Path, built: Path) -> Path:
         archive = folder / f"{path}.zip"
         archive.parent.mkdir(parents=True, exist_ok=True)
         write_archive(archive, built / path if path in LAYERS else ROOT / path)
+    (folder / MATERIALS).write_text(materials)
     template = packaged((ROOT / "template.yaml").read_text())
     (folder / "template.yaml").write_text(template)
     (folder / WITHOUT_MONITORING).write_text(without_monitoring(template))
@@ -46,6 +52,23 @@ def write_release(target: Path, built: Path) -> Path:
     write_archive(archive, folder)
     (target / f"{name}.zip.sha256").write_text(f"{checksum(archive)}  {archive.name}\n")
     return archive
+
+
+def bill_of_materials() -> str:
+    """The packages of the layer in CycloneDX's form, the same each time."""
+    lock = ROOT / "layers" / "dependencies" / "requirements.txt"
+    command = [
+        str(program("audit", "cyclonedx-py")),
+        "requirements",
+        "--output-reproducible",
+        "--of",
+        "JSON",
+        str(lock),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetupError(f"the bill of materials cannot be written:\n{done.stderr[-600:]}")
+    return done.stdout
 
 
 def packaged(template: str) -> str:

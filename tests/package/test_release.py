@@ -17,6 +17,7 @@ from dev.packaging.bundle import (
     CHECKSUMS,
     FUNCTIONS,
     LAYERS,
+    MATERIALS,
     WITHOUT_MONITORING,
     build_layers,
     packaged,
@@ -29,6 +30,7 @@ from tests.template_file import ROOT
 
 MAX_UNZIPPED = 40_000_000
 """Bytes of both layers together, with bytecode."""
+MATERIALS_TEXT = '{"bomFormat": "CycloneDX"}'
 CLIENT = re.compile(r"(?:boto3|session\(\))\.client\(\s*\"(\w+)\"")
 
 
@@ -51,7 +53,7 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
 
 @pytest.fixture(scope="module")
 def release(builds: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_release(tmp_path_factory.mktemp("release"), builds[0])
+    return write_release(tmp_path_factory.mktemp("release"), builds[0], MATERIALS_TEXT)
 
 
 def test_two_builds_are_the_same_archive(builds: list[Path], tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_a_release_has_all_that_its_template_names(release: Path) -> None:
         sums = archive.read(CHECKSUMS).decode().splitlines()
     named = set(re.findall(r"(?:CodeUri|ContentUri|Location): (\S+)", template))
     assert named == {*(f"{path}.zip" for path in (*LAYERS, *FUNCTIONS)), "ops/template.yaml"}
-    assert named <= names
+    assert named | {MATERIALS} <= names
     assert {line.split("  ")[1] for line in sums} == names - {CHECKSUMS}
     assert release.name == f"billing-mirror-{version()}.zip"
     assert release.with_name(f"{release.name}.sha256").read_text() == f"{checksum(release)}  {release.name}\n"
