@@ -95,6 +95,17 @@ def test_a_snapshot_event_from_the_bus_ends_in_the_table(bundle: Bundle, bus: Bu
     assert bundle.take_quarantined() == []
 
 
+def test_the_queues_hold_the_identity_of_an_event_and_nothing_of_its_object(bundle: Bundle, bus: Bus) -> None:
+    """The emulator applies the rule's input transformer."""
+    refused = ".."  # no URL can name it
+    body = {"id": refused, "object": "customer", "email": "ann@example.com", "metadata": {"a": "sesame"}}
+    bus.put(snapshot_event("customer.updated", body))
+    [quarantined] = eventually(bundle.take_quarantined)
+    assert json.loads(quarantined.body)["detail"]["data"]["object"]["id"] == refused
+    assert "ann@example.com" not in quarantined.body
+    assert "sesame" not in quarantined.body
+
+
 def test_an_event_by_webhook_and_bus_is_stored_once(bundle: Bundle, shop: Shop, bus: Bus) -> None:
     bundle.stripe.transition(shop.subscription(), "paused")
     assert bundle.stripe.settle()
