@@ -5,6 +5,7 @@ from billing_mirror.core.metrics import Metric
 STRIPE = {
     Metric.STRIPE_REQUESTS,
     Metric.STRIPE_THROTTLED,
+    Metric.BUDGET_UNSHARED,
     Metric.STRIPE_ERRORS,
     Metric.STRIPE_AUTH_FAILURES,
     Metric.STRIPE_PERMISSION_FAILURES,

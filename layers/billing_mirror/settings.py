@@ -57,12 +57,15 @@ class StripeSettings(_Settings):
     stripe_api_base: ApiBase
     stripe_preview_version: PreviewVersion
     """Empty for the version that this release was written for."""
-    stripe_requests_per_second: Annotated[float, Field(gt=0, le=1000)]
-    """For all containers of the function together."""
+    stripe_requests_per_second: Annotated[float, Field(ge=0, le=1000)]
+    """Of all containers of all functions together; 0 stands for the default of the key's mode."""
+    reconcile_requests_per_second: Annotated[float, Field(ge=0, le=1000)]
+    """Of reconcile, within the former; 0 stands for a quarter of it."""
+    max_concurrency: Annotated[int, Field(ge=1, le=1000)]
+    """Containers of process that run at the same time."""
 
 
 class ProcessSettings(StripeSettings):
-    max_concurrency: Annotated[int, Field(ge=1, le=1000)]
     clock_skew_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
 
 

@@ -16,9 +16,10 @@ from .adapters.signature import verify
 from .adapters.sqs import SqsQueue
 from .adapters.state_store import DynamoStateStore
 from .adapters.stripe_api import StripeApi
+from .core.budget import Limits
 from .core.catalog import PREVIEW_VERSION
 from .core.metrics import Metric
-from .core.rate_limiter import RateLimiter
+from .core.object_ref import Scope
 from .core.schedule import HOUR, MINUTE, Schedule
 from .core.sources import networks_in
 from .ingest.accept import IngestDependencies
@@ -28,6 +29,7 @@ from .reconcile.dependencies import ReconcileDependencies
 from .refresh.account import AccountGuard
 from .refresh.optional_fields import OptionalFields
 from .refresh.rate_limited import RateLimitedStripe
+from .refresh.shared_budget import SharedBudget
 from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
 
 
@@ -48,15 +50,13 @@ def ingest_dependencies(settings: IngestSettings) -> IngestDependencies:
 
 def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:
     """What process needs. Raises ``ConfigurationError``."""
-    # Containers share no state, so each gets an equal share of the rate.
-    share = settings.stripe_requests_per_second / settings.max_concurrency
-    ports, account = _ports(settings, RateLimiter(share), metric_counts)
+    ports, account = _ports(settings, metric_counts)
     return ProcessDependencies(ports, settings.clock_skew_margin_seconds, account)
 
 
 def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCounts) -> ReconcileDependencies:
     """What reconcile needs. Raises ``ConfigurationError``."""
-    ports, account = _ports(settings, RateLimiter(settings.stripe_requests_per_second), metric_counts)
+    ports, account = _ports(settings, metric_counts, of_reconcile=True)
     state_store = _state_store(settings)
     schedule = Schedule(
         recover=settings.recover_minutes * MINUTE,
@@ -76,7 +76,9 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
     )
 
 
-def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: MetricCounts) -> tuple[Ports, AccountGuard]:
+def _ports(
+    settings: StripeSettings, metric_counts: MetricCounts, *, of_reconcile: bool = False
+) -> tuple[Ports, AccountGuard]:
     clock = SystemClock()
     stripe = StripeApi(
         _stored_text(settings.stripe_key_arn, clock),
@@ -88,7 +90,18 @@ def _ports(settings: StripeSettings, limiter: RateLimiter, metric_counts: Metric
     queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
     refused = partial(metric_counts.add, Metric.WRONG_ACCOUNT)
     account = AccountGuard(stripe, clock, mirror, _state_store(settings), refused)
-    limited = RateLimitedStripe(account, clock, limiter)
+    budget = SharedBudget(
+        _state_store(settings),
+        Scope(stripe.livemode),
+        clock,
+        Limits.of(
+            settings.stripe_requests_per_second, settings.reconcile_requests_per_second, livemode=stripe.livemode
+        ),
+        containers=settings.max_concurrency,
+        of_reconcile=of_reconcile,
+        on_alone=partial(metric_counts.add, Metric.BUDGET_UNSHARED),
+    )
+    limited = RateLimitedStripe(account, clock, budget)
     return Ports(clock, mirror, OptionalFields(limited, clock, metric_counts.add_missing_field), queue), account
 
 

@@ -56,6 +56,7 @@ class Cloud:
             "STRIPE_API_BASE": "http://127.0.0.1:9",
             "STRIPE_PREVIEW_VERSION": "",
             "STRIPE_REQUESTS_PER_SECOND": "20",
+            "RECONCILE_REQUESTS_PER_SECOND": "5",
             "MAX_CONCURRENCY": "5",
             "CLOCK_SKEW_MARGIN_SECONDS": "5",
             "USAGE_SWEEP": "off",

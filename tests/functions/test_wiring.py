@@ -2,6 +2,7 @@
 
 import time
 
+import boto3
 import pytest
 
 from billing_mirror.core.catalog import PREVIEW_VERSION, ApiChannel
@@ -48,11 +49,19 @@ def test_process_leaves_the_margin_that_is_set(cloud: Cloud, load: Load) -> None
     assert load("process").dependencies.clock_skew_margin == 7.5
 
 
-def test_the_containers_of_process_share_the_rate_of_requests(cloud: Cloud, load: Load, at_stripe: StandIn) -> None:
+@pytest.mark.parametrize(("name", "seconds"), [("process", 40), ("reconcile", 100)])
+def test_functions_share_the_rate_of_requests(
+    cloud: Cloud, load: Load, at_stripe: StandIn, name: str, seconds: int
+) -> None:
     customer = at_stripe.create("customer", {})
-    cloud.environment |= {"STRIPE_REQUESTS_PER_SECOND": "1", "MAX_CONCURRENCY": "30"}
-    handler = load("process")
+    cloud.environment |= {"STRIPE_REQUESTS_PER_SECOND": "0.025", "RECONCILE_REQUESTS_PER_SECOND": "0.01"}
+    handler = load(name)
     started = time.time()
     request = StripeRequest(f"/v1/customers/{customer['id']}", ApiChannel.GA, context=None)
     answer = handler.loop.run(handler.dependencies.ports.stripe.get(request))
-    assert answer.next_at - started >= 30
+    assert answer.next_at - started >= seconds
+    stored = boto3.client("dynamodb").get_item(
+        TableName="a-table", Key={"pk": {"S": "test#budget"}, "sk": {"S": "budget"}}
+    )
+    assert stored["Item"]["version"] == {"N": "1"}
+    assert not {"scope", "type", "created", "customer", "parent"} & stored["Item"].keys()  # no index holds it

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from billing_mirror.adapters.attributes import body_in
 from billing_mirror.core import times
 from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, Pin
+from billing_mirror.core.budget import Limits
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Item
 from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
@@ -30,6 +31,7 @@ from .workload import Workload
 TEST = Scope(livemode=False)
 READ_EVENTS = Run(RECOVER, Job.RECOVER, EPOCH, EPOCH, EPOCH, Status.COMPLETE, watermark=times.iso(EPOCH))
 """The events of the month before are read already: reading them takes a request for each day."""
+RECONCILE_REQUESTS_PER_SECOND = 5.0
 FAR_OFF = 600.0
 """Seconds that a clock may be off that is off by more than the margin."""
 
@@ -87,9 +89,17 @@ class Environment:
             return self.dice.random.uniform(-most, most)
         return 0.0
 
-    def budget(self, requests_per_second: float) -> RequestBudget:
-        """That of a container that has just started."""
-        budget = RequestBudget(requests_per_second)
+    def budget(self, container: Container, *, of_reconcile: bool = False) -> RequestBudget:
+        """The part of a container that has just started in the budget that all share."""
+        total = self.workload.requests_per_second
+        budget = RequestBudget(
+            self._state_store_of(container),
+            TEST,
+            container,
+            Limits(total, total, RECONCILE_REQUESTS_PER_SECOND),
+            containers=self.workload.workers,
+            of_reconcile=of_reconcile,
+        )
         self.budgets.append(budget)
         return budget
 

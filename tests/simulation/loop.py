@@ -86,8 +86,9 @@ YIELD = Yield()
 class SimulatedLoop(asyncio.AbstractEventLoop):
     """As much of a loop as coroutines, futures, tasks, locks and time-outs need."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, max_steps: int = MAX_STEPS) -> None:
         self._random = random
+        self._max_steps = max_steps
         self._ready: list[Ready | Timer] = []
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = 0
@@ -112,7 +113,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             if not ready:
                 self._jump()
             self.steps += 1
-            if self.steps > MAX_STEPS:
+            if self.steps > self._max_steps:
                 raise ScheduleStuck("the schedule is endless")
             if len(ready) > 1:
                 index = int(random() * len(ready))

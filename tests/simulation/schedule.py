@@ -25,7 +25,7 @@ from .scenario import Scenario
 from .stripe import StripeObject
 from .violations import find_violations
 from .webhooks import DAY, Webhooks
-from .workers import REQUESTS_PER_SECOND, RUN_TIME, ReconcileRuns, Worker
+from .workers import RUN_TIME, ReconcileRuns, Worker
 from .workload import Workload
 
 HOUR = 3600.0
@@ -183,9 +183,8 @@ class Schedule:
 
         Some ticks have little time.
         """
-        dependencies = environment.dependencies(
-            environment.container("reconcile"), environment.budget(REQUESTS_PER_SECOND)
-        )
+        container = environment.container("reconcile")
+        dependencies = environment.dependencies(container, environment.budget(container, of_reconcile=True))
         started = environment.clock.now()
         for number in range(MAX_TICKS):
             time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, RUN_TIME)) if number < SHORT_TICKS else RUN_TIME

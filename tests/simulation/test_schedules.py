@@ -6,8 +6,12 @@ import sys
 
 import pytest
 
+from billing_mirror.core.budget import Limits
+from tests.doubles.clock import ManualClock
+from tests.doubles.state_store import MemoryStateStore
 from tests.template_file import ROOT
 
+from .environment import TEST
 from .faults import LOSING, Consequence, Fault
 from .request_budget import RequestBudget
 from .schedule import Schedule
@@ -60,8 +64,10 @@ def test_a_seed_gives_the_same_order_in_every_process() -> None:
 
 
 def test_an_exceeded_budget_is_detected() -> None:
-    budget = RequestBudget(4.0)
-    budget.request_times = [0.0, 0.25, 0.5, 0.75, 1.0]
+    clock = ManualClock()
+    limits = Limits(2.0, 2.0, 1.0)
+    budget = RequestBudget(MemoryStateStore(), TEST, clock, limits, containers=1, of_reconcile=False)
+    budget.request_times = [0.0, 0.25, 0.5, 0.75, 0.9, 1.0]
     assert budget.was_kept()
     budget.request_times = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95]
     assert not budget.was_kept()

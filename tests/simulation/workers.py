@@ -20,15 +20,12 @@ from .aws import UnreliableMirror, UnreliableQueue
 from .container import MARGIN, Container
 from .environment import Environment
 from .faults import Consequence, Fault
-from .request_budget import RequestBudget
 
 TIME = 50.0
 """Seconds that a worker has for a batch."""
 SPARE = 10.0
 """Maximum seconds that it has beyond its deadline."""
 RUN_TIME = 600.0
-REQUESTS_PER_SECOND = 5.0
-"""Of a reconcile run."""
 SOON = 20.0
 """Maximum seconds between the creation of an object and a reconcile run."""
 SOON_ENOUGH = 3.0
@@ -47,7 +44,6 @@ class Worker:
 
     async def work(self) -> None:
         """Processes batches until it is cancelled."""
-        budget = self._fresh_budget()
         while True:
             container = self._environment.container(self._name, skew=self._skew)
             queue = self._environment.queue_of(container)
@@ -55,19 +51,13 @@ class Worker:
             batch = queue.receive(self._dice.random.randint(1, self._environment.workload.batch))
             if not batch:
                 await self._environment.queue.wait()
-            elif not await self._work_on(batch, container, queue, budget):
-                budget = self._fresh_budget()
+            else:
+                await self._work_on(batch, container, queue)
             if self._environment.workload.idle:
                 await asyncio.sleep(self._dice.delay(self._environment.workload.idle))
 
-    def _fresh_budget(self) -> RequestBudget:
-        workload = self._environment.workload
-        return self._environment.budget(workload.requests_per_second / workload.workers)
-
-    async def _work_on(
-        self, batch: Sequence[ReceivedMessage], container: Container, queue: UnreliableQueue, budget: RequestBudget
-    ) -> bool:
-        """Whether the container survived the batch."""
+    async def _work_on(self, batch: Sequence[ReceivedMessage], container: Container, queue: UnreliableQueue) -> None:
+        budget = self._environment.budget(container)
         at_work = self._environment.queue.at_work
         at_work.update(one.message_id for one in batch)
         account = self._environment.account(container)
@@ -80,9 +70,8 @@ class Worker:
             self._acknowledge(ended, queue)
 
         most = TIME + self._dice.seconds(SPARE) if self._dice.strikes(Fault.OUT_OF_TIME) else None
-        survived = await container.run(work(), most=most)
+        await container.run(work(), most=most)
         at_work -= {one.message_id: 1 for one in batch}
-        return survived
 
     def _note_wrong_outcomes(self, ended: Sequence[MessageResult], mirror: Mirror) -> None:
         assert isinstance(mirror, UnreliableMirror)
@@ -137,7 +126,7 @@ class ReconcileRuns:
         if not names:
             return  # another run took them
         container = self._environment.container("pass", skew=self._environment.skew())
-        dependencies = self._environment.dependencies(container, self._environment.budget(REQUESTS_PER_SECOND))
+        dependencies = self._environment.dependencies(container, self._environment.budget(container, of_reconcile=True))
 
         async def work() -> None:
             with suppress(TransientError):  # the table was throttled: the function ends, and the next tick resumes

@@ -72,7 +72,8 @@ def test_a_message_reported_as_failed_is_not_deleted() -> None:
 
 
 def test_a_message_stays_hidden_while_its_batch_may_still_run() -> None:
-    needed = 6 * properties("ProcessFunction")["Timeout"] + _notifications()["MaximumBatchingWindowInSeconds"]
+    window = BUNDLE["Parameters"][_notifications()["MaximumBatchingWindowInSeconds"]["Ref"]]
+    needed = 6 * properties("ProcessFunction")["Timeout"] + window["MaxValue"]
     assert properties("Queue")["VisibilityTimeout"] >= needed
 
 

@@ -26,6 +26,8 @@ RECONCILE = {
     "STRIPE_API_BASE": "https://api.stripe.com",
     "STRIPE_PREVIEW_VERSION": "2026-10-14.preview",
     "STRIPE_REQUESTS_PER_SECOND": "2.5",
+    "RECONCILE_REQUESTS_PER_SECOND": "0",
+    "MAX_CONCURRENCY": "5",
     "QUEUE_URL": INGEST["QUEUE_URL"],
     "QUARANTINE_URL": INGEST["QUARANTINE_URL"],
     "USAGE_SWEEP": "off",
@@ -49,7 +51,6 @@ PROCESS = {
     for name, value in RECONCILE.items()
     if name not in ("USAGE_SWEEP", "DEEP_VERIFY_PERCENT", "TOMBSTONE_DAYS", *INTERVALS)
 } | {
-    "MAX_CONCURRENCY": "5",
     "CLOCK_SKEW_MARGIN_SECONDS": "0.5",
 }
 
@@ -70,7 +71,7 @@ MALFORMED = [
         for value in ("preview", "2026-10-14", "2026-1-1.preview", "x2026-10-14.preview")
     ),
     *(("STRIPE_PREVIEW_VERSION", value) for value in ("2026-10-14.preview\n", "2026-10-14.preview\r\nX: y")),
-    *(("STRIPE_REQUESTS_PER_SECOND", value) for value in ("", "0", "-1", "1001", "nan", "inf", "many", "1,5")),
+    *(("STRIPE_REQUESTS_PER_SECOND", value) for value in ("", "-1", "1001", "nan", "inf", "many", "1,5")),
     *(("MAX_CONCURRENCY", value) for value in ("", "0", "-1", "1001", "2.5", "many")),
     *(("CLOCK_SKEW_MARGIN_SECONDS", value) for value in ("", "-0.1", "3601", "nan", "inf", "off")),
 ]
@@ -115,7 +116,7 @@ class TestGoodSettings:
         [
             ("MAX_CONCURRENCY", ("1", "1000")),
             ("CLOCK_SKEW_MARGIN_SECONDS", ("0", "3600")),
-            ("STRIPE_REQUESTS_PER_SECOND", ("0.01", "1000")),
+            ("STRIPE_REQUESTS_PER_SECOND", ("0", "0.01", "1000")),
         ],
     )
     def test_may_reach_their_bounds(self, name: str, values: tuple[str, ...]) -> None:

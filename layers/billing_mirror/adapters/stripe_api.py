@@ -235,7 +235,12 @@ def _mirror_error(error: stripe.StripeError, request: StripeRequest) -> MirrorEr
     code, path = details.code, request.path.partition("?")[0]
     reason = f"Stripe answered {status}{details} at {path[:MAX_PATH_IN_REASON]}{_request_id(error)}"
     if _may_pass(status, details):
-        return TransientError(reason, retry_after=_retry_after(error), throttled=status == 429)
+        return TransientError(
+            reason,
+            retry_after=_retry_after(error),
+            throttled=status == HTTPStatus.TOO_MANY_REQUESTS,
+            limited_by=_header(error, "stripe-rate-limited-reason"),
+        )
     if details.type in _FEATURE_TYPES:
         return FeatureUnavailable(reason, code=code, param=details.param)
     if status == 401:
@@ -334,6 +339,10 @@ def _request_id(error: stripe.StripeError) -> str:
     return f" (request {error.request_id})" if error.request_id else ""
 
 
+def _header(error: stripe.StripeError, name: str) -> str:
+    return {key.lower(): text for key, text in (error.headers or {}).items()}.get(name, "")
+
+
 def _retry_after(error: stripe.StripeError) -> float | None:
-    value = {name.lower(): text for name, text in (error.headers or {}).items()}.get("retry-after", "")
+    value = _header(error, "retry-after")
     return float(value) if value.isdecimal() and value.isascii() else None

@@ -53,13 +53,17 @@ class TransientError(MirrorError):
     """A step that may succeed later: Stripe or AWS is busy, down, or does not show an object yet.
 
     ``retry_after`` is the least number of seconds to wait, where Stripe or a rule names one.
-    ``throttled`` says that Stripe answered 429.
+    ``throttled`` says that Stripe answered 429, ``limited_by`` which limit it names: the value of its header
+    ``Stripe-Rate-Limited-Reason``.
     """
 
-    def __init__(self, reason: str, *, retry_after: float | None = None, throttled: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, retry_after: float | None = None, throttled: bool = False, limited_by: str = ""
+    ) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
         self.throttled = throttled
+        self.limited_by = limited_by
 
 
 class KeyReplaced(TransientError):

@@ -34,6 +34,8 @@ class Metric(StrEnum):
 
     STRIPE_REQUESTS = "StripeRequests"
     STRIPE_THROTTLED = "StripeThrottled"
+    BUDGET_UNSHARED = "BudgetUnshared"
+    """Times that the table did not share the budget of requests in time: a container kept to its static share."""
     STRIPE_ERRORS = "StripeErrors"
     STRIPE_AUTH_FAILURES = "StripeAuthFailures"
     """Stripe did not accept the key."""

@@ -26,8 +26,8 @@ from .not_found import require_not_found
 from .resolve import resolve, resolve_parent
 from .settle import ends_all, settle
 
-MAX_CONCURRENCY = 8
-"""Objects that are refreshed at the same time. More would share the rate limit so thinly that none ends in time."""
+MAX_CONCURRENCY = 16
+"""Objects that are refreshed at the same time: a whole batch of the default size. Each takes a thread at times."""
 OUT_OF_TIME = TransientError("the function ran out of time")
 
 

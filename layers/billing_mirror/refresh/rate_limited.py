@@ -1,34 +1,35 @@
-"""A limit on the rate of requests to Stripe."""
+"""Requests to Stripe within the budget that all containers share."""
 
-import asyncio
 from dataclasses import replace
 
+from billing_mirror.core.budget import limited_bucket
+from billing_mirror.core.endpoints import endpoint
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
 from .around_stripe import AroundStripe
+from .shared_budget import SharedBudget
 
 
 class RateLimitedStripe(AroundStripe):
-    """Implements ``ports.Stripe`` around another one: requests start at the limiter's rate, and a 429 halves it."""
+    """Implements ``ports.Stripe`` around another one: requests start as the budget allows.
 
-    def __init__(self, stripe: Stripe, clock: Clock, limiter: RateLimiter) -> None:
+    A 429 slows down the endpoint that it is about, or all of the account where Stripe says so.
+    """
+
+    def __init__(self, stripe: Stripe, clock: Clock, budget: SharedBudget) -> None:
         self._stripe = stripe
         self._clock = clock
-        self._limiter = limiter
-        self._starting = asyncio.Lock()
+        self._budget = budget
 
     async def get(self, request: StripeRequest) -> StripeResponse:
-        async with self._starting:
-            if pause := self._limiter.wait(self._clock.now()):
-                await self._clock.sleep(pause)
-            self._limiter.start(self._clock.now())
+        name = endpoint(request.path)
+        await self._budget.start(name)
+        next_at = self._budget.next_at(self._clock.now())
         try:
             response = await self._stripe.get(request)
         except TransientError as error:
             if error.throttled:
-                self._limiter.slow_down(self._clock.now())
+                self._budget.slow_down(limited_bucket(name, error.limited_by))
             raise
-        now = self._clock.now()
-        return replace(response, next_at=now + self._limiter.wait(now))
+        return replace(response, next_at=max(self._clock.now(), next_at))

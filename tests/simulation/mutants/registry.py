@@ -39,11 +39,15 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``sentence`` says what is done wrong. A ``quick`` one is caught within a few seeds."""
+    """``sentence`` says what is done wrong. A ``quick`` one is caught within a few seeds.
+
+    One ``of_budget`` is tried on the model of the budget instead of on schedules.
+    """
 
     sentence: str
     replacements: tuple[Replacement, ...]
     quick: bool = False
+    of_budget: bool = False
 
 
 def replaces(original: Callable[P, R]) -> Callable[[Callable[P, R]], Replacement]:
@@ -56,11 +60,11 @@ def replaces(original: Callable[P, R]) -> Callable[[Callable[P, R]], Replacement
 
 
 def mutant(
-    sentence: str, *, also: tuple[Replacement, ...] = (), quick: bool = False
+    sentence: str, *, also: tuple[Replacement, ...] = (), quick: bool = False, of_budget: bool = False
 ) -> Callable[[Replacement], Mutant]:
     """Makes a replacement a mutant, ``also`` with others that it needs."""
 
     def decorate(replacement: Replacement) -> Mutant:
-        return Mutant(sentence, (replacement, *also), quick)
+        return Mutant(sentence, (replacement, *also), quick, of_budget)
 
     return decorate

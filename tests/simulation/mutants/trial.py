@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
+from tests.simulation.budget_goals import violations
 from tests.simulation.schedule import Schedule
 from tests.template_file import ROOT
 
@@ -14,6 +15,7 @@ from .activation import BrokenMutant, activated
 from .registry import Mutant
 
 MOST_SEEDS = 10_000
+MOST_SEEDS_OF_BUDGET = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,15 @@ def catch(mutant: Mutant, *, most: int = MOST_SEEDS) -> Caught | None:
     calls: Counter[str] = Counter({one.name: 0 for one in mutant.replacements})
     first = 0
     caught: Caught | None = None
+    most = min(most, MOST_SEEDS_OF_BUDGET) if mutant.of_budget else most
+    wrong_at = first_missed if mutant.of_budget else first_wrong
     while first < most:
         trial = _try_in_a_process(mutant, first, most)
         calls.update(trial.calls)
         if trial.caught is None:
             break
         first = trial.caught.seed + 1
-        if first_wrong(trial.caught.seed, first) is None:
+        if wrong_at(trial.caught.seed, first) is None:
             caught = replace(trial.caught, seeds=first)
             break
     require_called(calls)
@@ -83,9 +87,17 @@ def _try_in_a_process(mutant: Mutant, first: int, end: int) -> Trial:
 def run_seeds(mutant: Mutant, first: int, end: int) -> Trial:
     """Runs schedules on the mutant in this process."""
     with activated(mutant) as calls:
-        caught = first_wrong(first, end)
+        caught = first_missed(first, end) if mutant.of_budget else first_wrong(first, end)
     calls.require_originals()
     return Trial(caught, calls.counts)
+
+
+def first_missed(first: int, end: int) -> Caught | None:
+    """The first seed with which the model of the budget misses a goal, on whatever code this process has."""
+    for seed in range(first, end):
+        for missed in violations(seed):
+            return Caught(seed, losing=False, kind=missed.goal, name=f"{missed.found:.3f}")
+    return None
 
 
 def first_wrong(first: int, end: int) -> Caught | None:

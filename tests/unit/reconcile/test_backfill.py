@@ -7,22 +7,24 @@ from itertools import pairwise
 import pytest
 
 from billing_mirror.core import json_body, times
+from billing_mirror.core.budget import Limits
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.items import MAX_COMPRESSED, MAX_ITEM, Item, Observation, item, tombstone
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
-from billing_mirror.core.rate_limiter import RateLimiter
 from billing_mirror.core.run import Drift, Job, Resolution, Run
 from billing_mirror.reconcile.backfill import MAX_SPREAD
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
+from billing_mirror.refresh.shared_budget import SharedBudget
 from tests.doubles.clock import ManualClock
 from tests.doubles.crashing import CallLimit, crashing
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, event, noise, rate, subscription, subscription_event, version
+from tests.doubles.state_store import MemoryStateStore
 from tests.unit.harness import Harness
 
 from .both_sides import shown_on_request
@@ -303,7 +305,15 @@ async def rate_limited_backfill(harness: Harness, mirror: DatedMirror, rate: flo
     """A backfill at this rate of requests a second, and its seconds."""
     mirror.objects.update(harness.mirror.objects)
     mirror.written_at.clear()
-    stripe = RateLimitedStripe(harness.stripe, harness.clock, RateLimiter(rate))
+    budget = SharedBudget(
+        MemoryStateStore(),
+        Scope(livemode=False),
+        harness.clock,
+        Limits(100.0, 100.0, rate),
+        of_reconcile=True,
+        on_alone=pytest.fail,
+    )
+    stripe = RateLimitedStripe(harness.stripe, harness.clock, budget)
     dependencies = replace(harness.reconcile_dependencies, ports=replace(harness.ports, mirror=mirror, stripe=stripe))
     started = harness.clock.now()
     run = await start_run(NAME, Job.BACKFILL, None, dependencies)
