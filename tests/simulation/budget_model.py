@@ -181,7 +181,7 @@ class Table(MemoryStateStore):
     async def _take_time(self) -> None:
         start, end = self._traffic.table_down
         if start <= self._loop.time() < end:
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(0.5)
             raise TransientError("the table is down")
         await asyncio.sleep(self._random.uniform(*TABLE))
 
