@@ -6,6 +6,8 @@ import boto3
 import pytest
 
 from billing_mirror.core.catalog import PREVIEW_VERSION, ApiChannel
+from billing_mirror.core.errors import TransientError
+from billing_mirror.core.metrics import Metric
 from billing_mirror.core.schedule import HOUR, MINUTE, Schedule
 from billing_mirror.ports import StripeRequest
 from dev.fake_stripe.client import StandIn
@@ -65,3 +67,14 @@ def test_functions_share_the_rate_of_requests(
     )
     assert stored["Item"]["version"] == {"N": "1"}
     assert not {"scope", "type", "created", "customer", "parent"} & stored["Item"].keys()  # no index holds it
+
+
+@pytest.mark.usefixtures("at_stripe")
+@pytest.mark.parametrize("name", ["process", "reconcile"])
+def test_functions_count_that_the_table_does_not_share_the_budget(load: Load, name: str) -> None:
+    handler = load(name)
+    boto3.client("dynamodb").delete_table(TableName="a-table")
+    request = StripeRequest("/v1/customers/cus_1", ApiChannel.GA, context=None)
+    with pytest.raises(TransientError):  # the account of the key cannot be confirmed without the table
+        handler.loop.run(handler.dependencies.ports.stripe.get(request))
+    assert handler.metric_counts.drain()[Metric.BUDGET_UNSHARED] == 1
