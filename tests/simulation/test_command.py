@@ -42,7 +42,7 @@ def test_the_report_counts_successful_seeds(tmp_path: Path) -> None:
 
 
 def test_a_failed_seed_is_shown_with_its_command_and_the_steps_of_its_object(tmp_path: Path) -> None:
-    done = simulate(3, 0, directory=tmp_path, code=("-c", WITH_A_MUTANT))
+    done = simulate(30, 0, directory=tmp_path, code=("-c", WITH_A_MUTANT))
     report = json.loads((tmp_path / "build" / "simulation.json").read_text())
     assert done.returncode == 1
     assert report["objects"]["lost"] > 0

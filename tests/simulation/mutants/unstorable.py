@@ -18,7 +18,7 @@ def trusts_any_note(self: UnstorableNote, digest: str, stripe_version: str) -> b
     return True
 
 
-@mutant("a note does not keep the token of the fetch that was not stored", quick=True)
+@mutant("a note does not keep the token of the fetch that was not stored")
 @replaces(MemoryMirror.note_unstorable)
 async def forgets_the_token(self: MemoryMirror, scope: Scope, note: UnstorableNote) -> bool:
     return await note_unstorable(self, scope, replace(note, token=UNCLAIMED_TOKEN))
