@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from dev.benchmarks import backfill, drift, fairness, reader_import, size
+from dev.benchmarks.reconcile import backfill, drift, fairness, size
 from dev.benchmarks.result import Result, load
+from dev.benchmarks.starts import reader_import
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.toolchain import ROOT, SetupError
 

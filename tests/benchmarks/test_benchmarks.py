@@ -4,9 +4,11 @@ import threading
 
 import pytest
 
-from dev.benchmarks import backfill, drift, fairness, isolated_process, reader_import, size
+from dev.benchmarks import isolated_process
+from dev.benchmarks.reconcile import backfill, drift, fairness, size
+from dev.benchmarks.reconcile.synthetic_server import serving
 from dev.benchmarks.result import Result, table
-from dev.benchmarks.synthetic_server import serving
+from dev.benchmarks.starts import reader_import
 
 MIB = 2**20
 
@@ -22,7 +24,7 @@ def test_size_reads_every_page_once_and_compares_all() -> None:
 def test_a_measured_process_reports_its_own_memory() -> None:
     parents = b"x" * 300 * MIB
     with serving(100) as served:
-        walk = isolated_process.run("walk", api_base=served.api_base, objects=100)
+        walk = isolated_process.run("reconcile.walk", api_base=served.api_base, objects=100)
     assert walk["peak_mib"] < len(parents) / MIB
 
 

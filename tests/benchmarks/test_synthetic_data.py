@@ -11,8 +11,8 @@ from billing_mirror.core.errors import NotFound
 from billing_mirror.core.json_body import text_at
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import StateStore, StripeRequest
-from dev.benchmarks.ports import VERSION, AgreeingMirror, FileStateStore, stripe_api
-from dev.benchmarks.synthetic_data import (
+from dev.benchmarks.reconcile.ports import VERSION, AgreeingMirror, FileStateStore, stripe_api
+from dev.benchmarks.reconcile.synthetic_data import (
     SUBSCRIPTION,
     SyntheticSubscriptions,
     body_of,
@@ -21,7 +21,7 @@ from dev.benchmarks.synthetic_data import (
     id_of,
     number_of,
 )
-from dev.benchmarks.synthetic_server import serving
+from dev.benchmarks.reconcile.synthetic_server import serving
 
 SCOPE = Scope(livemode=False)
 

@@ -13,8 +13,8 @@ from billing_mirror.core.items import OBJECT, Item, Observation
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from dev.benchmarks.ports import VERSION
-from dev.benchmarks.synthetic_data import CADENCE, CADENCES, SUBSCRIPTION, body_of, cadence
+from dev.benchmarks.reconcile.ports import VERSION
+from dev.benchmarks.reconcile.synthetic_data import CADENCE, CADENCES, SUBSCRIPTION, body_of, cadence
 
 SCOPE = Scope(livemode=False)
 LONG_AGO = 1_700_000_000.0

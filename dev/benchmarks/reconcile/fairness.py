@@ -21,10 +21,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.attributes import Attributes
 from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
+from dev.benchmarks.reconcile.seed import attributes, store_cadences
+from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
+from dev.benchmarks.reconcile.synthetic_server import KEY, serving
 from dev.benchmarks.result import Result, table
-from dev.benchmarks.seed import attributes, store_cadences
-from dev.benchmarks.synthetic_data import SUBSCRIPTION
-from dev.benchmarks.synthetic_server import KEY, serving
 from dev.sandbox.deploy import Endpoints, Stripe, session
 from dev.sandbox.observer import Observer
 from dev.sandbox.stack import running_sandbox

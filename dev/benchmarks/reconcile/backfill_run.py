@@ -21,9 +21,9 @@ from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process
-from dev.benchmarks.ports import NoQueue, stripe_api
-from dev.benchmarks.seed import SCOPE, attributes, store_cadences
-from dev.benchmarks.synthetic_data import SUBSCRIPTION
+from dev.benchmarks.reconcile.ports import NoQueue, stripe_api
+from dev.benchmarks.reconcile.seed import SCOPE, attributes, store_cadences
+from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
 from tests.contract.tables import create_table
 
 

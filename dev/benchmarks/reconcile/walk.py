@@ -14,8 +14,8 @@ from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process
-from dev.benchmarks.ports import AgreeingMirror, FileStateStore, NoQueue, stripe_api
-from dev.benchmarks.synthetic_data import SUBSCRIPTION
+from dev.benchmarks.reconcile.ports import AgreeingMirror, FileStateStore, NoQueue, stripe_api
+from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
 
 FOREVER = 86_400.0
 """Seconds."""

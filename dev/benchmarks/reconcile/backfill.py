@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from dev.benchmarks import isolated_process
+from dev.benchmarks.reconcile.synthetic_server import serving
 from dev.benchmarks.result import Result, table
-from dev.benchmarks.synthetic_server import serving
 from dev.sandbox import ministack
 
 LEAST_OF_RAW = 0.5
@@ -19,7 +19,7 @@ def run(objects: int = 100_000, interval_seconds: float = INTERVAL_SECONDS) -> R
         emulator = ministack.start(Path(folder))
         try:
             done = isolated_process.run(
-                "backfill_run",
+                "reconcile.backfill_run",
                 api_base=served.api_base,
                 endpoint=emulator.endpoint,
                 objects=objects,

@@ -1,8 +1,8 @@
 """Does reconcile find every difference, report no false one, and repair each by a single fetch?"""
 
 from dev.benchmarks import isolated_process
+from dev.benchmarks.reconcile.synthetic_server import serving
 from dev.benchmarks.result import Result, table
-from dev.benchmarks.synthetic_server import serving
 
 SHARE = 1000
 """One of so many objects has a difference of each kind."""
@@ -12,7 +12,7 @@ def run(objects: int = 100_000) -> Result:
     """Creates differences of each kind, and runs reconcile."""
     per_kind = max(1, objects // SHARE)
     with serving(objects) as served:
-        found = isolated_process.run("drift_run", api_base=served.api_base, objects=objects, per_kind=per_kind)
+        found = isolated_process.run("reconcile.drift_run", api_base=served.api_base, objects=objects, per_kind=per_kind)
     result = Result(table(f"Finding differences among {objects:,} objects", "", "created", "found", "false"))
     for kind, (right, wrong) in found["kinds"].items():
         result.table.add_row(kind.replace("_", " "), f"{per_kind:,}", f"{right:,}", f"{wrong:,}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dev.benchmarks.synthetic_data import SUBSCRIPTION, SyntheticSubscriptions, body_of, number_of
+from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION, SyntheticSubscriptions, body_of, number_of
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.faults import ApiFault
 from dev.fake_stripe.api.paging import page_v2
@@ -88,7 +88,7 @@ def serving(count: int) -> Iterator[Served]:
                 sys.executable,
                 "-m",
                 "dev.sandbox.child_process",
-                "dev.benchmarks.synthetic_server",
+                "dev.benchmarks.reconcile.synthetic_server",
                 str(count),
                 str(state),
             ],
@@ -120,7 +120,7 @@ def counts(api_base: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="dev.benchmarks.synthetic_server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="dev.benchmarks.reconcile.synthetic_server", description=__doc__)
     parser.add_argument("count", type=int)
     parser.add_argument("state", type=Path, help="file for the address")
     options = parser.parse_args()

@@ -19,10 +19,10 @@ from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process
-from dev.benchmarks.ports import FileStateStore, NoQueue, stripe_api
-from dev.benchmarks.seed import SCOPE, stored
-from dev.benchmarks.synthetic_data import CADENCE, CADENCES, SUBSCRIPTION, body_of, cadence, id_of, number_of
-from dev.benchmarks.synthetic_server import counts
+from dev.benchmarks.reconcile.ports import FileStateStore, NoQueue, stripe_api
+from dev.benchmarks.reconcile.seed import SCOPE, stored
+from dev.benchmarks.reconcile.synthetic_data import CADENCE, CADENCES, SUBSCRIPTION, body_of, cadence, id_of, number_of
+from dev.benchmarks.reconcile.synthetic_server import counts
 from tests.doubles.mirror import MemoryMirror
 
 HOUR = 3600.0

@@ -16,9 +16,9 @@ from billing_mirror.core.fingerprints import pack
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.wiring import runner
 from dev.benchmarks import isolated_process
-from dev.benchmarks.ports import VERSION, AgreeingMirror
-from dev.benchmarks.synthetic_data import SUBSCRIPTION
-from dev.benchmarks.synthetic_server import KEY, LIST
+from dev.benchmarks.reconcile.ports import VERSION, AgreeingMirror
+from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
+from dev.benchmarks.reconcile.synthetic_server import KEY, LIST
 
 BATCH = 100
 

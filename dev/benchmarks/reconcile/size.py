@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from dev.benchmarks import isolated_process
+from dev.benchmarks.reconcile.synthetic_server import serving
 from dev.benchmarks.result import Result, load, table
-from dev.benchmarks.synthetic_server import serving
 
 PAGE = 100
 MOST_CALLS = 1.02
@@ -42,7 +42,7 @@ def run(objects: int = 1_000_000, repetitions: int = REPETITIONS) -> Result:
 
 def _walk(size: int) -> dict[str, Any]:
     with serving(size) as served:
-        walk = isolated_process.run("walk", api_base=served.api_base, objects=size)
+        walk = isolated_process.run("reconcile.walk", api_base=served.api_base, objects=size)
     if (walk["status"], walk["equal"]) != ("complete", size):
         raise AssertionError(f"the walk did not compare all objects: {walk}")
     return {"objects": size, "load": load(), **walk}
@@ -79,9 +79,9 @@ def _against_library(size: int, count: int) -> list[dict[str, float]]:
     repetitions = []
     with serving(size) as served:
         for _ in range(count):
-            ours = isolated_process.run("walk", api_base=served.api_base, objects=size)["cpu_seconds"]
-            same = isolated_process.run("sdk_walk", api_base=served.api_base, compare=True)
-            bare = isolated_process.run("sdk_walk", api_base=served.api_base, compare=False)
+            ours = isolated_process.run("reconcile.walk", api_base=served.api_base, objects=size)["cpu_seconds"]
+            same = isolated_process.run("reconcile.sdk_walk", api_base=served.api_base, compare=True)
+            bare = isolated_process.run("reconcile.sdk_walk", api_base=served.api_base, compare=False)
             if (same["walked"], same["differing"], bare["walked"]) != (size, 0, size):
                 raise AssertionError(f"the library did not walk all objects: {same}, {bare}")
             repetitions.append(
