@@ -12,7 +12,9 @@ def run(objects: int = 100_000) -> Result:
     """Creates differences of each kind, and runs reconcile."""
     per_kind = max(1, objects // SHARE)
     with serving(objects) as served:
-        found = isolated_process.run("reconcile.drift_run", api_base=served.api_base, objects=objects, per_kind=per_kind)
+        found = isolated_process.run(
+            "reconcile.drift_run", api_base=served.api_base, objects=objects, per_kind=per_kind
+        )
     result = Result(table(f"Finding differences among {objects:,} objects", "", "created", "found", "false"))
     for kind, (right, wrong) in found["kinds"].items():
         result.table.add_row(kind.replace("_", " "), f"{per_kind:,}", f"{right:,}", f"{wrong:,}")

@@ -1,0 +1,95 @@
+"""What did a function ask of DynamoDB and SQS, and what would AWS charge for it?
+
+Units as AWS counts them: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+"""
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+Call = tuple[float, str, bytes]
+"""When a call ended, its operation, and the body of its request."""
+Written = tuple[float, str, str, int]
+"""When an item was written, its partition and sort key, and its bytes."""
+
+WRITES = {"PutItem": "Item", "UpdateItem": "Key", "DeleteItem": "Key"}
+
+
+@dataclass
+class Ledger:
+    """Keeps the calls of every client of boto3's default session."""
+
+    calls: list[Call] = field(default_factory=list)
+
+    def watch(self) -> None:
+        boto3.setup_default_session()
+        events = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]  # it was just set up
+        events.register("before-call.dynamodb", _keep_body)
+        events.register("before-call.sqs", _keep_body)
+        events.register("after-call.dynamodb", self._record)
+        events.register("after-call.sqs", self._record)
+
+    def _record(self, model: Any, context: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's own
+        self.calls.append((time.time(), model.name, context.get("bench_body", b"")))
+
+    def drain(self) -> dict[str, Any]:
+        """Counts of calls, and the items written and read, since the last drain."""
+        calls, self.calls = self.calls, []
+        counts: Counter[str] = Counter()
+        written: list[Written] = []
+        read: list[tuple[str, str, bool]] = []
+        for at, operation, body in calls:
+            counts[operation] += 1
+            given = json.loads(body or b"{}")
+            if operation in WRITES:
+                written.append(_written(at, given, WRITES[operation]))
+            read += _read(operation, given)
+        return {"calls": dict(counts), "written": written, "read": read}
+
+
+def _keep_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    context["bench_body"] = params["body"]
+
+
+def _written(at: float, given: dict[str, Any], member: str) -> Written:
+    item = given[member]
+    size = size_of(item) + size_of(given.get("ExpressionAttributeValues", {}) if member == "Key" else {})
+    return at, *_key(item), size
+
+
+def _read(operation: str, given: dict[str, Any]) -> list[tuple[str, str, bool]]:
+    if operation == "GetItem":
+        return [(*_key(given["Key"]), bool(given.get("ConsistentRead")))]
+    if operation == "BatchGetItem":
+        tables = given["RequestItems"].values()
+        return [(*_key(key), bool(one.get("ConsistentRead"))) for one in tables for key in one["Keys"]]
+    return [("", "", bool(given.get("ConsistentRead")))] if operation == "Query" else []
+
+
+def _key(item: dict[str, Any]) -> tuple[str, str]:
+    return tuple(next(iter(item.get(name, {"S": ""}).values())) for name in ("pk", "sk"))
+
+
+def size_of(value: Any) -> int:  # noqa: ANN401 - an attribute's JSON
+    """Bytes of an item or of a map of attributes.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
+    return sum(len(name.encode()) + _attribute(one) for name, one in value.items())
+
+
+def _attribute(attribute: dict[str, Any]) -> int:
+    kind, value = next(iter(attribute.items()))
+    if kind == "M":
+        return 3 + len(value) + size_of(value)
+    if kind == "L":
+        return 3 + len(value) + sum(map(_attribute, value))
+    if kind == "N":
+        return len(value.strip("-0.")) // 2 + 2
+    if kind == "B":
+        return len(value) * 3 // 4
+    return len(str(value).encode()) if kind == "S" else 1

@@ -1,0 +1,161 @@
+"""What did one run of one scenario take: requests, time, processor time, and what AWS charges for?"""
+
+import itertools
+import re
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dev.benchmarks.events import stripe_server
+from dev.benchmarks.events.scenarios import Prepared, Scenario
+from dev.benchmarks.events.seed import seed
+from dev.benchmarks.events.stack import Json, Stack
+
+UNIT_WRITTEN, UNIT_READ = 1024, 4096
+"""Bytes of a unit: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
+OBJECT = "object"
+
+
+@dataclass
+class Measured:
+    """A stack beside what it needs to know between scenarios."""
+
+    stack: Stack
+    patience: float
+    """Seconds after the last change for which a run may go on."""
+    seeded: set[str] = field(default_factory=set)
+    sizes: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Bytes of the items in the table, by key."""
+
+    def run(self, scenario: Scenario) -> Json:
+        """The figures of one run, taken when nothing is on its way any more."""
+        stack = self.stack
+        stack.stripe.faults(rate_limit=None)
+        prepared = scenario.prepare(stack)
+        seed(stack, self.seeded)
+        stack.stripe.faults(rate_limit={"global": 100, "endpoint": 25})
+        before = {str(event["id"]) for event in stack.stripe.events()}
+        self._drain()
+        if scenario.all_at_once:
+            stack.polling.clear()
+        sent = stack.queue.sent, stack.queue.received
+        started_at = time.time()
+        made = _make(prepared)
+        if scenario.all_at_once:
+            started_at = time.time()
+            stack.polling.set()
+        finished = stack.settle(self.patience)
+        requests, ingested, processed = self._drain()
+        events = [one for one in stack.stripe.events() if str(one["id"]) not in before]
+        figures = self._figures(requests, ingested, processed, events, started_at)
+        return figures | {
+            "objects": prepared.objects,
+            "floor": prepared.floor,
+            "steps": made,
+            "finished": finished,
+            "queue_sends": stack.queue.sent - sent[0],
+            "queue_receives": stack.queue.received - sent[1],
+            "quarantined": len(stack.queue.quarantined),
+        }
+
+    def _drain(self) -> tuple[dict[str, dict[str, int]], list[Json], list[Json]]:
+        stack = self.stack
+        return stripe_server.drain(stack.stripe.api_base), stack.ingested.drain(), stack.processed.drain()
+
+    def _figures(
+        self,
+        requests: dict[str, dict[str, int]],
+        ingested: list[Json],
+        processed: list[Json],
+        events: list[Json],
+        started_at: float,
+    ) -> Json:
+        written = sorted(one for record in processed for one in record["written"])
+        lags, last = _lags(events, written)
+        causes = requests["causes"]
+        return {
+            "events": len(events),
+            "requests": sum(causes.values()),
+            "causes": causes,
+            "refused": causes.get("refused", 0) / max(1, sum(causes.values())),
+            "unstored": len(events) - len(lags),
+            "p50": _percentile(lags, 50),
+            "p99": _percentile(lags, 99),
+            "seconds": last - started_at if lags else 0.0,
+            "process": _sums(processed),
+            "ingest": _sums(ingested),
+            "write_units": sum(map(self._write_units, written)),
+            "read_units": sum(self._read_units(*one) for record in processed for one in record["read"]),
+            "metrics": sorted({one for record in [*processed, *ingested] for one in record["metrics"]}),
+            "errors": [record["error"] for record in [*processed, *ingested] if "error" in record][:3],
+        }
+
+    def _write_units(self, written: tuple[float, str, str, int]) -> int:
+        """Of the table alone; an index costs nothing where no key changes."""
+        _, partition, sort_key, size = written
+        self.sizes[partition, sort_key] = size
+        return -(-size // UNIT_WRITTEN)
+
+    def _read_units(self, partition: str, sort_key: str, consistent: bool) -> float:
+        units = -(-self.sizes.get((partition, sort_key), 1) // UNIT_READ)
+        return units if consistent else units / 2
+
+
+def _make(prepared: Prepared) -> int:
+    """Makes the changes at their times; returns how many."""
+    next_at, count = time.monotonic(), 0
+    for pause, step in prepared.steps:
+        next_at += pause
+        time.sleep(max(0.0, next_at - time.monotonic()))
+        step()
+        count += 1
+    return count
+
+
+def _lags(events: Iterable[Json], written: Iterable[Any]) -> tuple[list[float], float]:
+    """Seconds from each event's creation to the first write of its object after it, and the time of the last of them.
+
+    In these scenarios an object changes again only after the change before is stored.
+    """
+    times: dict[str, list[float]] = {}
+    for at, partition, sort_key, _ in written:
+        if sort_key == OBJECT:
+            times.setdefault(re.split("[#:]", partition)[-1], []).append(at)
+    lags, last = [], 0.0
+    for event in events:
+        created = datetime.fromisoformat(event["created"]).timestamp()
+        identifier = (event.get("related_object") or {}).get("id", "")
+        stored = next((at for at in times.get(identifier, []) if at > created), None)
+        if stored is not None:
+            lags.append(stored - created)
+            last = max(last, stored)
+    return lags, last
+
+
+def _sums(records: Iterable[Json]) -> Json:
+    """Sums over invocations."""
+    known = list(records)
+    calls: Counter[str] = Counter(itertools.chain.from_iterable(Counter(one["calls"]).elements() for one in known))
+    sums = {name: sum(one[name] for one in known) for name in ("cpu", "wall", "log_bytes", "metric_bytes")}
+    return {"invocations": len(known), "calls": dict(calls), **sums}
+
+
+def _percentile(values: list[float], percent: int) -> float | None:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else None
+
+
+def medians(runs: list[Json]) -> Json:
+    """The median of every number, name by name; of anything else, the first."""
+    return {name: _median([run[name] for run in runs if name in run]) for name in runs[0]}
+
+
+def _median(values: list[Any]) -> Any:  # noqa: ANN401 - figures of any kind
+    if all(isinstance(one, Mapping) for one in values):
+        names = dict.fromkeys(itertools.chain.from_iterable(values))
+        return {name: _median([one.get(name, 0) for one in values]) for name in names}
+    numbers = [one for one in values if isinstance(one, int | float)]
+    return statistics.median(numbers) if numbers and len(numbers) == len(values) else values[0]

@@ -1,0 +1,60 @@
+"""With which settings is the bundle shipped? Each function's environment and event source, from the template."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+
+from dev.sandbox.toolchain import ROOT
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """How Lambda takes messages from the queue. Times are in seconds."""
+
+    batch_size: int
+    window: float
+    concurrency: int
+    visibility: float
+    timeout: float
+
+
+@cache
+def _template() -> dict[str, Any]:
+    template: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
+    return template
+
+
+def _properties(logical_id: str) -> dict[str, Any]:
+    properties: dict[str, Any] = _template()["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def environment(function: str, resources: Mapping[str, str]) -> dict[str, str]:
+    """A function's variables. ``resources`` has the values of resources and parameters that are not the defaults."""
+    variables = {
+        **_template()["Globals"]["Function"].get("Environment", {}).get("Variables", {}),
+        **_properties(function)["Environment"]["Variables"],
+    }
+    return {name: _value(value, resources) for name, value in variables.items()}
+
+
+def event_source() -> EventSource:
+    process = _properties("ProcessFunction")
+    source = next(one["Properties"] for one in process["Events"].values() if one["Type"] == "SQS")
+    return EventSource(
+        int(_value(source["BatchSize"], {})),
+        float(_value(source.get("MaximumBatchingWindowInSeconds", 0), {})),
+        int(_value(source["ScalingConfig"]["MaximumConcurrency"], {})),
+        float(_value(_properties("Queue")["VisibilityTimeout"], {})),
+        float(_value(process["Timeout"], {})),
+    )
+
+
+def _value(value: Any, resources: Mapping[str, str]) -> str:  # noqa: ANN401 - a value of the template
+    if not isinstance(value, dict):
+        return str(value)
+    name = str(next(iter(value.values())))
+    return resources[name] if name in resources else str(_template()["Parameters"][name]["Default"])
