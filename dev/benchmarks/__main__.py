@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m dev.benchmarks [--objects 1000000] [size] [drift] [backfill] [import] [fairness]`."""
+"""Runs the benchmarks: `python -m dev.benchmarks [--objects 1000000] [name ...]`; without a name, all."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
+from dev.benchmarks.events import benchmark as events
 from dev.benchmarks.reconcile import backfill, drift, fairness, size
 from dev.benchmarks.result import Result, load
 from dev.benchmarks.starts import reader_import
@@ -18,6 +19,7 @@ from dev.sandbox.toolchain import ROOT, SetupError
 OUTPUT = ROOT / "build" / "bench.json"
 MILLION = 1_000_000
 BENCHMARKS: Mapping[str, Callable[[int], Result]] = {
+    "events": lambda objects: events.run(max(200, objects // 1000)),
     "size": size.run,
     "drift": lambda objects: drift.run(max(1000, objects // 10)),
     "backfill": lambda objects: backfill.run(max(1000, objects // 10)),

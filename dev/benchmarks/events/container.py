@@ -96,7 +96,7 @@ def main() -> None:
     log = _Log()
     sys.stdout = log
     ledger = Ledger()
-    ledger.watch()
+    ledger.attach()
     handler, timeout = _loaded(Path(sys.argv[1])), float(sys.argv[2])
     ledger.drain()
     for number, line in enumerate(sys.stdin):

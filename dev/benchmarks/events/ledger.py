@@ -25,7 +25,7 @@ class Ledger:
 
     calls: list[Call] = field(default_factory=list)
 
-    def watch(self) -> None:
+    def attach(self) -> None:
         boto3.setup_default_session()
         events = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]  # it was just set up
         events.register("before-call.dynamodb", _keep_body)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from dev.benchmarks.events import stripe_server
-from dev.benchmarks.events.scenarios import Prepared, Scenario
+from dev.benchmarks.events.scenarios import ACCOUNT_LIMIT, ENDPOINT_LIMIT, Prepared, Scenario
 from dev.benchmarks.events.seed import seed
 from dev.benchmarks.events.stack import Json, Stack
 
@@ -37,7 +37,7 @@ class Measured:
         stack.stripe.faults(rate_limit=None)
         prepared = scenario.prepare(stack)
         seed(stack, self.seeded)
-        stack.stripe.faults(rate_limit={"global": 100, "endpoint": 25})
+        stack.stripe.faults(rate_limit={"global": ACCOUNT_LIMIT, "endpoint": ENDPOINT_LIMIT})
         before = {str(event["id"]) for event in stack.stripe.events()}
         self._drain()
         if scenario.all_at_once:
@@ -55,6 +55,7 @@ class Measured:
         return figures | {
             "objects": prepared.objects,
             "floor": prepared.floor,
+            "ideal": prepared.ideal,
             "steps": made,
             "finished": finished,
             "queue_sends": stack.queue.sent - sent[0],
@@ -124,7 +125,7 @@ def _lags(events: Iterable[Json], written: Iterable[Any]) -> tuple[list[float], 
     times: dict[str, list[float]] = {}
     for at, partition, sort_key, _ in written:
         if sort_key == OBJECT:
-            times.setdefault(re.split("[#:]", partition)[-1], []).append(at)
+            times.setdefault(re.split("[#/]", partition)[-1], []).append(at)
     lags, last = [], 0.0
     for event in events:
         created = datetime.fromisoformat(event["created"]).timestamp()

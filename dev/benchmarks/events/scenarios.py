@@ -14,6 +14,9 @@ from dev.fake_stripe.client import StandIn
 ITEM, CARD, RATE = "v2.billing.metered_item", "v2.billing.rate_card", "v2.billing.rate_card_rate"
 CADENCE, SUBSCRIPTION = "v2.billing.cadence", "v2.billing.rate_card_subscription"
 
+ENDPOINT_LIMIT, ACCOUNT_LIMIT = 25, 100
+"""Requests a second that Stripe answers, per endpoint and in all: https://docs.stripe.com/rate-limits"""
+
 Step = Callable[[], object]
 Steps = Iterator[tuple[float, Step]]
 """Changes, each after some seconds."""
@@ -41,8 +44,8 @@ class Prepared:
     steps: Steps
     objects: int
     floor: int
-    mirrored: bool = True
-    """Whether the table holds what was created before the steps."""
+    ideal: float = 0.0
+    """Seconds from the first change until all could be stored, by Stripe's limits."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,9 @@ def _burst(stripe: StandIn, objects: int, events_per_second: float) -> Prepared:
             if number % 9 == 0 and (invoice := next(paid, None)):
                 yield 3 / events_per_second, partial(stripe.transition, invoice, "paid")
 
-    return Prepared(steps(), objects, floor=objects)
+    most_of_one_type = objects - len(invoices)
+    ideal = max(most_of_one_type / ENDPOINT_LIMIT, (2 * most_of_one_type + 3 * len(invoices)) / events_per_second)
+    return Prepared(steps(), objects, floor=objects, ideal=ideal)
 
 
 def _invoices(stripe: StandIn, count: int, lines: int) -> list[str]:
@@ -236,14 +241,14 @@ def _backlog(stack: Stack, objects: int, events_each: int) -> Prepared:
     def fill() -> None:
         known = len(stack.stripe.events())
         stack.stripe.no_destination()
-        for round_ in range(events_each):
+        for number in range(events_each):
             for customer in customers:
-                stack.stripe.update(customer, {"name": f"Renamed {round_}"})
+                stack.stripe.update(customer, {"name": f"Renamed {number}"})
         for event in stack.stripe.events()[known:]:
             stack.queue.send(_as_ingested(event, stack), group=f"test{WEBHOOK_GROUP}")
         stack.follow()
 
-    return Prepared(iter([(0.0, fill)]), objects, floor=objects)
+    return Prepared(iter([(0.0, fill)]), objects, floor=objects, ideal=objects / ENDPOINT_LIMIT)
 
 
 def _as_ingested(event: JsonObject, stack: Stack) -> str:

@@ -23,7 +23,7 @@ SIGNING_SECRET = "whsec_benchmark"  # noqa: S105 - the stand-in's
 NAIVE = Path(__file__).parent / "naive"
 LONG_POLL = 20.0
 DEFAULT_VISIBILITY = 30.0
-"""Seconds, where nobody has set it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
+"""Seconds, where the queue does not set it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
 Json = dict[str, Any]
 

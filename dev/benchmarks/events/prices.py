@@ -1,0 +1,83 @@
+"""What does AWS charge? List prices of us-east-1 in USD, and what measured calls, units, bytes and seconds cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MILLION = 1_000_000
+GB = 1e9
+SECONDS_A_MONTH = 730 * 3600
+
+
+@dataclass(frozen=True)
+class Price:
+    """``usd`` per ``per``. Prices change: ``source`` is where to look."""
+
+    usd: float
+    per: str
+    source: str
+
+
+LAMBDA = "https://aws.amazon.com/lambda/pricing/"
+SQS = "https://aws.amazon.com/sqs/pricing/"
+DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
+CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
+
+PRICES: Mapping[str, Price] = {
+    "API request": Price(1.00, "million requests to an HTTP API", "https://aws.amazon.com/api-gateway/pricing/"),
+    "invocation": Price(0.20, "million invocations", LAMBDA),
+    "GB-second": Price(0.0000133334, "GB-second on arm64", LAMBDA),
+    "queue request": Price(0.40, "million requests to a standard queue", SQS),
+    "fair send": Price(0.10, "million messages with a group, in addition", SQS),
+    "write unit": Price(0.625, "million write request units", DYNAMODB),
+    "read unit": Price(0.125, "million read request units", DYNAMODB),
+    "log": Price(0.50, "GB of logs", CLOUDWATCH),
+    "metric": Price(0.30, "custom metric and month, by the hour in which it has values", CLOUDWATCH),
+    "alarm": Price(0.10, "alarm and month", CLOUDWATCH),
+    "secret": Price(0.40, "secret and month", "https://aws.amazon.com/secrets-manager/pricing/"),
+}
+MEMORY_GB = {"ingest": 0.5, "process": 0.5, "reconcile": 1.0}
+"""As in the template."""
+DELETED_AT_ONCE = 10
+"""Messages of one DeleteMessageBatch of Lambda's."""
+
+
+def per_million(figures: Mapping[str, Any]) -> dict[str, float]:
+    """USD for a million events like those of a run, by service. Seconds are those of this machine."""
+    events = figures["events"] or 1
+    ingest, process = figures["ingest"], figures["process"]
+    sends, receives = figures["queue_sends"], figures["queue_receives"]
+    requests = sends + receives + sends / DELETED_AT_ONCE
+    seconds = ingest["wall"] * MEMORY_GB["ingest"] + process["wall"] * MEMORY_GB["process"]
+    usd = {
+        "API Gateway": ingest["invocations"] * PRICES["API request"].usd / MILLION,
+        "Lambda": (ingest["invocations"] + process["invocations"]) * PRICES["invocation"].usd / MILLION
+        + seconds * PRICES["GB-second"].usd,
+        "SQS": (requests * PRICES["queue request"].usd + sends * PRICES["fair send"].usd) / MILLION,
+        "DynamoDB": (
+            figures["write_units"] * PRICES["write unit"].usd + figures["read_units"] * PRICES["read unit"].usd
+        )
+        / MILLION,
+        "logs": (ingest["log_bytes"] + process["log_bytes"]) * PRICES["log"].usd / GB,
+    }
+    return {name: value / events * MILLION for name, value in usd.items()}
+
+
+def per_month_idle(
+    tick: Mapping[str, Any], *, alarms: int, secrets: int, pollers: int, ticks: float
+) -> dict[str, float]:
+    """USD a month without events, by cause. ``tick`` has the figures of one tick of reconcile without due jobs."""
+    polls = pollers * SECONDS_A_MONTH / 20  # each poller waits twenty seconds for a message
+    return {
+        "custom metrics": len(tick["metrics"]) * PRICES["metric"].usd,
+        "alarms": alarms * PRICES["alarm"].usd,
+        "secrets": secrets * PRICES["secret"].usd,
+        "polling the queue": polls * PRICES["queue request"].usd / MILLION,
+        "ticks of reconcile": ticks
+        * (
+            tick["wall"] * MEMORY_GB["reconcile"] * PRICES["GB-second"].usd
+            + (PRICES["invocation"].usd + tick["read_units"] * PRICES["read unit"].usd) / MILLION
+            + tick["write_units"] * PRICES["write unit"].usd / MILLION
+            + tick["log_bytes"] * PRICES["log"].usd / GB
+        ),
+    }
