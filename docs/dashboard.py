@@ -51,25 +51,15 @@ def lines(properties: dict[str, Any], metrics: dict[str, Any]) -> Iterator[Line]
     before: list[str] = []
     for metric in properties["metrics"]:
         options = metric[-1] if isinstance(metric[-1], dict) else {}
-        if "expression" in options:
-            yield from _searched(options["expression"], metrics)
-            continue
         names = [one for one in metric if isinstance(one, str)]
         before = before if names == ["..."] else names
         namespace, name, dimensions = before[0], before[1], dict(zip(before[2::2], before[3::2], strict=True))
-        series = metrics.get(f"{dimensions.get('service')} {name}", {})
+        recorded_as = filter(None, (dimensions.get("service"), name, dimensions.get("category")))
+        series = metrics.get(" ".join(recorded_as), {})
         stat = options.get("stat", properties.get("stat", "Sum"))
         values = _by_second(series, stat)
         label = options.get("label", name)
         yield Line(label, values, namespace != OWN_METRICS, options.get("yAxis") == "right")
-
-
-def _searched(expression: str, metrics: dict[str, Any]) -> Iterator[Line]:
-    """A line for each object type of the metric that a SEARCH finds."""
-    name, service = re.findall(r'(?:MetricName|service)="(\w+)"', expression)
-    for known, series in sorted(metrics.items()):
-        if known.startswith(f"{service} {name} "):
-            yield Line(known.split()[-1], _by_second(series, "Maximum"), by_aws=False, on_the_right=False)
 
 
 def _by_second(series: dict[str, Any], stat: str) -> dict[int, float]:

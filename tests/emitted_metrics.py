@@ -32,9 +32,7 @@ EMITTED = {
         *STRIPE,
     },
     "reconcile": {
-        Metric.PAGES_READ,
         Metric.OBJECTS_COMPARED,
-        Metric.OBJECTS_EQUAL,
         Metric.OBJECTS_INSERTED,
         Metric.MESSAGES_QUEUED,
         Metric.EVENTS_RECOVERED,

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from dev.sandbox.embedded_metrics import metrics_of
 
 Series: TypeAlias = dict[str, dict[str, dict[str, float]]]
-"""By name, as ``service Metric`` or ``service Metric object-type``, and by second since the first line: the statistics
+"""By name, as ``service Metric`` or ``service Metric category``, and by second since the first line: the statistics
 that CloudWatch computes of the values in that second."""
 
 
@@ -18,7 +18,7 @@ def metric_series(records: Iterable[dict[str, Any]]) -> Series:
     for record in records:
         for datum in metrics_of(record):
             # The stack is the same in all lines of a sandbox.
-            parts = (record["service"], datum.name, record.get("type", ""))
+            parts = (record["service"], datum.name, record.get("category", ""))
             values[" ".join(filter(None, parts)), int(datum.at)] += datum.values
     started_at = min((at for _, at in values), default=0)
     series: Series = {}

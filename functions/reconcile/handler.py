@@ -71,14 +71,16 @@ def _emit(report: TickReport) -> None:
     now = time.time()
     for metric, value in report.seconds(now):
         metrics.add_metric(metric, MetricUnit.Seconds, value)
-    for type_name, age in report.run_ages(now):
+    for category, age in report.oldest_ages(now).items():
         with single_metric(
             name=Metric.RUN_AGE,
             unit=MetricUnit.Seconds,
             value=age,
-            default_dimensions={"stack": settings.stack_name, "type": type_name},
+            default_dimensions={"stack": settings.stack_name, "category": category},
         ):
             pass
+    if ages := {name: int(age) for name, age in report.run_ages(now)}:
+        logger.info("seconds since each type was verified", extra={"run_ages": ages})
 
 
 def _log(worked: WorkedRun, *, dry_run: bool) -> None:

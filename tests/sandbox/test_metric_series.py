@@ -27,10 +27,10 @@ def test_each_function_and_each_type_has_its_own_series() -> None:
         [
             line(1, "Requests", 1.0),
             line(1, "Requests", 1.0, service="reconcile"),
-            line(1, "RunAge", 5.0, service="reconcile", type="invoice"),
+            line(1, "RunAge", 5.0, service="reconcile", category="activity"),
         ]
     )
-    assert [*series] == ["process Requests", "reconcile Requests", "reconcile RunAge invoice"]
+    assert [*series] == ["process Requests", "reconcile Requests", "reconcile RunAge activity"]
 
 
 def test_other_lines_are_left_out() -> None:

@@ -49,26 +49,11 @@ def dashboard() -> dict[str, Any]:
 
 
 def charted_metrics() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every metric on the dashboard; "..." repeats the previous metric.
-
-    For a search expression, they are those that it searches for; a dimension with any value is empty.
-    """
+    """Namespace, name and dimensions of every metric on the dashboard; "..." repeats the previous metric."""
     for widget in dashboard()["widgets"]:
         before: list[str] = []
         for line in widget["properties"]["metrics"]:
-            if "expression" in line[0]:
-                yield _searched(line[0]["expression"])
-                continue
             words = [word for word in line if isinstance(word, str)]
             words = before if words == ["..."] else words
             before = words
             yield words[0], words[1], dict(zip(words[2::2], words[3::2], strict=True))
-
-
-def _searched(expression: str) -> tuple[str, str, dict[str, str]]:
-    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html"""
-    found = re.fullmatch(r"SEARCH\('\{([^}]+)\} ([^']+)', '\w+', \d+\)", expression)
-    assert found is not None, expression
-    namespace, *dimensions = found[1].split(",")
-    given = dict(re.findall(r'(\w+)="([^"]+)"', found[2]))
-    return namespace, given.pop("MetricName"), {name: given.get(name, "") for name in dimensions}

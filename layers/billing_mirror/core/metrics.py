@@ -47,9 +47,7 @@ class Metric(StrEnum):
     WRONG_ACCOUNT = "WrongAccount"
     """Times that a key of another Stripe account was refused."""
 
-    PAGES_READ = "PagesRead"
     OBJECTS_COMPARED = "ObjectsCompared"
-    OBJECTS_EQUAL = "ObjectsEqual"
     OBJECTS_INSERTED = "ObjectsInserted"
     """Inserted from a list, because the mirror had never seen them."""
     MESSAGES_QUEUED = "MessagesQueued"
@@ -78,7 +76,10 @@ class Metric(StrEnum):
     RECONCILE_SECONDS = "ReconcileSeconds"
     """Seconds that a complete run took."""
     RUN_AGE = "RunAge"
-    """Seconds since the last complete run of a type, with the dimension ``type``."""
+    """Seconds since the last complete run of the type whose run is the oldest, with the dimension ``category``.
+
+    The log has the age of each type's run.
+    """
     FAILING_TYPES = "FailingTypes"
     """Types (and events, and usage) whose last run failed, or met an error at its last tick."""
     VERIFY_OVERDUE = "VerifyOverdue"

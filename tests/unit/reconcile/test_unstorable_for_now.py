@@ -111,7 +111,7 @@ async def test_a_dry_run_leaves_it_alone(harness: Harness) -> None:
 
 async def test_the_alarm_rings_as_long_as_the_table_refuses_it(harness: Harness, table: Table) -> None:
     async def noticed() -> float:
-        return dict((await ticked(harness)).counts())[Metric.UNSTORABLE_NOTICED]
+        return dict((await ticked(harness)).counts()).get(Metric.UNSTORABLE_NOTICED, 0)
 
     await harness.run_now(OBJECT_TYPE)
     for _ in range(3):
