@@ -34,9 +34,10 @@ RATE ?= 20
 soak: tools-sandbox  ## run minutes of changes, faults and kills in a sandbox, then compare: SECONDS=300 RATE=20
 	@PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox.soak --seconds $(SECONDS) --rate $(RATE)
 
-OBJECTS ?= 1000000
-bench: tools-all  ## measure reconcile: requests, memory, drift, backfill and fairness: OBJECTS=1000000
-	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS)
+OBJECTS ?= 100000
+ONLY ?=
+bench: tools-all  ## measure events beside naive handlers, costs, and reconcile: OBJECTS=1000000 ONLY="events idle"
+	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS) $(ONLY)
 
 mutants: tools-dev  ## run mutation tests: which mutants of the code does the simulation catch?
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.mutants
@@ -68,7 +69,9 @@ docs: tools-dev tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
 	@PYTHONPATH=layers:cli $(DEV)/python docs/command_page.py
 	@$(DEV)/python docs/terminal.py
+	@PYTHONPATH=layers:. $(DEV)/python docs/benchmark_pages.py
 	@build/venvs/docs/bin/python docs/dashboard.py
+	@build/venvs/docs/bin/python docs/benchmark_picture.py
 
 STACK ?= billing-mirror
 REPLACE ?=
@@ -80,6 +83,8 @@ preview: built  ## show what `make deploy` would change, and change nothing: STA
 
 built: tools-sam
 	@PYTHON="$(CURDIR)/build/venvs/uv/bin/python" $(SAM) build
+	@find .aws-sam/build -name '*.pyc' | grep -q . || echo "Warning: no Python 3.13 was found, so the layers have no bytecode, and each cold \
+	start takes more than twice as long. Install python3.13 (a package of your system has it), and build again." >&2
 
 LOCKS = layers/dependencies/requirements.txt $(wildcard dev/requirements/*.txt)
 audit: tools-audit tools-dev  ## check templates, licences and known vulnerabilities of every lock; needs a package index with advisories

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from dev.benchmarks.events import benchmark as events
+from dev.benchmarks.events import functions, idle
 from dev.benchmarks.reconcile import backfill, drift, fairness, size
 from dev.benchmarks.result import Result, load
 from dev.benchmarks.starts import reader_import
@@ -17,9 +18,11 @@ from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.toolchain import ROOT, SetupError
 
 OUTPUT = ROOT / "build" / "bench.json"
-MILLION = 1_000_000
+HUNDRED_THOUSAND = 100_000
 BENCHMARKS: Mapping[str, Callable[[int], Result]] = {
-    "events": lambda objects: events.run(max(200, objects // 1000)),
+    "events": lambda objects: events.run(max(1000, objects // 100)),
+    "ingest": lambda _: functions.run(),
+    "idle": lambda _: idle.run(),
     "size": size.run,
     "drift": lambda objects: drift.run(max(1000, objects // 10)),
     "backfill": lambda objects: backfill.run(max(1000, objects // 10)),
@@ -30,7 +33,7 @@ BENCHMARKS: Mapping[str, Callable[[int], Result]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--objects", type=int, default=MILLION)
+    parser.add_argument("--objects", type=int, default=HUNDRED_THOUSAND)
     parser.add_argument("names", nargs="*", metavar="name", help="the benchmarks to run; default: all")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - BENCHMARKS.keys())

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -137,7 +138,7 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
     scenario.change_for_a_month()
     holds &= settle("a month of changes was made")
     changed = time.time()
-    events, requests = observer.events_delivered(), observer.requests()
+    work = report.Work(observer.events_delivered(), observer.requests(), observer.delayed())
     show_phase("Making changes while deliveries and requests fail ...")
     scenario.change_under_faults()
     holds &= settle(f"changes were made under faults, {observer.disturbance()}")
@@ -163,8 +164,8 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
 
     holds = holds and noticed and final.is_equal
     _print_tables(printout, final, (run, observer.drifts(run)), expected=holds)
-    printout.print(report.figures(lags, events=events, requests=requests))
-    printout.record |= {"lags": report.percentiles(lags), "events": events, "requests": requests}
+    printout.print(report.figures(lags, work))
+    printout.record |= {"lags": report.percentiles(lags), **asdict(work)}
     return holds
 
 

@@ -100,6 +100,10 @@ class Observer:
             names.append("ApproximateNumberOfMessagesDelayed")
         return sum(int(count) for name, count in answer["Attributes"].items() if name in names)
 
+    def delayed(self) -> int:
+        """Messages that become visible only later: objects that will be looked at once more."""
+        return self.messages() - self.messages(delayed=False)
+
     def quarantined(self) -> Iterator[str]:
         """The reasons of the messages in quarantine; the messages stay there."""
         url = self.endpoints.quarantine_url

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,21 @@ def reconciled(run: Run, evidence: Sequence[Drift]) -> dict[str, Any]:
     return {"counts": {name: getattr(run.counts, name) for name in COUNTS}, "drifts": found}
 
 
-def figures(lags: Mapping[str, Sequence[float]], *, events: int, requests: int) -> Table:
+@dataclass(frozen=True)
+class Work:
+    """What some events have cost so far, and how many objects will be looked at once more for them."""
+
+    events: int
+    requests: int
+    second_looks: int
+
+    @property
+    def least_requests(self) -> int:
+        """The requests until nothing is on its way: each second look takes at least one."""
+        return self.requests + self.second_looks
+
+
+def figures(lags: Mapping[str, Sequence[float]], work: Work) -> Table:
     """How fast the mirror was, and how many requests it needed."""
     table = Table(
         title="Figures of this run, on this machine and without a rate limit",
@@ -111,9 +126,11 @@ def figures(lags: Mapping[str, Sequence[float]], *, events: int, requests: int) 
     for name, known in percentiles(lags).items():
         shown = f"{known['p50']:.2f} s / {known['p99']:.2f} s" if known else "-"
         table.add_row(f"event created to stored, p50 / p99, {name}", shown)
-    table.add_row("events that reached the webhook", str(events))
-    table.add_row("requests to Stripe for them, lists and parents included", str(requests))
-    table.add_row("requests for each event", f"{requests / events:.2f}" if events else "-")
+    table.add_row("events that reached the webhook", str(work.events))
+    table.add_row("requests to Stripe for them, lists and parents included", str(work.requests))
+    table.add_row("objects to look at once more, a minute later", str(work.second_looks))
+    shown = f"at least {work.least_requests / work.events:.2f}" if work.events else "-"
+    table.add_row("requests for each event, second looks included", shown)
     return table
 
 

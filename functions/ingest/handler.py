@@ -11,16 +11,16 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from billing_mirror.adapters.blocking import complete
 from billing_mirror.core.metrics import Metric
 from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, accept
 from billing_mirror.settings import IngestSettings
-from billing_mirror.wiring import ingest_dependencies, runner
+from billing_mirror.wiring.ingest import ingest_dependencies
 
 settings = IngestSettings.from_environment(os.environ)
 logger = Logger()
 metrics = Metrics()
 metrics.set_default_dimensions(stack=settings.stack_name)
-loop = runner()
 dependencies = ingest_dependencies(settings)
 
 
@@ -33,7 +33,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, o
         answer = IngestAnswer(400, Metric.REJECTED, "the body is not base64, although the request says so")
     else:
         header = request.headers.get("stripe-signature")
-        answer = loop.run(accept(body, header, dependencies, source=_source(event)))
+        answer = complete(accept(body, header, dependencies, source=_source(event)))
     _report(answer, context.aws_request_id)
     return {
         "statusCode": answer.status,

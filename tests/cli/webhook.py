@@ -13,8 +13,7 @@ import boto3
 from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
 from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.adapters.signature import verify
-from billing_mirror.core.signature import secrets_in
+from billing_mirror.core.signature import is_signed, secrets_in
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from tests.cli.conftest import Cloud
 from tests.doubles.queue import MemoryQueue
@@ -48,7 +47,7 @@ def listening(cloud: Cloud, secret: str = "unset") -> Iterator[Webhook]:  # noqa
     group = cloud.function.log_group = cloud.empty_log_group()
     arn = cloud.secrets.create_secret(Name=f"{cloud.table}-signing", SecretString=secret)["ARN"]
     clock = SystemClock()
-    dependencies = IngestDependencies(clock, MemoryQueue(clock), _Secrets(cloud, arn), verify)
+    dependencies = IngestDependencies(clock, MemoryQueue(clock), _Secrets(cloud, arn), is_signed)
     known = Webhook("", arn)
 
     class Handler(BaseHTTPRequestHandler):

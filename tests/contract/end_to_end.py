@@ -10,7 +10,6 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.metric_counts import MetricCounts
-from billing_mirror.adapters.signature import verify
 from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core.catalog import ObjectType
@@ -18,6 +17,7 @@ from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Drift, Run
 from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.signature import is_signed
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import Mirror, Ports, StateStore, Stripe
 from billing_mirror.process.batch import process_batch
@@ -89,7 +89,7 @@ class Flows:
     async def accept(self, event: str | dict[str, Any]) -> IngestAnswer:
         """What the webhook answers to an event that Stripe has signed."""
         text = event if isinstance(event, str) else dumps(event)
-        dependencies = IngestDependencies(self.clock, self.queue, Secrets(), verify)
+        dependencies = IngestDependencies(self.clock, self.queue, Secrets(), is_signed)
         return await accept(text.encode(), signature(text, self.clock.now()), dependencies)
 
     async def work(self) -> list[MessageResult]:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from unittest import mock
 
 from billing_mirror import wiring
-from billing_mirror.adapters.signature import verify
+from billing_mirror.core.signature import is_signed
 from billing_mirror.ingest.accept import IngestDependencies
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
@@ -79,7 +79,7 @@ class IngestHarness:
     def __post_init__(self) -> None:
         self.queue = MemoryQueue(self.clock)
         self._log = io.StringIO()
-        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify)
+        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, is_signed)
         with redirect_stdout(self._log), mock.patch.object(wiring, "ingest_dependencies", return_value=dependencies):
             self.handler = _loaded()
 

@@ -102,7 +102,8 @@ def test_what_is_imported_has_bytecode(builds: list[Path]) -> None:
 import sys
 sys.path[:0] = sys.argv[1:]
 sys.dont_write_bytecode = True
-import billing_mirror.wiring
+import billing_mirror.wiring.ingest
+import billing_mirror.wiring.refresh
 loaded = [vars(module).get("__cached__") for module in [*sys.modules.values()]]
 print([path for path in loaded if path and "/python/" in path])
 """

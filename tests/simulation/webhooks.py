@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import stripe
 
-from billing_mirror.adapters.signature import verify
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.signature import is_signed
 from billing_mirror.ingest.accept import IngestDependencies, accept
 
 from .environment import Environment
@@ -111,7 +111,7 @@ class Webhooks:
         """The status that ingest answers; None when it is killed."""
         container = self._environment.container("ingest")
         dependencies = IngestDependencies(
-            self._environment.clock, self._environment.queue_of(container), self._secrets, verify
+            self._environment.clock, self._environment.queue_of(container), self._secrets, is_signed
         )
         secret = self._dice.random.choice(self._secrets.stored)
         header = stripe.WebhookSignature.generate_signature_header(text, secret, int(self._environment.clock.now()))

@@ -123,8 +123,12 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
     "adapters": (modules(PACKAGE / "adapters"), [not_ours, of("core", "ports", "adapters")]),
     "settings": ([PACKAGE / "settings.py"], [pure, third("pydantic"), of("core")]),
     "wiring": (
-        [PACKAGE / "wiring.py"],
-        [standard, third("boto3", "aws_lambda_powertools"), of("adapters", *FLOWS, "settings", "core", "ports")],
+        modules(PACKAGE / "wiring"),
+        [
+            standard,
+            third("boto3", "aws_lambda_powertools"),
+            of("adapters", *FLOWS, "settings", "core", "ports", "wiring"),
+        ],
     ),
     "reader": (
         modules(PACKAGE / "reader"),
@@ -145,7 +149,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
             [
                 standard,
                 third("aws_lambda_powertools"),
-                of("wiring", flow, "settings", "core", "adapters.metric_counts"),
+                of("wiring", flow, "settings", "core", "adapters.metric_counts", "adapters.blocking"),
             ],
         )
         for flow in ("ingest", "process", "reconcile")

@@ -57,7 +57,7 @@ def read_facts(session: Session) -> Facts:
 
 
 def schedule_of(parameters: Mapping[str, str]) -> Schedule:
-    """The schedule that a stack's parameters make, as wiring.py does."""
+    """The schedule that a stack's parameters make, as ``wiring.refresh`` does."""
 
     def hours(name: str, default: int) -> float:
         return float(parameters.get(name) or default) * HOUR

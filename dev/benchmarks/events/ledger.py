@@ -15,6 +15,8 @@ Call = tuple[float, str, bytes]
 """When a call ended, its operation, and the body of its request."""
 Written = tuple[float, str, str, int]
 """When an item was written, its partition and sort key, and its bytes."""
+Read = tuple[str, str, bool]
+"""The partition and sort key of an item that was read, and whether consistently."""
 
 WRITES = {"PutItem": "Item", "UpdateItem": "Key", "DeleteItem": "Key"}
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from dev.benchmarks.events import stripe_server
+from dev.benchmarks.events.ledger import Read, Written
 from dev.benchmarks.events.scenarios import ACCOUNT_LIMIT, ENDPOINT_LIMIT, Prepared, Scenario
 from dev.benchmarks.events.seed import seed
 from dev.benchmarks.events.stack import Json, Stack
@@ -33,7 +34,7 @@ class Measured:
 
     def run(self, scenario: Scenario) -> Json:
         """The figures of one run, taken when nothing is on its way any more."""
-        stack = self.stack
+        stack, began_at = self.stack, time.monotonic()
         stack.stripe.faults(rate_limit=None)
         prepared = scenario.prepare(stack)
         seed(stack, self.seeded)
@@ -51,13 +52,14 @@ class Measured:
         finished = stack.settle(self.patience)
         requests, ingested, processed = self._drain()
         events = [one for one in stack.stripe.events() if str(one["id"]) not in before]
-        figures = self._figures(requests, ingested, processed, events, started_at)
+        figures = self._figures(requests, ingested, processed, events, started_at, finished=finished)
         return figures | {
             "objects": prepared.objects,
             "floor": prepared.floor,
             "ideal": prepared.ideal,
             "steps": made,
             "finished": finished,
+            "elapsed": time.monotonic() - began_at,
             "queue_sends": stack.queue.sent - sent[0],
             "queue_receives": stack.queue.received - sent[1],
             "quarantined": len(stack.queue.quarantined),
@@ -74,9 +76,11 @@ class Measured:
         processed: list[Json],
         events: list[Json],
         started_at: float,
+        *,
+        finished: bool,
     ) -> Json:
         written = sorted(one for record in processed for one in record["written"])
-        lags, last = _lags(events, written)
+        lags, last = _lags(events, written, until=None if finished else time.time())
         causes = requests["causes"]
         return {
             "events": len(events),
@@ -89,21 +93,24 @@ class Measured:
             "seconds": last - started_at if lags else 0.0,
             "process": _sums(processed),
             "ingest": _sums(ingested),
-            "write_units": sum(map(self._write_units, written)),
-            "read_units": sum(self._read_units(*one) for record in processed for one in record["read"]),
+            "write_units": sum(write_units(one, self.sizes) for one in written),
+            "read_units": sum(read_units(one, self.sizes) for record in processed for one in record["read"]),
             "metrics": sorted({one for record in [*processed, *ingested] for one in record["metrics"]}),
             "errors": [record["error"] for record in [*processed, *ingested] if "error" in record][:3],
         }
 
-    def _write_units(self, written: tuple[float, str, str, int]) -> int:
-        """Of the table alone; an index costs nothing where no key changes."""
-        _, partition, sort_key, size = written
-        self.sizes[partition, sort_key] = size
-        return -(-size // UNIT_WRITTEN)
 
-    def _read_units(self, partition: str, sort_key: str, consistent: bool) -> float:
-        units = -(-self.sizes.get((partition, sort_key), 1) // UNIT_READ)
-        return units if consistent else units / 2
+def write_units(written: Written, sizes: dict[tuple[str, str], int]) -> int:
+    """Of the table alone; an index costs nothing where no key changes. ``sizes`` learns the item's size."""
+    _, partition, sort_key, size = written
+    sizes[partition, sort_key] = size
+    return -(-size // UNIT_WRITTEN)
+
+
+def read_units(read: Read, sizes: Mapping[tuple[str, str], int]) -> float:
+    partition, sort_key, consistent = read
+    units = -(-sizes.get((partition, sort_key), 1) // UNIT_READ)
+    return units if consistent else units / 2
 
 
 def _make(prepared: Prepared) -> int:
@@ -117,10 +124,11 @@ def _make(prepared: Prepared) -> int:
     return count
 
 
-def _lags(events: Iterable[Json], written: Iterable[Any]) -> tuple[list[float], float]:
+def _lags(events: Iterable[Json], written: Iterable[Any], until: float | None) -> tuple[list[float], float]:
     """Seconds from each event's creation to the first write of its object after it, and the time of the last of them.
 
-    In these scenarios an object changes again only after the change before is stored.
+    In these scenarios an object changes again only after the change before is stored. Where a run was cut off at
+    ``until``, what was not stored counts as stored then; else its object was stored before the event came.
     """
     times: dict[str, list[float]] = {}
     for at, partition, sort_key, _ in written:
@@ -130,7 +138,7 @@ def _lags(events: Iterable[Json], written: Iterable[Any]) -> tuple[list[float], 
     for event in events:
         created = datetime.fromisoformat(event["created"]).timestamp()
         identifier = (event.get("related_object") or {}).get("id", "")
-        stored = next((at for at in times.get(identifier, []) if at > created), None)
+        stored = next((at for at in times.get(identifier, []) if at > created), until)
         if stored is not None:
             lags.append(stored - created)
             last = max(last, stored)

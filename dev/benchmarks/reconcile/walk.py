@@ -4,7 +4,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import billing_mirror.wiring  # noqa: F401 - a function has it in memory too
+import billing_mirror.wiring.refresh  # noqa: F401 - a function has it in memory too
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.run import Job, Run
 from billing_mirror.core.schedule import Schedule
@@ -12,7 +12,7 @@ from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.wiring import runner
+from billing_mirror.wiring.refresh import runner
 from dev.benchmarks import isolated_process
 from dev.benchmarks.reconcile.ports import AgreeingMirror, FileStateStore, NoQueue, stripe_api
 from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION

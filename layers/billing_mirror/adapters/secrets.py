@@ -1,6 +1,5 @@
 """The signing secrets and the Stripe key, from Secrets Manager."""
 
-import asyncio
 from collections.abc import Sequence
 from threading import Lock
 
@@ -58,7 +57,8 @@ class StoredText:
 class StoredSigningSecrets:
     """Implements ``ports.SigningSecrets`` with a text of secrets.
 
-    Raises ``ConfigurationError`` at any time at which the text is none: Stripe sends its events again.
+    Reads block: ingest has nothing else to do meanwhile. Raises ``ConfigurationError`` at any time at which the text is
+    none: Stripe sends its events again.
     """
 
     def __init__(self, text: StoredText) -> None:
@@ -66,7 +66,7 @@ class StoredSigningSecrets:
         secrets_in(text.current())
 
     async def current(self) -> Sequence[str]:
-        return secrets_in(await asyncio.to_thread(self._text.current))
+        return secrets_in(self._text.current())
 
     async def refreshed(self) -> Sequence[str]:
-        return secrets_in(await asyncio.to_thread(self._text.refreshed))
+        return secrets_in(self._text.refreshed())

@@ -14,6 +14,7 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.ports import QuarantinedMessage
 
 from .aws import transient_errors
+from .blocking import Call
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -34,7 +35,10 @@ MAX_REASON = 1000
 class SqsQueue:
     """Implements ``ports.Queue``."""
 
-    def __init__(self, client: SQSClient, queue_url: str, quarantine_url: str) -> None:
+    def __init__(
+        self, client: SQSClient, queue_url: str, quarantine_url: str, *, call: Call = asyncio.to_thread
+    ) -> None:
+        self._call = call
         self._client = client
         self._queue_url = queue_url
         self._quarantine_url = quarantine_url
@@ -43,7 +47,7 @@ class SqsQueue:
         with transient_errors(SERVICE):
             # A group on a standard queue gives fair shares; it does not order anything.
             # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
-            await asyncio.to_thread(
+            await self._call(
                 self._client.send_message,
                 QueueUrl=self._queue_url,
                 MessageBody=_allowed(body),  # within JSON, the escape of a character is that character
@@ -54,7 +58,7 @@ class SqsQueue:
     async def quarantine(self, body: str, *, reason: str) -> None:
         with transient_errors(SERVICE):
             try:
-                await asyncio.to_thread(
+                await self._call(
                     self._client.send_message,
                     QueueUrl=self._quarantine_url,
                     MessageBody=_storable(body) or "(empty)",
@@ -72,7 +76,7 @@ class SqsQueue:
     async def postpone(self, receipt: str, seconds: int) -> None:
         with transient_errors(SERVICE):
             try:
-                await asyncio.to_thread(
+                await self._call(
                     self._client.change_message_visibility,
                     QueueUrl=self._queue_url,
                     ReceiptHandle=receipt,

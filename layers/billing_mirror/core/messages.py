@@ -210,13 +210,17 @@ def _without_blanks(value: object) -> object:
 class _Envelope(_Message):
     """What Amazon EventBridge wraps an event in, whole or as the stack's rule has reduced it."""
 
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
+
     source: Annotated[str, Field(pattern=r"^aws\.partner/stripe\.com/")]
     detail: Annotated[_Event, Field(discriminator="object")]
 
 
 _EVENT: TypeAdapter[_Event] = TypeAdapter(Annotated[_Event, Field(discriminator="object")])
-_MESSAGE: TypeAdapter[Message | _Snapshot] = TypeAdapter(Annotated[Message | _Snapshot, Field(discriminator="object")])
-_ENVELOPE: TypeAdapter[_Envelope] = TypeAdapter(_Envelope)
+# Built when first used: ingest, whose cold starts Stripe waits for, reads neither.
+_MESSAGE: TypeAdapter[Message | _Snapshot] = TypeAdapter(
+    Annotated[Message | _Snapshot, Field(discriminator="object")], config=ConfigDict(defer_build=True)
+)
 
 
 def read_notification(text: str) -> Notification:
@@ -255,7 +259,7 @@ def _sent_by_stripe(event: _Event) -> Notification:
 
 def _unwrapped(text: str) -> _Event:
     try:
-        return _ENVELOPE.validate_json(json.dumps(_without_blanks(json.loads(text)))).detail
+        return _Envelope.model_validate_json(json.dumps(_without_blanks(json.loads(text)))).detail
     except ValidationError as error:
         raise Unreadable(_reason(error, below="detail")) from None
     except ValueError:  # a number of thousands of digits

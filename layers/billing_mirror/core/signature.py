@@ -1,8 +1,10 @@
-"""Whether a ``Stripe-Signature`` header is well-formed and fresh, before the SDK verifies it.
+"""Whether a ``Stripe-Signature`` header is well-formed and fresh, and whether it signs a text.
 
 https://docs.stripe.com/webhooks#verify-manually
 """
 
+import hashlib
+import hmac
 import re
 
 from .errors import ConfigurationError, InvalidSignature
@@ -10,6 +12,8 @@ from .errors import ConfigurationError, InvalidSignature
 TOLERANCE = 300
 """Seconds that a signature's time may lie in the past or in the future."""
 MAX_HEADER = 4096
+SCHEME = "v1"
+"""The only one that Stripe uses: https://docs.stripe.com/webhooks#verify-manually"""
 
 # Base64, in either alphabet. A word that holds the prefix twice is two secrets without a separator.
 _SECRET = re.compile(r"whsec_(?!.*whsec_)[A-Za-z0-9+/=_-]{1,255}", re.ASCII)
@@ -20,13 +24,13 @@ _TIME = re.compile(r"t=([0-9]{1,12})", re.ASCII)
 def require_fresh(header: str | None, now: float) -> str:
     """The header, where it is worth computing an HMAC for. Raises :class:`InvalidSignature`.
 
-    The SDK accepts any time in the future, and raises other errors on characters outside ASCII.
+    Stripe's library accepts any time in the future.
     """
     if not header:
         raise InvalidSignature("the Stripe-Signature header is missing")
     if len(header) > MAX_HEADER or not header.isascii():
         raise InvalidSignature("the Stripe-Signature header is malformed")
-    # Exactly one: the time checked here must be the time that the SDK signs.
+    # Exactly one: the time checked here must be the time that is signed.
     times = [part for part in header.split(",") if part.partition("=")[0] == "t"]
     found = _TIME.fullmatch(times[0]) if len(times) == 1 else None
     if found is None:
@@ -34,6 +38,17 @@ def require_fresh(header: str | None, now: float) -> str:
     if abs(now - int(found[1])) > TOLERANCE:
         raise InvalidSignature("the signature's time is too far from now")
     return header
+
+
+def is_signed(text: str, header: str, secret: str) -> bool:
+    """Whether one of the signatures in a header that :func:`require_fresh` returned signs the text with this secret.
+
+    As Stripe's library checks it, whose import would cost a cold start a third more. A test compares the two.
+    """
+    parts = [part.partition("=") for part in header.split(",")]
+    signed_at = int(next(value for name, _, value in parts if name == "t"))
+    expected = hmac.new(secret.encode(), f"{signed_at}.{text}".encode(), hashlib.sha256).hexdigest()
+    return any(hmac.compare_digest(expected, value) for name, _, value in parts if name == SCHEME)
 
 
 def secrets_in(text: str) -> tuple[str, ...]:

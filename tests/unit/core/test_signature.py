@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core.errors import ConfigurationError, InvalidSignature
-from billing_mirror.core.signature import MAX_HEADER, TOLERANCE, require_fresh, secrets_in
+from billing_mirror.core.signature import MAX_HEADER, TOLERANCE, is_signed, require_fresh, secrets_in
 
 NOW = 1_735_689_600
 SECRET = "whsec_one"
@@ -165,3 +165,37 @@ class TestSecrets:
         with pytest.raises(ConfigurationError, match="SIGNING_SECRET_ARN") as stopped:
             secrets_in(text)
         assert not any(word in str(stopped.value) for word in text.split() if word != "whsec_")
+
+
+def library_accepts(text: str, header: str, secret: str) -> bool:
+    try:
+        return bool(stripe.WebhookSignature.verify_header(text, header, secret))
+    except stripe.SignatureVerificationError:
+        return False
+
+
+class TestASignature:
+    def test_is_of_this_text_this_time_and_this_secret(self) -> None:
+        assert is_signed(BODY, signed(), SECRET)
+        assert not is_signed(BODY + " ", signed(), SECRET)
+        assert not is_signed(BODY, signed().replace(str(NOW), str(NOW + 1)), SECRET)
+        assert not is_signed(BODY, signed(), "whsec_two")
+
+    def test_may_be_one_of_several(self) -> None:
+        assert is_signed(BODY, f"{signed()},v1={'0' * 64},v0={'1' * 64}", SECRET)
+        assert is_signed(BODY, signed().replace("v1=", f"v1={'0' * 64},v1="), SECRET)
+
+    def test_has_the_scheme_that_stripe_uses(self) -> None:
+        assert not is_signed(BODY, signed().replace("v1=", "v0="), SECRET)
+        assert not is_signed(BODY, f"t={NOW}", SECRET)
+
+    @given(
+        st.text(max_size=30),
+        st.sampled_from(["{signed}", "v1=,{signed}", "{signed},x", "t=0{time},v1={v1}", "t={time}"]),
+        st.sampled_from([SECRET, "whsec_two"]),
+        st.booleans(),
+    )
+    def test_is_one_that_stripe_s_library_accepts(self, text: str, form: str, secret: str, of_it: bool) -> None:
+        header = stripe.WebhookSignature.generate_signature_header(text if of_it else text + "x", SECRET, NOW)
+        shown = form.format(signed=header, time=NOW, v1=header.partition("v1=")[2])
+        assert is_signed(text, shown, secret) is library_accepts(text, shown, secret)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 import stripe
 
-from billing_mirror.adapters.signature import verify
 from billing_mirror.core.errors import ConfigurationError, TransientError
 from billing_mirror.core.messages import read_message
 from billing_mirror.core.metrics import Metric
+from billing_mirror.core.signature import is_signed
 from billing_mirror.core.sources import FORBIDDEN, networks_in
 from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, IngestDependencies, accept
 from tests.doubles.clock import ManualClock
@@ -62,7 +62,7 @@ class Front:
     ) -> IngestAnswer:
         text = body if isinstance(body, str) else body.decode("utf-8", errors="replace")
         data = body.encode() if isinstance(body, str) else body
-        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, verify, networks_in(self.sources))
+        dependencies = IngestDependencies(self.clock, self.queue, self.secrets, is_signed, networks_in(self.sources))
         given = header if header is not None or not signed else self.sign(text)
         return await accept(data, given, dependencies, source=source)
 
@@ -168,7 +168,7 @@ async def test_each_secret_is_tried_once(front: Front) -> None:
 
     def count(text: str, header: str, secret: str) -> bool:
         tried.append(secret)
-        return verify(text, header, secret)
+        return is_signed(text, header, secret)
 
     body = subscription_event()
     dependencies = IngestDependencies(front.clock, front.queue, front.secrets, count)

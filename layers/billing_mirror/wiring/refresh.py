@@ -1,36 +1,33 @@
-"""Builds the adapters of each function's flow; nothing else builds them."""
+"""Builds what process and reconcile need: all that refreshes objects."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import boto3
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
 
-from .adapters.aws import QUICK, THREADS
-from .adapters.clock import SystemClock
-from .adapters.dynamodb import DynamoMirror
-from .adapters.metric_counts import MetricCounts
-from .adapters.secrets import StoredSigningSecrets, StoredText
-from .adapters.signature import verify
-from .adapters.sqs import SqsQueue
-from .adapters.state_store import DynamoStateStore
-from .adapters.stripe_api import StripeApi
-from .core.budget import Limits
-from .core.catalog import PREVIEW_VERSION
-from .core.metrics import Metric
-from .core.object_ref import Scope
-from .core.schedule import HOUR, MINUTE, Schedule
-from .core.sources import networks_in
-from .ingest.accept import IngestDependencies
-from .ports import Ports
-from .process.messages import ProcessDependencies
-from .reconcile.dependencies import ReconcileDependencies
-from .refresh.account import AccountGuard
-from .refresh.optional_fields import OptionalFields
-from .refresh.rate_limited import RateLimitedStripe
-from .refresh.shared_budget import SharedBudget
-from .settings import IngestSettings, ProcessSettings, ReconcileSettings, StripeSettings
+from billing_mirror.adapters.aws import QUICK, THREADS
+from billing_mirror.adapters.clock import SystemClock
+from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.metric_counts import MetricCounts
+from billing_mirror.adapters.sqs import SqsQueue
+from billing_mirror.adapters.state_store import DynamoStateStore
+from billing_mirror.adapters.stripe_api import StripeApi
+from billing_mirror.core.budget import Limits
+from billing_mirror.core.catalog import PREVIEW_VERSION
+from billing_mirror.core.metrics import Metric
+from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.schedule import HOUR, MINUTE, Schedule
+from billing_mirror.ports import Ports
+from billing_mirror.process.messages import ProcessDependencies
+from billing_mirror.reconcile.dependencies import ReconcileDependencies
+from billing_mirror.refresh.account import AccountGuard
+from billing_mirror.refresh.optional_fields import OptionalFields
+from billing_mirror.refresh.rate_limited import RateLimitedStripe
+from billing_mirror.refresh.shared_budget import SharedBudget
+from billing_mirror.settings import ProcessSettings, ReconcileSettings, StripeSettings
+
+from .secrets import stored_text
 
 
 def runner() -> asyncio.Runner:
@@ -38,14 +35,6 @@ def runner() -> asyncio.Runner:
     created = asyncio.Runner()
     created.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     return created
-
-
-def ingest_dependencies(settings: IngestSettings) -> IngestDependencies:
-    """What ingest needs. Raises ``ConfigurationError``."""
-    clock = SystemClock()
-    queue = SqsQueue(boto3.client("sqs", config=QUICK), settings.queue_url, settings.quarantine_url)
-    secrets = StoredSigningSecrets(_stored_text(settings.signing_secret_arn, clock))
-    return IngestDependencies(clock, queue, secrets, verify, networks_in(settings.webhook_sources))
 
 
 def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:
@@ -81,7 +70,7 @@ def _ports(
 ) -> tuple[Ports, AccountGuard]:
     clock = SystemClock()
     stripe = StripeApi(
-        _stored_text(settings.stripe_key_arn, clock),
+        stored_text(settings.stripe_key_arn, clock),
         api_base=settings.stripe_api_base,
         preview_version=settings.stripe_preview_version or PREVIEW_VERSION,
         metric_counts=metric_counts,
@@ -107,8 +96,3 @@ def _ports(
 
 def _state_store(settings: StripeSettings) -> DynamoStateStore:
     return DynamoStateStore(boto3.client("dynamodb", config=QUICK), settings.table_name)
-
-
-def _stored_text(arn: str, clock: SystemClock) -> StoredText:
-    provider = SecretsProvider(boto3_client=boto3.client("secretsmanager", config=QUICK))
-    return StoredText(provider, arn, clock)

@@ -1,0 +1,94 @@
+"""What does a stack cost while nothing happens? Ticks of reconcile that find every type verified, and what is fixed."""
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import boto3
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from dev.benchmarks.events import aws_server, stripe_server
+from dev.benchmarks.events.container import Container
+from dev.benchmarks.events.measurement import read_units, write_units
+from dev.benchmarks.events.prices import per_month_idle
+from dev.benchmarks.events.queue_model import QueueModel
+from dev.benchmarks.events.shipped import environment, event_source
+from dev.benchmarks.events.stack import SIGNING_SECRET, Json
+from dev.benchmarks.result import Result, table
+from dev.sandbox import ministack
+from dev.sandbox.toolchain import ROOT
+from tests.contract.tables import create_table
+
+MOST_A_MONTH = 2.0
+"""USD."""
+TICKS = 30 * 24 * 12
+"""Ticks of a month, one every five minutes."""
+TIMEOUT = 900.0
+RECONCILE = ROOT / "functions" / "reconcile" / "handler.py"
+MOST_TICKS = 20
+
+
+def run() -> Result:
+    tick = _idle_tick()
+    usd = per_month_idle(tick, alarms=_alarms(), secrets=2, pollers=event_source().concurrency, ticks=TICKS)
+    result = Result(table("A month without events", "", "USD"), {"tick": tick, "usd_per_month": usd})
+    for name, value in usd.items():
+        result.table.add_row(name, f"{value:.2f}")
+    result.table.add_row("in all", result.at_most("USD a month idle", sum(usd.values()), MOST_A_MONTH))
+    return result
+
+
+def _idle_tick() -> Json:
+    """The figures of the first tick that finds no run to continue, and of the recover run that is due with it."""
+    queue = QueueModel(visibility=30.0)
+    os.environ.update(ministack.CREDENTIALS)
+    secrets = {"SigningSecret": SIGNING_SECRET, "StripeKey": stripe_server.KEY}
+    with contextlib.ExitStack() as ending:
+        folder = ending.enter_context(tempfile.TemporaryDirectory(prefix="billing-mirror-bench-"))
+        emulator = ministack.start(Path(folder))
+        ending.callback(ministack.stop, emulator.pid)
+        server = ending.enter_context(aws_server.serving(queue, secrets, lambda *_: 500))
+        dynamodb: DynamoDBClient = boto3.client("dynamodb", endpoint_url=emulator.endpoint)
+        resources = {
+            **{name: name for name in secrets},
+            "AWS::StackName": "benchmark",
+            "Queue": f"{server.url}/1/queue",
+            "Quarantine": f"{server.url}/1/{aws_server.QUARANTINE}",
+            "Table": create_table(dynamodb),
+            "StripeApiBase": ending.enter_context(stripe_server.serving(0.0)),
+            "ReconcileRequestsPerSecond": "100",  # the first runs are not what is measured
+        }
+        endpoints = {
+            "AWS_ENDPOINT_URL_DYNAMODB": emulator.endpoint,
+            "AWS_ENDPOINT_URL_SQS": server.url,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": server.url,
+        }
+        container = Container(RECONCILE, environment("ReconcileFunction", resources) | endpoints, TIMEOUT)
+        ending.callback(container.close)
+        for _ in range(MOST_TICKS):
+            record = container.invoke({})
+            runs = record["answer"].get("runs", {})
+            if all(name == "recover" for name in runs):
+                return _figures([record, container.invoke({"job": "recover"})])
+    raise AssertionError(f"reconcile still has work after {MOST_TICKS} ticks: {runs}")
+
+
+def _figures(records: list[Json]) -> Json:
+    sizes: dict[tuple[str, str], int] = {}
+    return {
+        "wall": sum(one["wall"] for one in records),
+        "log_bytes": sum(one["log_bytes"] for one in records),
+        "metrics": sorted({name for one in records for name in one["metrics"]}),
+        "write_units": sum(write_units(one, sizes) for record in records for one in record["written"]),
+        "read_units": sum(read_units(one, sizes) for record in records for one in record["read"]),
+    }
+
+
+def _alarms() -> int:
+    """Alarms of a stack without EventBridge."""
+    template = cfn_yaml.load(str(ROOT / "ops" / "template.yaml"))
+    resources = template["Resources"].values()
+    return sum(bool(re.search("Alarm$", one["Type"])) and "Condition" not in one for one in resources)

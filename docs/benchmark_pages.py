@@ -1,0 +1,140 @@
+"""Writes docs/cost.md, and the tables of docs/performance.md, from docs/bench.json: ``make docs``.
+
+To record another run: ``make bench``, ``cp build/bench.json docs/``, ``make docs``.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dev.benchmarks.events.prices import MILLION, PRICES
+
+DOCS = Path(__file__).parent
+RECORDING, COST, PERFORMANCE = DOCS / "bench.json", DOCS / "cost.md", DOCS / "performance.md"
+END = "<!-- end -->\n"
+VARIANTS = ("billing mirror", "naive", "10 threads")
+
+Json = dict[str, Any]
+
+COST_TEXT = """\
+# Cost
+
+What AWS charges for a stack, computed by `make bench` from the calls, units, bytes and seconds that it counted in one
+run on a laptop-sized machine, at AWS's list prices of us-east-1, without its free tier. Nothing here comes from a bill.
+Stripe charges nothing for its API.
+
+## A million events
+
+An event here is one of Stripe's events, of which a change has two or three. *Busy*: 50 events a second. *Alone*: 5 a
+second. The naive handlers, beside which it is measured, store objects as they come and repair nothing.
+
+{million}
+## A month without events
+
+{month}
+The free tier of CloudWatch, which does not end, covers ten metrics and ten alarms: 3.70 USD less. `Monitoring=off`
+saves the alarms. Storage and its backup come on top: 0.45 USD a month for each GB, of which a million objects of 3 KB
+take three; and verify runs, which read a unit for each 4 KB of an object
+([costs of verify runs](operations.md#costs)).
+
+## List prices
+
+{prices}"""
+
+
+def cost(recording: Json) -> str:
+    """The page about costs."""
+    by_scenario = recording["events"]["usd_per_million"]
+    names = {"busy": "burst, 50 events/s", "alone": "burst, 5 events/s"}
+    services = list(by_scenario[names["busy"]][VARIANTS[0]])
+    columns = [(how, who) for how in names for who in VARIANTS]
+    rows = [
+        [service, *(f"{by_scenario[names[how]][who][service]:.2f}" for how, who in columns)] for service in services
+    ]
+    sums = [f"**{sum(by_scenario[names[how]][who].values()):.2f}**" for how, who in columns]
+    month = recording["idle"]["usd_per_month"]
+    bill = [[name, f"{usd:.2f}"] for name, usd in month.items()]
+    prices = [[name, _usd(price.usd), price.per, price.source] for name, price in PRICES.items()]
+    return COST_TEXT.format(
+        million=_table(["USD", *(f"{how}, {who}" for how, who in columns)], [*rows, ["in all", *sums]]),
+        month=_table(["cause", "USD"], [*bill, ["in all", f"**{sum(month.values()):.2f}**"]]),
+        prices=_table(["what", "USD", "for each", "source"], prices),
+    )
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:.2f}" if amount >= 100 / MILLION * 100 else f"{amount:.10f}".rstrip("0")
+
+
+def scenarios(recording: Json) -> str:
+    """Requests, lags and processor time of each scenario."""
+    rows = []
+    for name, by in recording["events"]["scenarios"].items():
+        ours = by[VARIANTS[0]]
+        causes = ", ".join(f"{count:.0f} {cause}" for cause, count in sorted(ours["causes"].items(), key=_count))
+        rows.append(
+            [
+                name,
+                f"{ours['floor']}",
+                *(f"{one['requests']:.0f}{'' if one['finished'] else ' …'}" for one in map(by.get, VARIANTS) if one),
+                causes,
+                *(_seconds(by[who]["p99"]) for who in VARIANTS),
+                *(_milliseconds(by[who]) for who in VARIANTS),
+            ]
+        )
+    heads = ["scenario", "floor", *VARIANTS, "of ours", *(f"p99 s, {who}" for who in VARIANTS)]
+    return _table([*heads, *(f"CPU ms, {who}" for who in VARIANTS)], rows)
+
+
+def _count(pair: tuple[str, float]) -> float:
+    return -pair[1]
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _milliseconds(figures: Json) -> str:
+    return f"{figures['process']['cpu'] / figures['events'] * 1000:.1f}" if figures["events"] else "-"
+
+
+def ingest(recording: Json) -> str:
+    """Processor time of ingest."""
+    by = recording["ingest"]["milliseconds"]
+    ours, naive = by[VARIANTS[0]], by[VARIANTS[1]]
+    rows = [[what, f"{ours[what]:.2f}", f"{naive[what]:.2f}", f"{ours[what] / naive[what]:.2f}"] for what in ours]
+    return _table(["CPU ms", VARIANTS[0], VARIANTS[1], "ratio"], rows)
+
+
+def missed(recording: Json) -> str:
+    """The goals that the recorded run missed."""
+    sentences = [one for name in ("events", "ingest", "idle") for one in recording[name]["missed"]]
+    return "".join(f"- {sentence}\n" for sentence in sentences) or "None.\n"
+
+
+def performance(page: str, recording: Json) -> str:
+    """The page with its tables written anew."""
+    parts = {"scenarios": scenarios, "ingest": ingest, "missed": missed}
+    for name, write in parts.items():
+        start = page.index(f"<!-- {name} -->\n") + len(f"<!-- {name} -->\n")
+        page = page[:start] + "\n" + write(recording) + "\n" + page[page.index(END, start) :]
+    return page
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def recording() -> Mapping[str, Any]:
+    found: Json = json.loads(RECORDING.read_text())
+    return found
+
+
+if __name__ == "__main__":
+    known = dict(recording())
+    COST.write_text(cost(known))
+    PERFORMANCE.write_text(performance(PERFORMANCE.read_text(), known))
+    sys.stdout.write("docs/cost.md and docs/performance.md: the figures of a recorded run.\n")

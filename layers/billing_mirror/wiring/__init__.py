@@ -1,0 +1,1 @@
+"""Builds the adapters of each function's flow; nothing else builds them. A function imports only its own module."""
