@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dev.benchmarks.events.prices import MILLION, PRICES
+from dev.benchmarks.events.prices import PRICES
 
 DOCS = Path(__file__).parent
 RECORDING, COST, PERFORMANCE = DOCS / "bench.json", DOCS / "cost.md", DOCS / "performance.md"
@@ -17,6 +17,9 @@ END = "<!-- end -->\n"
 VARIANTS = ("billing mirror", "naive", "10 threads")
 
 Json = dict[str, Any]
+
+FREE = {"metric": "custom metrics", "alarm": "alarms"}
+"""What CloudWatch's free tier covers ten of, and how the bill of a month names it."""
 
 COST_TEXT = """\
 # Cost
@@ -34,7 +37,7 @@ second. The naive handlers, beside which it is measured, store objects as they c
 ## A month without events
 
 {month}
-The free tier of CloudWatch, which does not end, covers ten metrics and ten alarms: 3.70 USD less. `Monitoring=off`
+The free tier of CloudWatch, which does not end, covers ten metrics and ten alarms: {free} USD less. `Monitoring=off`
 saves the alarms. Storage and its backup come on top: 0.45 USD a month for each GB, of which a million objects of 3 KB
 take three; and verify runs, which read a unit for each 4 KB of an object
 ([costs of verify runs](operations.md#costs)).
@@ -50,31 +53,34 @@ def cost(recording: Json) -> str:
     names = {"busy": "burst, 50 events/s", "alone": "burst, 5 events/s"}
     services = list(by_scenario[names["busy"]][VARIANTS[0]])
     columns = [(how, who) for how in names for who in VARIANTS]
-    rows = [
+    lines = [
         [service, *(f"{by_scenario[names[how]][who][service]:.2f}" for how, who in columns)] for service in services
     ]
     sums = [f"**{sum(by_scenario[names[how]][who].values()):.2f}**" for how, who in columns]
     month = recording["idle"]["usd_per_month"]
     bill = [[name, f"{usd:.2f}"] for name, usd in month.items()]
     prices = [[name, _usd(price.usd), price.per, price.source] for name, price in PRICES.items()]
+    free = sum(min(10 * PRICES[one].usd, month[named]) for one, named in FREE.items())
     return COST_TEXT.format(
-        million=_table(["USD", *(f"{how}, {who}" for how, who in columns)], [*rows, ["in all", *sums]]),
+        free=f"{free:.2f}",
+        million=_table(["USD", *(f"{how}, {who}" for how, who in columns)], [*lines, ["in all", *sums]]),
         month=_table(["cause", "USD"], [*bill, ["in all", f"**{sum(month.values()):.2f}**"]]),
         prices=_table(["what", "USD", "for each", "source"], prices),
     )
 
 
 def _usd(amount: float) -> str:
-    return f"{amount:.2f}" if amount >= 100 / MILLION * 100 else f"{amount:.10f}".rstrip("0")
+    shown = f"{amount:.10f}".rstrip("0")
+    return shown if len(shown.partition(".")[2]) > 1 else f"{amount:.2f}"
 
 
 def scenarios(recording: Json) -> str:
     """Requests, lags and processor time of each scenario."""
-    rows = []
+    lines = []
     for name, by in recording["events"]["scenarios"].items():
         ours = by[VARIANTS[0]]
         causes = ", ".join(f"{count:.0f} {cause}" for cause, count in sorted(ours["causes"].items(), key=_count))
-        rows.append(
+        lines.append(
             [
                 name,
                 f"{ours['floor']}",
@@ -85,7 +91,7 @@ def scenarios(recording: Json) -> str:
             ]
         )
     heads = ["scenario", "floor", *VARIANTS, "of ours", *(f"p99 s, {who}" for who in VARIANTS)]
-    return _table([*heads, *(f"CPU ms, {who}" for who in VARIANTS)], rows)
+    return _table([*heads, *(f"CPU ms, {who}" for who in VARIANTS)], lines)
 
 
 def _count(pair: tuple[str, float]) -> float:
@@ -104,8 +110,8 @@ def ingest(recording: Json) -> str:
     """Processor time of ingest."""
     by = recording["ingest"]["milliseconds"]
     ours, naive = by[VARIANTS[0]], by[VARIANTS[1]]
-    rows = [[what, f"{ours[what]:.2f}", f"{naive[what]:.2f}", f"{ours[what] / naive[what]:.2f}"] for what in ours]
-    return _table(["CPU ms", VARIANTS[0], VARIANTS[1], "ratio"], rows)
+    lines = [[what, f"{ours[what]:.2f}", f"{naive[what]:.2f}", f"{ours[what] / naive[what]:.2f}"] for what in ours]
+    return _table(["CPU ms", VARIANTS[0], VARIANTS[1], "ratio"], lines)
 
 
 def missed(recording: Json) -> str:
@@ -123,9 +129,8 @@ def performance(page: str, recording: Json) -> str:
     return page
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in (heads, ["---"] * len(heads), *lines))
 
 
 def recording() -> Mapping[str, Any]:

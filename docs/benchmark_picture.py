@@ -47,8 +47,8 @@ def picture(recording: str) -> str:
     titles = ("Requests to Stripe, relative to the least possible", "Event to stored, 99 of 100 within (s)")
     for part, (axes, title) in enumerate(zip(charts, titles, strict=True)):
         for number, (who, label) in enumerate(VARIANTS.items()):
-            places = [row + (number - 1) * 0.27 for row in range(len(ROWS))]
-            axes.bar(places, [pair[part] for pair in shown[who]], width=0.25, label=label)
+            positions = [index + (number - 1) * 0.27 for index in range(len(ROWS))]
+            axes.bar(positions, [pair[part] for pair in shown[who]], width=0.25, label=label)
         axes.set_xticks(range(len(ROWS)), ROWS.values(), rotation=20, ha="right")
         axes.set_title(title, loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)

@@ -101,7 +101,7 @@ class Observer:
         return sum(int(count) for name, count in answer["Attributes"].items() if name in names)
 
     def delayed(self) -> int:
-        """Messages that become visible only later: objects that will be looked at once more."""
+        """Messages that become visible only later: objects that will be fetched, or their lists read, once more."""
         return self.messages() - self.messages(delayed=False)
 
     def quarantined(self) -> Iterator[str]:

@@ -102,7 +102,7 @@ def reconciled(run: Run, evidence: Sequence[Drift]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Work:
-    """What some events have cost so far, and how many objects will be looked at once more for them."""
+    """What some events have cost so far, and how many second looks will follow."""
 
     events: int
     requests: int
@@ -128,7 +128,7 @@ def figures(lags: Mapping[str, Sequence[float]], work: Work) -> Table:
         table.add_row(f"event created to stored, p50 / p99, {name}", shown)
     table.add_row("events that reached the webhook", str(work.events))
     table.add_row("requests to Stripe for them, lists and parents included", str(work.requests))
-    table.add_row("objects to look at once more, a minute later", str(work.second_looks))
+    table.add_row("second looks that follow, a minute later", str(work.second_looks))
     shown = f"at least {work.least_requests / work.events:.2f}" if work.events else "-"
     table.add_row("requests for each event, second looks included", shown)
     return table

@@ -55,10 +55,10 @@ def _result(scenarios: Sequence[Scenario], figures: dict[str, dict[str, Json]]) 
         shown.add_section()
         _requests(result, scenario, by)
         _times(result, scenario, by)
-        _row(result, "", "429, % of requests", [_percent(by[name]["refused"]) for name in names])
+        _add(result, "", "429, % of requests", [_percent(by[name]["refused"]) for name in names])
         cpu = [by[name]["process"]["cpu"] / max(1, by[name]["events"]) * 1000 for name in names]
         if by[OURS.name]["events"]:
-            _row(result, "", "process, CPU ms an event", [f"{one:.1f}" for one in cpu], ratio=cpu[0] / (cpu[1] or 1))
+            _add(result, "", "process, CPU ms an event", [f"{one:.1f}" for one in cpu], ratio=cpu[0] / (cpu[1] or 1))
         if scenario.name in MOST_PER_MILLION:
             _cost(result, scenario.name, by)
     return result
@@ -68,7 +68,7 @@ def _cost(result: Result, scenario: str, by: dict[str, Json]) -> None:
     usd = {name: per_million(figures) for name, figures in by.items()}
     shown = [f"{sum(one.values()):.2f}" for one in usd.values()]
     goal = MOST_PER_MILLION[scenario]
-    _row(result, "", "USD a million events", shown, goal=f"≤ {goal:g}")
+    _add(result, "", "USD a million events", shown, goal=f"≤ {goal:g}")
     result.at_most(f"{scenario}: USD a million events", sum(usd[OURS.name].values()), goal)
     result.figures.setdefault("usd_per_million", {})[scenario] = usd
 
@@ -79,7 +79,7 @@ def _requests(result: Result, scenario: Scenario, by: dict[str, Json]) -> None:
     goal = goals.requests if goals.requests is not None else goals.per_floor and floor * goals.per_floor
     shown = [f"{one['requests']:.0f}{'' if one['finished'] else ', unfinished'}" for one in by.values()]
     ratio = requests / floor if floor else None
-    _row(result, scenario.name, "requests", shown, str(floor), ratio, "" if goal is None else f"≤ {goal:.0f}")
+    _add(result, scenario.name, "requests", shown, str(floor), ratio, "" if goal is None else f"≤ {goal:.0f}")
     if goal is not None:
         result.at_most(f"{scenario.name}: requests", requests, round(goal))
     if goals.refused is not None:
@@ -93,18 +93,18 @@ def _times(result: Result, scenario: Scenario, by: dict[str, Json]) -> None:
     for name in ("p50", "p99"):
         shown = ["-" if one[name] is None else f"{one[name]:.2f}" for one in by.values()]
         goal = f"≤ {goals.p99:g}" if name == "p99" and goals.p99 else ""
-        _row(result, "", f"event to stored, {name}, s", shown, goal=goal)
+        _add(result, "", f"event to stored, {name}, s", shown, goal=goal)
     if goals.p99:
         result.at_most(f"{scenario.name}: p99", ours["p99"], goals.p99)
     if goals.per_ideal:
         ideal = ours["ideal"]
         shown = [f"{one['seconds']:.1f}" for one in by.values()]
         ratio = ours["seconds"] / ideal
-        _row(result, "", "all stored after, s", shown, f"{ideal:.1f}", ratio, f"≤ {goals.per_ideal:g} x")
+        _add(result, "", "all stored after, s", shown, f"{ideal:.1f}", ratio, f"≤ {goals.per_ideal:g} x")
         result.at_most(f"{scenario.name}: seconds, relative to the ideal", ratio, goals.per_ideal)
 
 
-def _row(
+def _add(
     result: Result,
     scenario: str,
     what: str,

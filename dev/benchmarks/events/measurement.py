@@ -34,7 +34,7 @@ class Measured:
 
     def run(self, scenario: Scenario) -> Json:
         """The figures of one run, taken when nothing is on its way any more."""
-        stack, began_at = self.stack, time.monotonic()
+        stack, entered_at = self.stack, time.monotonic()
         stack.stripe.faults(rate_limit=None)
         prepared = scenario.prepare(stack)
         seed(stack, self.seeded)
@@ -59,7 +59,7 @@ class Measured:
             "ideal": prepared.ideal,
             "steps": made,
             "finished": finished,
-            "elapsed": time.monotonic() - began_at,
+            "elapsed": time.monotonic() - entered_at,
             "queue_sends": stack.queue.sent - sent[0],
             "queue_receives": stack.queue.received - sent[1],
             "quarantined": len(stack.queue.quarantined),
