@@ -17,6 +17,7 @@ ROWS = {
     "backlog, 20 events an object": "backlog",
 }
 """Scenarios, and how the picture names them."""
+TICKS = (1, 2, 5, 10, 20)
 VARIANTS = {"billing mirror": "Billing Mirror", "naive": "SDK + boto3", "10 threads": "SDK + boto3, 10 threads"}
 
 
@@ -53,9 +54,10 @@ def picture(recording: str) -> str:
         axes.set_title(title, loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
+        axes.set_yticks(TICKS, map(str, TICKS))
+        axes.minorticks_off()
     charts[0].axhline(1.0, color="grey", linewidth=0.8)
-    charts[1].legend(frameon=False, fontsize=8)
+    figure.legend(*charts[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     unfinished = PICTURE.with_suffix(".unfinished")
     figure.savefig(unfinished, format="svg", metadata={"Date": None, "Title": fingerprint(recording)})
     drawn = unfinished.read_text()

@@ -115,7 +115,6 @@ def main() -> int:
         if number % 1000 == 0:
             gc.collect()
     best = {name: times.at_best(harness) for name, times in summary.by_result.items() if times.times}
-    harness.close()
     return _report(console, summary, best, time.monotonic() - started)
 
 

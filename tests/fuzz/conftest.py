@@ -1,7 +1,5 @@
 """The harness of ingest, and the handlers as tests/functions loads them."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.functions.conftest import at_stripe as at_stripe
@@ -13,10 +11,8 @@ from .harness import IngestHarness
 
 
 @pytest.fixture
-def harness() -> Iterator[IngestHarness]:
-    made = IngestHarness()
-    yield made
-    made.close()
+def harness() -> IngestHarness:
+    return IngestHarness()
 
 
 @pytest.fixture

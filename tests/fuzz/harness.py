@@ -15,9 +15,9 @@ from types import ModuleType
 from typing import Any, TypeAlias
 from unittest import mock
 
-from billing_mirror import wiring
 from billing_mirror.core.signature import is_signed
 from billing_mirror.ingest.accept import IngestDependencies
+from billing_mirror.wiring import ingest as wiring
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.template_file import ROOT
@@ -101,9 +101,6 @@ class IngestHarness:
             self._log.getvalue(),
             cpu,
         )
-
-    def close(self) -> None:
-        self.handler.loop.close()
 
 
 def _loaded() -> ModuleType:

@@ -43,12 +43,14 @@ def require_fresh(header: str | None, now: float) -> str:
 def is_signed(text: str, header: str, secret: str) -> bool:
     """Whether one of the signatures in a header that :func:`require_fresh` returned signs the text with this secret.
 
-    As Stripe's library checks it, whose import would cost a cold start a third more. A test compares the two.
+    As Stripe's library checks it, whose import is a sixth of a cold start's. A test compares the two.
     """
-    parts = [part.partition("=") for part in header.split(",")]
-    signed_at = int(next(value for name, _, value in parts if name == "t"))
+    parts = [part.split("=", 2) for part in header.split(",")]
+    if [SCHEME] in parts:
+        return False
+    signed_at = int(next(part[1] for part in parts if part[0] == "t"))
     expected = hmac.new(secret.encode(), f"{signed_at}.{text}".encode(), hashlib.sha256).hexdigest()
-    return any(hmac.compare_digest(expected, value) for name, _, value in parts if name == SCHEME)
+    return any(hmac.compare_digest(expected, part[1]) for part in parts if part[0] == SCHEME)
 
 
 def secrets_in(text: str) -> tuple[str, ...]:
