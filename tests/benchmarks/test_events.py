@@ -10,7 +10,7 @@ BURST, DUPLICATES, RATES = "burst, 20 events/s", "late duplicates", "rate card, 
 
 
 def test_variants_work_on_the_same_changes_until_nothing_is_on_its_way() -> None:
-    figures = benchmark.run(scale=0.03, names=[BURST, DUPLICATES, RATES]).figures
+    figures = benchmark.run(scale=0.03, names=[BURST, DUPLICATES, RATES], patience_with_naive=180.0).figures
     assert set(figures["scenarios"]) == {BURST, DUPLICATES, RATES}
     for name, by in figures["scenarios"].items():
         assert set(by) == {"billing mirror", "naive", "10 threads"}

@@ -56,5 +56,7 @@ def event_source() -> EventSource:
 def _value(value: Any, resources: Mapping[str, str]) -> str:  # noqa: ANN401 - a value of the template
     if not isinstance(value, dict):
         return str(value)
+    if "Fn::If" in value:
+        return _value(value["Fn::If"][1], resources)  # a new stack makes what it needs
     name = str(next(iter(value.values())))
     return resources[name] if name in resources else str(_template()["Parameters"][name]["Default"])

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from billing_mirror.core.catalog import PREVIEW_VERSION
 from dev.benchmarks.events import aws_server, stripe_server
 from dev.benchmarks.events.container import Container
 from dev.benchmarks.events.queue_model import Message, QueueModel
@@ -45,8 +46,14 @@ class Variant:
 
 
 OURS = Variant("billing mirror", ROOT / "functions/ingest/handler.py", ROOT / "functions/process/handler.py")
-SEQUENTIAL = Variant("naive", NAIVE / "ingest.py", NAIVE / "process.py", DEFAULT_VISIBILITY, (("THREADS", "1"),))
-THREADED = Variant("10 threads", NAIVE / "ingest.py", NAIVE / "process.py", DEFAULT_VISIBILITY, (("THREADS", "10"),))
+
+
+def _naive(name: str, threads: int) -> Variant:
+    variables = (("THREADS", str(threads)), ("STRIPE_PREVIEW_VERSION", PREVIEW_VERSION))
+    return Variant(name, NAIVE / "ingest.py", NAIVE / "process.py", DEFAULT_VISIBILITY, variables)
+
+
+SEQUENTIAL, THREADED = _naive("naive", 1), _naive("10 threads", 10)
 VARIANTS = (OURS, SEQUENTIAL, THREADED)
 
 
