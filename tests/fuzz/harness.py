@@ -109,6 +109,7 @@ def _loaded() -> ModuleType:
         "QUEUE_URL": "http://127.0.0.1:9/queue",
         "QUARANTINE_URL": "http://127.0.0.1:9/quarantine",
         "SIGNING_SECRET_ARN": "an-arn",
+        "WEBHOOK_SOURCES": "",
         "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
         # Powertools keeps one logger for each name, and with it where the one before wrote to.
         "POWERTOOLS_SERVICE_NAME": f"fuzz-{next(_numbers)}",
