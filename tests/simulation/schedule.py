@@ -145,7 +145,7 @@ class Schedule:
             return
         job = self.dice.random.choice((Job.VERIFY, Job.VERIFY, Job.BACKFILL))
         if self.dice.counts[Fault.TABLE_RESTORED]:
-            job = Job.VERIFY  # backfill looks at heads alone, and a body may be missing
+            job = Job.VERIFY  # backfill reads heads alone, and a body may be missing
         if job is Job.VERIFY:
             self.dice.counts[Consequence.CHANGED_BY_HAND] += change_by_hand(
                 environment.items_of_own_account(), Random(self.result.seed)
