@@ -46,7 +46,7 @@ check: tools-dev  ## check format, lint, types and templates without running tes
 	@$(DEV)/ruff format --check --quiet .
 	@$(DEV)/ruff check --quiet .
 	@$(DEV)/mypy
-	@$(DEV)/cfn-lint template.yaml ops/template.yaml
+	@$(DEV)/cfn-lint template.yaml ops/template.yaml ops/schema.yaml
 	@echo "Format, lint, types and templates: no problems found."
 
 coverage: tools-dev  ## measure branch coverage of the fast tests, into build/coverage
@@ -68,6 +68,7 @@ docs: tools-dev tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
 	@PYTHONPATH=layers:cli $(DEV)/python docs/command_page.py
+	@PYTHONPATH=layers $(DEV)/python docs/change_schema.py
 	@$(DEV)/python docs/terminal.py
 	@PYTHONPATH=layers:. $(DEV)/python docs/benchmark_pages.py
 	@build/venvs/docs/bin/python docs/dashboard.py

@@ -44,11 +44,14 @@ take three; and verify runs, which read a unit for each 4 KB of an object
 
 ## List prices
 
-{prices}"""
+{prices}
+{kept}"""
+KEPT = "## Changes and history\n"
+"""Where the part of the page starts that is not written here."""
 
 
-def cost(recording: Json) -> str:
-    """The page about costs."""
+def cost(page: str, recording: Json) -> str:
+    """The page about costs. What it says of parts that no benchmark runs stays as it is."""
     by_scenario = recording["events"]["usd_per_million"]
     names = {"busy": "burst, 50 events/s", "alone": "burst, 5 events/s"}
     services = list(by_scenario[names["busy"]][VARIANTS[0]])
@@ -62,6 +65,7 @@ def cost(recording: Json) -> str:
     prices = [[name, _usd(price.usd), price.per, price.source] for name, price in PRICES.items()]
     free = sum(min(10 * PRICES[one].usd, month[named]) for one, named in FREE.items())
     return COST_TEXT.format(
+        kept=page[page.index(KEPT) :],
         free=f"{free:.2f}",
         million=_table(["USD", *(f"{how}, {who}" for how, who in columns)], [*lines, ["in all", *sums]]),
         month=_table(["cause", "USD"], [*bill, ["in all", f"**{sum(month.values()):.2f}**"]]),
@@ -140,6 +144,6 @@ def recording() -> Mapping[str, Any]:
 
 if __name__ == "__main__":
     known = dict(recording())
-    COST.write_text(cost(known))
+    COST.write_text(cost(COST.read_text(), known))
     PERFORMANCE.write_text(performance(PERFORMANCE.read_text(), known))
     sys.stdout.write("docs/cost.md and docs/performance.md: the figures of a recorded run.\n")

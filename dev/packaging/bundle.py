@@ -13,7 +13,7 @@ from .archive import checksum, write_archive
 
 LAYERS = {"layers/dependencies": "DependenciesLayer", "layers/billing_mirror": "BillingMirrorLayer"}
 """The folder of each layer, and its resource: the rule of its makefile is named after it."""
-FUNCTIONS = ("functions/ingest", "functions/process", "functions/reconcile")
+FUNCTIONS = ("functions/ingest", "functions/process", "functions/reconcile", "functions/changes")
 CHECKSUMS = "SHA256SUMS"
 MATERIALS = "sbom.cdx.json"
 """The bill of materials: https://cyclonedx.org/specification/overview/"""
@@ -42,7 +42,7 @@ def write_release(target: Path, built: Path, materials: str) -> Path:
     template = packaged((ROOT / "template.yaml").read_text())
     (folder / "template.yaml").write_text(template)
     (folder / WITHOUT_MONITORING).write_text(without_monitoring(template))
-    for path in ("ops/template.yaml", "LICENSE", "CHANGELOG.md"):
+    for path in ("ops/template.yaml", "ops/schema.yaml", "LICENSE", "CHANGELOG.md"):
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / path, folder / path)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -81,15 +81,15 @@ def packaged(template: str) -> str:
 
 
 def without_monitoring(template: str) -> str:
-    """The template without the nested stack, and without the parameters and the condition that only it reads."""
-    nested = re.compile(r"^  # ---- Monitoring\.\n\n  MonitoringStack:\n(?:(?:    .*)?\n)*(?=^Outputs:)", re.MULTILINE)
+    """The template without nested stacks, and without the parameters and the conditions that only they read."""
+    nested = re.compile(r"^  # ---- Monitoring\.\n\n  MonitoringStack:\n(?:(?:  .*)?\n)*(?=^Outputs:)", re.MULTILINE)
     template, number = nested.subn("", template)
     if number != 1:
         raise SetupError("template.yaml has no nested stack for monitoring")
     for name in ("Monitoring", "AlarmEmail"):
         template = re.sub(rf"^  {name}:\n(?:    .*\n)+", "", template, flags=re.MULTILINE)
         template = re.sub(rf"\b{name}, ", "", template)
-    return re.sub(r"^  WithMonitoring: .*\n", "", template, flags=re.MULTILINE)
+    return re.sub(r"^  With(?:Monitoring|Schema): .*\n", "", template, flags=re.MULTILINE)
 
 
 def build_layers(target: Path, variables: Mapping[str, str], environ: Mapping[str, str]) -> None:

@@ -32,6 +32,7 @@ class Endpoints:
     ingest_function: str
     process_function: str
     reconcile_function: str
+    changes_bus: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,15 @@ def deploy(
     session().client("events", endpoint_url=endpoint).create_event_bus(Name=EVENT_BUS, EventSourceName=EVENT_BUS)
     # The emulator has no nested stacks: monitoring is left out here and deployed from what was uploaded for it below.
     # A scheduled repair would disturb experiments: reconcile runs on demand only.
-    given = {"StripeApiBase": stripe.api_base, "PartnerEventBus": EVENT_BUS, "ReconcileRate": "rate(1 day)"}
+    # It has no archives of event buses.
+    given = {
+        "StripeApiBase": stripe.api_base,
+        "PartnerEventBus": EVENT_BUS,
+        "ReconcileRate": "rate(1 day)",
+        "Changes": "on",
+        "ChangesArchiveDays": "0",
+        "HistoryDays": "30",
+    }
     chosen = {**given, **(parameters or {}), "Monitoring": "off"}
     arguments = ["deploy", f"--template-file={template}", f"--stack-name={STACK}", f"--s3-bucket={_BUCKET}"]
     arguments += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -93,6 +102,7 @@ def deploy(
         ingest_function=outputs["IngestFunction"],
         process_function=outputs["ProcessFunction"],
         reconcile_function=outputs["ReconcileFunction"],
+        changes_bus=outputs["ChangesBus"],
     )
 
 
@@ -132,11 +142,17 @@ def _resolved(endpoint: str, value: object) -> str:
             return parameters[name] if name in parameters else _physical_id(endpoint, name)
         case {"Fn::GetAtt": [str(queue), "QueueName"]}:
             return _physical_id(endpoint, queue).rsplit("/", 1)[-1]
+        case {"Fn::If": ["WithStream", made, _]}:
+            return _resolved(endpoint, made) if _has_stream(_parameters(endpoint)) else ""
         case {"Fn::If": ["MakesTable", created, given]}:
             return _resolved(endpoint, given if _parameters(endpoint)["TableName"] else created)
         case str():
             return value
     raise SetupError(f"the sandbox cannot resolve {value!r}, a parameter of the monitoring stack")
+
+
+def _has_stream(parameters: Mapping[str, str]) -> bool:
+    return parameters["Changes"] == "on" or parameters["HistoryDays"] != "0"
 
 
 def _parameters(endpoint: str) -> dict[str, str]:

@@ -17,7 +17,8 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ReceivedMessage
 from billing_mirror.settings import ProcessSettings
-from billing_mirror.wiring.refresh import process_dependencies, runner
+from billing_mirror.wiring.event_loop import runner
+from billing_mirror.wiring.refresh import process_dependencies
 
 SPARE_SECONDS = 10.0
 """Reserved for postponing and reporting what is not done."""

@@ -16,7 +16,8 @@ from billing_mirror.core.run_request import read_request
 from billing_mirror.reconcile.report import ForgetReport, ObjectsReport, TickReport, WorkedRun, refused
 from billing_mirror.reconcile.tick import reconcile
 from billing_mirror.settings import ReconcileSettings
-from billing_mirror.wiring.refresh import reconcile_dependencies, runner
+from billing_mirror.wiring.event_loop import runner
+from billing_mirror.wiring.refresh import reconcile_dependencies
 
 SPARE_SECONDS = 60.0
 """Seconds before the function's timeout that remain for checkpoints, records and metrics."""

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.forgetting import FoundPage, RemovalNote
+from billing_mirror.core.history import Coverage, Entry
 from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
@@ -276,6 +277,56 @@ class StateStore(Protocol):
 
     def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
         """The entries of a partition after this sort key, in order; after ``""`` all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class BusEvent:
+    """A change as it goes to the event bus: its detail type, and its detail as JSON."""
+
+    detail_type: str
+    detail: str
+
+    @property
+    def size(self) -> int:
+        """Bytes, as EventBridge counts them, rounded up.
+
+        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevents-entry-size
+        """
+        return 64 + len(self.detail_type.encode("utf-8")) + len(self.detail.encode("utf-8"))
+
+
+class EventBus(Protocol):
+    async def put(self, events: Sequence[BusEvent]) -> Sequence[str]:
+        """Puts at most ten events. Why each was not taken; ``""`` where it was.
+
+        Raises ``TransientError`` where none was taken.
+        """
+
+
+class DeadLetters(Protocol):
+    async def quarantine(self, body: str, *, reason: str) -> None:
+        """Raises ``TransientError`` when the service fails."""
+
+
+class HistoryStore(Protocol):
+    """Former states, beside the objects. Every method raises ``TransientError`` when DynamoDB is busy or down."""
+
+    async def coverage(self, scope: str, stream: str) -> Coverage | None:
+        """What is noted of a stream of the table."""
+
+    async def note_coverage(self, scope: str, coverage: Coverage) -> None: ...
+
+    async def previous(self, key: str, token: int) -> Entry | None:
+        """The last entry of an object before the change with this token; None where it was emptied, or is none."""
+
+    async def keep(self, key: str, entry: Entry) -> None:
+        """Writes an entry, or the same again."""
+
+    async def note_left(self, scope: str, partition: str, key: str, entry: Entry) -> None:
+        """Notes that the object with this key has left a type or a customer with the entry's change."""
+
+    async def empty(self, key: str, now: float) -> None:
+        """Empties all entries of an object."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,15 @@ class ProcessSettings(StripeSettings):
     clock_skew_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
 
 
+class ChangesSettings(_Settings):
+    table_name: Text
+    event_bus: str
+    """Empty where changes are not published."""
+    history_days: Annotated[int, Field(ge=0, le=3650)]
+    """Days for which former states are kept; 0: none are."""
+    dead_letters_url: Text
+
+
 class ReconcileSettings(StripeSettings):
     """How long after a complete run the next one starts, and whether usage is swept."""
 

@@ -67,6 +67,9 @@ class Cloud:
             "CATALOG_HOURS": "168",
             "DEEP_VERIFY_PERCENT": "0",
             "TOMBSTONE_DAYS": "0",
+            "EVENT_BUS": "",
+            "HISTORY_DAYS": "0",
+            "DEAD_LETTERS_URL": self.quarantine_url,
             "POWERTOOLS_METRICS_NAMESPACE": "BillingMirror",
             # Powertools keeps one logger for each name, and with it the output of the test before.
             "POWERTOOLS_SERVICE_NAME": f"function-{next(_numbers)}",

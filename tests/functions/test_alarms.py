@@ -70,6 +70,7 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
         {"ingest": 9800, "process": None, "reconcile": 840_000},
     ),
     "ChangesLate": ({"": 900}, {"": 300_001}),
+    "ChangesLost": ({"": 0}, {"": 1}),
 }
 
 

@@ -120,7 +120,7 @@ def test_a_release_has_all_that_its_template_names(release: Path) -> None:
         template = archive.read("template.yaml").decode()
         sums = archive.read(CHECKSUMS).decode().splitlines()
     named = set(re.findall(r"(?:CodeUri|ContentUri|Location): (\S+)", template))
-    assert named == {*(f"{path}.zip" for path in (*LAYERS, *FUNCTIONS)), "ops/template.yaml"}
+    assert named == {*(f"{path}.zip" for path in (*LAYERS, *FUNCTIONS)), "ops/template.yaml", "ops/schema.yaml"}
     assert named | {MATERIALS} <= names
     assert {line.split("  ")[1] for line in sums} == names - {CHECKSUMS}
     assert release.name == f"billing-mirror-{version()}.zip"

@@ -18,6 +18,7 @@ from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.account import AccountGuard
 from billing_mirror.refresh.rate_limited import RateLimitedStripe
+from tests.doubles.changes import StreamedItems
 from tests.doubles.state_store import MemoryStateStore
 
 from .aws import ChunkedMirror, UnreliableMirror, UnreliableQueue, WakingQueue
@@ -64,6 +65,7 @@ class Environment:
             pin = Pin(self.state.account, self.state.key)
             self.state_store.partitions[f"{TEST}#{PIN_PARTITION}"] = {PIN_SORT_KEY: pin.to_item()}
         self.clock = Container(dice, None, "sqs")
+        self.mirror.objects = StreamedItems(self.clock.now)
         self.queue = WakingQueue(self.clock)
         self.budgets: list[RequestBudget] = []
         self.accepted: set[str] = set()

@@ -17,6 +17,7 @@ from .chosen_ids import COUPON, draw_loss
 from .container import Trace
 from .environment import Environment, Result
 from .faults import Consequence, Dice, Fault
+from .feed import wrong_feed
 from .foreign_account import account_with_same_ids
 from .hand_changes import change_by_hand
 from .loop import ScheduleStuck, SimulatedLoop
@@ -82,6 +83,8 @@ class Schedule:
         if self.dice.removing:
             await self._lose_coupons(environment)
         self.result.wrong |= find_violations(environment, losing=self.result.losing)
+        for problem, name in await wrong_feed(environment.mirror, environment.clock, self.result.seed):
+            self.result.wrong.setdefault(problem, []).append(name)
         for task in working:
             task.cancel()
 

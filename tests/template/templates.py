@@ -11,7 +11,10 @@ from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 ROOT = Path(__file__).parents[2]
 BUNDLE: dict[str, Any] = cfn_yaml.load(str(ROOT / "template.yaml"))
 MONITORING: dict[str, Any] = cfn_yaml.load(str(ROOT / "ops" / "template.yaml"))
+SCHEMA: dict[str, Any] = cfn_yaml.load(str(ROOT / "ops" / "schema.yaml"))
 FUNCTIONS = {"ingest": "IngestFunction", "process": "ProcessFunction", "reconcile": "ReconcileFunction"}
+EVERY_FUNCTION = {**FUNCTIONS, "changes": "ChangesFunction"}
+"""With the one that only some stacks have."""
 
 
 def properties(name: str, template: dict[str, Any] = BUNDLE) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def listed(value: object) -> list[Any]:
 def environment(function: str) -> dict[str, Any]:
     """A function's environment variables after SAM has merged its globals."""
     shared: dict[str, Any] = BUNDLE["Globals"]["Function"]["Environment"]["Variables"]
-    return {**shared, **properties(FUNCTIONS[function])["Environment"]["Variables"]}
+    return {**shared, **properties(EVERY_FUNCTION[function])["Environment"]["Variables"]}
 
 
 def dashboard() -> dict[str, Any]:

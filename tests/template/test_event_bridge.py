@@ -173,7 +173,10 @@ def test_only_that_rule_may_send_to_the_queues() -> None:
 
 
 def test_the_rule_is_created_after_the_policies_that_allow_it() -> None:
-    assert set(BUNDLE["Resources"]["PartnerEvents"]["DependsOn"]) == of_type("AWS::SQS::QueuePolicy").keys()
+    assert set(BUNDLE["Resources"]["PartnerEvents"]["DependsOn"]) == {
+        "QueuesOnlyOverTls",
+        "QuarantineOnlyOverTls",
+    }
 
 
 def test_each_policy_is_for_one_queue_and_each_queue_has_one() -> None:
@@ -183,7 +186,7 @@ def test_each_policy_is_for_one_queue_and_each_queue_has_one() -> None:
         for resource in BUNDLE["Resources"].values()
         if resource["Type"] in {"AWS::SQS::QueuePolicy", "AWS::SQS::QueueInlinePolicy"}
     ]
-    assert sorted(queues) == [["Quarantine"], ["Queue"]]
+    assert sorted(queues) == [["ChangesDeadLetters"], ["Quarantine"], ["Queue"]]
 
 
 def test_an_update_takes_the_quarantine_from_the_policy_of_both_before_it_gets_its_own() -> None:

@@ -10,13 +10,23 @@ from billing_mirror.adapters.state_store import LEASE
 from billing_mirror.core.forgetting import REMOVALS
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.unstorable import PARTITION as UNSTORABLE
-from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
-from tests.template.templates import BUNDLE, FUNCTIONS, environment, listed, of_type, properties, statements
+from billing_mirror.settings import ChangesSettings, IngestSettings, ProcessSettings, ReconcileSettings
+from tests.template.templates import (
+    BUNDLE,
+    EVERY_FUNCTION,
+    FUNCTIONS,
+    environment,
+    listed,
+    of_type,
+    properties,
+    statements,
+)
 
-SETTINGS: dict[str, type[IngestSettings | ProcessSettings | ReconcileSettings]] = {
+SETTINGS: dict[str, type[IngestSettings | ProcessSettings | ReconcileSettings | ChangesSettings]] = {
     "ingest": IngestSettings,
     "process": ProcessSettings,
     "reconcile": ReconcileSettings,
+    "changes": ChangesSettings,
 }
 
 TABLE_PERMISSIONS = {
@@ -59,6 +69,19 @@ PERMISSIONS = {
         ("logs:PutLogEvents", "ReconcileLog"),
         *TABLE_PERMISSIONS,
     },
+    "changes": {
+        ("dynamodb:GetRecords", "Table"),
+        ("dynamodb:GetShardIterator", "Table"),
+        ("dynamodb:DescribeStream", "Table"),
+        ("dynamodb:ListStreams", "Table/stream/*"),
+        ("dynamodb:GetItem", "Table"),
+        ("dynamodb:PutItem", "Table"),
+        ("dynamodb:Query", "Table"),
+        ("events:PutEvents", "event-bus of the stack"),
+        ("sqs:SendMessage", "ChangesDeadLetters"),
+        ("logs:CreateLogStream", "ChangesLog"),
+        ("logs:PutLogEvents", "ChangesLog"),
+    },
 }
 
 
@@ -99,16 +122,16 @@ def test_the_queues_refuse_connections_without_tls() -> None:
         assert _target(statement["Resource"]) == queue
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", EVERY_FUNCTION)
 def test_a_function_has_exactly_the_permissions_it_needs(function: str) -> None:
     assert _permissions(function) == PERMISSIONS[function]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", EVERY_FUNCTION)
 def test_a_role_is_for_lambda_and_has_no_managed_policy(function: str) -> None:
     role = _role(function)
     assert "ManagedPolicyArns" not in role
-    assert "Policies" not in properties(FUNCTIONS[function]), "SAM would add a role of its own"
+    assert "Policies" not in properties(EVERY_FUNCTION[function]), "SAM would add a role of its own"
     (trust,) = statements(role["AssumeRolePolicyDocument"])
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
@@ -146,7 +169,7 @@ def _unless_default(condition: str, parameter: str) -> dict[str, Any]:
 def test_a_boundary_bounds_every_role() -> None:
     bounded = [role["PermissionsBoundary"] for role in of_type("AWS::IAM::Role").values()]
     bounded.append(properties("ReconcileFunction")["Events"]["Tick"]["Properties"]["PermissionsBoundary"])
-    assert bounded == [_unless_default("WithPermissionsBoundary", "PermissionsBoundary")] * 4
+    assert bounded == [_unless_default("WithPermissionsBoundary", "PermissionsBoundary")] * 5
 
 
 def test_a_key_encrypts_all_that_is_stored() -> None:
@@ -161,7 +184,8 @@ def test_a_key_encrypts_all_that_is_stored() -> None:
     assert (condition, given["KMSMasterKeyId"]) == ("WithKmsKey", {"Ref": "KmsKey"})
     policy = BUNDLE["Resources"]["KeyPolicy"]
     assert policy["Condition"] == "WithKmsKey"
-    assert policy["Properties"]["Roles"] == [{"Ref": name} for name in of_type("AWS::IAM::Role")]
+    roles = [role["Fn::If"][1] if "Fn::If" in role else role for role in policy["Properties"]["Roles"]]
+    assert {role["Ref"] for role in roles} == of_type("AWS::IAM::Role").keys()
     (allowed,) = statements(policy["Properties"]["PolicyDocument"])
     assert (allowed["Action"], allowed["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], {"Ref": "KmsKey"})
 
@@ -216,7 +240,7 @@ def test_ingest_has_no_access_to_the_stripe_key() -> None:
     assert "StripeKey" not in {target for _, target in _permissions("ingest")}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", EVERY_FUNCTION)
 def test_a_function_gets_exactly_the_variables_that_it_reads(function: str) -> None:
     powertools = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL"}
     assert set(environment(function)) == SETTINGS[function].variables() | powertools
@@ -229,7 +253,7 @@ def test_every_parameter_is_in_one_group_of_the_form() -> None:
     assert sorted(grouped) == sorted(BUNDLE["Parameters"])
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", EVERY_FUNCTION)
 def test_a_function_accepts_the_default_parameters(function: str) -> None:
     defaults = {name: parameter.get("Default") for name, parameter in BUNDLE["Parameters"].items()}
     values = {
@@ -258,9 +282,9 @@ def test_a_number_of_reconcile_has_the_bounds_that_the_function_accepts(paramete
     assert (bounds["MinValue"], bounds["MaxValue"]) == (schema["minimum"], schema["maximum"])
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", EVERY_FUNCTION)
 def test_each_function_has_its_own_log_group_whose_logs_expire(function: str) -> None:
-    group = properties(FUNCTIONS[function])["LoggingConfig"]["LogGroup"]["Ref"]
+    group = properties(EVERY_FUNCTION[function])["LoggingConfig"]["LogGroup"]["Ref"]
     assert group == f"{function.capitalize()}Log"
     assert properties(group)["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
@@ -280,10 +304,11 @@ def test_the_next_tick_is_the_only_retry_of_reconcile() -> None:
 
 def test_only_the_function_that_sends_to_its_own_queue_may_run_in_a_loop() -> None:
     """By default AWS stops process too, and quarantines messages that shared a batch with a long chain."""
-    allowed = {function: properties(name)["RecursiveLoop"] for function, name in FUNCTIONS.items()}
-    assert allowed == {"ingest": "Terminate", "process": "Allow", "reconcile": "Terminate"}
+    allowed = {function: properties(name)["RecursiveLoop"] for function, name in EVERY_FUNCTION.items()}
+    assert allowed == {"ingest": "Terminate", "process": "Allow", "reconcile": "Terminate", "changes": "Terminate"}
 
 
+STREAM = str({"Fn::GetAtt": ["Table", "StreamArn"]})
 TAKEN_UP = {"MakesTable": "TableName", "MakesStripeKey": "StripeKeyArn", "MakesSigningSecret": "SigningSecretArn"}
 """By condition, the parameter that names what exists already."""
 
@@ -296,7 +321,7 @@ def test_what_exists_already_is_named_wherever_the_stack_s_own_would_be(conditio
     inside = [value for value in _choices(BUNDLE) if value[0] == condition]
     for _, own, given in inside:
         assert name in str(own)
-        assert parameter in str(given)
+        assert parameter in str(given) or (str(own), given) == (STREAM, {"Ref": "TableStream"})
         assert str(own).endswith("/index/*'}") == str(given).endswith("/index/*'}")
     everywhere = str({key: BUNDLE[key] for key in ("Resources", "Outputs")})
     uses = everywhere.count(f"{{'Ref': '{name}'}}") + everywhere.count(f"'Fn::GetAtt': ['{name}'")
@@ -320,7 +345,7 @@ def test_the_table_is_protected_only_on_request() -> None:
 
 
 def _role(function: str) -> dict[str, Any]:
-    return properties(properties(FUNCTIONS[function])["Role"]["Fn::GetAtt"][0])
+    return properties(properties(EVERY_FUNCTION[function])["Role"]["Fn::GetAtt"][0])
 
 
 def _permissions(function: str) -> set[tuple[str, str]]:
@@ -344,4 +369,6 @@ def _target(resource: dict[str, Any]) -> str:
         return str(resource["Ref"])
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"][0])
+    if str(resource["Fn::Sub"]).endswith(":event-bus/${AWS::StackName}-changes"):
+        return "event-bus of the stack"
     return str(resource["Fn::Sub"]).replace("${", "").replace(".Arn}", "")

@@ -10,7 +10,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from tests.template.templates import BUNDLE, MONITORING, ROOT
 
 
-@pytest.mark.parametrize("template", ["template.yaml", "ops/template.yaml"])
+@pytest.mark.parametrize("template", ["template.yaml", "ops/template.yaml", "ops/schema.yaml"])
 def test_cfn_lint_finds_nothing(template: str) -> None:
     assert [str(match) for match in lint_file(Path(ROOT / template))] == []
 
@@ -18,7 +18,7 @@ def test_cfn_lint_finds_nothing(template: str) -> None:
 @pytest.mark.parametrize("template", [BUNDLE, MONITORING], ids=["bundle", "monitoring"])
 def test_no_resource_has_a_fixed_name(template: dict[str, Any]) -> None:
     # These name something inside their own resource, or a metric: another stack cannot collide with them.
-    harmless = {"StageName", "MetricName", "PolicyName"}
+    harmless = {"StageName", "MetricName", "PolicyName", "SchemaName"}
     fixed = [
         f"{name}.{key}"
         for name, resource in template["Resources"].items()

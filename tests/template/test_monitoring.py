@@ -49,6 +49,7 @@ ALARM_METRICS = {
     "QuarantineExpires": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QuarantineName"),
     "MessagesExpire": ("BillingMirror", "QueueDelay", "process"),
     "ChangesLate": ("AWS/Lambda", "IteratorAge", "ChangesFunction"),
+    "ChangesLost": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "ChangesDeadLetters"),
 }
 """Those on one metric."""
 EXPRESSIONS = {
@@ -204,6 +205,7 @@ def test_only_what_some_stacks_lack_is_optional() -> None:
     assert conditional == {
         "AlarmsByEmail": "WithEmail",
         "ChangesLate": "WithChanges",
+        "ChangesLost": "WithChangesDeadLetters",
         "EventsUndelivered": "WithPartnerEventBus",
         "MirrorUnhealthy": "WithComposite",
     }

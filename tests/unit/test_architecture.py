@@ -108,7 +108,7 @@ def not_ours(name: str) -> bool:
 
 Rule = Callable[[str], bool]
 
-FLOWS = ("ingest", "process", "reconcile", "refresh")
+FLOWS = ("ingest", "process", "reconcile", "refresh", "changes")
 
 RULES: dict[str, tuple[list[Path], list[Rule]]] = {
     "core": (modules(PACKAGE / "core"), [pure, third("pydantic"), of("core")]),
@@ -120,6 +120,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
         modules(PACKAGE / "reconcile"),
         [pure, third("asyncio"), of("core", "ports", "refresh", "reconcile")],
     ),
+    "changes": (modules(PACKAGE / "changes"), [pure, third("asyncio"), of("core", "ports", "changes")]),
     "adapters": (modules(PACKAGE / "adapters"), [not_ours, of("core", "ports", "adapters")]),
     "settings": ([PACKAGE / "settings.py"], [pure, third("pydantic"), of("core")]),
     "wiring": (
@@ -152,7 +153,7 @@ RULES: dict[str, tuple[list[Path], list[Rule]]] = {
                 of("wiring", flow, "settings", "core", "adapters.metric_counts", "adapters.blocking"),
             ],
         )
-        for flow in ("ingest", "process", "reconcile")
+        for flow in ("ingest", "process", "reconcile", "changes")
     },
 }
 
@@ -185,6 +186,8 @@ def may_import(part: str, name: str) -> bool:
         ("process", f"{OURS}.reconcile.tick"),
         ("process", f"{OURS}.settings"),
         ("reconcile", f"{OURS}.process.batch"),
+        ("changes", f"{OURS}.refresh.apply"),
+        ("changes", f"{OURS}.adapters.stream"),
         ("reconcile", "pydantic"),
         *(("adapters", f"{OURS}.{flow}") for flow in FLOWS),
         ("adapters", "dev.fake_stripe"),
@@ -289,7 +292,9 @@ ALLOWED = {
     "billing_mirror.core.messages": {"v2.core.event"},
     "billing_mirror.adapters.dynamodb": {"customer"},
     "billing_mirror.adapters.erasure": {"customer"},
+    "billing_mirror.core.change": {"customer"},
     "billing_mirror.core.forgetting": {"customer"},
+    "billing_mirror.core.history": {"customer"},
     "billing_mirror.core.items": {"customer"},
     "billing_mirror.reconcile.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},
@@ -353,6 +358,7 @@ def test_blanket_excepts_stand_only_where_one_failure_must_not_end_others() -> N
         if isinstance(node, ast.ExceptHandler) and _is_blind(node.type)
     ]
     assert sorted(caught) == [
+        "billing_mirror.changes.feed",  # one record's
         "billing_mirror.process.batch",  # one object's
         "billing_mirror.process.resolve",
         "billing_mirror.reconcile.repair",

@@ -19,7 +19,7 @@ from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.wiring.refresh import runner
+from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process
 from dev.benchmarks.reconcile.ports import NoQueue, stripe_api
 from dev.benchmarks.reconcile.seed import SCOPE, attributes, store_cadences

@@ -12,7 +12,7 @@ from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.reconcile.jobs import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
-from billing_mirror.wiring.refresh import runner
+from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process
 from dev.benchmarks.reconcile.ports import AgreeingMirror, FileStateStore, NoQueue, stripe_api
 from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION

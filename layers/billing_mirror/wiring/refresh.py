@@ -1,12 +1,10 @@
 """Builds what process and reconcile need: all that refreshes objects."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import boto3
 
-from billing_mirror.adapters.aws import QUICK, THREADS
+from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.metric_counts import MetricCounts
@@ -28,13 +26,6 @@ from billing_mirror.refresh.shared_budget import SharedBudget
 from billing_mirror.settings import ProcessSettings, ReconcileSettings, StripeSettings
 
 from .secrets import stored_text
-
-
-def runner() -> asyncio.Runner:
-    """The event loop of a container, with threads for blocking calls."""
-    created = asyncio.Runner()
-    created.get_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    return created
 
 
 def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:

@@ -6,6 +6,7 @@ from . import (
     backfill,
     bodies,
     deep_verify,
+    feed,
     identity,
     large_bodies,
     messages,
@@ -38,6 +39,7 @@ TOPICS = (
     accounts,
     removals,
     unstorable,
+    feed,
 )
 MUTANTS = tuple(value for topic in TOPICS for value in vars(topic).values() if isinstance(value, Mutant))
 

@@ -1,0 +1,1 @@
+"""The table's stream -> changes on the event bus, and history beside the objects."""

@@ -1,0 +1,51 @@
+"""Mutants of the change feed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
+from billing_mirror.changes.feed import _send, _Work, publish_changes
+from billing_mirror.core.change import Change, ChangeKind, change_between
+from billing_mirror.core.errors import TransientError
+from billing_mirror.core.stored import StoredObject
+
+from .registry import mutant, replaces
+
+
+@mutant("a change swaps what was and what is", quick=True)
+@replaces(change_between)
+def swaps(before: StoredObject | None, after: StoredObject) -> Change | None:
+    change = change_between(before, after)
+    if change is None or change.before is None:
+        return change
+    return replace(change, before=change.after, after=change.before)
+
+
+@mutant("the last record of a batch is dropped", quick=True)
+@replaces(publish_changes)
+async def drops_last(batch: Sequence[RawRecord], dependencies: ChangesDependencies, *, deadline: float) -> FeedResult:
+    return await publish_changes(batch[:-1] if len(batch) > 1 else batch, dependencies, deadline=deadline)
+
+
+@mutant("a record that has failed is acknowledged", quick=True)
+@replaces(publish_changes)
+async def acknowledges_failed(
+    batch: Sequence[RawRecord], dependencies: ChangesDependencies, *, deadline: float
+) -> FeedResult:
+    # Without time for another try, as after an outage.
+    result = await publish_changes(batch, dependencies, deadline=min(deadline, dependencies.clock.now() + 0.1))
+    return replace(result, resume_at=None)
+
+
+@mutant("an event that the bus has refused counts as taken")
+@replaces(_send)
+async def ignores_refusals(works: Sequence[_Work], dependencies: ChangesDependencies) -> dict[str, TransientError]:
+    await _send(works, dependencies)
+    return {}
+
+
+@mutant("a removed object is no change")
+@replaces(change_between)
+def never_removes(before: StoredObject | None, after: StoredObject) -> Change | None:
+    change = change_between(before, after)
+    return None if change and change.kind is ChangeKind.REMOVED else change

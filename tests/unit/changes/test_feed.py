@@ -1,0 +1,151 @@
+"""A batch of the stream is published in order, at least once, and no record stops it."""
+
+from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
+from billing_mirror.changes.feed import MAX_EVENTS, publish_changes
+from billing_mirror.core import json_body
+from billing_mirror.core.items import Item, id_in
+from tests.doubles.changes import (
+    MemoryBus,
+    MemoryHistory,
+    StreamedItems,
+    live,
+    raw,
+    read_raw,
+    removed,
+    sequence_of_raw,
+)
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.samples import rate, subscription
+
+POISON: RawRecord = {"record": KeyError("dynamodb"), "sequence": "poison"}
+
+
+class Table:
+    """A table, its stream, and what reads it."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.items = StreamedItems(self.clock.now)
+        self.bus = MemoryBus()
+        self.history = MemoryHistory()
+        self.dead_letters = MemoryQueue(self.clock)
+
+    def write(self, item: Item) -> None:
+        self.items[f"test#{id_in(item)}"] = item
+
+    def records(self) -> list[RawRecord]:
+        return [raw(record) for record in self.items.records]
+
+    async def publish(self, batch: list[RawRecord] | None = None, *, seconds: float = 60.0) -> FeedResult:
+        dependencies = ChangesDependencies(
+            self.clock, read_raw, sequence_of_raw, self.dead_letters, self.bus, self.history, 30
+        )
+        chosen = self.records() if batch is None else batch
+        return await publish_changes(chosen, dependencies, deadline=self.clock.now() + seconds)
+
+    def tokens(self) -> list[tuple[str, object]]:
+        parsed = [json_body.parse(event.detail) for event in self.bus.events]
+        return [(str(one["id"]), one["token"]) for one in parsed]
+
+
+async def test_changes_of_an_object_are_published_in_the_order_of_tokens() -> None:
+    table = Table()
+    for token in (1, 2, 3):
+        table.write(live(subscription(collection_status=f"s{token}"), token))
+    result = await table.publish()
+    assert table.tokens() == [("rcds_1", 1), ("rcds_1", 2), ("rcds_1", 3)]
+    assert table.bus.requests == [1, 1, 1], "one request could be taken in part, and out of order"
+    assert (result.resume_at, len(result.published), result.unchanged) == (None, 3, 0)
+
+
+async def test_objects_share_requests_of_ten() -> None:
+    table = Table()
+    for number in range(MAX_EVENTS + 3):
+        table.write(live(rate(f"rcdr_{number}"), 1))
+    await table.publish()
+    assert table.bus.requests == [10, 3]
+
+
+async def test_a_write_that_changed_nothing_is_not_published() -> None:
+    table = Table()
+    for token in (1, 2):
+        table.write(live(subscription(), token))
+    result = await table.publish()
+    assert table.tokens() == [("rcds_1", 1)]
+    assert result.unchanged == 1
+    assert len(table.history.entries("test#rcds_1")) == 1
+
+
+async def test_from_a_failed_record_on_all_are_delivered_again() -> None:
+    table = Table()
+    for number in range(4):
+        table.write(live(rate(f"rcdr_{number}"), 1))
+    table.bus.refuses = lambda event: '"rcdr_2"' in event.detail
+    result = await table.publish(seconds=0.1)
+    assert result.resume_at == "2"
+    assert "busy" in result.reason
+    assert [one.change.id for one in result.published] == ["rcdr_0", "rcdr_1"]
+
+
+async def test_an_outage_of_seconds_passes_within_the_invocation() -> None:
+    """Lambda repeats a batch only so often."""
+    table = Table()
+    table.write(live(rate(), 1))
+    up_at = table.clock.now() + 20
+    table.bus.refuses = lambda _: table.clock.now() < up_at
+    result = await table.publish()
+    assert (result.resume_at, table.tokens()) == (None, [("rcdr_1", 1)])
+
+
+async def test_nothing_is_published_before_its_former_state_is_kept() -> None:
+    """Else a change without an entry would be acknowledged once the bus has taken it."""
+    table = Table()
+    table.write(live(rate(), 1))
+    table.history.down = True
+    result = await table.publish(seconds=5)
+    assert (result.resume_at, table.tokens()) == ("0", [])
+
+
+async def test_a_poison_record_goes_to_the_dead_letters_and_stops_nothing() -> None:
+    table = Table()
+    for number in range(2):
+        table.write(live(rate(f"rcdr_{number}"), 1))
+    first, second = table.records()
+    result = await table.publish([first, POISON, second])
+    assert [identifier for identifier, _ in table.tokens()] == ["rcdr_0", "rcdr_1"]
+    assert (result.resume_at, result.unreadable) == (None, ["KeyError in a record"])
+    assert table.dead_letters.quarantined == [('{"sequence_number":"poison"}', "KeyError in a record")]
+
+
+async def test_a_batch_without_time_is_delivered_again() -> None:
+    table = Table()
+    table.write(live(rate(), 1))
+    result = await table.publish(seconds=0)
+    assert (result.resume_at, result.reason, table.bus.events) == ("0", "out of time", [])
+
+
+async def test_a_repeated_batch_publishes_again_and_keeps_one_entry() -> None:
+    table = Table()
+    for token in (1, 2):
+        table.write(live(subscription(collection_status=f"s{token}"), token))
+    await table.publish()
+    kept = {key: {**items} for key, items in table.history.items.items()}
+    await table.publish()
+    assert [token for _, token in table.tokens()] == [1, 2, 1, 2]
+    assert table.history.items == kept
+
+
+async def test_an_erasure_empties_the_history_and_is_not_published() -> None:
+    """Also of states that a late function has kept only after the customer was forgotten: the stream has an order."""
+    table = Table()
+    held = live(subscription(), 1)
+    deleted = removed(held, 2)
+    erased = {name: value for name, value in deleted.items() if name not in ("data", "digest")}
+    for item in (held, deleted, {**erased, "erased_at": "2026-01-01T00:00:00.000Z"}):
+        table.write(item)
+    result = await table.publish()
+    assert len(result.published) == 2
+    assert table.history.entries("test#rcds_1") == []
+    await table.publish()
+    assert table.history.entries("test#rcds_1") == []
