@@ -63,10 +63,11 @@ def _show(session: Session, facts: Facts, found: Sequence[Problem]) -> None:
         if problem.remedy:
             output.line(f"  {'':<9} {problem.remedy}")
     output.line()
-    output.lines(_facts(facts), indent="  ")
+    output.lines(in_words(facts), indent="  ")
 
 
-def _facts(facts: Facts) -> list[tuple[str, str]]:
+def in_words(facts: Facts) -> list[tuple[str, str]]:
+    """The facts behind the verdict: the name and the words of each."""
     queue = facts.queue
     oldest = "" if queue.oldest is None else f", the oldest for {age(queue.oldest)}"
     lag = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in facts.lag.items())

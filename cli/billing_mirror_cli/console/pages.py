@@ -1,0 +1,208 @@
+"""What each page shows: it reads, and hands to its template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import groupby, islice
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from billing_mirror.core.catalog import CUSTOMER, RECONCILED_TYPES, TYPES
+from billing_mirror.core.json_body import text_at
+from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.run import Resolution
+from billing_mirror.reader import Drift, MirroredObject
+
+from .. import mirror
+from ..failures import Failure
+from ..health.verdict import Facts
+from ..quarantine import held, retention, send_back
+from ..refs import known, ref_of
+from ..stack.session import Session
+from ..verbs.customer import read as read_customer
+from ..verbs.refresh import refreshed
+from ..verbs.status import in_words
+from . import links
+from .history import History
+from .metrics import MetricSource
+from .monitoring import WINDOWS, draw_health, window_of
+from .search import newest_customers, search
+from .verdict_badge import VerdictBadge
+
+CUSTOMERS_SHOWN = 20
+BELOW_SHOWN = 100
+"""Objects below another one that its page names."""
+DRIFTS_SHOWN = 100
+"""Differences of one type that a page shows."""
+MESSAGES_READ = 1000
+Page = str | Response
+
+
+class NotMirrored(Exception):
+    """The mirror has never seen the object with this id."""
+
+    def __init__(self, object_id: str, scope: str) -> None:
+        super().__init__(object_id)
+        self.id = object_id
+        self.failure = Failure(f"The mirror has never seen {object_id} ({scope})")
+
+
+@dataclass(frozen=True, slots=True)
+class TypeAge:
+    """Since when a type was compared with Stripe, in seconds, and its share of what is allowed."""
+
+    name: str
+    category: str
+    seconds: float | None
+    interval: float
+    state: str
+
+    @property
+    def share(self) -> float:
+        return min(1.0, (self.seconds or 0) / self.interval)
+
+
+class Pages:
+    """The pages of one stack. Each method answers one address."""
+
+    def __init__(self, session: Session, badge: VerdictBadge, *, history: History, metrics: MetricSource) -> None:
+        self._session = session
+        self._badge = badge
+        self._history = history
+        self._metrics = metrics
+
+    def home(self) -> Page:
+        return render_template(
+            "home.html",
+            customers=newest_customers(self._session.reader, CUSTOMERS_SHOWN),
+            judged_now=self._badge.read(),
+        )
+
+    def search(self) -> Page:
+        text = request.args.get("q", "").strip()
+        if not text:
+            return redirect(url_for("home"), HTTPStatus.SEE_OTHER)
+        found = search(self._session.reader, text)
+        if found.customer or (len(found.objects) == 1 and found.objects[0].type == CUSTOMER.name):
+            customer_id = found.customer or found.objects[0].id
+            return redirect(url_for("billing", id=customer_id), HTTPStatus.SEE_OTHER)
+        if len(found.objects) == 1:
+            (one,) = found.objects
+            return redirect(url_for("object", id=one.id, type=one.type), HTTPStatus.SEE_OTHER)
+        if not found.objects and not found.read:
+            raise NotMirrored(text, self._session.scope)
+        return render_template("search.html", text=text, found=found)
+
+    def customer(self) -> Page:
+        customer_id = request.args.get("id", "")
+        shown = read_customer(self._session, customer_id)
+        ids = [customer_id, *(one.id for one in shown.subscriptions), *(one.id for one in shown.invoices)]
+        return render_template(
+            "customer.html",
+            shown=shown,
+            email=text_at(shown.found.body, "email") or "" if shown.found else "",
+            timeline=self._history.timeline(ids),
+            outcome=_outcome(),
+        )
+
+    def object(self) -> Page:
+        object_id, type_name = request.args.get("id", ""), request.args.get("type") or None
+        found = mirror.get(self._session.reader, object_id, type_name)
+        if found is None:
+            raise NotMirrored(object_id, self._session.scope)
+        below = list(islice(mirror.children(self._session.reader, found.id), BELOW_SHOWN))
+        return render_template(
+            "object.html",
+            found=found,
+            status=mirror.status_of(found),
+            body=list(links.in_body(found.body, found.id)),
+            below={name: list(ones) for name, ones in groupby(below, key=lambda one: one.type)},
+            cut=len(below) == BELOW_SHOWN,
+            in_flight=self._in_flight(found),
+            timeline=self._history.timeline([found.id]),
+            outcome=_outcome(),
+        )
+
+    def health(self) -> Page:
+        facts = self._badge.read().facts
+        chosen = request.args.get("window", self._metrics.default)
+        window = window_of(chosen, self._metrics, self._session.now())
+        return render_template(
+            "health.html",
+            judged_now=self._badge.read(),
+            facts=in_words(facts),
+            drawings=draw_health(self._session, self._metrics, facts, window),
+            windows=WINDOWS,
+            chosen=chosen,
+            ages=list(_ages(facts)),
+        )
+
+    def drift(self) -> Page:
+        facts = self._badge.read().facts
+        drifts = facts.drifts
+        shown = {name: list(islice(self._newest_drifts(name), DRIFTS_SHOWN)) for name in drifts}
+        newest = sorted((one for ones in shown.values() for one in ones), key=lambda one: one.noticed_at, reverse=True)
+        return render_template("drift.html", facts=facts, counted=drifts, drifts=newest, resolutions=list(Resolution))
+
+    def quarantine(self) -> Page:
+        with held(self._session, MESSAGES_READ) as holding:
+            groups = holding.groups()
+        return render_template(
+            "quarantine.html",
+            groups=groups,
+            total=len(holding.messages),
+            deleted_in=retention(self._session),
+            retried=request.args.get("retried", type=int),
+        )
+
+    def retry(self) -> Page:
+        """Sends the messages of a group back to the queue."""
+        with held(self._session, MESSAGES_READ) as holding:
+            selected = holding.select([request.form.get("group", "")])
+            for message in selected:
+                send_back(self._session, message, holding)
+        self._badge.forget()
+        return redirect(url_for("quarantine", retried=len(selected)), HTTPStatus.SEE_OTHER)
+
+    def refresh(self) -> Page:
+        """Has an object fetched again; then shows it."""
+        object_id, type_name = request.form.get("id", ""), request.form.get("type") or None
+        for one in refreshed(self._session, [object_id], type_name):
+            outcome = one.get("outcome")
+            if not isinstance(outcome, str):
+                raise Failure(f"{object_id} was not refreshed: {one.get('reason')}")
+            view = "billing" if type_name == CUSTOMER.name else "object"
+            return redirect(url_for(view, id=object_id, type=type_name, outcome=outcome), HTTPStatus.SEE_OTHER)
+        raise Failure(f"Reconcile has not said what became of {object_id}", "billing-mirror tail shows its log")
+
+    def _in_flight(self, found: MirroredObject) -> bool:
+        if found.type not in TYPES:
+            return False
+        ref = ref_of(self._session, found)
+        return known(self._session, [ref])[ref].in_flight(self._session.now())
+
+    def _newest_drifts(self, name: str) -> Iterator[Drift]:
+        return mirror.drifts(self._session.reader, name)
+
+
+def _outcome() -> str:
+    """The outcome of the refresh that led to a page; nothing else that an address may say is shown."""
+    wanted = request.args.get("outcome", "")
+    return wanted.replace("_", " ") if wanted in frozenset(Outcome) else ""
+
+
+def _ages(facts: Facts) -> Iterator[TypeAge]:
+    """Of each type, the age of its last complete comparison; those that were never compared first."""
+    intervals = facts.schedule.intervals(livemode=facts.livemode)
+    ages = []
+    for one in RECONCILED_TYPES:
+        if one.name in intervals:
+            at, run = facts.compared_at.get(one.name), facts.newest.get(one.name)
+            seconds = None if at is None else facts.now - at
+            ages.append(
+                TypeAge(one.name, one.category, seconds, intervals[one.name], run.status if run else "never run")
+            )
+    yield from sorted(ages, key=lambda one: (one.seconds is not None, -one.share, one.name))
