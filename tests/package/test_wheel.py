@@ -19,6 +19,7 @@ from tests.package.project import PROJECT, classified_versions
 from tests.template_file import ROOT
 
 PACKAGES = [ROOT / "layers" / "billing_mirror", ROOT / "cli" / "billing_mirror_cli"]
+TEMPLATES = ROOT / "cli" / "billing_mirror_cli" / "console" / "templates"
 DEPENDENCIES = ROOT / "layers" / "dependencies"
 
 READ_ONE = """
@@ -86,6 +87,7 @@ def test_the_wheel_holds_every_module_and_the_licence(built: Path) -> None:
             "billing_mirror/py.typed",
             "billing_mirror_cli/stripe/event_types.txt",
             "billing_mirror_cli/proof/page.css",
+            *(path.relative_to(ROOT / "cli").as_posix() for path in TEMPLATES.iterdir()),
         }
         assert wheel.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 

@@ -1,0 +1,130 @@
+"""The console's pages on a stack in the emulator: what they show, to whom, and what they refuse."""
+
+from collections.abc import Mapping
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from billing_mirror_cli.console.app import create_app
+from billing_mirror_cli.console.charts import Window
+from billing_mirror_cli.console.guard import HEADERS, Guard
+from billing_mirror_cli.console.history import NoHistory
+from billing_mirror_cli.console.metrics import Values, Wanted
+from billing_mirror_cli.output import Output
+from billing_mirror_cli.stack.session import Session
+from tests.cli.conftest import Cloud
+from tests.doubles.samples import sample
+
+PORT = 8642
+HERE = f"http://127.0.0.1:{PORT}"
+NASTY = "<script>alert('x')</script>"
+
+
+class NoMetrics:
+    """A source that has measured nothing."""
+
+    finest, default, queues = 60.0, "day", True
+
+    def read(self, wanted: list[Wanted], window: Window) -> Values:
+        return {}
+
+
+class Browser:
+    """A browser that was given the console's address, unless it is a stranger."""
+
+    def __init__(self, client: FlaskClient, guard: Guard) -> None:
+        self.client, self.guard = client, guard
+        self.client.set_cookie(guard.cookie, guard.key, domain="127.0.0.1")
+
+    def get(self, path: str, base: str = HERE) -> TestResponse:
+        return self.client.get(path, base_url=base)
+
+    def post(self, path: str, fields: Mapping[str, str], origin: str = HERE) -> TestResponse:
+        form = {"token": self.guard.token, **fields}
+        return self.client.post(path, base_url=HERE, data=form, headers={"Origin": origin} if origin else {})
+
+
+@pytest.fixture
+def browser(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Browser:
+    cloud.pin()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", cloud.function.address)
+    session = Session(stack=cloud.name, sandbox=False, scope=None, region="us-east-1", output=Output(as_json=True))
+    guard, metrics = Guard(PORT), NoMetrics()
+    app = create_app(session, guard, history=NoHistory(), metrics=metrics)  # type: ignore[arg-type]
+    return Browser(app.test_client(), guard)
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/drift", "/quarantine", "/customer?id=cus_1", "/object?id=cus_1"])
+def test_every_page_answers_with_the_headers_that_forbid_scripts(cloud: Cloud, browser: Browser, path: str) -> None:
+    cloud.put(sample("customer", id="cus_1", name=NASTY), customer="cus_1")
+    answer = browser.get(path)
+    assert answer.status_code == 200
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "<script" not in answer.text
+
+
+def test_names_are_escaped(cloud: Cloud, browser: Browser) -> None:
+    cloud.put(sample("customer", id="cus_1", name=NASTY), customer="cus_1")
+    assert "&lt;script&gt;" in browser.get("/customer?id=cus_1").text
+    assert "&lt;script&gt;" in browser.get(f"/object?id={NASTY}").text
+
+
+@pytest.mark.parametrize("host", ["evil.example:8642", "127.0.0.1:1", "127.0.0.1"])
+def test_another_host_is_refused(browser: Browser, host: str) -> None:
+    assert browser.get("/", base=f"http://{host}").status_code == 421
+
+
+def test_a_browser_without_the_key_sees_nothing(browser: Browser) -> None:
+    browser.client.delete_cookie(browser.guard.cookie, domain="127.0.0.1")
+    assert browser.get("/").status_code == 403
+    assert browser.get("/?key=guessed").status_code == 403
+    opened = browser.get(f"/?key={browser.guard.key}")
+    assert (opened.status_code, opened.headers["Location"]) == (303, "/")
+    assert browser.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "origin"),
+    [({"token": "guessed"}, HERE), ({}, "http://evil.example"), ({}, ""), ({}, "null"), ({}, "http://127.0.0.1:1")],
+)
+def test_a_form_from_elsewhere_changes_nothing(
+    cloud: Cloud, browser: Browser, fields: Mapping[str, str], origin: str
+) -> None:
+    cloud.sqs.send_message(QueueUrl=cloud.quarantine_url, MessageBody="{}")
+    assert browser.post("/quarantine/retry", {"group": "any", **fields}, origin).status_code == 403
+    assert browser.post("/refresh", {"id": "cus_1", **fields}, origin).status_code == 403
+    assert (cloud.queued(), cloud.function.requests) == ([], [])
+
+
+def test_retry_sends_a_group_back_to_the_queue(cloud: Cloud, browser: Browser) -> None:
+    cloud.sqs.send_message(QueueUrl=cloud.quarantine_url, MessageBody='{"id": "evt_1"}')
+    page = browser.get("/quarantine").text
+    group = page.partition('name="group" value="')[2].partition('"')[0]
+    answer = browser.post("/quarantine/retry", {"group": group})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/quarantine?retried=1")
+    assert cloud.queued() == [{"id": "evt_1"}]
+    assert "The quarantine is empty." in browser.get("/quarantine?retried=1").text
+
+
+def test_refresh_shows_the_outcome(cloud: Cloud, browser: Browser) -> None:
+    cloud.put(sample("product", id="prod_1"))
+    cloud.function.answer = lambda _: {"objects": [{"id": "prod_1", "outcome": "stored"}]}
+    answer = browser.post("/refresh", {"id": "prod_1", "type": "product"})
+    assert answer.status_code == 303
+    assert "Fetched from Stripe again: stored." in browser.get(answer.headers["Location"]).text
+
+
+def test_what_an_address_says_is_not_shown_as_an_outcome(cloud: Cloud, browser: Browser) -> None:
+    cloud.put(sample("product", id="prod_1"))
+    assert "Fetched" not in browser.get("/object?id=prod_1&type=product&outcome=hacked").text
+
+
+def test_search_finds_by_id_and_by_address(cloud: Cloud, browser: Browser) -> None:
+    cloud.put(sample("customer", id="cus_1", email="Ada@example.com"), customer="cus_1")
+    cloud.put(sample("product", id="prod_1"))
+    assert browser.get("/search?q=cus_1").headers["Location"] == "/customer?id=cus_1"
+    assert browser.get("/search?q=ada@EXAMPLE.com").headers["Location"] == "/customer?id=cus_1"
+    assert browser.get("/search?q=prod_1").headers["Location"] == "/object?id=prod_1&type=product"
+    assert browser.get("/search?q=cus_none").status_code == 404
