@@ -24,7 +24,7 @@ from ..stack.aws_failures import explain
 from ..stack.session import Session
 from ..words import age, count, moment, since
 from . import charts, links
-from .guard import HEADERS, KEY, TOKEN, Guard, Refused
+from .guard import HEADERS, KEY, TOKEN, Forbidden, Guard
 from .history import History
 from .metrics import MetricSource
 from .pages import NotMirrored, Pages
@@ -39,7 +39,7 @@ _ExceptionInfo: TypeAlias = tuple[type, BaseException, TracebackType | None] | t
 
 
 def _mood(status: str) -> str:
-    """How a status is coloured: what needs a person, what is well, and what is over or has not begun."""
+    """How a status is coloured: what needs a person, what is well, and what is over or has not started."""
     words = {word.strip() for word in status.split(",")}
     return "bad" if words & _LATE else "good" if words & _WELL else ""
 
@@ -145,8 +145,8 @@ def _explain_failures(app: Flask) -> None:
         page = render_template("failure.html", failure=failure, status=status, wanted=wanted, bare=bare)
         return page, status.value
 
-    @app.errorhandler(Refused)
-    def refused(error: Refused) -> Page:
+    @app.errorhandler(Forbidden)
+    def refused(error: Forbidden) -> Page:
         return shown(error.failure, error.status, bare=True)
 
     @app.errorhandler(NotMirrored)

@@ -30,7 +30,7 @@ HEADERS = {
 """The headers of every answer: no script, nothing from elsewhere, nothing kept."""
 
 
-class Refused(Exception):
+class Forbidden(Exception):
     """A request that is not answered, and why."""
 
     def __init__(self, status: HTTPStatus, sentence: str, remedy: str = "") -> None:
@@ -62,28 +62,28 @@ class Guard:
         return f"billing_mirror_{self.port}"
 
     def check_host(self, host: str) -> None:
-        """Raises :class:`Refused` for a request that was sent to another name than loopback's own."""
+        """Raises :class:`Forbidden` for a request that was sent to another name than loopback's own."""
         if host not in self._hosts:
-            raise Refused(
+            raise Forbidden(
                 HTTPStatus.MISDIRECTED_REQUEST,
                 "The console answers under its own address only",
                 f"Open http://{HOSTS[0]}:{self.port}",
             )
 
     def check_key(self, shown: str) -> None:
-        """Raises :class:`Refused` for a browser that does not know the key."""
+        """Raises :class:`Forbidden` for a browser that does not know the key."""
         if not hmac.compare_digest(shown.encode(), self.key.encode()):
-            raise Refused(
+            raise Forbidden(
                 HTTPStatus.FORBIDDEN,
                 "This browser does not have the console's key",
                 "Open the whole address that billing-mirror console has printed",
             )
 
     def check_form(self, origin: str, token: str) -> None:
-        """Raises :class:`Refused` for a form that did not come from a page of this process."""
+        """Raises :class:`Forbidden` for a form that did not come from a page of this process."""
         same_origin = origin in {f"http://{host}" for host in self._hosts}
         if not same_origin or not hmac.compare_digest(token.encode(), self.token.encode()):
-            raise Refused(
+            raise Forbidden(
                 HTTPStatus.FORBIDDEN,
                 "The form did not come from a page of this console",
                 "Open the page again: a console that was started anew knows no forms of the one before",

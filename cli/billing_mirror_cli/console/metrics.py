@@ -69,12 +69,12 @@ class CloudWatch:
         self._client: _Client = session.aws.client("cloudwatch")
 
     def read(self, wanted: Sequence[Wanted], window: Window) -> Values:
-        asked_for = {f"m{number}": one for number, one in enumerate(wanted)}
-        queries = [self._query(name, one, window) for name, one in asked_for.items()]
+        by_name_of_query = {f"m{number}": one for number, one in enumerate(wanted)}
+        queries = [self._query(name, one, window) for name, one in by_name_of_query.items()]
         found: dict[Wanted, dict[str, Points]] = {one: {} for one in wanted}
         for start in range(0, len(queries), _QUERIES):
             for result in self._results(queries[start : start + _QUERIES], window):
-                one = asked_for[str(result["Id"])]
+                one = by_name_of_query[str(result["Id"])]
                 label = str(result["Label"]) if one.by_type else ""
                 found[one].setdefault(label, []).extend(_points(result))
         return {one: {label: sorted(points) for label, points in series.items()} for one, series in found.items()}

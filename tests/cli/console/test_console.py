@@ -1,6 +1,6 @@
 """The console's pages on a stack in the emulator: what they show, to whom, and what they refuse."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from flask.testing import FlaskClient
@@ -26,7 +26,7 @@ class NoMetrics:
 
     finest, default, queues = 60.0, "day", True
 
-    def read(self, wanted: list[Wanted], window: Window) -> Values:
+    def read(self, wanted: Sequence[Wanted], window: Window) -> Values:  # noqa: ARG002 - the port's
         return {}
 
 
@@ -52,7 +52,7 @@ def browser(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Browser:
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", cloud.function.address)
     session = Session(stack=cloud.name, sandbox=False, scope=None, region="us-east-1", output=Output(as_json=True))
     guard, metrics = Guard(PORT), NoMetrics()
-    app = create_app(session, guard, history=NoHistory(), metrics=metrics)  # type: ignore[arg-type]
+    app = create_app(session, guard, history=NoHistory(), metrics=metrics)
     return Browser(app.test_client(), guard)
 
 
