@@ -124,15 +124,15 @@ def _reconciled(values: Values, facts: Facts) -> Iterable[Chart]:
         lines=_counted(values, _DRIFTS),
         without="None found in this time.",
     )
-    unread = max(EVENTS_MAY_BE_UNREAD, 2 * facts.schedule.recover, 2 * facts.tick_seconds)
+    may_be_old = max(EVENTS_MAY_BE_UNREAD, 2 * facts.schedule.recover, 2 * facts.tick_seconds)
     yield Chart(
-        name="unread",
+        name="events",
         title="Events not yet read",
         meaning="Since when Stripe's list of events is not read to its end: events that no webhook brought wait there.",
         unit=Unit.SECONDS,
         kind=Kind.LINES,
-        lines=[Line("unread for", _all(values, _UNREAD))],
-        limit=Limit(unread, f"behind at {age(unread)}"),
+        lines=[Line("oldest event", _all(values, _UNREAD))],
+        limit=Limit(may_be_old, f"behind at {age(may_be_old)}"),
     )
     by_type = values.get(_AGES, {})
     for interval, title in _INTERVALS.items():
