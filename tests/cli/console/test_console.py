@@ -116,7 +116,7 @@ def test_refresh_shows_the_outcome(cloud: Cloud, browser: Browser) -> None:
     assert "Fetched from Stripe again: stored." in browser.get(answer.headers["Location"]).text
 
 
-def test_what_an_address_says_is_not_shown_as_an_outcome(cloud: Cloud, browser: Browser) -> None:
+def test_only_a_real_outcome_is_shown(cloud: Cloud, browser: Browser) -> None:
     cloud.put(sample("product", id="prod_1"))
     assert "Fetched" not in browser.get("/object?id=prod_1&type=product&outcome=hacked").text
 
