@@ -23,10 +23,9 @@ from ..failures import Failure
 from ..stack.aws_failures import explain
 from ..stack.session import Session
 from ..words import age, count, moment, since
-from . import charts, links
+from . import charts, links, price_steps
 from .guard import HEADERS, KEY, TOKEN, Forbidden, Guard
 from .history import History
-from .metrics import MetricSource
 from .pages import NotMirrored, Pages
 from .verdict_badge import Judged, VerdictBadge
 
@@ -41,7 +40,7 @@ _ExceptionInfo: TypeAlias = tuple[type, BaseException, TracebackType | None] | t
 def _mood(status: str) -> str:
     """How a status is coloured: what needs a person, what is well, and what is over or has not started."""
     words = {word.strip() for word in status.split(",")}
-    return "bad" if words & _LATE else "good" if words & _WELL else ""
+    return "bad" if words & _LATE else "good" if words <= _WELL else ""
 
 
 _LATE = frozenset({"past_due", "unpaid", "incomplete", "uncollectible", "awaiting_action", "paused"})
@@ -60,12 +59,9 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "utc": "{:%Y-%m-%d %H:%M} UTC".format,
 }
 _GLOBALS: dict[str, object] = {
-    "bottom": charts.BOTTOM,
+    "charts": charts,
+    "price_steps": price_steps,
     "count": count,
-    "height": charts.HEIGHT,
-    "left": charts.LEFT,
-    "right": charts.RIGHT,
-    "width": charts.WIDTH,
 }
 
 
@@ -77,7 +73,7 @@ class _Application(Flask):
         self.logger.error("%s on the page %s", kind, request.endpoint)
 
 
-def create_app(session: Session, guard: Guard, *, history: History, metrics: MetricSource) -> Flask:
+def create_app(session: Session, guard: Guard, *, history: History) -> Flask:
     """The application of one stack."""
     app = _Application(__name__, static_folder=None)
     app.logger.setLevel(logging.ERROR)
@@ -87,7 +83,7 @@ def create_app(session: Session, guard: Guard, *, history: History, metrics: Met
     app.jinja_env.filters |= _FILTERS
     app.jinja_env.globals |= _GLOBALS
     badge = VerdictBadge(session)
-    pages = Pages(session, badge, history=history, metrics=metrics)
+    pages = Pages(session, badge, history=history)
     _protect(app, guard)
     _explain_failures(app)
     _describe(app, session, guard, badge)
@@ -101,6 +97,7 @@ def _route(app: Flask, pages: Pages) -> None:
         "/search": ("search", pages.search),
         "/customer": ("billing", pages.customer),
         "/object": ("object", pages.object),
+        "/list": ("listing", pages.listing),
         "/health": ("health", pages.health),
         "/drift": ("drift", pages.drift),
         "/quarantine": ("quarantine", pages.quarantine),

@@ -11,8 +11,8 @@ from itertools import accumulate
 
 from ..words import DAY, HOUR, MINUTE, age
 
-WIDTH, HEIGHT = 480, 200
-LEFT, RIGHT, TOP, BOTTOM = 50, 470, 12, 176
+WIDTH, HEIGHT = 360, 170
+LEFT, RIGHT, TOP, BOTTOM = 48, 352, 12, 146
 """The edges of what is drawn, in the units of the view box."""
 _MOST_TICKS = 6
 _SECONDS = (1, 5, 10, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR)
@@ -41,12 +41,16 @@ class Kind(StrEnum):
     BARS = "bars"
 
 
+Points = Sequence[tuple[float, float]]
+"""Time (seconds since 1970) and value, the oldest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Values by time, in seconds since 1970, the oldest first."""
+    """Values by time."""
 
     name: str
-    points: Sequence[tuple[float, float]]
+    points: Points
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from billing_mirror.core.catalog import TYPES, CompareInterval
+from billing_mirror.core.catalog import RECONCILED_TYPES, CompareInterval
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.schedule import DAY, HOUR, MINUTE
 
+from ..health import metrics
 from ..health.verdict import EVENTS_MAY_BE_UNREAD, QUEUE_MAY_BE_OLD, VERIFY_MAY_BE_LATE, Facts
 from ..stack.session import Session
 from ..words import age
-from .charts import Chart, Drawing, Kind, Limit, Line, Unit, Window, draw
-from .metrics import MetricSource, Points, Values, Wanted
+from .charts import Chart, Drawing, Kind, Limit, Line, Points, Unit, Window, draw
 
-_PROCESS, _RECONCILE = "process", "reconcile"
 _VALUES = 90
 """Values that a window has about."""
-_MEASURED_BY_AWS = "Measured by AWS; a sandbox has no values."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ WINDOWS = (
     WindowChoice("week", "7 days", 7 * DAY),
     WindowChoice("month", "30 days", 30 * DAY),
 )
-_PERIODS = (10.0, MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR)
+_PERIODS = (MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR)
 _INTERVALS = {
     CompareInterval.RATE_CARD_SUBSCRIPTIONS: "Rate card subscriptions",
     CompareInterval.ACTIVITY: "Activity",
@@ -46,42 +44,59 @@ _INTERVALS = {
     CompareInterval.CATALOG: "Catalog",
 }
 
-_LAG_P50 = Wanted(name=Metric.EVENT_TO_STORED_LAG, statistic="p50", service=_PROCESS)
-_LAG_P99 = Wanted(name=Metric.EVENT_TO_STORED_LAG, statistic="p99", service=_PROCESS)
-_DELAY = Wanted(name=Metric.QUEUE_DELAY, statistic="p99", service=_PROCESS)
-_OUTCOMES = {one: Wanted(name=one.metric, statistic="Sum", service=_PROCESS) for one in Outcome}
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A statistic of a function's metric, or of one type of objects."""
+
+    service: str
+    name: str
+    statistic: str
+    type: str = ""
+
+
+_OLDEST = _Wanted("", "ApproximateAgeOfOldestMessage", "Maximum")
+"""The one metric that no function emits: AWS measures the queue."""
+_LAG_P50 = _Wanted("process", Metric.EVENT_TO_STORED_LAG, "p50")
+_LAG_P99 = _Wanted("process", Metric.EVENT_TO_STORED_LAG, "p99")
+_DELAY = _Wanted("process", Metric.QUEUE_DELAY, "Maximum")
+_OUTCOMES = {one: _Wanted("process", one.metric, "Sum") for one in Outcome}
 _DRIFTS = {
-    "repaired": Wanted(name=Metric.DRIFT_REPAIRED, statistic="Sum", service=_RECONCILE),
-    "unresolved": Wanted(name=Metric.DRIFT_UNRESOLVED, statistic="Sum", service=_RECONCILE),
-    "false alarms": Wanted(name=Metric.FALSE_ALARMS, statistic="Sum", service=_RECONCILE),
+    "repaired": _Wanted("reconcile", Metric.DRIFT_REPAIRED, "Sum"),
+    "unresolved": _Wanted("reconcile", Metric.DRIFT_UNRESOLVED, "Sum"),
+    "false alarms": _Wanted("reconcile", Metric.FALSE_ALARMS, "Sum"),
 }
-_UNREAD = Wanted(name=Metric.EVENTS_UNREAD_SINCE, statistic="Maximum", service=_RECONCILE)
-_AGES = Wanted(name=Metric.RUN_AGE, statistic="Maximum", service=_RECONCILE, by_type=True)
+_UNREAD = _Wanted("reconcile", Metric.EVENTS_UNREAD_SINCE, "Maximum")
+_AGES = {one: _Wanted("reconcile", Metric.RUN_AGE, "Maximum", one.name) for one in RECONCILED_TYPES}
+_ALL = (_OLDEST, _LAG_P50, _LAG_P99, _DELAY, *_OUTCOMES.values(), *_DRIFTS.values(), _UNREAD, *_AGES.values())
+_Values = Mapping[_Wanted, Points]
 
 
-def window_of(name: str, source: MetricSource, now: float) -> Window:
-    """The window of this name up to now; the source's default for any other name."""
-    seconds = {choice.name: choice.seconds for choice in WINDOWS}
-    wanted = seconds.get(name, seconds[source.default])
-    period = next(one for one in _PERIODS if one >= max(source.finest, wanted / _VALUES) or one == _PERIODS[-1])
+def window_of(choice: WindowChoice, now: float) -> Window:
+    """The window up to now."""
+    period = next(one for one in _PERIODS if one >= choice.seconds / _VALUES or one == _PERIODS[-1])
     # CloudWatch counts periods from whole minutes and hours.
-    return Window((now - wanted) // period * period, now, period)
+    return Window((now - choice.seconds) // period * period, now, period)
 
 
-def draw_health(session: Session, source: MetricSource, facts: Facts, window: Window) -> list[Drawing]:
+def draw_health(session: Session, facts: Facts, window: Window) -> list[Drawing]:
     """All charts of a window."""
-    oldest = Wanted(
-        name="ApproximateAgeOfOldestMessage",
-        statistic="Maximum",
-        queue=session.stack.queue_url.rpartition("/")[2],
-    )
-    wanted = [_LAG_P50, _LAG_P99, _DELAY, *_OUTCOMES.values(), *_DRIFTS.values(), _UNREAD, _AGES]
-    values = source.read([*wanted, oldest] if source.queues else wanted, window)
-    return [draw(chart, window) for chart in (*_flow(values, oldest), *_reconciled(values, facts))]
+    queries = [(_metric(session, one), one.statistic, int(window.period)) for one in _ALL]
+    found = metrics.over_time(session, queries, window.start, window.end)
+    values = {
+        one: sorted((moment.timestamp(), value) for moment, value in shown.items())
+        for one, shown in zip(_ALL, found, strict=True)
+    }
+    return [draw(chart, window) for chart in (*_flow(values), *_reconciled(values, facts))]
 
 
-def _flow(values: Values, oldest: Wanted) -> Iterable[Chart]:
-    slow = Limit(QUEUE_MAY_BE_OLD, f"alarm QueueTooOld at {age(QUEUE_MAY_BE_OLD)}")
+def _metric(session: Session, one: _Wanted) -> dict[str, object]:
+    if one is _OLDEST:
+        return metrics.oldest_message(session)
+    return metrics.own(session, one.service, one.name, one.type)
+
+
+def _flow(values: _Values) -> Iterable[Chart]:
     yield Chart(
         name="lag",
         title="Lag",
@@ -91,8 +106,9 @@ def _flow(values: Values, oldest: Wanted) -> Iterable[Chart]:
         lines=[
             Line("half of all (p50)", _in_seconds(values, _LAG_P50)),
             Line("99 of 100 (p99)", _in_seconds(values, _LAG_P99)),
-            Line("in the queue (p99)", _in_seconds(values, _DELAY)),
+            Line("longest in the queue", _in_seconds(values, _DELAY)),
         ],
+        limit=Limit(QUEUE_MAY_BE_OLD, f"alarm MessagesPostponed at {age(QUEUE_MAY_BE_OLD)} in the queue"),
     )
     yield Chart(
         name="queue",
@@ -100,9 +116,8 @@ def _flow(values: Values, oldest: Wanted) -> Iterable[Chart]:
         meaning="For how long the oldest message of the work queue has waited.",
         unit=Unit.SECONDS,
         kind=Kind.LINES,
-        lines=[Line("oldest message", _all(values, oldest))],
-        limit=slow,
-        without=_MEASURED_BY_AWS,
+        lines=[Line("oldest message", values[_OLDEST])],
+        limit=Limit(QUEUE_MAY_BE_OLD, f"alarm QueueTooOld at {age(QUEUE_MAY_BE_OLD)}"),
     )
     yield Chart(
         name="outcomes",
@@ -114,7 +129,7 @@ def _flow(values: Values, oldest: Wanted) -> Iterable[Chart]:
     )
 
 
-def _reconciled(values: Values, facts: Facts) -> Iterable[Chart]:
+def _reconciled(values: _Values, facts: Facts) -> Iterable[Chart]:
     yield Chart(
         name="drift",
         title="Drift",
@@ -124,17 +139,16 @@ def _reconciled(values: Values, facts: Facts) -> Iterable[Chart]:
         lines=_counted(values, _DRIFTS),
         without="None found in this time.",
     )
-    may_be_old = max(EVENTS_MAY_BE_UNREAD, 2 * facts.schedule.recover, 2 * facts.tick_seconds)
+    unread = max(EVENTS_MAY_BE_UNREAD, 2 * facts.schedule.recover, 2 * facts.tick_seconds)
     yield Chart(
         name="events",
         title="Events not yet read",
         meaning="Since when Stripe's list of events is not read to its end: events that no webhook brought wait there.",
         unit=Unit.SECONDS,
         kind=Kind.LINES,
-        lines=[Line("oldest event", _all(values, _UNREAD))],
-        limit=Limit(may_be_old, f"behind at {age(may_be_old)}"),
+        lines=[Line("oldest event", values[_UNREAD])],
+        limit=Limit(unread, f"behind at {age(unread)}"),
     )
-    by_type = values.get(_AGES, {})
     for interval, title in _INTERVALS.items():
         late = facts.schedule.interval(interval) + VERIFY_MAY_BE_LATE
         yield Chart(
@@ -143,30 +157,27 @@ def _reconciled(values: Values, facts: Facts) -> Iterable[Chart]:
             meaning="Time since the last complete comparison with Stripe, of the type whose is the oldest.",
             unit=Unit.SECONDS,
             kind=Kind.LINES,
-            lines=[Line("oldest type", _greatest(by_type, interval))],
+            lines=[Line("oldest type", _greatest(values, interval))],
             limit=Limit(late, f"alarm VerifyLate at {age(late)}"),
         )
 
 
-def _counted(values: Values, wanted: Mapping[str, Wanted]) -> list[Line]:
+def _counted(values: _Values, wanted: Mapping[str, _Wanted]) -> list[Line]:
     """The counts that are not always 0."""
-    lines = [Line(name, _all(values, one)) for name, one in wanted.items()]
+    lines = [Line(name, values[one]) for name, one in wanted.items()]
     return [one for one in lines if any(value for _, value in one.points)]
 
 
-def _all(values: Values, wanted: Wanted) -> Points:
-    return values.get(wanted, {}).get("", [])
-
-
-def _in_seconds(values: Values, wanted: Wanted) -> Points:
+def _in_seconds(values: _Values, wanted: _Wanted) -> Points:
     """The metrics of the lag are in milliseconds."""
-    return [(at, value / 1000) for at, value in _all(values, wanted)]
+    return [(at, value / 1000) for at, value in values[wanted]]
 
 
-def _greatest(by_type: Mapping[str, Sequence[tuple[float, float]]], interval: CompareInterval) -> Points:
+def _greatest(values: _Values, interval: CompareInterval) -> Points:
+    """The age of the type that was compared longest ago."""
     greatest: dict[float, float] = {}
-    for name, points in by_type.items():
-        if name in TYPES and TYPES[name].interval is interval:
-            for at, value in points:
+    for object_type, wanted in _AGES.items():
+        if object_type.interval is interval:
+            for at, value in values[wanted]:
                 greatest[at] = max(value, greatest.get(at, value))
     return sorted(greatest.items())

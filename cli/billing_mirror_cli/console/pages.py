@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import groupby, islice
 
+from botocore.exceptions import ClientError
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from billing_mirror.core.catalog import CUSTOMER, RECONCILED_TYPES, TYPES
+from billing_mirror.core.catalog import CUSTOMER, RECONCILED_TYPES, TYPES, USAGE
 from billing_mirror.core.json_body import text_at
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Resolution
 from billing_mirror.reader import Drift, MirroredObject
+from billing_mirror.views import CreditGrant
 
 from .. import mirror
 from ..failures import Failure
 from ..health.verdict import Facts
 from ..quarantine import held, retention, send_back
 from ..refs import known, ref_of
+from ..stack.aws_failures import explain
 from ..stack.session import Session
 from ..verbs.customer import read as read_customer
 from ..verbs.refresh import refreshed
-from ..verbs.status import in_words
+from ..verbs.status import in_words, objects_compared
 from . import links
+from .charts import Drawing
 from .history import History
-from .metrics import MetricSource
-from .monitoring import WINDOWS, draw_health, window_of
+from .monitoring import WINDOWS, WindowChoice, draw_health, window_of
+from .price_steps import draw_steps, price_of
 from .search import newest_customers, search
 from .verdict_badge import VerdictBadge
 
 CUSTOMERS_SHOWN = 20
 BELOW_SHOWN = 100
 """Objects below another one that its page names."""
+LISTED = 200
+"""Objects of a type that its page names."""
 DRIFTS_SHOWN = 100
 """Differences of one type that a page shows."""
 MESSAGES_READ = 1000
@@ -56,6 +62,7 @@ class TypeAge:
 
     name: str
     category: str
+    objects: int
     seconds: float | None
     interval: float
     state: str
@@ -68,11 +75,10 @@ class TypeAge:
 class Pages:
     """The pages of one stack. Each method answers one address."""
 
-    def __init__(self, session: Session, badge: VerdictBadge, *, history: History, metrics: MetricSource) -> None:
+    def __init__(self, session: Session, badge: VerdictBadge, *, history: History) -> None:
         self._session = session
         self._badge = badge
         self._history = history
-        self._metrics = metrics
 
     def home(self) -> Page:
         return render_template(
@@ -106,6 +112,21 @@ class Pages:
             email=text_at(shown.found.body, "email") or "" if shown.found else "",
             timeline=self._history.timeline(ids),
             outcome=_outcome(),
+            draw_steps=draw_steps,
+            usage_type=USAGE.name,
+            grant_type=CreditGrant.OBJECT_TYPE.name,
+        )
+
+    def listing(self) -> Page:
+        """The objects of a type: all, or those of one customer."""
+        name, customer_id = request.args.get("type", ""), request.args.get("customer", "")
+        reader = self._session.reader
+        every = mirror.by_customer(reader, customer_id, name) if customer_id else mirror.by_type(reader, name)
+        found = list(islice(every, LISTED))
+        if not found and name not in TYPES:
+            raise mirror.unknown_type(name)
+        return render_template(
+            "listing.html", name=name, customer_id=customer_id, found=found, cut=len(found) == LISTED
         )
 
     def object(self) -> Page:
@@ -118,6 +139,7 @@ class Pages:
             "object.html",
             found=found,
             status=mirror.status_of(found),
+            price=price_of(self._session.reader, found),
             body=list(links.in_body(found.body, found.id)),
             below={name: list(ones) for name, ones in groupby(below, key=lambda one: one.type)},
             cut=len(below) == BELOW_SHOWN,
@@ -127,25 +149,35 @@ class Pages:
         )
 
     def health(self) -> Page:
-        facts = self._badge.read().facts
-        chosen = request.args.get("window", self._metrics.default)
-        window = window_of(chosen, self._metrics, self._session.now())
+        judged = self._badge.read()
+        default = "quarter" if self._session.sandbox else "day"
+        chosen = request.args.get("window", "")
+        choice = next((one for one in WINDOWS if one.name == chosen), next(o for o in WINDOWS if o.name == default))
         return render_template(
             "health.html",
-            judged_now=self._badge.read(),
-            facts=in_words(facts),
-            drawings=draw_health(self._session, self._metrics, facts, window),
+            judged_now=judged,
+            facts=in_words(judged.facts),
+            drawings=self._charts(judged.facts, choice),
             windows=WINDOWS,
-            chosen=chosen,
-            ages=list(_ages(facts)),
+            chosen=choice,
+            ages=list(_ages(judged.facts)),
         )
 
+    def _charts(self, facts: Facts, choice: WindowChoice) -> Sequence[Drawing] | Failure:
+        """The charts, or why there are none: the rest of the page needs no metrics."""
+        try:
+            return draw_health(self._session, facts, window_of(choice, self._session.now()))
+        except ClientError as error:
+            return explain(error)
+
     def drift(self) -> Page:
-        facts = self._badge.read().facts
-        drifts = facts.drifts
-        shown = {name: list(islice(self._newest_drifts(name), DRIFTS_SHOWN)) for name in drifts}
-        newest = sorted((one for ones in shown.values() for one in ones), key=lambda one: one.noticed_at, reverse=True)
-        return render_template("drift.html", facts=facts, counted=drifts, drifts=newest, resolutions=list(Resolution))
+        facts, only = self._badge.read().facts, request.args.get("type", "")
+        names = [name for name in facts.drifts if only in ("", name)]
+        found = [one for name in names for one in islice(self._newest_drifts(name), DRIFTS_SHOWN)]
+        newest = sorted(found, key=lambda one: one.noticed_at, reverse=True)
+        return render_template(
+            "drift.html", facts=facts, counted=facts.drifts, drifts=newest, resolutions=list(Resolution), only=only
+        )
 
     def quarantine(self) -> Page:
         with held(self._session, MESSAGES_READ) as holding:
@@ -196,13 +228,12 @@ def _outcome() -> str:
 
 def _ages(facts: Facts) -> Iterator[TypeAge]:
     """Of each type, the age of its last complete comparison; those that were never compared first."""
-    intervals = facts.schedule.intervals(livemode=facts.livemode)
+    intervals, objects = facts.schedule.intervals(livemode=facts.livemode), objects_compared(facts)
     ages = []
     for one in RECONCILED_TYPES:
         if one.name in intervals:
             at, run = facts.compared_at.get(one.name), facts.newest.get(one.name)
-            seconds = None if at is None else facts.now - at
-            ages.append(
-                TypeAge(one.name, one.category, seconds, intervals[one.name], run.status if run else "never run")
-            )
+            seconds, state = None if at is None else facts.now - at, run.status if run else "never run"
+            interval, number = intervals[one.name], objects.get(one.name, 0)
+            ages.append(TypeAge(one.name, one.category, number, seconds, interval, state))
     yield from sorted(ages, key=lambda one: (one.seconds is not None, -one.share, one.name))

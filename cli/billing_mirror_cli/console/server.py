@@ -12,7 +12,6 @@ from ..stack.session import Session
 from .app import create_app
 from .guard import HOSTS, Guard
 from .history import History, NoHistory
-from .metrics import CloudWatch, MetricLines, MetricSource
 
 THREADS = 4
 
@@ -27,8 +26,7 @@ class Server:
 
     def run(self) -> None:
         """Answers until Ctrl-C."""
-        metrics: MetricSource = MetricLines(self.session) if self.session.sandbox else CloudWatch(self.session)
-        app = create_app(self.session, self.guard, history=history_of(self.session), metrics=metrics)
+        app = create_app(self.session, self.guard, history=history_of(self.session))
         # No name of a server, and no log: addresses have ids in them.
         waitress.create_server(app, sockets=[self.listening], threads=THREADS, ident=None).run()
 

@@ -49,13 +49,6 @@ class LogFollower:
                 yield entry
 
 
-def log_lines(session: Session, since: float) -> Iterator[tuple[str, str]]:
-    """Function and text of each line since a time (seconds since 1970), function by function."""
-    for function, name in _functions(session).items():
-        group = _group_of(session, name)
-        yield from ((function, line["message"]) for line in _lines(session, group, int(since * 1000)))
-
-
 def _functions(session: Session) -> dict[str, str]:
     stack = session.stack
     return dict(zip(FUNCTIONS, (stack.ingest_function, stack.process_function, stack.reconcile_function), strict=True))

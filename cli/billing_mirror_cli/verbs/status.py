@@ -118,11 +118,11 @@ def _drift(facts: Facts) -> str:
 
 
 def _objects(facts: Facts) -> str:
-    compared = _counted(facts)
-    return f"{sum(compared.values()):,} when last compared" + (f" ({_most(compared)})" if compared else "")
+    known = objects_compared(facts)
+    return f"{sum(known.values()):,} when last compared" + (f" ({_most(known)})" if known else "")
 
 
-def _counted(facts: Facts) -> dict[str, int]:
+def objects_compared(facts: Facts) -> dict[str, int]:
     """By type, the objects that its last complete run compared."""
     complete = {
         name: next((run for run in runs if run.status == "complete"), None)
@@ -166,7 +166,7 @@ def _as_json(session: Session, facts: Facts, found: Sequence[Problem]) -> JsonOb
         "runs": {name: run.to_json() for name, run in facts.newest.items()},
         "compared_at": {name: times.iso(at) for name, at in facts.compared_at.items()},
         "drift_30_days": drifts,
-        "objects": {**_counted(facts)},
+        "objects": {**objects_compared(facts)},
     }
 
 

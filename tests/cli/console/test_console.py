@@ -1,16 +1,14 @@
 """The console's pages on a stack in the emulator: what they show, to whom, and what they refuse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from billing_mirror_cli.console.app import create_app
-from billing_mirror_cli.console.charts import Window
 from billing_mirror_cli.console.guard import HEADERS, Guard
 from billing_mirror_cli.console.history import NoHistory
-from billing_mirror_cli.console.metrics import Values, Wanted
 from billing_mirror_cli.output import Output
 from billing_mirror_cli.stack.session import Session
 from tests.cli.conftest import Cloud
@@ -19,15 +17,6 @@ from tests.doubles.samples import sample
 PORT = 8642
 HERE = f"http://127.0.0.1:{PORT}"
 NASTY = "<script>alert('x')</script>"
-
-
-class NoMetrics:
-    """A source that has measured nothing."""
-
-    finest, default, queues = 60.0, "day", True
-
-    def read(self, wanted: Sequence[Wanted], window: Window) -> Values:  # noqa: ARG002 - the port's
-        return {}
 
 
 class Browser:
@@ -51,8 +40,8 @@ def browser(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Browser:
     monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint)
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", cloud.function.address)
     session = Session(stack=cloud.name, sandbox=False, scope=None, region="us-east-1", output=Output(as_json=True))
-    guard, metrics = Guard(PORT), NoMetrics()
-    app = create_app(session, guard, history=NoHistory(), metrics=metrics)
+    guard = Guard(PORT)
+    app = create_app(session, guard, history=NoHistory())
     return Browser(app.test_client(), guard)
 
 
