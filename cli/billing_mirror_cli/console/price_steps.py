@@ -78,9 +78,10 @@ def draw_steps(pricing: Pricing | None, currency: str) -> Steps | None:
     edges = [round(left + (RIGHT - left) * number / len(tiers), 1) for number in range(len(tiers) + 1)]
     highest = max(labels)
     heights = {amount: _height(amount, highest) for amount in labels}
+    below = [None, *(tier.up_to for tier in tiers[:-1])]
     steps = [
-        Step(start, end, heights[tier.unit_amount], _in_words(tier, currency))
-        for tier, (start, end) in zip(tiers, pairwise(edges), strict=True)
+        Step(start, end, heights[tier.unit_amount], _in_words(tier, floor, currency))
+        for tier, floor, (start, end) in zip(tiers, below, pairwise(edges), strict=True)
     ]
     bounds = [Tick(at, money.quantity(tier.up_to)) for tier, at in zip(tiers, edges[1:], strict=True) if tier.up_to]
     return Steps(
@@ -110,7 +111,8 @@ def _apart(ticks: Iterable[Tick], size: Callable[[Tick], float]) -> Iterator[Tic
             free = tick.at + half
 
 
-def _in_words(tier: Tier, currency: str) -> str:
-    reach = "above" if tier.up_to is None else f"up to {money.quantity(tier.up_to)}"
+def _in_words(tier: Tier, below: Decimal | None, currency: str) -> str:
+    bounds = [f"above {money.quantity(below)}"] if below is not None else []
+    bounds += [f"up to {money.quantity(tier.up_to)}"] if tier.up_to is not None else []
     flat = f" plus {money.words(tier.flat_amount, currency)} flat" if tier.flat_amount else ""
-    return f"{reach}: {money.words(tier.unit_amount, currency)} each{flat}"
+    return f"{', '.join(bounds)}: {money.words(tier.unit_amount, currency)} each{flat}"
