@@ -123,8 +123,6 @@ class Pages:
         reader = self._session.reader
         every = mirror.by_customer(reader, customer_id, name) if customer_id else mirror.by_type(reader, name)
         found = list(islice(every, LISTED))
-        if not found and name not in TYPES:
-            raise mirror.unknown_type(name)
         return render_template(
             "listing.html", name=name, customer_id=customer_id, found=found, cut=len(found) == LISTED
         )

@@ -160,7 +160,7 @@ def test_a_list_has_the_objects_of_a_type_or_those_of_one_customer(cloud: Cloud,
     assert "in_1" not in page
     assert "None." in browser.get("/list?type=product").text
     assert browser.get("/list?type=invioce").status_code == 400
-    assert "There is no type invioce" in browser.get("/list?type=invioce").text
+    assert "did you mean &#39;invoice&#39;?" in browser.get("/list?type=invioce").text
 
 
 def test_a_count_of_drift_leads_to_its_evidence(cloud: Cloud, browser: Browser) -> None:
