@@ -38,12 +38,15 @@ def main() -> None:
     if found is None:
         sys.stdout.write(f"{browser.MISSING}: docs/console/ stays as it is.\n")
         return
-    with tempfile.TemporaryDirectory() as folder, running_sandbox(Path(folder, ".sandbox"), parameters=SWEPT) as endpoints:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_sandbox(Path(folder, ".sandbox"), parameters=SWEPT) as endpoints,
+    ):
         Path(folder, ".sandbox", "endpoints.json").write_text(json.dumps({**asdict(endpoints), "api_key": "rk_test_1"}))
         os.chdir(folder)
         live_a_month(Observer(endpoints))
         session = Session(stack=None, sandbox=True, scope=None, region=None, output=Output(as_json=True))
-        take(listen(session, 0), *found)
+        take_pictures(listen(session, 0), *found)
     sys.stdout.write("docs/console/: the console on a sandbox.\n")
 
 
@@ -80,7 +83,7 @@ def live_a_month(observer: Observer) -> None:
     time.sleep(5)
 
 
-def take(server: Server, program: str, driver: str) -> None:
+def take_pictures(server: Server, program: str, driver: str) -> None:
     threading.Thread(target=server.run, daemon=True).start()
     PICTURES.mkdir(exist_ok=True)
     with browser.started(program, driver) as chrome:

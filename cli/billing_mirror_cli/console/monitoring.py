@@ -68,7 +68,7 @@ _DRIFTS = {
 }
 _UNREAD = _Wanted("reconcile", Metric.EVENTS_UNREAD_SINCE, "Maximum")
 _AGES = {one: _Wanted("reconcile", Metric.RUN_AGE, "Maximum", one.name) for one in RECONCILED_TYPES}
-_ALL = (_OLDEST, _LAG_P50, _LAG_P99, _DELAY, *_OUTCOMES.values(), *_DRIFTS.values(), _UNREAD, *_AGES.values())
+WANTED = (_OLDEST, _LAG_P50, _LAG_P99, _DELAY, *_OUTCOMES.values(), *_DRIFTS.values(), _UNREAD, *_AGES.values())
 _Values = Mapping[_Wanted, Points]
 
 
@@ -81,11 +81,11 @@ def window_of(choice: WindowChoice, now: float) -> Window:
 
 def draw_health(session: Session, facts: Facts, window: Window) -> list[Drawing]:
     """All charts of a window."""
-    queries = [(_metric(session, one), one.statistic, int(window.period)) for one in _ALL]
+    queries = [(_metric(session, one), one.statistic, int(window.period)) for one in WANTED]
     found = metrics.over_time(session, queries, window.start, window.end)
     values = {
         one: sorted((moment.timestamp(), value) for moment, value in shown.items())
-        for one, shown in zip(_ALL, found, strict=True)
+        for one, shown in zip(WANTED, found, strict=True)
     }
     return [draw(chart, window) for chart in (*_flow(values), *_reconciled(values, facts))]
 
@@ -139,7 +139,7 @@ def _reconciled(values: _Values, facts: Facts) -> Iterable[Chart]:
         lines=_counted(values, _DRIFTS),
         without="None found in this time.",
     )
-    unread = max(EVENTS_MAY_BE_UNREAD, 2 * facts.schedule.recover, 2 * facts.tick_seconds)
+    may_wait = max(EVENTS_MAY_BE_UNREAD, 2 * facts.schedule.recover, 2 * facts.tick_seconds)
     yield Chart(
         name="events",
         title="Events not yet read",
@@ -147,7 +147,7 @@ def _reconciled(values: _Values, facts: Facts) -> Iterable[Chart]:
         unit=Unit.SECONDS,
         kind=Kind.LINES,
         lines=[Line("oldest event", values[_UNREAD])],
-        limit=Limit(unread, f"behind at {age(unread)}"),
+        limit=Limit(may_wait, f"behind at {age(may_wait)}"),
     )
     for interval, title in _INTERVALS.items():
         late = facts.schedule.interval(interval) + VERIFY_MAY_BE_LATE

@@ -51,10 +51,10 @@ class KnownHistory:
     """A history with these changes of each object."""
 
     changes: Sequence[Change] = ()
-    asked: list[Sequence[str]] = field(default_factory=list)
+    read: list[Sequence[str]] = field(default_factory=list)
 
     def timeline(self, ids: Sequence[str]) -> Timeline:
-        self.asked.append(ids)
+        self.read.append(ids)
         return Timeline([one for one in self.changes if one.id in ids], "Kept for 30 days.")
 
 

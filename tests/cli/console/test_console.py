@@ -127,7 +127,7 @@ def test_the_timeline_shows_the_changes_of_a_customers_own_objects(
 ) -> None:
     fill(cloud)
     page = browser.get(f"/customer?id={CUSTOMER}").text
-    assert history.asked == [[CUSTOMER, SUBSCRIPTION, LATE]]
+    assert history.read == [[CUSTOMER, SUBSCRIPTION, LATE]]
     timeline = page.partition('<ol class="timeline">')[2].partition("</ol>")[0]
     assert "<del>current</del> <ins>past_due</ins>" in timeline
     assert f'<ins><a class="id" href="/object?id={LATE}">{LATE}</a></ins>' in timeline

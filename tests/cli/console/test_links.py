@@ -12,7 +12,7 @@ def linked(pieces: Iterable[Piece]) -> list[tuple[str, str]]:
     return [(piece.id, piece.type) for piece in pieces if piece.id]
 
 
-def together(pieces: Iterable[Piece]) -> str:
+def whole(pieces: Iterable[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
@@ -30,7 +30,7 @@ def together(pieces: Iterable[Piece]) -> str:
 def test_ids_in_a_sentence_are_links_and_words_are_not(text: str, ids: list[str]) -> None:
     pieces = list(in_text(text))
     assert [one for one, _ in linked(pieces)] == ids
-    assert together(pieces) == text
+    assert whole(pieces) == text
 
 
 BODY: JsonObject = {
@@ -47,4 +47,4 @@ BODY: JsonObject = {
 def test_references_in_a_body_are_links_also_where_people_chose_the_id() -> None:
     pieces = list(in_body(BODY, "sub_1A"))
     assert linked(pieces) == [("cus_1A", "customer"), ("launch", "coupon"), ("price_1A", "")]
-    assert '"coupon": "launch"' in together(pieces)
+    assert '"coupon": "launch"' in whole(pieces)
