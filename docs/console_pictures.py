@@ -23,6 +23,7 @@ from dev.sandbox.scenario import CADENCE, SUBSCRIPTION, Scenario
 from dev.sandbox.stack import running_sandbox
 
 PICTURES = Path(__file__).parent / "console"
+PARAMETERS = {"UsageSweep": "on"}
 DAY = 86400
 WHAT: tuple[tuple[str, str, int, int, Scheme], ...] = (
     ("customer", "/search?q=ada@example.com", DESKTOP, 1100, "light"),
@@ -38,19 +39,15 @@ def main() -> None:
     if found is None:
         sys.stdout.write(f"{browser.MISSING}: docs/console/ stays as it is.\n")
         return
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_sandbox(Path(folder, ".sandbox"), parameters=SWEPT) as endpoints,
-    ):
-        Path(folder, ".sandbox", "endpoints.json").write_text(json.dumps({**asdict(endpoints), "api_key": "rk_test_1"}))
-        os.chdir(folder)
-        live_a_month(Observer(endpoints))
-        session = Session(stack=None, sandbox=True, scope=None, region=None, output=Output(as_json=True))
-        take_pictures(listen(session, 0), *found)
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder, ".sandbox")
+        with running_sandbox(directory, parameters=PARAMETERS) as endpoints:
+            (directory / "endpoints.json").write_text(json.dumps({**asdict(endpoints), "api_key": "rk_test_1"}))
+            live_a_month(Observer(endpoints))
+            os.chdir(folder)
+            session = Session(stack=None, sandbox=True, scope=None, region=None, output=Output(as_json=True))
+            take_pictures(listen(session, 0), *found)
     sys.stdout.write("docs/console/: the console on a sandbox.\n")
-
-
-SWEPT = {"UsageSweep": "on"}
 
 
 def live_a_month(observer: Observer) -> None:
