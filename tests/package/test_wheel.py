@@ -120,9 +120,9 @@ def test_the_extras_of_the_command_allow_what_the_functions_and_the_tests_run_on
     locked = dict(re.findall(r"^(\S+)==(\S+)", developed, re.MULTILINE))
     extras = {
         name: {one.name: one.specifier for one in map(Requirement, PROJECT["optional-dependencies"][name])}
-        for name in ("cli", "export", "functions")
+        for name in ("cli", "console", "export", "functions")
     }
-    needed = [*extras["cli"].items(), *extras["export"].items()]
+    needed = [*extras["cli"].items(), *extras["console"].items(), *extras["export"].items()]
     assert [name for name, versions in needed if locked[name] not in versions] == []
     shared = extras["cli"].keys() & extras["functions"].keys()
     assert {name: extras["cli"][name] for name in shared} == {name: extras["functions"][name] for name in shared}

@@ -19,6 +19,8 @@ _SECONDS = (1, 5, 10, 30, MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 
 _STEPS = (*_SECONDS, *(days * DAY for days in (1, 2, 7, 14, 30)))
 """Steps of time that people count in, in seconds."""
 _DECADES = (0.001, 0.01, 0.1, 1, 10, MINUTE, 10 * MINUTE, HOUR, 10 * HOUR, DAY, 10 * DAY, 100 * DAY)
+_LEAST = 0.001
+"""What a logarithmic scale shows at least."""
 _GAP = 2.5
 """Periods without a value after which a line is interrupted."""
 
@@ -194,7 +196,7 @@ def _range(chart: Chart, lines: Sequence[Line]) -> tuple[float, float]:
         values = [sum(parts) for _, parts in _by_time(lines)]
     greatest = max([*values, chart.limit.value if chart.limit else 0.0])
     if chart.kind is Kind.CURVES:
-        least = min((value for value in values if value > 0), default=1.0)
+        least = min((value for value in values if value >= _LEAST), default=1.0)
         return 10 ** math.floor(math.log10(least)), max(greatest, least) * 2
     return 0.0, greatest * 1.08 or 1.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from billing_mirror.core.catalog import RECONCILED_TYPES, CompareInterval
+from billing_mirror.core.catalog import Category, CompareInterval
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.schedule import DAY, HOUR, MINUTE
@@ -37,22 +37,16 @@ WINDOWS = (
     WindowChoice("month", "30 days", 30 * DAY),
 )
 _PERIODS = (MINUTE, 2 * MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 2 * HOUR, 6 * HOUR)
-_INTERVALS = {
-    CompareInterval.RATE_CARD_SUBSCRIPTIONS: "Rate card subscriptions",
-    CompareInterval.ACTIVITY: "Activity",
-    CompareInterval.CONFIGURATION: "Configuration",
-    CompareInterval.CATALOG: "Catalog",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A statistic of a function's metric, or of one type of objects."""
+    """A statistic of a function's metric, or of one category of types."""
 
     service: str
     name: str
     statistic: str
-    type: str = ""
+    category: str = ""
 
 
 _OLDEST = _Wanted("", "ApproximateAgeOfOldestMessage", "Maximum")
@@ -67,7 +61,7 @@ _DRIFTS = {
     "false alarms": _Wanted("reconcile", Metric.FALSE_ALARMS, "Sum"),
 }
 _UNREAD = _Wanted("reconcile", Metric.EVENTS_UNREAD_SINCE, "Maximum")
-_AGES = {one: _Wanted("reconcile", Metric.RUN_AGE, "Maximum", one.name) for one in RECONCILED_TYPES}
+_AGES = {one: _Wanted("reconcile", Metric.RUN_AGE, "Maximum", one) for one in Category}
 WANTED = (_OLDEST, _LAG_P50, _LAG_P99, _DELAY, *_OUTCOMES.values(), *_DRIFTS.values(), _UNREAD, *_AGES.values())
 _Values = Mapping[_Wanted, Points]
 
@@ -93,7 +87,7 @@ def draw_health(session: Session, facts: Facts, window: Window) -> list[Drawing]
 def _metric(session: Session, one: _Wanted) -> dict[str, object]:
     if one is _OLDEST:
         return metrics.oldest_message(session)
-    return metrics.own(session, one.service, one.name, one.type)
+    return metrics.own(session, one.service, one.name, one.category)
 
 
 def _flow(values: _Values) -> Iterable[Chart]:
@@ -149,15 +143,15 @@ def _reconciled(values: _Values, facts: Facts) -> Iterable[Chart]:
         lines=[Line("oldest event", values[_UNREAD])],
         limit=Limit(may_wait, f"behind at {age(may_wait)}"),
     )
-    for interval, title in _INTERVALS.items():
-        late = facts.schedule.interval(interval) + VERIFY_MAY_BE_LATE
+    for category, wanted in _AGES.items():
+        late = facts.schedule.interval(CompareInterval(category)) + VERIFY_MAY_BE_LATE
         yield Chart(
-            name=f"age-{interval.replace('_', '-')}",
-            title=f"Age: {title.lower()}",
+            name=f"age-{category}",
+            title=f"Age: {category}",
             meaning="Time since the last complete comparison with Stripe, of the type whose is the oldest.",
             unit=Unit.SECONDS,
             kind=Kind.LINES,
-            lines=[Line("oldest type", _greatest(values, interval))],
+            lines=[Line("oldest type", values[wanted])],
             limit=Limit(late, f"alarm VerifyLate at {age(late)}"),
         )
 
@@ -171,13 +165,3 @@ def _counted(values: _Values, wanted: Mapping[str, _Wanted]) -> list[Line]:
 def _in_seconds(values: _Values, wanted: _Wanted) -> Points:
     """The metrics of the lag are in milliseconds."""
     return [(at, value / 1000) for at, value in values[wanted]]
-
-
-def _greatest(values: _Values, interval: CompareInterval) -> Points:
-    """The age of the type that was compared longest ago."""
-    greatest: dict[float, float] = {}
-    for object_type, wanted in _AGES.items():
-        if object_type.interval is interval:
-            for at, value in values[wanted]:
-                greatest[at] = max(value, greatest.get(at, value))
-    return sorted(greatest.items())

@@ -23,10 +23,10 @@ class _CloudWatch(Protocol):
     def get_metric_data(self, **request: object) -> Mapping[str, Sequence[Mapping[str, Any]]]: ...
 
 
-def own(session: Session, service: str, name: str, type_name: str = "") -> dict[str, object]:
-    """A metric that one of the stack's functions emits; or that of one type of objects."""
-    of_type = {"type": type_name} if type_name else {}
-    return metric(NAMESPACE, name, {"service": service, "stack": session.stack.name, **of_type})
+def own(session: Session, service: str, name: str, category: str = "") -> dict[str, object]:
+    """A metric that one of the stack's functions emits; or that of one category of types."""
+    dimensions = {"service": service, "stack": session.stack.name}
+    return metric(NAMESPACE, name, dimensions | ({"category": category} if category else {}))
 
 
 def oldest_message(session: Session) -> dict[str, object]:

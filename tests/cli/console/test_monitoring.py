@@ -8,14 +8,16 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from billing_mirror.core.catalog import Category
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from billing_mirror_cli.console.charts import Drawing
-from billing_mirror_cli.console.monitoring import WINDOWS, WindowChoice, draw_health, window_of
+from billing_mirror_cli.console.monitoring import WANTED, WINDOWS, WindowChoice, draw_health, window_of
 from billing_mirror_cli.health import metrics
 from billing_mirror_cli.health.facts import read_facts
 from billing_mirror_cli.stack.session import Session
 from tests.cli.conftest import Cloud
+from tests.emitted_metrics import EMITTED
 
 from .conftest import fill
 
@@ -86,16 +88,15 @@ def test_drift_is_counted_by_its_resolution(put: Put, drawn: Draw) -> None:
     assert charts["events"].is_empty
 
 
-def test_the_age_of_a_category_is_that_of_its_oldest_type(put: Put, drawn: Draw) -> None:
-    for name, seconds in (("invoice", 7_200.0), ("customer", 60.0), ("product", 86_400.0)):
-        put("reconcile", Metric.RUN_AGE, seconds, type=name)
+def test_each_category_has_its_age_and_its_threshold(put: Put, drawn: Draw) -> None:
+    for category, seconds in ((Category.ACTIVITY, 7_200.0), (Category.CATALOG, 86_400.0)):
+        put("reconcile", Metric.RUN_AGE, seconds, category=category)
     charts = drawn()
     assert legend(charts["age-activity"]) == {"oldest type": "2 h"}
     assert legend(charts["age-catalog"]) == {"oldest type": "24 h"}
     assert charts["age-configuration"].is_empty
     limits = {name: one.limit.text for name, one in charts.items() if one.limit and name.startswith("age-")}
     assert limits == {
-        "age-rate-card-subscriptions": "alarm VerifyLate at 25 h",
         "age-activity": "alarm VerifyLate at 2 d",
         "age-configuration": "alarm VerifyLate at 8 d",
         "age-catalog": "alarm VerifyLate at 8 d",
@@ -109,6 +110,11 @@ def test_the_oldest_message_is_that_of_the_stacks_own_queue(cloud: Cloud, drawn:
         age = {"MetricName": "ApproximateAgeOfOldestMessage", "Value": seconds, "Dimensions": dimensions}
         client.put_metric_data(Namespace="AWS/SQS", MetricData=[age])
     assert legend(drawn()["queue"]) == {"oldest message": "42 s"}
+
+
+def test_every_metric_of_a_function_is_one_that_it_emits() -> None:
+    unknown = [one for one in WANTED if one.service and one.name not in EMITTED[one.service]]
+    assert unknown == []
 
 
 @pytest.mark.parametrize("choice", WINDOWS, ids=lambda choice: choice.name)
