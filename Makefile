@@ -64,13 +64,14 @@ ARGS ?= --help
 cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sandbox"
 	@PYTHONPATH=layers:cli $(DEV)/python -m billing_mirror_cli $(ARGS)
 
-docs: tools-dev tools-docs  ## write the generated parts of the documentation
+docs: tools-all tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
 	@PYTHONPATH=layers:cli $(DEV)/python docs/command_page.py
 	@PYTHONPATH=layers $(DEV)/python docs/change_schema.py
 	@$(DEV)/python docs/terminal.py
 	@PYTHONPATH=layers:. $(DEV)/python docs/benchmark_pages.py
+	@PYTHONPATH=layers:cli:. $(DEV)/python docs/console_pictures.py
 	@build/venvs/docs/bin/python docs/dashboard.py
 	@build/venvs/docs/bin/python docs/benchmark_picture.py
 

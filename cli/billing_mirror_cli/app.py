@@ -9,6 +9,7 @@ import typer
 from . import __version__
 from .options import add_verb
 from .verbs.backfill import backfill
+from .verbs.console import console
 from .verbs.customer import customer
 from .verbs.diff import diff
 from .verbs.doctor import doctor
@@ -57,6 +58,7 @@ add_verb(app, doctor)
 add_verb(app, get)
 add_verb(app, list_objects, name="list")
 add_verb(app, customer)
+add_verb(app, console)
 add_verb(app, diff)
 add_verb(app, refresh)
 add_verb(app, verify)

@@ -19,6 +19,7 @@ from tests.package.project import PROJECT, classified_versions
 from tests.template_file import ROOT
 
 PACKAGES = [ROOT / "layers" / "billing_mirror", ROOT / "cli" / "billing_mirror_cli"]
+TEMPLATES = ROOT / "cli" / "billing_mirror_cli" / "console" / "templates"
 DEPENDENCIES = ROOT / "layers" / "dependencies"
 
 READ_ONE = """
@@ -86,6 +87,7 @@ def test_the_wheel_holds_every_module_and_the_licence(built: Path) -> None:
             "billing_mirror/py.typed",
             "billing_mirror_cli/stripe/event_types.txt",
             "billing_mirror_cli/proof/page.css",
+            *(path.relative_to(ROOT / "cli").as_posix() for path in TEMPLATES.iterdir()),
         }
         assert wheel.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
 
@@ -118,9 +120,9 @@ def test_the_extras_of_the_command_allow_what_the_functions_and_the_tests_run_on
     locked = dict(re.findall(r"^(\S+)==(\S+)", developed, re.MULTILINE))
     extras = {
         name: {one.name: one.specifier for one in map(Requirement, PROJECT["optional-dependencies"][name])}
-        for name in ("cli", "export", "functions")
+        for name in ("cli", "console", "export", "functions")
     }
-    needed = [*extras["cli"].items(), *extras["export"].items()]
+    needed = [*extras["cli"].items(), *extras["console"].items(), *extras["export"].items()]
     assert [name for name, versions in needed if locked[name] not in versions] == []
     shared = extras["cli"].keys() & extras["functions"].keys()
     assert {name: extras["cli"][name] for name in shared} == {name: extras["functions"][name] for name in shared}

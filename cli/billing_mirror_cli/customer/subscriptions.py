@@ -15,6 +15,7 @@ from billing_mirror.views import (
     LicenseFee,
     NotPriced,
     Price,
+    Pricing,
     PricingPlanSubscription,
     Product,
     RateCard,
@@ -46,6 +47,9 @@ class PricedLine:
     quantity: int | None = None
     id: str = ""
     meter: str = ""
+    pricing: Pricing | None = None
+    """None where it is no fixed amount of money. ``currency`` is that of its amounts."""
+    currency: str = ""
 
     def to_json(self) -> JsonObject:
         return {
@@ -187,7 +191,13 @@ def _item(reader: Reader, item: JsonObject) -> PricedLine:
     every = f", every {_every(price)}" if price.interval else ""
     quantity = item.get("quantity")
     return PricedLine(
-        name, f"{_words(price)}{every}", quantity if isinstance(quantity, int) else None, price.id, price.meter or ""
+        name,
+        f"{words_of(price)}{every}",
+        quantity if isinstance(quantity, int) else None,
+        price.id,
+        price.meter or "",
+        pricing_of(price),
+        price.currency or "",
     )
 
 
@@ -207,7 +217,8 @@ def _rates(reader: Reader, version: str | None, currency: str) -> list[PricedLin
 
 def _rate(reader: Reader, rate: RateCardRate, currency: str) -> PricedLine:
     name = rate.display_name or rate.metered_item or rate.id
-    return PricedLine(name, rate_words(reader, rate, currency), None, rate.id, rate.meter or "")
+    words = rate_words(reader, rate, currency)
+    return PricedLine(name, words, None, rate.id, rate.meter or "", pricing_of(rate), currency)
 
 
 def _license_fee(details: JsonObject) -> PricedLine:
@@ -217,10 +228,19 @@ def _license_fee(details: JsonObject) -> PricedLine:
     interval = text_at(details, "service_cycle.interval")
     every = f", every {interval}" if interval else ""
     name = text_at(details, "display_name") or fee.id
-    return PricedLine(name, f"{_words(fee)}{every}", quantity if isinstance(quantity, int) else None, fee.id)
+    return PricedLine(name, f"{words_of(fee)}{every}", quantity if isinstance(quantity, int) else None, fee.id)
 
 
-def _words(priced: Price | LicenseFee) -> str:
+def pricing_of(priced: Price | RateCardRate | LicenseFee) -> Pricing | None:
+    """What it costs; None where that is no fixed amount of money."""
+    try:
+        return priced.pricing
+    except NotPriced:
+        return None
+
+
+def words_of(priced: Price | LicenseFee) -> str:
+    """What it costs; or why it has no price."""
     try:
         return priced.words()
     except NotPriced as error:

@@ -98,9 +98,8 @@ def _drifts(session: Session, now: float) -> Callable[[str], Mapping[Resolution,
 
 def _oldest(session: Session, now: float) -> float | None:
     """Seconds for which the oldest message of the queue waits, as CloudWatch last saw it."""
-    name = session.stack.queue_url.rpartition("/")[2]
-    age = metrics.metric("AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name})
-    return _newest(session, [(age, "Maximum", metrics.MINUTE)], now - _MAX_METRIC_AGE, now).get("Maximum")
+    wanted = (metrics.oldest_message(session), "Maximum", metrics.MINUTE)
+    return _newest(session, [wanted], now - _MAX_METRIC_AGE, now).get("Maximum")
 
 
 def _lag(session: Session, now: float) -> dict[str, float]:
@@ -109,9 +108,7 @@ def _lag(session: Session, now: float) -> dict[str, float]:
     return {percentile: milliseconds / 1000 for percentile, milliseconds in found.items()}
 
 
-def _newest(
-    session: Session, wanted: Sequence[tuple[Mapping[str, object], str, int]], start: float, end: float
-) -> dict[str, float]:
+def _newest(session: Session, wanted: Sequence[metrics.Wanted], start: float, end: float) -> dict[str, float]:
     """The newest value of each statistic; none where CloudWatch has none, or the role may not read it."""
     try:
         return metrics.newest(session, wanted, start, end)

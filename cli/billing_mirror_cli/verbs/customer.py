@@ -71,12 +71,13 @@ def customer(
 
     Prices are before discounts and taxes.
     """
-    shown = _read(session, customer_id)
+    shown = read(session, customer_id)
     session.output.value(shown.to_json())
     _show(session, shown)
 
 
-def _read(session: Session, customer_id: str) -> Shown:
+def read(session: Session, customer_id: str) -> Shown:
+    """What the mirror holds of a customer. Raises :class:`Failure` for a customer that it has never seen."""
     reader, now = session.reader, datetime.fromtimestamp(session.now(), UTC)
     found = mirror.get(reader, customer_id, Customer.OBJECT_TYPE.name)
     if found is None and next(mirror.by_customer(reader, customer_id), None) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -35,19 +36,29 @@ def refresh(
 
     Exit code 0: all are stored; 1: not all, with the reason of each.
     """
+    missing = 0
+    for one in refreshed(session, ids, type_name, parent):
+        missing += one.get("outcome") is None
+        session.output.value(one)
+        session.output.line(f"{one['id']}  {one.get('outcome') or one.get('reason')}")
+    if missing:
+        session.output.note(f"{count(missing, 'object')} not refreshed")
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def refreshed(
+    session: Session, ids: Sequence[str], type_name: str | None = None, parent: str | None = None
+) -> Iterator[JsonObject]:
+    """Has objects fetched again; what became of each: its ``outcome``, or the ``reason`` why it has none.
+
+    Raises :class:`Failure` where reconcile would refuse, before anything is requested.
+    """
     if session.own_scope.context:
         raise usage("Objects of connected accounts cannot be refreshed on request", "Their next event refreshes them")
     named = [_named(session, object_id, type_name, parent) for object_id in dict.fromkeys(ids)]
     payloads = [_payload(session, named[start : start + MAX_OBJECTS]) for start in range(0, len(named), MAX_OBJECTS)]
-    missing = 0
     for payload in payloads:
-        for one in _refreshed(session, payload):
-            missing += one.get("outcome") is None
-            session.output.value(one)
-            session.output.line(f"{one['id']}  {one.get('outcome') or one.get('reason')}")
-    if missing:
-        session.output.note(f"{count(missing, 'object')} not refreshed")
-        raise typer.Exit(ExitCode.FAILED)
+        yield from _answered(session, payload)
 
 
 def _named(session: Session, object_id: str, type_name: str | None, parent: str | None) -> JsonObject:
@@ -74,7 +85,7 @@ def _payload(session: Session, named: list[JsonObject]) -> JsonObject:
     return payload
 
 
-def _refreshed(session: Session, payload: JsonObject) -> list[JsonObject]:
+def _answered(session: Session, payload: JsonObject) -> list[JsonObject]:
     """What became of each object."""
     invocation = Invocation(session.aws.functions, session.stack.reconcile_function, payload)
     while not invocation.ended:

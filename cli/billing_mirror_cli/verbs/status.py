@@ -63,10 +63,11 @@ def _show(session: Session, facts: Facts, found: Sequence[Problem]) -> None:
         if problem.remedy:
             output.line(f"  {'':<9} {problem.remedy}")
     output.line()
-    output.lines(_facts(facts), indent="  ")
+    output.lines(in_words(facts), indent="  ")
 
 
-def _facts(facts: Facts) -> list[tuple[str, str]]:
+def in_words(facts: Facts) -> list[tuple[str, str]]:
+    """The facts behind the verdict: the name and the words of each."""
     queue = facts.queue
     oldest = "" if queue.oldest is None else f", the oldest for {age(queue.oldest)}"
     lag = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in facts.lag.items())
@@ -117,11 +118,11 @@ def _drift(facts: Facts) -> str:
 
 
 def _objects(facts: Facts) -> str:
-    compared = _counted(facts)
-    return f"{sum(compared.values()):,} when last compared" + (f" ({_most(compared)})" if compared else "")
+    known = objects_compared(facts)
+    return f"{sum(known.values()):,} when last compared" + (f" ({_most(known)})" if known else "")
 
 
-def _counted(facts: Facts) -> dict[str, int]:
+def objects_compared(facts: Facts) -> dict[str, int]:
     """By type, the objects that its last complete run compared."""
     complete = {
         name: next((run for run in runs if run.status == "complete"), None)
@@ -165,7 +166,7 @@ def _as_json(session: Session, facts: Facts, found: Sequence[Problem]) -> JsonOb
         "runs": {name: run.to_json() for name, run in facts.newest.items()},
         "compared_at": {name: times.iso(at) for name, at in facts.compared_at.items()},
         "drift_30_days": drifts,
-        "objects": {**_counted(facts)},
+        "objects": {**objects_compared(facts)},
     }
 
 
