@@ -5,6 +5,7 @@ keeps its name and its dimensions and gets the value. What AWS measures itself h
 """
 
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import StandIn
-from tests.alarm_arithmetic import Points, ReadMetric, composite, evaluate, metrics_of, period_of
+from dev.sandbox.alarm_arithmetic import Points, ReadMetric, evaluate, metrics_of, period_of
 from tests.doubles.samples import event, subscription_event
 from tests.template.templates import MONITORING, of_type, properties
 
@@ -162,6 +163,13 @@ def replayed(alarm: Mapping[str, Any], values: Mapping[str, float | None], end: 
             step = metric.period / 5
             found[metric.key] = [(end - number * step, float(value)) for number in range(int(length / step))]
     return found
+
+
+def composite(rule: str, states: Mapping[str, str]) -> str:
+    """The state of a composite alarm whose rule joins ``ALARM("${Name}")`` with OR."""
+    names = re.findall(r'ALARM\("\$\{(\w+)\}"\)', rule)
+    assert re.sub(r"\s+", " ", rule).strip() == " OR ".join(f'ALARM("${{{name}}}")' for name in names)
+    return "ALARM" if any(states[name] == "ALARM" for name in names) else "OK"
 
 
 def test_the_composite_alarm_rings_with_each_of_its_alarms() -> None:

@@ -48,19 +48,26 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
         answer = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="Table")
         return answer["StackResourceDetail"]["PhysicalResourceId"]
 
+    def monitoring() -> str:
+        answer = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="MonitoringStack")
+        nested = answer["StackResourceDetail"]["PhysicalResourceId"]
+        (stack,) = cloudformation.describe_stacks(StackName=nested)["Stacks"]
+        return stack["StackStatus"]
+
     without_terminal = deploy(local_aws, template)
     assert (without_terminal.returncode, "no terminal to ask on" in without_terminal.stderr) == (1, True)
 
     stack_file = template.parent / "stacks" / f"{STACK}.toml"
     stack_file.parent.mkdir()
     location = f'region = "{ministack.REGION}"\nbucket = "{BUCKET}"\n'
-    stack_file.write_text(f'{location}[parameters]\nMonitoring = "off"\n')
+    stack_file.write_text(location)
     first = deploy(local_aws, template)
     assert first.returncode == 0, first.stderr
     assert "Add     Table (AWS::DynamoDB::Table)" in first.stdout
     assert f"TableName: {table()}" in first.stdout
 
-    stack_file.write_text(f'{location}[parameters]\nMonitoring = "off"\nDeepVerifyPercent = 20\n')
+    assert monitoring() == "CREATE_COMPLETE"
+    stack_file.write_text(f"{location}[parameters]\nAlarmEmail = 'ops@example.com'\nDeepVerifyPercent = 20\n")
     preview = deploy(local_aws, template, "--preview")
     assert preview.returncode == 0, preview.stderr
     assert "Modify  ReconcileFunction" in preview.stdout
@@ -80,6 +87,7 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
 
     second = deploy(local_aws, template)
     assert second.returncode == 0, second.stderr
+    assert monitoring() == "UPDATE_COMPLETE"
     assert deploy(local_aws, template).stdout.endswith(f"{STACK} is up to date.\n")
     assert table() == before
 
@@ -88,3 +96,10 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
     kept = stack_file.read_text()
     assert 'DeepVerifyPercent = "20"' in kept
     assert "ReconcileRate" not in kept
+
+    cloudwatch = session().client("cloudwatch", endpoint_url=local_aws.endpoint)
+    assert cloudwatch.describe_alarms()["MetricAlarms"]
+    stack_file.write_text(f'{location}[parameters]\nMonitoring = "off"\n')
+    without = deploy(local_aws, template)
+    assert without.returncode == 0, without.stderr
+    assert cloudwatch.describe_alarms()["MetricAlarms"] == []

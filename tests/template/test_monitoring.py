@@ -9,7 +9,7 @@ from billing_mirror.core.catalog import Category
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.schedule import DAY, HOUR
 from billing_mirror.reconcile.recover import KEPT
-from tests.alarm_arithmetic import ReadMetric, metrics_of, period_of
+from dev.sandbox.alarm_arithmetic import ReadMetric, metrics_of, period_of
 from tests.emitted_metrics import EMITTED
 from tests.template.templates import (
     BUNDLE,
