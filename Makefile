@@ -67,6 +67,7 @@ cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sa
 docs: tools-dev tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
+	@PYTHONPATH=layers $(DEV)/python docs/key_permissions.py
 	@PYTHONPATH=layers:cli $(DEV)/python docs/command_page.py
 	@PYTHONPATH=layers $(DEV)/python docs/change_schema.py
 	@$(DEV)/python docs/terminal.py

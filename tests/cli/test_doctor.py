@@ -145,7 +145,7 @@ def test_each_type_that_the_key_may_not_read_has_a_line(stripe: StandIn, command
     assert [line[28:] for line in shown.splitlines() if "may not read" in line] == [
         "the key may not read coupon", "the key may not read tax_rate"
     ]  # fmt: skip
-    assert "Give it read access: https://dashboard.stripe.com/apikeys" in shown
+    assert "Give it coupon_read: https://dashboard.stripe.com/apikeys" in shown
 
 
 def test_a_type_without_a_list_of_its_own_is_judged_by_its_last_run(
