@@ -42,7 +42,7 @@ def write_release(target: Path, built: Path, materials: str) -> Path:
     template = packaged((ROOT / "template.yaml").read_text())
     (folder / "template.yaml").write_text(template)
     (folder / WITHOUT_MONITORING).write_text(without_monitoring(template))
-    for path in ("ops/template.yaml", "ops/schema.yaml", "LICENSE", "CHANGELOG.md"):
+    for path in ("ops/template.yaml", "ops/schema.yaml", "ops/deployer.yaml", "LICENSE", "CHANGELOG.md"):
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / path, folder / path)
     files = sorted(path for path in folder.rglob("*") if path.is_file())

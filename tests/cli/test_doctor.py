@@ -192,6 +192,17 @@ def test_a_second_stack_on_the_same_account_is_named(
     assert levels(command) == {"other destinations": Level.FAIL}
 
 
+def test_a_second_stack_on_the_same_table_is_named(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    first = cloud.name
+    cloud.deploy(stripe=stripe.api_base, beside=True)
+    found = [one for one in values(command("doctor", "--json")) if one["check"] == "other stacks"]
+    assert [one["sentence"] for one in found] == [
+        f"{first} uses the same table: every event is fetched twice, and the ticks stop each other"
+    ]
+    assert "docs/deploy.md#two-stacks" in str(found[0]["remedy"])
+    assert found[0]["result"] == Level.FAIL
+
+
 def test_events_through_event_bridge_need_no_signing_secret(
     cloud: Cloud, backend: Backend, stripe: StandIn, command: Command
 ) -> None:

@@ -66,6 +66,7 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
         {"ingest": 0, "process": None, "reconcile": None},
         {"ingest": 0, "process": 3, "reconcile": None},
     ),
+    "TableThrottled": ({"reads": None, "writes": 0}, {"reads": 3, "writes": None}),
     "NearTimeout": (
         {"ingest": 200, "process": 50_000, "reconcile": 840_000},
         {"ingest": 9800, "process": None, "reconcile": 840_000},

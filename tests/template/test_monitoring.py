@@ -64,6 +64,7 @@ EXPRESSIONS = {
         "BillingMirror SignatureFailures ingest",
     ],
     "FunctionsThrottled": [f"AWS/Lambda Throttles {name}" for name in FUNCTIONS.values()],
+    "TableThrottled": ["AWS/DynamoDB ReadThrottleEvents TableName", "AWS/DynamoDB WriteThrottleEvents TableName"],
     "NearTimeout": [f"AWS/Lambda Duration {name}" for name in FUNCTIONS.values()],
 }
 """Those on several, and which."""
@@ -192,6 +193,25 @@ def test_an_alarm_says_what_to_do_and_notifies_the_topic(name: str) -> None:
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
 
 
+def test_a_budget_counts_the_services_of_the_stack_and_sends_mail() -> None:
+    """By Cost Explorer's names: https://docs.aws.amazon.com/cost-management/latest/userguide/ce-filtering.html"""
+    budget = properties("Budget", MONITORING)
+    assert set(budget["Budget"]["CostFilters"]["Service"]) == {
+        "Amazon API Gateway",
+        "Amazon DynamoDB",
+        "Amazon Simple Queue Service",
+        "AmazonCloudWatch",
+        "AWS Lambda",
+        "AWS Secrets Manager",
+    }
+    told = budget["NotificationsWithSubscribers"]
+    assert {one["Notification"]["NotificationType"] for one in told} == {"ACTUAL", "FORECASTED"}
+    assert [one["Subscribers"] for one in told] == [
+        [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]
+    ] * 2
+    assert BUNDLE["Parameters"]["MonthlyBudget"]["Default"] == 0
+
+
 def test_missing_data_is_a_failure_only_for_reconcile_and_is_ignored_only_for_drift() -> None:
     by_name = {name: alarm["TreatMissingData"] for name, alarm in ALARMS.items()}
     special = {"ReconcileSilent": "breaching", "DriftUnresolved": "ignore"}
@@ -204,6 +224,7 @@ def test_only_what_some_stacks_lack_is_optional() -> None:
     }
     assert conditional == {
         "AlarmsByEmail": "WithEmail",
+        "Budget": "WithBudget",
         "ChangesLate": "WithChanges",
         "ChangesLost": "WithChangesDeadLetters",
         "EventsUndelivered": "WithPartnerEventBus",
