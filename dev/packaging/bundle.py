@@ -86,7 +86,7 @@ def without_monitoring(template: str) -> str:
     template, number = nested.subn("", template)
     if number != 1:
         raise SetupError("template.yaml has no nested stack for monitoring")
-    for name in ("Monitoring", "AlarmEmail"):
+    for name in ("Monitoring", "AlarmEmail", "MonthlyBudget"):
         template = re.sub(rf"^  {name}:\n(?:    .*\n)+", "", template, flags=re.MULTILINE)
         template = re.sub(rf"\b{name}, ", "", template)
     return re.sub(r"^  With(?:Monitoring|Schema): .*\n", "", template, flags=re.MULTILINE)

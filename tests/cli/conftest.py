@@ -78,7 +78,7 @@ class Cloud:
     ) -> None:
         """Creates the stack with a Stripe at an address, and with outputs replaced or left out.
 
-        ``schedule`` is the state of reconcile's; None for none. The stack before is deleted, unless this is ``beside`` it.
+        ``schedule`` is that of reconcile, None for none. The stack before is deleted, unless this is ``beside`` it.
         """
         outputs = {
             "Version": "0.2.0",
