@@ -40,8 +40,8 @@ def form() -> str:
 
 
 def section() -> str:
-    rows = [f"| `{name}` | {', '.join(types)} |" for name, types in permissions().items()]
-    rows += [f"| `{name}` | {why} |" for name, why in FOR_CHECKS.items()]
+    lines = [f"| `{name}` | {', '.join(types)} |" for name, types in permissions().items()]
+    lines += [f"| `{name}` | {why} |" for name, why in FOR_CHECKS.items()]
     others = ", ".join(f"`{name}`" for name in unknown())
     return "\n".join(
         [
@@ -49,7 +49,7 @@ def section() -> str:
             "",
             "| permission | reads |",
             "| --- | --- |",
-            *rows,
+            *lines,
             "",
             f"Not known here, look them up: {others}.",
             "",

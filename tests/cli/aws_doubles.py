@@ -40,8 +40,8 @@ def denying(endpoint: str, *allowed: str) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            asked = self.headers.get("X-Amz-Target") or body.decode(errors="replace").partition("Action=")[2]
-            if not asked.startswith(may):
+            operation = self.headers.get("X-Amz-Target") or body.decode(errors="replace").partition("Action=")[2]
+            if not operation.startswith(may):
                 self.deny()
                 return
             answer = requests.post(endpoint, data=body, headers=dict(self.headers), timeout=30)

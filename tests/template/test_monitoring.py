@@ -204,9 +204,9 @@ def test_a_budget_counts_the_services_of_the_stack_and_sends_mail() -> None:
         "AWS Lambda",
         "AWS Secrets Manager",
     }
-    told = budget["NotificationsWithSubscribers"]
-    assert {one["Notification"]["NotificationType"] for one in told} == {"ACTUAL", "FORECASTED"}
-    assert [one["Subscribers"] for one in told] == [
+    sent = budget["NotificationsWithSubscribers"]
+    assert {one["Notification"]["NotificationType"] for one in sent} == {"ACTUAL", "FORECASTED"}
+    assert [one["Subscribers"] for one in sent] == [
         [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]
     ] * 2
     assert BUNDLE["Parameters"]["MonthlyBudget"]["Default"] == 0
