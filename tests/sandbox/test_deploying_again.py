@@ -27,8 +27,10 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     ministack.stop(emulator.pid)
 
 
-def deploy(local_aws: MiniStack, template: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "dev.deploy", STACK, f"--template={template}", f"--sam={program('sam', 'sam')}"]
+def deploy(
+    local_aws: MiniStack, template: Path, *arguments: str, stack: str = STACK
+) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "dev.deploy", stack, f"--template={template}", f"--sam={program('sam', 'sam')}"]
     return subprocess.run(
         [*command, f"--folder={template.parent / 'stacks'}", *arguments],
         cwd=ROOT,
@@ -67,7 +69,8 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
     assert f"TableName: {table()}" in first.stdout
 
     assert monitoring() == "CREATE_COMPLETE"
-    stack_file.write_text(f"{location}[parameters]\nAlarmEmail = 'ops@example.com'\nDeepVerifyPercent = 20\n")
+    changed = "[parameters]\nAlarmEmail = 'ops@example.com'\nDeepVerifyPercent = 20\n[tags]\nteam = 'the billers'\n"
+    stack_file.write_text(f"{location}{changed}")
     preview = deploy(local_aws, template, "--preview")
     assert preview.returncode == 0, preview.stderr
     assert "Modify  ReconcileFunction" in preview.stdout
@@ -88,6 +91,8 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
     second = deploy(local_aws, template)
     assert second.returncode == 0, second.stderr
     assert monitoring() == "UPDATE_COMPLETE"
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    assert {"Key": "team", "Value": "the billers"} in stack["Tags"]
     assert deploy(local_aws, template).stdout.endswith(f"{STACK} is up to date.\n")
     assert table() == before
 
@@ -103,3 +108,39 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
     without = deploy(local_aws, template)
     assert without.returncode == 0, without.stderr
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
+
+
+def test_a_stack_takes_up_the_table_and_the_secrets_of_another(local_aws: MiniStack, tmp_path: Path) -> None:
+    template = build(tmp_path)
+    clients = session()
+    cloudformation = clients.client("cloudformation", endpoint_url=local_aws.endpoint)
+    secrets = clients.client("secretsmanager", endpoint_url=local_aws.endpoint)
+    folder = template.parent / "stacks"
+    folder.mkdir()
+    location = f'region = "{ministack.REGION}"\nbucket = "{BUCKET}"\n[parameters]\nMonitoring = "off"\n'
+
+    def outputs(stack: str) -> dict[str, str]:
+        (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
+
+    (folder / "older.toml").write_text(location)
+    assert deploy(local_aws, template, stack="older").returncode == 0
+    left = outputs("older")
+    taken = {
+        name: secrets.describe_secret(SecretId=left[name])["ARN"] for name in ("StripeKeyArn", "SigningSecretArn")
+    } | {"TableName": left["TableName"]}
+    (folder / "newer.toml").write_text(location + "".join(f'{name} = "{value}"\n' for name, value in taken.items()))
+    newer = deploy(local_aws, template, stack="newer")
+    assert newer.returncode == 0, newer.stderr
+    made = {one["ResourceType"] for one in cloudformation.describe_stack_resources(StackName="newer")["StackResources"]}
+    assert "AWS::SQS::Queue" in made
+    assert made.isdisjoint({"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"})
+    assert {name: outputs("newer")[name] for name in taken} == taken
+    function = clients.client("lambda", endpoint_url=local_aws.endpoint).get_function_configuration(
+        FunctionName=outputs("newer")["ReconcileFunction"]
+    )
+    assert function["Environment"]["Variables"]["TABLE_NAME"] == left["TableName"]
+    cloudformation.delete_stack(StackName="newer")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="newer", WaiterConfig={"Delay": 1})
+    table = clients.client("dynamodb", endpoint_url=local_aws.endpoint).describe_table(TableName=left["TableName"])
+    assert table["Table"]["TableStatus"] == "ACTIVE"
