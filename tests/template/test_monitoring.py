@@ -64,6 +64,9 @@ EXPRESSIONS = {
         "BillingMirror SignatureFailures ingest",
     ],
     "FunctionsThrottled": [f"AWS/Lambda Throttles {name}" for name in FUNCTIONS.values()],
+    "ActivityUnproven": ["BillingMirror RunAge reconcile"],
+    "ConfigurationUnproven": ["BillingMirror RunAge reconcile"],
+    "CatalogUnproven": ["BillingMirror RunAge reconcile"],
     "TableThrottled": ["AWS/DynamoDB ReadThrottleEvents TableName", "AWS/DynamoDB WriteThrottleEvents TableName"],
     "NearTimeout": [f"AWS/Lambda Duration {name}" for name in FUNCTIONS.values()],
 }
@@ -149,7 +152,9 @@ def test_an_alarm_uses_the_dimensions_its_metrics_are_emitted_with(name: str) ->
     for metric in metrics_of(ALARMS[name]).values():
         if metric.namespace == "BillingMirror":
             assert metric.name in EMITTED[metric.service]
-            assert dict(metric.dimensions) == {"service": metric.service, "stack": "StackName"}
+            category = name.removesuffix("Unproven").lower()
+            own = {"category": Category(category)} if metric.name == Metric.RUN_AGE else {}
+            assert dict(metric.dimensions) == {"service": metric.service, "stack": "StackName", **own}
 
 
 @pytest.mark.parametrize("name", ALARMS)
