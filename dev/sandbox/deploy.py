@@ -63,7 +63,7 @@ def deploy(
     session().client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET)
     session().client("events", endpoint_url=endpoint).create_event_bus(Name=EVENT_BUS, EventSourceName=EVENT_BUS)
     # A scheduled repair would disturb experiments: reconcile runs on demand only.
-    # It has no archives of event buses.
+    # The emulator has no archives of event buses.
     given = {
         "StripeApiBase": stripe.api_base,
         "PartnerEventBus": EVENT_BUS,

@@ -88,8 +88,7 @@ def test_the_monitoring_stack_is_nested_and_has_every_alarm(bundle: Bundle, clou
     (stack,) = cloudformation.describe_stacks(StackName=nested)["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     assert {one["OutputKey"] for one in stack["Outputs"]} == MONITORING["Outputs"].keys()
-    without_stream = of_type("AWS::CloudWatch::Alarm", MONITORING).keys() - {"ChangesLate"}
-    assert cloudwatch.states().keys() == without_stream
+    assert cloudwatch.states().keys() == of_type("AWS::CloudWatch::Alarm", MONITORING).keys()
     (dashboard,) = cloudwatch.client.list_dashboards()["DashboardEntries"]
     body = json.loads(cloudwatch.client.get_dashboard(DashboardName=dashboard["DashboardName"])["DashboardBody"])
     assert body["widgets"]

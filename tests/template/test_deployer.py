@@ -11,7 +11,7 @@ import cfnlint  # type: ignore[import-untyped]
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
-from tests.template.templates import BUNDLE, MONITORING, ROOT, listed, statements
+from tests.template.templates import BUNDLE, MONITORING, ROOT, SCHEMA, listed, statements
 
 DEPLOYER: dict[str, Any] = cfn_yaml.load(str(ROOT / "ops" / "deployer.yaml"))
 POLICIES = {
@@ -30,7 +30,7 @@ MADE_BY_SAM = {
     },
     "AWS::Serverless::LayerVersion": {"AWS::Lambda::LayerVersion"},
 }  # fmt: skip
-WRITTEN = {resource["Type"] for template in (BUNDLE, MONITORING) for resource in template["Resources"].values()}
+WRITTEN = {resource["Type"] for template in (BUNDLE, MONITORING, SCHEMA) for resource in template["Resources"].values()}
 TYPES = {made for written in WRITTEN for made in MADE_BY_SAM.get(written, {written})}
 MAX_POLICY = 6144
 """Characters of a managed policy without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
@@ -40,10 +40,11 @@ UNUSED = (
     "dynamodb:*Item", "dynamodb:Query", "dynamodb:Scan",  # of replicas
     "dynamodb:AssociateTableReplica", "dynamodb:CreateTableReplica",
     "dynamodb:*Import*", "dynamodb:*KinesisStreamingDestination", "dynamodb:*ResourcePolicy",
+    "events:PutPermission", "events:RemovePermission",
     "ec2:*", "elasticfilesystem:*", "firehose:*", "kinesis:*", "s3files:*",
     "iam:*UserPolicy", "iam:*GroupPolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
     "iam:CreateServiceLinkedRole", "iam:DeleteRolePermissionsBoundary",
-    "kms:ListAliases", "kms:RevokeGrant",
+    "kms:ListAliases", "kms:RevokeGrant", "kms:ReEncrypt*", "kms:GenerateDataKeyWithoutPlaintext",
     "lambda:*CodeSigningConfig", "lambda:AssociateRuntimeAlias", "lambda:PassCapacityProvider",
     "lambda:PublishVersion", "lambda:PutFunctionScalingConfig",
     "logs:CreateLogStream", "logs:DeleteDataProtectionPolicy", "logs:DeleteIndexPolicy", "logs:DeleteResourcePolicy",
