@@ -46,7 +46,7 @@ check: tools-dev  ## check format, lint, types and templates without running tes
 	@$(DEV)/ruff format --check --quiet .
 	@$(DEV)/ruff check --quiet .
 	@$(DEV)/mypy
-	@$(DEV)/cfn-lint template.yaml ops/template.yaml ops/schema.yaml
+	@$(DEV)/cfn-lint template.yaml ops/template.yaml ops/schema.yaml ops/deployer.yaml
 	@echo "Format, lint, types and templates: no problems found."
 
 coverage: tools-dev  ## measure branch coverage of the fast tests, into build/coverage
@@ -67,6 +67,7 @@ cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sa
 docs: tools-all tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
 	@PYTHONPATH=layers $(DEV)/python docs/event_types.py --write
+	@PYTHONPATH=layers $(DEV)/python docs/key_permissions.py
 	@PYTHONPATH=layers:cli $(DEV)/python docs/command_page.py
 	@PYTHONPATH=layers $(DEV)/python docs/change_schema.py
 	@$(DEV)/python docs/terminal.py

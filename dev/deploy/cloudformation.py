@@ -82,6 +82,8 @@ class Stack:
         command += [f"--profile={self._location.profile}"] if self._location.profile else []
         command += ["--parameter-overrides", *(f'{name}="{value}"' for name, value in values.items())]
         environ = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+        tags = [f'{name}="{value}"' for name, value in self._location.tags.items()]
+        command += ["--tags", *tags] if tags else []
         # Not in the clone: its samconfig.toml would add to what the stack's own file says.
         done = subprocess.run(command, cwd=template.parent, env=environ, capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 PARAMETERS = "docs/deploy.md#parameters"
 _LOCATION = ("region", "profile", "bucket")
+_TABLES = ("parameters", "tags")
 
 
 class WrongStackFile(Exception):
@@ -26,6 +27,8 @@ class StackFile:
     bucket: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """The overrides."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the stack, and so of its resources."""
 
     def values(self, defaults: Mapping[str, str]) -> dict[str, str]:
         """The value of every parameter."""
@@ -42,9 +45,9 @@ def read(path: Path, defaults: Mapping[str, str]) -> StackFile:
         found = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise WrongStackFile(f"{path} is not TOML: {error}") from None
-    unknown = sorted(found.keys() - {*_LOCATION, "parameters"})
+    unknown = sorted(found.keys() - {*_LOCATION, *_TABLES})
     if unknown:
-        raise WrongStackFile(f"{path}: {unknown[0]} is none of {', '.join(_LOCATION)} and [parameters]")
+        raise WrongStackFile(f"{path}: {unknown[0]} is none of {', '.join(_LOCATION)}, [parameters] and [tags]")
     location = {name: _text(path, name, found[name]) for name in _LOCATION if name in found}
     if not location.get("region"):
         raise WrongStackFile(f'{path}: the region is missing; add region = "eu-central-1", or yours')
@@ -52,7 +55,8 @@ def read(path: Path, defaults: Mapping[str, str]) -> StackFile:
     unknown = sorted(parameters.keys() - defaults.keys())
     if unknown:
         raise WrongStackFile(f"{path}: this version has no parameter {unknown[0]}; those that it has: {PARAMETERS}")
-    return StackFile(**location, parameters=_overrides(parameters, defaults))
+    tags = {name: _text(path, name, value) for name, value in found.get("tags", {}).items()}
+    return StackFile(**location, parameters=_overrides(parameters, defaults), tags=tags)
 
 
 def write(path: Path, stack: str, given: StackFile, defaults: Mapping[str, str]) -> None:

@@ -42,7 +42,7 @@ def write_release(target: Path, built: Path, materials: str) -> Path:
     template = packaged((ROOT / "template.yaml").read_text())
     (folder / "template.yaml").write_text(template)
     (folder / WITHOUT_MONITORING).write_text(without_monitoring(template))
-    for path in ("ops/template.yaml", "ops/schema.yaml", "LICENSE", "CHANGELOG.md"):
+    for path in ("ops/template.yaml", "ops/schema.yaml", "ops/deployer.yaml", "LICENSE", "CHANGELOG.md"):
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / path, folder / path)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -86,7 +86,7 @@ def without_monitoring(template: str) -> str:
     template, number = nested.subn("", template)
     if number != 1:
         raise SetupError("template.yaml has no nested stack for monitoring")
-    for name in ("Monitoring", "AlarmEmail"):
+    for name in ("Monitoring", "AlarmEmail", "MonthlyBudget"):
         template = re.sub(rf"^  {name}:\n(?:    .*\n)+", "", template, flags=re.MULTILINE)
         template = re.sub(rf"\b{name}, ", "", template)
     return re.sub(r"^  With(?:Monitoring|Schema): .*\n", "", template, flags=re.MULTILINE)

@@ -1,6 +1,5 @@
 """How does the real `sam deploy` deploy the unmodified bundle into a local AWS?"""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ import boto3
 
 from dev.sandbox.build import sam
 from dev.sandbox.ministack import CREDENTIALS, REGION
-from dev.sandbox.toolchain import SetupError
 
 STACK = "billing-mirror"
 EVENT_BUS = "aws.partner/stripe.com/ed_test_1"
@@ -60,13 +58,12 @@ def deploy(
     stripe: Stripe,
     parameters: Mapping[str, str] | None = None,
 ) -> Endpoints:
-    """Deploys a built template, the dashboard and the alarms, and fills the secrets."""
+    """Deploys a built template, and fills the secrets."""
     # An existing bucket saves the extra stack of `--resolve-s3`.
     session().client("s3", endpoint_url=endpoint).create_bucket(Bucket=_BUCKET)
     session().client("events", endpoint_url=endpoint).create_event_bus(Name=EVENT_BUS, EventSourceName=EVENT_BUS)
-    # The emulator has no nested stacks: monitoring is left out here and deployed from what was uploaded for it below.
     # A scheduled repair would disturb experiments: reconcile runs on demand only.
-    # It has no archives of event buses.
+    # The emulator has no archives of event buses.
     given = {
         "StripeApiBase": stripe.api_base,
         "PartnerEventBus": EVENT_BUS,
@@ -75,7 +72,7 @@ def deploy(
         "ChangesArchiveDays": "0",
         "HistoryDays": "30",
     }
-    chosen = {**given, **(parameters or {}), "Monitoring": "off"}
+    chosen = {**given, **(parameters or {})}
     arguments = ["deploy", f"--template-file={template}", f"--stack-name={STACK}", f"--s3-bucket={_BUCKET}"]
     arguments += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     arguments += ["--no-confirm-changeset", "--no-progressbar"]
@@ -83,7 +80,6 @@ def deploy(
     sam(directory, arguments, {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint, "SAM_CLI_POLL_DELAY": "0.1"})
     outputs = _outputs(endpoint)
     api_id = _physical_id(endpoint, "Api")
-    _deploy_monitoring(endpoint)
     _make_concurrency_a_number(endpoint, outputs["ProcessFunction"])
     _set_ttl_and_recovery(endpoint, outputs["TableName"])
     secrets = session().client("secretsmanager", endpoint_url=endpoint)
@@ -104,61 +100,6 @@ def deploy(
         reconcile_function=outputs["ReconcileFunction"],
         changes_bus=outputs["ChangesBus"],
     )
-
-
-def _deploy_monitoring(endpoint: str) -> None:
-    """Deploys the nested stack, which the emulator leaves out: its uploaded template, with the parent's parameters."""
-    cloudformation = session().client("cloudformation", endpoint_url=endpoint)
-    parent = cloudformation.get_template(StackName=STACK)["TemplateBody"]
-    nested = parent["Resources"]["MonitoringStack"]["Properties"]
-    values = {name: _resolved(endpoint, value) for name, value in nested["Parameters"].items()}
-    cloudformation.create_stack(
-        StackName=f"{STACK}-monitoring",
-        TemplateURL=_without_unknown_alarms(endpoint, nested["TemplateURL"]),
-        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in values.items()],
-    )
-    waiter = cloudformation.get_waiter("stack_create_complete")
-    waiter.wait(StackName=f"{STACK}-monitoring", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
-
-
-def _without_unknown_alarms(endpoint: str, url: str) -> str:
-    """The address of the same template without alarms on expressions and composite ones, which the emulator lacks."""
-    s3 = session().client("s3", endpoint_url=endpoint)
-    key = url.rpartition("/")[2]
-    uploaded = s3.get_object(Bucket=_BUCKET, Key=key)["Body"].read().decode()
-    entries = re.split(r"^(?=  \w+:$|\w+:$)", uploaded, flags=re.MULTILINE)  # of each section, as SAM writes them
-    unknown = re.compile(r"Type: AWS::CloudWatch::(CompositeAlarm|Alarm\n(.*\n)*      Metrics:\n)")
-    s3.put_object(Bucket=_BUCKET, Key=f"{key}.known", Body="".join(one for one in entries if not unknown.search(one)))
-    return f"{url}.known"
-
-
-def _resolved(endpoint: str, value: object) -> str:
-    """The value of a parameter of the nested stack, resolved against the deployed parent."""
-    match value:
-        case {"Ref": "AWS::StackName"}:
-            return STACK
-        case {"Ref": str(name)}:
-            parameters = _parameters(endpoint)
-            return parameters[name] if name in parameters else _physical_id(endpoint, name)
-        case {"Fn::GetAtt": [str(queue), "QueueName"]}:
-            return _physical_id(endpoint, queue).rsplit("/", 1)[-1]
-        case {"Fn::If": ["WithStream", made, _]}:
-            return _resolved(endpoint, made) if _has_stream(_parameters(endpoint)) else ""
-        case {"Fn::If": ["MakesTable", created, given]}:
-            return _resolved(endpoint, given if _parameters(endpoint)["TableName"] else created)
-        case str():
-            return value
-    raise SetupError(f"the sandbox cannot resolve {value!r}, a parameter of the monitoring stack")
-
-
-def _has_stream(parameters: Mapping[str, str]) -> bool:
-    return parameters["Changes"] == "on" or parameters["HistoryDays"] != "0"
-
-
-def _parameters(endpoint: str) -> dict[str, str]:
-    cloudformation = session().client("cloudformation", endpoint_url=endpoint)
-    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-    return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
 
 
 def _make_concurrency_a_number(endpoint: str, function: str) -> None:

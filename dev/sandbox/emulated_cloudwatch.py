@@ -1,19 +1,22 @@
-"""What does MiniStack's CloudWatch lack? Metrics of log lines and queues, and alarms that mind dimensions and silence.
+"""What does MiniStack's CloudWatch lack? Metrics of log lines and queues, and alarms as CloudWatch evaluates them.
 
 On AWS, a log line in the embedded metric format becomes metrics, and SQS measures its queues each minute. MiniStack
 publishes neither. It evaluates an alarm when a metric is put only, and over all metrics of the same name, whatever
-their dimensions.
+their dimensions. Its CloudFormation creates no alarms on expressions, and no composite ones.
 """
 
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from ministack.services import cloudwatch, lambda_svc, sqs  # type: ignore[import-not-found]
+from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
-from dev.sandbox.alarm_state import alarm_state
+from dev.sandbox.alarm_arithmetic import ReadMetric, evaluate
+from dev.sandbox.alarm_arithmetic import metrics_of as metrics_read_by
 from dev.sandbox.embedded_metrics import metrics_of
 
 _SAMPLE_SECONDS = 1.0
@@ -41,6 +44,39 @@ def install() -> None:
     lambda_svc._emit_lambda_logs = keep_log_and_metrics
     cloudwatch._evict_old_metrics = forget_old_and_measure
     cloudwatch._evaluate_alarm = _evaluate
+    plain = provisioners._cw_metric_alarm_record
+    provisioners._cw_metric_alarm_record = lambda name, given: (
+        _on_an_expression(name, given, plain) if given.get("Metrics") else plain(name, given)
+    )
+    provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = {
+        "create": _create_composite,
+        "update": _update_composite,
+        "delete": lambda name, _: cloudwatch._composite_alarms.pop(name, None),
+    }
+
+
+def _on_an_expression(
+    name: str, given: Mapping[str, Any], plain: Callable[[str, Mapping[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """An alarm on several metrics, as MiniStack keeps one on a single metric."""
+    alarm = plain(name, {**given, "Metrics": None, "MetricName": name, "Namespace": name})
+    single = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
+    return {key: value for key, value in alarm.items() if key not in single} | {"Metrics": given["Metrics"]}
+
+
+def _create_composite(logical_id: str, given: Mapping[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+    return _put_composite(provisioners._physical_name(stack, logical_id, max_len=255), given)
+
+
+def _update_composite(name: str, _: object, given: Mapping[str, Any], __: str) -> tuple[str, dict[str, str]]:
+    return _put_composite(name, given)
+
+
+def _put_composite(name: str, given: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    status, _, answer = cloudwatch._put_composite_alarm({}, {**given, "AlarmName": name}, is_cbor=False, is_json=True)
+    if status != HTTPStatus.OK:
+        raise ValueError(answer)
+    return name, {"Arn": cloudwatch._composite_alarms[name]["AlarmArn"]}
 
 
 def _publish(log: str) -> None:
@@ -88,27 +124,23 @@ def _measured(queue: Mapping[str, Any], now: float) -> dict[str, float]:
 
 
 def _evaluate(alarm: dict[str, Any]) -> None:
-    """Sets an alarm's state by its own metric, and has MiniStack tell of a change."""
-    statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic")
-    if not alarm.get("MetricName") or not statistic:
-        return
-    dimensions = cloudwatch._dims_from_list(alarm.get("Dimensions") or [])
-    key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions))
-    now, period = time.time(), alarm["Period"]
-    periods: list[list[Any]] = [[] for _ in range(alarm["EvaluationPeriods"])]
-    for point in cloudwatch._metrics.get(key) or []:
-        number = int((now - point["Timestamp"]) // period)
-        if 0 <= number < len(periods):
-            periods[number].append(point)
-    values = [
-        cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points) if points else None
-        for points in periods
-    ]
-    before, state = alarm["StateValue"], alarm_state(alarm, values)
+    """Sets an alarm's state by its own metrics, and has MiniStack tell of a change."""
+    now = time.time()
+    points = {
+        metric.key: [(point["Timestamp"], point["Value"]) for point in _points_of(metric)]
+        for metric in metrics_read_by(alarm).values()
+    }
+    before = alarm["StateValue"]
+    state = evaluate(alarm, points, now, before)
     if state == before:
         return
-    reason = f"{statistic} of the last periods, newest first: {values}"
+    reason = "as dev/sandbox/alarm_arithmetic.py computes it"
     alarm |= {"StateValue": state, "StateReason": reason, "StateUpdatedTimestamp": int(now)}
     cloudwatch._record_history(alarm["AlarmName"], before, state, reason)
     cloudwatch._dispatch_alarm_actions(alarm, before, state, reason)
     cloudwatch._evaluate_parent_alarms(alarm)
+
+
+def _points_of(metric: ReadMetric) -> Sequence[Mapping[str, Any]]:
+    key = (metric.namespace, metric.name, cloudwatch._dims_key(dict(metric.dimensions)))
+    return cloudwatch._metrics.get(key) or ()

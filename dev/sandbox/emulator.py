@@ -1,4 +1,4 @@
-"""What runs in the emulator's process? MiniStack, with a working PutPartnerEvents, large tables, metrics and alarms.
+"""What runs in the emulator's process? MiniStack, and what it lacks for the bundle.
 
 Stripe puts events onto a partner event bus by PutPartnerEvents: PutEvents refuses sources that begin with `aws.`, here
 as on AWS. MiniStack's own PutPartnerEvents reports success and does nothing.
@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from ministack.services import dynamodb, eventbridge  # type: ignore[import-not-found]
+from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
 from dev.sandbox import emulated_cloudwatch
 
@@ -35,8 +36,19 @@ def allow_large_tables() -> None:
     dynamodb._condition_syntax_error = lru_cache(dynamodb._condition_syntax_error)
 
 
+def accept_schemas() -> None:
+    """CloudFormation creates registries and schemas: names, which nothing here reads."""
+    for kind in ("Registry", "Schema"):
+        provisioners._RESOURCE_HANDLERS[f"AWS::EventSchemas::{kind}"] = {
+            "create": lambda logical_id, _, stack: (f"{stack}-{logical_id}", {"RegistryName": f"{stack}-{logical_id}"}),
+            "update": lambda name, *_: (name, {"RegistryName": name}),
+            "delete": lambda *_: None,
+        }
+
+
 if __name__ == "__main__":
     allow_large_tables()
     emulated_cloudwatch.install()
+    accept_schemas()
     eventbridge._put_partner_events = put_partner_events
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

@@ -26,11 +26,13 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 @contextmanager
-def denying(endpoint: str) -> Iterator[str]:
-    """AWS, for a role that may describe a stack and say who it is, and nothing else.
+def denying(endpoint: str, *allowed: str) -> Iterator[str]:
+    """AWS, for a role that may do what ``allowed`` names and nothing else: operations, or the beginning of their names.
 
+    By default it may describe a stack and say who it is.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
+    may = allowed or ("DescribeStacks", "GetCallerIdentity")
 
     class Handler(Quiet):
         def do_GET(self) -> None:
@@ -38,7 +40,8 @@ def denying(endpoint: str) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if b"Action=DescribeStacks" not in body and b"Action=GetCallerIdentity" not in body:
+            operation = self.headers.get("X-Amz-Target") or body.decode(errors="replace").partition("Action=")[2]
+            if not operation.startswith(may):
                 self.deny()
                 return
             answer = requests.post(endpoint, data=body, headers=dict(self.headers), timeout=30)

@@ -54,6 +54,7 @@ class Cloud:
     def __init__(self, endpoint: str, function: Function) -> None:
         self.endpoint = endpoint
         self.function = function
+        self.name = ""
         self.dynamodb = boto3.client("dynamodb", endpoint_url=endpoint, config=QUICK)
         self.sqs = boto3.client("sqs", endpoint_url=endpoint, config=QUICK)
         self.secrets = boto3.client("secretsmanager", endpoint_url=endpoint)
@@ -72,11 +73,12 @@ class Cloud:
         stripe: str = "http://127.0.0.1:9",
         parameters: Mapping[str, str] | None = None,
         schedule: str | None = "ENABLED",
+        beside: bool = False,
         **changed: str | None,
     ) -> None:
         """Creates the stack with a Stripe at an address, and with outputs replaced or left out.
 
-        ``schedule`` is the state of reconcile's; None for none.
+        ``schedule`` is that of reconcile, None for none. The stack before is deleted, unless this is ``beside`` it.
         """
         outputs = {
             "Version": "0.2.0",
@@ -101,6 +103,8 @@ class Cloud:
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}, **_schedule(schedule)},
             "Outputs": shown,
         }
+        if self.name and not beside:
+            stack.delete_stack(StackName=self.name)
         self.name = f"stack-{next(_numbers)}"
         stack.create_stack(StackName=self.name, TemplateBody=json.dumps(template))
         stack.get_waiter("stack_create_complete").wait(

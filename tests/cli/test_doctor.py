@@ -145,7 +145,7 @@ def test_each_type_that_the_key_may_not_read_has_a_line(stripe: StandIn, command
     assert [line[28:] for line in shown.splitlines() if "may not read" in line] == [
         "the key may not read coupon", "the key may not read tax_rate"
     ]  # fmt: skip
-    assert "Give it read access: https://dashboard.stripe.com/apikeys" in shown
+    assert "Give it coupon_read: https://dashboard.stripe.com/apikeys" in shown
 
 
 def test_a_type_without_a_list_of_its_own_is_judged_by_its_last_run(
@@ -190,6 +190,17 @@ def test_a_second_stack_on_the_same_account_is_named(
     (_, other) = backend.deliveries.destinations
     backend.deliveries.destinations[1] = replace(other, metadata={"billing_mirror_stack": cloud.name})
     assert levels(command) == {"other destinations": Level.FAIL}
+
+
+def test_a_second_stack_on_the_same_table_is_named(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    first = cloud.name
+    cloud.deploy(stripe=stripe.api_base, beside=True)
+    found = [one for one in values(command("doctor", "--json")) if one["check"] == "other stacks"]
+    assert [one["sentence"] for one in found] == [
+        f"{first} uses the same table: every event is fetched twice, and the ticks stop each other"
+    ]
+    assert "docs/deploy.md#two-stacks" in str(found[0]["remedy"])
+    assert found[0]["result"] == Level.FAIL
 
 
 def test_events_through_event_bridge_need_no_signing_secret(

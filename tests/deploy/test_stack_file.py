@@ -46,6 +46,11 @@ def test_a_deploy_sends_the_defaults_of_this_version_for_all_other_parameters(tm
     }
 
 
+def test_tags_are_read(tmp_path: Path) -> None:
+    path = stored(tmp_path, 'region = "eu-central-1"\n[tags]\nteam = "billing"\n"cost center" = 7\n')
+    assert read(path, DEFAULTS).tags == {"team": "billing", "cost center": "7"}
+
+
 def test_a_stack_of_an_older_version_overrides_only_what_differs_from_its_own_defaults() -> None:
     deployed = {"MaxConcurrency": "8", "StripePreviewVersion": "2026-01-01.preview", "Monitoring": "on", "Dropped": "x"}
     its_defaults = {
@@ -64,7 +69,7 @@ def test_a_stack_of_an_older_version_overrides_only_what_differs_from_its_own_de
         ("region = eu", "is not TOML"),
         ("[parameters]\n", "the region is missing"),
         ('region = ""\n', "the region is missing"),
-        ('region = "eu-central-1"\nstack = "x"\n', "stack is none of region, profile, bucket"),
+        ('region = "eu-central-1"\nstack = "x"\n', "stack is none of region, profile, bucket, [parameters] and [tags]"),
         ('region = "eu-central-1"\n[parameters]\nAlarmMail = "x"\n', "this version has no parameter AlarmMail"),
         ('region = "eu-central-1"\n[parameters]\nMonitoring = true\n', 'text in quotes ("on", not true)'),
         ('region = "eu-central-1"\n[parameters]\nAlarmEmail = \'a"b\'\n', "holds a quote"),

@@ -1,6 +1,7 @@
 """docs/deploy.md, compared with the template and the catalog."""
 
-from docs import event_types
+from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
+from docs import event_types, key_permissions
 from tests.documentation.pages import blocks, table, text_of
 from tests.template.templates import BUNDLE
 
@@ -15,6 +16,15 @@ def test_the_parameters_are_those_of_the_template() -> None:
 def test_the_event_types_are_those_of_the_catalog() -> None:
     assert event_types.written(DEPLOY) == DEPLOY, "run `make docs`"
     assert blocks(DEPLOY, "text") == ["".join(f"{name}\n" for name in event_types.event_types())]
+
+
+def test_the_permissions_of_the_key_are_those_of_the_catalog() -> None:
+    assert key_permissions.written(DEPLOY) == DEPLOY, "run `make docs`"
+    named = {name.strip("`") for name, _ in table(DEPLOY, "permission")}
+    assert {one.permission for one in TYPES.values() if one.permission} <= named
+    assert not [name for name in named if not name.endswith("_read")], "the key needs no write permission"
+    shown = DEPLOY[DEPLOY.index(key_permissions.BEGIN) : DEPLOY.index(key_permissions.END)]
+    assert [one.name for one in RECONCILED_TYPES if f"`{one.name}`" not in shown] == []
 
 
 def test_no_secret_is_an_argument_of_a_command() -> None:

@@ -102,3 +102,10 @@ def test_every_metric_of_the_dashboard_that_the_functions_emit_is_read_from_the_
     drawn = {line.label for widget in widgets for line in dashboard.lines(widget["properties"], metrics) if line.values}
     assert {"event to stored, p99", "Stored", "compared", "Accepted", "process: requests"} <= drawn
     assert {*Category} <= drawn, "a line for each category that RunAge names"
+
+
+def test_what_a_limit_costs_at_most_follows_from_the_prices() -> None:
+    guard_rails = section(text_of("docs/operations.md"), "### Guard rails")
+    day = 1000 * 86400 / 1e6
+    assert f"${day * 0.125:.2f} a" in guard_rails
+    assert f"${day * 0.625:.0f} (us-east-1)" in guard_rails

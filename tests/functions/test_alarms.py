@@ -5,6 +5,7 @@ keeps its name and its dimensions and gets the value. What AWS measures itself h
 """
 
 import json
+import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ import pytest
 import stripe
 
 from dev.fake_stripe.client import StandIn
-from tests.alarm_arithmetic import Points, ReadMetric, composite, evaluate, metrics_of, period_of
+from dev.sandbox.alarm_arithmetic import Points, ReadMetric, evaluate, metrics_of, period_of
 from tests.doubles.samples import event, subscription_event
-from tests.template.templates import MONITORING, of_type, properties
+from tests.template.templates import BUNDLE, MONITORING, of_type, properties
 
 from .conftest import SECRET, Context, Load
 
 ALARMS = of_type("AWS::CloudWatch::Alarm", MONITORING)
-DAY = 86_400.0
+DAY, HOUR = 86_400.0, 3_600.0
 Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 
 # By alarm, what the metrics are while all is well and while it is not, by their id in the expression ("" for an alarm
@@ -56,6 +57,9 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
     "ReconcileSilent": ({"": 2}, {"": None}),
     "TypesFail": ({"": 0}, {"": 1}),
     "VerifyLate": ({"": 0}, {"": DAY + 1}),
+    "ActivityUnproven": ({"age": DAY}, {"age": 193 * HOUR + 73 * HOUR}),
+    "ConfigurationUnproven": ({"age": 8 * DAY}, {"age": 168 * HOUR + 73 * HOUR}),
+    "CatalogUnproven": ({"age": None}, {"age": 168 * HOUR + 73 * HOUR}),
     "EventsUnread": ({"": 300}, {"": 25 * DAY + 1}),
     "WebhookFails": ({"": 0}, {"": 1}),
     "EventsUndelivered": ({"": None}, {"": 1}),
@@ -65,6 +69,7 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
         {"ingest": 0, "process": None, "reconcile": None},
         {"ingest": 0, "process": 3, "reconcile": None},
     ),
+    "TableThrottled": ({"reads": None, "writes": 0}, {"reads": 3, "writes": None}),
     "NearTimeout": (
         {"ingest": 200, "process": 50_000, "reconcile": 840_000},
         {"ingest": 9800, "process": None, "reconcile": 840_000},
@@ -139,7 +144,7 @@ def test_each_alarm_rings_and_ends(load: Load, at_stripe: StandIn, capsys: pytes
     emitted = emitted_by_all(load, at_stripe, capsys)
     assert RINGING.keys() == ALARMS.keys()
     for name, (well, ill) in RINGING.items():
-        alarm = ALARMS[name]
+        alarm = with_defaults(ALARMS[name])
         for metric in metrics_of(alarm).values():
             own = metric.namespace == "BillingMirror" and metric.name not in NOT_DRIVEN
             assert not own or metric.key in emitted, f"{name} reads {metric.key}, which no function emits"
@@ -153,6 +158,18 @@ def test_each_alarm_rings_and_ends(load: Load, at_stripe: StandIn, capsys: pytes
         assert states == ["OK", "ALARM", "OK"], name
 
 
+def with_defaults(alarm: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The alarm, its expression with the defaults of the parameters that it names."""
+    known = {name: str(parameter["Default"]) for name, parameter in BUNDLE["Parameters"].items()}
+    stats = [
+        {**one, "Expression": re.sub(r"\$\{(\w+)\}", lambda found: known[found[1]], one["Expression"]["Fn::Sub"])}
+        if isinstance(one.get("Expression"), dict)
+        else one
+        for one in alarm.get("Metrics", [])
+    ]
+    return {**alarm, "Metrics": stats} if stats else alarm
+
+
 def replayed(alarm: Mapping[str, Any], values: Mapping[str, float | None], end: float, length: float) -> Points:
     """One value of each metric, five times in each period, as far back as the alarm looks."""
     found: dict[Key, list[tuple[float, float]]] = {}
@@ -162,6 +179,13 @@ def replayed(alarm: Mapping[str, Any], values: Mapping[str, float | None], end: 
             step = metric.period / 5
             found[metric.key] = [(end - number * step, float(value)) for number in range(int(length / step))]
     return found
+
+
+def composite(rule: str, states: Mapping[str, str]) -> str:
+    """The state of a composite alarm whose rule joins ``ALARM("${Name}")`` with OR."""
+    names = re.findall(r'ALARM\("\$\{(\w+)\}"\)', rule)
+    assert re.sub(r"\s+", " ", rule).strip() == " OR ".join(f'ALARM("${{{name}}}")' for name in names)
+    return "ALARM" if any(states[name] == "ALARM" for name in names) else "OK"
 
 
 def test_the_composite_alarm_rings_with_each_of_its_alarms() -> None:

@@ -150,4 +150,6 @@ def test_the_packaged_templates_pass_cfn_lint(release: Path) -> None:
 def test_the_template_without_monitoring_names_nothing_of_it() -> None:
     """The Serverless Application Repository refuses nested templates that are files."""
     template = without_monitoring(packaged((ROOT / "template.yaml").read_text()))
-    assert not re.findall(r"MonitoringStack|WithMonitoring|Ref Monitoring|AlarmEmail|Serverless::Application", template)
+    assert not re.findall(
+        r"MonitoringStack|WithMonitoring|Ref Monitoring|AlarmEmail|MonthlyBudget|Serverless::Application", template
+    )

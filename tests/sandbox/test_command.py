@@ -74,6 +74,48 @@ def test_status_reads_the_whole_stack(bundle: Bundle, command: Command) -> None:
     assert bundle.endpoints.table not in command("status").stdout
 
 
+def test_each_verb_is_run_here() -> None:
+    single = {f'"{one.name}"' for one in app.registered_commands}
+    groups = [(one.name, one.typer_instance) for one in app.registered_groups]
+    grouped = {f'"{name}", "{one.name}"' for name, group in groups if group for one in group.registered_commands}
+    source = Path(__file__).read_text()
+    assert {verb for verb in single | grouped if f"command({verb}" not in source} == set()
+
+
+def test_events_are_those_of_the_released_stack(command: Command) -> None:
+    shown = command("events")
+    assert shown.exit_code == ExitCode.OK, shown.output
+    assert "v1.invoice.paid" in shown.stdout.splitlines()
+
+
+def test_forget_removes_what_only_the_mirror_holds(bundle: Bundle, command: Command) -> None:
+    customer = bundle.stripe.create("customer", {"name": "Ann", "email": "ann@example.com"})["id"]
+    assert eventually(partial(bundle.reader.get, customer)) is not None
+    still_shown = command("forget", customer, "--yes")
+    assert still_shown.exit_code == ExitCode.FAILED, still_shown.output
+    assert "Stripe still shows 1 customer" in still_shown.stdout
+    bundle.stripe.remove(customer)
+    assert eventually(lambda: (found := bundle.reader.get(customer)) is not None and found.deleted)
+    assert "ann@example.com" in command("get", customer).stdout
+    forgotten = command("forget", customer, "--yes")
+    assert forgotten.exit_code == ExitCode.OK, forgotten.output
+    found = bundle.reader.get(customer)
+    assert found is not None
+    assert (found.deleted, found.body) == (True, {})
+    assert "ann@example.com" not in command("get", customer).stdout
+
+
+def test_a_quarantined_message_is_shown_and_dropped(bundle: Bundle, command: Command) -> None:
+    bundle.sqs.send_message(QueueUrl=bundle.endpoints.queue_url, MessageBody=json.dumps({"no": "message"}))
+    (group,) = eventually(lambda: command("quarantine", "list", "--json").stdout.splitlines())
+    name = json.loads(group)["group"]
+    shown = command("quarantine", "show", name)
+    assert (shown.exit_code, '{"no": "message"}' in shown.stdout) == (ExitCode.OK, True), shown.output
+    dropped = command("quarantine", "drop", name, "--yes")
+    assert (dropped.exit_code, dropped.stdout) == (ExitCode.OK, "1 message deleted.\n"), dropped.output
+    assert command("quarantine", "list").stdout == "The quarantine is empty.\n"
+
+
 def test_a_quarantined_message_is_retried(bundle: Bundle, command: Command) -> None:
     bundle.stripe.faults(api=[{"status": 403, "path_prefix": "/v1/products"}])
     product = bundle.stripe.create(PRODUCT, {"name": "Chairs"})["id"]

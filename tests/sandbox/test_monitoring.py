@@ -1,4 +1,4 @@
-"""A sandbox has metrics and alarms, as the template's alarms and dashboard read them."""
+"""A sandbox has the nested stack, its metrics and its alarms, as the template's alarms and dashboard read them."""
 
 import json
 import time
@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 
 from billing_mirror.core.metrics import Metric
-from dev.sandbox.deploy import session
+from dev.sandbox.deploy import STACK, session
+from tests.template.templates import MONITORING, of_type
 
 from .conftest import Bundle, eventually
 
@@ -73,8 +74,40 @@ def test_an_alarm_rings_when_a_message_is_in_quarantine(cloudwatch: CloudWatch) 
     assert eventually(lambda: cloudwatch.states()[QUARANTINE] == "ALARM")
     states = cloudwatch.states()
     assert len(states) == len(cloudwatch.client.describe_alarms()["MetricAlarms"])
-    assert states["ProcessFails"] == "OK"
+    assert states["ProcessFails"] == states["NearTimeout"] == "OK"
     assert "INSUFFICIENT_DATA" not in {state for name, state in states.items() if name != "DriftUnresolved"}
+    (composite,) = cloudwatch.client.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert "MirrorUnhealthy" in composite["AlarmName"]
+    assert composite["StateValue"] == "ALARM"
+
+
+def test_the_monitoring_stack_is_nested_and_has_every_alarm(bundle: Bundle, cloudwatch: CloudWatch) -> None:
+    cloudformation = session().client("cloudformation", endpoint_url=bundle.endpoints.aws_endpoint)
+    resource = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="MonitoringStack")
+    nested = resource["StackResourceDetail"]["PhysicalResourceId"]
+    (stack,) = cloudformation.describe_stacks(StackName=nested)["Stacks"]
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert {one["OutputKey"] for one in stack["Outputs"]} == MONITORING["Outputs"].keys()
+    assert cloudwatch.states().keys() == of_type("AWS::CloudWatch::Alarm", MONITORING).keys()
+    (dashboard,) = cloudwatch.client.list_dashboards()["DashboardEntries"]
+    body = json.loads(cloudwatch.client.get_dashboard(DashboardName=dashboard["DashboardName"])["DashboardBody"])
+    assert body["widgets"]
+
+
+def test_an_alarm_on_an_expression_rings(bundle: Bundle, cloudwatch: CloudWatch) -> None:
+    cloudwatch.client.put_metric_data(
+        Namespace="AWS/Lambda",
+        MetricData=[
+            {
+                "MetricName": "Throttles",
+                "Value": 3,
+                "Timestamp": time.time() - 300 * number,
+                "Dimensions": [{"Name": "FunctionName", "Value": bundle.endpoints.process_function}],
+            }
+            for number in range(3)
+        ],
+    )
+    assert eventually(lambda: cloudwatch.states()["FunctionsThrottled"] == "ALARM")
 
 
 def test_each_queue_has_its_own_age(bundle: Bundle, cloudwatch: CloudWatch) -> None:

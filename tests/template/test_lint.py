@@ -10,7 +10,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from tests.template.templates import BUNDLE, MONITORING, ROOT
 
 
-@pytest.mark.parametrize("template", ["template.yaml", "ops/template.yaml", "ops/schema.yaml"])
+@pytest.mark.parametrize("template", ["template.yaml", "ops/template.yaml", "ops/schema.yaml", "ops/deployer.yaml"])
 def test_cfn_lint_finds_nothing(template: str) -> None:
     assert [str(match) for match in lint_file(Path(ROOT / template))] == []
 

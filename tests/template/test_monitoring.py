@@ -9,7 +9,7 @@ from billing_mirror.core.catalog import Category
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.schedule import DAY, HOUR
 from billing_mirror.reconcile.recover import KEPT
-from tests.alarm_arithmetic import ReadMetric, metrics_of, period_of
+from dev.sandbox.alarm_arithmetic import ReadMetric, metrics_of, period_of
 from tests.emitted_metrics import EMITTED
 from tests.template.templates import (
     BUNDLE,
@@ -64,6 +64,10 @@ EXPRESSIONS = {
         "BillingMirror SignatureFailures ingest",
     ],
     "FunctionsThrottled": [f"AWS/Lambda Throttles {name}" for name in FUNCTIONS.values()],
+    "ActivityUnproven": ["BillingMirror RunAge reconcile"],
+    "ConfigurationUnproven": ["BillingMirror RunAge reconcile"],
+    "CatalogUnproven": ["BillingMirror RunAge reconcile"],
+    "TableThrottled": ["AWS/DynamoDB ReadThrottleEvents TableName", "AWS/DynamoDB WriteThrottleEvents TableName"],
     "NearTimeout": [f"AWS/Lambda Duration {name}" for name in FUNCTIONS.values()],
 }
 """Those on several, and which."""
@@ -148,7 +152,9 @@ def test_an_alarm_uses_the_dimensions_its_metrics_are_emitted_with(name: str) ->
     for metric in metrics_of(ALARMS[name]).values():
         if metric.namespace == "BillingMirror":
             assert metric.name in EMITTED[metric.service]
-            assert dict(metric.dimensions) == {"service": metric.service, "stack": "StackName"}
+            category = name.removesuffix("Unproven").lower()
+            own = {"category": Category(category)} if metric.name == Metric.RUN_AGE else {}
+            assert dict(metric.dimensions) == {"service": metric.service, "stack": "StackName", **own}
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -192,6 +198,25 @@ def test_an_alarm_says_what_to_do_and_notifies_the_topic(name: str) -> None:
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
 
 
+def test_a_budget_counts_the_services_of_the_stack_and_sends_mail() -> None:
+    """By Cost Explorer's names: https://docs.aws.amazon.com/cost-management/latest/userguide/ce-filtering.html"""
+    budget = properties("Budget", MONITORING)
+    assert set(budget["Budget"]["CostFilters"]["Service"]) == {
+        "Amazon API Gateway",
+        "Amazon DynamoDB",
+        "Amazon Simple Queue Service",
+        "AmazonCloudWatch",
+        "AWS Lambda",
+        "AWS Secrets Manager",
+    }
+    sent = budget["NotificationsWithSubscribers"]
+    assert {one["Notification"]["NotificationType"] for one in sent} == {"ACTUAL", "FORECASTED"}
+    assert [one["Subscribers"] for one in sent] == [
+        [{"SubscriptionType": "EMAIL", "Address": {"Ref": "AlarmEmail"}}]
+    ] * 2
+    assert BUNDLE["Parameters"]["MonthlyBudget"]["Default"] == 0
+
+
 def test_missing_data_is_a_failure_only_for_reconcile_and_is_ignored_only_for_drift() -> None:
     by_name = {name: alarm["TreatMissingData"] for name, alarm in ALARMS.items()}
     special = {"ReconcileSilent": "breaching", "DriftUnresolved": "ignore"}
@@ -204,6 +229,7 @@ def test_only_what_some_stacks_lack_is_optional() -> None:
     }
     assert conditional == {
         "AlarmsByEmail": "WithEmail",
+        "Budget": "WithBudget",
         "ChangesLate": "WithChanges",
         "ChangesLost": "WithChangesDeadLetters",
         "EventsUndelivered": "WithPartnerEventBus",

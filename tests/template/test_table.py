@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.template.templates import properties
+from tests.template.templates import BUNDLE, properties
 
 LAST_RELEASE: dict[str, Any] = json.loads(Path(__file__).with_name("last_release_table.json").read_text())
 """The table's schema in the last release. CONTRIBUTING.md says when and how it is refreshed."""
@@ -40,6 +40,17 @@ def test_the_table_has_backups_on_demand_billing_and_a_time_to_live() -> None:
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_the_table_has_limits_only_where_a_parameter_sets_them() -> None:
+    nothing = {"Ref": "AWS::NoValue"}
+    condition, limits, otherwise = properties("Table")["OnDemandThroughput"]["Fn::If"]
+    assert (condition, otherwise) == ("LimitsTable", nothing)
+    assert limits == {
+        "MaxReadRequestUnits": {"Fn::If": ["LimitsReads", {"Ref": "TableReadsPerSecond"}, nothing]},
+        "MaxWriteRequestUnits": {"Fn::If": ["LimitsWrites", {"Ref": "TableWritesPerSecond"}, nothing]},
+    }
+    assert {BUNDLE["Parameters"][f"Table{name}PerSecond"]["Default"] for name in ("Reads", "Writes")} == {0}
 
 
 def test_an_update_creates_or_deletes_at_most_one_index() -> None:

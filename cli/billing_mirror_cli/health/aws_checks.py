@@ -44,6 +44,28 @@ def versions(session: Session) -> Finding:
     )
 
 
+def other_stacks(session: Session) -> list[Finding]:
+    """The stacks of this account and region that use the same table, one finding for each."""
+    pages = session.aws.cloudformation.get_paginator("describe_stacks").paginate()
+    own = ("TableName", session.stack.table)
+    names = [
+        stack["StackName"]
+        for page in pages
+        for stack in page["Stacks"]
+        if stack["StackName"] != session.stack.name
+        and own in [(one.get("OutputKey"), one.get("OutputValue")) for one in stack.get("Outputs", [])]
+    ]
+    return [
+        Finding(
+            "other stacks",
+            Level.FAIL,
+            f"{name} uses the same table: every event is fetched twice, and the ticks stop each other",
+            "Finish the move, then remove one of the two: docs/deploy.md#two-stacks",
+        )
+        for name in names
+    ]
+
+
 def queue(session: Session) -> Finding:
     """Whether Lambda reads the queue."""
     name = "queue"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from billing_mirror.adapters.stripe_api import StripeApi
-from billing_mirror.core.catalog import RECONCILED_TYPES, ApiChannel, ObjectType
+from billing_mirror.core.catalog import EVENT_OBJECTS, RECONCILED_TYPES, TYPES, ApiChannel, ObjectType
 from billing_mirror.core.errors import MirrorError, NotFound, PermanentError, PermissionDenied, Unauthorized
 from billing_mirror.core.json_body import text_at
 from billing_mirror.core.run import Status
@@ -19,8 +19,11 @@ from ..health.findings import Finding, Level
 from ..runs.records import RunState
 
 EVENTS = "/v2/core/events"
+_EVENTS = "events"
 DASHBOARD_KEYS = "https://dashboard.stripe.com/apikeys"
 _PERMISSION = re.compile(r"\brak_[a-z_]+\b")
+_BY_TYPE = {name: object_type.permission for name, object_type in TYPES.items()}
+_EVENT_PERMISSION = next(iter(EVENT_OBJECTS.values())).permission
 _AT_ONCE = 5
 
 
@@ -46,7 +49,7 @@ def key_permissions(stripe: StripeApi, runs: Mapping[str, RunState]) -> Iterator
     name = "key permissions"
     lists = {one.name: (path, one.api) for one in RECONCILED_TYPES if (path := _own_list(one)) is not None}
     try:
-        refused = asyncio.run(_refused(stripe, {"events": (f"{EVENTS}?limit=1", ApiChannel.GA), **lists}))
+        refused = asyncio.run(_refused(stripe, {_EVENTS: (f"{EVENTS}?limit=1", ApiChannel.GA), **lists}))
     except Unauthorized as error:
         yield Finding(name, Level.FAIL, str(error), f"Store a valid key, from {DASHBOARD_KEYS}")
         return
@@ -56,15 +59,16 @@ def key_permissions(stripe: StripeApi, runs: Mapping[str, RunState]) -> Iterator
     below = {type_name: run.reason for type_name, run in runs.items() if run.status is Status.UNAUTHORIZED}
     refused = {**{one: why for one, why in below.items() if one not in lists}, **refused}
     for type_name, reason in refused.items():
-        yield Finding(name, Level.FAIL, f"the key may not read {type_name}", _remedy(reason))
+        yield Finding(name, Level.FAIL, f"the key may not read {type_name}", _remedy(type_name, reason))
     if not refused:
         yield Finding(name, Level.OK, f"reads events and {len(lists)} types")
 
 
-def _remedy(reason: str) -> str:
-    """What to give the key: the permission that Stripe has named, else where to look."""
+def _remedy(type_name: str, reason: str) -> str:
+    """What to give the key: the permission that Stripe has named, else the one named after the type."""
     named = _PERMISSION.search(reason)
-    what = f"Give it {named[0]}" if named else "Give it read access"
+    needed = named[0] if named else _EVENT_PERMISSION if type_name == _EVENTS else _BY_TYPE.get(type_name)
+    what = f"Give it {needed}" if needed else "Give it read access"
     return f"{what}: {DASHBOARD_KEYS} (docs/deploy.md#2-store-the-stripe-key)"
 
 

@@ -38,9 +38,10 @@ def doctor(
 ) -> None:
     """Check the set-up, and say how to mend what is wrong.
 
-    It checks credentials, stack, Stripe key, account and permissions, event destinations, secrets, queue, schedule,
-    table, alarms and reconcile. It changes nothing. With a key that may write event destinations in STRIPE_SETUP_KEY,
-    it has Stripe send a ping. Exit code 0: all is well; 1: something is not, or could not be checked.
+    It checks credentials, stack, other stacks on its table, Stripe key, account and permissions, event destinations,
+    secrets, queue, schedule, table, alarms and reconcile. It changes nothing. With a key that may write event
+    destinations in STRIPE_SETUP_KEY, it has Stripe send a ping. Exit code 0: all is well; 1: something is not, or could
+    not be checked.
     """
     wrong = 0
     for finding in _findings(session, timeout):
@@ -58,6 +59,7 @@ def doctor(
 def _findings(session: Session, timeout: float) -> Iterator[Finding]:
     yield aws_checks.credentials(session)
     yield aws_checks.versions(session)
+    yield from _checked("other stacks", lambda: aws_checks.other_stacks(session))
     yield from _checked("Stripe key", lambda: [secret_checks.stripe_key(session)])
     facts = _facts(session)
     stripe = _connected(session)

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import tempfile
 from pathlib import Path
 
@@ -33,7 +32,14 @@ MOST_TICKS = 20
 
 def run() -> Result:
     tick = _idle_tick()
-    usd = per_month_idle(tick, alarms=_alarms(), secrets=2, pollers=event_source().concurrency, ticks=TICKS)
+    usd = per_month_idle(
+        tick,
+        alarm_metrics=sum(map(_metrics_read, _of_type("AWS::CloudWatch::Alarm"))),
+        composites=len(_of_type("AWS::CloudWatch::CompositeAlarm")),
+        secrets=2,
+        pollers=event_source().concurrency,
+        ticks=TICKS,
+    )
     result = Result(table("A month without events", "", "USD"), {"tick": tick, "usd_per_month": usd})
     for name, value in usd.items():
         result.table.add_row(name, f"{value:.2f}")
@@ -87,8 +93,13 @@ def _figures(records: list[Json]) -> Json:
     }
 
 
-def _alarms() -> int:
-    """Alarms of a stack without EventBridge."""
+def _of_type(kind: str) -> list[Json]:
+    """The properties of the monitoring stack's resources of a type, for a stack without EventBridge and stream."""
     template = cfn_yaml.load(str(ROOT / "ops" / "template.yaml"))
-    resources = template["Resources"].values()
-    return sum(bool(re.search("Alarm$", one["Type"])) and "Condition" not in one for one in resources)
+    absent = ("WithPartnerEventBus", "WithChanges")
+    found = (one for one in template["Resources"].values() if one["Type"] == kind)
+    return [one["Properties"] for one in found if one.get("Condition") not in absent]
+
+
+def _metrics_read(alarm: Json) -> int:
+    return len([one for one in alarm["Metrics"] if "MetricStat" in one]) if "Metrics" in alarm else 1

@@ -33,7 +33,8 @@ PRICES: Mapping[str, Price] = {
     "read unit": Price(0.125, "million read request units", DYNAMODB),
     "log": Price(0.50, "GB of logs", CLOUDWATCH),
     "metric": Price(0.30, "custom metric and month, by the hour in which it has values", CLOUDWATCH),
-    "alarm": Price(0.10, "alarm and month", CLOUDWATCH),
+    "alarm": Price(0.10, "metric that an alarm reads and month", CLOUDWATCH),
+    "composite alarm": Price(0.50, "composite alarm and month", CLOUDWATCH),
     "secret": Price(0.40, "secret and month", "https://aws.amazon.com/secrets-manager/pricing/"),
 }
 MEMORY_GB = {"ingest": 0.5, "process": 0.5, "reconcile": 1.0}
@@ -64,13 +65,13 @@ def per_million(figures: Mapping[str, Any]) -> dict[str, float]:
 
 
 def per_month_idle(
-    tick: Mapping[str, Any], *, alarms: int, secrets: int, pollers: int, ticks: float
+    tick: Mapping[str, Any], *, alarm_metrics: int, composites: int, secrets: int, pollers: int, ticks: float
 ) -> dict[str, float]:
     """USD a month without events, by cause. ``tick`` has the figures of one tick of reconcile without due jobs."""
     polls = pollers * SECONDS_A_MONTH / 20  # each poller waits twenty seconds for a message
     return {
         "custom metrics": len(tick["metrics"]) * PRICES["metric"].usd,
-        "alarms": alarms * PRICES["alarm"].usd,
+        "alarms": alarm_metrics * PRICES["alarm"].usd + composites * PRICES["composite alarm"].usd,
         "secrets": secrets * PRICES["secret"].usd,
         "polling the queue": polls * PRICES["queue request"].usd / MILLION,
         "ticks of reconcile": ticks

@@ -152,7 +152,8 @@ class TickReport:
             yield Metric.DRIFT_UNRESOLVED, unresolved
         if not self.on_demand:
             yield Metric.FAILING_TYPES, sum(_fails(run, self.at) for run in known.values())
-            yield Metric.FILLING, sum(_fills(known.get(name), self.at) for name in self.intervals)
+            if filling := sum(_fills(known.get(name), self.at) for name in self.intervals):
+                yield Metric.FILLING, filling
         if self.noted is not None:
             noted = {
                 Metric.UNSTORABLE_OBJECTS: self.noted.outstanding,

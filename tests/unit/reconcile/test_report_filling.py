@@ -13,7 +13,7 @@ NOW = 1_790_000_000.0
 def filling(*runs: Run) -> float:
     intervals = {run.type: HOUR for run in runs} or {"customer": HOUR}
     report = TickReport(last={run.type: run for run in runs}, intervals=intervals, at=NOW)
-    return dict(report.counts())[Metric.FILLING]
+    return dict(report.counts()).get(Metric.FILLING, 0)
 
 
 def run(job: Job, status: Status, *, ago: float = 0.0, first: bool = True) -> Run:

@@ -157,6 +157,8 @@ class ObjectType:
     category: Category
     retrieve: str
     """The URL of one object. Without ``{id}`` the object is a singleton, and its path is its id."""
+    permission: str = ""
+    """The permission of a restricted key that is named after it; empty where none is known."""
     prefix: str = ""
     """How ids begin. A guess: users can choose ids that begin alike."""
     chosen_ids: bool = False

@@ -24,6 +24,7 @@ _ALL = MappingProxyType({"status": "all"})
 
 TEST_CLOCK = ObjectType(
     name="test_helpers.test_clock",
+    permission="billing_clock_read",
     test_mode_only=True,
     category=Category.ACTIVITY,
     prefix="clock_",
@@ -35,6 +36,7 @@ TEST_CLOCK = ObjectType(
 
 PRODUCT = ObjectType(
     name="product",
+    permission="product_read",
     chosen_ids=True,
     category=Category.CATALOG,
     prefix="prod_",
@@ -44,6 +46,7 @@ PRODUCT = ObjectType(
 
 METER = ObjectType(
     name="billing.meter",
+    permission="billing_meter_read",
     category=Category.CATALOG,
     prefix="mtr_",
     retrieve="/v1/billing/meters/{id}",
@@ -54,6 +57,7 @@ METER = ObjectType(
 
 PRICE = ObjectType(
     name="price",
+    permission="plan_read",
     chosen_ids=True,
     category=Category.CATALOG,
     prefix="price_",
@@ -67,6 +71,7 @@ PRICE = ObjectType(
 
 PLAN = ObjectType(
     name="plan",
+    permission="plan_read",
     chosen_ids=True,
     category=Category.CATALOG,  # the older form of a price
     prefix="plan_",
@@ -78,6 +83,7 @@ PLAN = ObjectType(
 
 COUPON = ObjectType(
     name="coupon",
+    permission="coupon_read",
     chosen_ids=True,
     category=Category.CONFIGURATION,
     retrieve="/v1/coupons/{id}",
@@ -87,6 +93,7 @@ COUPON = ObjectType(
 
 PROMOTION_CODE = ObjectType(
     name="promotion_code",
+    permission="promotion_code_read",
     category=Category.CONFIGURATION,
     prefix="promo_",
     retrieve="/v1/promotion_codes/{id}",
@@ -99,6 +106,7 @@ PROMOTION_CODE = ObjectType(
 
 TAX_RATE = ObjectType(
     name="tax_rate",
+    permission="tax_rate_read",
     category=Category.CONFIGURATION,
     prefix="txr_",
     retrieve="/v1/tax_rates/{id}",
@@ -107,6 +115,7 @@ TAX_RATE = ObjectType(
 
 FEATURE = ObjectType(
     name="entitlements.feature",
+    permission="entitlement_read",
     sends_no_events=True,
     category=Category.CATALOG,
     prefix="feat_",
@@ -128,6 +137,7 @@ ALERT = ObjectType(
 
 CUSTOMER = ObjectType(
     name="customer",
+    permission="customer_read",
     chosen_ids=True,
     category=Category.ACTIVITY,
     prefix="cus_",
@@ -165,6 +175,7 @@ CASH_BALANCE = ObjectType(
 
 ENTITLEMENTS = ObjectType(
     name="entitlements.active_entitlement_summary",
+    permission="entitlement_read",
     category=Category.ACTIVITY,
     retrieve="/v1/entitlements/active_entitlements?customer={parent}",
     owner_in_event="customer",
@@ -207,6 +218,7 @@ CREDIT_BALANCE_TRANSACTION = ObjectType(
 
 SUBSCRIPTION = ObjectType(
     name="subscription",
+    permission="subscription_read",
     category=Category.ACTIVITY,
     prefix="sub_",
     retrieve="/v1/subscriptions/{id}",
@@ -258,6 +270,7 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
 
 QUOTE = ObjectType(
     name="quote",
+    permission="quote_read",
     category=Category.ACTIVITY,
     prefix="qt_",
     retrieve="/v1/quotes/{id}",
@@ -290,6 +303,7 @@ QUOTE = ObjectType(
 
 INVOICE = ObjectType(
     name="invoice",
+    permission="invoice_read",
     category=Category.ACTIVITY,
     prefix="in_",
     retrieve="/v1/invoices/{id}",
@@ -330,6 +344,7 @@ INVOICE_ITEM = ObjectType(
 
 CREDIT_NOTE = ObjectType(
     name="credit_note",
+    permission="credit_note_read",
     category=Category.ACTIVITY,
     prefix="cn_",
     retrieve="/v1/credit_notes/{id}",
@@ -348,6 +363,7 @@ _METER_ERRORS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no
 
 EVENT = ObjectType(
     name="v2.core.event",
+    permission="event_read",
     category=Category.ACTIVITY,
     prefix="evt_",
     retrieve="/v2/core/events/{id}",

@@ -10,6 +10,7 @@ _HIDES_INACTIVE = MappingProxyType({"active": ("false",)})
 
 PROFILE = ObjectType(
     name="v2.billing.profile",
+    permission="billing_profile_read",
     sends_no_events=True,
     category=Category.ACTIVITY,
     prefix="bilp_",
@@ -312,6 +313,7 @@ CONTRACT = ObjectType(
 
 INTENT_ACTION = ObjectType(
     name="v2.billing.intent_action",
+    permission="billing_intent_read",
     sends_no_events=True,
     category=Category.ACTIVITY,
     retrieve="/v2/billing/intents/{parent}/actions/{id}",
@@ -320,6 +322,7 @@ INTENT_ACTION = ObjectType(
 
 INTENT = ObjectType(
     name="v2.billing.intent",
+    permission="billing_intent_read",
     sends_no_events=True,
     category=Category.ACTIVITY,
     retrieve="/v2/billing/intents/{id}",

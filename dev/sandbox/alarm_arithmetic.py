@@ -6,10 +6,9 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math
 """
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 Value: TypeAlias = float | None
 """None where a metric has no point in a period."""
@@ -82,13 +81,6 @@ def evaluate(alarm: Mapping[str, Any], points: Points, now: float, before: str =
     return "ALARM" if sum(breaching) >= alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) else "OK"
 
 
-def composite(rule: str, states: Mapping[str, str]) -> str:
-    """The state of a composite alarm whose rule joins ``ALARM("${Name}")`` with OR."""
-    names = re.findall(r'ALARM\("\$\{(\w+)\}"\)', rule)
-    assert re.sub(r"\s+", " ", rule).strip() == " OR ".join(f'ALARM("${{{name}}}")' for name in names)
-    return "ALARM" if any(states[name] == "ALARM" for name in names) else "OK"
-
-
 def _values(alarm: Mapping[str, Any], points: Points, now: float) -> Iterator[Value]:
     metrics, period = metrics_of(alarm), period_of(alarm)
     expressions = [one["Expression"] for one in alarm.get("Metrics", []) if "Expression" in one]
@@ -118,8 +110,7 @@ class _Math(ast.NodeVisitor):
         return self._values[node.id]
 
     def visit_Constant(self, node: ast.Constant) -> Value:
-        assert isinstance(node.value, int | float)
-        return float(node.value)
+        return float(cast("float", node.value))
 
     def visit_BinOp(self, node: ast.BinOp) -> Value:
         left, right = self.visit(node.left), self.visit(node.right)
@@ -149,8 +140,7 @@ class _Math(ast.NodeVisitor):
         return float(all(parts) if isinstance(node.op, ast.And) else any(parts))
 
     def visit_Call(self, node: ast.Call) -> Value:
-        assert isinstance(node.func, ast.Name)
-        match node.func.id, node.args:
+        match ast.unparse(node.func), node.args:
             case "FILL", [metric, constant]:
                 found: Value = self.visit(metric)
                 filled: Value = self.visit(constant)
