@@ -18,9 +18,9 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Run
 from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.process.already_fresh import is_already_fresh
+from billing_mirror.process.already_fresh import is_answered
 from billing_mirror.process.batch import _hops
-from billing_mirror.process.messages import ProcessDependencies, WorkItem
+from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.optional_fields import OptionalFields
 from billing_mirror.refresh.refused_fields import RefusedFields
@@ -128,11 +128,9 @@ def takes_one_for_all(self: RefusedFields, request: StripeRequest, name: str, no
 
 
 @mutant("an object without a field is fresh")
-@replaces(is_already_fresh)
-async def takes_the_mark_for_fresh(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
-) -> bool:
-    return await is_already_fresh(items, ref, replace(head, missing_fields=()) if head else None, dependencies)
+@replaces(is_answered)
+def takes_the_mark_for_fresh(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+    return is_answered(items, replace(head, missing_fields=()), margin=margin)
 
 
 @mutant("what the table has refused is never tried again")

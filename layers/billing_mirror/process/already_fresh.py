@@ -4,7 +4,7 @@ An event is answered by a fetch that followed it or a newer event, by Stripe's c
 started well after it was sent, by two clocks and a margin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from billing_mirror.core import mirror_state
 from billing_mirror.core.messages import Notification, RefreshRequest
@@ -14,21 +14,35 @@ from billing_mirror.core.object_ref import ObjectRef
 from .messages import ProcessDependencies, WorkItem
 
 
-async def is_already_fresh(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
-) -> bool:
-    """Whether the mirror shows what the messages about one object announce, and will keep showing it."""
-    if head is None or _contradicts_tombstone(items, head):
+async def already_fresh(
+    groups: Sequence[list[WorkItem]],
+    refs: Sequence[ObjectRef],
+    heads: Mapping[str, Head],
+    dependencies: ProcessDependencies,
+) -> set[ObjectRef]:
+    """Of the objects that groups of messages are about, those of which the mirror shows what the messages announce.
+
+    And will keep showing it: a worker that claimed after the mirrored fetch may have fetched before the change, and its
+    write would win.
+    """
+    answered = {
+        ref: head
+        for items, ref in zip(groups, refs, strict=True)
+        if (head := heads.get(ref.key)) is not None and is_answered(items, head, margin=dependencies.clock_skew_margin)
+    }
+    claims = await dependencies.ports.mirror.claims(answered) if answered else {}
+    return {ref for ref, head in answered.items() if _is_last_claim(head, claims.get(ref.key))}
+
+
+def is_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+    """Whether the mirrored fetch shows what all messages about an object announce."""
+    if _contradicts_tombstone(items, head):
         return False  # a tombstone does not answer a message about an existing object
     if (head.follow_ups_due or head.missing_fields) and not head.deleted:
         return False  # this message may start what the mirrored fetch left out, or have the field shown by now
     if not head.deleted and any(_is_unlisted(item) for item in items):
         return False  # no event announces the removal, so nothing but a fetch makes up for a clock that is wrong
-    if not _are_answered(items, head, margin=dependencies.clock_skew_margin):
-        return False
-    # A worker that claimed after the mirrored fetch may have fetched before the change, and its write would win.
-    claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
-    return _is_last_claim(head, claim)
+    return _are_answered(items, head, margin=margin)
 
 
 def newest_event(items: Sequence[WorkItem]) -> Notification | None:

@@ -129,7 +129,10 @@ async def _resolve_customer(ports: Ports, ref: ObjectRef, body: JsonObject, hops
 
 async def _customer_of(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> str | None:
     """The customer of an owner, which is mirrored first where it is missing. A tombstone's last known body counts."""
-    body = await ports.mirror.body(owner)
+    head = (await ports.mirror.heads([owner])).get(owner.key)
+    if head is not None and head.customer is not None:
+        return head.customer  # a tombstone has no such column
+    body = await ports.mirror.body(owner) if head is not None else None
     if body is None:
         body = await _mirror_owner(ports, owner, named_by, hops)
     return await _resolve_customer(ports, owner, body, hops) if body is not None else None
