@@ -1,14 +1,15 @@
 """Which messages need no fetch: the mirror already shows what they announce, and no older fetch can replace that.
 
-An event is answered by a fetch that followed it or a newer event, by Stripe's clock alone; any message by a fetch that
-started well after it was sent, by two clocks and a margin.
+An event is answered by a fetch that followed it or a newer event, by Stripe's clock alone; an object's creation by
+whatever has shown the object; a difference on a list by the same state; any message by a fetch that started well after
+it was sent, by two clocks and a margin.
 """
 
 from collections.abc import Mapping, Sequence
 
 from billing_mirror.core import mirror_state
 from billing_mirror.core.messages import Notification, RefreshRequest
-from billing_mirror.core.mirror_state import Claim, Head
+from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 
 from .messages import ProcessDependencies, WorkItem
@@ -31,7 +32,7 @@ async def already_fresh(
         if (head := heads.get(ref.key)) is not None and is_answered(items, head, margin=dependencies.clock_skew_margin)
     }
     claims = await dependencies.ports.mirror.claims(answered) if answered else {}
-    return {ref for ref, head in answered.items() if _is_last_claim(head, claims.get(ref.key))}
+    return {ref for ref, head in answered.items() if mirror_state.is_last_claim(head, claims.get(ref.key))}
 
 
 def is_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
@@ -68,11 +69,6 @@ def _contradicts_tombstone(items: list[WorkItem], head: Head) -> bool:
     return head.deleted and not all(item.announces_deletion for item in items)
 
 
-def _is_last_claim(head: Head, claim: Claim | None) -> bool:
-    """Whether the mirrored fetch has the newest token."""
-    return claim is not None and claim.claimed == head.token
-
-
 def _is_unlisted(item: WorkItem) -> bool:
     return isinstance(item.message, RefreshRequest) and item.message.unlisted
 
@@ -83,11 +79,21 @@ def _are_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
 
 
 def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
-    if isinstance(item.message, Notification) and mirror_state.follows_event(
-        head, item.message.identity, item.message.created.timestamp()
-    ):
-        return True
+    match item.message:
+        case Notification() as event if _follows(event, item, head):
+            return True
+        case RefreshRequest(digest=shown) if shown and shown == head.digest:
+            return not head.deleted
     return mirror_state.is_fresh_enough(head, sent_at=_relevant_at(item), margin=margin)
+
+
+def _follows(event: Notification, item: WorkItem, head: Head) -> bool:
+    """Whether the mirror shows what an event announces, whatever any clock says."""
+    if mirror_state.follows_event(head, event.identity, event.created.timestamp()):
+        return True
+    object_type = item.ref.object_type if item.ref else None
+    is_creation = object_type is not None and event.creates(object_type)
+    return object_type is not None and is_creation and mirror_state.shows_creation(head, object_type)
 
 
 def _relevant_at(item: WorkItem) -> float:

@@ -3,16 +3,19 @@
 import sys
 from dataclasses import replace
 
+from billing_mirror.core.catalog import RESOURCES, ObjectType
 from billing_mirror.core.items import Observation
-from billing_mirror.core.messages import Notification
-from billing_mirror.core.mirror_state import Claim, Head, ends_at, is_fresh_enough
+from billing_mirror.core.messages import Notification, RefreshRequest
+from billing_mirror.core.mirror_state import Claim, Head, ends_at, is_fresh_enough, is_last_claim, shows_creation
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Clock, Stripe
-from billing_mirror.process.already_fresh import _are_answered, _is_answered, _is_dated_ahead, _is_last_claim
+from billing_mirror.process.already_fresh import _are_answered, _is_answered, _is_dated_ahead
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.fetch import fetch
 
 from .registry import mutant, replaces
+
+creates = Notification.creates
 
 
 @mutant("already fresh without a margin for clock skew")
@@ -22,7 +25,7 @@ def leaves_no_margin(head: Head | None, *, sent_at: float, margin: float) -> boo
 
 
 @mutant("already fresh although another worker has claimed since")
-@replaces(_is_last_claim)
+@replaces(is_last_claim)
 def ignores_later_claims(head: Head, claim: Claim | None) -> bool:
     return claim is not None
 
@@ -52,6 +55,37 @@ def counts_equal_times(created_at: float) -> float:
 @replaces(ends_at)
 def reads_whole_seconds_as_milliseconds(created_at: float) -> float:
     return (round(created_at * 1_000_000) // 1000 + 1) / 1000
+
+
+@mutant("already fresh by the time at which a list was read")
+@replaces(is_fresh_enough)
+def believes_times_of_lists(head: Head | None, *, sent_at: float, margin: float) -> bool:
+    return is_fresh_enough(replace(head, token=1) if head else None, sent_at=sent_at, margin=margin)
+
+
+@mutant("any event of a new object is answered by whatever shows the object")
+@replaces(Notification.creates)
+def takes_any_event_for_a_creation(self: Notification, object_type: ObjectType) -> bool:
+    return creates(self.model_copy(update={"type": f"{self.resource}.created"}), object_type)
+
+
+@mutant("the creation of an object is answered by what shows a former one with its id")
+@replaces(Notification.creates)
+def forgets_that_ids_are_chosen(self: Notification, object_type: ObjectType) -> bool:
+    return self.type.endswith(".created") and RESOURCES.get(self.resource) == object_type.name
+
+
+@mutant("the creation of a version is answered by a list, which leads to none of its rates")
+@replaces(shows_creation)
+def believes_lists_about_all(head: Head, object_type: ObjectType) -> bool:
+    return shows_creation(replace(head, token=1), object_type)
+
+
+@mutant("a request is done where the mirror has another state than its list has shown")
+@replaces(_is_answered)
+def compares_digest_wrongly(item: WorkItem, head: Head, *, margin: float) -> bool:
+    shown = item.message.digest if isinstance(item.message, RefreshRequest) else ""
+    return (shown not in ("", head.digest) and not head.deleted) or _is_answered(item, head, margin=margin)
 
 
 @mutant("already fresh by an event that is dated in the future")

@@ -7,7 +7,6 @@ from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.errors import FeatureUnavailable
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
@@ -16,7 +15,9 @@ from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer
 from billing_mirror.refresh.dependants import enqueue_dependants
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
 from billing_mirror.refresh.follow_ups import FollowUps
-from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
+from billing_mirror.refresh.from_lists import needs_no_fetch
+from billing_mirror.refresh.members import DifferingMember, differing_members
+from billing_mirror.refresh.related_objects import _changed_with, _is_first_fetch, enqueue_related
 
 from .registry import mutant, replaces
 
@@ -40,13 +41,25 @@ async def mistakes_page_for_list(
 
 
 @mutant("the rates that a new version lacks are not fetched")
-@replaces(_differing_members)
+@replaces(differing_members)
 async def ignores_unlisted_members(
     ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
-) -> AsyncIterator[RefreshRequest]:
-    async for request in _differing_members(ref, observation, head, mirror, follow_ups):
-        if not request.unlisted:
-            yield request
+) -> AsyncIterator[DifferingMember]:
+    async for member in differing_members(ref, observation, head, mirror, follow_ups):
+        if member.shown is not None:
+            yield member
+
+
+@mutant("a member is stored from a list that is not read again")
+@replaces(_is_first_fetch)
+def inserts_at_any_fetch(head: Head | None) -> bool:
+    return True
+
+
+@mutant("a member is stored from a list although no event announces its next change")
+@replaces(needs_no_fetch)
+def inserts_anything(ref: ObjectRef, entry: JsonObject) -> bool:
+    return True
 
 
 @mutant("refresh requests are sent after the write")

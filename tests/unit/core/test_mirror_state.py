@@ -1,9 +1,12 @@
 """When the mirror already reflects a message, and when a refresh is in flight."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.mirror_state import (
     CLAIM_DIES_AFTER,
     MAX_CLOCK_SKEW,
@@ -18,6 +21,7 @@ from billing_mirror.core.mirror_state import (
     lag_left,
     may_lag,
     reflects_event,
+    shows_creation,
 )
 
 TIMES = st.floats(0, 1e9)
@@ -46,6 +50,10 @@ class TestCovers:
 
     def test_a_margin_of_zero_switches_it_off(self) -> None:
         assert not is_fresh_enough(head(fetched_at=1e9), sent_at=0.0, margin=0.0)
+
+    def test_the_time_at_which_a_list_was_read_is_none_of_a_fetch(self) -> None:
+        listed = head(fetched_at=1e9, token=UNCLAIMED_TOKEN)
+        assert not is_fresh_enough(listed, sent_at=0.0, margin=5.0)
 
     def test_nothing_is_covered_where_nothing_is_known(self) -> None:
         assert not is_fresh_enough(None, sent_at=0.0, margin=5.0)
@@ -87,6 +95,27 @@ class TestKnowsOf:
 
     def test_nothing_is_known_of_what_was_never_seen(self) -> None:
         assert not reflects_event(None, Claim(1, 0.0), "evt_1", self.MADE)
+
+
+class TestShowsCreation:
+    RATE, VERSION = (TYPES[f"v2.billing.rate_card_{name}"] for name in ("rate", "version"))
+
+    def test_whatever_shows_an_object_shows_its_creation(self) -> None:
+        assert shows_creation(head(), self.VERSION)
+        assert shows_creation(head(token=UNCLAIMED_TOKEN), self.RATE)
+
+    def test_what_a_list_shows_leads_to_no_other_object(self) -> None:
+        assert not shows_creation(head(token=UNCLAIMED_TOKEN), self.VERSION)
+
+    def test_a_tombstone_and_a_fetch_that_left_something_out_show_none(self) -> None:
+        assert not shows_creation(replace(head(), deleted=True), self.RATE)
+        assert not shows_creation(replace(head(), follow_ups_due=True), self.RATE)
+
+    def test_it_is_reflected_unless_an_older_answer_may_still_be_written(self) -> None:
+        assert reflects_event(head(), Claim(1, 0.0), "evt_1", 1000.0, creates=self.RATE)
+        assert reflects_event(head(token=UNCLAIMED_TOKEN), None, "evt_1", 1000.0, creates=self.RATE)
+        assert not reflects_event(head(), Claim(2, 0.0), "evt_1", 1000.0, creates=self.RATE)
+        assert not reflects_event(head(), Claim(1, 0.0), "evt_1", 1000.0)
 
 
 class TestFollowsEvent:

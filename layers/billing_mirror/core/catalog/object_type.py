@@ -226,6 +226,11 @@ class ObjectType:
         return "{id}" not in self.retrieve
 
     @property
+    def leads_on(self) -> bool:
+        """Whether the first fetch of an object leads to others: to its members, or to one that it changes."""
+        return bool(self.members) or self.changes is not None
+
+    @property
     def resources(self) -> tuple[str, ...]:
         """Its event types without their last word, under its name and its aliases."""
         version = "v1." if self.retrieve.startswith("/v1/") else ""
