@@ -44,16 +44,18 @@ add = RefusedFields.add
 
 
 async def restless_invoice() -> bool:
-    """An invoice of eleven lines that changes whenever it is fetched: AWS stops no chain, and verify finds its end."""
+    """An invoice of eleven lines that changes with each request: AWS stops no chain, and verify finds its end."""
     harness = Harness()
     body = sample("invoice", id="in_1", customer="cus_1", livemode=False, total=0)
     body["lines"] = {"object": "list", "data": [{"id": f"il_{number}"} for number in range(10)], "has_more": True}
     harness.stripe.objects[INVOICE] = body
-    harness.stripe.lists[LINES] = [{"id": f"il_{number}"} for number in range(11)]
 
-    async def change(path: str) -> None:
-        if path == INVOICE:
-            harness.stripe.objects[INVOICE] = {**body, "total": len(harness.stripe.requests)}
+    async def change(_: str) -> None:
+        changes = len(harness.stripe.requests)
+        harness.stripe.objects[INVOICE] = {**body, "total": changes}
+        harness.stripe.lists[LINES] = [{"id": f"il_{number}", "amount": changes} for number in range(11)]
+
+    await change(INVOICE)
 
     harness.stripe.before_answer = change
     received = await harness.deliver(event("v1.invoice.updated", body, url=INVOICE))

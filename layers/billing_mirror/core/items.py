@@ -62,8 +62,10 @@ class Observation:
     body: JsonObject | None = None
     digest: str = ""
     member_lists: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
-    completed: bool = False
-    """Whether a list inside the body was read by a request of its own, and may be older than the rest."""
+    unread: tuple[str, ...] = ()
+    """Lists that belong to the object and were not read, by type: most objects have nothing on them."""
+    completed: tuple[str, ...] = ()
+    """Paths of lists inside the body that were read by requests of their own, and may be older than the rest."""
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_id: str = ""

@@ -7,7 +7,7 @@ it was sent, by two clocks and a margin.
 
 from collections.abc import Mapping, Sequence
 
-from billing_mirror.core import mirror_state
+from billing_mirror.core import catalog, mirror_state
 from billing_mirror.core.messages import Notification, RefreshRequest
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
@@ -84,6 +84,11 @@ def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
             return True
         case RefreshRequest(digest=shown) if shown and shown == head.digest:
             return not head.deleted
+        case RefreshRequest(lists=lists, lists_of=state) if lists:
+            if state and state != head.digest:
+                return True
+            if not head.members.keys() >= catalog.TYPES.keys() & set(lists):
+                return False  # the mirrored fetch did not read them all
     return mirror_state.is_fresh_enough(head, sent_at=_relevant_at(item), margin=margin)
 
 

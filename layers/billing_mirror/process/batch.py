@@ -25,6 +25,7 @@ from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Resul
 from .not_found import require_not_found
 from .order import owners_first
 from .resolve import resolve, resolve_parent
+from .second_look import is_second_look, shows_lists
 from .settle import ends_all, settle
 
 MAX_CONCURRENCY = 16
@@ -178,6 +179,8 @@ async def _process_object(
 ) -> Outcome:
     ref = await resolve_parent(ref, items, head, dependencies.ports)
     ports = dependencies.ports
+    if await shows_lists(ref, items, head, dependencies):
+        return Outcome.ALREADY_FRESH
     token, observation = await _fetch(ref, items, head, ports)
     async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
         if observation.body is None:
@@ -195,7 +198,13 @@ async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports
     events = [item.message for item in items if isinstance(item.message, Notification)]
     event_id = events[0].id if events else None
     token, observation = await claim_and_fetch(
-        ports, ref, claimed_at=ports.clock.now(), head=head, event=event_id, is_final=partial(ends_all, items=items)
+        ports,
+        ref,
+        claimed_at=ports.clock.now(),
+        head=head,
+        event=event_id,
+        all_lists=any(is_second_look(item) for item in items),
+        is_final=partial(ends_all, items=items),
     )
     newest = newest_event(items)
     if newest is None:

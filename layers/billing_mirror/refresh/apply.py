@@ -32,16 +32,18 @@ async def claim_and_fetch(
     claimed_at: float,
     head: Head | None,
     event: str | None = None,
+    all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     """Takes the token, then fetches: a token taken later would let an older answer win.
 
-    ``head`` is the mirror's state before. Pass the present time as ``claimed_at`` if the queue retries a failure: then
-    reconcile treats the claim as in flight for an hour, unless an error ``is_final``. Else pass 0.
+    ``head`` is the mirror's state before, and ``all_lists`` is as in ``fetch``. Pass the present time as
+    ``claimed_at`` if the queue retries a failure: then reconcile treats the claim as in flight for an hour, unless an
+    error ``is_final``. Else pass 0.
     """
     token = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head)
     async with release_at_final_error(ports.mirror, ref, token, is_final):
-        return token, await fetch(ref, ports.stripe, ports.clock, event=event)
+        return token, await fetch(ref, ports.stripe, ports.clock, event=event, head=head, all_lists=all_lists)
 
 
 async def apply(
@@ -62,7 +64,7 @@ async def apply(
         item = items.item(ref, observation, customer)
         await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
         # Before the write: once the object is stored, a redelivered message counts as already fresh.
-        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
+        await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)
         if follow_ups.are_due:
             item = {**item, "follow_ups_due": True}
         return _as_followed(await _put(ports, ref, token, head, item), follow_ups)

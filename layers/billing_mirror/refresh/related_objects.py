@@ -36,19 +36,18 @@ def refresh_request(
 
 
 async def enqueue_related(
-    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
+    ref: ObjectRef, token: int, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
 ) -> None:
     """Queues a refresh of each object that may differ from the mirror, judging by this observation.
 
     New members that need no fetch are stored instead, after what corrects them was queued: the lists read once more.
     """
     group = f"{ref.scope}:repair"
-    if _may_lack_members(observation, head):
-        again = refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
-        await follow_ups.send(again, group=group, delay=int(READ_LAG))
+    if request := _second_look(ref, token, observation, head):
+        await follow_ups.send(request, group=group, delay=int(READ_LAG))
     differing = [one async for one in differing_members(ref, observation, head, mirror, follow_ups)]
-    may_insert = _is_first_fetch(head) and not follow_ups.are_due
-    new = {one.ref: one.shown for one in differing if may_insert and one.shown and needs_no_fetch(one.ref, one.shown)}
+    may_store = _may_store_members(head, follow_ups)
+    new = {one.ref: one.shown for one in differing if may_store and one.shown and needs_no_fetch(one.ref, one.shown)}
     named = [other for one, body in [(ref, observation.live), *new.items()] for other in references(one, body)]
     related = [*_changed_with(ref, observation, head), *await not_mirrored(named, mirror, deleted_too=True)]
     await asyncio.gather(*(follow_ups.send(refresh_request(one), group=group) for one in related))
@@ -64,15 +63,32 @@ def _request(member: DifferingMember) -> RefreshRequest:
     return refresh_request(member.ref, digest=digest(member.ref.object_type, member.shown))
 
 
-def _may_lack_members(observation: Observation, head: Head | None) -> bool:
-    """Whether the lists may still lack members of a new object, or of a new state: they are then read once more."""
-    is_new_state = (
-        head is None
-        or head.follow_ups_due
-        or observation.last_event_at > head.last_event_at
-        or observation.digest != head.digest
-    )
-    return (bool(observation.member_lists) and _is_first_fetch(head)) or (observation.completed and is_new_state)
+def _may_store_members(head: Head | None, follow_ups: FollowUps) -> bool:
+    """Whether the lists are read once more, which corrects what a stale one has brought."""
+    return _is_first_fetch(head) and not follow_ups.are_due
+
+
+def _second_look(ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> RefreshRequest | None:
+    """The request to read lists once more that may still lag: of a new object, or of a new state."""
+    has_members = bool(observation.member_lists or observation.unread)
+    members = ref.object_type.members if has_members and _is_first_fetch(head) else ()
+    completed = observation.completed if _is_new_state(token, observation, head) else ()
+    if not members and not completed:
+        return None
+    request = refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
+    # The next fetch of another state looks again at what completes that state, and not at lists of members.
+    lists_of = "" if members else observation.digest
+    return request.model_copy(update={"lists": (*members, *completed), "lists_of": lists_of})
+
+
+def _is_new_state(token: int, observation: Observation, head: Head | None) -> bool:
+    """Whether the mirror did not hold this state before, or may hold another one meanwhile.
+
+    A token that was claimed in between may be that of another state, whose request ends the one for this state.
+    """
+    if head is None or head.follow_ups_due or token != head.token + 1:
+        return True
+    return observation.last_event_at > head.last_event_at or observation.digest != head.digest
 
 
 def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -> list[ObjectRef]:

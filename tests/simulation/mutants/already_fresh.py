@@ -33,9 +33,15 @@ def ignores_later_claims(head: Head, claim: Claim | None) -> bool:
 @mutant("already fresh by the end of the mirrored fetch")
 @replaces(fetch)
 async def dates_fetch_by_its_end(
-    ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | None = None
+    ref: ObjectRef,
+    stripe: Stripe,
+    clock: Clock,
+    *,
+    event: str | None = None,
+    head: Head | None = None,
+    all_lists: bool = False,
 ) -> Observation:
-    observation = await fetch(ref, stripe, clock, event=event)
+    observation = await fetch(ref, stripe, clock, event=event, head=head, all_lists=all_lists)
     return observation if observation.body is None else replace(observation, fetched_at=clock.now())
 
 

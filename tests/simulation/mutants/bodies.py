@@ -15,9 +15,8 @@ from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer
 from billing_mirror.refresh.dependants import enqueue_dependants
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
 from billing_mirror.refresh.follow_ups import FollowUps
-from billing_mirror.refresh.from_lists import needs_no_fetch
 from billing_mirror.refresh.members import DifferingMember, differing_members
-from billing_mirror.refresh.related_objects import _changed_with, _is_first_fetch, enqueue_related
+from billing_mirror.refresh.related_objects import _changed_with, _may_store_members, enqueue_related
 
 from .registry import mutant, replaces
 
@@ -51,14 +50,8 @@ async def ignores_unlisted_members(
 
 
 @mutant("a member is stored from a list that is not read again")
-@replaces(_is_first_fetch)
-def inserts_at_any_fetch(head: Head | None) -> bool:
-    return True
-
-
-@mutant("a member is stored from a list although no event announces its next change")
-@replaces(needs_no_fetch)
-def inserts_anything(ref: ObjectRef, entry: JsonObject) -> bool:
+@replaces(_may_store_members)
+def inserts_at_any_fetch(head: Head | None, follow_ups: FollowUps) -> bool:
     return True
 
 
@@ -75,7 +68,7 @@ async def sends_after_put(
     await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
     outcome = await _put(ports, ref, token, head, items.item(ref, observation, customer))
     if outcome is not Outcome.SUPERSEDED:
-        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
+        await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)
     return outcome
 
 

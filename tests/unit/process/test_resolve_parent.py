@@ -125,6 +125,7 @@ async def test_a_fetch_within_the_minute_does_not_replace_the_second_read_of_the
 
 
 async def test_a_fetch_after_the_minute_replaces_the_second_read_of_the_rates(harness: Harness) -> None:
+    harness.stripe.lists[f"{OVERAGES}?rate_card_version=rcdv_1"] = []
     await _with_two_rates(harness)
     await harness.work()
     [second] = harness.queue.waiting
