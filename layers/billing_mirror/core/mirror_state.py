@@ -32,8 +32,10 @@ class Head:
     """By type, the ids on the lists that belong to the object."""
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
-    last_event_id: str = ""
-    """The id of that event, as :attr:`~billing_mirror.core.messages.Notification.identity` has it."""
+    last_event_ids: tuple[str, ...] = ()
+    """The ids of that event and of others received before the fetch that may not be older, as
+    :attr:`~billing_mirror.core.messages.Notification.identity` has them.
+    """
     chunks: str | None = None
     """How the sort keys of the items begin that hold the body, where it takes several; see ``core.chunks``."""
     missing_fields: tuple[str, ...] = ()
@@ -89,9 +91,9 @@ def follows_event(head: Head, identity: str, created_at: float) -> bool:
     """Whether the mirrored fetch followed an event that Stripe created then, by Stripe's clock alone.
 
     It did where a newer event was received before the fetch, or this very event. Equal times of different events prove
-    nothing: the mirrored fetch may have run between them.
+    nothing by themselves: the mirrored fetch may have run between them.
     """
-    return head.last_event_id == identity or ends_at(created_at) <= head.last_event_at
+    return identity in head.last_event_ids or ends_at(created_at) <= head.last_event_at
 
 
 def reflects_event(

@@ -46,14 +46,15 @@ def is_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
     return _are_answered(items, head, margin=margin)
 
 
-def newest_event(items: Sequence[WorkItem]) -> Notification | None:
-    """The newest event among messages, of those that are not dated in the future."""
+def newest_events(items: Sequence[WorkItem]) -> list[Notification]:
+    """Among messages, the newest event and those that may not be older, without those that are dated in the future."""
     events = [
         item.message
         for item in items
         if isinstance(item.message, Notification) and not _is_dated_ahead(item.message, item)
     ]
-    return max(events, key=lambda event: event.created, default=None)
+    events.sort(key=lambda event: event.created, reverse=True)
+    return [one for one in events if mirror_state.ends_at(one.created.timestamp()) > events[0].created.timestamp()]
 
 
 def _is_dated_ahead(event: Notification, item: WorkItem) -> bool:

@@ -20,7 +20,7 @@ from billing_mirror.ports import Ports, Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import release_at_final_error
 
-from .already_fresh import already_fresh, newest_event
+from .already_fresh import already_fresh, newest_events
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .order import owners_first
@@ -194,7 +194,7 @@ def _hops(items: Sequence[WorkItem]) -> int:
 
 
 async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:
-    """Claims and fetches the object. The observation keeps the newest event that caused the fetch."""
+    """Claims and fetches the object. The observation keeps the newest events that caused the fetch."""
     events = [item.message for item in items if isinstance(item.message, Notification)]
     event_id = events[0].id if events else None
     token, observation = await claim_and_fetch(
@@ -206,7 +206,8 @@ async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports
         all_lists=any(is_second_look(item) for item in items),
         is_final=partial(ends_all, items=items),
     )
-    newest = newest_event(items)
-    if newest is None:
+    newest = newest_events(items)
+    if not newest:
         return token, observation
-    return token, replace(observation, last_event_at=newest.created.timestamp(), last_event_id=newest.identity)
+    ids = tuple(dict.fromkeys(event.identity for event in newest))
+    return token, replace(observation, last_event_at=newest[0].created.timestamp(), last_event_ids=ids)

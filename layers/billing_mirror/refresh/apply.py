@@ -5,12 +5,13 @@ never overwrite a newer one; no clock takes part. See docs/architecture.md.
 """
 
 from dataclasses import replace
+from math import floor
 
 from billing_mirror.core import items, times
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Head, may_lag
+from billing_mirror.core.mirror_state import Head, ends_at, may_lag
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
@@ -81,9 +82,13 @@ def _as_followed(outcome: Outcome, follow_ups: FollowUps) -> Outcome:
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:
     """A later claim means a later fetch: every event that preceded the mirrored fetch also precedes this one."""
-    if head is None or head.last_event_at <= observation.last_event_at:
+    if head is None:
         return observation
-    return replace(observation, last_event_at=head.last_event_at, last_event_id=head.last_event_id)
+    sources: list[Observation | Head] = sorted((observation, head), key=lambda one: one.last_event_at, reverse=True)
+    newest = sources[0].last_event_at
+    # What may have happened in the second of the newest event is not older by every clock: its id is kept.
+    ids = [name for one in sources if ends_at(floor(one.last_event_at)) > newest for name in one.last_event_ids]
+    return replace(observation, last_event_at=newest, last_event_ids=tuple(dict.fromkeys(ids)))
 
 
 async def _put_tombstone(

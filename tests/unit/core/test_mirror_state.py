@@ -71,7 +71,7 @@ class TestKnowsOf:
     LATE = head(fetched_at=1000.0 + READ_LAG + MAX_CLOCK_SKEW + 1, token=3)
 
     def test_what_was_received_before_the_fetch_is_known_whatever_the_clocks_say(self) -> None:
-        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE + 1, last_event_id="evt_1")
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE + 1, last_event_ids=("evt_1",))
         assert reflects_event(known, None, "evt_2", self.MADE)
         assert reflects_event(known, None, "evt_1", self.MADE + 1)
         assert not reflects_event(known, None, "evt_2", self.MADE + 1)
@@ -129,11 +129,11 @@ class TestFollowsEvent:
         ("created_at", "follows"), [(1000.5, False), (1000.499, True), (1000.0, False), (999.0, True), (999.9, True)]
     )
     def test_a_fetch_follows_an_event_that_ended_before_a_newer_one(self, created_at: float, follows: bool) -> None:
-        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.5, last_event_id="evt_1")
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.5, last_event_ids=("evt_1",))
         assert follows_event(known, "evt_2", created_at) is follows
 
     def test_a_whole_second_hides_no_other_event_of_it(self) -> None:
-        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.0, last_event_id="evt_1")
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.0, last_event_ids=("evt_1",))
         assert not follows_event(known, "evt_2", 1000.0)
         assert not follows_event(known, "evt_2", 1000.1)
         assert follows_event(known, "evt_1", 1000.1)
