@@ -3,9 +3,9 @@
 import sys
 from dataclasses import replace
 
-from billing_mirror.core.catalog import RESOURCES, ObjectType
+from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Observation
-from billing_mirror.core.messages import Notification, RefreshRequest
+from billing_mirror.core.messages import Notification
 from billing_mirror.core.mirror_state import Claim, Head, ends_at, is_fresh_enough, is_last_claim, shows_creation
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Clock, Stripe
@@ -63,35 +63,16 @@ def reads_whole_seconds_as_milliseconds(created_at: float) -> float:
     return (round(created_at * 1_000_000) // 1000 + 1) / 1000
 
 
-@mutant("already fresh by the time at which a list was read")
-@replaces(is_fresh_enough)
-def believes_times_of_lists(head: Head | None, *, sent_at: float, margin: float) -> bool:
-    return is_fresh_enough(replace(head, token=1) if head else None, sent_at=sent_at, margin=margin)
-
-
 @mutant("any event of a new object is answered by whatever shows the object")
 @replaces(Notification.creates)
 def takes_any_event_for_a_creation(self: Notification, object_type: ObjectType) -> bool:
     return creates(self.model_copy(update={"type": f"{self.resource}.created"}), object_type)
 
 
-@mutant("the creation of an object is answered by what shows a former one with its id")
-@replaces(Notification.creates)
-def forgets_that_ids_are_chosen(self: Notification, object_type: ObjectType) -> bool:
-    return self.type.endswith(".created") and RESOURCES.get(self.resource) == object_type.name
-
-
 @mutant("the creation of a version is answered by a list, which leads to none of its rates")
 @replaces(shows_creation)
 def believes_lists_about_all(head: Head, object_type: ObjectType) -> bool:
     return shows_creation(replace(head, token=1), object_type)
-
-
-@mutant("a request is done where the mirror has another state than its list has shown")
-@replaces(_is_answered)
-def compares_digest_wrongly(item: WorkItem, head: Head, *, margin: float) -> bool:
-    shown = item.message.digest if isinstance(item.message, RefreshRequest) else ""
-    return (shown not in ("", head.digest) and not head.deleted) or _is_answered(item, head, margin=margin)
 
 
 @mutant("already fresh by an event that is dated in the future")
