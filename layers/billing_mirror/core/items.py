@@ -64,7 +64,7 @@ class Observation:
     body: JsonObject | None = None
     digest: str = ""
     member_lists: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
-    unread: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     """Lists that belong to the object and were not read, by type: most objects have nothing on them."""
     completed: tuple[str, ...] = ()
     """Paths of lists inside the body that were read by requests of their own, and may be older than the rest."""

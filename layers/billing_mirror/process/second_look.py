@@ -31,16 +31,16 @@ async def shows_lists(
     ref: ObjectRef, messages: Sequence[WorkItem], head: Head | None, dependencies: ProcessDependencies
 ) -> bool:
     """Whether all that is asked is that lists are read once more, and they are as the mirror holds them."""
-    looks = [item.message for item in messages if isinstance(item.message, RefreshRequest) and is_second_look(item)]
+    requests = [item.message for item in messages if isinstance(item.message, RefreshRequest) and is_second_look(item)]
     others = [item for item in messages if not is_second_look(item)]
-    if not looks or head is None or head.deleted or head.follow_ups_due or head.missing_fields:
+    if not requests or head is None or head.deleted or head.follow_ups_due or head.missing_fields:
         return False
     if others and not is_answered(others, head, margin=dependencies.clock_skew_margin):
         return False
     claims = await dependencies.ports.mirror.claims([ref])
     if not is_last_claim(head, claims.get(ref.key)):
         return False  # an answer that is still on its way may have the older lists
-    lists = {name for look in looks for name in look.lists}
+    lists = {name for request in requests for name in request.lists}
     members = [name for name in ref.object_type.members if name in lists]
     sublists = [one for one in ref.object_type.sublists if one.path in lists]
     return await _shows_members(ref, members, head, dependencies.ports) and await _shows_sublists(

@@ -50,8 +50,8 @@ async def fetch(
             body = await _completed(ref, body, sublist, noted.of_list(sublist.path))
             completed.append(sublist.path)
     is_new = may_lag(times.created_at(response.body), started)
-    unread = () if all_lists else _mostly_empty(ref, head, is_new=is_new)
-    read = [name for name in object_type.members if name not in unread]
+    left_out = () if all_lists else _mostly_empty(ref, head, is_new=is_new)
+    read = [name for name in object_type.members if name not in left_out]
     member_lists = await fetch_member_lists(ref, read, stripe, may_be_missing=not is_new)
     # Lists truncate inner lists, so compare the truncated body; a type without lists compares the whole body.
     compared = response.body if object_type.listings else body
@@ -62,7 +62,7 @@ async def fetch(
         body,
         digest(object_type, compared),
         member_lists,
-        unread=unread,
+        left_out=left_out,
         completed=tuple(completed),
         missing_fields=tuple(sorted(noted.missing)),
     )

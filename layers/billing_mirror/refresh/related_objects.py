@@ -70,7 +70,7 @@ def _may_store_members(head: Head | None, follow_ups: FollowUps) -> bool:
 
 def _second_look(ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> RefreshRequest | None:
     """The request to read lists once more that may still lag: of a new object, or of a new state."""
-    has_members = bool(observation.member_lists or observation.unread)
+    has_members = bool(observation.member_lists or observation.left_out)
     members = ref.object_type.members if has_members and _is_first_fetch(head) else ()
     completed = observation.completed if _is_new_state(token, observation, head) else ()
     if not members and not completed:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing_mirror.core.catalog import Sublist
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import NotFound, TransientError
 from billing_mirror.core.items import Observation
@@ -15,7 +14,7 @@ from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.already_fresh import _contradicts_tombstone
 from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.process.not_found import _may_appear_yet, _young_for, require_not_found
-from billing_mirror.process.second_look import _shows_members, _shows_sublists, is_second_look, shows_lists
+from billing_mirror.process.second_look import _shows_members, is_second_look, shows_lists
 from billing_mirror.reconcile.repair import _may_exist
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import _second_look
@@ -78,15 +77,7 @@ async def takes_failure_for_not_found(ref: ObjectRef, stripe: Stripe, *, event: 
 @mutant("the lists of a new version are not read again")
 @replaces(_second_look)
 def reads_lists_once(ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> RefreshRequest | None:
-    return _second_look(ref, token, replace(observation, member_lists={}, unread=()), head)
-
-
-@mutant("the lists inside a body are not read again")
-@replaces(_second_look)
-def reads_completed_lists_once(
-    ref: ObjectRef, token: int, observation: Observation, head: Head | None
-) -> RefreshRequest | None:
-    return _second_look(ref, token, replace(observation, completed=()), head)
+    return _second_look(ref, token, replace(observation, member_lists={}, left_out=()), head)
 
 
 @mutant("any list that is read again counts as unchanged")
@@ -100,12 +91,6 @@ async def skips_second_looks(
 @mutant("a second look does not compare the lists of members")
 @replaces(_shows_members)
 async def compares_no_members(ref: ObjectRef, names: Sequence[str], head: Head, ports: Ports) -> bool:
-    return True
-
-
-@mutant("a second look does not compare the lists inside a body")
-@replaces(_shows_sublists)
-async def compares_no_sublists(ref: ObjectRef, sublists: Sequence[Sublist], ports: Ports) -> bool:
     return True
 
 

@@ -38,7 +38,7 @@ def version_event(word: str = "created") -> str:
     return event(f"v2.billing.rate_card_version.{word}", version(), url=VERSION)
 
 
-async def look(harness: Harness) -> MessageResult:
+async def read_again(harness: Harness) -> MessageResult:
     """Lets the minute pass; the result of the one message then."""
     harness.clock.advance(READ_LAG)
     harness.stripe.requests.clear()
@@ -57,7 +57,7 @@ async def test_lists_that_are_as_the_mirror_holds_them_cost_themselves(with_vers
     await with_version.deliver(version_event())
     await with_version.work()
     before = dict(with_version.mirror.objects)
-    assert (await look(with_version)).outcome is Outcome.ALREADY_FRESH
+    assert (await read_again(with_version)).outcome is Outcome.ALREADY_FRESH
     assert requested(with_version) == [RATES, OVERAGES]
     assert (with_version.mirror.objects, with_version.queue.waiting) == (before, [])
     assert with_version.mirror.counters["test#rcdv_1"].claimed == 1, "nothing was claimed"
@@ -68,7 +68,7 @@ async def test_a_member_that_a_list_has_gained_has_the_object_fetched(with_versi
     await with_version.work()
     with_version.stripe.objects[f"{RATES}/rcdr_2"] = rate("rcdr_2")
     with_version.stripe.lists[LIST].append(rate("rcdr_2"))
-    assert (await look(with_version)).outcome is Outcome.STORED
+    assert (await read_again(with_version)).outcome is Outcome.STORED
     await with_version.work()
     members = with_version.item("rcdv_1")["members"]
     assert isinstance(members, dict)
@@ -82,7 +82,7 @@ async def test_a_member_of_which_a_list_shows_another_state_is_fetched(with_vers
     changed = rate(unit_amount="7")
     with_version.stripe.objects[f"{RATES}/rcdr_1"] = changed
     with_version.stripe.lists[LIST] = [changed]
-    assert (await look(with_version)).outcome is Outcome.UNCHANGED
+    assert (await read_again(with_version)).outcome is Outcome.UNCHANGED
     await with_version.work()
     assert with_version.item("rcdr_1")["data"] == changed
 
@@ -92,7 +92,7 @@ async def test_a_worker_that_may_still_write_older_lists_has_the_object_fetched(
     await with_version.work()
     ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_version", "rcdv_1", "rcd_1")
     await with_version.mirror.claim(ref, with_version.clock.now())
-    assert (await look(with_version)).outcome is Outcome.UNCHANGED
+    assert (await read_again(with_version)).outcome is Outcome.UNCHANGED
     assert with_version.item("rcdv_1")["token"] == 3
 
 
@@ -110,14 +110,14 @@ async def test_an_object_that_is_not_mirrored_by_then_is_fetched(with_version: H
     await with_version.deliver(version_event())
     await with_version.work()
     del with_version.mirror.objects["test#rcdv_1"]
-    assert (await look(with_version)).outcome is Outcome.STORED
+    assert (await read_again(with_version)).outcome is Outcome.STORED
 
 
 async def test_a_list_that_stripe_does_not_answer_keeps_the_message(with_version: Harness) -> None:
     await with_version.deliver(version_event())
     await with_version.work()
     with_version.stripe.failures = [TimeoutError()]
-    assert (await look(with_version)).outcome is Outcome.POSTPONED
+    assert (await read_again(with_version)).outcome is Outcome.POSTPONED
 
 
 # ---- lists on which most objects have nothing
@@ -142,7 +142,7 @@ async def test_a_list_that_is_mostly_empty_is_read_once_in_the_life_of_an_object
     body = young_cadence(harness)
     await harness.deliver(cadence_event(body, "created"))
     assert requested(harness) == [CADENCE]
-    assert (await look(harness)).outcome is Outcome.ALREADY_FRESH
+    assert (await read_again(harness)).outcome is Outcome.ALREADY_FRESH
     assert requested(harness) == [MODIFIERS]
     for _ in range(2):
         harness.clock.advance(100)
@@ -156,7 +156,7 @@ async def test_it_is_read_with_each_fetch_while_something_is_on_it(harness: Harn
     await harness.deliver(cadence_event(body, "created"))
     harness.stripe.objects[f"{MODIFIERS}/sm_1"] = modifier()
     harness.stripe.lists[MODIFIERS] = [modifier()]
-    assert (await look(harness)).outcome is Outcome.STORED
+    assert (await read_again(harness)).outcome is Outcome.STORED
     await harness.work()
     assert harness.item("sm_1")["customer"] == "cus_1"
     harness.stripe.lists[MODIFIERS] = []
@@ -189,7 +189,7 @@ async def test_a_fetch_that_did_not_read_it_replaces_no_second_look(harness: Har
 
 
 def test_no_type_has_both_kinds_of_lists() -> None:
-    """A second look at members has no state that could end it."""
+    """A second look has no state that could end it where it compares members."""
     assert not [one.name for one in TYPES.values() if one.members and one.sublists]
 
 
@@ -219,7 +219,7 @@ def amounts(harness: Harness) -> list[Json]:
 
 async def test_the_lines_of_an_invoice_are_read_again_and_not_the_invoice(harness: Harness) -> None:
     await harness.deliver(invoice_event(harness, bill(harness, 1, 2)))
-    assert (await look(harness)).outcome is Outcome.ALREADY_FRESH
+    assert (await read_again(harness)).outcome is Outcome.ALREADY_FRESH
     assert requested(harness) == [f"{INVOICE}/lines"]
     assert (amounts(harness), harness.item("in_1")["token"]) == ([1, 2], 1)
 
@@ -227,7 +227,7 @@ async def test_the_lines_of_an_invoice_are_read_again_and_not_the_invoice(harnes
 async def test_lines_that_differ_have_the_invoice_fetched(harness: Harness) -> None:
     await harness.deliver(invoice_event(harness, bill(harness, 1, 2)))
     bill(harness, 1, 3)
-    assert (await look(harness)).outcome is Outcome.UNCHANGED
+    assert (await read_again(harness)).outcome is Outcome.UNCHANGED
     assert amounts(harness) == [1, 3]
 
 
@@ -247,7 +247,7 @@ async def test_a_state_that_another_claim_may_have_interrupted_is_looked_at_agai
     """The other worker's state may have ended the request for this one."""
     body = bill(harness, 1, 2)
     await harness.deliver(invoice_event(harness, body))
-    await look(harness)
+    await read_again(harness)
     ref = ref_to(Scope(livemode=False), "invoice", "in_1")
     await harness.mirror.claim(ref, harness.clock.now())
     same = event("v1.invoice.updated", body, url=INVOICE, at=harness.clock.now() - 500)
