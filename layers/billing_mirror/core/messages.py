@@ -121,9 +121,11 @@ class RefreshRequest(_Message):
     """Seconds since 1970: an earlier fetch does not answer the request."""
     digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """The digest that a list shows: the request is done where the mirror has that state by now."""
-    lists: tuple[Name, ...] = ()
-    """Lists that were read too early: types of members, and paths in the body. They are read once more, and the object
-    is fetched only if one of them differs from the mirror."""
+    lists: tuple[Annotated[str, Field(max_length=255)], ...] = ()
+    """Lists that were read too early: types of members, and paths in the body, which may be empty.
+
+    They are read once more, and the object is fetched only if one of them differs from the mirror.
+    """
     lists_of: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """The digest of the state that these lists complete: another state has a request of its own."""
     unlisted: bool = False

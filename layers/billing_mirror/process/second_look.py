@@ -65,6 +65,7 @@ async def _shows_sublists(ref: ObjectRef, sublists: Sequence[Sublist], ports: Po
     body = await ports.mirror.body(ref) if sublists else None
     for sublist in sublists:
         shown: Json = [*await fetch_sublist(ref, sublist, ports.stripe)]
-        if json_body.digest(shown) != json_body.digest(json_body.value_at(body, f"{sublist.path}.data")):
+        held = json_body.value_at(body, sublist.path)
+        if not isinstance(held, dict) or json_body.digest(held.get("data")) != json_body.digest(shown):
             return False
     return True

@@ -7,7 +7,7 @@ import pytest
 from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.messages import read_message
+from billing_mirror.core.messages import RefreshRequest, read_message, write_message
 from billing_mirror.core.mirror_state import READ_LAG
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.outcome import Outcome
@@ -222,6 +222,22 @@ async def test_the_lines_of_an_invoice_are_read_again_and_not_the_invoice(harnes
     assert (await read_again(harness)).outcome is Outcome.ALREADY_FRESH
     assert requested(harness) == [f"{INVOICE}/lines"]
     assert (amounts(harness), harness.item("in_1")["token"]) == ([1, 2], 1)
+
+
+@pytest.mark.parametrize(("later", "outcome"), [(2, Outcome.ALREADY_FRESH), (3, Outcome.STORED)])
+async def test_a_list_that_is_the_object_itself(harness: Harness, later: int, outcome: Outcome) -> None:
+    def entitlements(count: int) -> list[JsonObject]:
+        return [{"id": f"ent_{number}", "object": "entitlements.active_entitlement"} for number in range(count)]
+
+    ref = ref_to(Scope(livemode=False), "entitlements.active_entitlement_summary", "", "cus_1")
+    harness.stripe.objects[ref.path] = {"object": "list", "data": [*entitlements(1)], "has_more": True}
+    harness.stripe.lists[ref.path] = entitlements(2)
+    await harness.deliver(write_message(RefreshRequest(livemode=False, type=ref.type, id="", parent="cus_1")))
+    harness.stripe.lists[ref.path] = entitlements(later)
+    assert (await read_again(harness)).outcome is outcome
+    data = harness.mirror.objects[ref.key]["data"]
+    assert isinstance(data, dict)
+    assert data["data"] == entitlements(later)
 
 
 async def test_lines_that_differ_have_the_invoice_fetched(harness: Harness) -> None:
