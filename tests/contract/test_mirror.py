@@ -143,7 +143,7 @@ async def test_a_head_has_the_freshness_fields(mirror: Mirror) -> None:
 
 
 async def test_a_head_has_the_newest_event_before_its_fetch(mirror: Mirror) -> None:
-    event: Item = {"last_event_at": times.iso(NOW), "last_event_ids": ["evt_1", "evt_2"]}
+    event: Item = {"last_event_at": times.iso(NOW), "last_event_id": "evt_1", "other_event_ids": ["evt_2"]}
     await mirror.put(ref(), 7, item(ref()) | event)
     await mirror.put(ref("rcds_2"), 7, item(ref("rcds_2")))
     heads = await mirror.heads([ref(), ref("rcds_2")])

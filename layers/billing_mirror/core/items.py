@@ -71,7 +71,7 @@ class Observation:
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_ids: tuple[str, ...] = ()
-    """The ids of that event, and of others received before the fetch that may not be older."""
+    """The id of that event, and those of others received before the fetch that may not be older."""
     missing_fields: tuple[str, ...] = ()
     """Fields on request that the body lacks, because Stripe refuses to show them; sorted."""
 
@@ -180,10 +180,9 @@ def _about_fetch(observation: Observation) -> Item:
 def _last_event(observation: Observation) -> Item:
     if not observation.last_event_at:
         return {}
-    return {
-        "last_event_at": times.iso(observation.last_event_at),
-        "last_event_ids": [*observation.last_event_ids[:MAX_EVENTS]],
-    }
+    newest, *others = observation.last_event_ids[:MAX_EVENTS] or ("",)
+    further: Item = {"other_event_ids": [*others]} if others else {}
+    return {"last_event_at": times.iso(observation.last_event_at), "last_event_id": newest, **further}
 
 
 def customer_in(item: Item) -> str | None:
@@ -208,8 +207,9 @@ def missing_fields_in(item: Item) -> tuple[str, ...]:
 
 
 def last_event_ids_in(item: Item) -> tuple[str, ...]:
-    """The ids of the newest events that :func:`item` has stored."""
-    return _texts(item.get("last_event_ids"))
+    """The ids of the events that :func:`item` has stored, the newest first."""
+    newest = item.get("last_event_id")
+    return (newest, *_texts(item.get("other_event_ids"))) if isinstance(newest, str) and newest else ()
 
 
 def _texts(stored: Value) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Head:
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
     last_event_ids: tuple[str, ...] = ()
-    """The ids of that event and of others received before the fetch that may not be older, as
+    """The id of that event, and those of others received before the fetch that may not be older, as
     :attr:`~billing_mirror.core.messages.Notification.identity` has them.
     """
     chunks: str | None = None
