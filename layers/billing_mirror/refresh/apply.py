@@ -11,7 +11,7 @@ from billing_mirror.core import items, times
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Head, ends_at, may_lag
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head, ends_at, may_lag
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
@@ -55,6 +55,9 @@ async def apply(
     ``hops`` is the number of refresh requests that led to it. Notes an object that the table cannot hold, and raises
     ``UnstorableObject``.
     """
+    if token > 1 + (head.token if head else UNCLAIMED_TOKEN):
+        # Another worker claimed in between, and may have written meanwhile: what it knew of is known here, too.
+        observation = _with_last_event(observation, (await ports.mirror.heads([ref])).get(ref.key))
     observation = _with_last_event(observation, head)
     body = observation.live
     if body is None:
