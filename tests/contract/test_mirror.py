@@ -143,12 +143,12 @@ async def test_a_head_has_the_freshness_fields(mirror: Mirror) -> None:
 
 
 async def test_a_head_has_the_newest_event_before_its_fetch(mirror: Mirror) -> None:
-    event: Item = {"last_event_at": times.iso(NOW), "last_event_id": "evt_1"}
+    event: Item = {"last_event_at": times.iso(NOW), "last_event_id": "evt_1", "other_event_ids": ["evt_2"]}
     await mirror.put(ref(), 7, item(ref()) | event)
     await mirror.put(ref("rcds_2"), 7, item(ref("rcds_2")))
     heads = await mirror.heads([ref(), ref("rcds_2")])
     found = [heads[one.key] for one in (ref(), ref("rcds_2"))]
-    assert [(one.last_event_at, one.last_event_id) for one in found] == [(NOW, "evt_1"), (0.0, "")]
+    assert [(one.last_event_at, one.last_event_ids) for one in found] == [(NOW, ("evt_1", "evt_2")), (0.0, ())]
 
 
 async def test_what_was_never_seen_has_no_head(mirror: Mirror) -> None:

@@ -148,7 +148,7 @@ def live(
         json_body.digest(body),
         member_lists=member_lists or {},
         last_event_at=fetched_at - 5.0 if event else 0.0,
-        last_event_id=event,
+        last_event_ids=(event,) if event else (),
     )
     return {**item(ref_of(body), seen, customer), "token": token}
 

@@ -9,7 +9,15 @@ from billing_mirror.core import chunks, times
 from billing_mirror.core.chunks import Limits
 from billing_mirror.core.errors import TransientError, UnreadableBody, UnstorableObject
 from billing_mirror.core.forgetting import ERASED_COLUMNS, FoundObject, FoundPage, RemovalNote, customer_named
-from billing_mirror.core.items import FORMER_CUSTOMER, INDEX_COLUMNS, Item, id_in, members_in, missing_fields_in
+from billing_mirror.core.items import (
+    FORMER_CUSTOMER,
+    INDEX_COLUMNS,
+    Item,
+    id_in,
+    last_event_ids_in,
+    members_in,
+    missing_fields_in,
+)
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, stored_ref
@@ -250,7 +258,7 @@ def _head(item: Item) -> Head:
         stripe_version=version if isinstance(version, str) else "",
         members=members_in(item),
         last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
-        last_event_id=str(item.get("last_event_id", "")),
+        last_event_ids=last_event_ids_in(item),
         chunks=chunks.name_in(item),
         follow_ups_due=item.get("follow_ups_due") is True,
         missing_fields=missing_fields_in(item),

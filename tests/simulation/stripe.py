@@ -233,7 +233,7 @@ class SimulatedStripe:
         at = self._listed_at()
         owning = self._require(owner, context, at) if owner is not None else None
         if owning is not None and request.path.endswith("/lines"):
-            return request.page(_lines(owning.state_at(self._now())), LINES_ON_A_PAGE)
+            return request.page(_lines(owning.state_at(at)), LINES_ON_A_PAGE)
         filters = request.filters
         found = self._state.listed(request.path, context, at) if request.path not in self._state.unlisted else []
         if owner is not None and "rate_card_version" in filters:

@@ -18,9 +18,9 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Run
 from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.process.already_fresh import is_already_fresh
+from billing_mirror.process.already_fresh import is_answered
 from billing_mirror.process.batch import _hops
-from billing_mirror.process.messages import ProcessDependencies, WorkItem
+from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.optional_fields import OptionalFields
 from billing_mirror.refresh.refused_fields import RefusedFields
@@ -44,16 +44,18 @@ add = RefusedFields.add
 
 
 async def restless_invoice() -> bool:
-    """An invoice of eleven lines that changes whenever it is fetched: AWS stops no chain, and verify finds its end."""
+    """An invoice of eleven lines that changes with each request: AWS stops no chain, and verify finds its end."""
     harness = Harness()
     body = sample("invoice", id="in_1", customer="cus_1", livemode=False, total=0)
     body["lines"] = {"object": "list", "data": [{"id": f"il_{number}"} for number in range(10)], "has_more": True}
     harness.stripe.objects[INVOICE] = body
-    harness.stripe.lists[LINES] = [{"id": f"il_{number}"} for number in range(11)]
 
-    async def change(path: str) -> None:
-        if path == INVOICE:
-            harness.stripe.objects[INVOICE] = {**body, "total": len(harness.stripe.requests)}
+    async def change(_: str) -> None:
+        changes = len(harness.stripe.requests)
+        harness.stripe.objects[INVOICE] = {**body, "total": changes}
+        harness.stripe.lists[LINES] = [{"id": f"il_{number}", "amount": changes} for number in range(11)]
+
+    await change(INVOICE)
 
     harness.stripe.before_answer = change
     received = await harness.deliver(event("v1.invoice.updated", body, url=INVOICE))
@@ -128,11 +130,9 @@ def takes_one_for_all(self: RefusedFields, request: StripeRequest, name: str, no
 
 
 @mutant("an object without a field is fresh")
-@replaces(is_already_fresh)
-async def takes_the_mark_for_fresh(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
-) -> bool:
-    return await is_already_fresh(items, ref, replace(head, missing_fields=()) if head else None, dependencies)
+@replaces(is_answered)
+def takes_the_mark_for_fresh(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+    return is_answered(items, replace(head, missing_fields=()), margin=margin)
 
 
 @mutant("what the table has refused is never tried again")

@@ -13,7 +13,7 @@ from billing_mirror.process.messages import ProcessDependencies
 from billing_mirror.process.not_found import _require_shown
 from billing_mirror.refresh.fetch import _members
 from billing_mirror.refresh.follow_ups import FollowUps
-from billing_mirror.refresh.related_objects import _believable
+from billing_mirror.refresh.members import _believable
 from tests.doubles.samples import event, rate, rate_card, version
 from tests.unit.harness import Harness
 

@@ -89,8 +89,8 @@ class Harness:
             await self.queue.send(body, group="test")
         return await self.work()
 
-    async def work(self, *, seconds: float = 50.0) -> list[MessageResult]:
-        batch = self.queue.receive(50)
+    async def work(self, *, seconds: float = 50.0, most: int = 50) -> list[MessageResult]:
+        batch = self.queue.receive(most)
         results = await process_batch(batch, self.process_dependencies, deadline=self.clock.now() + seconds)
         for ended in results:
             if not ended.retry:

@@ -31,6 +31,8 @@ ROOM_FOR_KEYS = 2 * 1024
 """Bytes kept free for the keys, the token and the name of the column with the body."""
 CHUNK = 320 * 1024
 """Bytes of a compressed body that one item holds where the body takes several items."""
+MAX_EVENTS = 20
+"""Events of one second whose ids an item keeps: the repetition of a further one costs a fetch."""
 MAX_CHUNKS = 32
 MAX_COMPRESSED = MAX_CHUNKS * CHUNK
 """Bytes of a compressed body."""
@@ -62,12 +64,14 @@ class Observation:
     body: JsonObject | None = None
     digest: str = ""
     member_lists: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
-    completed: bool = False
-    """Whether a list inside the body was read by a request of its own, and may be older than the rest."""
+    left_out: tuple[str, ...] = ()
+    """Lists that belong to the object and were not read, by type: most objects have nothing on them."""
+    completed: tuple[str, ...] = ()
+    """Paths of lists inside the body that were read by requests of their own, and may be older than the rest."""
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
-    last_event_id: str = ""
-    """The id of that event."""
+    last_event_ids: tuple[str, ...] = ()
+    """The id of that event, and those of others received before the fetch that may not be older."""
     missing_fields: tuple[str, ...] = ()
     """Fields on request that the body lacks, because Stripe refuses to show them; sorted."""
 
@@ -176,7 +180,9 @@ def _about_fetch(observation: Observation) -> Item:
 def _last_event(observation: Observation) -> Item:
     if not observation.last_event_at:
         return {}
-    return {"last_event_at": times.iso(observation.last_event_at), "last_event_id": observation.last_event_id}
+    newest, *others = observation.last_event_ids[:MAX_EVENTS] or ("",)
+    further: Item = {"other_event_ids": [*others]} if others else {}
+    return {"last_event_at": times.iso(observation.last_event_at), "last_event_id": newest, **further}
 
 
 def customer_in(item: Item) -> str | None:
@@ -197,8 +203,17 @@ def members_in(item: Item) -> dict[str, frozenset[str]]:
 
 def missing_fields_in(item: Item) -> tuple[str, ...]:
     """The fields that :func:`item` has stored as missing."""
-    missing = item.get("missing_fields")
-    return tuple(name for name in missing if isinstance(name, str)) if isinstance(missing, list) else ()
+    return _texts(item.get("missing_fields"))
+
+
+def last_event_ids_in(item: Item) -> tuple[str, ...]:
+    """The ids of the events that :func:`item` has stored, the newest first."""
+    newest = item.get("last_event_id")
+    return (newest, *_texts(item.get("other_event_ids"))) if isinstance(newest, str) and newest else ()
+
+
+def _texts(stored: Value) -> tuple[str, ...]:
+    return tuple(one for one in stored if isinstance(one, str)) if isinstance(stored, list) else ()
 
 
 def members(observation: Observation) -> dict[str, frozenset[str]]:

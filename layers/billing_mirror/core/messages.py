@@ -101,6 +101,12 @@ class Notification(_Message):
         """The kind of resource: the type without its last word."""
         return self.type.rpartition(".")[0]
 
+    def creates(self, object_type: catalog.ObjectType) -> bool:
+        """Whether the event says that an object of this type was created, under an id that no other one ever has."""
+        is_of_type = catalog.RESOURCES.get(self.resource) == object_type.name
+        has_own_id = not object_type.chosen_ids and not object_type.singleton
+        return is_of_type and has_own_id and self.type.endswith(".created")
+
 
 class RefreshRequest(_Message):
     """A request to fetch one object: identity only, never state."""
@@ -113,6 +119,15 @@ class RefreshRequest(_Message):
     parent: Id | None = None
     not_before: float = 0.0
     """Seconds since 1970: an earlier fetch does not answer the request."""
+    digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """The digest that a list shows: the request is done where the mirror has that state by now."""
+    lists: tuple[Annotated[str, Field(max_length=255)], ...] = ()
+    """Lists that were read too early: types of members, and paths in the body, which may be empty.
+
+    They are read once more, and the object is fetched only if one of them differs from the mirror.
+    """
+    lists_of: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """The digest of the state that these lists complete: another state has a request of its own."""
     unlisted: bool = False
     """Whether a list that should show the object lacks it: then it is probably deleted."""
     hops: Annotated[int, Field(ge=0)] = 0

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .catalog import ObjectType
+
 READ_LAG = 60.0
 """Seconds after creation during which a GET may still return 404, although Stripe has sent the event."""
 CLAIM_DIES_AFTER = 3600.0
@@ -30,8 +32,10 @@ class Head:
     """By type, the ids on the lists that belong to the object."""
     last_event_at: float = 0.0
     """Creation, by Stripe's clock, of the newest event received before the fetch; 0 without an event."""
-    last_event_id: str = ""
-    """The id of that event, as :attr:`~billing_mirror.core.messages.Notification.identity` has it."""
+    last_event_ids: tuple[str, ...] = ()
+    """The id of that event, and those of others received before the fetch that may not be older, as
+    :attr:`~billing_mirror.core.messages.Notification.identity` has them.
+    """
     chunks: str | None = None
     """How the sort keys of the items begin that hold the body, where it takes several; see ``core.chunks``."""
     missing_fields: tuple[str, ...] = ()
@@ -66,9 +70,12 @@ def lag_left(created_at: float, now: float) -> float:
 def is_fresh_enough(head: Head | None, *, sent_at: float, margin: float) -> bool:
     """Whether the mirrored fetch started late enough to show what a message sent at ``sent_at`` announces.
 
-    ``margin`` is the clock skew to allow for, in seconds. 0 switches this off.
+    ``margin`` is the clock skew to allow for, in seconds. 0 switches this off. What a list has shown never is late
+    enough: a list lags.
     """
-    return head is not None and margin > 0 and head.fetched_at > sent_at + margin
+    if head is None or head.token == UNCLAIMED_TOKEN or margin <= 0:
+        return False
+    return head.fetched_at > sent_at + margin
 
 
 def ends_at(created_at: float) -> float:
@@ -84,23 +91,41 @@ def follows_event(head: Head, identity: str, created_at: float) -> bool:
     """Whether the mirrored fetch followed an event that Stripe created then, by Stripe's clock alone.
 
     It did where a newer event was received before the fetch, or this very event. Equal times of different events prove
-    nothing: the mirrored fetch may have run between them.
+    nothing by themselves: the mirrored fetch may have run between them.
     """
-    return head.last_event_id == identity or ends_at(created_at) <= head.last_event_at
+    return identity in head.last_event_ids or ends_at(created_at) <= head.last_event_at
 
 
-def reflects_event(head: Head | None, claim: Claim | None, identity: str, created_at: float) -> bool:
+def reflects_event(
+    head: Head | None, claim: Claim | None, identity: str, created_at: float, *, creates: ObjectType | None = None
+) -> bool:
     """Whether the mirror shows what an event announces that Stripe created then (seconds since 1970).
 
-    It does where the fetch followed the event, whatever any clock says; or where the fetch started so much later that
-    no clock and no replica can lag so far, and has the newest token.
+    It does where the fetch followed the event, whatever any clock says; or where it has the newest token, and shows
+    the object that the event ``creates``, or started so much later that no clock and no replica can lag so far.
     """
     if head is None:
         return False
     if follows_event(head, identity, created_at):
         return True
-    is_last_claim = (claim.claimed if claim else UNCLAIMED_TOKEN) == head.token
-    return is_last_claim and head.fetched_at > created_at + READ_LAG + MAX_CLOCK_SKEW
+    is_late = head.fetched_at > created_at + READ_LAG + MAX_CLOCK_SKEW
+    return is_last_claim(head, claim) and (is_late or (creates is not None and shows_creation(head, creates)))
+
+
+def shows_creation(head: Head, object_type: ObjectType) -> bool:
+    """Whether the mirror shows that an object was created, under an id that no other one ever has.
+
+    Whatever shows the object, a list included, shows its creation. What is stored from a list is not enough where a
+    fetch leads to other objects.
+    """
+    if head.deleted or head.follow_ups_due:
+        return False
+    return head.token > UNCLAIMED_TOKEN or not object_type.leads_on
+
+
+def is_last_claim(head: Head, claim: Claim | None) -> bool:
+    """Whether the mirrored state has the newest token: no worker is about to write an older answer."""
+    return (claim.claimed if claim else UNCLAIMED_TOKEN) == head.token
 
 
 def is_in_flight(head: Head | None, claim: Claim | None, *, now: float) -> bool:

@@ -1,44 +1,60 @@
 """Which messages need no fetch: the mirror already shows what they announce, and no older fetch can replace that.
 
-An event is answered by a fetch that followed it or a newer event, by Stripe's clock alone; any message by a fetch that
-started well after it was sent, by two clocks and a margin.
+An event is answered by a fetch that followed it or a newer event, by Stripe's clock alone; an object's creation by
+whatever has shown the object; a difference on a list by the same state; any message by a fetch that started well after
+it was sent, by two clocks and a margin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from billing_mirror.core import mirror_state
+from billing_mirror.core import catalog, mirror_state
 from billing_mirror.core.messages import Notification, RefreshRequest
-from billing_mirror.core.mirror_state import Claim, Head
+from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 
 from .messages import ProcessDependencies, WorkItem
 
 
-async def is_already_fresh(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
-) -> bool:
-    """Whether the mirror shows what the messages about one object announce, and will keep showing it."""
-    if head is None or _contradicts_tombstone(items, head):
+async def already_fresh(
+    groups: Sequence[list[WorkItem]],
+    refs: Sequence[ObjectRef],
+    heads: Mapping[str, Head],
+    dependencies: ProcessDependencies,
+) -> set[ObjectRef]:
+    """Of the objects that groups of messages are about, those of which the mirror shows what the messages announce.
+
+    And will keep showing it: a worker that claimed after the mirrored fetch may have fetched before the change, and its
+    write would win.
+    """
+    answered = {
+        ref: head
+        for items, ref in zip(groups, refs, strict=True)
+        if (head := heads.get(ref.key)) is not None and is_answered(items, head, margin=dependencies.clock_skew_margin)
+    }
+    claims = await dependencies.ports.mirror.claims(answered) if answered else {}
+    return {ref for ref, head in answered.items() if mirror_state.is_last_claim(head, claims.get(ref.key))}
+
+
+def is_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+    """Whether the mirrored fetch shows what all messages about an object announce."""
+    if _contradicts_tombstone(items, head):
         return False  # a tombstone does not answer a message about an existing object
     if (head.follow_ups_due or head.missing_fields) and not head.deleted:
         return False  # this message may start what the mirrored fetch left out, or have the field shown by now
     if not head.deleted and any(_is_unlisted(item) for item in items):
         return False  # no event announces the removal, so nothing but a fetch makes up for a clock that is wrong
-    if not _are_answered(items, head, margin=dependencies.clock_skew_margin):
-        return False
-    # A worker that claimed after the mirrored fetch may have fetched before the change, and its write would win.
-    claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
-    return _is_last_claim(head, claim)
+    return _are_answered(items, head, margin=margin)
 
 
-def newest_event(items: Sequence[WorkItem]) -> Notification | None:
-    """The newest event among messages, of those that are not dated in the future."""
+def newest_events(items: Sequence[WorkItem]) -> list[Notification]:
+    """Among messages, the newest event and those that may not be older, without those that are dated in the future."""
     events = [
         item.message
         for item in items
         if isinstance(item.message, Notification) and not _is_dated_ahead(item.message, item)
     ]
-    return max(events, key=lambda event: event.created, default=None)
+    events.sort(key=lambda event: event.created, reverse=True)
+    return [one for one in events if mirror_state.ends_at(one.created.timestamp()) > events[0].created.timestamp()]
 
 
 def _is_dated_ahead(event: Notification, item: WorkItem) -> bool:
@@ -54,11 +70,6 @@ def _contradicts_tombstone(items: list[WorkItem], head: Head) -> bool:
     return head.deleted and not all(item.announces_deletion for item in items)
 
 
-def _is_last_claim(head: Head, claim: Claim | None) -> bool:
-    """Whether the mirrored fetch has the newest token."""
-    return claim is not None and claim.claimed == head.token
-
-
 def _is_unlisted(item: WorkItem) -> bool:
     return isinstance(item.message, RefreshRequest) and item.message.unlisted
 
@@ -69,11 +80,26 @@ def _are_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
 
 
 def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
-    if isinstance(item.message, Notification) and mirror_state.follows_event(
-        head, item.message.identity, item.message.created.timestamp()
-    ):
-        return True
+    match item.message:
+        case Notification() as event if _follows(event, item, head):
+            return True
+        case RefreshRequest(digest=shown) if shown and shown == head.digest:
+            return not head.deleted
+        case RefreshRequest(lists=lists, lists_of=state) if lists:
+            if state and state != head.digest:
+                return True
+            if not head.members.keys() >= catalog.TYPES.keys() & set(lists):
+                return False  # the mirrored fetch did not read them all
     return mirror_state.is_fresh_enough(head, sent_at=_relevant_at(item), margin=margin)
+
+
+def _follows(event: Notification, item: WorkItem, head: Head) -> bool:
+    """Whether the mirror shows what an event announces, whatever any clock says."""
+    if mirror_state.follows_event(head, event.identity, event.created.timestamp()):
+        return True
+    object_type = item.ref.object_type if item.ref else None
+    is_creation = object_type is not None and event.creates(object_type)
+    return object_type is not None and is_creation and mirror_state.shows_creation(head, object_type)
 
 
 def _relevant_at(item: WorkItem) -> float:

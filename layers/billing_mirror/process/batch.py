@@ -1,7 +1,7 @@
 """Process: bring the mirror up to date with a batch of messages.
 
-Parse the messages, group them by object, skip what is already fresh; then claim, fetch and apply all objects
-concurrently. Every message ends in exactly one :class:`Outcome`.
+Parse the messages, group them by object, skip what is already fresh; then claim, fetch and apply the objects
+concurrently, owners first. Every message ends in exactly one :class:`Outcome`.
 """
 
 import asyncio
@@ -20,10 +20,12 @@ from billing_mirror.ports import Ports, Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import release_at_final_error
 
-from .already_fresh import is_already_fresh, newest_event
+from .already_fresh import already_fresh, newest_events
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
+from .order import owners_first
 from .resolve import resolve, resolve_parent
+from .second_look import is_second_look, shows_lists
 from .settle import ends_all, settle
 
 MAX_CONCURRENCY = 16
@@ -121,19 +123,32 @@ async def _process_all(
     groups: Sequence[list[WorkItem]], dependencies: ProcessDependencies, deadline: float
 ) -> dict[str, Result]:
     """The result of each message, by message id."""
+    slots = asyncio.Semaphore(MAX_CONCURRENCY)
+
+    async def process(stage: Sequence[list[WorkItem]]) -> dict[str, Result]:
+        return await _process_objects(stage, dependencies, deadline, slots)
+
+    return await owners_first(groups, process)
+
+
+async def _process_objects(
+    groups: Sequence[list[WorkItem]], dependencies: ProcessDependencies, deadline: float, slots: asyncio.Semaphore
+) -> dict[str, Result]:
     refs = [item.ref for items in groups for item in items[:1] if item.ref is not None]
     try:
         heads = await dependencies.ports.mirror.heads(refs)
+        fresh = await already_fresh(groups, refs, heads, dependencies)
     except TransientError as error:
         return {item.received.message_id: error for items in groups for item in items}
-    slots = asyncio.Semaphore(MAX_CONCURRENCY)
+    skipped: Result = (Outcome.ALREADY_FRESH, dependencies.ports.clock.now())
+    stale = [(items, ref) for items, ref in zip(groups, refs, strict=True) if ref not in fresh]
     results = await asyncio.gather(
-        *(
-            _process_in_time(items, ref, heads.get(ref.key), dependencies, deadline, slots)
-            for items, ref in zip(groups, refs, strict=True)
-        )
+        *(_process_in_time(items, ref, heads.get(ref.key), dependencies, deadline, slots) for items, ref in stale)
     )
-    return {item.received.message_id: result for items, result in zip(groups, results, strict=True) for item in items}
+    worked = {
+        item.received.message_id: result for (items, _), result in zip(stale, results, strict=True) for item in items
+    }
+    return {item.received.message_id: skipped for items in groups for item in items} | worked
 
 
 async def _process_in_time(
@@ -162,10 +177,10 @@ async def _process_in_time(
 async def _process_object(
     items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
 ) -> Outcome:
-    if await is_already_fresh(items, ref, head, dependencies):
-        return Outcome.ALREADY_FRESH
     ref = await resolve_parent(ref, items, head, dependencies.ports)
     ports = dependencies.ports
+    if await shows_lists(ref, items, head, dependencies):
+        return Outcome.ALREADY_FRESH
     token, observation = await _fetch(ref, items, head, ports)
     async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
         if observation.body is None:
@@ -179,13 +194,20 @@ def _hops(items: Sequence[WorkItem]) -> int:
 
 
 async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:
-    """Claims and fetches the object. The observation keeps the newest event that caused the fetch."""
+    """Claims and fetches the object. The observation keeps the newest events that caused the fetch."""
     events = [item.message for item in items if isinstance(item.message, Notification)]
     event_id = events[0].id if events else None
     token, observation = await claim_and_fetch(
-        ports, ref, claimed_at=ports.clock.now(), head=head, event=event_id, is_final=partial(ends_all, items=items)
+        ports,
+        ref,
+        claimed_at=ports.clock.now(),
+        head=head,
+        event=event_id,
+        all_lists=any(is_second_look(item) for item in items),
+        is_final=partial(ends_all, items=items),
     )
-    newest = newest_event(items)
-    if newest is None:
+    newest = newest_events(items)
+    if not newest:
         return token, observation
-    return token, replace(observation, last_event_at=newest.created.timestamp(), last_event_id=newest.identity)
+    ids = tuple(dict.fromkeys(event.identity for event in newest))
+    return token, replace(observation, last_event_at=newest[0].created.timestamp(), last_event_ids=ids)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from billing_mirror.core import backoff
 from billing_mirror.core.errors import PermanentError, TransientError, UnstorableObject
 from billing_mirror.core.outcome import Outcome
-from billing_mirror.refresh.related_objects import REMOVALS_HELD
+from billing_mirror.refresh.members import REMOVALS_HELD
 
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 

@@ -87,7 +87,9 @@ def wait(read: Callable[[], Seen], ask: Callable[[Seen], None], *, since: float,
 def _answers(seen: Seen, first: Seen, since: float) -> bool:
     # A counter that was lost is behind its object's token.
     claimed_later = seen.token > max(first.claimed, first.token)
-    return claimed_later or seen.fetched_at >= since + CLOCK_SKEW_MARGIN
+    # What was stored from a list has no claim and the token 0: a list lags, so its time says nothing.
+    was_fetched = seen.token > 0
+    return claimed_later or (was_fetched and seen.fetched_at >= since + CLOCK_SKEW_MARGIN)
 
 
 def _integer(item: Item, name: str) -> int:

@@ -6,20 +6,19 @@ token is higher, so an insert never replaces what a fetch has stored. See docs/a
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core import items, json_body, on_request
-from billing_mirror.core.catalog import ApiChannel, ObjectType
+from billing_mirror.core import items
 from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.errors import UnstorableObject
-from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import write_message
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.run import Counts, Drift, Resolution
-from billing_mirror.ports import Mirror, Ports
+from billing_mirror.ports import Ports
+from billing_mirror.refresh.from_lists import is_complete, put_unclaimed
 from billing_mirror.refresh.references import customer_or_owner, not_mirrored, owner_heads, references
 from billing_mirror.refresh.related_objects import refresh_request
-from billing_mirror.refresh.repeated_write import is_stored
 from billing_mirror.refresh.unstorable import noted
 
 from .even_spread import EvenSpread
@@ -36,7 +35,7 @@ MAX_SPREAD = 2.0
 async def insert_new(new: Mapping[ObjectRef, JsonObject], page: ObjectPage, run: ActiveRun) -> None:
     """Inserts objects that the mirror has never seen; queues those that the list may show incompletely."""
     customers = await _customers(new, run.ports)
-    complete = {ref: entry for ref, entry in new.items() if ref in customers and _is_complete(ref.object_type, entry)}
+    complete = {ref: entry for ref, entry in new.items() if ref in customers and is_complete(ref.object_type, entry)}
     # Before the inserts: once the objects are mirrored, nothing else shows what they reference.
     named = [one for ref, entry in complete.items() for one in references(ref, entry)]
     await enqueue([*_incomplete(new, complete), *await not_mirrored(named, run.ports.mirror)], run)
@@ -66,16 +65,11 @@ async def _insert(
         async with noted(run.ports, ref, UNCLAIMED_TOKEN, observation):
             item = items.item(ref, observation, customer)
             async with spread.next():
-                stored = await _put_unclaimed(ref, item, run.ports.mirror)
+                stored = await put_unclaimed(ref, item, run.ports.mirror)
     except UnstorableObject as error:
         await run.record_drift(Drift(ref.id, Difference.MISSING, Resolution.UNSTORABLE, reason=str(error)))
         return
     run.count(Counts(inserted=int(stored)))
-
-
-async def _put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
-    """Stores an object that the mirror has never seen, under the token below every claim."""
-    return await mirror.put(ref, UNCLAIMED_TOKEN, item) or await is_stored(mirror, ref, UNCLAIMED_TOKEN, item)
 
 
 async def enqueue(refs: Sequence[ObjectRef], run: ActiveRun) -> None:
@@ -83,23 +77,6 @@ async def enqueue(refs: Sequence[ObjectRef], run: ActiveRun) -> None:
     group = f"{run.scope}:backfill"
     await gather_all(run.ports.queue.send(write_message(refresh_request(ref)), group=group) for ref in refs)
     run.count(Counts(queued=len(refs)))
-
-
-def _is_complete(object_type: ObjectType, entry: JsonObject) -> bool:
-    """Whether a list shows an object as a fetch would.
-
-    Lists truncate the lists inside their objects. Stripe does not document whether v2 lists show fields that have to be
-    included: an object that lacks one is fetched. https://docs.stripe.com/api/pagination
-    """
-    if object_type.api is ApiChannel.PREVIEW and not all(name in entry for name in object_type.include):
-        return False
-    if on_request.lacking(object_type, entry):
-        return False
-    return not any(_is_truncated(json_body.value_at(entry, sublist.path)) for sublist in object_type.sublists)
-
-
-def _is_truncated(value: json_body.Json) -> bool:
-    return isinstance(value, dict) and value.get("has_more") is not False
 
 
 async def _customers(new: Mapping[ObjectRef, JsonObject], ports: Ports) -> Mapping[ObjectRef, str | None]:

@@ -180,7 +180,8 @@ def _is_reflected_in(
     created_at = notification.created.timestamp()
     if _will_be_reflected(head, claim, created_at, now):
         return True
-    return mirror_state.reflects_event(head, claim, notification.identity, created_at)
+    creates = ref.object_type if notification.creates(ref.object_type) else None
+    return mirror_state.reflects_event(head, claim, notification.identity, created_at, creates=creates)
 
 
 def _will_be_reflected(head: Head | None, claim: Claim | None, created_at: float, now: float) -> bool:

@@ -16,7 +16,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Drift, Resolution
 from billing_mirror.refresh.apply import apply, claim_and_fetch
-from billing_mirror.refresh.related_objects import REMOVALS_HELD
+from billing_mirror.refresh.members import REMOVALS_HELD
 
 from .deep_verify import wrong_columns_under
 from .gather import gather_all

@@ -5,12 +5,13 @@ never overwrite a newer one; no clock takes part. See docs/architecture.md.
 """
 
 from dataclasses import replace
+from math import floor
 
 from billing_mirror.core import items, times
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
 from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Head, may_lag
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head, ends_at, may_lag
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
@@ -32,16 +33,18 @@ async def claim_and_fetch(
     claimed_at: float,
     head: Head | None,
     event: str | None = None,
+    all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     """Takes the token, then fetches: a token taken later would let an older answer win.
 
-    ``head`` is the mirror's state before. Pass the present time as ``claimed_at`` if the queue retries a failure: then
-    reconcile treats the claim as in flight for an hour, unless an error ``is_final``. Else pass 0.
+    ``head`` is the mirror's state before, and ``all_lists`` is as in ``fetch``. Pass the present time as
+    ``claimed_at`` if the queue retries a failure: then reconcile treats the claim as in flight for an hour, unless an
+    error ``is_final``. Else pass 0.
     """
     token = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head)
     async with release_at_final_error(ports.mirror, ref, token, is_final):
-        return token, await fetch(ref, ports.stripe, ports.clock, event=event)
+        return token, await fetch(ref, ports.stripe, ports.clock, event=event, head=head, all_lists=all_lists)
 
 
 async def apply(
@@ -52,6 +55,9 @@ async def apply(
     ``hops`` is the number of refresh requests that led to it. Notes an object that the table cannot hold, and raises
     ``UnstorableObject``.
     """
+    if token > 1 + (head.token if head else UNCLAIMED_TOKEN):
+        # Another worker claimed in between, and may have written meanwhile: what it knew of is known here, too.
+        observation = _with_last_event(observation, (await ports.mirror.heads([ref])).get(ref.key))
     observation = _with_last_event(observation, head)
     body = observation.live
     if body is None:
@@ -62,7 +68,7 @@ async def apply(
         item = items.item(ref, observation, customer)
         await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
         # Before the write: once the object is stored, a redelivered message counts as already fresh.
-        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
+        await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)
         if follow_ups.are_due:
             item = {**item, "follow_ups_due": True}
         return _as_followed(await _put(ports, ref, token, head, item), follow_ups)
@@ -79,9 +85,13 @@ def _as_followed(outcome: Outcome, follow_ups: FollowUps) -> Outcome:
 
 def _with_last_event(observation: Observation, head: Head | None) -> Observation:
     """A later claim means a later fetch: every event that preceded the mirrored fetch also precedes this one."""
-    if head is None or head.last_event_at <= observation.last_event_at:
+    if head is None:
         return observation
-    return replace(observation, last_event_at=head.last_event_at, last_event_id=head.last_event_id)
+    sources: list[Observation | Head] = sorted((observation, head), key=lambda one: one.last_event_at, reverse=True)
+    newest = sources[0].last_event_at
+    # What may have happened in the second of the newest event is not older by every clock: its id is kept.
+    ids = [name for one in sources if ends_at(floor(one.last_event_at)) > newest for name in one.last_event_ids]
+    return replace(observation, last_event_at=newest, last_event_ids=tuple(dict.fromkeys(ids)))
 
 
 async def _put_tombstone(
@@ -129,7 +139,10 @@ async def _resolve_customer(ports: Ports, ref: ObjectRef, body: JsonObject, hops
 
 async def _customer_of(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> str | None:
     """The customer of an owner, which is mirrored first where it is missing. A tombstone's last known body counts."""
-    body = await ports.mirror.body(owner)
+    head = (await ports.mirror.heads([owner])).get(owner.key)
+    if head is not None and head.customer is not None:
+        return head.customer  # a tombstone has no such column
+    body = await ports.mirror.body(owner) if head is not None else None
     if body is None:
         body = await _mirror_owner(ports, owner, named_by, hops)
     return await _resolve_customer(ports, owner, body, hops) if body is not None else None

@@ -9,7 +9,7 @@ from billing_mirror.core.drift import digest
 from billing_mirror.core.errors import FeatureUnavailable, NotFound, PermanentError, TransientError, Unauthorized
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.mirror_state import may_lag
+from billing_mirror.core.mirror_state import Head, may_lag
 from billing_mirror.core.object_ref import ObjectRef, fill_template
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
@@ -24,8 +24,19 @@ class ListMoved(TransientError):
     """A list must be read again from its start: it changed, or Stripe refused, lost or repeated a later page."""
 
 
-async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | None = None) -> Observation:
-    """Fetches the object and its lists. "Not found" is an observation without a body, not an error."""
+async def fetch(
+    ref: ObjectRef,
+    stripe: Stripe,
+    clock: Clock,
+    *,
+    event: str | None = None,
+    head: Head | None = None,
+    all_lists: bool = False,
+) -> Observation:
+    """Fetches the object and its lists. "Not found" is an observation without a body, not an error.
+
+    ``head`` is the mirror's state before. ``all_lists`` has those read, too, on which nothing is for most objects.
+    """
     started = clock.now()
     object_type = ref.object_type
     noted = NotedFields(stripe, object_type.name)
@@ -33,16 +44,15 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
         response = await _get(ref, noted, event=event)
     except NotFound:
         return Observation(started, stripe.version(object_type.api), request_id="")
-    body = response.body
+    body, completed = response.body, []
     for sublist in object_type.sublists:
-        body = await _completed(ref, body, sublist, noted.of_list(sublist.path))
-    member_lists = {}
-    for name in object_type.members:
-        members = await _members(
-            ref, name, stripe, may_be_missing=not may_lag(times.created_at(response.body), started)
-        )
-        if members is not None:
-            member_lists[name] = members
+        if _is_cut_short(body, sublist):
+            body = await _completed(ref, body, sublist, noted.of_list(sublist.path))
+            completed.append(sublist.path)
+    is_new = may_lag(times.created_at(response.body), started)
+    left_out = () if all_lists else _mostly_empty(ref, head, is_new=is_new)
+    read = [name for name in object_type.members if name not in left_out]
+    member_lists = await fetch_member_lists(ref, read, stripe, may_be_missing=not is_new)
     # Lists truncate inner lists, so compare the truncated body; a type without lists compares the whole body.
     compared = response.body if object_type.listings else body
     return Observation(
@@ -52,9 +62,16 @@ async def fetch(ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | No
         body,
         digest(object_type, compared),
         member_lists,
-        completed=body is not response.body,
+        left_out=left_out,
+        completed=tuple(completed),
         missing_fields=tuple(sorted(noted.missing)),
     )
+
+
+def _mostly_empty(ref: ObjectRef, head: Head | None, *, is_new: bool) -> tuple[str, ...]:
+    """The types of members of which most objects have none, where nothing says that this one has any."""
+    rare = [name for name in ref.object_type.members if catalog.TYPES[name].listing_per(ref.type).mostly_empty]
+    return tuple(name for name in rare if (is_new if head is None else not head.members.get(name)))
 
 
 async def _get(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:
@@ -115,13 +132,29 @@ def _next_page(page: JsonObject, path: str, query: Mapping[str, str]) -> str | N
         raise ListMoved(str(error)) from None
 
 
-async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
-    """The body with a list that Stripe cut short in full: read from its start, so that it is consistent."""
+def _is_cut_short(body: JsonObject, sublist: Sublist) -> bool:
     shown = json_body.value_at(body, sublist.path)
-    if not isinstance(shown, dict) or shown.get("has_more") is not True:
-        return body
-    whole = await _whole(ref, sublist.url, sublist.query, stripe, exists=True)
-    return json_body.with_value(body, sublist.path, {**shown, "data": [*whole], "has_more": False})
+    return isinstance(shown, dict) and shown.get("has_more") is True
+
+
+async def _completed(ref: ObjectRef, body: JsonObject, sublist: Sublist, stripe: Stripe) -> JsonObject:
+    """The body with a list that Stripe cut short in full."""
+    shown, whole = json_body.value_at(body, sublist.path), await fetch_sublist(ref, sublist, stripe)
+    kept = shown if isinstance(shown, dict) else {}
+    return json_body.with_value(body, sublist.path, {**kept, "data": [*whole], "has_more": False})
+
+
+async def fetch_sublist(ref: ObjectRef, sublist: Sublist, stripe: Stripe) -> tuple[JsonObject, ...]:
+    """A list inside the body, in full: read from its start, so that it is consistent."""
+    return await _whole(ref, sublist.url, sublist.query, stripe, exists=True)
+
+
+async def fetch_member_lists(
+    ref: ObjectRef, names: Sequence[str], stripe: Stripe, *, may_be_missing: bool
+) -> dict[str, tuple[JsonObject, ...]]:
+    """The lists of these types that belong to the object, without those that the account does not have."""
+    lists = {name: await _members(ref, name, stripe, may_be_missing=may_be_missing) for name in names}
+    return {name: entries for name, entries in lists.items() if entries is not None}
 
 
 async def _members(

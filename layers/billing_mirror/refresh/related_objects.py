@@ -1,31 +1,28 @@
 """Which other objects may differ from the mirror, judging by one fetched object."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
 
-from billing_mirror.core import catalog, json_body
-from billing_mirror.core.brake import are_too_many
-from billing_mirror.core.drift import compare
+from billing_mirror.core import json_body
+from billing_mirror.core.drift import digest
 from billing_mirror.core.items import Observation
-from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Mirror
 
 from .follow_ups import FollowUps
+from .from_lists import insert_new, needs_no_fetch
+from .members import DifferingMember, differing_members
 from .references import not_mirrored, references
 
-REMOVALS_HELD = (
-    "the object's list lacks more of its members than may be removed without a person's word; "
-    "they are left to a verify run of their type"
-)
-RECENT = 10 * READ_LAG
-"""Seconds within which a list is read for the second time: longer than any worker keeps what it has fetched."""
 
+def refresh_request(
+    ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False, digest: str = ""
+) -> RefreshRequest:
+    """The message that has an object fetched, not before a time (seconds since 1970).
 
-def refresh_request(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False) -> RefreshRequest:
-    """The message that has an object fetched, not before a time (seconds since 1970)."""
+    With a ``digest``, only where the mirror has no such state by then.
+    """
     return RefreshRequest(
         livemode=ref.scope.livemode,
         context=ref.scope.context,
@@ -34,34 +31,64 @@ def refresh_request(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool =
         parent=ref.parent,
         not_before=not_before,
         unlisted=unlisted,
+        digest=digest,
     )
 
 
 async def enqueue_related(
-    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
+    ref: ObjectRef, token: int, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
 ) -> None:
-    """Queues a refresh of each object that may differ from the mirror, judging by this observation."""
-    named = await not_mirrored(references(ref, observation.live), mirror, deleted_too=True)
-    related = [*_changed_with(ref, observation, head), *named]
-    requests = [refresh_request(one) for one in related]
-    async for request in _differing_members(ref, observation, head, mirror, follow_ups):
-        requests.append(request)
+    """Queues a refresh of each object that may differ from the mirror, judging by this observation.
+
+    New members that need no fetch are stored instead, after what corrects them was queued: the lists read once more.
+    """
     group = f"{ref.scope}:repair"
-    await asyncio.gather(*(follow_ups.send(request, group=group) for request in requests))
-    if _may_lack_members(observation, head):
-        again = refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
-        await follow_ups.send(again, group=group, delay=int(READ_LAG))
+    if request := _second_look(ref, token, observation, head):
+        await follow_ups.send(request, group=group, delay=int(READ_LAG))
+    differing = [one async for one in differing_members(ref, observation, head, mirror, follow_ups)]
+    may_store = _may_store_members(head, follow_ups)
+    new = {one.ref: one.shown for one in differing if may_store and one.shown and needs_no_fetch(one.ref, one.shown)}
+    named = [other for one, body in [(ref, observation.live), *new.items()] for other in references(one, body)]
+    related = [*_changed_with(ref, observation, head), *await not_mirrored(named, mirror, deleted_too=True)]
+    await asyncio.gather(*(follow_ups.send(refresh_request(one), group=group) for one in related))
+    stored = await insert_new(new, observation, mirror)
+    requests = [_request(one) for one in differing if one.ref not in stored]
+    await asyncio.gather(*(follow_ups.send(one, group=group) for one in requests))
 
 
-def _may_lack_members(observation: Observation, head: Head | None) -> bool:
-    """Whether the lists may still lack members of a new object, or of a new state: they are then read once more."""
-    is_new_state = (
-        head is None
-        or head.follow_ups_due
-        or observation.last_event_at > head.last_event_at
-        or observation.digest != head.digest
-    )
-    return (bool(observation.member_lists) and _is_first_fetch(head)) or (observation.completed and is_new_state)
+def _request(member: DifferingMember) -> RefreshRequest:
+    """Not fetched where the mirror shows by then what the list has shown."""
+    if member.shown is None:
+        return refresh_request(member.ref, unlisted=True)
+    return refresh_request(member.ref, digest=digest(member.ref.object_type, member.shown))
+
+
+def _may_store_members(head: Head | None, follow_ups: FollowUps) -> bool:
+    """Whether the lists are read once more, which corrects what a stale one has brought."""
+    return _is_first_fetch(head) and not follow_ups.are_due
+
+
+def _second_look(ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> RefreshRequest | None:
+    """The request to read lists once more that may still lag: of a new object, or of a new state."""
+    has_members = bool(observation.member_lists or observation.left_out)
+    members = ref.object_type.members if has_members and _is_first_fetch(head) else ()
+    completed = observation.completed if _is_new_state(token, observation, head) else ()
+    if not members and not completed:
+        return None
+    request = refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
+    # The next fetch of another state looks again at what completes that state, and not at lists of members.
+    lists_of = "" if members else observation.digest
+    return request.model_copy(update={"lists": (*members, *completed), "lists_of": lists_of})
+
+
+def _is_new_state(token: int, observation: Observation, head: Head | None) -> bool:
+    """Whether the mirror did not hold this state before, or may hold another one meanwhile.
+
+    A token that was claimed in between may be that of another state, whose request ends the one for this state.
+    """
+    if head is None or head.follow_ups_due or token != head.token + 1:
+        return True
+    return observation.last_event_at > head.last_event_at or observation.digest != head.digest
 
 
 def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -> list[ObjectRef]:
@@ -71,80 +98,6 @@ def _changed_with(ref: ObjectRef, observation: Observation, head: Head | None) -
         return []
     identifier = json_body.text_at(observation.live, changes.path)
     return [ref.in_same_scope(changes.type, identifier)] if identifier else []
-
-
-async def _differing_members(
-    ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
-) -> AsyncIterator[RefreshRequest]:
-    """Requests for the members of the object whose list and mirror disagree."""
-    for type_name, entries in observation.member_lists.items():
-        listing = catalog.TYPES[type_name].listing_per(ref.type)
-        parent = ref.parent if "{parent}" in listing.url else ref.id
-        members = _members(ref, type_name, entries, parent)
-        before = head.members.get(type_name) if head and not head.follow_ups_due else None
-        for identifier in await _changed_members(type_name, entries, members, before or frozenset(), mirror):
-            yield refresh_request(members[identifier])
-        # An unchanged list needs no second check: each of many versions has its own rates.
-        is_new_list = before != members.keys()
-        if parent is not None and (is_new_list or _was_fetched_recently(observation, head)):
-            children = mirror.children(ref.scope, parent, type_name)
-            mirrored = [ref.in_same_scope(type_name, one, parent) async for one in children]
-            unlisted = [one for one in mirrored if one.id not in members]
-            if not is_new_list:
-                unlisted = await _written_late(unlisted, head, mirror)
-            formerly = head.members.get(type_name, frozenset()) if head else frozenset()
-            for one in _believable(unlisted, formerly, len(mirrored), follow_ups):
-                yield refresh_request(one, unlisted=True)
-
-
-def _believable(
-    unlisted: Sequence[ObjectRef], formerly: frozenset[str], mirrored: int, follow_ups: FollowUps
-) -> list[ObjectRef]:
-    """The objects that a list lacks, as far as it may have them removed: a list can be empty by mistake.
-
-    ``formerly`` are the ids on the mirrored list. What was never on it is of other owners, most likely.
-    """
-    lost = [one for one in unlisted if one.id in formerly]
-    never_listed = [one for one in unlisted if one.id not in formerly]
-    if are_too_many(len(lost), len(formerly)):
-        follow_ups.removals_are_held = True
-        lost = []
-    return lost if are_too_many(len(never_listed), mirrored) else [*lost, *never_listed]
-
-
-def _members(ref: ObjectRef, type_name: str, entries: Sequence[JsonObject], parent: str | None) -> dict[str, ObjectRef]:
-    """The objects on a list, by id."""
-    ids = (json_body.text_at(entry, "id") for entry in entries)
-    return {identifier: ref.in_same_scope(type_name, identifier, parent) for identifier in ids if identifier}
-
-
-async def _changed_members(
-    type_name: str,
-    entries: Sequence[JsonObject],
-    members: Mapping[str, ObjectRef],
-    before: frozenset[str],
-    mirror: Mirror,
-) -> list[str]:
-    """The ids of members that the list shows otherwise than the mirror; ``before`` are those of the mirrored list.
-
-    A tombstone that the mirrored list already named is no difference: an old list keeps naming deleted members.
-    """
-    heads = await mirror.heads(members.values())
-    by_id = {identifier: heads[member.key] for identifier, member in members.items() if member.key in heads}
-    tombstones = {identifier for identifier, held in by_id.items() if held.deleted}
-    return [one for one in compare(catalog.TYPES[type_name], entries, by_id) if one not in before & tombstones]
-
-
-def _was_fetched_recently(observation: Observation, head: Head | None) -> bool:
-    return head is not None and abs(observation.fetched_at - head.fetched_at) < RECENT
-
-
-async def _written_late(refs: Sequence[ObjectRef], head: Head | None, mirror: Mirror) -> list[ObjectRef]:
-    """The objects that were fetched before the mirrored fetch of their list, and written only after that fetch."""
-    heads = await mirror.heads(refs)
-    return [
-        one for one in refs if head is not None and one.key in heads and heads[one.key].fetched_at < head.fetched_at
-    ]
 
 
 def _is_first_fetch(head: Head | None) -> bool:

@@ -3,16 +3,19 @@
 import sys
 from dataclasses import replace
 
+from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import Notification
-from billing_mirror.core.mirror_state import Claim, Head, ends_at, is_fresh_enough
+from billing_mirror.core.mirror_state import Claim, Head, ends_at, is_fresh_enough, is_last_claim, shows_creation
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Clock, Stripe
-from billing_mirror.process.already_fresh import _are_answered, _is_answered, _is_dated_ahead, _is_last_claim
+from billing_mirror.process.already_fresh import _are_answered, _is_answered, _is_dated_ahead
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.fetch import fetch
 
 from .registry import mutant, replaces
+
+creates = Notification.creates
 
 
 @mutant("already fresh without a margin for clock skew")
@@ -22,7 +25,7 @@ def leaves_no_margin(head: Head | None, *, sent_at: float, margin: float) -> boo
 
 
 @mutant("already fresh although another worker has claimed since")
-@replaces(_is_last_claim)
+@replaces(is_last_claim)
 def ignores_later_claims(head: Head, claim: Claim | None) -> bool:
     return claim is not None
 
@@ -30,9 +33,15 @@ def ignores_later_claims(head: Head, claim: Claim | None) -> bool:
 @mutant("already fresh by the end of the mirrored fetch")
 @replaces(fetch)
 async def dates_fetch_by_its_end(
-    ref: ObjectRef, stripe: Stripe, clock: Clock, *, event: str | None = None
+    ref: ObjectRef,
+    stripe: Stripe,
+    clock: Clock,
+    *,
+    event: str | None = None,
+    head: Head | None = None,
+    all_lists: bool = False,
 ) -> Observation:
-    observation = await fetch(ref, stripe, clock, event=event)
+    observation = await fetch(ref, stripe, clock, event=event, head=head, all_lists=all_lists)
     return observation if observation.body is None else replace(observation, fetched_at=clock.now())
 
 
@@ -52,6 +61,18 @@ def counts_equal_times(created_at: float) -> float:
 @replaces(ends_at)
 def reads_whole_seconds_as_milliseconds(created_at: float) -> float:
     return (round(created_at * 1_000_000) // 1000 + 1) / 1000
+
+
+@mutant("any event of a new object is answered by whatever shows the object")
+@replaces(Notification.creates)
+def takes_any_event_for_a_creation(self: Notification, object_type: ObjectType) -> bool:
+    return creates(self.model_copy(update={"type": f"{self.resource}.created"}), object_type)
+
+
+@mutant("the creation of a version is answered by a list, which leads to none of its rates")
+@replaces(shows_creation)
+def believes_lists_about_all(head: Head, object_type: ObjectType) -> bool:
+    return shows_creation(replace(head, token=1), object_type)
 
 
 @mutant("already fresh by an event that is dated in the future")

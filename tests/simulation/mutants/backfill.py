@@ -7,8 +7,9 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Mirror
-from billing_mirror.reconcile.backfill import _incomplete, _is_truncated, _put_unclaimed
+from billing_mirror.reconcile.backfill import _incomplete
 from billing_mirror.reconcile.verify import _never_seen
+from billing_mirror.refresh.from_lists import _is_truncated, put_unclaimed
 from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
@@ -17,13 +18,13 @@ newer = MemoryMirror._newer
 
 
 @mutant("a backfill inserts under a token that no claim reaches")
-@replaces(_put_unclaimed)
+@replaces(put_unclaimed)
 async def inserts_as_newest(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
     return await mirror.put(ref, 10**9, item)
 
 
 @mutant("a backfill inserts under the token of the first claim")
-@replaces(_put_unclaimed)
+@replaces(put_unclaimed)
 async def inserts_as_first_claim(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
     return await mirror.put(ref, 1, item)
 

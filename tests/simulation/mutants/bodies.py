@@ -7,7 +7,6 @@ from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.errors import FeatureUnavailable
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
@@ -16,7 +15,8 @@ from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer
 from billing_mirror.refresh.dependants import enqueue_dependants
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
 from billing_mirror.refresh.follow_ups import FollowUps
-from billing_mirror.refresh.related_objects import _changed_with, _differing_members, enqueue_related
+from billing_mirror.refresh.members import DifferingMember, differing_members
+from billing_mirror.refresh.related_objects import _changed_with, _may_store_members, enqueue_related
 
 from .registry import mutant, replaces
 
@@ -40,13 +40,19 @@ async def mistakes_page_for_list(
 
 
 @mutant("the rates that a new version lacks are not fetched")
-@replaces(_differing_members)
+@replaces(differing_members)
 async def ignores_unlisted_members(
     ref: ObjectRef, observation: Observation, head: Head | None, mirror: Mirror, follow_ups: FollowUps
-) -> AsyncIterator[RefreshRequest]:
-    async for request in _differing_members(ref, observation, head, mirror, follow_ups):
-        if not request.unlisted:
-            yield request
+) -> AsyncIterator[DifferingMember]:
+    async for member in differing_members(ref, observation, head, mirror, follow_ups):
+        if member.shown is not None:
+            yield member
+
+
+@mutant("a member is stored from a list that is not read again")
+@replaces(_may_store_members)
+def inserts_at_any_fetch(head: Head | None, follow_ups: FollowUps) -> bool:
+    return True
 
 
 @mutant("refresh requests are sent after the write")
@@ -62,7 +68,7 @@ async def sends_after_put(
     await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
     outcome = await _put(ports, ref, token, head, items.item(ref, observation, customer))
     if outcome is not Outcome.SUPERSEDED:
-        await enqueue_related(ref, observation, head, ports.mirror, follow_ups)
+        await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)
     return outcome
 
 

@@ -52,8 +52,10 @@ def knows_no_placeholder(text: str) -> bool:
 
 @mutant("a refresh request does not name the parent")
 @replaces(refresh_request)
-def requests_without_parent(ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False) -> RefreshRequest:
-    return refresh_request(replace(ref, parent=None), not_before=not_before, unlisted=unlisted)
+def requests_without_parent(
+    ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False, digest: str = ""
+) -> RefreshRequest:
+    return refresh_request(replace(ref, parent=None), not_before=not_before, unlisted=unlisted, digest=digest)
 
 
 @mutant("the customer is read from the mirror only")

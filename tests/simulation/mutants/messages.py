@@ -1,7 +1,7 @@
 """Mutants of what becomes of messages, from the webhook to the acknowledgement."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from billing_mirror.core.errors import TransientError
@@ -12,7 +12,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import SigningSecrets
-from billing_mirror.process.already_fresh import is_already_fresh
+from billing_mirror.process.already_fresh import already_fresh
 from billing_mirror.process.batch import (
     OUT_OF_TIME,
     _group_key,
@@ -73,11 +73,15 @@ async def marks_event_first(
 
 
 @mutant("a message that comes again counts as done")
-@replaces(is_already_fresh)
+@replaces(already_fresh)
 async def skips_redelivered(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
-) -> bool:
-    return any(item.received.receive_count > 1 for item in items)
+    groups: Sequence[list[WorkItem]],
+    refs: Sequence[ObjectRef],
+    heads: Mapping[str, Head],
+    dependencies: ProcessDependencies,
+) -> set[ObjectRef]:
+    seen = [any(item.received.receive_count > 1 for item in items) for items in groups]
+    return {ref for ref, was_seen in zip(refs, seen, strict=True) if was_seen}
 
 
 @mutant("a message that is not done in time is acknowledged")

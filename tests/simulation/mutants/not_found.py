@@ -1,19 +1,23 @@
 """Mutants of what a missing object means: deleted, or not shown yet."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import NotFound, TransientError
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Notification
+from billing_mirror.core.messages import Notification, RefreshRequest
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.already_fresh import _contradicts_tombstone
 from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.process.not_found import _may_appear_yet, _young_for, require_not_found
+from billing_mirror.process.second_look import _shows_members, is_second_look, shows_lists
 from billing_mirror.reconcile.repair import _may_exist
 from billing_mirror.refresh.fetch import _get
-from billing_mirror.refresh.related_objects import _may_lack_members
+from billing_mirror.refresh.related_objects import _second_look
 
 from .registry import mutant, replaces
 
@@ -71,6 +75,26 @@ async def takes_failure_for_not_found(ref: ObjectRef, stripe: Stripe, *, event: 
 
 
 @mutant("the lists of a new version are not read again")
-@replaces(_may_lack_members)
-def reads_lists_once(observation: Observation, head: Head | None) -> bool:
-    return observation.completed and _may_lack_members(observation, head)
+@replaces(_second_look)
+def reads_lists_once(ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> RefreshRequest | None:
+    return _second_look(ref, token, replace(observation, member_lists={}, left_out=()), head)
+
+
+@mutant("any list that is read again counts as unchanged")
+@replaces(shows_lists)
+async def skips_second_looks(
+    ref: ObjectRef, messages: Sequence[WorkItem], head: Head | None, dependencies: ProcessDependencies
+) -> bool:
+    return head is not None and any(is_second_look(item) for item in messages)
+
+
+@mutant("a second look does not compare the lists of members")
+@replaces(_shows_members)
+async def compares_no_members(ref: ObjectRef, names: Sequence[str], head: Head, ports: Ports) -> bool:
+    return True
+
+
+@mutant("a second look answers the other messages about the object")
+@replaces(is_second_look)
+def takes_all_for_second_looks(item: WorkItem) -> bool:
+    return True

@@ -25,6 +25,7 @@ async def claims_after_fetch(
     claimed_at: float,
     head: Head | None,
     event: str | None = None,
+    all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     observation = await fetch(ref, ports.stripe, ports.clock, event=event)
@@ -40,9 +41,12 @@ async def orders_by_clock_before_fetch(
     claimed_at: float,
     head: Head | None,
     event: str | None = None,
+    all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
-    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, head=head, event=event, is_final=is_final)
+    _, observation = await claim_and_fetch(
+        ports, ref, claimed_at=claimed_at, head=head, event=event, all_lists=all_lists, is_final=is_final
+    )
     token = int(observation.fetched_at * 1000)
     await ports.mirror.raise_counter(ref, token)  # else a counter that is behind would have the object fetched again
     return token, observation
@@ -57,9 +61,12 @@ async def orders_by_clock_after_fetch(
     claimed_at: float,
     head: Head | None,
     event: str | None = None,
+    all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
-    _, observation = await claim_and_fetch(ports, ref, claimed_at=claimed_at, head=head, event=event, is_final=is_final)
+    _, observation = await claim_and_fetch(
+        ports, ref, claimed_at=claimed_at, head=head, event=event, all_lists=all_lists, is_final=is_final
+    )
     token = int(ports.clock.now() * 1000)
     await ports.mirror.raise_counter(ref, token)
     return token, observation

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.checkpoints import PagePosition
 from billing_mirror.core.items import Observation
 from billing_mirror.core.mirror_state import Claim, Head, reflects_event
@@ -27,15 +28,19 @@ async def reads_first_page_only(
 
 @mutant("any fetch counts as showing what an event announces")
 @replaces(reflects_event)
-def believes_any_fetch(head: Head | None, claim: Claim | None, identity: str, created_at: float) -> bool:
+def believes_any_fetch(
+    head: Head | None, claim: Claim | None, identity: str, created_at: float, *, creates: ObjectType | None = None
+) -> bool:
     return head is not None
 
 
 @mutant("a fetch counts as showing an event by the clock of a container that is ahead")
 @replaces(reflects_event)
-def believes_clocks(head: Head | None, claim: Claim | None, identity: str, created_at: float) -> bool:
+def believes_clocks(
+    head: Head | None, claim: Claim | None, identity: str, created_at: float, *, creates: ObjectType | None = None
+) -> bool:
     is_later = head is not None and claim is not None and claim.claimed == head.token and head.fetched_at > created_at
-    return is_later or reflects_event(head, claim, identity, created_at)
+    return is_later or reflects_event(head, claim, identity, created_at, creates=creates)
 
 
 @mutant("a fetch counts as showing events that arrived while its answer was on its way")

@@ -15,20 +15,20 @@ from billing_mirror.core.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Drift, Job
 from billing_mirror.ports import Mirror, Ports, Stripe, StripeRequest, StripeResponse
-from billing_mirror.reconcile.backfill import _put_unclaimed
 from billing_mirror.reconcile.listing import BEGINNING, ListStep, ResumePoint, read_lists
 from billing_mirror.reconcile.pages import ObjectPage
 from billing_mirror.reconcile.repair import repair_one, verify_and_repair
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.checkpoints import Checkpoint
 from billing_mirror.reconcile.verify import _never_seen, _verify_page, _verify_unlisted
+from billing_mirror.refresh.from_lists import put_unclaimed
 
 from .registry import mutant, replaces
 
 save = ActiveRun.save
 
 
-@replaces(_put_unclaimed)
+@replaces(put_unclaimed)
 async def claims_before_insert(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
     return await mirror.put(ref, await mirror.claim(ref, 0.0), item)
 

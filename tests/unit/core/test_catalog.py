@@ -550,3 +550,17 @@ def test_the_lists_inside_an_object_are_read_with_what_the_object_shows() -> Non
             inside = [path for path in object_type.include if path.startswith(f"{sublist.path}.data.")]
             requested = [value for name, value in sublist.query.items() if name.startswith("expand[")]
             assert requested == [path.removeprefix(f"{sublist.path}.") for path in inside], object_type.name
+
+
+def test_no_type_waits_for_itself() -> None:
+    """Process works on owners first: a circle of them would wait for each other."""
+
+    def owners(name: str, below: tuple[str, ...] = ()) -> None:
+        assert name not in below, (*below, name)
+        for owner in catalog.OWNERS[name]:
+            owners(owner, (*below, name))
+
+    for name in catalog.TYPES:
+        owners(name)
+    assert catalog.OWNERS["v2.billing.rate_card_rate"] == {"v2.billing.rate_card_version"}
+    assert catalog.OWNERS["v2.billing.rate_card_subscription"] == {"v2.billing.cadence"}

@@ -4,8 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import Json
-from billing_mirror.core.messages import RelatedObject, Unreadable, read_message, read_notification, write_message
+from billing_mirror.core.messages import (
+    Notification,
+    RelatedObject,
+    Unreadable,
+    read_message,
+    read_notification,
+    write_message,
+)
 
 from .sent import PUSHED, SECRET, pushed, without
 
@@ -150,3 +158,34 @@ def test_the_reason_never_quotes_the_kind() -> None:
 def test_an_event_must_say_what_it_is() -> None:
     with pytest.raises(Unreadable):
         read_notification('{"id":"evt_1","type":"a","created":"2025-01-01T00:00:00Z","livemode":true}')
+
+
+class TestCreates:
+    @pytest.mark.parametrize(
+        ("event_type", "type_name"),
+        [
+            ("v2.billing.rate_card_rate.created", "v2.billing.rate_card_rate"),
+            ("v2.billing.rate_card.rate.created", "v2.billing.rate_card_rate"),
+            ("v1.invoice.created", "invoice"),
+        ],
+    )
+    def test_an_object_whose_id_stripe_makes(self, event_type: str, type_name: str) -> None:
+        assert notification(event_type).creates(TYPES[type_name])
+
+    @pytest.mark.parametrize(
+        ("event_type", "type_name"),
+        [
+            ("v1.invoice.updated", "invoice"),
+            ("v1.invoice.created", "quote"),
+            ("v1.customer.discount.created", "customer"),
+            ("v1.product.created", "product"),
+            ("v1.cash_balance.created", "cash_balance"),
+        ],
+        ids=["no creation", "another object", "a part of it", "its id may have been used before", "it has no id"],
+    )
+    def test_no_other(self, event_type: str, type_name: str) -> None:
+        assert not notification(event_type).creates(TYPES[type_name])
+
+
+def notification(event_type: str) -> Notification:
+    return read_notification(pushed(type=event_type))

@@ -1,9 +1,12 @@
 """When the mirror already reflects a message, and when a refresh is in flight."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.mirror_state import (
     CLAIM_DIES_AFTER,
     MAX_CLOCK_SKEW,
@@ -18,6 +21,7 @@ from billing_mirror.core.mirror_state import (
     lag_left,
     may_lag,
     reflects_event,
+    shows_creation,
 )
 
 TIMES = st.floats(0, 1e9)
@@ -47,6 +51,10 @@ class TestCovers:
     def test_a_margin_of_zero_switches_it_off(self) -> None:
         assert not is_fresh_enough(head(fetched_at=1e9), sent_at=0.0, margin=0.0)
 
+    def test_the_time_at_which_a_list_was_read_is_none_of_a_fetch(self) -> None:
+        listed = head(fetched_at=1e9, token=UNCLAIMED_TOKEN)
+        assert not is_fresh_enough(listed, sent_at=0.0, margin=5.0)
+
     def test_nothing_is_covered_where_nothing_is_known(self) -> None:
         assert not is_fresh_enough(None, sent_at=0.0, margin=5.0)
 
@@ -63,7 +71,7 @@ class TestKnowsOf:
     LATE = head(fetched_at=1000.0 + READ_LAG + MAX_CLOCK_SKEW + 1, token=3)
 
     def test_what_was_received_before_the_fetch_is_known_whatever_the_clocks_say(self) -> None:
-        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE + 1, last_event_id="evt_1")
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=self.MADE + 1, last_event_ids=("evt_1",))
         assert reflects_event(known, None, "evt_2", self.MADE)
         assert reflects_event(known, None, "evt_1", self.MADE + 1)
         assert not reflects_event(known, None, "evt_2", self.MADE + 1)
@@ -89,6 +97,27 @@ class TestKnowsOf:
         assert not reflects_event(None, Claim(1, 0.0), "evt_1", self.MADE)
 
 
+class TestShowsCreation:
+    RATE, VERSION = (TYPES[f"v2.billing.rate_card_{name}"] for name in ("rate", "version"))
+
+    def test_whatever_shows_an_object_shows_its_creation(self) -> None:
+        assert shows_creation(head(), self.VERSION)
+        assert shows_creation(head(token=UNCLAIMED_TOKEN), self.RATE)
+
+    def test_what_a_list_shows_leads_to_no_other_object(self) -> None:
+        assert not shows_creation(head(token=UNCLAIMED_TOKEN), self.VERSION)
+
+    def test_a_tombstone_and_a_fetch_that_left_something_out_show_none(self) -> None:
+        assert not shows_creation(replace(head(), deleted=True), self.RATE)
+        assert not shows_creation(replace(head(), follow_ups_due=True), self.RATE)
+
+    def test_it_is_reflected_unless_an_older_answer_may_still_be_written(self) -> None:
+        assert reflects_event(head(), Claim(1, 0.0), "evt_1", 1000.0, creates=self.RATE)
+        assert reflects_event(head(token=UNCLAIMED_TOKEN), None, "evt_1", 1000.0, creates=self.RATE)
+        assert not reflects_event(head(), Claim(2, 0.0), "evt_1", 1000.0, creates=self.RATE)
+        assert not reflects_event(head(), Claim(1, 0.0), "evt_1", 1000.0)
+
+
 class TestFollowsEvent:
     @pytest.mark.parametrize(
         ("created_at", "end"), [(1000.0, 1001.0), (1000.25, 1000.251), (1000.2504, 1000.251), (1000.999, 1001.0)]
@@ -100,11 +129,11 @@ class TestFollowsEvent:
         ("created_at", "follows"), [(1000.5, False), (1000.499, True), (1000.0, False), (999.0, True), (999.9, True)]
     )
     def test_a_fetch_follows_an_event_that_ended_before_a_newer_one(self, created_at: float, follows: bool) -> None:
-        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.5, last_event_id="evt_1")
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.5, last_event_ids=("evt_1",))
         assert follows_event(known, "evt_2", created_at) is follows
 
     def test_a_whole_second_hides_no_other_event_of_it(self) -> None:
-        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.0, last_event_id="evt_1")
+        known = Head(token=3, fetched_at=0.0, digest="d", last_event_at=1000.0, last_event_ids=("evt_1",))
         assert not follows_event(known, "evt_2", 1000.0)
         assert not follows_event(known, "evt_2", 1000.1)
         assert follows_event(known, "evt_1", 1000.1)

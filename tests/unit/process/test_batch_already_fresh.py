@@ -4,7 +4,7 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.drift import digest
-from billing_mirror.core.items import Observation, item
+from billing_mirror.core.items import MAX_EVENTS, Observation, item, last_event_ids_in
 from billing_mirror.core.messages import RefreshRequest, write_message
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import Scope, ref_to
@@ -162,3 +162,29 @@ async def test_an_older_event_is_fetched_while_another_worker_has_a_claim(stocke
     await stocked.mirror.claim(one, now)
     [result] = await stocked.deliver(subscription_event(at=now - 100))
     assert result.outcome is Outcome.UNCHANGED
+
+
+async def test_events_of_one_moment_that_a_fetch_answered_together_cost_nothing_later(stocked: Harness) -> None:
+    now = stocked.clock.now()
+    events = [subscription_event(id=name, at=now - age) for name, age in (("evt_a", 0), ("evt_b", 0), ("evt_c", 9))]
+    await stocked.deliver(*events)
+    await stocked.deliver(subscription_event(id="evt_d", at=now))
+    stocked.clock.advance(3600)
+    stocked.stripe.requests.clear()
+    before = {**stocked.mirror.objects}, {**stocked.mirror.counters}
+    results = await stocked.deliver(*events, subscription_event(id="evt_d", at=now))
+    assert [one.outcome for one in results] == [Outcome.ALREADY_FRESH] * 4
+    assert (stocked.stripe.requests, (stocked.mirror.objects, stocked.mirror.counters)) == ([], before)
+
+
+async def test_events_of_another_moment_are_forgotten_with_the_next_one(stocked: Harness) -> None:
+    now = stocked.clock.now()
+    await stocked.deliver(subscription_event(id="evt_a", at=now - 5))
+    await stocked.deliver(subscription_event(id="evt_b", at=now))
+    assert last_event_ids_in(stocked.item("rcds_1")) == ("evt_b",)
+
+
+async def test_an_item_keeps_so_many_ids_of_events(stocked: Harness) -> None:
+    now = stocked.clock.now()
+    await stocked.deliver(*(subscription_event(id=f"evt_{number}", at=now) for number in range(MAX_EVENTS + 5)))
+    assert len(last_event_ids_in(stocked.item("rcds_1"))) == MAX_EVENTS

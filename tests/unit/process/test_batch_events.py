@@ -43,11 +43,12 @@ async def test_a_refresh_without_an_event_keeps_the_last_event(stocked: Harness)
     assert result.outcome is Outcome.ALREADY_FRESH
 
 
-async def test_of_two_events_at_the_same_time_the_one_fetched_last_is_kept(stocked: Harness) -> None:
+async def test_of_events_at_the_same_time_all_are_kept(stocked: Harness) -> None:
     await stocked.deliver(subscription_event(id="evt_a"))
     stocked.clock.advance(100)
     await stocked.deliver(subscription_event(id="evt_b"))
-    assert stocked.item("rcds_1")["last_event_id"] == "evt_b"
+    item = stocked.item("rcds_1")
+    assert (item["last_event_id"], item["other_event_ids"]) == ("evt_b", ["evt_a"])
 
 
 async def test_a_key_that_is_refused_at_the_owner_stores_nothing_without_a_customer(stocked: Harness) -> None:

@@ -28,10 +28,11 @@ HOUR = 3600.0
 
 @dataclass
 class RestlessInvoice:
-    """Stripe's side: a draft of eleven lines that changes whenever it was fetched."""
+    """Stripe's side: a draft of eleven lines that changes whenever it or its lines were fetched."""
 
     harness: Harness
     looks: int = 0
+    answers: int = 0
     changes: int = 1000
     """How often it changes."""
     shown: JsonObject = field(default_factory=dict)
@@ -41,13 +42,13 @@ class RestlessInvoice:
         self.harness.stripe.before_answer = self._change
 
     async def _change(self, path: str) -> None:
-        if path == INVOICE:
-            self.looks += 1
-            if self.looks <= self.changes:
-                self._show()
+        self.looks += path == INVOICE
+        self.answers += 1
+        if self.looks <= self.changes:
+            self._show()
 
     def _show(self) -> None:
-        lines: list[JsonObject] = [{"id": f"il_{number}", "amount": self.looks} for number in range(11)]
+        lines: list[JsonObject] = [{"id": f"il_{number}", "amount": self.answers} for number in range(11)]
         self.shown = sample("invoice", id="in_1", customer="cus_1", total=self.looks, livemode=False)
         self.shown["lines"] = {"object": "list", "data": [*lines[:10]], "has_more": True}
         self.harness.stripe.objects[INVOICE] = self.shown
@@ -110,7 +111,7 @@ async def test_verify_looks_again_and_does_what_was_left_out(harness: Harness, i
     assert json_body.parse(again.body)["hops"] == 1, "a new chain"
     harness.clock.advance(A_LOOK)
     [ended] = await harness.work()
-    assert (ended.outcome, harness.queue.waiting) == (Outcome.UNCHANGED, [])
+    assert (ended.outcome, harness.queue.waiting) == (Outcome.ALREADY_FRESH, [])
     assert (await harness.run_now(TYPES["invoice"])).counts.refreshed == 0
 
 

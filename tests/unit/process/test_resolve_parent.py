@@ -40,7 +40,7 @@ async def test_a_parent_that_the_mirror_knows_saves_the_event(harness: Harness) 
     await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=RATE))
     harness.clock.advance(100)
     url = "/v2/billing/rate_cards/:rate_card_id/rates/rcdr_1"
-    await harness.deliver(event("v2.billing.rate_card_rate.created", rate(), url=url))
+    await harness.deliver(event("v2.billing.rate_card_rate.updated", rate(), url=url))
     assert [request.url for request in harness.stripe.requests] == [RATE, RATE]
 
 
@@ -125,12 +125,13 @@ async def test_a_fetch_within_the_minute_does_not_replace_the_second_read_of_the
 
 
 async def test_a_fetch_after_the_minute_replaces_the_second_read_of_the_rates(harness: Harness) -> None:
+    harness.stripe.lists[f"{OVERAGES}?rate_card_version=rcdv_1"] = []
     await _with_two_rates(harness)
     await harness.work()
     [second] = harness.queue.waiting
     second.visible_at = harness.clock.now() + 90
     harness.clock.advance(80)
-    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION, identifier="evt_2"))
+    await harness.deliver(event("v2.billing.rate_card_version.updated", version(), url=VERSION, identifier="evt_2"))
     harness.clock.advance(10)
     harness.stripe.requests.clear()
     [result] = await harness.work()
@@ -221,13 +222,16 @@ async def test_a_deleted_rate_on_an_old_versions_list_is_not_fetched_again(harne
 
 async def test_a_rate_that_the_list_shows_and_stripe_does_not_show_yet_is_waited_for(harness: Harness) -> None:
     await _with_two_rates(harness)
-    late = harness.stripe.objects.pop(RATE)
+    await harness.work()
+    url, late = f"{RATES}/rcdr_3", rate("rcdr_3", created=times.iso(harness.clock.now()))
+    harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"].append(late)
+    await harness.deliver(event("v2.billing.rate_card_version.updated", version(), url=VERSION, identifier="evt_2"))
     assert Outcome.POSTPONED in [result.outcome for result in await harness.work()]
-    assert "test#rcdr_1" not in harness.mirror.objects
-    harness.stripe.objects[RATE] = late
+    assert "test#rcdr_3" not in harness.mirror.objects
+    harness.stripe.objects[url] = late
     harness.clock.advance(10)
     await harness.work()
-    assert harness.item("rcdr_1")["data"] == late
+    assert harness.item("rcdr_3")["data"] == late
 
 
 async def test_a_removed_rate_that_stripe_still_shows_is_missing_from_the_versions(harness: Harness) -> None:
@@ -257,14 +261,14 @@ async def test_a_new_version_refreshes_its_rate_card_although_no_event_says_so(h
 
 
 async def test_refresh_requests_survive_a_failed_write(harness: Harness) -> None:
-    """They are sent before the write: after it, the redelivered message would be already fresh."""
+    """They are sent before the writes: after these, the redelivered message would be already fresh."""
     harness.stripe.objects |= {CARD: rate_card(), VERSION: version(), RATE: rate()}
     harness.stripe.lists[f"{RATES}?rate_card_version=rcdv_1"] = [rate()]
     harness.mirror.writes_fail = True
     [result] = await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=VERSION))
     assert result.outcome is Outcome.POSTPONED
     requested = [json.loads(one.body)["id"] for one in harness.queue.waiting if "refresh" in one.body]
-    assert sorted(requested) == ["rcd_1", "rcdr_1", "rcdv_1"]
+    assert sorted(requested) == ["rcd_1", "rcdv_1"]
 
 
 async def test_a_list_that_stripe_does_not_show_yet_is_retried(harness: Harness) -> None:

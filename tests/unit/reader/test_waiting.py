@@ -115,6 +115,11 @@ def test_the_refresh_that_was_requested_ends_the_wait() -> None:
     assert stack.waited < 6
 
 
+def test_the_time_of_a_list_answers_nothing() -> None:
+    stack = Stack(token=0, claimed=0, fetched_at=NOW + 3600)
+    assert not stack.wait(since=-600, timeout=1.0)
+
+
 def test_a_lost_counter_answers_nothing() -> None:
     stack = Stack(token=41, claimed=0)
     assert not stack.wait(timeout=1.0)

@@ -1,8 +1,13 @@
 """Where the columns beside a body come from: the object, its cadence where that knows the customer, and its fetch."""
 
+from dataclasses import replace
+
 from billing_mirror.core import times
 from billing_mirror.core.errors import NotFound, PermanentError
+from billing_mirror.core.items import Observation
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.outcome import Outcome
+from billing_mirror.refresh.apply import apply, claim_and_fetch
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
@@ -99,3 +104,19 @@ async def test_the_stored_time_of_a_tombstone_is_the_start_of_the_fetch(stocked:
     stocked.stripe.before_answer = take_long
     await stocked.deliver(subscription_event("canceled", at=started - 100))
     assert stocked.item("rcds_1")["fetched_at"] == times.iso(started)
+
+
+async def test_a_later_fetch_knows_the_events_of_an_earlier_one_that_was_written_meanwhile(stocked: Harness) -> None:
+    """Two containers receive two events of one change at the same time, and neither sees the other's write first."""
+    ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    now = stocked.clock.now()
+
+    async def fetched(event_id: str, at: float) -> tuple[int, Observation]:
+        token, seen = await claim_and_fetch(stocked.ports, ref, claimed_at=now, head=None)
+        return token, replace(seen, last_event_at=at, last_event_ids=(event_id,))
+
+    newest, older = await fetched("evt_new", now), await fetched("evt_old", now - 5)
+    for token, observation in (newest, older):
+        assert await apply(stocked.ports, ref, token, observation, None) in {Outcome.STORED, Outcome.UNCHANGED}
+    item = stocked.item("rcds_1")
+    assert (item["token"], item["last_event_at"], item["last_event_id"]) == (2, times.iso(now), "evt_new")

@@ -72,5 +72,6 @@ async def test_a_list_is_not_read_again_and_again(harness: Harness) -> None:
     for _ in range(3):
         harness.clock.advance(61)
         await harness.work()
-    assert harness.stripe.paths.count(SUBSCRIPTION) == 2
+    reads = [request.path for request in harness.stripe.requests]
+    assert reads == [SUBSCRIPTION, "/v1/subscription_items", "/v1/subscription_items"]
     assert harness.queue.waiting == []

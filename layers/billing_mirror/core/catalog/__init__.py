@@ -30,6 +30,7 @@ __all__ = [
     "EVENT_OBJECTS",
     "IGNORED",
     "METERED_TYPES",
+    "OWNERS",
     "PARTS",
     "PREVIEW_VERSION",
     "RECONCILED_TYPES",
@@ -107,6 +108,14 @@ DEPENDANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """By type, the types whose objects take their customer from an object of that type."""
+
+OWNERS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        name: frozenset(owner for owner in TYPES if name in DEPENDANTS[owner] or name in TYPES[owner].members)
+        for name in TYPES
+    }
+)
+"""By type, the types whose objects know the customer or the parent of its objects: those are worked on first."""
 
 IGNORED = frozenset(
     {

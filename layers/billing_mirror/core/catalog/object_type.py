@@ -68,7 +68,8 @@ class Listing:
     document whether it does): reconcile requests the list with each filter, unless the plain list already contained
     such objects. ``account_query`` replaces ``query`` for an object whose customer is an account. ``may_be_refused``
     marks a list for which Stripe's reference seems to require a filter that we cannot know: when Stripe refuses it,
-    reconcile fetches the known objects individually.
+    reconcile fetches the known objects individually. ``mostly_empty`` marks a list on which most objects of ``per``
+    have nothing: it is not read while the object is new, because lists lag, and later only while something is on it.
     """
 
     url: str
@@ -77,6 +78,7 @@ class Listing:
     per: str | None = None
     hidden_filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     may_be_refused: bool = False
+    mostly_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +228,11 @@ class ObjectType:
     def singleton(self) -> bool:
         """Whether the URL contains no id: there is one object for each parent, or only one."""
         return "{id}" not in self.retrieve
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether the first fetch of an object leads to others: to its members, or to one that it changes."""
+        return bool(self.members) or self.changes is not None
 
     @property
     def resources(self) -> tuple[str, ...]:

@@ -230,7 +230,9 @@ SPEND_MODIFIER = ObjectType(
     category=Category.CONFIGURATION,
     compare_interval=CompareInterval.ACTIVITY,  # weekly is too rare: no event announces it
     retrieve="/v2/billing/cadences/{parent}/spend_modifier_rules/{id}",
-    listings=(Listing(url="/v2/billing/cadences/{id}/spend_modifier_rules", per="v2.billing.cadence"),),
+    listings=(
+        Listing(url="/v2/billing/cadences/{id}/spend_modifier_rules", per="v2.billing.cadence", mostly_empty=True),
+    ),
     parent="billing_cadence",
     customer=Reference(path="billing_cadence", type="v2.billing.cadence"),
     references=(Reference(path="max_billing_period_spend.alert", type="billing.alert"),),

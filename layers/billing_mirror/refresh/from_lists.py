@@ -1,0 +1,81 @@
+"""Store what a list shows without a fetch: only what the mirror has never seen, under the token below every claim.
+
+A list may be stale. Every claimed token is higher, so what a list has shown never replaces what a fetch has stored.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from billing_mirror.core import items, json_body, on_request
+from billing_mirror.core.catalog import ApiChannel, ObjectType
+from billing_mirror.core.drift import digest
+from billing_mirror.core.errors import PermanentError, UnstorableObject
+from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.ports import Mirror
+
+from .references import customer_or_owner
+from .repeated_write import is_stored
+
+WRITES_AT_ONCE = 8
+
+
+async def put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
+    """Stores an object that the mirror has never seen, under the token below every claim."""
+    return await mirror.put(ref, UNCLAIMED_TOKEN, item) or await is_stored(mirror, ref, UNCLAIMED_TOKEN, item)
+
+
+def is_complete(object_type: ObjectType, entry: JsonObject) -> bool:
+    """Whether a list shows an object as a fetch would.
+
+    Lists truncate the lists inside their objects. Stripe does not document whether v2 lists show fields that have to be
+    included: an object that lacks one is fetched. https://docs.stripe.com/api/pagination
+    """
+    if object_type.api is ApiChannel.PREVIEW and not all(name in entry for name in object_type.include):
+        return False
+    if on_request.lacking(object_type, entry):
+        return False
+    return not any(_is_truncated(json_body.value_at(entry, sublist.path)) for sublist in object_type.sublists)
+
+
+def _is_truncated(value: json_body.Json) -> bool:
+    return isinstance(value, dict) and value.get("has_more") is not False
+
+
+def needs_no_fetch(ref: ObjectRef, entry: JsonObject) -> bool:
+    """Whether an object may be stored as its owner's list shows it: its next change has an event of its own.
+
+    Otherwise a fetch shows more, leads to other objects, or is all that ever corrects what a stale list has shown.
+    """
+    if ref.object_type.sends_no_events or ref.object_type.leads_on:
+        return False
+    return entry.get("deleted") is not True and is_complete(ref.object_type, entry)
+
+
+async def insert_new(shown: Mapping[ObjectRef, JsonObject], owner: Observation, mirror: Mirror) -> set[ObjectRef]:
+    """Inserts objects that the mirror has never seen, as a list shows them that was read after their owner.
+
+    Returns those that were inserted.
+    """
+    slots = asyncio.Semaphore(WRITES_AT_ONCE)
+
+    async def insert(ref: ObjectRef, entry: JsonObject) -> bool:
+        async with slots:
+            return await _insert(ref, entry, owner, mirror)
+
+    inserted = await asyncio.gather(*(insert(ref, entry) for ref, entry in shown.items()))
+    return {ref for ref, was_inserted in zip(shown, inserted, strict=True) if was_inserted}
+
+
+async def _insert(ref: ObjectRef, entry: JsonObject, owner: Observation, mirror: Mirror) -> bool:
+    # The fetch of the owner started before the list was requested: the time is too early rather than too late.
+    seen = Observation(owner.fetched_at, owner.stripe_version, owner.request_id, entry, digest(ref.object_type, entry))
+    try:
+        customer = customer_or_owner(ref, entry)
+        if isinstance(customer, ObjectRef):
+            return False  # only the fetch of another object shows the customer
+        return await put_unclaimed(ref, items.item(ref, seen, customer), mirror)
+    except (UnstorableObject, PermanentError):
+        return False  # a fetch says why
