@@ -1,23 +1,22 @@
 """All lists of a type at Stripe, page by page, from any checkpoint on."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TypeAlias
 
-from billing_mirror.core import json_body
-from billing_mirror.core.catalog import TYPES, ApiChannel, Listing, ObjectType
+from billing_mirror.core.catalog import TYPES, Listing, ObjectType
 from billing_mirror.core.checkpoints import FIRST_PAGE, IndexPosition, ListCheckpoint, PagePosition
-from billing_mirror.core.errors import ListRefused, ListUnavailable, NotFound, PermanentError, Unauthorized
-from billing_mirror.core.json_body import Json
+from billing_mirror.core.errors import ListRefused, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, key_id
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.references import is_of_account
 
+from .account_list import read_account_list
 from .index_walk import walk_index
 from .missing import is_gone
-from .pages import ObjectPage, RestartedList, read_page
+from .pages import ObjectPage, RestartedList, ResumePoint, on_request_in_list, read_page
 
 OWNERS_PER_CHECKPOINT = 20
 """Owners whose lists are read between two checkpoints: most of these lists are short."""
@@ -43,13 +42,6 @@ class UnreadableList:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResumePoint:
-    """Everything before this checkpoint was read."""
-
-    checkpoint: ListCheckpoint
-
-
 ListStep: TypeAlias = ObjectPage | RestartedList | DifferingOwner | UnreadableList | ResumePoint
 
 
@@ -68,8 +60,9 @@ async def read_lists(
         listing = object_type.listings[number]
         checkpoint = start if number == start.listing else ListCheckpoint(listing=number)
         try:
+            steps: AsyncIterator[ListStep]
             if listing.per is None:
-                steps = _read_account_list(object_type, listing, checkpoint, ports)
+                steps = read_account_list(object_type, listing, checkpoint, ports)
             else:
                 steps = _read_owner_lists(object_type, listing, checkpoint, scope, ports)
             async for step in steps:
@@ -77,59 +70,6 @@ async def read_lists(
         except ListRefused:
             if not listing.may_be_refused:
                 raise
-
-
-# ---- a list of the account
-
-
-async def _read_account_list(
-    object_type: ObjectType, listing: Listing, start: ListCheckpoint, ports: Ports
-) -> AsyncIterator[ListStep]:
-    """Reads the plain list, then the lists of hidden objects that no list has shown so far."""
-    filters = [{}, *({name: value} for name, values in listing.hidden_filters.items() for value in values)]
-    checkpoint = start
-    while checkpoint.listing == start.listing:
-        query = {**listing.query, **_gated_fields(object_type), **filters[checkpoint.filter]}
-        try:
-            page = await read_page(
-                listing.url, query, checkpoint.page, ports, api=object_type.api, kind=object_type.name
-            )
-        except (ListUnavailable, NotFound) as error:
-            # Where a preview is switched off, its paths are not found.
-            is_missing = not checkpoint.filter and (
-                isinstance(error, ListUnavailable) or object_type.api is ApiChannel.PREVIEW
-            )
-            raise (ListUnavailable if is_missing else PermanentError)(str(error)) from error
-        yield page
-        checkpoint = _checkpoint_after(page, checkpoint, filters)
-        yield ResumePoint(checkpoint)
-
-
-def _checkpoint_after(
-    page: ObjectPage | RestartedList, checkpoint: ListCheckpoint, filters: Sequence[Mapping[str, str]]
-) -> ListCheckpoint:
-    if isinstance(page, RestartedList):
-        return replace(checkpoint, page=FIRST_PAGE)
-    values = {name: {_as_filter(entry.get(name)) for entry in page.objects} for query in filters for name in query}
-    newly_shown = [
-        number
-        for number, query in enumerate(filters)
-        if query
-        and number not in checkpoint.filters_shown
-        and all(value in values[name] for name, value in query.items())
-    ]
-    checkpoint = replace(checkpoint, filters_shown=(*sorted([*checkpoint.filters_shown, *newly_shown]),))
-    if page.next is not None:
-        return replace(checkpoint, page=page.next)
-    left = [n for n in range(checkpoint.filter + 1, len(filters)) if n not in checkpoint.filters_shown]
-    if left:
-        return replace(checkpoint, filter=left[0], page=FIRST_PAGE)
-    return ListCheckpoint(listing=checkpoint.listing + 1)
-
-
-def _as_filter(value: Json) -> str | None:
-    """A value as a list's filter spells it."""
-    return str(value).lower() if isinstance(value, bool) else json_body.text_at({"value": value}, "value")
 
 
 # ---- lists of owners
@@ -198,7 +138,7 @@ async def _read_owner_list(
     if listing.account_query and is_of_account(owner.ref.object_type, await ports.mirror.body(owner.ref)):
         filters = listing.account_query
     query = {name: fill_template(value, **ids_of_owner) for name, value in filters.items()}
-    query |= _gated_fields(object_type)
+    query |= on_request_in_list(object_type)
     path = fill_template(listing.url, **ids_of_owner)
     parent = _parent_of_members(object_type, listing, owner)
     # Where the stored page belongs to another list, start at the first page.
@@ -238,13 +178,3 @@ def _differing(owner: _Owner) -> DifferingOwner:
 def _with_parent(owner: _Owner) -> ObjectRef:
     parent = owner.head.parent if owner.ref.object_type.nested else None
     return replace(owner.ref, parent=parent)
-
-
-def _gated_fields(object_type: ObjectType) -> Mapping[str, str]:
-    """The query for the fields that Stripe shows on request only: without them every object would seem to differ.
-
-    https://docs.stripe.com/api/expanding_objects
-    """
-    if object_type.api is ApiChannel.PREVIEW:
-        return {f"include[{number}]": name for number, name in enumerate(object_type.include)}
-    return {f"expand[{number}]": f"data.{name}" for number, name in enumerate(object_type.include)}

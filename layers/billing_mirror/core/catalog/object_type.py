@@ -68,7 +68,8 @@ class Listing:
     document whether it does): reconcile requests the list with each filter, unless the plain list already contained
     such objects. ``account_query`` replaces ``query`` for an object whose customer is an account. ``may_be_refused``
     marks a list for which Stripe's reference seems to require a filter that we cannot know: when Stripe refuses it,
-    reconcile fetches the known objects individually.
+    reconcile fetches the known objects individually. ``by_creation`` says that Stripe filters the list by when its
+    objects were created.
     """
 
     url: str
@@ -77,6 +78,7 @@ class Listing:
     per: str | None = None
     hidden_filters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     may_be_refused: bool = False
+    by_creation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
