@@ -76,7 +76,8 @@ class StripeRequest:
 
     ``include`` names the members that Stripe shows on request only: ``expand`` in v1, ``include`` in v2.
     ``event_id`` is the event that caused the request; Stripe logs it. ``key_digest`` is of the only key that may be
-    used. ``may_be_refused`` says that the key need not have the permission.
+    used. ``may_be_refused`` says that the key need not have the permission. ``work`` numbers the work that it is
+    part of: where requests have to wait, those of lower numbers go first.
     """
 
     path: str
@@ -90,6 +91,7 @@ class StripeRequest:
     """The type of what is requested, or the type and the path of a list in it."""
     of_one: bool = False
     """Whether a single object is requested, or a list in it, and not a list of the type."""
+    work: int = 0
 
 
 @dataclass(frozen=True, slots=True)

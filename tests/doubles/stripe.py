@@ -1,7 +1,7 @@
 """Stripe, in memory: objects at paths, and lists of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -10,6 +10,8 @@ from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.errors import FieldsRefused, KeyReplaced, NotFound
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ports import StripeRequest, StripeResponse
+
+EVENTS = "/v2/core/events"
 
 
 @dataclass(frozen=True)
@@ -113,12 +115,13 @@ class MemoryStripe:
         index, query = urlsplit(path).path, dict(parse_qsl(urlsplit(path).query))
         limit, after = int(query.pop("limit", "10")), query.pop("starting_after", None)
         start = int(query.pop("page", "0"))
+        bounds = {one: int(query.pop(one)) for one in [*query] if index != EVENTS and one.startswith("created[")}
         name = f"{index}?{urlencode(query)}" if query else index
-        if index == "/v2/core/events" and name not in self.lists:
+        if index == EVENTS and name not in self.lists:
             since, until = query["created[gte]"], query["created[lte]"]
             everything = [one for one in self.events if since <= times.created(one["created"]) <= until]
         elif name in self.lists:
-            everything = self.lists[name]
+            everything = [one for one in self.lists[name] if _is_within(one, bounds)]
         else:
             raise NotFound(f"nothing at {path}")
         if after is not None:
@@ -129,6 +132,13 @@ class MemoryStripe:
             return {"object": "list", "url": index, "data": list(page), "has_more": more}
         following = f"{index}?{urlencode({'limit': limit, **query, 'page': end})}" if more else None
         return {"data": list(page), "next_page_url": following, "previous_page_url": None}
+
+
+def _is_within(body: JsonObject, bounds: Mapping[str, int]) -> bool:
+    """Whether a v1 list with bounds of creation shows a body."""
+    created = body.get("created")
+    at = created if isinstance(created, int) else 0
+    return at >= bounds.get("created[gte]", 0) and at < bounds.get("created[lt]", at + 1)
 
 
 def _index_of(identifier: str, bodies: list[JsonObject]) -> int:

@@ -31,8 +31,8 @@ class RequestBudget(SharedBudget):
         self.requests_per_second = limits.account
         self.request_times: list[float] = []
 
-    async def start(self, endpoint: str) -> None:
-        await super().start(endpoint)
+    async def start(self, endpoint: str, *, work: int = 0) -> None:
+        await super().start(endpoint, work=work)
         self.request_times.append(self._starts_by.now())
 
     def was_kept(self) -> bool:

@@ -33,11 +33,38 @@ INDEX_START = IndexPosition()
 
 
 @dataclass(frozen=True, slots=True)
+class ListPart:
+    """A part of a list, by when its objects were created (seconds since 1970; 0 is no bound), and its next page."""
+
+    since: int = 0
+    """The first second that belongs to it."""
+    until: int = 0
+    """The first second that no longer does."""
+    page: PagePosition = FIRST_PAGE
+    pages: int = 0
+    """Pages that were read of it."""
+    newest: int = 0
+    """When the newest object on its first page was created."""
+
+    def to_item(self) -> JsonObject:
+        bounds: JsonObject = {"since": self.since, "until": self.until, "pages": self.pages, "newest": self.newest}
+        return {**bounds, **_page_to_item(self.page)}
+
+    @classmethod
+    def from_item(cls, value: Value) -> Self:
+        """Reads what :meth:`to_item` has written."""
+        item = _mapping(value)
+        since, until, pages, newest = (_number(item, name) for name in ("since", "until", "pages", "newest"))
+        return cls(since, until, _page_from_item(item), pages, newest)
+
+
+@dataclass(frozen=True, slots=True)
 class ListCheckpoint:
     """Where a verify or backfill run resumes.
 
     ``listing`` is the number of the type's listing, ``filter`` the number of one of its filters for hidden objects (0
     is the plain list). ``filters_shown`` are the filters whose objects another list has shown: their lists are skipped.
+    A long list of the account is read in ``parts`` at the same time; without any, ``page`` is next.
     Where each owner has a list, ``owner`` is the last owner whose list was read. When ``lists_read``, all lists were
     read, and ``unlisted`` is the last mirrored object that was searched for in them.
     """
@@ -45,6 +72,7 @@ class ListCheckpoint:
     listing: int = 0
     filter: int = 0
     page: PagePosition = FIRST_PAGE
+    parts: tuple[ListPart, ...] = ()
     filters_shown: tuple[int, ...] = ()
     owner: IndexPosition = INDEX_START
     lists_read: bool = False
@@ -59,6 +87,7 @@ class ListCheckpoint:
             "listing": self.listing,
             "filter": self.filter,
             **_page_to_item(self.page),
+            "parts": [part.to_item() for part in self.parts],
             "filters_shown": [*self.filters_shown],
             **_index_to_item("owner", self.owner),
             "lists_read": self.lists_read,
@@ -73,11 +102,12 @@ class ListCheckpoint:
     def from_item(cls, value: Value) -> Self:
         """Reads what :meth:`to_item` has written; the beginning where nothing is stored."""
         item = _mapping(value)
-        shown = item.get("filters_shown")
+        shown, parts = item.get("filters_shown"), item.get("parts")
         return cls(
             listing=_number(item, "listing"),
             filter=_number(item, "filter"),
             page=_page_from_item(item),
+            parts=tuple(ListPart.from_item(part) for part in parts) if isinstance(parts, list) else (),
             filters_shown=tuple(one for one in shown if isinstance(one, int)) if isinstance(shown, list) else (),
             owner=_index_from_item(item, "owner"),
             lists_read=item.get("lists_read") is True,

@@ -166,7 +166,7 @@ async def _process_in_time(
             return OUT_OF_TIME
         try:
             async with asyncio.timeout(left):
-                outcome = await _process_object(items, ref, head, dependencies)
+                outcome = await _process_object(items, ref, head, dependencies.of_next_object())
             return outcome, clock.now()
         except TimeoutError:
             return OUT_OF_TIME

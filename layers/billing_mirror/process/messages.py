@@ -1,13 +1,16 @@
 """What process works on: received messages, what they mean, and their results."""
 
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Self, TypeAlias
 
 from billing_mirror.core.messages import Message, Notification, RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.account import AccountGuard
+from billing_mirror.refresh.in_order import InOrder
 from billing_mirror.refresh.previews import ShownPreviews
 
 
@@ -96,6 +99,13 @@ class ProcessDependencies:
     """Refuses a key of another Stripe account."""
     previews: ShownPreviews = field(default_factory=ShownPreviews)
     """Says whether a 404 is about the object, or about its whole preview."""
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    """Numbers of objects, in the order in which work on them began."""
+
+    def of_next_object(self) -> Self:
+        """The same for one more object: its requests to Stripe wait until those of earlier objects have started."""
+        stripe = InOrder(self.ports.stripe, next(self.numbers))
+        return replace(self, ports=replace(self.ports, stripe=stripe))
 
 
 Result: TypeAlias = tuple[Outcome, float] | Exception

@@ -5,22 +5,24 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TypeAlias
 
-from billing_mirror.core import json_body
-from billing_mirror.core.catalog import TYPES, ApiChannel, Listing, ObjectType
+from billing_mirror.core.catalog import TYPES, Listing, ObjectType
 from billing_mirror.core.checkpoints import FIRST_PAGE, IndexPosition, ListCheckpoint, PagePosition
-from billing_mirror.core.errors import ListRefused, ListUnavailable, NotFound, PermanentError, Unauthorized
-from billing_mirror.core.json_body import Json
+from billing_mirror.core.errors import ListRefused, NotFound, PermanentError, Unauthorized
 from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, key_id
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.references import is_of_account
 
+from .account_list import read_account_list
+from .gather import gather_all
 from .index_walk import walk_index
 from .missing import is_gone
-from .pages import ObjectPage, RestartedList, read_page
+from .pages import ObjectPage, RestartedList, ResumePoint, on_request_in_list, read_page
 
 OWNERS_PER_CHECKPOINT = 20
 """Owners whose lists are read between two checkpoints: most of these lists are short."""
+OWNERS_AT_ONCE = 8
+"""Owners whose first pages are requested at the same time."""
 PAGES_PER_CHECKPOINT = 20
 """Pages of one owner's list between two checkpoints: a shorter list is read again from its beginning."""
 BEGINNING = ListCheckpoint()
@@ -43,13 +45,6 @@ class UnreadableList:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResumePoint:
-    """Everything before this checkpoint was read."""
-
-    checkpoint: ListCheckpoint
-
-
 ListStep: TypeAlias = ObjectPage | RestartedList | DifferingOwner | UnreadableList | ResumePoint
 
 
@@ -60,6 +55,19 @@ class _Owner:
     position: IndexPosition
 
 
+@dataclass(frozen=True, slots=True)
+class _OwnerList:
+    """The list of an owner, of which one page was requested."""
+
+    owner: _Owner
+    path: str
+    query: Mapping[str, str]
+    page: ObjectPage | RestartedList | Exception
+    """Where Stripe refuses it, the reason."""
+    resumed: bool
+    """Whether it is not the first page."""
+
+
 async def read_lists(
     object_type: ObjectType, scope: Scope, ports: Ports, start: ListCheckpoint = BEGINNING
 ) -> AsyncIterator[ListStep]:
@@ -68,8 +76,9 @@ async def read_lists(
         listing = object_type.listings[number]
         checkpoint = start if number == start.listing else ListCheckpoint(listing=number)
         try:
+            steps: AsyncIterator[ListStep]
             if listing.per is None:
-                steps = _read_account_list(object_type, listing, checkpoint, ports)
+                steps = read_account_list(object_type, listing, checkpoint, ports)
             else:
                 steps = _read_owner_lists(object_type, listing, checkpoint, scope, ports)
             async for step in steps:
@@ -77,59 +86,6 @@ async def read_lists(
         except ListRefused:
             if not listing.may_be_refused:
                 raise
-
-
-# ---- a list of the account
-
-
-async def _read_account_list(
-    object_type: ObjectType, listing: Listing, start: ListCheckpoint, ports: Ports
-) -> AsyncIterator[ListStep]:
-    """Reads the plain list, then the lists of hidden objects that no list has shown so far."""
-    filters = [{}, *({name: value} for name, values in listing.hidden_filters.items() for value in values)]
-    checkpoint = start
-    while checkpoint.listing == start.listing:
-        query = {**listing.query, **_gated_fields(object_type), **filters[checkpoint.filter]}
-        try:
-            page = await read_page(
-                listing.url, query, checkpoint.page, ports, api=object_type.api, kind=object_type.name
-            )
-        except (ListUnavailable, NotFound) as error:
-            # Where a preview is switched off, its paths are not found.
-            is_missing = not checkpoint.filter and (
-                isinstance(error, ListUnavailable) or object_type.api is ApiChannel.PREVIEW
-            )
-            raise (ListUnavailable if is_missing else PermanentError)(str(error)) from error
-        yield page
-        checkpoint = _checkpoint_after(page, checkpoint, filters)
-        yield ResumePoint(checkpoint)
-
-
-def _checkpoint_after(
-    page: ObjectPage | RestartedList, checkpoint: ListCheckpoint, filters: Sequence[Mapping[str, str]]
-) -> ListCheckpoint:
-    if isinstance(page, RestartedList):
-        return replace(checkpoint, page=FIRST_PAGE)
-    values = {name: {_as_filter(entry.get(name)) for entry in page.objects} for query in filters for name in query}
-    newly_shown = [
-        number
-        for number, query in enumerate(filters)
-        if query
-        and number not in checkpoint.filters_shown
-        and all(value in values[name] for name, value in query.items())
-    ]
-    checkpoint = replace(checkpoint, filters_shown=(*sorted([*checkpoint.filters_shown, *newly_shown]),))
-    if page.next is not None:
-        return replace(checkpoint, page=page.next)
-    left = [n for n in range(checkpoint.filter + 1, len(filters)) if n not in checkpoint.filters_shown]
-    if left:
-        return replace(checkpoint, filter=left[0], page=FIRST_PAGE)
-    return ListCheckpoint(listing=checkpoint.listing + 1)
-
-
-def _as_filter(value: Json) -> str | None:
-    """A value as a list's filter spells it."""
-    return str(value).lower() if isinstance(value, bool) else json_body.text_at({"value": value}, "value")
 
 
 # ---- lists of owners
@@ -140,21 +96,31 @@ async def _read_owner_lists(
 ) -> AsyncIterator[ListStep]:
     checkpoint = start
     unsaved = 0
-    async for owner in _owners(TYPES[listing.per or ""], scope, ports, start.owner):
-        try:
-            async for step in _read_owner_list(object_type, listing, owner, checkpoint, ports):
-                yield step
-        except Unauthorized:
-            raise
-        except (PermanentError, NotFound) as error:
-            if reason := await _why_unreadable(error, listing, owner, ports):
-                yield UnreadableList(owner.ref, reason)
-        checkpoint = ListCheckpoint(listing=start.listing, owner=owner.position)
-        unsaved += 1
-        if unsaved == OWNERS_PER_CHECKPOINT:
-            yield ResumePoint(checkpoint)
-            unsaved = 0
+    async for owners in _owners(TYPES[listing.per or ""], scope, ports, start.owner):
+        opened = await gather_all(_open(object_type, listing, owner, checkpoint.page, ports) for owner in owners)
+        for owner, found in zip(owners, opened, strict=True):
+            if found is not None:
+                async for step in _read_or_explain(object_type, listing, found, checkpoint, ports):
+                    yield step
+            checkpoint = ListCheckpoint(listing=start.listing, owner=owner.position)
+            unsaved += 1
+            if unsaved == OWNERS_PER_CHECKPOINT:
+                yield ResumePoint(checkpoint)
+                unsaved = 0
     yield ResumePoint(ListCheckpoint(listing=start.listing + 1))
+
+
+async def _read_or_explain(
+    object_type: ObjectType, listing: Listing, found: _OwnerList, start: ListCheckpoint, ports: Ports
+) -> AsyncIterator[ListStep]:
+    try:
+        async for step in _read_owner_list(object_type, listing, found, start, ports):
+            yield step
+    except Unauthorized:
+        raise
+    except (PermanentError, NotFound) as error:
+        if reason := await _why_unreadable(error, listing, found.owner, ports):
+            yield UnreadableList(found.owner.ref, reason)
 
 
 async def _why_unreadable(
@@ -176,37 +142,63 @@ def _is_expected(error: PermanentError, listing: Listing) -> bool:
     return False
 
 
-async def _owners(object_type: ObjectType, scope: Scope, ports: Ports, after: IndexPosition) -> AsyncIterator[_Owner]:
-    """The owners after a position, in the order of the mirror's index."""
+async def _owners(
+    object_type: ObjectType, scope: Scope, ports: Ports, after: IndexPosition
+) -> AsyncIterator[Sequence[_Owner]]:
+    """The owners after a position, some at a time, in the order of the mirror's index."""
     async for batch in walk_index(ports.mirror, scope, object_type.name, after):
         refs = [ObjectRef(scope, object_type, entry.id) for entry in batch.entries]
         heads = await ports.mirror.heads(refs)
-        for ref, entry in zip(refs, batch.entries, strict=True):
-            head = heads.get(ref.key)
-            if head is not None and not head.deleted:
-                yield _Owner(ref, head, IndexPosition(entry.created, key_id(entry.id)))
+        found = [
+            _Owner(ref, head, IndexPosition(entry.created, key_id(entry.id)))
+            for ref, entry in zip(refs, batch.entries, strict=True)
+            if (head := heads.get(ref.key)) is not None and not head.deleted
+        ]
+        for start in range(0, len(found), OWNERS_AT_ONCE):
+            yield found[start : start + OWNERS_AT_ONCE]
 
 
-async def _read_owner_list(
-    object_type: ObjectType, listing: Listing, owner: _Owner, start: ListCheckpoint, ports: Ports
-) -> AsyncIterator[ListStep]:
-    """Reads the list of one owner, and compares the ids on it with the owner's mirrored members."""
+async def _open(
+    object_type: ObjectType, listing: Listing, owner: _Owner, resume: PagePosition, ports: Ports
+) -> _OwnerList | None:
+    """The list of an owner with its first page, or with the page at which it resumes; None where it has none yet."""
     if owner.head.customer is None and "{customer}" in listing.query.values():
-        return  # the list needs a customer, and the owner has none yet
+        return None  # the list needs a customer
     ids_of_owner = {"id": owner.ref.id, "parent": owner.head.parent, "customer": owner.head.customer}
     filters = listing.query
     if listing.account_query and is_of_account(owner.ref.object_type, await ports.mirror.body(owner.ref)):
         filters = listing.account_query
     query = {name: fill_template(value, **ids_of_owner) for name, value in filters.items()}
-    query |= _gated_fields(object_type)
+    query |= on_request_in_list(object_type)
     path = fill_template(listing.url, **ids_of_owner)
+    resumed = resume.url.partition("?")[0] == path  # or else the stored page belongs to another list
+    page: ObjectPage | RestartedList | Exception
+    try:
+        page = await _page(object_type, path, query, resume if resumed else FIRST_PAGE, ports)
+    except Unauthorized:
+        raise
+    except (PermanentError, NotFound) as error:
+        page = error
+    return _OwnerList(owner, path, query, page, resumed)
+
+
+async def _page(
+    object_type: ObjectType, path: str, query: Mapping[str, str], position: PagePosition, ports: Ports
+) -> ObjectPage | RestartedList:
+    return await read_page(path, query, position, ports, api=object_type.api, kind=object_type.name)
+
+
+async def _read_owner_list(
+    object_type: ObjectType, listing: Listing, found: _OwnerList, start: ListCheckpoint, ports: Ports
+) -> AsyncIterator[ListStep]:
+    """Reads the list of one owner, and compares the ids on it with the owner's mirrored members."""
+    owner, page = found.owner, found.page
     parent = _parent_of_members(object_type, listing, owner)
-    # Where the stored page belongs to another list, start at the first page.
-    position: PagePosition | None = start.page if start.page.url.partition("?")[0] == path else FIRST_PAGE
-    resumed, shown = position != FIRST_PAGE, set[str]()
-    numbers = count(1)
-    while position is not None:
-        page = await read_page(path, query, position, ports, api=object_type.api, kind=object_type.name)
+    resumed, shown = found.resumed, set[str]()
+    for number in count(1):
+        if isinstance(page, Exception):
+            raise page
+        position: PagePosition | None
         if isinstance(page, RestartedList):
             resumed, shown, position = False, set(), FIRST_PAGE
             yield page
@@ -214,8 +206,11 @@ async def _read_owner_list(
             shown.update(page.ids)
             position = page.next
             yield replace(page, parent=parent)
-        if position is not None and next(numbers) % PAGES_PER_CHECKPOINT == 0:
+        if position is None:
+            break
+        if number % PAGES_PER_CHECKPOINT == 0:
             yield ResumePoint(replace(start, page=position))
+        page = await _page(object_type, found.path, found.query, position, ports)
     if not resumed and _members_differ(object_type, owner, shown):
         yield _differing(owner)
 
@@ -238,13 +233,3 @@ def _differing(owner: _Owner) -> DifferingOwner:
 def _with_parent(owner: _Owner) -> ObjectRef:
     parent = owner.head.parent if owner.ref.object_type.nested else None
     return replace(owner.ref, parent=parent)
-
-
-def _gated_fields(object_type: ObjectType) -> Mapping[str, str]:
-    """The query for the fields that Stripe shows on request only: without them every object would seem to differ.
-
-    https://docs.stripe.com/api/expanding_objects
-    """
-    if object_type.api is ApiChannel.PREVIEW:
-        return {f"include[{number}]": name for number, name in enumerate(object_type.include)}
-    return {f"expand[{number}]": f"data.{name}" for number, name in enumerate(object_type.include)}

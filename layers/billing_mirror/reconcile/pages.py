@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from billing_mirror.core import json_body, optional_fields, paging
-from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.checkpoints import PagePosition
+from billing_mirror.core.catalog import ApiChannel, ObjectType
+from billing_mirror.core.checkpoints import ListCheckpoint, PagePosition
 from billing_mirror.core.errors import (
     FeatureUnavailable,
     ListRefused,
@@ -42,6 +42,13 @@ class ObjectPage:
 @dataclass(frozen=True, slots=True)
 class RestartedList:
     """The list has to be read again from its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Everything before this checkpoint was read."""
+
+    checkpoint: ListCheckpoint
 
 
 async def read_page(
@@ -91,3 +98,13 @@ def _missing_fields(position: PagePosition, answer: StripeResponse) -> tuple[str
     """The fields that a page lacks: also those that v2's URL of the page no longer names."""
     named = optional_fields.plain(optional_fields.requested(position.url, ()))
     return tuple(sorted({*answer.missing_fields, *(set(position.missing_fields) - set(named))}))
+
+
+def on_request_in_list(object_type: ObjectType) -> Mapping[str, str]:
+    """The query for the fields that Stripe shows on request only: without them every object would seem to differ.
+
+    https://docs.stripe.com/api/expanding_objects
+    """
+    if object_type.api is ApiChannel.PREVIEW:
+        return {f"include[{number}]": name for number, name in enumerate(object_type.include)}
+    return {f"expand[{number}]": f"data.{name}" for number, name in enumerate(object_type.include)}

@@ -23,8 +23,8 @@ from .backfill import enqueue, insert_new
 from .brake import count_unlisted, held_back, require_few_removals
 from .deep_verify import stored_wrong
 from .index_walk import BATCH, walk_index
-from .listing import DifferingOwner, ResumePoint, UnreadableList, read_lists
-from .pages import ObjectPage, RestartedList
+from .listing import DifferingOwner, UnreadableList, read_lists
+from .pages import ObjectPage, RestartedList, ResumePoint
 from .repair import already_resolved, finish_interrupted, verify_and_repair
 from .runs.active_run import ActiveRun
 from .unstorable import (

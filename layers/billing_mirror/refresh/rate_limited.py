@@ -24,7 +24,7 @@ class RateLimitedStripe(AroundStripe):
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         name = endpoint(request.path)
-        await self._budget.start(name)
+        await self._budget.start(name, work=request.work)
         next_at = self._budget.next_at(self._clock.now())
         try:
             response = await self._stripe.get(request)

@@ -32,7 +32,12 @@ class _Waiting:
 
     wanted: Wanted
     starts_at: float | None = None
+    work: int = 0
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _starts_at(one: _Waiting) -> float:
+    return one.starts_at or 0.0
 
 
 class SharedBudget:
@@ -71,11 +76,13 @@ class SharedBudget:
         self._alone_until = 0.0
         self._others_until = 0.0
 
-    async def start(self, endpoint: str) -> None:
-        """Waits until a request to the endpoint may start."""
+    async def start(self, endpoint: str, *, work: int = 0) -> None:
+        """Waits until a request to the endpoint may start; requests of ``work`` with a lower number go first."""
         now = self._clock.now()
         self._came[endpoint].append(now)
-        one = _Waiting(Wanted(endpoint, now, self._of_reconcile), self._take_spare(endpoint, now))
+        one = _Waiting(Wanted(endpoint, now, self._of_reconcile), self._take_spare(endpoint, now), work)
+        if one.starts_at is None:
+            self._go_before_later_work(one)
         self._waiting.append(one)
         try:
             while not await self._has_started(one):
@@ -99,10 +106,22 @@ class SharedBudget:
             return False
         if (pause := one.starts_at - self._clock.now()) > 0:
             await self._clock.sleep(pause)
+            return False  # earlier work may have taken the start meanwhile
         if self._clock.now() - one.starts_at <= MAX_LATE:
             return True
         one.starts_at = None  # the container was frozen meanwhile, and others have started since
         return False
+
+    def _go_before_later_work(self, one: _Waiting) -> None:
+        """Takes the next start that work which began later has at the same endpoint: what is begun should end."""
+        later = [
+            other
+            for other in self._waiting
+            if other.starts_at is not None and other.work > one.work and other.wanted.endpoint == one.wanted.endpoint
+        ]
+        if later:
+            first = min(later, key=_starts_at)
+            one.starts_at, first.starts_at = first.starts_at, None
 
     async def _reserve_or_wait(self, one: _Waiting) -> None:
         """Reserves starts for all requests that wait, unless another of them is reserving."""
@@ -128,7 +147,7 @@ class SharedBudget:
         self._next_reservation = max(self._clock.now(), earliest) + INTERVAL
 
     async def _reserve(self) -> None:
-        waiting = [one for one in self._waiting if one.starts_at is None]
+        waiting = sorted((one for one in self._waiting if one.starts_at is None), key=lambda one: one.work)
         expected = self._expected(self._clock.now())
         starts = await self._starts([*(one.wanted for one in waiting), *expected])
         for one, starts_at in zip(waiting, starts, strict=False):

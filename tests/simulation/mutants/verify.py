@@ -15,8 +15,8 @@ from billing_mirror.core.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.run import Drift, Job
 from billing_mirror.ports import Mirror, Ports, Stripe, StripeRequest, StripeResponse
-from billing_mirror.reconcile.listing import BEGINNING, ListStep, ResumePoint, read_lists
-from billing_mirror.reconcile.pages import ObjectPage
+from billing_mirror.reconcile.listing import BEGINNING, ListStep, read_lists
+from billing_mirror.reconcile.pages import ObjectPage, ResumePoint
 from billing_mirror.reconcile.repair import repair_one, verify_and_repair
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.checkpoints import Checkpoint

@@ -1,11 +1,12 @@
 """Statuses and prefixes of types, against Stripe's own library."""
 
+import importlib
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
 from billing_mirror.core import catalog
-from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.catalog import TYPES, Listing
 from tests.doubles.samples import sample
 from tests.unit.test_samples import V1_CLASSES
 
@@ -64,3 +65,20 @@ def test_the_samples_have_documented_statuses(name: str) -> None:
     body, object_type = sample(name), TYPES[name]
     assert body[object_type.status or ""] in object_type.statuses
     assert body[object_type.collection_status or ""] in object_type.collection_statuses
+
+
+LISTINGS = [
+    (one.name, listing)
+    for one in TYPES.values()
+    for listing in one.listings
+    if listing.per is None and listing.url.startswith("/v1/")
+]
+
+
+@pytest.mark.parametrize(("name", "listing"), LISTINGS, ids=[name for name, _ in LISTINGS])
+def test_lists_are_read_by_creation_where_stripes_library_filters_them_so(name: str, listing: Listing) -> None:
+    """A list that is filtered by what Stripe does not know would be refused."""
+    found = V1_CLASSES[name]
+    folder = found.__module__.rpartition(".")[0].replace("stripe", "stripe.params", 1)
+    parameters = getattr(importlib.import_module(folder), f"{found.__name__}ListParams")
+    assert listing.by_creation == ("created" in parameters.__annotations__)

@@ -8,6 +8,7 @@ from billing_mirror.core.checkpoints import (
     EventsCheckpoint,
     IndexPosition,
     ListCheckpoint,
+    ListPart,
     PagePosition,
     UsageCheckpoint,
 )
@@ -17,6 +18,7 @@ NUMBERS = st.integers(min_value=0, max_value=2**31)
 PAGES = st.builds(
     PagePosition, url=st.text(), first_id=st.text(), missing_fields=st.lists(st.text(), max_size=3).map(tuple)
 )
+PARTS = st.builds(ListPart, since=NUMBERS, until=NUMBERS, page=PAGES, pages=NUMBERS, newest=NUMBERS)
 POSITIONS = st.builds(IndexPosition, created=st.text(), id=st.text())
 NOTHING = pytest.mark.parametrize("value", [None, "", 7, [], {}])
 
@@ -27,6 +29,7 @@ NOTHING = pytest.mark.parametrize("value", [None, "", 7, [], {}])
         listing=NUMBERS,
         filter=NUMBERS,
         page=PAGES,
+        parts=st.lists(PARTS, max_size=3).map(tuple),
         filters_shown=st.lists(NUMBERS).map(tuple),
         owner=POSITIONS,
         lists_read=st.booleans(),

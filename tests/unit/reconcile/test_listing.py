@@ -1,6 +1,7 @@
 """All lists of a type from any checkpoint on, and lists that misbehave."""
 
 from dataclasses import replace
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,8 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Job, Status
 from billing_mirror.reconcile.jobs import execute_job
-from billing_mirror.reconcile.listing import BEGINNING, ResumePoint, read_lists
-from billing_mirror.reconcile.pages import ObjectPage
+from billing_mirror.reconcile.listing import BEGINNING, read_lists
+from billing_mirror.reconcile.pages import ObjectPage, ResumePoint, on_request_in_list
 from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from tests.doubles.crashing import CallLimit, crashing
@@ -64,6 +65,58 @@ async def test_account_lists_resume_at_any_checkpoint(statuses: list[str], hides
     shown = await ids_after(harness, OBJECT_TYPE.name, BEGINNING)
     assert set(shown) == {str(body["id"]) for body in made}
     await require_the_rest_after_each_checkpoint(harness, OBJECT_TYPE.name)
+
+
+@settings(max_examples=20)
+@given(
+    created=st.lists(st.integers(1_700_000_000, 1_700_020_000), max_size=40),
+    hidden=st.lists(st.integers(1_700_000_000, 1_700_020_000), max_size=12),
+    in_order=st.booleans(),
+)
+async def test_a_list_that_is_read_in_parts_resumes_at_any_checkpoint(
+    created: list[int], hidden: list[int], in_order: bool
+) -> None:
+    harness = Harness()
+    harness.stripe.page_size = 2
+    prices: dict[str, list[JsonObject]] = {
+        path: [
+            {"id": f"price_{path[-5:]}_{number}", "object": "price", "active": not path.endswith("e"), "created": at}
+            for number, at in enumerate(sorted(moments, reverse=True) if in_order else moments)
+        ]
+        for path, moments in (("/v1/prices", created), ("/v1/prices?active=false", hidden))
+    }
+    harness.stripe.lists = {with_fields(path): entries for path, entries in prices.items()}
+    everything = {str(one["id"]) for entries in prices.values() for one in entries}
+    shown = await ids_after(harness, "price", BEGINNING)
+    assert set(shown) == everything
+    before: set[str] = set()
+    async for step in read_lists(TYPES["price"], SCOPE, harness.ports):
+        match step:
+            case ObjectPage(ids=ids):
+                before.update(ids)
+            case ResumePoint(checkpoint):
+                assert ListCheckpoint.from_item(checkpoint.to_item()) == checkpoint
+                assert before.union(await ids_after(harness, "price", checkpoint)) == everything
+
+
+def with_fields(path: str) -> str:
+    """A list's path, as the double names it, with the fields that reconcile requests."""
+    given = dict(parse_qsl(path.partition("?")[2]))
+    return f"{path.partition('?')[0]}?{urlencode({**on_request_in_list(TYPES['price']), **given})}"
+
+
+async def test_a_long_list_takes_a_fraction_of_its_pages_in_rounds(harness: Harness) -> None:
+    made: list[JsonObject] = [{"id": f"cus_{n}", "object": "customer", "created": 10_000 - n} for n in range(400)]
+    harness.stripe.page_size = 2
+    path = (
+        f"/v1/customers?{urlencode(fields)}" if (fields := on_request_in_list(TYPES["customer"])) else "/v1/customers"
+    )
+    harness.stripe.lists = {path: made}
+    steps = [step async for step in read_lists(TYPES["customer"], SCOPE, harness.ports)]
+    pages = [step for step in steps if isinstance(step, ObjectPage)]
+    rounds = sum(isinstance(step, ResumePoint) for step in steps)
+    assert sorted(identifier for page in pages for identifier in page.ids) == sorted(str(one["id"]) for one in made)
+    assert rounds <= len(pages) / 3
 
 
 @settings(max_examples=10)

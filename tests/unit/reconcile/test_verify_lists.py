@@ -1,5 +1,7 @@
 """Verify over plain lists, hidden lists, and lists of owners."""
 
+import asyncio
+
 import pytest
 
 from billing_mirror.core import json_body
@@ -7,6 +9,7 @@ from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import FeatureUnavailable, NotFound, PermanentError, PermissionDenied, RequestRefused
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Drift, Resolution, Status
+from billing_mirror.reconcile.listing import OWNERS_AT_ONCE
 from tests.doubles.samples import rate, version
 from tests.unit.harness import Harness
 
@@ -154,15 +157,33 @@ class TestAListForEachOwner:
             ("rcdv_1", Resolution.UNRESOLVED, "Stripe answered 400")
         ]
 
-    async def test_that_lacks_a_filter_fails_the_run_at_the_first_owner(self, harness: Harness) -> None:
-        """All lists of this kind lack it, so asking for the others is a waste."""
-        for name in ("rcdv_1", "rcdv_2"):
-            await mirror(harness, version(name), parent="rcd_1")
+    async def test_that_lacks_a_filter_fails_the_run_at_the_first_owners(self, harness: Harness) -> None:
+        """All lists of this kind lack it, so asking for more of them is a waste."""
+        for number in range(2 * OWNERS_AT_ONCE):
+            await mirror(harness, version(f"rcdv_{number}"), parent="rcd_1")
         reason = "Stripe answered 400 parameter_missing about lookup_keys"
         harness.stripe.failures = [RequestRefused(reason, code="parameter_missing", param="lookup_keys")]
         run = await run_now(harness, "v2.billing.rate_card_rate")
         assert (run.status, run.reason, await harness.drifts(run)) == (Status.FAILED, reason, [])
-        assert len(harness.stripe.requests) == 1
+        assert len(harness.stripe.requests) == OWNERS_AT_ONCE
+
+    async def test_is_requested_together_with_those_of_the_next_owners(self, harness: Harness) -> None:
+        for number in range(2 * OWNERS_AT_ONCE + 1):
+            await mirror(harness, version(f"rcdv_{number:02}"), parent="rcd_1")
+            harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_{number:02}"] = []
+        waiting: list[str] = []
+        together: list[int] = []
+
+        async def wait_for_others(path: str) -> None:
+            waiting.append(path)
+            await asyncio.sleep(0)
+            together.append(len(waiting))
+            waiting.remove(path)
+
+        harness.stripe.before_answer = wait_for_others
+        run = await run_now(harness, "v2.billing.rate_card_rate")
+        assert (run.complete, run.counts.pages) == (True, 2 * OWNERS_AT_ONCE + 1)
+        assert max(together) == OWNERS_AT_ONCE
 
     @pytest.mark.parametrize(
         "error", [RequestRefused("Stripe answered 400"), FeatureUnavailable("Stripe answered 404")]

@@ -1,10 +1,6 @@
 """Requests keep to the shared budget, whatever their results."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from random import Random
-from typing import Any, ParamSpec
 
 import pytest
 
@@ -25,35 +21,12 @@ from billing_mirror.refresh.rate_limited import RateLimitedStripe
 from billing_mirror.refresh.shared_budget import ALONE_FOR, SharedBudget
 from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
-from tests.simulation.loop import SimulatedLoop
+from tests.doubles.virtual_time import VirtualClock, in_virtual_time
 
 GOLD = "/v1/products/gold"
 ENDPOINT = "/v1/products/{id}"
 TEST = Scope(livemode=False)
 LIMITS = Limits(account=100.0, endpoint=10.0, reconcile=5.0)
-
-
-P = ParamSpec("P")
-
-
-def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Runs a test on a loop whose time only jumps."""
-
-    @wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        SimulatedLoop(Random(1)).run(test(*args, **kwargs))  # type: ignore[abstract]  # no sockets are needed
-
-    return run
-
-
-class VirtualClock:
-    """Implements ``ports.Clock``."""
-
-    def now(self) -> float:
-        return 1_700_000_000.0 + asyncio.get_running_loop().time()
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class Containers:

@@ -41,7 +41,7 @@ PRODUCT = ObjectType(
     category=Category.CATALOG,
     prefix="prod_",
     retrieve="/v1/products/{id}",
-    listings=(Listing(url="/v1/products"),),
+    listings=(Listing(url="/v1/products", by_creation=True),),
 )
 
 METER = ObjectType(
@@ -62,7 +62,7 @@ PRICE = ObjectType(
     category=Category.CATALOG,
     prefix="price_",
     retrieve="/v1/prices/{id}",
-    listings=(Listing(url="/v1/prices", hidden_filters=MappingProxyType({"active": ("false",)})),),
+    listings=(Listing(url="/v1/prices", by_creation=True, hidden_filters=MappingProxyType({"active": ("false",)})),),
     parent="product",
     include=("tiers", "currency_options"),
     # The path without the currency, ``currency_options.tiers``, is accepted and shows nothing.
@@ -76,7 +76,7 @@ PLAN = ObjectType(
     category=Category.CATALOG,  # the older form of a price
     prefix="plan_",
     retrieve="/v1/plans/{id}",
-    listings=(Listing(url="/v1/plans"),),
+    listings=(Listing(url="/v1/plans", by_creation=True),),
     parent="product",
     include=("tiers",),
 )
@@ -87,7 +87,7 @@ COUPON = ObjectType(
     chosen_ids=True,
     category=Category.CONFIGURATION,
     retrieve="/v1/coupons/{id}",
-    listings=(Listing(url="/v1/coupons"),),
+    listings=(Listing(url="/v1/coupons", by_creation=True),),
     include=("applies_to", "currency_options"),
 )
 
@@ -97,7 +97,7 @@ PROMOTION_CODE = ObjectType(
     category=Category.CONFIGURATION,
     prefix="promo_",
     retrieve="/v1/promotion_codes/{id}",
-    listings=(Listing(url="/v1/promotion_codes"),),
+    listings=(Listing(url="/v1/promotion_codes", by_creation=True),),
     parent="promotion.coupon",
     customer="customer",
     customer_account="customer_account",
@@ -110,7 +110,7 @@ TAX_RATE = ObjectType(
     category=Category.CONFIGURATION,
     prefix="txr_",
     retrieve="/v1/tax_rates/{id}",
-    listings=(Listing(url="/v1/tax_rates"),),
+    listings=(Listing(url="/v1/tax_rates", by_creation=True),),
 )
 
 FEATURE = ObjectType(
@@ -143,7 +143,7 @@ CUSTOMER = ObjectType(
     prefix="cus_",
     retrieve="/v1/customers/{id}",
     listings=(
-        Listing(url="/v1/customers"),
+        Listing(url="/v1/customers", by_creation=True),
         Listing(url="/v1/customers", query=_OF_TEST_CLOCK, per=TEST_CLOCK.name),
     ),
     customer="id",
@@ -224,7 +224,7 @@ SUBSCRIPTION = ObjectType(
     retrieve="/v1/subscriptions/{id}",
     resource="v1.customer.subscription",
     listings=(
-        Listing(url="/v1/subscriptions", query=_ALL),
+        Listing(url="/v1/subscriptions", query=_ALL, by_creation=True),
         Listing(url="/v1/subscriptions", query=_ALL_OF_TEST_CLOCK, per=TEST_CLOCK.name),
     ),
     customer="customer",
@@ -255,7 +255,7 @@ SUBSCRIPTION_SCHEDULE = ObjectType(
     category=Category.ACTIVITY,
     prefix="sub_sched_",
     retrieve="/v1/subscription_schedules/{id}",
-    listings=(Listing(url="/v1/subscription_schedules"),),
+    listings=(Listing(url="/v1/subscription_schedules", by_creation=True),),
     parent="subscription",
     customer="customer",
     customer_account="customer_account",
@@ -307,7 +307,7 @@ INVOICE = ObjectType(
     category=Category.ACTIVITY,
     prefix="in_",
     retrieve="/v1/invoices/{id}",
-    listings=(Listing(url="/v1/invoices"),),
+    listings=(Listing(url="/v1/invoices", by_creation=True),),
     parent="parent.subscription_details.subscription",
     customer="customer",
     customer_account="customer_account",
@@ -323,7 +323,7 @@ INVOICE_PAYMENT = ObjectType(
     category=Category.ACTIVITY,
     prefix="inpay_",
     retrieve="/v1/invoice_payments/{id}",
-    listings=(Listing(url="/v1/invoice_payments"),),
+    listings=(Listing(url="/v1/invoice_payments", by_creation=True),),
     parent="invoice",
     customer=Reference(path="invoice", type=INVOICE.name),
     status="status",
@@ -334,7 +334,7 @@ INVOICE_ITEM = ObjectType(
     category=Category.ACTIVITY,
     prefix="ii_",
     retrieve="/v1/invoiceitems/{id}",
-    listings=(Listing(url="/v1/invoiceitems"),),
+    listings=(Listing(url="/v1/invoiceitems", by_creation=True),),
     parent="invoice",
     customer="customer",
     customer_account="customer_account",
@@ -348,7 +348,7 @@ CREDIT_NOTE = ObjectType(
     category=Category.ACTIVITY,
     prefix="cn_",
     retrieve="/v1/credit_notes/{id}",
-    listings=(Listing(url="/v1/credit_notes"),),
+    listings=(Listing(url="/v1/credit_notes", by_creation=True),),
     parent="invoice",
     customer="customer",
     customer_account="customer_account",
