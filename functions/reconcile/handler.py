@@ -18,10 +18,10 @@ from billing_mirror.reconcile.report import (
     ForgetReport,
     ObjectsReport,
     TickReport,
-    WorkedRun,
     refused,
 )
 from billing_mirror.reconcile.tick import reconcile
+from billing_mirror.reconcile.worked_run import WorkedRun
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring.refresh import reconcile_dependencies, runner
 

@@ -10,7 +10,8 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.schedule import RECOVER
-from billing_mirror.reconcile.report import TickReport, WorkedRun
+from billing_mirror.reconcile.report import TickReport
+from billing_mirror.reconcile.worked_run import WorkedRun
 from billing_mirror_cli.failures import ExitCode
 from tests.cli.conftest import TEST, Cloud, Command, values
 

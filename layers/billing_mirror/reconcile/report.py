@@ -8,14 +8,14 @@ from typing import Self
 
 from billing_mirror.core import catalog, times
 from billing_mirror.core.catalog import Category
-from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import HOUR, RECOVER
 from billing_mirror.core.unstorable import UnstorableNote
 
 from .forget import Forgotten
 from .refresh_objects import RefreshedObject
+from .worked_run import WorkedRun
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
@@ -27,7 +27,6 @@ OF_EACH_ACCOUNT = frozenset(
 """The metrics that each listed account has of its own, beside the one of all: CloudWatch charges for every one."""
 LOUD_FOR = 2 * HOUR
 """Seconds for which a type counts as failing whose list wants a filter: longer than the alarm takes to ring."""
-DRY_RUN_OUT_OF_TIME = "out of time; a dry run is not continued: name fewer types"
 BUSY = "another invocation is running"
 UNTIL_NOW = "events of the last two minutes are left to their webhooks; until_now reads them, too"
 
@@ -49,55 +48,6 @@ class Result(StrEnum):
     """Differences were found; without a dry run, they are repaired."""
     COMPLETE = "complete"
     """All was done, and no difference was found."""
-
-
-@dataclass(slots=True)
-class WorkedRun:
-    """A run that was worked on, and what was counted this time."""
-
-    run: Run
-    counts: Counts
-    dry_run: bool = False
-    differences: list[Item] = field(default_factory=list)
-    """The evidence of a dry run, which is stored nowhere."""
-    context: str | None = None
-    """The connected account that was worked on; None for the key's own account."""
-
-    @property
-    def reason(self) -> str:
-        """Why it did not complete, or not yet."""
-        return DRY_RUN_OUT_OF_TIME if self.dry_run and self.run.paused else self.run.reason
-
-    @property
-    def failed(self) -> bool:
-        """Whether a person must look. Of an account that has revoked its access, the tick says it once."""
-        if self.run.status is Status.REVOKED:
-            return False
-        return self.run.status not in (Status.COMPLETE, Status.RUNNING) or bool(self.run.failures)
-
-    def columns(self) -> dict[str, object]:
-        """The record, as the answer and the log show it."""
-        shown: dict[str, object] = {**self.run.to_item(), "reason": self.reason}
-        if self.context:
-            shown["context"] = self.context
-        return {name: value for name, value in shown.items() if name not in ("expires_at", "type")}
-
-    def metrics(self) -> Mapping[Metric, float]:
-        return {
-            Metric.OBJECTS_COMPARED: self.counts.compared,
-            Metric.OBJECTS_INSERTED: self.counts.inserted,
-            Metric.MESSAGES_QUEUED: self.counts.queued,
-            Metric.DRIFT_FOUND: self.counts.found,
-            Metric.DRIFT_MISSING: self.counts.missing,
-            Metric.DRIFT_DIFFERENT: self.counts.different,
-            Metric.DRIFT_NOT_LISTED: self.counts.not_listed,
-            Metric.DRIFT_NO_LIST: self.counts.no_list,
-            Metric.DRIFT_STORED_WRONG: self.counts.stored_wrong,
-            Metric.DRIFT_REPAIRED: self.counts.repaired,
-            Metric.FALSE_ALARMS: self.counts.false_alarms,
-            Metric.DELETIONS_HELD: self.counts.held,
-            Metric.EVENTS_RECOVERED: 0 if self.run.job is not Job.RECOVER or self.run.is_first else self.counts.queued,
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,12 @@ from .dry_run import dry_run_dependencies, recorded_differences
 from .forget import forget
 from .jobs import execute_job
 from .refresh_objects import refresh_objects
-from .report import ForgetReport, NotedObjects, ObjectsReport, TickReport, WorkedRun
+from .report import ForgetReport, NotedObjects, ObjectsReport, TickReport
 from .runs.lease import Lease
 from .runs.lifecycle import abandon_run, start_run
 from .runs.records import last_run, last_runs
 from .unstorable import tend_notes
+from .worked_run import WorkedRun
 
 MIN_SECONDS_PER_JOB = 30.0
 """Seconds that a tick works on a job at least, before the next job."""
