@@ -71,7 +71,7 @@ def live_a_month(observer: Observer) -> None:
     stripe.create("billing.credit_balance_transaction", {"credit_grant": grant, "type": "credit", "credit": credit})
     observer.wait_until_equal()
     observer.tick()
-    scenario.pause_with_lost_event()
+    scenario.lose_events()
     stripe.settle()
     observer.reconcile(SUBSCRIPTION)
     for number in range(3):

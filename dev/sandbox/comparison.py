@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing_mirror.adapters.attributes import body_in, from_attributes
 from billing_mirror.adapters.chunks import with_whole_body
-from billing_mirror.core import catalog, object_ref
+from billing_mirror.core import catalog, json_body, object_ref
 from billing_mirror.core.items import OBJECT, Item
 from billing_mirror.core.json_body import JsonObject, differing_fields
 from dev.fake_stripe.client import StandIn
@@ -47,13 +47,13 @@ class Comparison:
 
 
 def compare(stand_in: StandIn, dynamodb: "DynamoDBClient", table: str) -> Comparison:
-    """Compares every object of the stand-in's own account with the table, and every item with the stand-in.
+    """Compares every object of the stand-in with the table, and every item with the stand-in, in all accounts.
 
     Objects of a type that sends no events, and that no object names, cannot be mirrored from events: they are counted
     apart.
     """
     items = _objects_in(dynamodb, table)
-    truth = [one for one in stand_in.objects() if one["context"] is None]
+    truth = stand_in.objects()
     events = stand_in.events()
     announced = (
         {event["related_object"]["type"] for event in events if event.get("related_object")}
@@ -100,11 +100,13 @@ def _unknown_to_stripe(items: Iterable[Item]) -> list[Difference]:
 
 
 def _key(one: JsonObject) -> str:
-    return object_ref.partition_key_of("live" if one["livemode"] else "test", str(one["type"]), str(one["id"]))
+    context = json_body.text_at(one, "context")
+    scope = object_ref.Scope(bool(one["livemode"]), context)
+    return object_ref.partition_key_of(str(scope), str(one["type"]), str(one["id"]))
 
 
 def _objects_in(dynamodb: "DynamoDBClient", table: str) -> dict[str, Item]:
     pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     items = (from_attributes(item) for page in pages for item in page["Items"])
-    own = (item for item in items if item["sk"] == OBJECT and "/" not in str(item["scope"]))
-    return {str(item["pk"]): with_whole_body(dynamodb, table, item) for item in own}
+    objects = (item for item in items if item["sk"] == OBJECT)
+    return {str(item["pk"]): with_whole_body(dynamodb, table, item) for item in objects}

@@ -23,10 +23,11 @@ from dev.sandbox import report
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.comparison import Comparison
 from dev.sandbox.observer import Observer
-from dev.sandbox.scenario import SUBSCRIPTION, Scenario
+from dev.sandbox.scenario import CONNECTED, SUBSCRIPTION, Scenario
 from dev.sandbox.stack import running_sandbox
 from dev.sandbox.toolchain import ROOT, SetupError, said_while
 
+WITH_CONTEXTS = {"Contexts": "seen"}
 NOT_A_TERMINAL = 130
 """Columns of the output where there is no terminal."""
 TEXT = ROOT / "build" / "demo.txt"
@@ -91,7 +92,7 @@ def main() -> int:
         with contextlib.ExitStack() as ending, console.status("Starting ...") as status:
             # A status line is visible on a terminal only: elsewhere each phase gets lines of its own.
             show_phase = status.update if console.is_terminal else ending.enter_context(Phases(console.print)).begin
-            with running_sandbox(directory, report_progress=show_phase) as endpoints:
+            with running_sandbox(directory, parameters=WITH_CONTEXTS, report_progress=show_phase) as endpoints:
                 printout.step("deployed: API, queue, three functions, table, dashboard, alarms", good=True)
                 observer = Observer(endpoints)
                 try:
@@ -132,7 +133,7 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
     scenario = Scenario(observer.stripe, report_progress=lambda step: show_detail(f"At Stripe: {step} ..."))
     show_phase("Setting up a company at the stand-in ...")
     scenario.set_up()
-    holds = settle(f"a company was set up at the stand-in for Stripe, {observer.totals()}")
+    holds = settle(f"a company and a connected account were set up at the stand-in for Stripe, {observer.totals()}")
     set_up = time.time()
     show_phase("Making a month of changes ...")
     scenario.change_for_a_month()
@@ -148,17 +149,18 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
         "under faults": observer.lags(since=changed),
     }
 
-    show_phase("Losing an event ...")
-    lost = scenario.pause_with_lost_event()
+    show_phase("Losing two events ...")
+    lost = scenario.lose_events()
     observer.stripe.settle()
     behind = observer.comparison()
-    noticed = [difference.id for difference in behind.differences] == [lost]
-    sentence = f"an event was lost on purpose: the table {report.verdict(behind, expected=noticed)}"
+    noticed = {difference.id for difference in behind.differences} == lost
+    sentence = f"two events were lost on purpose: the table {report.verdict(behind, expected=noticed)}"
     printout.step(sentence, good=noticed, comparison=behind)
     show_phase("Reconciling ...")
     run = observer.reconcile(SUBSCRIPTION)
+    observer.reconcile("customer", CONNECTED)
     final = observer.comparison()
-    sentence = f"reconcile has run: the table {report.verdict(final)}"
+    sentence = f"reconcile has run in both accounts: the table {report.verdict(final)}"
     printout.step(sentence, good=final.is_equal, comparison=final)
     printout.print()
 

@@ -51,10 +51,15 @@ class Observer:
             time.sleep(0.2)
         return comparison
 
-    def reconcile(self, type_name: str) -> Run:
-        """Runs reconcile for one type now; returns the record of the run."""
-        self._invoke_reconcile({"types": [type_name]})
-        return self.reader.runs(type_name).page(limit=1).items[0]
+    def reconcile(self, type_name: str, context: str | None = None) -> Run:
+        """Runs reconcile for one type of an account now; returns the record of the run."""
+        self._invoke_reconcile({"types": [type_name], "context": context})
+        reader = self.reader_of(context) if context else self.reader
+        return reader.runs(type_name).page(limit=1).items[0]
+
+    def reader_of(self, context: str) -> Reader:
+        """The reader of a connected account."""
+        return Reader(self.endpoints.table, scope=f"test/{context}", client=self.dynamodb)
 
     def tick(self) -> None:
         """Has reconcile work on all that is due, as its schedule does."""

@@ -16,6 +16,8 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 PRICING_PLAN = "v2.billing.pricing_plan"
 SERVICE_ACTION = "v2.billing.service_action"
 
+CONNECTED = "acct_reseller"
+"""A connected account: its events come to the same webhook, and the same key reads its objects."""
 METERS = ("Input tokens", "Output tokens", "Images", "Storage")
 CUSTOMERS = ("Ada", "Bela", "Chioma", "Dmitri", "Esra", "Fatou", "Goran", "Hana")
 
@@ -59,6 +61,7 @@ class Scenario:
     rates: list[str] = field(default_factory=list)
     subscriptions: list[str] = field(default_factory=list)
     seats: JsonObject = field(default_factory=dict)
+    connected_customer: str = ""
 
     def set_up(self) -> None:
         """Prices first, then customers who subscribe."""
@@ -80,6 +83,7 @@ class Scenario:
             self._sign_up(name)
         self.report_progress("reporting usage without a customer to bill")
         self.stripe.meter_error(meter)
+        self._connect_an_account()
 
     def change_for_a_month(self) -> None:
         """Activations, a late payment, a cancellation, a new rate and a removed rate."""
@@ -107,18 +111,26 @@ class Scenario:
         self.stripe.settle()
         self.stripe.clear_faults()
 
-    def pause_with_lost_event(self) -> str:
-        """Pauses a subscription, and drops its only event. Returns the subscription's id."""
+    def lose_events(self) -> set[str]:
+        """Pauses a subscription, and renames a connected account's customer, without their events; returns both ids."""
         lost = self.subscriptions[3]
         self.stripe.faults(drop={"count": 1, "types": [f"{SUBSCRIPTION}.servicing_paused"]})
         self._transition(lost, "paused")
-        return lost
+        renamed = {"name": "Jaya & Sons"}
+        self.stripe.update(self.connected_customer, renamed, without_event=True, context=CONNECTED)
+        return {lost, self.connected_customer}
 
     def _offer_a_plan(self) -> None:
         """A plan with monthly credit; the credit has no event, only the plan's component names it."""
         credit = self._create(SERVICE_ACTION, type="credit_grant", service_interval="month", service_interval_count=1)
         component: JsonObject = {"type": "service_action", "service_action": {"id": credit}}
         self._create(PRICING_PLAN, display_name="Team", components=[component])
+
+    def _connect_an_account(self) -> None:
+        self.stripe.accounts([CONNECTED])
+        self.report_progress("connecting an account")
+        self.connected_customer = str(self.stripe.create("customer", {"name": "Jaya"}, context=CONNECTED)["id"])
+        self.stripe.create("product", {"name": "Seats, resold"}, context=CONNECTED)
 
     def _sell_seats(self) -> None:
         """A product and a coupon with chosen ids, which v1 allows."""

@@ -13,14 +13,23 @@ from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.run_request import read_request
-from billing_mirror.reconcile.report import ForgetReport, ObjectsReport, TickReport, WorkedRun, refused
+from billing_mirror.reconcile.report import (
+    OF_EACH_ACCOUNT,
+    ForgetReport,
+    ObjectsReport,
+    TickReport,
+    refused,
+)
 from billing_mirror.reconcile.tick import reconcile
+from billing_mirror.reconcile.worked_run import WorkedRun
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring.event_loop import runner
 from billing_mirror.wiring.refresh import reconcile_dependencies
 
 SPARE_SECONDS = 60.0
 """Seconds before the function's timeout that remain for checkpoints, records and metrics."""
+
+REVOKED = "a connected account has revoked the key's access; its mirrored objects stay, and a tick tries it once a day"
 
 settings = ReconcileSettings.from_environment(os.environ)
 logger = Logger()
@@ -62,8 +71,7 @@ def _tell(report: TickReport | ObjectsReport | ForgetReport) -> None:
             _emit(report)
             if not report.leased:
                 logger.info(report.busy())
-            for worked in report.worked:
-                _log(worked, dry_run=report.dry_run)
+            _log(report)
 
 
 def _emit(report: TickReport) -> None:
@@ -73,17 +81,37 @@ def _emit(report: TickReport) -> None:
     for metric, value in report.seconds(now):
         metrics.add_metric(metric, MetricUnit.Seconds, value)
     for category, age in report.oldest_ages(now).items():
-        with single_metric(
-            name=Metric.RUN_AGE,
-            unit=MetricUnit.Seconds,
-            value=age,
-            default_dimensions={"stack": settings.stack_name, "category": category},
-        ):
-            pass
+        _emit_apart(Metric.RUN_AGE, MetricUnit.Seconds, age, category=category)
     if ages := {name: int(age) for name, age in report.run_ages(now)}:
         logger.info("seconds since each type was verified", extra={"run_ages": ages})
+    for context in report.connected.keys() & {*settings.contexts.listed}:
+        _emit_of_account(context, report.connected[context], now)
 
 
-def _log(worked: WorkedRun, *, dry_run: bool) -> None:
+def _emit_of_account(context: str, report: TickReport, now: float) -> None:
+    """Only of listed accounts: any number may be seen."""
+    for metric, count in report.counts():
+        if metric in OF_EACH_ACCOUNT:
+            _emit_apart(metric, MetricUnit.Count, count, context=context)
+    for metric, seconds in report.seconds(now):
+        if metric in OF_EACH_ACCOUNT:
+            _emit_apart(metric, MetricUnit.Seconds, seconds, context=context)
+
+
+def _emit_apart(metric: Metric, unit: MetricUnit, value: float, **dimension: str) -> None:
+    """A metric with one more dimension."""
+    dimensions = {"stack": settings.stack_name, **dimension}
+    with single_metric(name=metric, unit=unit, value=value, default_dimensions=dimensions):
+        pass
+
+
+def _log(report: TickReport) -> None:
+    for worked in report.all_worked:
+        _log_run(worked, dry_run=report.dry_run)
+    for revoked in report.newly_revoked:
+        logger.warning(REVOKED, extra={"context": revoked})
+
+
+def _log_run(worked: WorkedRun, *, dry_run: bool) -> None:
     log = logger.error if worked.failed else logger.info
     log(worked.reason or "reconciled", extra={"type": worked.run.type, "dry_run": dry_run, **worked.columns()})

@@ -128,6 +128,10 @@ class KeyedStripe(Stripe, Protocol):
     ``get`` raises ``KeyReplaced`` where the request names the digest of another key.
     """
 
+    @property
+    def has_own_account(self) -> bool:
+        """Whether requests without a context are answered: not to a key of an organization."""
+
     async def key_digest(self) -> str:
         """The SHA-256 of the key that the next request uses."""
 

@@ -6,14 +6,25 @@ A field is the variable of the same name in capitals. Secrets are never in the e
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
+from .core.connected import ConnectedAccounts
 from .core.errors import ConfigurationError
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 ApiBase = Annotated[str, Field(pattern=r"^(https://[^/\s@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)$")]
 """The Stripe key is sent there: in clear text to this machine only."""
 PreviewVersion = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2}\.[a-z]+)?$")]
+
+
+def _read_contexts(text: object) -> ConnectedAccounts:
+    try:
+        return ConnectedAccounts.parse(str(text).strip())
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+
+
+Contexts = Annotated[ConnectedAccounts, BeforeValidator(_read_contexts)]
 
 
 class _Settings(BaseModel):
@@ -91,3 +102,5 @@ class ReconcileSettings(StripeSettings):
     """The share of stored objects that each verify run reads."""
     tombstone_days: Annotated[int, Field(ge=0, le=36500)]
     """Days for which the last body of a removed object is kept; 0: until it is forgotten."""
+    contexts: Contexts
+    """The connected accounts that are compared with Stripe, too."""

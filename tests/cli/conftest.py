@@ -19,6 +19,7 @@ from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.core import items, json_body
 from billing_mirror.core.account import Pin
 from billing_mirror.core.catalog import TYPES, generic_type
+from billing_mirror.core.connected import PARTITION, ConnectedAccount
 from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
@@ -147,9 +148,13 @@ class Cloud:
         """A worker has claimed the object."""
         asyncio.run(self._mirror.claim(ref_of(body), now))
 
-    def record(self, run: Run) -> None:
+    def record(self, run: Run, scope: Scope = TEST) -> None:
         """Reconcile keeps this record of a run."""
-        asyncio.run(self._state_store.write(TEST, f"run:{run.type}", run.name, run.to_item()))
+        asyncio.run(self._state_store.write(scope, f"run:{run.type}", run.name, run.to_item()))
+
+    def connect(self, account: ConnectedAccount) -> None:
+        """Reconcile knows this of a connected account."""
+        asyncio.run(self._state_store.write(TEST, PARTITION, account.context, account.to_item()))
 
     def note(self, run: Run, drift: Drift, noticed_at: float) -> None:
         """Reconcile keeps this evidence."""

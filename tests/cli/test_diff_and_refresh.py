@@ -158,6 +158,13 @@ def test_a_refresh_is_requested_from_reconcile(cloud: Cloud, command: Command) -
     }
 
 
+def test_an_object_of_a_connected_account_is_refreshed_there(cloud: Cloud, command: Command) -> None:
+    cloud.pin()
+    cloud.function.answer = refreshing
+    assert command("refresh", "in_1", "--scope", "test/acct_2").exit_code == ExitCode.OK
+    assert cloud.function.requests == [{"job": "refresh", "ids": [{"id": "in_1"}], "context": "acct_2"}]
+
+
 def test_what_could_not_be_refreshed_has_its_reason(cloud: Cloud, command: Command) -> None:
     cloud.pin()
     cloud.function.answer = refreshing
@@ -192,7 +199,7 @@ def test_a_parent_that_the_body_does_not_name_is_known_to_the_mirror(cloud: Clou
         (["bli_1"], "does not tell its type"),
         (["x", "--type", "coupons"], "did you mean 'coupon'?\n"),
         (["a b", "--type", "invoice"], "no Stripe id has"),
-        (["in_1", "--scope", "test/acct_1"], "connected accounts"),
+        (["in_1", "--scope", "test/cus_1"], "followed by '/acct_...'"),
     ],
 )
 def test_an_object_that_cannot_be_named_is_a_usage_failure(

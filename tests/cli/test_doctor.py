@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from billing_mirror.core import times
+from billing_mirror.core.connected import ConnectedAccount
 from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import DAY
 from billing_mirror_cli.failures import ExitCode
@@ -386,3 +387,51 @@ def test_a_role_that_may_read_only_the_stack_learns_what_it_lacks(
     missing = {one: str(found[one]["remedy"]) for one in denied}
     assert "allow secretsmanager:GetSecretValue" in missing.pop("key permissions")
     assert all(one.startswith("Your role needs the permission") for one in missing.values()), missing
+
+
+class TestConnectedAccounts:
+    """``due_at`` and ``revoked_at`` are as long ago as they say."""
+
+    def lines(self, command: Command) -> list[tuple[object, object]]:
+        found = values(command("doctor", "--json"))
+        return [(one["result"], one["sentence"]) for one in found if one["check"] == "connected accounts"]
+
+    def deploy(self, cloud: Cloud, contexts: str, **due: float) -> None:
+        cloud.deploy(parameters={"Contexts": contexts})
+        for name, seconds in due.items():
+            cloud.connect(ConnectedAccount(name, due_at=time.time() - seconds))
+
+    def test_each_is_compared(self, cloud: Cloud, command: Command) -> None:
+        fill(cloud)
+        self.deploy(cloud, "seen", acct_2=60, acct_3=-60)
+        assert self.lines(command) == [(Level.OK, "2 accounts compared with Stripe")]
+
+    def test_none_is_compared_and_some_send_events(self, cloud: Cloud, command: Command) -> None:
+        fill(cloud)
+        self.deploy(cloud, "none", acct_2=60)
+        [(level, sentence)] = self.lines(command)
+        assert (level, str(sentence).partition(";")[0]) == (Level.OK, "events of 1 account are mirrored")
+
+    def test_a_listed_one_was_never_worked_on(self, cloud: Cloud, command: Command) -> None:
+        fill(cloud)
+        self.deploy(cloud, "acct_2,acct_4", acct_2=60)
+        cloud.connect(ConnectedAccount("acct_4"))  # its events have named it
+        assert self.lines(command) == [
+            (Level.UNKNOWN, "no tick has worked on acct_4 yet"),
+            (Level.OK, "1 account compared with Stripe"),
+        ]
+
+    def test_one_waits_for_hours(self, cloud: Cloud, command: Command) -> None:
+        fill(cloud)
+        self.deploy(cloud, "seen", acct_2=5 * 3600, acct_3=60)
+        assert self.lines(command)[0] == (Level.FAIL, "waiting for a tick: 1 account, the longest for 5 h")
+
+    @pytest.mark.parametrize(("contexts", "level"), [("seen", Level.OK), ("acct_2", Level.FAIL)])
+    def test_one_has_revoked_its_access(self, cloud: Cloud, command: Command, contexts: str, level: Level) -> None:
+        fill(cloud)
+        self.deploy(cloud, contexts)
+        cloud.connect(ConnectedAccount("acct_2", due_at=time.time() + 3600, revoked_at=time.time() - 7200))
+        (found, sentence), last = self.lines(command)
+        assert found == level
+        assert str(sentence).startswith("acct_2 gives the key no access since ")
+        assert last == (Level.OK, "0 accounts compared with Stripe")

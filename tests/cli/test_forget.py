@@ -25,6 +25,12 @@ def test_a_customer_is_forgotten_by_reconcile(cloud: Cloud, command: Command) ->
     assert cloud.function.requests == [{"job": "forget", "customers": ["cus_1"]}]
 
 
+def test_a_customer_of_a_connected_account_is_forgotten_there(cloud: Cloud, command: Command) -> None:
+    answering(cloud, DONE)
+    assert command("forget", "cus_1", "--yes", "--scope", "test/acct_2").exit_code == ExitCode.OK
+    assert cloud.function.requests == [{"job": "forget", "customers": ["cus_1"], "context": "acct_2"}]
+
+
 def test_nothing_is_removed_without_a_yes(cloud: Cloud, command: Command) -> None:
     cloud.pin()
     assert command("forget", "cus_1").exit_code != ExitCode.OK
@@ -64,7 +70,7 @@ def test_more_customers_than_one_request_may_have(cloud: Cloud, command: Command
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["a\nb"], "no Stripe id has"), (["cus_1", "--scope", "test/acct_1"], "connected accounts")],
+    [(["a\nb"], "no Stripe id has"), (["cus_1", "--scope", "test/cus_2"], "ontext must be a connected account")],
 )
 def test_a_customer_that_cannot_be_named_is_a_usage_failure(
     cloud: Cloud, command: Command, arguments: list[str], said: str

@@ -7,10 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.reconcile.report import TickReport, WorkedRun
+from billing_mirror.core.schedule import RECOVER
+from billing_mirror.reconcile.report import TickReport
+from billing_mirror.reconcile.worked_run import WorkedRun
 from billing_mirror_cli.failures import ExitCode
-from tests.cli.conftest import Cloud, Command, values
+from tests.cli.conftest import TEST, Cloud, Command, values
 
 NOW = 1_750_000_000.0
 EQUAL = Counts(pages=1, compared=3, equal=3)
@@ -47,12 +50,12 @@ def run(
     )
 
 
-def reconciling(cloud: Cloud, *runs: Run, dry: bool = False) -> Callable[[JsonObject], JsonObject]:
+def reconciling(cloud: Cloud, *runs: Run, dry: bool = False, scope: Scope = TEST) -> Callable[[JsonObject], JsonObject]:
     """Reconcile that works on these runs, keeps their records, and answers."""
 
     def answer(_: JsonObject) -> JsonObject:
         for one in () if dry else runs:
-            cloud.record(one)
+            cloud.record(one, scope)
         worked = [WorkedRun(one, one.counts, dry, [{"id": "prod_1"}] if dry else []) for one in runs]
         return dict(TickReport(worked=worked, dry_run=dry).answer())  # type: ignore[arg-type]  # JSON, as Lambda makes it
 
@@ -285,3 +288,22 @@ def test_a_recover_run_that_has_not_ended_is_undecided(test_stack: Cloud, comman
     )
     result = command("recover", "--timeout", "0")
     assert result.exit_code == ExitCode.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["verify", "product"], {"job": "verify", "types": ["product"]}),
+        (["backfill", "product"], {"job": "backfill", "types": ["product"]}),
+        (["recover", "--until-now"], {"job": "recover", "until_now": True}),
+    ],
+)
+def test_runs_of_a_connected_account(
+    test_stack: Cloud, command: Command, arguments: list[str], wanted: JsonObject
+) -> None:
+    of_run = run(RECOVER if "recover" in arguments else "product", EQUAL, job=Job(arguments[0]))
+    connected = Scope(livemode=False, context="acct_2")
+    test_stack.function.answer = reconciling(test_stack, of_run, scope=connected)
+    result = command(*arguments, "--scope", str(connected), "--json")
+    assert test_stack.function.requests == [{**wanted, "context": "acct_2"}]
+    assert [one["status"] for one in values(result)] == ["complete"]

@@ -73,6 +73,23 @@ def test_a_new_stack_gets_a_destination_and_its_secret(account: Account, command
     assert KEY not in result.output
 
 
+@pytest.mark.parametrize(
+    ("contexts", "sources"), [("none", ["@self"]), ("seen", ["@self", "@accounts"]), ("acct_1", ["@self", "@accounts"])]
+)
+def test_connected_accounts_send_their_events_here_where_they_are_compared(
+    account: Account, command: Command, contexts: str, sources: list[str]
+) -> None:
+    account.cloud.deploy(
+        stripe=account.stand_in.api_base,
+        parameters={"Contexts": contexts},
+        SigningSecretArn=account.webhook.secret_arn,
+        WebhookUrl=account.webhook.url,
+    )
+    shown(command)
+    (made,) = account.destinations
+    assert made.events_from == sources
+
+
 def test_a_second_call_changes_nothing_and_says_so(account: Account, command: Command) -> None:
     shown(command)
     before = account.destinations, account.secrets

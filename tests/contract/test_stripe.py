@@ -1,6 +1,7 @@
 """The contract of Stripe: for the doubles, and for the adapter with the stand-in."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
+    AccessRevoked,
     ConfigurationError,
     FeatureUnavailable,
     KeyReplaced,
@@ -163,6 +165,23 @@ async def test_the_permission_that_a_key_lacks_is_named_and_nothing_else_of_stri
         with pytest.raises(PermissionDenied, match=r"lacks the permission rak_rate_card_read$") as raised:
             await adapter.at(talker.address).get()
     assert "rk_test" not in str(raised.value)
+
+
+async def test_an_account_that_the_key_has_no_access_to_has_revoked_it(adapter: Adapter) -> None:
+    revoked = StripeRequest(SUBSCRIPTIONS, ApiChannel.PREVIEW, context="acct_revoked")
+    with pytest.raises(AccessRevoked, match=r"the key has no access to the account acct_revoked$"):
+        await adapter.api().get(revoked)
+    assert adapter.metric_counts.drain() == {Metric.STRIPE_REQUESTS: 1}, "no alarm about permissions"
+    # Another 403 in its context is about the key's permissions, and an account_invalid without one about the key.
+    adapter.stand_in.accounts(["acct_connected"])
+    adapter.stand_in.faults(api=[{"status": 403}])
+    with pytest.raises(PermissionDenied) as refusal:
+        await adapter.api().get(replace(revoked, context="acct_connected"))
+    adapter.stand_in.faults(api=[{"status": 403, "code": "account_invalid"}])
+    with pytest.raises(PermissionDenied) as without:
+        await adapter.get()
+    assert not isinstance(refusal.value, AccessRevoked)
+    assert not isinstance(without.value, AccessRevoked)
 
 
 @pytest.mark.parametrize(

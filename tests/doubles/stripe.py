@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from billing_mirror.core import json_body, optional_fields, times
 from billing_mirror.core.catalog import TYPES, ApiChannel
-from billing_mirror.core.errors import FieldsRefused, KeyReplaced, NotFound
+from billing_mirror.core.errors import AccessRevoked, FieldsRefused, KeyReplaced, NotFound
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.ports import StripeRequest, StripeResponse
 
@@ -61,6 +61,11 @@ class MemoryStripe:
     page_size: int = 100
     events: list[JsonObject] = field(default_factory=list)
     """The list of events, filtered by ``created``."""
+    connected: dict[str, "MemoryStripe"] = field(default_factory=dict)
+    """Connected accounts by context, each with its own objects. Without any, every context shows the own objects."""
+    revoked: set[str] = field(default_factory=set)
+    """The contexts that the key has no access to any more."""
+    has_own_account: bool = True
 
     def show_previews(self) -> None:
         """The account has all previews: the lists of the account are there, and empty where nothing is in them yet."""
@@ -89,6 +94,10 @@ class MemoryStripe:
             RecordedRequest(request.path, request.api, request.context, request.include, request.event_id)
         )
         await asyncio.sleep(0)  # other tasks may run, as with a real request
+        if request.context in self.revoked:
+            raise AccessRevoked(f"Stripe answered 403: the key has no access to the account {request.context}")
+        if request.context and self.connected:
+            return await self.connected[request.context].get(request)
         if self.failures:
             raise self.failures.pop(0)
         named = optional_fields.requested(request.path, request.include)

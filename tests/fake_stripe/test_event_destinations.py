@@ -76,6 +76,17 @@ class TestChanges:
         stand_in.settle()
         assert empty.types == ["v1.customer.created"]
 
+    def test_events_of_connected_accounts_are_sent_where_they_are_wanted(
+        self, stand_in: StandIn, sdk: stripe.StripeClient, empty: Inbox
+    ) -> None:
+        wanted = webhook(empty, "v1.product.created")
+        assert sdk.v2.core.event_destinations.create(wanted).events_from == ["@self"]
+        stand_in.create("product", {"name": "Unwanted"}, context="acct_1")
+        sdk.v2.core.event_destinations.create({**wanted, "events_from": ["@accounts"]})
+        stand_in.create("product", {"name": "Wanted"}, context="acct_1")
+        stand_in.settle()
+        assert [one.notification["context"] for one in empty.received] == ["acct_1"]
+
     def test_a_ping_goes_to_its_destination_and_can_be_fetched(
         self, stand_in: StandIn, sdk: stripe.StripeClient, empty: Inbox
     ) -> None:

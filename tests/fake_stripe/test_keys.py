@@ -25,3 +25,13 @@ def test_a_key_tells_its_account(stand_in: StandIn, sdk: stripe.StripeClient) ->
     stand_in.key("sk_test_second")
     assert client(stand_in, "sk_test_other").v1.accounts.retrieve_current().id == "acct_other"
     assert client(stand_in, "sk_test_second").v1.accounts.retrieve_current().id == shared
+
+
+def test_a_key_of_an_organization_needs_a_context(stand_in: StandIn) -> None:
+    stand_in.key("sk_org_test_1")
+    stand_in.accounts(["acct_1"])
+    made = stand_in.create("customer", {}, context="acct_1")["id"]
+    organization = client(stand_in, "sk_org_test_1")
+    with pytest.raises(stripe.InvalidRequestError):
+        organization.v1.customers.retrieve(made)
+    assert organization.v1.customers.retrieve(made, options={"stripe_context": "acct_1"}).id == made

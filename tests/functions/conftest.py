@@ -58,6 +58,7 @@ class Cloud:
             "STRIPE_REQUESTS_PER_SECOND": "20",
             "RECONCILE_REQUESTS_PER_SECOND": "5",
             "MAX_CONCURRENCY": "5",
+            "CONTEXTS": "none",
             "CLOCK_SKEW_MARGIN_SECONDS": "5",
             "USAGE_SWEEP": "off",
             "RECOVER_MINUTES": "5",

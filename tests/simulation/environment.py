@@ -1,7 +1,7 @@
 """What all tasks of a schedule share: Stripe, the table, the queue, and the results so far."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from billing_mirror.adapters.attributes import body_in
 from billing_mirror.core import times
@@ -150,15 +150,17 @@ class Environment:
             account=account,
         )
 
-    def items_of_own_account(self) -> list[Item]:
-        """The stored objects that reconcile covers, and that Stripe has: only its list finds a hidden one."""
-        at_stripe = {obj.now["id"] for obj in self.state.objects.values() if obj.now is not None and not obj.context}
-        own = (item for item in self.mirror.objects.values() if item.get("scope") == str(TEST))
-        return [item for item in own if item.get("id") in at_stripe]
+    def items_at_stripe(self) -> list[Item]:
+        """The stored objects that Stripe has, in all accounts: only its list finds a hidden one."""
+        existing = (obj for obj in self.state.objects.values() if obj.now is not None)
+        at_stripe = {(str(replace(TEST, context=obj.context)), (obj.now or {})["id"]) for obj in existing}
+        return [one for one in self.mirror.objects.values() if (one.get("scope"), one.get("id")) in at_stripe]
 
-    def outstanding_note(self, type_name: str, identifier: str, item: Item | None) -> UnstorableNote | None:
-        """The note of an object of the key's own account, unless the table holds a later state of it."""
-        notes = self.mirror.notes.get(str(TEST), {}).values()
+    def outstanding_note(
+        self, scope: Scope, type_name: str, identifier: str, item: Item | None
+    ) -> UnstorableNote | None:
+        """The note of an object, unless the table holds a later state of it."""
+        notes = self.mirror.notes.get(str(scope), {}).values()
         token = item.get("token") if item else None
         found = (note for note in notes if (note.type, note.id) == (type_name, identifier))
         return next((note for note in found if not isinstance(token, int) or token < note.token), None)

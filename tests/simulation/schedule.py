@@ -94,8 +94,8 @@ class Schedule:
         def announce(event_type: str, obj: StripeObject) -> None:
             webhooks.announce(event_type, obj)
             name = str((obj.now or {}).get("object"))
-            if len(obj.states) == 1 and context is None and name in TYPES:
-                runs.object_created(name)
+            if len(obj.states) == 1 and name in TYPES:
+                runs.object_created(name, context)
 
         scenario = Scenario(
             environment.state, context, self.dice, environment.clock.now, announce, one_sided=self.workload.one_sided
@@ -134,7 +134,7 @@ class Schedule:
         self.result.wrong["stuck"] = [message.body for message in environment.queue.waiting]
 
     async def _reconcile_once(self, environment: Environment) -> None:
-        """Waits until abandoned claims have expired, then reconciles the key's own account.
+        """Waits until abandoned claims have expired, then reconciles all accounts.
 
         Some schedules recover lost events first, to test both kinds of repair; a schedule that lost only events runs
         nothing else.
@@ -142,7 +142,7 @@ class Schedule:
         await asyncio.sleep(2 * HOUR)
         names = {str((obj.states[0][1] or {})["object"]) for obj in environment.state.objects.values()}
         if self.dice.recovering or self.dice.random.random() < 0.5:
-            await self._one_run(RECOVER, Job.RECOVER, environment)
+            await self._run_in_all(RECOVER, Job.RECOVER, environment)
             await self._settle(environment)
         if self.dice.recovering:
             return
@@ -151,14 +151,18 @@ class Schedule:
             job = Job.VERIFY  # backfill reads heads alone, and a body may be missing
         if job is Job.VERIFY:
             self.dice.counts[Consequence.CHANGED_BY_HAND] += change_by_hand(
-                environment.items_of_own_account(), Random(self.result.seed)
+                environment.items_at_stripe(), Random(self.result.seed)
             )
         for object_type in RECONCILED_TYPES:
             if object_type.name in names:
                 # Of what an owner has just been repaired for, verify leaves the customer to the refreshes that follow.
                 await asyncio.sleep(2 * MOVING)
-                await self._one_run(object_type.name, job, environment)
+                await self._run_in_all(object_type.name, job, environment)
         await self._settle(environment)
+
+    async def _run_in_all(self, name: str, job: Job, environment: Environment) -> None:
+        for context in self.workload.contexts:
+            await self._one_run(name, job, environment, context=context)
 
     async def _lose_coupons(self, environment: Environment) -> None:
         """Stripe's list of coupons is empty: by mistake, or because most are gone and a person confirms it."""
@@ -182,7 +186,14 @@ class Schedule:
             self.result.wrong.setdefault("a run ended otherwise", []).append(f"{found} instead of {expected}")
 
     async def _one_run(
-        self, name: str, job: Job, environment: Environment, *, confirmed: bool = False, may_fail: bool = False
+        self,
+        name: str,
+        job: Job,
+        environment: Environment,
+        *,
+        confirmed: bool = False,
+        may_fail: bool = False,
+        context: str | None = None,
     ) -> Status:
         """A new run to its end, after any interrupted run, and another unless it ``may_fail``; how it ended.
 
@@ -190,6 +201,7 @@ class Schedule:
         """
         container = environment.container("reconcile")
         dependencies = environment.dependencies(container, environment.budget(container, of_reconcile=True))
+        dependencies = dependencies.within(context)
         started = environment.clock.now()
         for number in range(MAX_TICKS):
             time = self.dice.random.choice((SHORT_TIME, SHORT_TIME, RUN_TIME)) if number < SHORT_TICKS else RUN_TIME

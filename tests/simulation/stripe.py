@@ -118,6 +118,7 @@ class SimulatedStripe:
     """Implements ``ports.Stripe`` for one worker. An answer takes up to ``pause`` seconds each way."""
 
     livemode = False
+    has_own_account = True
 
     def __init__(self, state: StripeState, dice: Dice, now: Callable[[], float], io: IO, *, pause: float = 1.0) -> None:
         self._state = state
@@ -220,7 +221,9 @@ class SimulatedStripe:
             and (wanted is None or json_body.text_at(event, "related_object.id") == wanted)
             and all(matches(event, *bound) for bound in bounds.items())
         ]
-        return request.page(found, self._state.page_size)
+        # A connected account's own list need not say whose it is: https://docs.stripe.com/context
+        own = [{**event, "context": None} if event.get("context") == context else event for event in found]
+        return request.page(own, self._state.page_size)
 
     # ---- lists
 

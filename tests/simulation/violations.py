@@ -29,14 +29,12 @@ def find_violations(environment: Environment, *, losing: bool) -> dict[str, list
 
 def _wrong_objects(environment: Environment, *, losing: bool) -> Iterator[tuple[str, str]]:
     for obj in environment.state.objects.values():
-        if losing and obj.context:
-            continue  # reconcile covers the key's own account only
         first = obj.states[0][1] or {}
         scope = Scope(livemode=False, context=obj.context)
         name = partition_key(str(scope), TYPES[str(first["object"])], str(first["id"]))
         mirror = environment.mirror
         item = environment.mirror.objects.get(name)
-        note = environment.outstanding_note(str(first["object"]), str(first["id"]), item)
+        note = environment.outstanding_note(scope, str(first["object"]), str(first["id"]), item)
         problem = _problem_of_a_note(obj, note)
         if not _is_unstorable(obj):
             problem = problem or _problem(obj, item, mirror.body_of(name), losing=losing)

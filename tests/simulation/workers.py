@@ -106,27 +106,28 @@ class ReconcileRuns:
         self._environment = environment
         self._dice = environment.dice
         self._tasks: list[asyncio.Task[None]] = []
-        self._created_types: list[str] = []
-        """Types with an object created since their last run."""
+        self._created_types: dict[str | None, list[str]] = {}
+        """By account, the types with an object created since their last run."""
 
-    def object_created(self, type_name: str) -> None:
-        """May start a reconcile run soon."""
-        self._created_types.append(type_name)
+    def object_created(self, type_name: str, context: str | None) -> None:
+        """May start a reconcile run of the account soon."""
+        self._created_types.setdefault(context, []).append(type_name)
         if len(self._tasks) < MAX_RUNS and self._dice.random.random() < self._environment.workload.reconcile_chance:
-            self._tasks.append(asyncio.ensure_future(self._pass()))
+            self._tasks.append(asyncio.ensure_future(self._pass(context)))
 
     async def all_ended(self) -> None:
         await asyncio.gather(*self._tasks)
 
-    async def _pass(self) -> None:
+    async def _pass(self, context: str | None) -> None:
         soon = self._dice.random.random() < 0.5
         await asyncio.sleep(self._dice.seconds(SOON_ENOUGH) if soon else self._dice.delay(SOON))
         job = self._dice.random.choice((Job.VERIFY, Job.VERIFY, Job.VERIFY, Job.BACKFILL, Job.RECOVER))
-        names = [RECOVER] if job is Job.RECOVER else self._take_types()
+        names = [RECOVER] if job is Job.RECOVER else self._take_types(context)
         if not names:
             return  # another run took them
         container = self._environment.container("pass", skew=self._environment.skew())
         dependencies = self._environment.dependencies(container, self._environment.budget(container, of_reconcile=True))
+        dependencies = dependencies.within(context)
 
         async def work() -> None:
             with suppress(TransientError):  # the table was throttled: the function ends, and the next tick resumes
@@ -135,6 +136,5 @@ class ReconcileRuns:
 
         await container.run(work())
 
-    def _take_types(self) -> list[str]:
-        names, self._created_types = list(dict.fromkeys(self._created_types)), []
-        return names
+    def _take_types(self, context: str | None) -> list[str]:
+        return list(dict.fromkeys(self._created_types.pop(context, [])))

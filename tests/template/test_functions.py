@@ -148,10 +148,11 @@ def test_only_the_lease_and_notes_may_be_deleted() -> None:
     allowed = [statement for policy in policies for statement in statements(policy["PolicyDocument"])]
     (deleting,) = [statement for statement in allowed if "dynamodb:DeleteItem" in listed(statement["Action"])]
     assert listed(deleting["Action"]) == ["dynamodb:DeleteItem"]
-    keys = [
-        f"{Scope(livemode=mode)}#{partition}" for mode in (True, False) for partition in (LEASE, REMOVALS, UNSTORABLE)
-    ]
-    assert deleting["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": keys}}
+    keys = []
+    for mode in (True, False):
+        keys += [f"{Scope(mode)}#{partition}" for partition in (LEASE, REMOVALS, UNSTORABLE)]
+        keys += [f"{Scope(mode, 'acct_*')}#{partition}" for partition in (REMOVALS, UNSTORABLE)]
+    assert deleting["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}}
 
 
 def test_a_function_reserves_concurrency_on_request_only() -> None:

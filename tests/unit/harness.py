@@ -9,6 +9,7 @@ from billing_mirror.core.schedule import Schedule
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
+from billing_mirror.process.seen_accounts import SeenAccounts
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.account import AccountGuard
 from billing_mirror.refresh.optional_fields import OptionalFields
@@ -81,7 +82,10 @@ class Harness:
 
     @property
     def process_dependencies(self) -> ProcessDependencies:
-        return ProcessDependencies(self.ports, self.clock_skew_margin, self.account, self._previews)
+        note_accounts = SeenAccounts(self.state_store).note
+        return ProcessDependencies(
+            self.ports, self.clock_skew_margin, self.account, self._previews, note_accounts=note_accounts
+        )
 
     async def deliver(self, *bodies: str) -> list[MessageResult]:
         """Sends messages and processes one batch of what is in the queue."""

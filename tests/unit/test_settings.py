@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from billing_mirror.core.connected import NO_ACCOUNTS, ConnectedAccounts
 from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
 
@@ -38,6 +39,7 @@ RECONCILE = {
     "CATALOG_HOURS": "168",
     "DEEP_VERIFY_PERCENT": "10",
     "TOMBSTONE_DAYS": "0",
+    "CONTEXTS": "none",
 }
 INTERVALS = (
     "RECOVER_MINUTES",
@@ -49,7 +51,7 @@ INTERVALS = (
 PROCESS = {
     name: value
     for name, value in RECONCILE.items()
-    if name not in ("USAGE_SWEEP", "DEEP_VERIFY_PERCENT", "TOMBSTONE_DAYS", *INTERVALS)
+    if name not in ("USAGE_SWEEP", "DEEP_VERIFY_PERCENT", "TOMBSTONE_DAYS", "CONTEXTS", *INTERVALS)
 } | {
     "CLOCK_SKEW_MARGIN_SECONDS": "0.5",
 }
@@ -141,6 +143,17 @@ class TestGoodSettings:
             RECONCILE | {"DEEP_VERIFY_PERCENT": value}
         ).deep_verify_percent == int(value)
 
+    @pytest.mark.parametrize(
+        ("value", "accounts"),
+        [
+            ("none", NO_ACCOUNTS),
+            ("seen", ConnectedAccounts(seen=True)),
+            ("acct_1,acct_2/acct_3", ConnectedAccounts(listed=("acct_1", "acct_2/acct_3"))),
+        ],
+    )
+    def test_say_which_connected_accounts_are_compared(self, value: str, accounts: ConnectedAccounts) -> None:
+        assert ReconcileSettings.from_environment(RECONCILE | {"CONTEXTS": value}).contexts == accounts
+
     def test_cannot_be_changed_afterwards(self) -> None:
         settings = IngestSettings.from_environment(INGEST)
         with pytest.raises(ValidationError):
@@ -181,6 +194,12 @@ class TestInvalidSettings:
         reason = sentence(ReconcileSettings, RECONCILE | {"DEEP_VERIFY_PERCENT": value})
         assert reason.startswith("the environment variable DEEP_VERIFY_PERCENT is wrong: ")
         assert SECRET not in reason
+
+    @pytest.mark.parametrize("value", ["", "all", "acct_1,", "seen,acct_1"])
+    def test_the_connected_accounts_are_none_seen_or_a_list(self, value: str) -> None:
+        reason = sentence(ReconcileSettings, RECONCILE | {"CONTEXTS": value})
+        assert reason.startswith("the environment variable CONTEXTS is wrong: ")
+        assert reason.endswith("write none, seen, or ids such as acct_1,acct_2")
 
     @pytest.mark.parametrize("name", sorted({name for name, _ in MALFORMED}))
     def test_its_value_is_never_quoted(self, name: str) -> None:

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from billing_mirror.adapters.stripe_api import is_live
+from billing_mirror.adapters.stripe_api import is_live, is_of_organization
 from billing_mirror.core import times
 from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.metrics import Metric
@@ -46,7 +46,7 @@ def stripe_key(session: Session) -> Finding:
         mode = "live" if is_live(text) else "test"
     except ConfigurationError:
         return Finding(name, Level.FAIL, "the secret holds no Stripe key", "docs/deploy.md#2-store-the-stripe-key")
-    kind = "restricted" if text.startswith("rk_") else "secret"
+    kind = "organization" if is_of_organization(text) else "restricted" if text.startswith("rk_") else "secret"
     if session.known_mode and mode != session.known_mode:
         return Finding(
             name, Level.FAIL, f"a {mode} key, and the table is {session.scope}", "Store a key of the right mode"

@@ -33,12 +33,15 @@ class Request:
     confirm_deletions: bool = False
     until_now: bool = False
     deep: bool = False
+    context: str | None = None
+    """The connected account; None for the key's own."""
 
     def payload(self) -> JsonObject:
         """The request as reconcile reads it: docs/operations.md"""
         options = {name: getattr(self, name) for name in ("dry_run", "confirm_deletions", "until_now", "deep")}
         types: JsonObject = {"types": [*self.types]} if self.types else {}
-        return {"job": self.job.value, **types, **{name: True for name, wanted in options.items() if wanted}}
+        context: JsonObject = {"context": self.context} if self.context else {}
+        return {"job": self.job.value, **types, **context, **{name: True for name, wanted in options.items() if wanted}}
 
     def names(self, *, livemode: bool) -> list[str]:
         """The runs that it starts. Raises :class:`Failure` with reconcile's own sentence where it would refuse."""

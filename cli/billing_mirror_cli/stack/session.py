@@ -82,10 +82,14 @@ class Session:
         return Scope(livemode=self.scope.startswith("live"))
 
     @property
+    def context(self) -> str | None:
+        """The connected account of the scope; None for the key's own."""
+        return self.scope.partition("/")[2] or None
+
+    @property
     def own_scope(self) -> Scope:
         """The scope as the package writes it."""
-        context = self.scope.partition("/")[2]
-        return Scope(self.mode.livemode, context or None)
+        return Scope(self.mode.livemode, self.context)
 
     def now(self) -> float:
         """Seconds since 1970."""

@@ -35,6 +35,8 @@ class Wanted:
     region: str = ""
     event_bus: str = ""
     """The partner event bus that the stack reads already; empty for none."""
+    of_connected: bool = False
+    """Whether connected accounts send their events here, too. Stripe takes it at the creation only."""
 
     def parameters(self, events: Sequence[str]) -> JsonObject:
         """What creates it."""
@@ -44,6 +46,7 @@ class Wanted:
             "event_payload": THIN,
             "enabled_events": [*events],
             "metadata": {STACK: self.stack},
+            **({"events_from": ["@self", "@accounts"]} if self.of_connected else {}),
         }
         if self.kind is Kind.WEBHOOK:
             return {**common, "webhook_endpoint": {"url": self.url}, "include": [SECRET, URL]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from billing_mirror.core.connected import NONE, ConnectedAccounts
 from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.signature import secrets_in
@@ -19,8 +20,9 @@ from .destinations import SECRET, RefusedParameters, StripeDestinations
 def wanted_by(session: Session, kind: Kind) -> Wanted:
     """The destination that the stack should have."""
     stack = session.stack
+    of_connected = bool(ConnectedAccounts.parse(stack.parameters.get("Contexts") or NONE))
     if kind is Kind.WEBHOOK:
-        return Wanted(kind=kind, stack=stack.name, url=stack.webhook_url)
+        return Wanted(kind=kind, stack=stack.name, url=stack.webhook_url, of_connected=of_connected)
     account = session.aws.client("sts").get_caller_identity()["Account"]
     return Wanted(
         kind=kind,
@@ -28,6 +30,7 @@ def wanted_by(session: Session, kind: Kind) -> Wanted:
         account=account,
         region=session.aws.region,
         event_bus=stack.parameters.get("PartnerEventBus", ""),
+        of_connected=of_connected,
     )
 
 

@@ -18,7 +18,8 @@ def backfill(session: Session, types: Types = None, *, attach_only: Attach = Fal
 
     Exit code 0: all types are complete; 4: not yet, or not all.
     """
-    states = follow(session, Request(Job.BACKFILL, types or ()), attach_only=attach_only, timeout=timeout)
+    request = Request(Job.BACKFILL, types or (), context=session.context)
+    states = follow(session, request, attach_only=attach_only, timeout=timeout)
     show(session, states)
     inserted = sum(state.counts.inserted for state in states)
     queued = sum(state.counts.queued for state in states)

@@ -13,6 +13,7 @@ from billing_mirror.adapters.stripe_api import StripeApi
 from ..failures import ExitCode, Failure
 from ..health import aws_checks, run_checks, secret_checks
 from ..health.alarm_checks import alarms
+from ..health.connected_checks import connected_accounts
 from ..health.facts import read_facts
 from ..health.findings import Finding, Level
 from ..health.verdict import Facts
@@ -68,7 +69,8 @@ def _findings(session: Session, timeout: float) -> Iterator[Finding]:
         yield stripe
     else:
         yield key_checks.account(stripe, session.account)
-        yield from key_checks.key_permissions(stripe, facts.newest if isinstance(facts, Facts) else {})
+        if stripe.has_own_account:
+            yield from key_checks.key_permissions(stripe, facts.newest if isinstance(facts, Facts) else {})
         destinations = check_destinations(stripe, _wanted(session), session.now())
         yield from destinations.findings
     yield from _checked(
@@ -78,6 +80,7 @@ def _findings(session: Session, timeout: float) -> Iterator[Finding]:
     yield from _checked("schedule", lambda: [aws_checks.schedule(session)])
     yield from _checked("table", lambda: [aws_checks.table(session)])
     yield from _checked("alarms", lambda: [*alarms(session)])
+    yield from _checked("connected accounts", lambda: [*connected_accounts(session)])
     if isinstance(facts, Finding):
         yield facts
     else:

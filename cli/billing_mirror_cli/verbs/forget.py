@@ -33,10 +33,9 @@ def forget(
 
     Exit code 0: the mirror holds no body of them; 1: Stripe still shows objects, or some could not be fetched.
     """
-    if session.own_scope.context:
-        raise usage("Customers of connected accounts cannot be forgotten on request", "Use the account's own stack")
     chosen = [*dict.fromkeys(customers)]
-    requests = [_request(chosen[start : start + MAX_CUSTOMERS]) for start in range(0, len(chosen), MAX_CUSTOMERS)]
+    parts = (chosen[start : start + MAX_CUSTOMERS] for start in range(0, len(chosen), MAX_CUSTOMERS))
+    requests = [_request(session, part) for part in parts]
     if not yes:
         typer.confirm(f"Remove for ever what only the mirror holds of {', '.join(chosen)}?", abort=True, err=True)
     objects, shown, failed = 0, Counter[str](), 0
@@ -57,9 +56,10 @@ def forget(
     session.output.line("The mirror holds no body of them.", "bold green")
 
 
-def _request(customers: list[str]) -> JsonObject:
+def _request(session: Session, customers: list[str]) -> JsonObject:
     """The request. Raises :class:`Failure` with reconcile's own sentence where it would refuse."""
-    request: JsonObject = {"job": FORGET, "customers": [*customers]}
+    context: JsonObject = {"context": session.context} if session.context else {}
+    request: JsonObject = {"job": FORGET, "customers": [*customers], **context}
     try:
         ForgetRequest.parse(request)
     except InvalidRequest as error:

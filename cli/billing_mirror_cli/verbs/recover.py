@@ -28,7 +28,8 @@ def recover(
 
     Exit code 0: all were read; 4: not yet.
     """
-    states = follow(session, Request(Job.RECOVER, until_now=until_now), attach_only=attach_only, timeout=timeout)
+    request = Request(Job.RECOVER, until_now=until_now, context=session.context)
+    states = follow(session, request, attach_only=attach_only, timeout=timeout)
     for state in states:
         session.output.value(state.to_json())
         read, queued = state.counts.compared, state.counts.queued

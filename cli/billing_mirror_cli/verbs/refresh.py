@@ -53,8 +53,6 @@ def refreshed(
 
     Raises :class:`Failure` where reconcile would refuse, before anything is requested.
     """
-    if session.own_scope.context:
-        raise usage("Objects of connected accounts cannot be refreshed on request", "Their next event refreshes them")
     named = [_named(session, object_id, type_name, parent) for object_id in dict.fromkeys(ids)]
     payloads = [_payload(session, named[start : start + MAX_OBJECTS]) for start in range(0, len(named), MAX_OBJECTS)]
     for payload in payloads:
@@ -77,7 +75,8 @@ def _given(object_id: str, type_name: str | None, parent: str | None) -> JsonObj
 
 def _payload(session: Session, named: list[JsonObject]) -> JsonObject:
     """The request. Raises :class:`Failure` with reconcile's own sentence where it would refuse."""
-    payload: JsonObject = {"job": REFRESH, "ids": [*named]}
+    context: JsonObject = {"context": session.context} if session.context else {}
+    payload: JsonObject = {"job": REFRESH, "ids": [*named], **context}
     try:
         ObjectsRequest.parse(payload, livemode=session.mode.livemode)
     except InvalidRequest as error:

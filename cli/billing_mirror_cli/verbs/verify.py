@@ -47,7 +47,14 @@ def verify(
 
     Exit code 0: equal; 3: something differed, repaired or not; 4: not known.
     """
-    request = Request(Job.VERIFY, types or (), dry_run=not repair, confirm_deletions=confirm_deletions, deep=deep)
+    request = Request(
+        Job.VERIFY,
+        types or (),
+        dry_run=not repair,
+        confirm_deletions=confirm_deletions,
+        deep=deep,
+        context=session.context,
+    )
     states = follow(session, request, attach_only=attach_only, timeout=timeout)
     show(session, states)
     conclude(session, states, exit_code(states), repair=repair)

@@ -46,7 +46,9 @@ REMOVAL: Mapping[str, Callable[[Account, Entity], list[Occurrence]]] = {
     "entitlements.active_entitlement": customers.end_entitlement,
 }
 
-LIVE_KEYS = ("sk_live_", "rk_live_")
+LIVE_KEYS = ("sk_live_", "rk_live_", "sk_org_live_")
+ORGANIZATION_KEYS = "sk_org_"
+"""https://docs.stripe.com/keys/organization-api-keys"""
 OWN_ACCOUNT = "acct_standin"
 """The id of the account that keys share."""
 

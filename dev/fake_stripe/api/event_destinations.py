@@ -31,6 +31,7 @@ _CREATED_BY = frozenset(
         "webhook_endpoint",
     }
 )
+_SOURCES = frozenset({"@self", "@accounts", "@organization_members", "@organization_members/@accounts"})
 _UPDATED_BY = frozenset({"description", "enabled_events", "include", "metadata", "name", "webhook_endpoint"})
 
 
@@ -103,6 +104,7 @@ def _of_kind(call: Call, given: Body) -> Destination:
     common = {
         "payload": given["event_payload"],
         "events": tuple(given["enabled_events"]),
+        "events_from": tuple(given.get("events_from", ["@self"])),
         "livemode": call.account.livemode,
         "selective": True,
         "name": given["name"],
@@ -110,6 +112,8 @@ def _of_kind(call: Call, given: Body) -> Destination:
     }
     if given["event_payload"] not in ("snapshot", "thin"):
         raise _invalid("event_payload")
+    if not common["events_from"] or not _SOURCES.issuperset(common["events_from"]):
+        raise _invalid("events_from")
     if given["type"] == "webhook_endpoint":
         return Destination(_url(given), (f"whsec_{random_text(32)}",), **common)
     if given["type"] == "amazon_eventbridge" and given.get("amazon_eventbridge", {}).keys() == {
@@ -175,6 +179,7 @@ def _shown(call: Call, destination: Destination, included: list[str]) -> Body:
         "created": destination.created,
         "enabled_events": list(destination.events),
         "event_payload": "snapshot" if destination.payload == "snapshot" else "thin",
+        "events_from": list(destination.events_from),
         "livemode": call.account.livemode,
         "metadata": dict(destination.metadata),
         "name": destination.name,

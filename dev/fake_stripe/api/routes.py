@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
-from dev.fake_stripe.account.backend import OWN_ACCOUNT, Backend
+from dev.fake_stripe.account.backend import ORGANIZATION_KEYS, OWN_ACCOUNT, Backend
 from dev.fake_stripe.account.state import Account
 from dev.fake_stripe.events.event import as_fetched
 from dev.fake_stripe.types.catalog import OBJECT_TYPES
@@ -148,4 +148,6 @@ def _authenticate(backend: Backend, request: Request) -> Account:
     livemode = backend.keys.get(request.api_key)
     if livemode is None:
         raise ApiError(401, "Invalid API Key provided.", code="" if request.is_v1 else "invalid_api_key")
+    if request.api_key.startswith(ORGANIZATION_KEYS) and not request.context:
+        raise ApiError(400, "Requests with a key of an organization must have the header Stripe-Context.")
     return backend.account(request.context or backend.owners.get(request.api_key, ""), livemode=livemode)

@@ -25,6 +25,8 @@ class Destination:
     enabled: bool = True
     livemode: bool | None = None
     """None: both modes."""
+    events_from: tuple[str, ...] = ("@self",)
+    """Whose events: of the account itself, or of its connected accounts (`@accounts`), or both."""
     selective: bool = False
     """Whether it gets no other events than those enabled. One that a test has set gets all."""
     id: str = field(default_factory=_new_id)
@@ -41,4 +43,5 @@ class Destination:
         if not self.selective:
             return True
         is_chosen = "*" in self.events or event.type in self.events
-        return self.enabled and is_chosen and self.livemode in (None, event.notification.get("livemode"))
+        is_from = ("@accounts" if event.notification.get("context") else "@self") in self.events_from
+        return self.enabled and is_chosen and is_from and self.livemode in (None, event.notification.get("livemode"))

@@ -15,6 +15,7 @@ import stripe
 from billing_mirror.core import json_body, optional_fields
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
+    AccessRevoked,
     ConfigurationError,
     FeatureUnavailable,
     FieldsRefused,
@@ -34,6 +35,8 @@ from .metric_counts import MetricCounts
 TIMEOUTS = (2.0, 10.0)
 """Seconds to connect, and between two pieces of a response."""
 
+_OF_ORGANIZATION = ("sk_org_", "rk_org_")
+"""https://docs.stripe.com/keys/organization-api-keys"""
 _KEY = re.compile(r"(?:sk|rk)_(?:org_)?(live|test)_[A-Za-z0-9_]+", re.ASCII)
 
 MAX_PATH_IN_REASON = 300
@@ -68,6 +71,11 @@ def is_live(key: str) -> bool:
             "the secret that STRIPE_KEY_ARN names does not hold a Stripe API key (rk_live_..., rk_test_...)"
         )
     return found[1] == "live"
+
+
+def is_of_organization(key: str) -> bool:
+    """Whether an API key is an organization's, which owns no objects itself."""
+    return key.startswith(_OF_ORGANIZATION)
 
 
 class _Headers(dict[str, str]):
@@ -122,6 +130,10 @@ class StripeApi:
     def livemode(self) -> bool:
         return self._livemode
 
+    @property
+    def has_own_account(self) -> bool:
+        return not is_of_organization(self._key.current())
+
     def version(self, api: ApiChannel) -> str:
         return self._versions[api]
 
@@ -137,8 +149,9 @@ class StripeApi:
         except TransientError as error:
             self._metric_counts.add(Metric.STRIPE_THROTTLED if error.throttled else Metric.STRIPE_ERRORS)
             raise
-        except PermissionDenied:
-            if not request.may_be_refused:
+        except PermissionDenied as error:
+            # No permission of the key brings an account back that has left.
+            if not (request.may_be_refused or isinstance(error, AccessRevoked)):
                 self._metric_counts.add(Metric.STRIPE_PERMISSION_FAILURES)
             raise
         except Unauthorized:
@@ -246,13 +259,20 @@ def _mirror_error(error: stripe.StripeError, request: StripeRequest) -> MirrorEr
     if status == 401:
         return Unauthorized(f"{reason}: the key is wrong")
     if status == 403:
-        return PermissionDenied(f"{reason}: the key lacks {_permission(error)}")
+        return _denied(error, request, reason, code)
     if status == 404 and not code:
         return _error_without_code(error, reason)
     # A v1 list answers 400 when its filter or cursor names a missing object.
     if code == "resource_missing" or (status == 404 and (code == "not_found" or code.endswith("_not_found"))):
         return NotFound(reason)
     return _refusal(error, request, reason, details)
+
+
+def _denied(error: stripe.StripeError, request: StripeRequest, reason: str, code: str) -> PermissionDenied:
+    """https://docs.stripe.com/error-codes#account-invalid"""
+    if request.context and code == "account_invalid":
+        return AccessRevoked(f"{reason}: the key has no access to the account {request.context}")
+    return PermissionDenied(f"{reason}: the key lacks {_permission(error)}")
 
 
 def _refusal(error: stripe.StripeError, request: StripeRequest, reason: str, details: "_Details") -> RequestRefused:

@@ -15,6 +15,8 @@ PIN_PARTITION = "account"
 PIN_SORT_KEY = "pin"
 SAMPLE_SIZE = 5
 """Mirrored objects that a key of the same account must know at least one of."""
+ORGANIZATION = "organization"
+"""What is pinned for a key of an organization, whose objects are all in contexts: Stripe does not say which it is."""
 SENTENCE = (
     "the Stripe key belongs to another account than the mirrored objects; nothing is done until the secret holds a key "
     "of the same account"

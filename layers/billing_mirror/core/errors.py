@@ -18,6 +18,7 @@
     │   ├── TooManyDeletions        the run would remove too many objects: it fails, until a person confirms it
     │   └── Unauthorized            Stripe does not accept our key: quarantine, and an alarm
     │       └── PermissionDenied        Stripe accepts the key, but the key lacks a permission
+    │           └── AccessRevoked           for anything of a connected account
     ├── NotFound                Stripe has no such object: it gets a tombstone, unless Stripe may not show it yet
     ├── RunConflict             another tick works on the same run: this one stops
     ├── InvalidRequest          a request to run jobs is wrong: it is answered with this sentence, and nothing starts
@@ -143,6 +144,11 @@ class Unauthorized(PermanentError):
 
 class PermissionDenied(Unauthorized):
     """Stripe answered 403: the key is valid, but may not read this."""
+
+
+class AccessRevoked(PermissionDenied):
+    """Stripe answered that the key has no access to the account of the request: it was disconnected, or never was
+    connected."""
 
 
 class NotFound(MirrorError):

@@ -16,10 +16,11 @@ from .items import FORMER_CUSTOMER, Item, id_columns, id_in
 from .json_body import JsonObject
 from .mirror_state import CLAIM_DIES_AFTER
 from .object_ref import ObjectRef, Scope, key_id, stored_ref, validate_id
+from .objects_request import read_context
 
 FORGET = "forget"
 """The job of a request to forget customers."""
-MEMBERS = frozenset({"job", "customers", "cursor"})
+MEMBERS = frozenset({"job", "customers", "cursor", "context"})
 MAX_CUSTOMERS = 20
 """Customers of one request: it reads the whole table once for all of them."""
 
@@ -37,10 +38,14 @@ ERASED_COLUMNS = ("data", "data_z", "chunks", "chunk_count", "digest", "body_dig
 
 @dataclass(frozen=True, slots=True)
 class ForgetRequest:
-    """``{"job": "forget", "customers": ["cus_1"]}``; ``cursor`` is that of an answer which ran out of time."""
+    """``{"job": "forget", "customers": ["cus_1"]}``; ``cursor`` is that of an answer which ran out of time.
+
+    ``context`` is the connected account whose customers they are, instead of the key's own.
+    """
 
     customers: tuple[str, ...]
     cursor: str = ""
+    context: str | None = None
 
     @classmethod
     def parse(cls, event: Mapping[str, object]) -> Self:
@@ -54,7 +59,8 @@ class ForgetRequest:
             raise InvalidRequest(f"customers must be a list of 1 to {MAX_CUSTOMERS} ids; nothing was removed")
         if not isinstance(cursor, str):
             raise InvalidRequest("cursor must be a text; nothing was removed")
-        return cls(tuple(dict.fromkeys(_customer(one) for one in customers)), cursor)
+        context = read_context(event, "removed")
+        return cls(tuple(dict.fromkeys(_customer(one) for one in customers)), cursor, context)
 
 
 def _customer(one: object) -> str:

@@ -190,9 +190,14 @@ def fill_template(template: str, **values: str | None) -> str:
 
 def parse_scope(*, livemode: bool, context: str | None) -> Scope:
     """Raises :class:`PermanentError` for a context that is not a path of account ids."""
-    if context and not _ACCOUNTS.fullmatch(context):
+    if context and not is_context(context):
         raise PermanentError("the event's context is not a path of account ids")
     return Scope(livemode, context or None)
+
+
+def is_context(text: str) -> bool:
+    """Whether a text is a path of account ids: https://docs.stripe.com/context"""
+    return _ACCOUNTS.fullmatch(text) is not None
 
 
 def ref_to(scope: Scope, type_name: str, object_id: str, parent: str | None = None) -> ObjectRef:

@@ -7,11 +7,11 @@ from typing import Self
 from . import catalog
 from .catalog import ObjectType
 from .errors import InvalidRequest, PermanentError
-from .object_ref import ObjectRef, Scope, ref_to
+from .object_ref import ObjectRef, Scope, is_context, ref_to
 
 REFRESH = "refresh"
 """The job of such a request."""
-MEMBERS = frozenset({"job", "ids"})
+MEMBERS = frozenset({"job", "ids", "context"})
 MEMBERS_OF_ONE = frozenset({"id", "type", "parent"})
 MAX_OBJECTS = 100
 """Objects of one request."""
@@ -33,11 +33,22 @@ class ObjectsRequest:
         """Reads the request. Raises :class:`InvalidRequest`, whose sentence is the answer."""
         unknown = sorted(event.keys() - MEMBERS)
         if unknown:
-            raise InvalidRequest(f"unknown member: {unknown[0]}; members are ids, job; nothing was fetched")
+            raise InvalidRequest(f"unknown member: {unknown[0]}; members are context, ids, job; nothing was fetched")
         ids = event.get("ids")
         if not (isinstance(ids, list) and 0 < len(ids) <= MAX_OBJECTS):
             raise InvalidRequest(f"ids must be a list of 1 to {MAX_OBJECTS} ids; nothing was fetched")
-        return cls(tuple(dict.fromkeys(_ref(one, Scope(livemode)) for one in ids)))
+        scope = Scope(livemode, read_context(event, "fetched"))
+        return cls(tuple(dict.fromkeys(_ref(one, scope) for one in ids)))
+
+
+def read_context(event: Mapping[str, object], done: str) -> str | None:
+    """The connected account that a request names. Raises :class:`InvalidRequest`; nothing was ``done``."""
+    context = event.get("context")
+    if context is None:
+        return None
+    if not isinstance(context, str) or not is_context(context):
+        raise InvalidRequest(f"context must be a connected account, such as acct_1; nothing was {done}")
+    return context
 
 
 def _ref(one: object, scope: Scope) -> ObjectRef:

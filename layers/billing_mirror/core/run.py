@@ -45,6 +45,8 @@ class Status(StrEnum):
     """The key may not read the type."""
     UNAVAILABLE = "unavailable"
     """Stripe does not list the type for this account."""
+    REVOKED = "revoked"
+    """The key has no access to the connected account."""
 
 
 class Resolution(StrEnum):

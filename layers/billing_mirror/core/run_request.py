@@ -7,11 +7,11 @@ from typing import Self
 from .catalog import RECONCILED_TYPES, USAGE
 from .errors import InvalidRequest
 from .forgetting import FORGET, ForgetRequest
-from .objects_request import REFRESH, ObjectsRequest
+from .objects_request import REFRESH, ObjectsRequest, read_context
 from .run import Job
 from .schedule import RECOVER
 
-MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions", "until_now", "deep"})
+MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions", "until_now", "deep", "context"})
 SCHEDULER = "aws.scheduler"
 """The source of a tick: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
 
@@ -22,7 +22,7 @@ class RunRequest:
 
     ``confirm_deletions`` lets the runs remove any number of objects that Stripe does not have. ``until_now`` lets a
     recover run read the events whose webhooks may still be on their way, too. ``deep`` lets verify runs read every
-    listed object that the table holds.
+    listed object that the table holds. ``context`` is the connected account to work on, instead of the key's own.
     """
 
     jobs: tuple[tuple[str, Job], ...]
@@ -30,6 +30,7 @@ class RunRequest:
     confirm_deletions: bool = False
     until_now: bool = False
     deep: bool = False
+    context: str | None = None
 
     @classmethod
     def parse(cls, event: object) -> Self | None:
@@ -54,7 +55,7 @@ class RunRequest:
         jobs, deep = _jobs(job, _types(event)), _flag(event, "deep")
         if deep and job != Job.VERIFY:
             raise InvalidRequest(f"deep belongs to the job {Job.VERIFY}; nothing was started")
-        return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed, until_now, deep)
+        return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed, until_now, deep, read_context(event, "started"))
 
 
 def read_request(event: object, *, livemode: bool) -> RunRequest | ObjectsRequest | ForgetRequest | None:

@@ -146,7 +146,7 @@ def job_of_new_run(name: str, last: Run | None) -> Job:
 
 def _interval_after(last: Run, interval: float) -> float:
     match last.status:
-        case Status.UNAUTHORIZED | Status.UNAVAILABLE:
+        case Status.UNAUTHORIZED | Status.UNAVAILABLE | Status.REVOKED:
             return max(interval, DAY)  # a person has to grant access first: hourly retries would only fail
         case Status.FAILED if last.wants_filter_since:
             return max(interval, DAY)  # only another release can send the filter

@@ -38,6 +38,8 @@ async def process_batch(
 ) -> list[MessageResult]:
     """Processes a batch; what is not done by ``deadline`` (seconds since 1970) is postponed."""
     parsed = _postponed(await _account_problem(dependencies), [_parse(received, dependencies) for received in batch])
+    if dependencies.note_accounts is not None:
+        await dependencies.note_accounts(parsed)
     items = await _resolve_all(parsed, dependencies, deadline)
     groups: dict[tuple[str, str], list[WorkItem]] = defaultdict(list)
     for item in items:

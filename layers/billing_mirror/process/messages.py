@@ -1,12 +1,12 @@
 """What process works on: received messages, what they mean, and their results."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Self, TypeAlias
 
 from billing_mirror.core.messages import Message, Notification, RefreshRequest
-from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef
+from billing_mirror.core.object_ref import ObjectRef, Scope, UnresolvedRef
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.account import AccountGuard
@@ -64,6 +64,12 @@ class WorkItem:
         return self.received.sent_at
 
     @property
+    def scope(self) -> Scope | None:
+        """Whose data it is about; None where it is about nothing that can be mirrored."""
+        named = self.ref or self.unresolved
+        return named.scope if named else None
+
+    @property
     def hops(self) -> int:
         """The number of refresh requests in the chain that ends with this message."""
         return self.message.hops if isinstance(self.message, RefreshRequest) else 0
@@ -89,6 +95,9 @@ class MessageResult:
         return self.outcome is Outcome.POSTPONED
 
 
+NoteAccounts: TypeAlias = Callable[[Iterable[WorkItem]], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessDependencies:
     """What process needs. ``clock_skew_margin`` is in seconds; at 0, no clocks are compared to skip a fetch."""
@@ -101,6 +110,8 @@ class ProcessDependencies:
     """Says whether a 404 is about the object, or about its whole preview."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
     """Numbers of objects, in the order in which work on them began."""
+    note_accounts: NoteAccounts | None = None
+    """Notes the connected accounts that events are about: reconcile erases in them, and may compare them."""
 
     def of_next_object(self) -> Self:
         """The same for one more object: its requests to Stripe wait until those of earlier objects have started."""

@@ -1,12 +1,15 @@
 """What reconcile depends on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.connected import NO_ACCOUNTS, ConnectedAccounts
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.schedule import Schedule
 from billing_mirror.ports import Ports, StateStore
 from billing_mirror.refresh.account import AccountGuard
+from billing_mirror.refresh.in_context import InContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,29 @@ class ReconcileDependencies:
     """The share of stored objects that each verify run reads."""
     tombstone_days: int = 0
     """Days for which the last body of a removed object is kept; 0: until it is forgotten."""
+    context: str | None = None
+    """The connected account that is worked on; None for the key's own account."""
+    connected: ConnectedAccounts = NO_ACCOUNTS
+    """The connected accounts that ticks compare, too."""
+    has_own_account: bool = True
+    """False where the key is an organization's: https://docs.stripe.com/keys/organization-api-keys"""
 
     @property
     def scope(self) -> Scope:
+        """The account that is worked on."""
+        return Scope(self.ports.stripe.livemode, self.context)
+
+    @property
+    def key_scope(self) -> Scope:
         """The account of the Stripe key."""
         return Scope(self.ports.stripe.livemode)
+
+    def within(self, context: str | None) -> Self:
+        """The same for a connected account: its records, its evidence and requests in its context."""
+        if context is None:
+            return self
+        ports = replace(self.ports, stripe=InContext(self.ports.stripe, context))
+        return replace(self, ports=ports, context=context)
 
     @property
     def object_types(self) -> list[ObjectType]:

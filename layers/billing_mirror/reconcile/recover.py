@@ -17,7 +17,7 @@ from billing_mirror.core.errors import ListRefused, NotFound, PermanentError, Un
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.messages import Notification, Unreadable, read_notification, write_message
 from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, validate_id
+from billing_mirror.core.object_ref import ObjectRef, Scope, UnresolvedRef, ref_from_event, validate_id
 from billing_mirror.core.run import Counts, Drift, Resolution, Status
 from billing_mirror.core.schedule import DAY, MINUTE, job_of_new_run
 from billing_mirror.ports import Ports, StripeRequest
@@ -50,7 +50,7 @@ _Event: TypeAlias = tuple[Notification, tuple[ObjectRef, ...]]
 
 
 async def recover(run: ActiveRun, dependencies: ReconcileDependencies) -> None:
-    """Queues the lost events of the key's own account, window by window."""
+    """Queues the lost events of an account, window by window."""
     # From the run's start: a window that takes longer than one tick must not become too old by that.
     oldest = run.record.started_at - KEPT
     end = run.ports.clock.now() - (0.0 if run.record.until_now else WEBHOOK_DELAY)
@@ -137,20 +137,26 @@ def _created(event: _Event) -> datetime:
 
 
 async def _parse(entry: JsonObject, run: ActiveRun) -> _Event | None:
-    """An event of the key's own account about objects of the catalog, and these objects."""
+    """An event of the account itself about objects of the catalog, and these objects."""
     name = json_body.text_at(entry, "type") or ""
     if name not in catalog.EVENT_OBJECTS and name.rpartition(".")[0] not in catalog.RESOURCES:
         return None  # the list also shows events that no endpoint subscribes to
     try:
-        notification = read_notification(json_body.write(entry))
+        notification = read_notification(json_body.write(_in_context(entry, run.scope)))
         ref = ref_from_event(notification)
         refs = _named_by(entry, ref) if ref else ()
     except (Unreadable, PermanentError) as error:
         identifier = json_body.text_at(entry, "id") or "an event without an id"
         await run.record_drift(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
-    own = notification.context is None and notification.livemode == run.scope.livemode
-    return (notification, refs) if own and ref is not None else None
+    if notification.livemode != run.scope.livemode or ref is None:
+        return None
+    return (notification, refs) if notification.context == run.scope.context else None
+
+
+def _in_context(entry: JsonObject, scope: Scope) -> JsonObject:
+    """The event as the key's owner would receive it: a connected account's list may not name the account itself."""
+    return entry if entry.get("context") else {**entry, "context": scope.context}
 
 
 def _named_by(entry: JsonObject, ref: ObjectRef | UnresolvedRef) -> tuple[ObjectRef, ...]:
@@ -227,7 +233,7 @@ async def _missing_event(failure: JsonObject, run: ActiveRun, dependencies: Reco
     except (PermanentError, NotFound) as error:
         await run.record_drift(Drift(identifier, Difference.MISSING, Resolution.UNRESOLVED, reason=str(error)))
         return None
-    if not isinstance(impact, dict) or impact.get("context"):
+    if not isinstance(impact, dict) or impact.get("context") not in (None, "", run.scope.context):
         return None
     name, related = json_body.text_at(impact, "event_type") or "", impact.get("related_object")
     # Nothing to fetch where the failure names no object: the run over its type finds the change.

@@ -1,5 +1,6 @@
 """What an invocation of reconcile has done: its answer, its metrics and its log lines."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,22 +8,25 @@ from typing import Self
 
 from billing_mirror.core import catalog, times
 from billing_mirror.core.catalog import Category
-from billing_mirror.core.items import Item
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.schedule import HOUR, RECOVER
 from billing_mirror.core.unstorable import UnstorableNote
 
 from .forget import Forgotten
 from .refresh_objects import RefreshedObject
+from .worked_run import WorkedRun
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""
-OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED})
+OF_THE_ACCOUNT = frozenset({Status.UNAVAILABLE, Status.UNAUTHORIZED, Status.REVOKED})
 """How runs end that only another account or another key would change: no alarm reacts to them."""
+OF_EACH_ACCOUNT = frozenset(
+    {Metric.DRIFT_UNRESOLVED, Metric.FAILING_TYPES, Metric.VERIFY_OVERDUE, Metric.EVENTS_UNREAD_SINCE}
+)
+"""The metrics that each listed account has of its own, beside the one of all: CloudWatch charges for every one."""
 LOUD_FOR = 2 * HOUR
 """Seconds for which a type counts as failing whose list wants a filter: longer than the alarm takes to ring."""
-DRY_RUN_OUT_OF_TIME = "out of time; a dry run is not continued: name fewer types"
 BUSY = "another invocation is running"
 UNTIL_NOW = "events of the last two minutes are left to their webhooks; until_now reads them, too"
 
@@ -44,48 +48,6 @@ class Result(StrEnum):
     """Differences were found; without a dry run, they are repaired."""
     COMPLETE = "complete"
     """All was done, and no difference was found."""
-
-
-@dataclass(slots=True)
-class WorkedRun:
-    """A run that was worked on, and what was counted this time."""
-
-    run: Run
-    counts: Counts
-    dry_run: bool = False
-    differences: list[Item] = field(default_factory=list)
-    """The evidence of a dry run, which is stored nowhere."""
-
-    @property
-    def reason(self) -> str:
-        """Why it did not complete, or not yet."""
-        return DRY_RUN_OUT_OF_TIME if self.dry_run and self.run.paused else self.run.reason
-
-    @property
-    def failed(self) -> bool:
-        return self.run.status not in (Status.COMPLETE, Status.RUNNING) or bool(self.run.failures)
-
-    def columns(self) -> dict[str, object]:
-        """The record, as the answer and the log show it."""
-        shown: dict[str, object] = {**self.run.to_item(), "reason": self.reason}
-        return {name: value for name, value in shown.items() if name not in ("expires_at", "type")}
-
-    def metrics(self) -> Mapping[Metric, float]:
-        return {
-            Metric.OBJECTS_COMPARED: self.counts.compared,
-            Metric.OBJECTS_INSERTED: self.counts.inserted,
-            Metric.MESSAGES_QUEUED: self.counts.queued,
-            Metric.DRIFT_FOUND: self.counts.found,
-            Metric.DRIFT_MISSING: self.counts.missing,
-            Metric.DRIFT_DIFFERENT: self.counts.different,
-            Metric.DRIFT_NOT_LISTED: self.counts.not_listed,
-            Metric.DRIFT_NO_LIST: self.counts.no_list,
-            Metric.DRIFT_STORED_WRONG: self.counts.stored_wrong,
-            Metric.DRIFT_REPAIRED: self.counts.repaired,
-            Metric.FALSE_ALARMS: self.counts.false_alarms,
-            Metric.DELETIONS_HELD: self.counts.held,
-            Metric.EVENTS_RECOVERED: 0 if self.run.job is not Job.RECOVER or self.run.is_first else self.counts.queued,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +80,34 @@ class TickReport:
     dry_run: bool = False
     at: float = 0.0
     """When the tick ended (seconds since 1970; of ticks only)."""
+    connected: dict[str, "TickReport"] = field(default_factory=dict)
+    """What was done in connected accounts, by context (of ticks only)."""
+    newly_revoked: list[str] = field(default_factory=list)
+    """The contexts that Stripe refuses since this tick."""
+    counts_filling: bool = True
+    """Not for accounts that were only seen: on a platform one is always new, and alarms wait while some fill."""
+    longest_wait: float = 0.0
+    """Seconds since the connected account was due that waits longest."""
+
+    @property
+    def all_worked(self) -> list[WorkedRun]:
+        """The runs of all accounts."""
+        return [*self.worked, *(worked for one in self.connected.values() for worked in one.worked)]
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the account has revoked the key's access: then nothing of it can be late."""
+        return any(worked.run.status is Status.REVOKED for worked in self.worked)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the time was over before everything was done."""
+        return any(worked.run.paused for worked in self.worked[-1:])
+
+    def continue_with(self, later: "TickReport") -> None:
+        """Adds what the same tick did later in the same account."""
+        self.worked += later.worked
+        self.last, self.noted, self.at = later.last, later.noted or self.noted, later.at
 
     def answer(self) -> dict[str, object]:
         """The counts of each run so far, and the differences that a dry run has found."""
@@ -139,32 +129,45 @@ class TickReport:
         return f"{BUSY}; {later}"
 
     def counts(self) -> Iterator[tuple[Metric, float]]:
-        """The metrics that count. A dry run has none: alarms must not react to it."""
+        """The metrics that count, of all accounts together. A dry run has none: alarms must not react to it."""
         if self.dry_run or not self.leased:
             return
-        for worked in self.worked:
+        for worked in self.all_worked:
             # A month of a custom metric costs 0.30 USD, by the hour in which it has a value.
             yield from ((metric, value) for metric, value in worked.metrics().items() if value)
+        # One value for all: where an alarm takes the least, an account without trouble must not hide that of another.
+        totals = Counter(self._state())
+        for one in self.connected.values():
+            totals.update(one._state())
+        yield from totals.items()
+
+    def _state(self) -> dict[Metric, int]:
+        """How an account is, whatever was worked on."""
         known = {**self.last, **{worked.run.type: worked.run for worked in self.worked}}
         unresolved = sum(run.counts.unresolved for run in known.values())
+        state = {}
         if unresolved or not self.on_demand:
             # A request for one type knows the drift of that type, but not that other types have none.
-            yield Metric.DRIFT_UNRESOLVED, unresolved
+            state[Metric.DRIFT_UNRESOLVED] = unresolved
         if not self.on_demand:
-            yield Metric.FAILING_TYPES, sum(_fails(run, self.at) for run in known.values())
-            if filling := sum(_fills(known.get(name), self.at) for name in self.intervals):
-                yield Metric.FILLING, filling
+            state[Metric.FAILING_TYPES] = sum(_fails(run, self.at) for run in known.values())
+        if self.counts_filling and not self.on_demand:
+            filling = sum(_fills(known.get(name), self.at) for name in self.intervals)
+            state |= {Metric.FILLING: filling} if filling else {}
         if self.noted is not None:
             noted = {
                 Metric.UNSTORABLE_OBJECTS: self.noted.outstanding,
                 Metric.UNSTORABLE_NOTICED: self.noted.recent,
             }
-            yield from ((metric, value) for metric, value in noted.items() if value)
+            state |= {metric: value for metric, value in noted.items() if value}
+        return state
 
     def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
         """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""
-        if self.dry_run or not self.leased:
+        if self.dry_run or not self.leased or self.is_revoked:
             return
+        for one in self.connected.values():
+            yield from one.seconds(now)
         for worked in self.worked:
             if worked.run.complete:
                 # Only complete runs: a run that stopped half-way must not silence the alarm for missing runs.
@@ -174,8 +177,8 @@ class TickReport:
             read_until = times.seconds(events.watermark) if events.watermark else events.verified_at
             yield Metric.EVENTS_UNREAD_SINCE, now - read_until
         if not self.on_demand:
-            late = [age - self.intervals[name] for name, age in self.run_ages(now) if name in self.intervals]
-            yield Metric.VERIFY_OVERDUE, max([0.0, *late])
+            late = [age - self.intervals[name] for name, age in self._run_ages(now) if name in self.intervals]
+            yield Metric.VERIFY_OVERDUE, max([self.longest_wait, *late])
 
     def oldest_ages(self, now: float) -> Mapping[Category, float]:
         """By category, the age of the type that was verified the longest ago. A metric for each type would cost more
@@ -191,8 +194,15 @@ class TickReport:
     def run_ages(self, now: float) -> Iterator[tuple[str, float]]:
         """By type, the seconds since it was last verified; without the types that the key cannot read.
 
-        Nor those whose list wants a filter: their age would ring for ever.
+        Nor those whose list wants a filter: their age would ring for ever. Of several accounts, the longest.
         """
+        ages: dict[str, float] = {}
+        for one in (self, *self.connected.values()):
+            for name, age in one._run_ages(now):
+                ages[name] = max(age, ages.get(name, 0.0))
+        yield from ages.items()
+
+    def _run_ages(self, now: float) -> Iterator[tuple[str, float]]:
         for run in self.last.values():
             if run.type != RECOVER and run.status not in OF_THE_ACCOUNT and not run.wants_filter_since:
                 yield run.type, max(0.0, now - run.verified_at)

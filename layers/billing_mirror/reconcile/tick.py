@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
@@ -12,17 +13,18 @@ from billing_mirror.core.run import Job, Run, Status
 from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER, DueJob, events_due_at, next_job
 
+from .connected import erase_in_all, tick_accounts
 from .dependencies import ReconcileDependencies
 from .dry_run import dry_run_dependencies, recorded_differences
-from .erasure import erase_due
 from .forget import forget
 from .jobs import execute_job
 from .refresh_objects import refresh_objects
-from .report import ForgetReport, NotedObjects, ObjectsReport, TickReport, WorkedRun
+from .report import ForgetReport, NotedObjects, ObjectsReport, TickReport
 from .runs.lease import Lease
 from .runs.lifecycle import abandon_run, start_run
 from .runs.records import last_run, last_runs
 from .unstorable import tend_notes
+from .worked_run import WorkedRun
 
 MIN_SECONDS_PER_JOB = 30.0
 """Seconds that a tick works on a job at least, before the next job."""
@@ -41,30 +43,34 @@ async def reconcile(
         case ObjectsRequest(refs):
             return ObjectsReport(await refresh_objects(refs, dependencies, deadline=deadline))
         case ForgetRequest():
-            return ForgetReport(await forget(request, dependencies, deadline=deadline))
-        case RunRequest(dry_run=True):
-            return await _dry_run(request, dependencies, deadline=deadline)
+            return ForgetReport(await forget(request, dependencies.within(request.context), deadline=deadline))
         case RunRequest():
-            return await run_on_demand(request, dependencies, deadline=deadline)
+            start = _dry_run if request.dry_run else run_on_demand
+            return await start(request, dependencies.within(request.context), deadline=deadline)
 
 
 async def tick(dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
-    """Works on what is due until a deadline (seconds since 1970)."""
+    """Works on what is due until a deadline (seconds since 1970), in all accounts."""
     async with _leased(dependencies) as (lease, leased):
         if not leased:
             return TickReport(leased=False)
-        intervals = dependencies.schedule.intervals(livemode=dependencies.scope.livemode)
-        report = TickReport(last=await last_runs(dependencies), intervals=intervals)
         with suppress(TransientError):  # the next tick erases what is left
             until = min(deadline, dependencies.ports.clock.now() + MIN_SECONDS_PER_JOB)
-            await erase_due(dependencies, deadline=until)
-        with suppress(TransientError):  # the table is unavailable: the next tick finds everything as it is
-            await _work_on_due_jobs(dependencies, lease, deadline, report)
-        with suppress(TransientError):
-            notes = await tend_notes(dependencies.ports.mirror, dependencies.scope)
-            report.noted = NotedObjects.count(notes, dependencies.ports.clock.now())
-        report.at = dependencies.ports.clock.now()
-        return report
+            await erase_in_all(dependencies, deadline=until)
+        return await tick_accounts(dependencies, partial(_tick_account, lease), deadline=deadline)
+
+
+async def _tick_account(lease: Lease, dependencies: ReconcileDependencies, deadline: float) -> TickReport:
+    """Works on what is due in one account."""
+    intervals = dependencies.schedule.intervals(livemode=dependencies.scope.livemode)
+    report = TickReport(last=await last_runs(dependencies), intervals=intervals)
+    with suppress(TransientError):  # the table is unavailable: the next tick finds everything as it is
+        await _work_on_due_jobs(dependencies, lease, deadline, report)
+    with suppress(TransientError):
+        notes = await tend_notes(dependencies.ports.mirror, dependencies.scope)
+        report.noted = NotedObjects.count(notes, dependencies.ports.clock.now())
+    report.at = dependencies.ports.clock.now()
+    return report
 
 
 async def run_on_demand(request: RunRequest, dependencies: ReconcileDependencies, *, deadline: float) -> TickReport:
@@ -137,6 +143,8 @@ async def _work_on_due_jobs(
         worked = await _work_on(run, dependencies, until=_until(due.name, dependencies, deadline, report.last, done))
         report.worked.append(worked)
         report.last[due.name] = worked.run
+        if worked.run.status is Status.REVOKED:
+            return  # Stripe would refuse the other types of the account, too
         if _is_done(due.name, worked.run):
             done |= {due.name}
 
@@ -170,7 +178,7 @@ def _until(
 async def _work_on(run: Run, dependencies: ReconcileDependencies, *, until: float) -> WorkedRun:
     before = replace(run.counts)
     run = await execute_job(run, dependencies, until=until)
-    return WorkedRun(run, run.counts.since(before))
+    return WorkedRun(run, run.counts.since(before), context=dependencies.context)
 
 
 @asynccontextmanager

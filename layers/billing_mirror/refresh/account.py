@@ -10,6 +10,7 @@ from itertools import islice
 
 from billing_mirror.core import json_body
 from billing_mirror.core.account import (
+    ORGANIZATION,
     PIN_PARTITION,
     PIN_SORT_KEY,
     SAMPLE_SIZE,
@@ -61,6 +62,11 @@ class AccountGuard(AroundStripe):
         self._confirmed = ""
         self._refused = ""
         self._refused_at = 0.0
+
+    @property
+    def has_own_account(self) -> bool:
+        """False where the key is an organization's, which owns no objects."""
+        return self._stripe.has_own_account
 
     async def get(self, request: StripeRequest) -> StripeResponse:
         """Also raises ``WrongAccount``. A key that is replaced meanwhile is checked before it is used."""
@@ -118,6 +124,8 @@ class AccountGuard(AroundStripe):
 
     async def _own_account(self, digest: str) -> str:
         """The id of the key's account; empty where the key may not ask."""
+        if not self.has_own_account:
+            return ORGANIZATION
         request = StripeRequest(OWN_ACCOUNT, ApiChannel.GA, context=None, key_digest=digest, may_be_refused=True)
         try:
             answer = await self._stripe.get(request)

@@ -13,11 +13,13 @@ from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core.budget import Limits
 from billing_mirror.core.catalog import PREVIEW_VERSION
+from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.schedule import HOUR, MINUTE, Schedule
 from billing_mirror.ports import Ports
 from billing_mirror.process.messages import ProcessDependencies
+from billing_mirror.process.seen_accounts import SeenAccounts
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from billing_mirror.refresh.account import AccountGuard
 from billing_mirror.refresh.optional_fields import OptionalFields
@@ -27,16 +29,23 @@ from billing_mirror.settings import ProcessSettings, ReconcileSettings, StripeSe
 
 from .secrets import stored_text
 
+NEEDS_CONTEXTS = (
+    "the Stripe key is an organization's, which owns no objects: set the parameter Contexts to seen, or to accounts"
+)
+
 
 def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts) -> ProcessDependencies:
     """What process needs. Raises ``ConfigurationError``."""
     ports, account = _ports(settings, metric_counts)
-    return ProcessDependencies(ports, settings.clock_skew_margin_seconds, account)
+    accounts = SeenAccounts(_state_store(settings))
+    return ProcessDependencies(ports, settings.clock_skew_margin_seconds, account, note_accounts=accounts.note)
 
 
 def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCounts) -> ReconcileDependencies:
     """What reconcile needs. Raises ``ConfigurationError``."""
     ports, account = _ports(settings, metric_counts, of_reconcile=True)
+    if not account.has_own_account and not settings.contexts:
+        raise ConfigurationError(NEEDS_CONTEXTS)
     state_store = _state_store(settings)
     schedule = Schedule(
         recover=settings.recover_minutes * MINUTE,
@@ -53,6 +62,8 @@ def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCou
         account=account,
         deep_verify_percent=settings.deep_verify_percent,
         tombstone_days=settings.tombstone_days,
+        connected=settings.contexts,
+        has_own_account=account.has_own_account,
     )
 
 

@@ -1,8 +1,12 @@
-"""Mutants of the guard that refuses a key of another account."""
+"""Mutants of the guard that refuses a key of another account, and of work in connected accounts."""
 
 from billing_mirror.core.account import AccountMatch, Pin, judge_by_id
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.ports import StripeRequest, StripeResponse
+from billing_mirror.reconcile.recover import _in_context
 from billing_mirror.refresh.account import AccountGuard
+from billing_mirror.refresh.in_context import InContext
 
 from .registry import mutant, replaces
 
@@ -24,3 +28,15 @@ async def names_no_key(self: AccountGuard, request: StripeRequest) -> StripeResp
 @replaces(Pin.is_of)
 def knows_every_key(self: Pin, key_digest: str) -> bool:
     return True
+
+
+@mutant("a run of a connected account reads the lists of the key's own account")
+@replaces(InContext.get)
+async def names_no_account(self: InContext, request: StripeRequest) -> StripeResponse:
+    return await self._stripe.get(request)
+
+
+@mutant("recover leaves out events that do not name their connected account")
+@replaces(_in_context)
+def keeps_events_as_listed(entry: JsonObject, scope: Scope) -> JsonObject:
+    return entry

@@ -45,7 +45,7 @@ def test_ids_that_several_types_share_tell_no_type() -> None:
         ({"ids": []}, f"ids must be a list of 1 to {MAX_OBJECTS} ids"),
         ({"ids": "in_1"}, f"ids must be a list of 1 to {MAX_OBJECTS} ids"),
         ({"ids": ["in_1"] * (MAX_OBJECTS + 1)}, f"ids must be a list of 1 to {MAX_OBJECTS} ids"),
-        ({"ids": ["in_1"], "types": ["invoice"]}, "unknown member: types; members are ids, job"),
+        ({"ids": ["in_1"], "types": ["invoice"]}, "unknown member: types; members are context, ids, job"),
         ({"ids": [7]}, 'ids are texts, or objects such as {"id": "gold", "type": "plan"}'),
         ({"ids": [{"id": "gold", "kind": "plan"}]}, 'ids are texts, or objects such as {"id": "gold", "type": "plan"}'),
         ({"ids": [{"id": 7}]}, "id, type and parent must be texts"),

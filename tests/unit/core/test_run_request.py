@@ -87,8 +87,8 @@ def test_deletions_can_be_confirmed() -> None:
         ({"types": ["invoice"], "dry_run": "yes"}, "dry_run must be true or false; nothing was started"),
         (
             {"type": ["invoice"]},
-            "unknown member: type; members are confirm_deletions, deep, dry_run, job, types, until_now; nothing was "
-            "started",
+            "unknown member: type; members are confirm_deletions, context, deep, dry_run, job, types, until_now; "
+            "nothing was started",
         ),
     ],
 )

@@ -10,11 +10,12 @@ from billing_mirror.core.run_request import RunRequest
 from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.dry_run import dry_run_dependencies
 from billing_mirror.reconcile.jobs import execute_job
-from billing_mirror.reconcile.report import DRY_RUN_OUT_OF_TIME, TickReport
+from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.tick import reconcile, run_on_demand
 from billing_mirror.reconcile.usage.pairs import UsagePair, pairs_after, store_pair
+from billing_mirror.reconcile.worked_run import DRY_RUN_OUT_OF_TIME
 from tests.unit.harness import Harness
 
 from .scenarios import OBJECT_TYPE, drifted, empty, thin, used, with_lost_events

@@ -310,8 +310,39 @@ async def test_a_table_that_is_down_costs_a_tick_nothing(harness: Harness) -> No
         await erase_due(harness.reconcile_dependencies, deadline=harness.clock.now() + 60)
 
 
+async def test_removed_objects_of_connected_accounts_expire_too(harness: Harness) -> None:
+    """Also where reconcile does not compare these accounts: process stores their objects all the same."""
+    harness.tombstone_days = 1
+    body = {**body_of(INVOICE), "created": CREATED}
+    for name in ("v1.invoice.created", "v1.invoice.deleted"):
+        await harness.deliver(event(name, body, url=INVOICE.path, at=harness.clock.now(), context="acct_1"))
+        harness.stripe.objects.pop(INVOICE.path, None)
+        harness.clock.advance(3600.0)
+    connected = ref_to(Scope(livemode=False, context="acct_1"), "invoice", "in_1")
+    assert harness.item("in_1", "test/acct_1")["deleted"]
+    for passed, is_kept in ((0.0, True), (2 * DAY, False)):
+        harness.clock.advance(passed)
+        await reconcile(None, harness.reconcile_dependencies, deadline=harness.clock.now() + 60)
+        assert (await harness.mirror.body(connected) is not None) is is_kept
+
+
+async def test_a_customer_of_a_connected_account_is_forgotten_there_and_nowhere_else(harness: Harness) -> None:
+    await filled(harness)
+    await harness.deliver(event("v1.customer.updated", body_of(CUSTOMER), url=CUSTOMER.path, context="acct_1"))
+    delete_at_stripe(harness, CUSTOMER)
+    request = read_request({"job": FORGET, "customers": ["cus_1"], "context": "acct_1"}, livemode=False)
+    report = await reconcile(request, harness.reconcile_dependencies, deadline=harness.clock.now() + 600)
+    assert report.answer()["objects"] == 1
+    connected = ref_to(Scope(livemode=False, context="acct_1"), "customer", "cus_1")
+    assert await harness.mirror.body(connected) is None
+    assert await harness.mirror.body(CUSTOMER) == body_of(CUSTOMER)
+    assert {request.context for request in harness.stripe.requests[-1:]} == {"acct_1"}
+
+
 # ---- the request
 
 
 def test_the_request_is_read() -> None:
     assert read_request({"job": FORGET, "customers": ["cus_1"]}, livemode=True) == ForgetRequest(("cus_1",))
+    named = read_request({"job": FORGET, "customers": ["cus_1"], "context": "acct_1"}, livemode=True)
+    assert named == ForgetRequest(("cus_1",), context="acct_1")

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.reconcile.report import Result, TickReport, WorkedRun
+from billing_mirror.reconcile.report import Result, TickReport
+from billing_mirror.reconcile.worked_run import WorkedRun
 
 RUN = Run("invoice", Job.VERIFY, 100.0, status=Status.COMPLETE)
 CLEAN = RUN

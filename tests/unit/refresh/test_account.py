@@ -217,3 +217,21 @@ async def test_a_request_passes_with_the_confirmed_key() -> None:
     assert answer.body["id"] == "prod_1"
     assert harness.account.livemode is False
     assert harness.account.version(ApiChannel.GA) == harness.stripe.version(ApiChannel.GA)
+
+
+async def test_a_key_of_an_organization_does_not_replace_that_of_an_account() -> None:
+    harness = await filled()
+    harness.stripe.key, harness.stripe.has_own_account = "organization", False
+    refusals = harness.guard()
+    [result] = await harness.deliver(updated(0, "evt_later"))
+    assert (result.outcome, result.reason, refusals) == (Outcome.POSTPONED, SENTENCE, ["organization"])
+
+
+async def test_a_key_of_an_organization_is_pinned_without_a_request() -> None:
+    harness = Harness()
+    harness.stripe.has_own_account = False
+    harness.stripe.objects["/v1/products/prod_1"] = product(1)
+    harness.guard()
+    body = event("v1.product.updated", product(1), url="/v1/products/prod_1", context="acct_1")
+    [result] = await harness.deliver(body)
+    assert (result.outcome, harness.stripe.paths) == (Outcome.STORED, ["/v1/products/prod_1"])

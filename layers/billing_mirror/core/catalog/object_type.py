@@ -69,8 +69,8 @@ class Listing:
     such objects. ``account_query`` replaces ``query`` for an object whose customer is an account. ``may_be_refused``
     marks a list for which Stripe's reference seems to require a filter that we cannot know: when Stripe refuses it,
     reconcile fetches the known objects individually. ``mostly_empty`` marks a list on which most objects of ``per``
-    have nothing: it is not read while the object is new, because lists lag, and later only while something is on it. ``by_creation``
-    says that Stripe filters the list by when its objects were created.
+    have nothing: it is not read while the object is new, because lists lag, and later only while something is on it.
+    ``by_creation`` says that Stripe filters the list by when its objects were created.
     """
 
     url: str

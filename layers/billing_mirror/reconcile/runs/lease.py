@@ -9,7 +9,7 @@ LEASE_SECONDS = 5 * MINUTE
 
 
 class Lease:
-    """One invocation's lease of the key's account.
+    """One invocation's lease of the key: of its own account, and of all that are connected to it.
 
     An invocation that has lost the lease without noticing is harmless: its writes of checkpoints and records fail.
     """
@@ -22,7 +22,7 @@ class Lease:
         """Takes or prolongs the lease; False while another invocation holds it."""
         now = self._dependencies.ports.clock.now()
         return await self._dependencies.state_store.lease(
-            self._dependencies.scope, self._dependencies.owner, now=now, until=now + LEASE_SECONDS
+            self._dependencies.key_scope, self._dependencies.owner, now=now, until=now + LEASE_SECONDS
         )
 
     async def prolong(self) -> None:
@@ -34,4 +34,4 @@ class Lease:
             self._acquired_at = now
 
     async def release(self) -> None:
-        await self._dependencies.state_store.release(self._dependencies.scope, self._dependencies.owner)
+        await self._dependencies.state_store.release(self._dependencies.key_scope, self._dependencies.owner)

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from billing_mirror.core.deep_sample import SLOTS
 from billing_mirror.core.errors import (
+    AccessRevoked,
     ListRefused,
     ListUnavailable,
     NotFound,
@@ -131,6 +132,8 @@ def _status_after(error: Exception) -> tuple[Status, str]:
             return Status.RUNNING, str(error)
         case ListUnavailable():
             return Status.UNAVAILABLE, str(error)
+        case AccessRevoked():
+            return Status.REVOKED, str(error)
         case PermissionDenied():
             return Status.UNAUTHORIZED, str(error)
         case Unauthorized():
