@@ -119,7 +119,7 @@ class Pages:
 
     def listing(self) -> Page:
         """The objects of a type: all, or those of one customer."""
-        name, customer_id = request.args.get("type", ""), request.args.get("customer", "")
+        name, customer_id = request.args.get("type", ""), request.args.get("of", "")
         reader = self._session.reader
         every = mirror.by_customer(reader, customer_id, name) if customer_id else mirror.by_type(reader, name)
         found = list(islice(every, LISTED))

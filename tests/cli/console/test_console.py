@@ -154,7 +154,7 @@ def test_a_list_has_the_objects_of_a_type_or_those_of_one_customer(cloud: Cloud,
     for number in (1, 2):
         cloud.put(sample("invoice", id=f"in_{number}"), customer=f"cus_{number}")
     assert "All 2 objects" in browser.get("/list?type=invoice").text
-    page = browser.get("/list?type=invoice&customer=cus_2").text
+    page = browser.get("/list?type=invoice&of=cus_2").text
     assert "All 1 object," in page
     assert "in_2" in page
     assert "in_1" not in page
