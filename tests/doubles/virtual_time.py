@@ -1,4 +1,4 @@
-"""Time that only jumps: to the next moment at which a task goes on."""
+"""Time that only jumps: to the next moment at which a task continues."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -109,7 +109,7 @@ class ProcessDependencies:
     previews: ShownPreviews = field(default_factory=ShownPreviews)
     """Says whether a 404 is about the object, or about its whole preview."""
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
-    """Numbers of objects, in the order in which work on them began."""
+    """Numbers of objects, in the order in which work on them started."""
     note_accounts: NoteAccounts | None = None
     """Notes the connected accounts that events are about: reconcile erases in them, and may compare them."""
 

@@ -1,4 +1,4 @@
-"""Requests to Stripe that name the work they belong to: work that began earlier is served first."""
+"""Requests to Stripe that name the work they belong to: work that started earlier is served first."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from .around_stripe import AroundStripe
 
 
 class InOrder(AroundStripe):
-    """Implements ``ports.Stripe`` around another one, for one object: its requests have the place of its beginning."""
+    """Implements ``ports.Stripe`` around another one, for one object: its requests carry its number."""
 
     def __init__(self, stripe: Stripe, number: int) -> None:
         self._stripe = stripe

@@ -113,7 +113,7 @@ class SharedBudget:
         return False
 
     def _go_before_later_work(self, one: _Waiting) -> None:
-        """Takes the next start that work which began later has at the same endpoint: what is begun should end."""
+        """Takes the next start that work which started later has at the same endpoint: what is started should end."""
         later = [
             other
             for other in self._waiting

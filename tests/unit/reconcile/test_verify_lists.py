@@ -167,23 +167,23 @@ class TestAListForEachOwner:
         assert (run.status, run.reason, await harness.drifts(run)) == (Status.FAILED, reason, [])
         assert len(harness.stripe.requests) == OWNERS_AT_ONCE
 
-    async def test_is_requested_together_with_those_of_the_next_owners(self, harness: Harness) -> None:
+    async def test_is_requested_at_the_same_time_as_those_of_the_next_owners(self, harness: Harness) -> None:
         for number in range(2 * OWNERS_AT_ONCE + 1):
             await mirror(harness, version(f"rcdv_{number:02}"), parent="rcd_1")
             harness.stripe.lists[f"{self.RATES}?rate_card_version=rcdv_{number:02}"] = []
         waiting: list[str] = []
-        together: list[int] = []
+        at_once: list[int] = []
 
         async def wait_for_others(path: str) -> None:
             waiting.append(path)
             await asyncio.sleep(0)
-            together.append(len(waiting))
+            at_once.append(len(waiting))
             waiting.remove(path)
 
         harness.stripe.before_answer = wait_for_others
         run = await run_now(harness, "v2.billing.rate_card_rate")
         assert (run.complete, run.counts.pages) == (True, 2 * OWNERS_AT_ONCE + 1)
-        assert max(together) == OWNERS_AT_ONCE
+        assert max(at_once) == OWNERS_AT_ONCE
 
     @pytest.mark.parametrize(
         "error", [RequestRefused("Stripe answered 400"), FeatureUnavailable("Stripe answered 404")]
