@@ -17,6 +17,7 @@ from .verbs.events import events
 from .verbs.export import export
 from .verbs.forget import forget
 from .verbs.get import get
+from .verbs.history import history
 from .verbs.list import list_objects
 from .verbs.prove import prove
 from .verbs.quarantine import quarantine
@@ -60,6 +61,7 @@ add_verb(app, list_objects, name="list")
 add_verb(app, customer)
 add_verb(app, console)
 add_verb(app, diff)
+add_verb(app, history)
 add_verb(app, refresh)
 add_verb(app, verify)
 add_verb(app, recover)

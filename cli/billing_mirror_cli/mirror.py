@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from billing_mirror.core import catalog
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.reader import Drift, MirroredObject, Reader, Results, Run
+from billing_mirror.reader import Change, Drift, MirroredObject, Reader, Results, Run
 
 from .failures import Failure, usage
 
@@ -35,6 +35,11 @@ def by_customer(reader: Reader, customer: str, type_name: str | None = None) -> 
 def children(reader: Reader, parent: str, type_name: str | None = None) -> Iterator[MirroredObject]:
     """All objects below a parent, or those of one type."""
     return _every(reader.children(parent, type_name))
+
+
+def history(reader: Reader, object_id: str, type_name: str) -> Iterator[Change]:
+    """The changes of an object, newest first, as far as they are kept."""
+    return _every(reader.history(object_id, type_name))
 
 
 def with_status(reader: Reader, type_name: str, status: str) -> Iterator[MirroredObject]:

@@ -46,7 +46,7 @@ def costs() -> Iterator[Cost]:
         first = _item(body, 1)
         second = _item({**body, "metadata": {"plan": "gold"}}, 2)
         created, updated = _change(None, first), _change(first, second)
-        made = entry(updated, None, Coverage("", "", 400), written_at=FETCHED_AT).to_item()
+        made = entry(updated, None, Coverage("", "", "", 400), written_at=FETCHED_AT).to_item()
         yield Cost(name, len(json_body.write(body)), _size(created), _size(updated), _item_size(made))
 
 

@@ -214,11 +214,12 @@ def test_parquet_without_pyarrow_says_how_to_install_it(
     assert command(*arguments, "csv").exit_code == ExitCode.OK
 
 
-def test_a_past_state_is_refused_and_not_offered(command: Command, tmp_path: Path) -> None:
+def test_a_past_state_needs_a_history(cloud: Cloud, command: Command, tmp_path: Path) -> None:
+    cloud.pin()
     result = command("export", "--as-of", "2026-01-01", "--out", str(tmp_path / "out"))
-    assert result.exit_code == ExitCode.USAGE
-    assert result.stderr.splitlines()[0].startswith("The mirror keeps no history")
-    assert "--as-of" not in command("export", "--help", stack=None).stdout
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr.splitlines()[0].startswith("The stack keeps no history")
+    assert not (tmp_path / "out").exists()
 
 
 class ManyObjects:

@@ -13,7 +13,7 @@ from tests.doubles.samples import subscription
 from tests.simulation.feed import Trouble, UnreliableHistory
 
 KEY = "test#rcds_1"
-COVERAGE = Coverage(STREAM, "2023-11-14T22:00:00.000Z", 30)
+COVERAGE = Coverage(STREAM, "2023-11-14T22:00:00.000Z", "2023-11-14T22:00:00.000Z", 30)
 
 
 def made(token: int, previous: Entry | None = None) -> Entry:

@@ -104,9 +104,9 @@ def test_a_fetch_since_the_moment_is_enough(table: tuple[DynamoDBClient, str]) -
 
 def test_what_cannot_be_waited_for_is_refused(table: tuple[DynamoDBClient, str]) -> None:
     reader = Refreshed(*table, subscription()).reader
-    with pytest.raises(ReaderError, match="needs it as second argument"):
+    with pytest.raises(ReaderError, match="needed as second argument"):
         reader.wait_for("gold")
-    with pytest.raises(ReaderError, match="needs it as second argument"):
+    with pytest.raises(ReaderError, match="needed as second argument"):
         reader.wait_for("bli_1")  # three types have this prefix
     with pytest.raises(ReaderError, match="no time zone"):
         reader.wait_for("rcds_1", since=datetime(2026, 11, 20))  # noqa: DTZ001 - that is what is refused

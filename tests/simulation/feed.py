@@ -7,12 +7,13 @@ The feed reads no object, so it may run after the schedule: as late as a functio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 
 from billing_mirror.changes.dependencies import ChangesDependencies, RawRecord
 from billing_mirror.changes.feed import publish_changes
 from billing_mirror.core import json_body
-from billing_mirror.core.change import COLUMNS, body_digest, is_live, is_tombstone, token_in
+from billing_mirror.core.change import COLUMNS, body_digest, change_between, is_live, is_tombstone, token_in
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.history import Coverage, Entry
 from billing_mirror.core.items import id_in, members_in
@@ -165,7 +166,7 @@ async def wrong_feed(mirror: MemoryMirror, clock: Clock, seed: int) -> Iterator[
     replay = Replay(lambda key: _rebuilt(mirror, _partition(mirror, key)))
     for event in _on_the_bus(feed.bus.events, random):
         replay.apply(event.detail_type, event.detail)
-    return _differences(mirror, replay)
+    return chain(_differences(mirror, replay), _wrong_history(mirror, feed.history))
 
 
 def _on_the_bus(events: Sequence[BusEvent], random: Random) -> list[BusEvent]:
@@ -186,6 +187,26 @@ def _differences(mirror: MemoryMirror, replay: Replay) -> Iterator[tuple[str, st
         elif is_tombstone(expected) and (rebuilt is None or rebuilt.live):
             yield "not removed in the feed", partition
     yield from (("only in the feed", str(key)) for key, one in replay.objects.items() if one.live)
+
+
+def _wrong_history(mirror: MemoryMirror, history: MemoryHistory) -> Iterator[tuple[str, str]]:
+    """Each change has one entry, with the state that it has ended, however often its record came."""
+    assert isinstance(mirror.objects, StreamedItems)
+    expected: dict[str, dict[int, str]] = defaultdict(dict)
+    for record in mirror.objects.records:
+        change = change_between(record.before, record.after)
+        if change is not None:
+            former = change.before.body if change.before is not None else None
+            expected[record.key][change.token] = json_body.canonical(former)
+    for key, states in expected.items():
+        kept = {one.token: _former(one) for one in history.entries(key)}
+        if kept != states:
+            yield "another in the history", key
+
+
+def _former(entry: Entry) -> str:
+    data = (entry.former or {}).get("data")
+    return json_body.canonical(data if isinstance(data, dict) else None)
 
 
 def _state(rebuilt: Rebuilt) -> tuple[str, object, object]:

@@ -300,6 +300,7 @@ ALLOWED = {
     "billing_mirror.reconcile.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},
     "billing_mirror.reconcile.usage.sweep": {"customer"},
+    "billing_mirror.reader.history": {"customer"},
     "billing_mirror.reader.objects": {"customer"},
     "billing_mirror.views": {"price"},
     "billing_mirror.views.customers": {"customer"},

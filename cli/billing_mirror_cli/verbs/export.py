@@ -12,13 +12,16 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from billing_mirror.core import catalog
+from billing_mirror.core import catalog, times
+from billing_mirror.core.items import Item
 
 from .. import mirror
 from ..export.csv_file import write_csv
+from ..export.past import past_objects
 from ..export.stored import stored_objects
 from ..export.tables import Row, Table, TypeTables
 from ..failures import Failure, usage
+from ..past_time import past_time
 from ..stack.session import Session
 from ..words import count
 from .verify import Types
@@ -46,22 +49,29 @@ def export(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="The folder to make; it must not hold files.")
     ] = Path("export"),
-    as_of: Annotated[str | None, typer.Option("--as-of", hidden=True)] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="TIME",
+            help="The objects as they were then: 2026-11-28T14:00:00Z, or the end of a day; needs a history.",
+        ),
+    ] = None,
 ) -> None:
     """Write the objects as files, a folder for each type and for each list in its objects; without deleted objects.
 
     docs/reports.md has tables for Athena and DuckDB, and reports in SQL.
     """
-    if as_of is not None:
-        raise usage(
-            "The mirror keeps no history, so an export shows the objects as they are now",
-            "Leave --as-of out; export on a schedule, and keep the files",
-        )
+    moment = times.iso(past_time(as_of, session.now())) if as_of is not None else None
     write = _writer(file_format)
     names = dict.fromkeys(_type_name(name) for name in types or catalog.TYPES)
     with _folder(out) as folder, TemporaryDirectory(prefix=".rows-", dir=folder.parent) as kept:
         tables = [
-            table for name in names for table in _write_type(session, name, folder, Path(kept), write, file_format)
+            table
+            for name in names
+            for table in _write_type(
+                session, _items(session, name, moment), name, folder, Path(kept), write, file_format
+            )
         ]
     rows = sum(table.rows_added for table in tables)
     session.output.note(f"{count(rows, 'row')} in {count(len(tables), 'table')}: {out}")
@@ -102,13 +112,20 @@ def _folder(out: Path) -> Iterator[Path]:
         ) from error
 
 
+def _items(session: Session, name: str, moment: str | None) -> Iterator[Item]:
+    """The objects of a type, now or at a moment."""
+    client, table, scope = session.aws.dynamodb, session.stack.table, str(session.own_scope)
+    if moment is None:
+        return stored_objects(client, table, scope=scope, type_name=name)
+    return past_objects(client, table, scope=scope, type_name=name, moment=moment, now=session.now())
+
+
 def _write_type(
-    session: Session, name: str, folder: Path, kept: Path, write: Write, file_format: Format
+    session: Session, items: Iterator[Item], name: str, folder: Path, kept: Path, write: Write, file_format: Format
 ) -> list[Table]:
     """Reads a type and writes its tables."""
     tables = TypeTables(name, kept)
     noted_at, read = session.now(), 0
-    items = stored_objects(session.aws.dynamodb, session.stack.table, scope=str(session.own_scope), type_name=name)
     for read, item in enumerate(items, 1):
         tables.add(item)
         if session.now() - noted_at >= NOTE_SECONDS:

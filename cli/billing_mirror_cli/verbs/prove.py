@@ -12,6 +12,7 @@ from billing_mirror.core import times
 
 from ..failures import Failure, usage
 from ..json_text import indented
+from ..past_time import past_time
 from ..proof.page import html
 from ..proof.statement import Finding, Proof
 from ..proof.statement import prove as read_proof
@@ -39,7 +40,7 @@ def prove(
 
     Exit code 0: every type was compared and left equal; 3: something cannot be stored as Stripe shows it; 4: not known.
     """
-    proof = read_proof(session, _time(as_of, session.now()))
+    proof = read_proof(session, past_time(as_of, session.now()))
     session.output.value(proof.to_json())
     _show(session, proof)
     if out is not None:
@@ -47,24 +48,6 @@ def prove(
             session.output.note(f"Written: {path}")
     if not proof.holds:
         raise typer.Exit(proof.exit_code)
-
-
-def _time(given: str | None, now: float) -> float:
-    """A time in seconds since 1970; a day is its end. Raises :class:`Failure`."""
-    if given is None:
-        return now
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError as error:
-        raise usage(f"{given} is no time", "Give one such as 2026-11-28T14:00:00Z, or a day: 2026-11-28") from error
-    if len(given) == len("2026-11-28"):
-        moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_000)
-    seconds = (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
-    if seconds > now:
-        if len(given) == len("2026-11-28") and seconds - now < 24 * 3600:
-            return now  # today
-        raise usage(f"{given} is in the future", "Give a time that is over")
-    return seconds
 
 
 def _show(session: Session, proof: Proof) -> None:

@@ -18,30 +18,24 @@ if TYPE_CHECKING:
 
 
 class DynamoHistory:
-    """Implements ``ports.HistoryStore``. What is noted of a stream is read once in the life of a container."""
+    """Implements ``ports.HistoryStore``."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
-        self._coverage: dict[tuple[str, str], Coverage] = {}
 
     async def coverage(self, scope: str, stream: str) -> Coverage | None:
-        if (scope, stream) not in self._coverage:
-            with transient_errors(SERVICE):
-                answer = await asyncio.to_thread(
-                    self._client.get_item,
-                    TableName=self._table,
-                    Key=to_attributes({"pk": f"{scope}#{PARTITION}", "sk": stream}),
-                    ConsistentRead=True,
-                )
-            if "Item" not in answer:
-                return None
-            self._coverage[scope, stream] = Coverage.from_item(stream, from_attributes(answer["Item"]))
-        return self._coverage[scope, stream]
+        with transient_errors(SERVICE):
+            answer = await asyncio.to_thread(
+                self._client.get_item,
+                TableName=self._table,
+                Key=to_attributes({"pk": f"{scope}#{PARTITION}", "sk": stream}),
+                ConsistentRead=True,
+            )
+        return Coverage.from_item(stream, from_attributes(answer["Item"])) if "Item" in answer else None
 
     async def note_coverage(self, scope: str, coverage: Coverage) -> None:
         await self._put({**coverage.to_item(), "pk": f"{scope}#{PARTITION}", "sk": coverage.stream})
-        self._coverage[scope, coverage.stream] = coverage
 
     async def previous(self, key: str, token: int) -> Entry | None:
         request = self._query(key, sort_key(token - 1)) | {"ScanIndexForward": False, "Limit": 1}

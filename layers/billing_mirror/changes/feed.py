@@ -17,7 +17,7 @@ from billing_mirror.core.stream_record import StreamRecord
 from billing_mirror.ports import BusEvent
 
 from .dependencies import ChangesDependencies, FeedResult, Published, RawRecord
-from .keep import keep
+from .keep import Covered, cover, keep, note_progress
 
 MAX_EVENTS = 10
 MAX_REQUEST = 240 * 1024
@@ -65,14 +65,36 @@ async def publish_changes(
 
     Lambda repeats a batch only so often. So an outage of minutes passes within one invocation.
     """
+    works = [_work_of(raw, dependencies) for raw in batch]
+    records = [work.record for work in works if work.record is not None]
+    try:
+        covered = await _cover(records, dependencies)
+        progress = await _publish_all(works, covered, dependencies, deadline)
+        if progress.resume_at is None and dependencies.history is not None:
+            await note_progress(dependencies.history, records, covered)
+    except TransientError as error:
+        return FeedResult((), 0, (), works[0].sequence, str(error))
+    return progress
+
+
+async def _cover(records: Sequence[StreamRecord], dependencies: ChangesDependencies) -> Covered:
+    if dependencies.history is None:
+        return {}
+    now = dependencies.clock.now()
+    return await cover(dependencies.history, records, now=now, days=dependencies.history_days)
+
+
+async def _publish_all(
+    works: Sequence[_Work], covered: Covered, dependencies: ChangesDependencies, deadline: float
+) -> FeedResult:
     progress = _Progress()
-    for group in _groups([_work_of(raw, dependencies) for raw in batch]):
+    for group in _groups(works):
         left: Sequence[_Work] = group
         failures = 0
         while left:
             if dependencies.clock.now() >= deadline:
                 return progress.result(left[0].sequence, "out of time")
-            left, problem = await _publish(left, dependencies, progress)
+            left, problem = await _publish(left, covered, dependencies, progress)
             if problem is not None:
                 pause = PAUSES[min(failures, len(PAUSES) - 1)]
                 failures += 1
@@ -118,10 +140,10 @@ def _groups(works: Sequence[_Work]) -> Iterator[list[_Work]]:
 
 
 async def _publish(
-    group: Sequence[_Work], dependencies: ChangesDependencies, progress: _Progress
+    group: Sequence[_Work], covered: Covered, dependencies: ChangesDependencies, progress: _Progress
 ) -> tuple[Sequence[_Work], TransientError | None]:
     """What is left of the group, from the first record that has failed on, and why that one has."""
-    kept = await asyncio.gather(*(_keep(work, dependencies) for work in group))
+    kept = await asyncio.gather(*(_keep(work, covered, dependencies) for work in group))
     sent = await _send([work for work, one in zip(group, kept, strict=True) if _is_kept(one)], dependencies)
     for at, (work, outcome) in enumerate(zip(group, kept, strict=True)):
         failure = outcome if isinstance(outcome, TransientError) else sent.get(work.sequence)
@@ -135,7 +157,7 @@ def _is_kept(outcome: Entry | TransientError | None) -> bool:
     return not isinstance(outcome, TransientError)
 
 
-async def _keep(work: _Work, dependencies: ChangesDependencies) -> Entry | TransientError | None:
+async def _keep(work: _Work, covered: Covered, dependencies: ChangesDependencies) -> Entry | TransientError | None:
     """The entry of a change, or why the record has to be tried again."""
     history = dependencies.history
     try:
@@ -145,7 +167,7 @@ async def _keep(work: _Work, dependencies: ChangesDependencies) -> Entry | Trans
         elif work.record is not None and history is not None and work.erases:
             await history.empty(work.record.key, dependencies.clock.now())
         elif work.record is not None and history is not None and work.change is not None:
-            return await keep(history, work.record, work.change, days=dependencies.history_days)
+            return await keep(history, work.record, work.change, covered)
     except TransientError as error:
         return error
     return None

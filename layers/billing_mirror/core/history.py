@@ -26,23 +26,28 @@ DAY = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Since when the history of a scope is complete, in one stream of the table, and for how many days it is kept.
+    """From when to when the history of a scope is complete, in one stream of the table, and for how long it is kept.
 
-    A stream that is switched off and on is another one. ``since`` is in ISO 8601, UTC.
+    A stream that is switched off and on is another one. ``since`` and ``until`` are in ISO 8601, UTC.
     """
 
     stream: str
     since: str
+    until: str
     days: int
 
     def to_item(self) -> Item:
-        return {"since": self.since, "days": self.days}
+        return {"since": self.since, "until": self.until, "days": self.days}
 
     @classmethod
     def from_item(cls, stream: str, item: Item) -> Self:
         """Reads what :meth:`to_item` has written."""
         days = item["days"]
-        return cls(stream, str(item["since"]), days if isinstance(days, int) else 0)
+        return cls(stream, str(item["since"]), str(item["until"]), days if isinstance(days, int) else 0)
+
+    def holds(self, entry: "Entry") -> bool:
+        """Whether the history is complete from this entry on."""
+        return entry.stream == self.stream and entry.at >= self.since
 
     def reaches_back_to(self, now: float) -> str:
         """Since when an object without entries is known to be unchanged (ISO 8601, UTC).
@@ -123,10 +128,11 @@ def entry(change: Change, previous: Entry | None, coverage: Coverage, *, written
     """The entry of a change that was written then. ``previous`` is the one before it, of whatever stream."""
     columns = change.after.columns
     gap = previous is not None and previous.state != state_digest(change.before)
-    if previous is not None and previous.stream == coverage.stream:
-        unchanged_since = None if gap else previous.at
-    else:
-        unchanged_since = coverage.reaches_back_to(written_at)
+    unchanged_since: str | None = coverage.reaches_back_to(written_at)
+    if previous is not None and previous.stream == coverage.stream and gap:
+        unchanged_since = None
+    elif previous is not None and coverage.holds(previous):
+        unchanged_since = previous.at
     # From its fetch to this change the mirror has held the state before, whatever is missing before that.
     fetched_at = str(change.before.columns["fetched_at"]) if change.before is not None else unchanged_since
     return Entry(
@@ -175,15 +181,20 @@ def left_customer_of(customer: str) -> str:
     return f"left:customer:{customer}"
 
 
-def coverage_now(noted: Coverage | None, stream: str, *, written_at: float, days: int) -> Coverage:
+def coverage_now(noted: Coverage | None, stream: str, *, written_at: float, now: float, days: int) -> Coverage:
     """What is to be noted of a stream when a record is read that was written then (seconds since 1970).
 
-    Where the days grow, what has expired before stays unknown.
+    Where nothing was read for as long as a stream keeps records, some may have expired unread. Where the days grow,
+    what has expired before stays unknown.
     """
     if noted is None:
-        return Coverage(stream, times.iso(written_at), days)
-    since = max(noted.since, times.iso(written_at - noted.days * DAY)) if noted.days < days else noted.since
-    return Coverage(stream, since, days)
+        return Coverage(stream, times.iso(written_at), times.iso(written_at), days)
+    since = noted.since
+    if times.seconds(noted.until) < now - DAY:
+        since = times.iso(written_at)
+    elif noted.days < days:
+        since = max(since, times.iso(written_at - noted.days * DAY))
+    return Coverage(stream, since, noted.until, days)
 
 
 def _former(change: Change) -> Item | None:

@@ -19,3 +19,7 @@ class StreamRecord:
     written_at: float
     before: StoredObject | None
     after: StoredObject
+
+    @property
+    def scope(self) -> str:
+        return str(self.after.columns["scope"])

@@ -19,7 +19,8 @@ from ..core.catalog import Category
 from ..core.drift import Difference
 from ..core.errors import UnreadableBody
 from ..core.run import Counts, Job, Resolution, Status
-from .errors import EmptyScope, NoRegion, NotRefreshed, ReaderError, UnknownStatus, UnknownType
+from .errors import EmptyScope, NoRegion, NotRefreshed, ReaderError, UnknownPast, UnknownStatus, UnknownType
+from .history import Change, PastCustomer, PastObject
 from .objects import MirroredObject
 from .reader import Reader
 from .results import Page, Results
@@ -28,6 +29,7 @@ from .unstorable import Unstorable
 
 __all__ = [
     "Category",
+    "Change",
     "Counts",
     "Difference",
     "Drift",
@@ -37,12 +39,15 @@ __all__ = [
     "NoRegion",
     "NotRefreshed",
     "Page",
+    "PastCustomer",
+    "PastObject",
     "Reader",
     "ReaderError",
     "Resolution",
     "Results",
     "Run",
     "Status",
+    "UnknownPast",
     "UnknownStatus",
     "UnknownType",
     "UnreadableBody",

@@ -13,6 +13,10 @@ class UnknownStatus(ReaderError):
     """Stripe documents no such status for the type, and the table holds no object with it."""
 
 
+class UnknownPast(ReaderError):
+    """The history does not know what an object was at a moment."""
+
+
 class EmptyScope(ReaderError):
     """The table holds nothing of this mode, only of the other one."""
 

@@ -11,7 +11,8 @@ from ..core import catalog, object_ref
 from ..core.catalog import Category
 from ..views import Entitlements, Invoice
 from . import names
-from .errors import NotRefreshed, ReaderError
+from .errors import NotRefreshed, ReaderError, UnknownPast
+from .history import Change, PastCustomer, PastObject, PastStates, change_in
 from .names import Names
 from .objects import MirroredObject
 from .refresh_request import refresh_message, send_to
@@ -54,6 +55,7 @@ class Reader:
         self._names = Names(self._table)
         self._refresh = send_to(refresh, scope) if isinstance(refresh, str) else refresh
         self._clock = clock or SystemClock()
+        self._past = PastStates(self._table, self._clock.now)
 
     def get(self, object_id: str, type_name: str | None = None) -> MirroredObject | None:
         """The object with this id, deleted or not; None where the mirror has never seen it.
@@ -193,6 +195,49 @@ class Reader:
             lambda limit, cursor: read_unstorable(self._table, name, limit, cursor), lambda: self._check(type_name)
         )
 
+    def history(self, object_id: str, type_name: str | None = None) -> Results[Change]:
+        """The changes of an object, newest first, each with the state that it has ended; as far as they are kept.
+
+        Empty where the object has not changed within the history. It says nothing about gaps: :attr:`Change.gap` does.
+        """
+        partition = self._partition_of(object_id, type_name)
+        return Results(
+            lambda limit, cursor: self._past.changes(partition, limit, cursor), lambda: self._check(type_name)
+        )
+
+    def as_of(self, object_id: str, moment: datetime, type_name: str | None = None) -> PastObject:
+        """What an object was at a moment, by the moments of its changes; see :class:`Change`.
+
+        Raises :class:`UnknownPast` where the history does not know it, and :class:`ReaderError` where the stack keeps
+        none.
+        """
+        partition = self._partition_of(object_id, type_name)
+        found = self._past.state_at(partition, self._past.moment(moment))
+        ended_by = change_in(found.ended_by) if found.ended_by is not None else None
+        return PastObject(self._past.whole(partition, found), found.since, ended_by)
+
+    def customer_as_of(self, customer: str, moment: datetime) -> PastCustomer:
+        """All objects that a customer had at a moment, as they were, without deleted ones.
+
+        Reads the history of every object that the customer has, or had within the history. Raises
+        :class:`ReaderError` where the stack keeps none.
+        """
+        at, past = self._past.moment(moment), PastCustomer([], {})
+        self._past.coverage()
+        for partition in self._past.partitions_of_customer(customer):
+            try:
+                found = self._past.whole(partition, self._past.state_at(partition, at))
+            except UnknownPast as error:
+                past.unknown[partition.partition("#")[2]] = str(error)
+            else:
+                if found is not None and not found.deleted and found.customer == customer:
+                    past.objects.append(found)
+        return past
+
+    def _partition_of(self, object_id: str, type_name: str | None) -> str:
+        kind = self._type_of(object_id, type_name)
+        return object_ref.partition_key_of(self._table.scope, kind, object_id)
+
     def _get(self, object_id: str, type_name: str | None) -> MirroredObject | None:
         if type_name:
             found = self._table.objects([object_ref.partition_key_of(self._table.scope, type_name, object_id)])
@@ -215,7 +260,7 @@ class Reader:
             return found.type
         guess = catalog.find_type_of_id(object_id)
         if guess is None or sum(one.prefix == guess.prefix for one in catalog.TYPES.values()) > 1:
-            raise ReaderError(f"the id {object_id!r} does not say its type: wait_for needs it as second argument")
+            raise ReaderError(f"the id {object_id!r} does not say its type: it is needed as second argument")
         return guess.name
 
     def _ask(self, type_name: str, object_id: str, parent: str | None) -> None:

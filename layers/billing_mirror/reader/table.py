@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import boto3
@@ -15,7 +15,7 @@ from ..adapters.indexes import query
 from ..core.items import CLAIM, OBJECT, Item
 from .errors import NoRegion
 from .objects import MirroredObject, object_in
-from .results import Page, from_cursor, to_cursor
+from .results import MAX_PAGE, Page, from_cursor, to_cursor
 from .waiting import Seen
 
 if TYPE_CHECKING:
@@ -88,6 +88,27 @@ class ScopedTable:
             "ExpressionAttributeValues": to_attributes(values),
         }
         return self._query(request, limit, cursor)
+
+    def beside(
+        self, partition: str, start: str, limit: int, cursor: str | None, *, consistent: bool = False
+    ) -> tuple[list[Item], str | None]:
+        """A page of the items beside an object whose sort keys begin like this, and the cursor of the next one."""
+        request: QueryInputTypeDef = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :start)",
+            "ExpressionAttributeValues": to_attributes({":pk": partition, ":start": start}),
+            "ConsistentRead": consistent,
+        }
+        return self._query(request, limit, cursor)
+
+    def keys_indexed(self, index: str, columns: Mapping[str, str]) -> Iterator[str]:
+        """The partition keys of all objects that an index shows with these values, newest first."""
+        cursor: str | None = None
+        while True:
+            items, cursor = self._query(query(self._name, index, scope=self.scope, **columns), MAX_PAGE, cursor)
+            yield from (str(item["pk"]) for item in items)
+            if cursor is None:
+                return
 
     def _query(self, request: QueryInputTypeDef, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
         request |= {"ScanIndexForward": False, "Limit": limit}

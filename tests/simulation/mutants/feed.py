@@ -7,6 +7,7 @@ from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult,
 from billing_mirror.changes.feed import _send, _Work, publish_changes
 from billing_mirror.core.change import Change, ChangeKind, change_between
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.history import Coverage, Entry, entry
 from billing_mirror.core.stored import StoredObject
 
 from .registry import mutant, replaces
@@ -49,3 +50,11 @@ async def ignores_refusals(works: Sequence[_Work], dependencies: ChangesDependen
 def never_removes(before: StoredObject | None, after: StoredObject) -> Change | None:
     change = change_between(before, after)
     return None if change and change.kind is ChangeKind.REMOVED else change
+
+
+@mutant("an entry of the history keeps what a change has made")
+@replaces(entry)
+def keeps_after(change: Change, previous: Entry | None, coverage: Coverage, *, written_at: float) -> Entry:
+    made = entry(change, previous, coverage, written_at=written_at)
+    after = {**change.after.columns, **({"data": change.after.body} if change.after.body is not None else {})}
+    return replace(made, former=after)

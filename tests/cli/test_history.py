@@ -1,0 +1,90 @@
+"""``history`` shows what has changed, and ``export --as-of`` what was."""
+
+import asyncio
+import csv
+from pathlib import Path
+
+import pytest
+
+from billing_mirror.adapters.attributes import to_attributes
+from billing_mirror.adapters.history import DynamoHistory
+from billing_mirror.changes.dependencies import ChangesDependencies
+from billing_mirror.changes.feed import publish_changes
+from billing_mirror.core.items import id_in
+from billing_mirror.core.object_ref import partition_key_of
+from billing_mirror_cli.failures import ExitCode
+from tests.cli.conftest import Cloud, Command, values
+from tests.doubles.changes import BEGINNING, StreamedItems, live, raw, read_raw, removed, sequence_of_raw
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.samples import subscription
+
+SUBSCRIPTION = "v2.billing.rate_card_subscription"
+
+
+@pytest.fixture
+def changed(cloud: Cloud) -> Cloud:
+    """A subscription became past due, another one was removed; at 22:14:20 and 22:16:20, and so on."""
+    cloud.pin()
+    clock = ManualClock(BEGINNING)
+    items = StreamedItems(clock.now)
+    other = live(subscription("rcds_2"), 1)
+    for item in (
+        live(subscription(), 1),
+        other,
+        live(subscription(collection_status="past_due"), 3, event="evt_3"),
+        removed(other, 5),
+    ):
+        key = partition_key_of("test", str(item["type"]), id_in(item))
+        items[key] = item
+        cloud.dynamodb.put_item(TableName=cloud.table, Item=to_attributes({**item, "pk": key, "sk": "object"}))
+    history = DynamoHistory(cloud.dynamodb, cloud.table)
+    given = ChangesDependencies(clock, read_raw, sequence_of_raw, MemoryQueue(clock), None, history, 3650)
+    asyncio.run(publish_changes([raw(one) for one in items.records], given, deadline=BEGINNING + 60))
+    return cloud
+
+
+@pytest.mark.usefixtures("changed")
+def test_history_shows_each_change_with_its_fields_before_and_after(command: Command) -> None:
+    lines = command("history", "rcds_1").stdout.splitlines()
+    assert lines == [
+        "2023-11-14 22:16:15 UTC  updated  token 3  event evt_3",
+        '  collection_status: "current" -> "past_due"',
+        "2023-11-14 22:14:20 UTC  created  token 1  no event announced it; the fetch that showed it",
+    ]
+    first, last = values(command("history", "rcds_1", "--json"))
+    assert (first["kind"], first["event_id"], last["former"]) == ("updated", "evt_3", None)
+    assert len(values(command("history", "rcds_1", "--limit", "1", "--json"))) == 1
+
+
+@pytest.mark.usefixtures("changed")
+def test_history_of_an_unknown_id_says_so(command: Command) -> None:
+    assert command("history", "rcds_9").exit_code == ExitCode.FAILED
+
+
+def test_history_of_an_object_that_has_not_changed(cloud: Cloud, command: Command) -> None:
+    cloud.pin()
+    cloud.put(subscription("rcds_1"))
+    assert command("history", "rcds_1").stdout.startswith("rcds_1 has not changed since its history is kept")
+
+
+@pytest.mark.usefixtures("changed")
+def test_an_export_shows_the_objects_as_they_were(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = command("export", SUBSCRIPTION, "--as-of", "2023-11-14T22:15:00Z", "--out", str(out))
+    assert result.exit_code == ExitCode.OK, result.output
+    (path,) = out.glob("*rate_card_subscription/*.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        found = {line["id"]: line["collection_status"] for line in csv.DictReader(file)}
+    assert found == {"rcds_1": "current", "rcds_2": "current"}
+
+
+def test_an_export_fails_where_the_past_of_an_object_is_unknown(
+    changed: Cloud, command: Command, tmp_path: Path
+) -> None:
+    """Without it, the export would lack an object, and look whole."""
+    changed.put(subscription("rcds_3"))
+    result = command("export", SUBSCRIPTION, "--as-of", "2023-11-14T22:10:00Z", "--out", str(tmp_path / "out"))
+    assert result.exit_code == ExitCode.FAILED
+    assert "is unknown: the history knows it since" in result.stderr
+    assert not (tmp_path / "out").exists()

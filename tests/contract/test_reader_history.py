@@ -1,0 +1,225 @@
+"""What a user's own code reads of the past."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from billing_mirror.adapters.attributes import to_attributes
+from billing_mirror.adapters.history import DynamoHistory
+from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult
+from billing_mirror.changes.feed import publish_changes
+from billing_mirror.core.items import Item, id_in
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import partition_key_of
+from billing_mirror.reader import PastObject, Reader, ReaderError, UnknownPast
+from tests.doubles.changes import BEGINNING, StreamedItems, live, raw, read_raw, removed, sequence_of_raw
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.samples import sample, subscription
+
+from .reader_engines import engine as engine
+
+START = datetime.fromtimestamp(BEGINNING, UTC)
+DAYS = 30
+
+
+def minute(number: float) -> datetime:
+    return START + timedelta(minutes=number)
+
+
+class SleepingClock:
+    """The clock of the reader, which waits for nothing here."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+
+
+class Mirror:
+    """A table, what its stream has, and the reader. Time passes as objects are written: a minute for each token."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client, self._table = client, table
+        self.clock = ManualClock(BEGINNING)
+        self._items = StreamedItems(self.clock.now)
+        self.history = DynamoHistory(client, table)
+        self.reader = Reader(table, scope="test", client=client, clock=SleepingClock(self.clock))
+
+    def write(self, *items: Item, reaches_the_function: bool = True) -> None:
+        for item in items:
+            token = item["token"]
+            assert isinstance(token, int)
+            self.clock.advance(max(0.0, BEGINNING + 60.0 * token + 1 - self.clock.now()))
+            key = partition_key_of("test", str(item["type"]), id_in(item))
+            self._items[key] = item
+            self._client.put_item(TableName=self._table, Item=to_attributes({**item, "pk": key, "sk": "object"}))
+            if reaches_the_function:
+                self.read_stream()
+            self._items.records.clear()
+
+    def read_stream(self) -> FeedResult:
+        queue = MemoryQueue(self.clock)
+        given = ChangesDependencies(self.clock, read_raw, sequence_of_raw, queue, None, self.history, DAYS)
+        records = [raw(record) for record in self._items.records]
+        return asyncio.run(publish_changes(records, given, deadline=self.clock.now() + 60))
+
+    def status(self, identifier: str, moment: datetime) -> object:
+        found: PastObject = self.reader.as_of(identifier, moment)
+        return found.object.body["collection_status"] if found.object is not None else None
+
+
+@pytest.fixture
+def mirror(table: tuple[DynamoDBClient, str]) -> Mirror:
+    return Mirror(*table)
+
+
+def state(status: str, identifier: str = "rcds_1") -> JsonObject:
+    return subscription(identifier, collection_status=status)
+
+
+def test_each_change_is_shown_with_the_state_that_it_has_ended(mirror: Mirror) -> None:
+    held = live(state("current"), 1)
+    mirror.write(held, live(state("past_due"), 2, event="evt_2"), live(state("past_due"), 3))
+    mirror.write(removed(live(state("past_due"), 3), 4))
+    shown = [(one.kind, one.token, one.announced, one.event_id, one.gap) for one in mirror.reader.history("rcds_1")]
+    assert shown == [
+        ("removed", 4, False, "", False),
+        ("updated", 2, True, "evt_2", False),
+        ("created", 1, False, "", False),
+    ]
+    last, second, first = mirror.reader.history("rcds_1")
+    assert second.former is not None
+    assert (second.former.body, second.former.token) == (state("current"), 1)
+    assert last.former is not None
+    assert last.former.body == state("past_due")
+    assert first.former is None
+
+
+def test_an_object_is_shown_as_it_was_at_a_moment(mirror: Mirror) -> None:
+    mirror.write(live(state("current"), 1), live(state("past_due"), 5, event="evt_5"), live(state("unpaid"), 9))
+    assert mirror.status("rcds_1", minute(2)) == "current"
+    assert mirror.status("rcds_1", minute(4.9)) == "current"
+    assert mirror.status("rcds_1", minute(4.95)) == "past_due", "by Stripe's clock: the event is older than the fetch"
+    assert mirror.status("rcds_1", minute(9)) == "unpaid"
+    ended_by = mirror.reader.as_of("rcds_1", minute(2)).ended_by
+    assert ended_by is not None
+    assert (ended_by.event_id, ended_by.token) == ("evt_5", 5)
+    assert mirror.reader.as_of("rcds_1", minute(9)).ended_by is None
+
+
+def test_before_its_creation_and_after_its_removal_an_object_is_none_or_deleted(mirror: Mirror) -> None:
+    mirror.write(live(state("current", "rcds_0"), 1))
+    held = live(state("current"), 3)
+    mirror.write(held, removed(held, 5))
+    assert mirror.reader.as_of("rcds_1", minute(2)).object is None
+    after = mirror.reader.as_of("rcds_1", minute(5)).object
+    assert after is not None
+    assert after.deleted
+
+
+def test_what_was_before_the_history_is_unknown(mirror: Mirror) -> None:
+    mirror.write(live(state("current"), 1), reaches_the_function=False)
+    mirror.write(live(state("past_due"), 5))
+    with pytest.raises(UnknownPast, match="the history knows it since"):
+        mirror.reader.as_of("rcds_1", minute(0))
+    assert mirror.status("rcds_1", minute(2)) == "current", "its fetch, and the next write after it, are known"
+
+
+def test_a_missing_change_is_a_gap_and_the_time_of_it_is_unknown(mirror: Mirror) -> None:
+    mirror.write(live(state("current"), 1))
+    mirror.write(live(state("past_due"), 4), reaches_the_function=False)
+    mirror.write(live(state("unpaid"), 8))
+    assert [one.gap for one in mirror.reader.history("rcds_1")] == [True, False]
+    assert mirror.status("rcds_1", minute(5)) == "past_due"
+    with pytest.raises(UnknownPast):
+        mirror.reader.as_of("rcds_1", minute(2))
+
+
+def test_a_change_that_is_still_on_its_way_is_not_overlooked(mirror: Mirror) -> None:
+    mirror.write(live(state("current"), 1))
+    mirror.write(live(state("past_due"), 4), reaches_the_function=False)
+    with pytest.raises(UnknownPast):
+        mirror.reader.as_of("rcds_1", minute(2))
+    assert mirror.status("rcds_1", minute(4)) == "past_due"
+
+
+def test_an_outage_of_a_day_starts_the_history_anew(mirror: Mirror) -> None:
+    """The stream may have lost records unread, of any object."""
+    day = 24 * 60
+    mirror.write(live(state("current"), 1), live(state("current", "rcds_2"), 1))
+    mirror.write(live(state("past_due"), 2 * day))
+    mirror.write(live(state("current", "rcds_2"), 2 * day + 1))
+    with pytest.raises(UnknownPast):
+        mirror.reader.as_of("rcds_2", minute(day))
+    assert mirror.status("rcds_2", minute(2 * day + 1)) == "current"
+
+
+def test_expired_entries_are_not_missed_silently(mirror: Mirror) -> None:
+    day = 24 * 60
+    mirror.write(*(live(state("current", "rcds_2"), number * day // 2) for number in range(1, 2 * DAYS + 20)))
+    mirror.write(live(state("current"), (DAYS + 10) * day))
+    with pytest.raises(UnknownPast):
+        mirror.reader.as_of("rcds_1", minute(5 * day))
+
+
+def test_a_customer_is_shown_with_what_it_had(mirror: Mirror) -> None:
+    kept, left = live(state("current"), 1), live(state("current", "rcds_2"), 2)
+    mirror.write(kept, left, live(state("current", "rcds_3"), 3, customer="cus_2"))
+    mirror.write(removed(left, 6), live(state("past_due"), 7), live(state("current", "rcds_3"), 8))
+    past = mirror.reader.customer_as_of("cus_1", minute(4))
+    assert {(one.id, one.body["collection_status"]) for one in past.objects} == {
+        ("rcds_1", "current"),
+        ("rcds_2", "current"),
+    }
+    assert past.unknown == {}
+    assert [one.id for one in mirror.reader.customer_as_of("cus_2", minute(4)).objects] == ["rcds_3"]
+    now = mirror.reader.customer_as_of("cus_1", minute(8))
+    assert {(one.id, one.body["collection_status"]) for one in now.objects} == {
+        ("rcds_1", "past_due"),
+        ("rcds_3", "current"),
+    }
+
+
+def test_what_is_unknown_of_a_customer_is_said(mirror: Mirror) -> None:
+    mirror.write(live(state("current"), 2), reaches_the_function=False)
+    mirror.write(live(state("current", "rcds_2"), 3))
+    past = mirror.reader.customer_as_of("cus_1", minute(1))
+    assert past.objects == []
+    assert past.unknown.keys() == {"rcds_1", "rcds_2"}
+
+
+def test_emptied_entries_show_nothing_and_break_nothing(mirror: Mirror) -> None:
+    mirror.write(live(state("current"), 1), live(state("past_due"), 3))
+    asyncio.run(mirror.history.empty("test#rcds_1", BEGINNING))
+    assert list(mirror.reader.history("rcds_1")) == []
+    with pytest.raises(UnknownPast):
+        mirror.reader.as_of("rcds_1", minute(2))
+    assert mirror.status("rcds_1", minute(3)) == "past_due"
+    mirror.write(live(state("unpaid"), 6))
+    assert mirror.status("rcds_1", minute(4)) == "past_due"
+
+
+def test_many_changes_are_read_page_by_page(mirror: Mirror, short_pages: None) -> None:  # noqa: ARG001 - a table of short pages
+    mirror.write(*(live(state(f"s{token}"), token) for token in range(1, 8)))
+    assert [one.token for one in mirror.reader.history("rcds_1")] == [7, 6, 5, 4, 3, 2, 1]
+    assert mirror.status("rcds_1", minute(2)) == "s2"
+
+
+def test_without_a_history_the_reader_says_so(mirror: Mirror) -> None:
+    mirror.write(live(sample("customer", id="cus_1", livemode=False), 1, customer=None), reaches_the_function=False)
+    with pytest.raises(ReaderError, match="keeps no history"):
+        mirror.reader.as_of("cus_1", minute(1), "customer")
+
+
+@pytest.mark.parametrize("moment", [datetime(2023, 11, 14), minute(10_000)])  # noqa: DTZ001 - it is what is refused
+def test_a_moment_has_a_time_zone_and_is_past(mirror: Mirror, moment: datetime) -> None:
+    mirror.write(live(state("current"), 1))
+    with pytest.raises(ReaderError):
+        mirror.reader.as_of("rcds_1", moment)
