@@ -338,7 +338,7 @@ def names_that_mean_something_elsewhere() -> Cases:
         "__dict__", "toString",
         "$ref", "$where", "@type", "_id", "", "object.id", "related_object.id", "resource", "self", "cls",
         "__pydantic_extra__",
-        "not_before", "unlisted", "parent", "{id}", "../id",
+        "lists", "unlisted", "parent", "{id}", "../id",
     ):  # fmt: skip
         value = {"object": "event", "id": CANARY, "livemode": True, "admin": True, CANARY: CANARY}
         yield queued(name, thin(**{name: value}))

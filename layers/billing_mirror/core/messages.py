@@ -117,8 +117,6 @@ class RefreshRequest(_Message):
     type: Name
     id: Id
     parent: Id | None = None
-    not_before: float = 0.0
-    """Seconds since 1970: an earlier fetch does not answer the request."""
     digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """The digest that a list shows: the request is done where the mirror has that state by now."""
     lists: tuple[Annotated[str, Field(max_length=255)], ...] = ()

@@ -1,13 +1,13 @@
 """Which messages need no fetch: the mirror already shows what they announce, and no older fetch can replace that.
 
 An event is answered by a fetch that followed it or a newer event, by Stripe's clock alone; an object's creation by
-whatever has shown the object; a difference on a list by the same state; any message by a fetch that started well after
-it was sent, by two clocks and a margin.
+whatever has shown the object; any event by a fetch that started well after it was sent, by two clocks and a margin. A
+refresh request is answered by the state that has led to it.
 """
 
 from collections.abc import Mapping, Sequence
 
-from billing_mirror.core import catalog, mirror_state
+from billing_mirror.core import mirror_state
 from billing_mirror.core.messages import Notification, RefreshRequest
 from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
@@ -41,8 +41,6 @@ def is_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
         return False  # a tombstone does not answer a message about an existing object
     if (head.follow_ups_due or head.missing_fields) and not head.deleted:
         return False  # this message may start what the mirrored fetch left out, or have the field shown by now
-    if not head.deleted and any(_is_unlisted(item) for item in items):
-        return False  # no event announces the removal, so nothing but a fetch makes up for a clock that is wrong
     return _are_answered(items, head, margin=margin)
 
 
@@ -70,27 +68,29 @@ def _contradicts_tombstone(items: list[WorkItem], head: Head) -> bool:
     return head.deleted and not all(item.announces_deletion for item in items)
 
 
-def _is_unlisted(item: WorkItem) -> bool:
-    return isinstance(item.message, RefreshRequest) and item.message.unlisted
-
-
 def _are_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
     """Whether the mirrored fetch answers every message."""
     return all(_is_answered(item, head, margin=margin) for item in items)
 
 
 def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
-    match item.message:
-        case Notification() as event if _follows(event, item, head):
-            return True
-        case RefreshRequest(digest=shown) if shown and shown == head.digest:
-            return not head.deleted
-        case RefreshRequest(lists=lists, lists_of=state) if lists:
-            if state and state != head.digest:
-                return True
-            if not head.members.keys() >= catalog.TYPES.keys() & set(lists):
-                return False  # the mirrored fetch did not read them all
-    return mirror_state.is_fresh_enough(head, sent_at=_relevant_at(item), margin=margin)
+    if isinstance(item.message, RefreshRequest):
+        return _shows_what_was_seen(item.message, head)
+    if isinstance(item.message, Notification) and _follows(item.message, item, head):
+        return True
+    return mirror_state.is_fresh_enough(head, sent_at=item.received.sent_at, margin=margin)
+
+
+def _shows_what_was_seen(request: RefreshRequest, head: Head) -> bool:
+    """Whether the mirror shows by now what has led to a request.
+
+    The time of a fetch says nothing here: no event announces the change, so only a fetch makes up for a wrong clock.
+    """
+    if request.unlisted:
+        return head.deleted
+    if request.lists:
+        return request.lists_of not in ("", head.digest)
+    return bool(request.digest) and request.digest == head.digest and not head.deleted
 
 
 def _follows(event: Notification, item: WorkItem, head: Head) -> bool:
@@ -100,11 +100,3 @@ def _follows(event: Notification, item: WorkItem, head: Head) -> bool:
     object_type = item.ref.object_type if item.ref else None
     is_creation = object_type is not None and event.creates(object_type)
     return object_type is not None and is_creation and mirror_state.shows_creation(head, object_type)
-
-
-def _relevant_at(item: WorkItem) -> float:
-    """The time, in seconds since 1970, before which no fetch answers the message."""
-    message = item.message
-    return (
-        max(item.received.sent_at, message.not_before) if isinstance(message, RefreshRequest) else item.received.sent_at
-    )

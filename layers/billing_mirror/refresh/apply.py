@@ -66,7 +66,7 @@ async def apply(
     follow_ups = FollowUps(ports.queue, hops)
     async with noted(ports, ref, token, observation):
         item = items.item(ref, observation, customer)
-        await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
+        await enqueue_dependants(ref, head, customer, ports.mirror, follow_ups)
         # Before the write: once the object is stored, a redelivered message counts as already fresh.
         await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)
         if follow_ups.are_due:

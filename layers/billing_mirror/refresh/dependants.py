@@ -5,7 +5,6 @@ import asyncio
 from billing_mirror.core import catalog
 from billing_mirror.core.catalog import Reference
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.items import Observation
 from billing_mirror.core.messages import RefreshRequest
 from billing_mirror.core.mirror_state import READ_LAG, Head
 from billing_mirror.core.object_ref import ObjectRef
@@ -17,7 +16,6 @@ from .references import customer_or_owner
 
 async def enqueue_dependants(
     ref: ObjectRef,
-    observation: Observation,
     head: Head | None,
     customer: str | None,
     mirror: Mirror,
@@ -36,7 +34,6 @@ async def enqueue_dependants(
             context=one.scope.context,
             type=one.type,
             id=one.id,
-            not_before=observation.fetched_at + READ_LAG,
         )
         for type_name in catalog.DEPENDANTS.get(ref.type, ())
         for one in await _dependants(ref, type_name, head.customer, mirror)

@@ -16,10 +16,8 @@ from .members import DifferingMember, differing_members
 from .references import not_mirrored, references
 
 
-def refresh_request(
-    ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False, digest: str = ""
-) -> RefreshRequest:
-    """The message that has an object fetched, not before a time (seconds since 1970).
+def refresh_request(ref: ObjectRef, *, unlisted: bool = False, digest: str = "") -> RefreshRequest:
+    """The message that has an object fetched.
 
     With a ``digest``, only where the mirror has no such state by then.
     """
@@ -29,7 +27,6 @@ def refresh_request(
         type=ref.type,
         id=ref.id,
         parent=ref.parent,
-        not_before=not_before,
         unlisted=unlisted,
         digest=digest,
     )
@@ -75,7 +72,7 @@ def _second_look(ref: ObjectRef, token: int, observation: Observation, head: Hea
     completed = observation.completed if _is_new_state(token, observation, head) else ()
     if not members and not completed:
         return None
-    request = refresh_request(ref, not_before=observation.fetched_at + READ_LAG)
+    request = refresh_request(ref)
     # The next fetch of another state looks again at what completes that state, and not at lists of members.
     lists_of = "" if members else observation.digest
     return request.model_copy(update={"lists": (*members, *completed), "lists_of": lists_of})

@@ -65,7 +65,7 @@ async def sends_after_put(
         return await _put_tombstone(ports, ref, token, observation, head)
     customer = await _resolve_customer(ports, ref, observation.live, hops)
     follow_ups = FollowUps(ports.queue, hops)
-    await enqueue_dependants(ref, observation, head, customer, ports.mirror, follow_ups)
+    await enqueue_dependants(ref, head, customer, ports.mirror, follow_ups)
     outcome = await _put(ports, ref, token, head, items.item(ref, observation, customer))
     if outcome is not Outcome.SUPERSEDED:
         await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)

@@ -52,10 +52,8 @@ def knows_no_placeholder(text: str) -> bool:
 
 @mutant("a refresh request does not name the parent")
 @replaces(refresh_request)
-def requests_without_parent(
-    ref: ObjectRef, *, not_before: float = 0.0, unlisted: bool = False, digest: str = ""
-) -> RefreshRequest:
-    return refresh_request(replace(ref, parent=None), not_before=not_before, unlisted=unlisted, digest=digest)
+def requests_without_parent(ref: ObjectRef, *, unlisted: bool = False, digest: str = "") -> RefreshRequest:
+    return refresh_request(replace(ref, parent=None), unlisted=unlisted, digest=digest)
 
 
 @mutant("the customer is read from the mirror only")

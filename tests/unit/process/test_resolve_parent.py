@@ -124,20 +124,6 @@ async def test_a_fetch_within_the_minute_does_not_replace_the_second_read_of_the
     assert harness.item("rcdv_1")["members"] == {"v2.billing.rate_card_rate": ["rcdr_1"]}
 
 
-async def test_a_fetch_after_the_minute_replaces_the_second_read_of_the_rates(harness: Harness) -> None:
-    harness.stripe.lists[f"{OVERAGES}?rate_card_version=rcdv_1"] = []
-    await _with_two_rates(harness)
-    await harness.work()
-    [second] = harness.queue.waiting
-    second.visible_at = harness.clock.now() + 90
-    harness.clock.advance(80)
-    await harness.deliver(event("v2.billing.rate_card_version.updated", version(), url=VERSION, identifier="evt_2"))
-    harness.clock.advance(10)
-    harness.stripe.requests.clear()
-    [result] = await harness.work()
-    assert (result.outcome, harness.stripe.requests, harness.queue.waiting) == (Outcome.ALREADY_FRESH, [], [])
-
-
 async def _with_a_version_that_lacks_a_rate_of_another(harness: Harness) -> str:
     """Both are mirrored, and the queue is empty. Returns the path of the second one."""
     await _with_two_rates(harness)
