@@ -22,6 +22,7 @@ from billing_mirror.reader import Drift, Run
 from dev.sandbox import report
 from dev.sandbox.child_process import interrupt_on_sigterm
 from dev.sandbox.comparison import Comparison
+from dev.sandbox.listener import PAST_DUE, Listener
 from dev.sandbox.observer import Observer
 from dev.sandbox.scenario import CONNECTED, SUBSCRIPTION, Scenario
 from dev.sandbox.stack import running_sandbox
@@ -138,6 +139,14 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
     show_phase("Making a month of changes ...")
     scenario.change_for_a_month()
     holds &= settle("a month of changes was made")
+    consumer = Listener(observer.endpoints, "past-due", PAST_DUE)
+    late = scenario.miss_a_payment()
+    heard = [event["detail"] for event in consumer.received(wait=20)]
+    knows = late in [detail["id"] for detail in heard if isinstance(detail, dict)]
+    printout.step(
+        f"a consumer of the changes {'heard' if knows else 'did not hear'} that {late} is past due", good=knows
+    )
+    holds &= knows
     changed = time.time()
     work = report.Work(observer.events_delivered(), observer.requests(), observer.delayed())
     show_phase("Making changes while deliveries and requests fail ...")

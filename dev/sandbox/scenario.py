@@ -101,6 +101,12 @@ class Scenario:
         self.stripe.update(self.card, {"display_name": "Pay as you grow"})
         self._bill_by_seats()
 
+    def miss_a_payment(self) -> str:
+        """One subscription becomes past due. Returns its id."""
+        late = self.subscriptions[4]
+        self._transition(late, "past_due")
+        return late
+
     def change_under_faults(self) -> None:
         """More changes, while events are repeated and reordered and Stripe refuses some requests."""
         refusals = [{"status": 429, "reason": "endpoint-rate", "count": 3}, {"status": "503html", "count": 3}]
