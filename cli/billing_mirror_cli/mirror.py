@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from billing_mirror.core import catalog
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.reader import Change, Drift, MirroredObject, Reader, Results, Run
+from billing_mirror.reader import Change, Drift, MirroredObject, PastObject, Reader, Results, Run, UnknownPast
 
 from .failures import Failure, usage
 
@@ -40,6 +41,15 @@ def children(reader: Reader, parent: str, type_name: str | None = None) -> Itera
 def history(reader: Reader, object_id: str, type_name: str) -> Iterator[Change]:
     """The changes of an object, newest first, as far as they are kept."""
     return _every(reader.history(object_id, type_name))
+
+
+def as_of(reader: Reader, object_id: str, type_name: str, seconds: float) -> PastObject | None:
+    """What an object was at a moment, in seconds since 1970; None where the history does not know it."""
+    with _refusals():
+        try:
+            return reader.as_of(object_id, datetime.fromtimestamp(seconds, UTC), type_name)
+        except UnknownPast:
+            return None
 
 
 def with_status(reader: Reader, type_name: str, status: str) -> Iterator[MirroredObject]:

@@ -37,16 +37,27 @@ class Timeline:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An object of which the changes are asked for."""
+
+    id: str
+    type: str
+
+
 class History(Protocol):
     """The former states of objects."""
 
-    def timeline(self, ids: Sequence[str]) -> Timeline:
-        """The changes of these objects."""
+    def timeline(self, objects: Sequence[Named]) -> Timeline:
+        """The newest changes of these objects."""
         ...
 
 
 class NoHistory:
     """The history of a stack that keeps none."""
 
-    def timeline(self, ids: Sequence[str]) -> Timeline:  # noqa: ARG002 - the port's
-        return Timeline(note="History is off: this stack keeps no former states.")
+    def timeline(self, objects: Sequence[Named]) -> Timeline:  # noqa: ARG002 - the port's
+        return Timeline(
+            note="History is off: this stack keeps no former states. To keep them, deploy it with its parameter "
+            "HistoryDays above 0, such as HistoryDays=400 (docs/changes.md)."
+        )

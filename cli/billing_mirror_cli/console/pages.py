@@ -16,7 +16,7 @@ from billing_mirror.core.json_body import text_at
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Resolution
 from billing_mirror.reader import Drift, MirroredObject
-from billing_mirror.views import CreditGrant
+from billing_mirror.views import CreditGrant, Invoice
 
 from .. import mirror
 from ..failures import Failure
@@ -30,7 +30,7 @@ from ..verbs.refresh import refreshed
 from ..verbs.status import in_words, objects_compared
 from . import links
 from .charts import Drawing
-from .history import History
+from .history import History, Named
 from .monitoring import WINDOWS, WindowChoice, draw_health, window_of
 from .price_steps import draw_steps, price_of
 from .search import newest_customers, search
@@ -105,12 +105,16 @@ class Pages:
     def customer(self) -> Page:
         customer_id = request.args.get("id", "")
         shown = read_customer(self._session, customer_id)
-        ids = [customer_id, *(one.id for one in shown.subscriptions), *(one.id for one in shown.invoices)]
+        objects = [
+            *([Named(customer_id, CUSTOMER.name)] if shown.found else []),
+            *(Named(one.id, one.type) for one in shown.subscriptions),
+            *(Named(one.id, Invoice.OBJECT_TYPE.name) for one in shown.invoices),
+        ]
         return render_template(
             "customer.html",
             shown=shown,
             email=text_at(shown.found.body, "email") or "" if shown.found else "",
-            timeline=self._history.timeline(ids),
+            timeline=self._history.timeline(objects),
             outcome=_outcome(),
             draw_steps=draw_steps,
             usage_type=USAGE.name,
@@ -142,7 +146,7 @@ class Pages:
             below={name: list(ones) for name, ones in groupby(below, key=lambda one: one.type)},
             cut=len(below) == BELOW_SHOWN,
             in_flight=self._in_flight(found),
-            timeline=self._history.timeline([found.id]),
+            timeline=self._history.timeline([Named(found.id, found.type)]),
             outcome=_outcome(),
         )
 

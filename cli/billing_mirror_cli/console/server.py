@@ -11,7 +11,7 @@ from ..failures import Failure
 from ..stack.session import Session
 from .app import create_app
 from .guard import HOSTS, Guard
-from .history import History, NoHistory
+from .kept_history import history_of
 
 THREADS = 4
 
@@ -40,8 +40,3 @@ def listen(session: Session, port: int) -> Server:
             f"Port {port} of this machine cannot be used: {error.strerror}", "Give another: --port 0"
         ) from error
     return Server(listening, Guard(listening.getsockname()[1]), session)
-
-
-def history_of(session: Session) -> History:  # noqa: ARG001
-    """The history that the stack keeps."""
-    return NoHistory()

@@ -1,0 +1,80 @@
+"""Which changes do the pages show of the history that the stack keeps?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+from billing_mirror.core.json_body import Json
+
+from ..json_text import one_line
+from ..moved import Moved, moved
+from ..stack.session import Session
+from ..words import count
+from .history import Change, FieldChange, History, Named, NoHistory, Timeline
+
+OBJECTS_READ = 20
+"""Objects of which a page reads the history."""
+CHANGES_SHOWN = 20
+FIELDS_SHOWN = 12
+"""Fields of one change that a page names."""
+LENGTH_SHOWN = 200
+"""Characters of a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptHistory:
+    """The history of a stack that keeps former states for so many days."""
+
+    session: Session
+    days: int
+
+    def timeline(self, objects: Sequence[Named]) -> Timeline:
+        read = objects[:OBJECTS_READ]
+        # One more than is shown says that there are more.
+        found = sorted((one for of in read for one in self._changes(of)), key=attrgetter("at"), reverse=True)
+        return Timeline(found[:CHANGES_SHOWN], " ".join(self._note(objects, found)))
+
+    def _changes(self, of: Named) -> Iterator[Change]:
+        """Newest first: in this order sorting leaves those of one moment."""
+        session = self.session
+        for one in moved(session.reader, of.id, of.type, CHANGES_SHOWN + 1, session.now()):
+            yield _shown(of, one)
+
+    def _note(self, objects: Sequence[Named], found: Sequence[Change]) -> Iterator[str]:
+        yield f"Former states are kept for {count(self.days, 'day')}."
+        if not found:
+            yield "The history has no change so far."
+        if len(found) > CHANGES_SHOWN:
+            yield f"These are the newest {CHANGES_SHOWN} changes; billing-mirror history ID --limit 100 shows more."
+        if len(objects) > OBJECTS_READ:
+            yield f"Of {len(objects):,} objects, only the first {OBJECTS_READ} are here; each has a page of its own."
+
+
+def history_of(session: Session) -> History:
+    """The history that the stack keeps."""
+    days = int(session.stack.parameters.get("HistoryDays", "0"))
+    return KeptHistory(session, days) if days else NoHistory()
+
+
+def _shown(of: Named, one: Moved) -> Change:
+    notes = [*one.notes]
+    if not one.change.announced:
+        notes.append("no event announced it: this is the time of the fetch that showed it")
+    if len(one.fields) > FIELDS_SHOWN:
+        notes.append(f"{len(one.fields) - FIELDS_SHOWN:,} more fields changed: billing-mirror history {of.id}")
+    return Change(
+        at=one.change.at,
+        id=of.id,
+        type=of.type,
+        kind=one.change.kind,
+        fields=[FieldChange(it.path, _text(it.mirror), _text(it.stripe)) for it in one.fields[:FIELDS_SHOWN]],
+        note=" ".join(f"{note[0].upper()}{note[1:]}." for note in notes),
+    )
+
+
+def _text(value: Json) -> str:
+    """A word as it is; all else as JSON."""
+    text = value if isinstance(value, str) and value else one_line(value)
+    return text if len(text) <= LENGTH_SHOWN else f"{text[:LENGTH_SHOWN]}..."
