@@ -1,22 +1,14 @@
 """``history`` shows what has changed, and ``export --as-of`` what was."""
 
-import asyncio
 import csv
 from pathlib import Path
 
 import pytest
 
-from billing_mirror.adapters.attributes import to_attributes
-from billing_mirror.adapters.history import DynamoHistory
-from billing_mirror.changes.dependencies import ChangesDependencies
-from billing_mirror.changes.feed import publish_changes
-from billing_mirror.core.items import id_in
-from billing_mirror.core.object_ref import partition_key_of
 from billing_mirror_cli.failures import ExitCode
 from tests.cli.conftest import Cloud, Command, values
-from tests.doubles.changes import BEGINNING, StreamedItems, live, raw, read_raw, removed, sequence_of_raw
-from tests.doubles.clock import ManualClock
-from tests.doubles.queue import MemoryQueue
+from tests.cli.past import Past
+from tests.doubles.changes import live, removed
 from tests.doubles.samples import subscription
 
 SUBSCRIPTION = "v2.billing.rate_card_subscription"
@@ -26,21 +18,9 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 def changed(cloud: Cloud) -> Cloud:
     """A subscription became past due, another one was removed; at 22:14:20 and 22:16:20, and so on."""
     cloud.pin()
-    clock = ManualClock(BEGINNING)
-    items = StreamedItems(clock.now)
     other = live(subscription("rcds_2"), 1)
-    for item in (
-        live(subscription(), 1),
-        other,
-        live(subscription(collection_status="past_due"), 3, event="evt_3"),
-        removed(other, 5),
-    ):
-        key = partition_key_of("test", str(item["type"]), id_in(item))
-        items[key] = item
-        cloud.dynamodb.put_item(TableName=cloud.table, Item=to_attributes({**item, "pk": key, "sk": "object"}))
-    history = DynamoHistory(cloud.dynamodb, cloud.table)
-    given = ChangesDependencies(clock, read_raw, sequence_of_raw, MemoryQueue(clock), None, history, 3650)
-    asyncio.run(publish_changes([raw(one) for one in items.records], given, deadline=BEGINNING + 60))
+    past_due = live(subscription(collection_status="past_due"), 3, event="evt_3")
+    Past(cloud).write(live(subscription(), 1), other, past_due, removed(other, 5))
     return cloud
 
 
@@ -55,6 +35,26 @@ def test_history_shows_each_change_with_its_fields_before_and_after(command: Com
     first, last = values(command("history", "rcds_1", "--json"))
     assert (first["kind"], first["event_id"], last["former"]) == ("updated", "evt_3", None)
     assert len(values(command("history", "rcds_1", "--limit", "1", "--json"))) == 1
+
+
+def test_history_tells_what_is_missing_and_what_is_uncertain(cloud: Cloud, command: Command) -> None:
+    """After a missing change, what the change before it made is not known; nor is what a late function has not read."""
+    cloud.pin()
+    past = Past(cloud)
+    past.write(live(subscription(), 1), live(subscription(collection_status="past_due"), 2))
+    past.write(live(subscription(collection_status="unpaid"), 3), reaches_the_function=False)
+    past.write(live(subscription(collection_status="paused"), 4))
+    past.write(live(subscription(collection_status="current"), 5), reaches_the_function=False)
+    lines = command("history", "rcds_1").stdout.splitlines()
+    assert lines == [
+        "2023-11-14 22:17:20 UTC  updated  token 4  no event announced it; the fetch that showed it",
+        "  changes before this one are missing; the state before is of 2023-11-14 22:16:20 UTC",
+        "  a later change may be among these: the history is not known to be complete since then",
+        '  collection_status: "unpaid" -> "current"',
+        "2023-11-14 22:15:20 UTC  updated  token 2  no event announced it; the fetch that showed it",
+        "  the state after it is not known",
+        "2023-11-14 22:14:20 UTC  created  token 1  no event announced it; the fetch that showed it",
+    ]
 
 
 @pytest.mark.usefixtures("changed")

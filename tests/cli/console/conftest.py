@@ -19,7 +19,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.run import Counts, Drift, Job, Resolution, Run, Status
 from billing_mirror_cli.console.app import create_app
 from billing_mirror_cli.console.guard import Guard
-from billing_mirror_cli.console.history import Change, FieldChange, Timeline
+from billing_mirror_cli.console.history import Change, FieldChange, History, Named, Timeline
 from billing_mirror_cli.console.server import listen
 from billing_mirror_cli.output import Output
 from billing_mirror_cli.stack.session import Session
@@ -53,7 +53,8 @@ class KnownHistory:
     changes: Sequence[Change] = ()
     read: list[Sequence[str]] = field(default_factory=list)
 
-    def timeline(self, ids: Sequence[str]) -> Timeline:
+    def timeline(self, objects: Sequence[Named]) -> Timeline:
+        ids = [one.id for one in objects]
         self.read.append(ids)
         return Timeline([one for one in self.changes if one.id in ids], "Kept for 30 days.")
 
@@ -134,10 +135,10 @@ class Served:
 
 
 @contextlib.contextmanager
-def serve(session: Session) -> Iterator[Served]:
+def serve(session: Session, history: History | None = None) -> Iterator[Served]:
     """The console as the command serves it, with a history."""
     waiting = listen(session, 0)
-    app = create_app(session, waiting.guard, history=KnownHistory([PAST_DUE]))
+    app = create_app(session, waiting.guard, history=history or KnownHistory([PAST_DUE]))
     server = waitress.create_server(app, sockets=[waiting.listening], threads=4, ident=None)
     threading.Thread(target=server.run, daemon=True).start()
     yield Served(f"http://127.0.0.1:{waiting.guard.port}", waiting.guard)

@@ -8,7 +8,6 @@ from werkzeug.test import TestResponse
 
 from billing_mirror_cli.console.app import create_app
 from billing_mirror_cli.console.guard import HEADERS, Guard
-from billing_mirror_cli.console.history import NoHistory
 from billing_mirror_cli.stack.session import Session
 from tests.cli.conftest import Cloud
 from tests.doubles.samples import sample, subscription
@@ -132,13 +131,6 @@ def test_the_timeline_shows_the_changes_of_a_customers_own_objects(
     assert "<del>current</del> <ins>past_due</ins>" in timeline
     assert f'<ins><a class="id" href="/object?id={LATE}">{LATE}</a></ins>' in timeline
     assert "Kept for 30 days." in page
-
-
-def test_a_stack_without_history_says_so(cloud: Cloud, session: Session) -> None:
-    cloud.put(sample("customer", id="cus_1"), customer="cus_1")
-    guard = Guard(PORT)
-    browser = Browser(create_app(session, guard, history=NoHistory()).test_client(), guard)
-    assert "History is off: this stack keeps no former states." in browser.get("/customer?id=cus_1").text
 
 
 def test_tiers_are_drawn_as_steps(cloud: Cloud, browser: Browser) -> None:
