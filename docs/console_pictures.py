@@ -26,9 +26,9 @@ PICTURES = Path(__file__).parent / "console"
 PARAMETERS = {"UsageSweep": "on"}
 DAY = 86400
 WHAT: tuple[tuple[str, str, int, int, Scheme], ...] = (
-    ("customer", "/search?q=ada@example.com", DESKTOP, 1100, "light"),
+    ("customer", "/search?q=ada@example.com", DESKTOP, 1500, "light"),
     ("customer-phone", "/search?q=ada@example.com", PHONE, 1300, "dark"),
-    ("health", "/health", DESKTOP, 1500, "dark"),
+    ("health", "/health", DESKTOP, 1780, "dark"),
     ("quarantine", "/quarantine", DESKTOP, 420, "light"),
 )
 """Name, address, width, height and colour scheme of each picture."""
@@ -70,6 +70,9 @@ def live_a_month(observer: Observer) -> None:
     credit = {"amount": {"type": "monetary", "monetary": {"currency": "usd", "value": 2_000}}}
     stripe.create("billing.credit_balance_transaction", {"credit_grant": grant, "type": "credit", "credit": credit})
     observer.wait_until_equal()
+    for status in ("current", "past_due"):
+        stripe.transition(scenario.subscriptions[0], status)
+        observer.wait_until_equal()  # each is a change of its own in the history
     observer.tick()
     scenario.lose_events()
     stripe.settle()

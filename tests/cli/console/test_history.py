@@ -7,7 +7,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from billing_mirror.core.items import Item
-from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror_cli.console.app import create_app
 from billing_mirror_cli.console.guard import Guard
 from billing_mirror_cli.console.kept_history import (
@@ -54,7 +54,7 @@ def timeline(page: str) -> list[str]:
     return found.partition("</ol>")[0].split("<li>\n      <p>")[1:]
 
 
-def state(status: str, identifier: str = "rcds_1", **fields: object) -> JsonObject:
+def state(status: str, identifier: str = "rcds_1", **fields: Json) -> JsonObject:
     return subscription(identifier, collection_status=status, **fields)
 
 
@@ -64,7 +64,9 @@ def customer() -> Item:
 
 @pytest.mark.parametrize("days", [None, "0"])
 @pytest.mark.parametrize("path", ["/customer?id=cus_1", "/object?id=cus_1"])
-def test_a_stack_without_history_says_how_to_switch_it_on(cloud: Cloud, page: Page, path: str, days: str | None) -> None:
+def test_a_stack_without_history_says_how_to_switch_it_on(
+    cloud: Cloud, page: Page, path: str, days: str | None
+) -> None:
     cloud.deploy(parameters={"HistoryDays": days} if days else {})
     Past(cloud).write(customer())
     shown = page(path)
