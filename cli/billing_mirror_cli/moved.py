@@ -1,4 +1,4 @@
-"""What has each change of an object moved?"""
+"""What each change of an object has moved, and what is uncertain about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which changes do the pages show of the history that the stack keeps?"""
+"""The changes that the pages show of the history that the stack keeps."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_an_object_shows_each_change_with_its_fields_newest_first(past: Past, pa
     assert "No event announced it: this is the time of the fetch that showed it." in first
 
 
-def test_gaps_and_what_the_function_has_not_read_are_told(past: Past, page: Page) -> None:
+def test_gaps_and_what_the_function_has_not_read_are_shown(past: Past, page: Page) -> None:
     past.write(live(state("current"), 1), live(state("past_due"), 2))
     past.write(live(state("unpaid"), 3), reaches_the_function=False)
     past.write(live(state("paused"), 4))
