@@ -121,6 +121,14 @@ def test_a_change_of_a_list_beside_the_body_names_no_field(past: Past, page: Pag
     assert "Its customer or a list that belongs to it changed, not its body." in newest
 
 
+def test_a_state_that_was_too_large_is_said_to_be_missing(past: Past, page: Page) -> None:
+    without_body = {name: value for name, value in live(state("current"), 1).items() if name != "data"}
+    past.write(without_body, live(state("past_due"), 2))
+    newest, _ = timeline(page("/object?id=rcds_1"))
+    assert "The state before it is not kept: it was too large." in newest
+    assert "<del>" not in newest
+
+
 def test_a_long_history_is_cut_at_the_newest_changes(past: Past, page: Page) -> None:
     past.write(*(live(state(f"s{token}"), token) for token in range(1, CHANGES_SHOWN + 1)))
     assert "These are the newest" not in page("/object?id=rcds_1")
@@ -145,6 +153,8 @@ def test_a_customer_with_many_objects_shows_those_of_the_first(past: Past, page:
     past.write(customer(), *(live(state("current", f"rcds_{number}"), 2) for number in range(OBJECTS_READ)))
     shown = page("/customer?id=cus_1")
     assert f"Of {OBJECTS_READ + 1} objects, only the first {OBJECTS_READ} are here" in shown
+    assert len(timeline(shown)) == OBJECTS_READ
+    assert "These are the newest" not in shown
 
 
 @pytest.fixture
