@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import pytest
 import stripe
 
+from billing_mirror.core import backoff
+from billing_mirror.reconcile.report import LOUD_FOR
 from dev.fake_stripe.client import StandIn
 from dev.sandbox.alarm_arithmetic import Points, ReadMetric, evaluate, metrics_of, period_of
 from tests.doubles.samples import event, subscription_event
@@ -46,6 +48,10 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
     "SignatureFailures": ({"": None}, {"": 7}),
     "NoneAccepted": ({"invalid": 3, "accepted": 1}, {"invalid": 1, "accepted": None}),
     "EventsRecovered": ({"recovered": None, "delivered": 9}, {"recovered": 1, "delivered": None}),
+    "EventsOftenRecovered": (
+        {"recovered": None, "delivered": 9, "filling": None},
+        {"recovered": 1, "delivered": 9, "filling": None},
+    ),
     "WebhookCrowded": (
         {"refused": 40, "rejected": 20, "invalid": 20},
         {"refused": 40, "rejected": None, "invalid": None},
@@ -181,6 +187,125 @@ def replayed(alarm: Mapping[str, Any], values: Mapping[str, float | None], end: 
     return found
 
 
+def own(metric: str, service: str = "reconcile") -> Key:
+    return ReadMetric("BillingMirror", metric, (("service", service), ("stack", "StackName"))).key
+
+
+def states_over(name: str, points: Points, hours: int) -> list[str]:
+    """The states of an alarm, every five minutes."""
+    state, found = "OK", []
+    for now in range(300, int(hours * HOUR) + 1, 300):
+        state = evaluate(with_defaults(ALARMS[name]), points, float(now), state)
+        found.append(state)
+    return found
+
+
+def hourly(hours: int, recovered: Mapping[int, int], *, delivered: int) -> Points:
+    """Events that are delivered in every hour, and those that recover finds in some."""
+    return {
+        own("OtherMode", "process"): [(hour * HOUR + 600.0, 0.0) for hour in range(hours) for _ in range(delivered)],
+        own("EventsRecovered"): [(hour * HOUR + 900.0, float(count)) for hour, count in recovered.items()],
+    }
+
+
+def test_a_destination_that_lacks_some_event_types_rings_and_ends_when_it_has_them() -> None:
+    points = hourly(72, dict.fromkeys(range(48), 1), delivered=3)
+    assert "ALARM" not in states_over("EventsRecovered", points, 72), "which looks for a destination that is gone"
+    states = states_over("EventsOftenRecovered", points, 72)
+    assert states.index("ALARM") < 7 * 12
+    assert set(states[7 * 12 : 48 * 12]) == {"ALARM"}
+    assert set(states[56 * 12 :]) == {"OK"}
+
+
+@pytest.mark.parametrize("name", ["EventsRecovered", "EventsOftenRecovered"])
+def test_a_single_late_event_rings_nothing(name: str) -> None:
+    assert "ALARM" not in states_over(name, hourly(48, {20: 1}, delivered=3), 48)
+
+
+def test_events_that_recover_reads_once_more_ring_nothing() -> None:
+    """Process skips some of a busy account's events as already fresh, and recover queues them again."""
+    assert "ALARM" not in states_over("EventsOftenRecovered", hourly(48, dict.fromkeys(range(48), 2), delivered=40), 48)
+
+
+def test_events_that_are_recovered_while_a_backfill_keeps_process_late_ring_nothing() -> None:
+    late = hourly(48, dict.fromkeys(range(48), 9), delivered=3)
+    filling = {own("Filling"): [(float(at), 1.0) for at in range(0, int(48 * HOUR), 1140)]}
+    assert "ALARM" not in states_over("EventsOftenRecovered", late | filling, 48)
+    assert "ALARM" in states_over("EventsOftenRecovered", late, 48)
+
+
+def ticks(hours: int, minutes: int, *, lasting: int = 0) -> list[float]:
+    """When ticks end that start every so many minutes: each second one lasts longer."""
+    return [(start + lasting * (number % 2)) * 60.0 for number, start in enumerate(range(0, hours * 60, minutes))]
+
+
+@pytest.mark.parametrize(("minutes", "lasting"), [(5, 0), (20, 14), (30, 14), (60, 0), (60, 14)])
+def test_a_failing_type_rings_however_seldom_reconcile_runs(minutes: int, lasting: int) -> None:
+    ends = ticks(48, minutes, lasting=lasting)
+    failing = {own("FailingTypes"): [(at, float(12 * HOUR <= at < 36 * HOUR)) for at in ends]}
+    states = states_over("TypesFail", failing, 48)
+    assert set(states[: 12 * 12]) == {"OK"}
+    assert set(states[15 * 12 : 36 * 12]) == {"ALARM"}
+    assert set(states[40 * 12 :]) == {"OK"}
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_a_single_failed_tick_rings_nothing(minutes: int) -> None:
+    ends = ticks(24, minutes)
+    failed = {own("FailingTypes"): [(at, float(at == 12 * HOUR)) for at in ends]}
+    assert "ALARM" not in states_over("TypesFail", failed, 24)
+
+
+def test_a_list_that_wants_a_filter_rings_while_it_counts() -> None:
+    counted = {own("FailingTypes"): [(at, float(HOUR * 4 <= at < HOUR * 4 + LOUD_FOR)) for at in ticks(24, 5)]}
+    assert "ALARM" in states_over("TypesFail", counted, 24)
+
+
+def test_a_type_of_activity_that_is_verified_daily_rings_as_late_first_and_as_unproven_after_11_days() -> None:
+    def state(name: str, metric: Key, value: float) -> str:
+        alarm = with_defaults(ALARMS[name])
+        end = 2.0 * period_of(alarm)
+        points = {metric: [(float(at), value) for at in range(0, int(end) + 1, 300)]}
+        return evaluate(alarm, points, end)
+
+    (age,) = [metric.key for metric in metrics_of(ALARMS["ActivityUnproven"]).values()]
+    assert state("VerifyLate", own("VerifyOverdue"), 1.1 * DAY) == "ALARM"
+    assert state("ActivityUnproven", age, 10.9 * DAY) == "OK"
+    assert state("ActivityUnproven", age, 11.1 * DAY) == "ALARM"
+    assert "11 days by default" in ALARMS["ActivityUnproven"]["AlarmDescription"]
+
+
+def test_what_sqs_moves_to_quarantine_rings_before_and_at_the_move_and_not_by_its_age() -> None:
+    """SQS deletes it 14 days after its first send, and shows the age since the move."""
+    receives = properties("Queue")["RedrivePolicy"]["maxReceiveCount"] * backoff.MAX_PAUSE
+    left = properties("Quarantine")["MessageRetentionPeriod"] - receives
+    assert 3.5 * DAY < left < 4 * DAY
+
+    def queue(name: str) -> Key:
+        return ReadMetric("AWS/SQS", name, (("QueueName", "QuarantineName"),)).key
+
+    hours = int(left / HOUR)
+    moved = {
+        queue("ApproximateAgeOfOldestMessage"): [(at * 300.0, at * 300.0) for at in range(hours * 12)],
+        queue("ApproximateNumberOfMessagesVisible"): [(at * 300.0, 1.0) for at in range(hours * 12)],
+    }
+    assert set(states_over("QuarantineNotEmpty", moved, hours - 1)) == {"ALARM"}
+    for name in ("QuarantineOld", "QuarantineExpires"):
+        assert "ALARM" not in states_over(name, moved, hours - 1)
+        assert "three and a half days" in ALARMS[name]["AlarmDescription"]
+    retried = {own("QueueDelay", "process"): [(at, at * 1000) for at in ticks(int(receives / HOUR), 15)]}
+    assert "ALARM" in states_over("MessagesExpire", retried, int(receives / HOUR) - 24)
+
+
+@pytest.mark.parametrize(("name", "minutes"), [("QueueTooOld", 9), ("MessagesPostponed", 15)])
+def test_a_fill_rings_nothing_up_to_the_rate_that_is_documented(name: str, minutes: int) -> None:
+    (metric,) = [one.key for one in metrics_of(ALARMS[name]).values() if one.name != "Filling"]
+    late = {metric: [(float(at), 7_200_000.0) for at in range(0, int(24 * HOUR), 60)]}
+    filling = {own("Filling"): [(at, 1.0) for at in ticks(24, minutes, lasting=15)]}
+    assert "ALARM" not in states_over(name, late | filling, 24)
+    assert "ALARM" in states_over(name, late, 24)
+
+
 def composite(rule: str, states: Mapping[str, str]) -> str:
     """The state of a composite alarm whose rule joins ``ALARM("${Name}")`` with OR."""
     names = re.findall(r'ALARM\("\$\{(\w+)\}"\)', rule)
@@ -188,12 +313,21 @@ def composite(rule: str, states: Mapping[str, str]) -> str:
     return "ALARM" if any(states[name] == "ALARM" for name in names) else "OK"
 
 
+def unhealthy_rule() -> str:
+    """Of a stack with a partner event bus."""
+    rule, parts = properties("MirrorUnhealthy", MONITORING)["AlarmRule"]["Fn::Sub"]
+    condition, with_bus, without = parts["Undelivered"]["Fn::If"]
+    assert (condition, without) == ("WithPartnerEventBus", "")
+    return str(rule.replace("${Undelivered}", with_bus["Fn::Sub"]))
+
+
 def test_the_composite_alarm_rings_with_each_of_its_alarms() -> None:
-    rule = properties("MirrorUnhealthy", MONITORING)["AlarmRule"]["Fn::Sub"]
+    rule = unhealthy_rule()
     quiet = dict.fromkeys(ALARMS, "OK")
     assert composite(rule, quiet) == "OK"
     combined = {name for name in ALARMS if composite(rule, quiet | {name: "ALARM"}) == "ALARM"}
     assert {"QueueTooOld", "ReconcileSilent", "EventsRecovered", "QuarantineNotEmpty"} <= combined
+    assert {"UnstorableNoticed", "DeletionsHeld", "RemovalsHeld", "EventsUndelivered"} <= combined
     assert {"SignatureFailures", "WebhookCrowded", "QuarantineOld"}.isdisjoint(combined)
 
 
@@ -218,10 +352,6 @@ def test_a_first_fill_rings_as_no_outage(load: Load, at_stripe: StandIn, capsys:
         points = {**replayed(alarm, late, 3.0 * length, 3.0 * length), own("Filling"): [(at, 1.0) for at in steps]}
         assert evaluate(alarm, points, 3.0 * length) == "OK", name
         assert evaluate(alarm, replayed(alarm, late, 3.0 * length, 3.0 * length), 3.0 * length) == "ALARM", name
-
-
-def own(metric: str) -> Key:
-    return ReadMetric("BillingMirror", metric, (("service", "reconcile"), ("stack", "StackName"))).key
 
 
 def test_lost_events_ring_and_a_second_recovery_says_how_many(

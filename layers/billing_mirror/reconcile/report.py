@@ -25,7 +25,7 @@ OF_EACH_ACCOUNT = frozenset(
     {Metric.DRIFT_UNRESOLVED, Metric.FAILING_TYPES, Metric.VERIFY_OVERDUE, Metric.EVENTS_UNREAD_SINCE}
 )
 """The metrics that each listed account has of its own, beside the one of all: CloudWatch charges for every one."""
-LOUD_FOR = 2 * HOUR
+LOUD_FOR = 3 * HOUR
 """Seconds for which a type counts as failing whose list wants a filter: longer than the alarm takes to ring."""
 BUSY = "another invocation is running"
 UNTIL_NOW = "events of the last two minutes are left to their webhooks; until_now reads them, too"
