@@ -28,6 +28,7 @@ from tests.cli.webhook import listening
 KEY = "rk_test_standin1"
 SETUP_KEY = "rk_test_setup1"
 WEBHOOK = "https://api.example.com/stripe/webhook"
+REGIONS = ("us-east-1", "eu-west-1")
 CHECKS = (
     "credentials", "stack", "Stripe key", "account", "key permissions", "event destination", "signing secret", "queue",
     "schedule", "table", "alarms", "lost events", "reconcile",
@@ -190,7 +191,55 @@ def test_a_second_stack_on_the_same_account_is_named(
     assert levels(command) == {}
     (_, other) = backend.deliveries.destinations
     backend.deliveries.destinations[1] = replace(other, metadata={"billing_mirror_stack": cloud.name})
-    assert levels(command) == {"other destinations": Level.FAIL}
+    assert levels(command) == {"other destinations": Level.UNKNOWN}
+    assert "a former API of this stack, or another stack of this name" in command("doctor").stdout
+
+
+def test_a_stack_of_the_same_name_in_another_region_is_named(
+    cloud: Cloud, backend: Backend, stripe: StandIn, command: Command
+) -> None:
+    here, there = (f"https://a1.execute-api.{region}.amazonaws.com/stripe/webhook" for region in REGIONS)
+    deploy(cloud, stripe.api_base, WebhookUrl=here)
+    stripe.destination(here, ["whsec_1"], events=event_types())
+    ours = {"billing_mirror_stack": cloud.name}
+    backend.deliveries.destinations += [
+        Destination(there, ("whsec_2",), metadata=ours),
+        Destination("", (), metadata=ours, aws={"aws_account_id": "000000000000", "aws_region": REGIONS[1]}),
+    ]
+    assert levels(command) == {}
+    assert command("doctor").stdout.count(f"sends to a stack of the same name in {REGIONS[1]}") == 2
+
+
+@pytest.mark.parametrize(
+    ("contexts", "sources", "level"),
+    [
+        ("none", [["@self"]], Level.OK),
+        ("none", [["@accounts"]], Level.FAIL),
+        ("seen", [["@self"]], Level.FAIL),
+        ("acct_1", [["@self"]], Level.FAIL),
+        ("seen", [["@accounts"]], Level.FAIL),
+        ("seen", [["@self", "@accounts"]], Level.OK),
+        ("seen", [["@self"], ["@accounts"]], Level.OK),
+        ("seen", [["@organization_members"]], Level.OK),
+    ],
+)
+def test_destinations_must_send_the_events_of_all_accounts_that_are_compared(
+    cloud: Cloud,
+    backend: Backend,
+    stripe: StandIn,
+    command: Command,
+    contexts: str,
+    sources: list[list[str]],
+    level: Level,
+) -> None:
+    """Contexts=seen would otherwise never see an account."""
+    secret = cloud.secrets.create_secret(Name=f"{cloud.table}-{time.time_ns()}", SecretString="whsec_1")["ARN"]
+    cloud.deploy(stripe=stripe.api_base, parameters={"Contexts": contexts}, SigningSecretArn=secret)
+    (one,) = backend.deliveries.destinations
+    backend.deliveries.destinations[:] = [replace(one, id=f"ed_{names[0]}", events_from=(*names,)) for names in sources]
+    (found,) = (one for one in values(command("doctor", "--json")) if one["check"] == "event destination")
+    assert found["result"] == level
+    assert ("setup --new-secret" in str(found["remedy"])) == (level is Level.FAIL)
 
 
 def test_a_second_stack_on_the_same_table_is_named(cloud: Cloud, stripe: StandIn, command: Command) -> None:

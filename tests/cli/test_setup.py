@@ -90,6 +90,30 @@ def test_connected_accounts_send_their_events_here_where_they_are_compared(
     assert made.events_from == sources
 
 
+def test_a_destination_of_the_own_account_only_is_replaced_where_connected_accounts_are_compared(
+    account: Account, command: Command
+) -> None:
+    """Stripe changes by no call whose events a destination sends."""
+    shown(command)
+    (before,) = account.destinations
+    account.cloud.deploy(
+        stripe=account.stand_in.api_base,
+        parameters={"Contexts": "seen"},
+        SigningSecretArn=account.webhook.secret_arn,
+        WebhookUrl=account.webhook.url,
+    )
+    for options in ([], ["--dry-run"]):
+        result = command("setup", *options, STRIPE_SETUP_KEY=KEY)
+        assert result.exit_code == ExitCode.FAILED
+        assert f"{before.id} does not send the events of connected accounts" in result.stderr
+        assert "billing-mirror setup --new-secret" in result.stderr
+    assert account.destinations == [before]
+    assert shown(command, "--new-secret")["action"] == "create"
+    (made,) = account.destinations
+    assert made.events_from == ["@self", "@accounts"]
+    assert shown(command)["action"] == "none"
+
+
 def test_a_second_call_changes_nothing_and_says_so(account: Account, command: Command) -> None:
     shown(command)
     before = account.destinations, account.secrets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ from billing_mirror.ports import StripeRequest
 
 from ..health.findings import Finding, Level, some_of
 from ..words import age, count
-from .destination_plan import STACK, Kind, Wanted, enabled_events, released_events
+from .destination_plan import STACK, Kind, Wanted, enabled_events, event_region, released_events, replacing
 from .destinations import PATH, URL
 from .event_types import event_types
 
@@ -25,6 +26,7 @@ NAME: Final = "event destination"
 ALL_EVENTS: Final = "*"
 WEBHOOK_PATH: Final = "/stripe/webhook"
 """How the URL of every stack's webhook ends: template.yaml"""
+_API: Final = re.compile(r"\.execute-api\.([a-z0-9-]+)\.")
 _QUERY: Final = {"include[0]": URL}
 
 
@@ -50,8 +52,13 @@ def check(stripe: StripeApi, wanted: Sequence[Wanted], now: float) -> Found:
         targets = " or ".join(one.url or f"EventBridge in {one.account}" for one in wanted)
         missing = Finding(NAME, Level.FAIL, f"none of {count(len(shown), 'destination')} sends to {targets}", _SETUP)
         return Found([missing, *others])
-    judged = [(judge(one, now), text_at(one, "id") or "") for one in ours]
-    best, identifier = min(judged, key=lambda pair: [*Level].index(pair[0].level))
+    judged = [(judge(one, now), one) for one in ours]
+    best, chosen = min(judged, key=lambda pair: [*Level].index(pair[0].level))
+    identifier = text_at(chosen, "id") or ""
+    lacking = wanted[0].lacks(one for one in ours if one.get("status") == "enabled")
+    if best.level is Level.OK and lacking:
+        sentence = f"{identifier} does not send the events of {lacking}"
+        best = Finding(NAME, Level.FAIL, sentence, replacing(text_at(chosen, "type") or ""))
     return Found([best, *others], identifier)
 
 
@@ -90,16 +97,28 @@ _READ: Final = "Give the key read access to event destinations, or compare it in
 
 def _others(shown: Sequence[JsonObject], wanted: Sequence[Wanted]) -> list[Finding]:
     """Destinations of further stacks, which share the account and its rate limit, and of this one that lead nowhere."""
+    name = "other destinations"
     findings = []
     for one in shown:
         stack, url, identifier = text_at(one, f"metadata.{STACK}"), text_at(one, URL) or "", text_at(one, "id")
-        if stack == wanted[0].stack and one.get("status") == "enabled":
-            sentence = f"{identifier} was made for this stack and sends to {url or 'EventBridge'} instead"
-            findings.append(Finding("other destinations", Level.FAIL, sentence, "Delete it in Stripe"))
+        here, region = _region(wanted[0].url), _region(url) or event_region(one)
+        if stack == wanted[0].stack and here and region and region != here:
+            sentence = f"{identifier} sends to a stack of the same name in {region}: both share Stripe's request limit"
+            findings.append(Finding(name, Level.OK, sentence))
+        elif stack == wanted[0].stack and one.get("status") == "enabled":
+            target = url or "EventBridge"
+            sentence = f"{identifier} sends to {target}: a former API of this stack, or another stack of this name"
+            findings.append(Finding(name, Level.UNKNOWN, sentence, "Delete it in Stripe where no stack has this URL"))
         elif stack or url.endswith(WEBHOOK_PATH):
             sentence = f"{identifier} sends to another stack, {stack or url}: both share Stripe's request limit"
-            findings.append(Finding("other destinations", Level.OK, sentence))
+            findings.append(Finding(name, Level.OK, sentence))
     return findings
+
+
+def _region(url: str) -> str:
+    """The region of an API's own URL; empty for any other."""
+    found = _API.search(url)
+    return found[1] if found else ""
 
 
 async def _every(stripe: StripeApi) -> list[JsonObject]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +15,9 @@ from .event_types import event_types
 STACK = "billing_mirror_stack"
 """The member of a destination's metadata that names its stack."""
 THIN = "thin"
+_OWN = "@self"
+_CONNECTED = "@accounts"
+_OF_ORGANIZATION = "@organization_members"
 
 
 class Kind(StrEnum):
@@ -46,7 +49,7 @@ class Wanted:
             "event_payload": THIN,
             "enabled_events": [*events],
             "metadata": {STACK: self.stack},
-            **({"events_from": ["@self", "@accounts"]} if self.of_connected else {}),
+            **({"events_from": [_OWN, _CONNECTED]} if self.of_connected else {}),
         }
         if self.kind is Kind.WEBHOOK:
             return {**common, "webhook_endpoint": {"url": self.url}, "include": [SECRET, URL]}
@@ -63,6 +66,22 @@ class Wanted:
         is_here = text_at(shown, "amazon_eventbridge.aws_account_id") == self.account
         return is_here and f":{self.region}:" in _arn(shown) and text_at(shown, f"metadata.{STACK}") == self.stack
 
+    def lacks(self, shown: Iterable[JsonObject]) -> str:
+        """Whose events these destinations together do not send; empty for none. Stripe cannot change it."""
+        sources = {source for one in shown for source in _sources(one)}
+        if any(source.startswith(_OF_ORGANIZATION) for source in sources):
+            return ""
+        if _OWN not in sources:
+            return "the account itself"
+        return "connected accounts, which Contexts asks for" if self.of_connected and sources == {_OWN} else ""
+
+
+def replacing(kind: str) -> str:
+    """What a person does about a destination of this kind that lacks some account's events."""
+    if kind == Kind.WEBHOOK:
+        return "Stripe cannot change that; replace it: billing-mirror setup --new-secret"
+    return f"Stripe cannot change that; delete it there, then: billing-mirror setup --type {kind}"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -73,7 +92,9 @@ class Plan:
     removed: Sequence[str]
     enable: bool
     others: Sequence[str] = ()
-    """Further destinations that send thin events to the same stack."""
+    """Further destinations that send thin events to the same stack, for no reason."""
+    lacks: str = ""
+    """Whose events the destinations do not send."""
 
     @property
     def is_new(self) -> bool:
@@ -86,16 +107,19 @@ class Plan:
 
 def plan(wanted: Wanted, shown: Sequence[JsonObject], events: Sequence[str]) -> Plan:
     """What makes one of the destinations the wanted one, with exactly these event types."""
-    ours = sorted((one for one in shown if wanted.is_met_by(one)), key=lambda one: one.get("status") != "enabled")
+    met = [one for one in shown if wanted.is_met_by(one)]
+    ours = sorted(met, key=lambda one: (bool(wanted.lacks([one])), one.get("status") != "enabled"))
     if not ours:
         return Plan("", [*events], [], enable=False)
-    chosen = enabled_events(ours[0])
+    first, *others = ours
+    chosen = enabled_events(first)
     return Plan(
-        text_at(ours[0], "id") or "",
+        text_at(first, "id") or "",
         [name for name in events if name not in chosen],
         sorted(chosen - {*events}),
-        enable=ours[0].get("status") != "enabled",
-        others=[text_at(one, "id") or "" for one in ours[1:]],
+        enable=first.get("status") != "enabled",
+        others=[] if wanted.lacks([first]) else [text_at(one, "id") or "" for one in others],
+        lacks=wanted.lacks([first, *(one for one in others if one.get("status") == "enabled")]),
     )
 
 
@@ -114,6 +138,17 @@ def released_events() -> list[str]:
 def event_source(shown: JsonObject) -> str:
     """The name of the partner event source of an EventBridge destination, which is its bus's name too."""
     return _arn(shown).partition("event-source/")[2]
+
+
+def event_region(shown: JsonObject) -> str:
+    """The region of an EventBridge destination; empty for a webhook."""
+    _, _, after = _arn(shown).partition(":events:")
+    return after.partition(":")[0]
+
+
+def _sources(shown: JsonObject) -> set[str]:
+    found = shown.get("events_from")
+    return {one for one in found if isinstance(one, str)} if isinstance(found, list) else {_OWN}
 
 
 def _arn(shown: JsonObject) -> str:

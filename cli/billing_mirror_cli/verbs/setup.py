@@ -17,7 +17,7 @@ from ..stack import signing_secrets
 from ..stack.session import Session
 from ..stripe import ping, setting_up
 from ..stripe.answers import api_base, preview_version
-from ..stripe.destination_plan import Kind, Plan, Wanted, event_source, plan
+from ..stripe.destination_plan import Kind, Plan, Wanted, event_source, plan, replacing
 from ..stripe.destinations import StripeDestinations
 from ..stripe.event_types import event_types
 from ..stripe.setup_key import setup_key
@@ -101,6 +101,7 @@ def setup(
     if planned.is_new or replaced:
         made = _create(session, stripe, done)
     else:
+        _require_sources(wanted, planned)
         _require_secret(session, wanted)
         made = next(one for one in shown if one.get("id") == planned.identifier)
         _update(session, stripe, shown, planned, done)
@@ -135,6 +136,11 @@ def _update(session: Session, stripe: StripeDestinations, shown: list[JsonObject
     done.added, done.removed = [*planned.added], [*planned.removed]
     for other in planned.others:
         session.output.note(f"{other} sends to the same stack, which is harmless; delete it in Stripe")
+
+
+def _require_sources(wanted: Wanted, planned: Plan) -> None:
+    if planned.lacks:
+        raise Failure(f"{planned.identifier} does not send the events of {planned.lacks}", replacing(wanted.kind))
 
 
 def _require_secret(session: Session, wanted: Wanted) -> None:
