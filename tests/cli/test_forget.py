@@ -25,6 +25,25 @@ def test_a_customer_is_forgotten_by_reconcile(cloud: Cloud, command: Command) ->
     assert cloud.function.requests == [{"job": "forget", "customers": ["cus_1"]}]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "last"),
+    [
+        (
+            {"Changes": "on", "ChangesArchiveDays": "14"},
+            "The table holds no body of them. The archive of changes keeps theirs for up to 14 days.",
+        ),
+        ({"Changes": "on", "ChangesArchiveDays": "0"}, "The mirror holds no body of them."),
+        ({"Changes": "off", "ChangesArchiveDays": "14"}, "The mirror holds no body of them."),
+    ],
+)
+def test_an_archive_that_cannot_forget_is_named(
+    cloud: Cloud, command: Command, parameters: dict[str, str], last: str
+) -> None:
+    cloud.deploy(parameters=parameters)
+    answering(cloud, DONE)
+    assert command("forget", "cus_1", "--yes").stdout.splitlines()[-1] == last
+
+
 def test_a_customer_of_a_connected_account_is_forgotten_there(cloud: Cloud, command: Command) -> None:
     answering(cloud, DONE)
     assert command("forget", "cus_1", "--yes", "--scope", "test/acct_2").exit_code == ExitCode.OK

@@ -15,6 +15,7 @@ from billing_mirror.core.json_body import JsonObject
 from ..failures import ExitCode, usage
 from ..runs.invocation import Invocation
 from ..runs.records import capitalized
+from ..stack.parts import Stack
 from ..stack.session import Session
 from ..words import count
 
@@ -31,7 +32,9 @@ def forget(
     The last bodies of removed objects, former states, and messages in quarantine that hold personal data are removed.
     What Stripe still shows stays as Stripe shows it. Ids stay. Reads the whole table; may be repeated at any time.
 
-    Exit code 0: the mirror holds no body of them; 1: Stripe still shows objects, or some could not be fetched.
+    The archive of published changes cannot remove an event before ChangesArchiveDays.
+
+    Exit code 0: the table holds no body of them; 1: Stripe still shows objects, or some could not be fetched.
     """
     chosen = [*dict.fromkeys(customers)]
     parts = (chosen[start : start + MAX_CUSTOMERS] for start in range(0, len(chosen), MAX_CUSTOMERS))
@@ -53,7 +56,15 @@ def forget(
         session.output.note(f"{count(failed, 'object')} could not be fetched: repeat the command.")
     if shown or failed:
         raise typer.Exit(ExitCode.FAILED)
-    session.output.line("The mirror holds no body of them.", "bold green")
+    session.output.line(_end(session.stack), "bold green")
+
+
+def _end(stack: Stack) -> str:
+    """What is left of them; the archive of an event bus cannot remove an event."""
+    days = stack.parameters.get("ChangesArchiveDays", "0")
+    if stack.parameters.get("Changes") == "on" and days != "0":
+        return f"The table holds no body of them. The archive of changes keeps theirs for up to {days} days."
+    return "The mirror holds no body of them."
 
 
 def _request(session: Session, customers: list[str]) -> JsonObject:

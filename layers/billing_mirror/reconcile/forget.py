@@ -84,9 +84,7 @@ async def _forget_all(
     """Fetches what exists, then erases what is kept beside it; False where the time did not suffice."""
     mirror = dependencies.ports.mirror
     heads = await mirror.heads([one.ref for one in found])
-    existing = [
-        one.ref for one in found if one.can_be_fetched and one.ref.key in heads and not heads[one.ref.key].deleted
-    ]
+    existing = [one.ref for one in found if _exists(one, heads)]
     failed = [one for one in await refresh_objects(existing, dependencies, deadline=deadline) if one.outcome is None]
     out_of_time = [one for one in failed if one.reason == OUT_OF_TIME]
     forgotten.failed += [one for one in failed if one.reason != OUT_OF_TIME]
@@ -97,16 +95,12 @@ async def _forget_all(
         return False
     forgotten.objects += len(found)
     heads = await mirror.heads([one.ref for one in fetched])
-    forgotten.shown.update(
-        one.ref.type
-        for one in fetched
-        if one.can_be_fetched and one.ref.key in heads and not heads[one.ref.key].deleted
-    )
+    forgotten.shown.update(one.ref.type for one in fetched if _exists(one, heads))
     return True
 
 
 def _exists(one: FoundObject, heads: Mapping[str, Head]) -> bool:
-    return one.ref.key in heads and not heads[one.ref.key].deleted
+    return one.can_be_fetched and one.ref.key in heads and not heads[one.ref.key].deleted
 
 
 async def _erase(one: FoundObject, dependencies: ReconcileDependencies) -> None:
