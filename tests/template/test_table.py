@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.template.templates import BUNDLE, properties
+from tests.template.last_release import is_right_after_a_release, newest_release
+from tests.template.templates import BUNDLE, ROOT, properties
 
 LAST_RELEASE: dict[str, Any] = json.loads(Path(__file__).with_name("last_release_table.json").read_text())
 """The table's schema in the last release. CONTRIBUTING.md says when and how it is refreshed."""
@@ -60,6 +61,18 @@ def test_an_update_creates_or_deletes_at_most_one_index() -> None:
     assert {name: before[name] for name in before.keys() & now.keys()} == {
         name: now[name] for name in before.keys() & now.keys()
     }, "an index cannot be changed: add one under another name, and remove the old one a release later"
+
+
+def test_it_is_compared_with_the_newest_release() -> None:
+    assert LAST_RELEASE["version"] == newest_release((ROOT / "CHANGELOG.md").read_text())
+
+
+def test_the_schema_to_compare_with_is_taken_right_after_a_release_only() -> None:
+    """Taken later, a release would be compared with itself."""
+    released = "# Changelog\n\n## Unreleased\n\n## 0.3.0 - 2027-01-01\n\n- A new index.\n"
+    assert newest_release(released) == "0.3.0"
+    assert is_right_after_a_release(released)
+    assert not is_right_after_a_release(released.replace("Unreleased\n", "Unreleased\n\n- Another index.\n"))
 
 
 def test_an_update_does_not_replace_the_table() -> None:
