@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from .faults import Dice
 
-CONTEXTS: Sequence[Sequence[str | None]] = ((None,), (None,), (None,), (None,), (None, "acct_1"))
-"""The accounts of a schedule: the key's own, and in some a connected account with the same ids."""
+_ALONE: Sequence[str | None] = (None,)
+CONTEXTS = (_ALONE,) * 8 + ((None, "acct_1"), (None, "acct_1", "acct_2"))
+"""The accounts of a schedule: the key's own, and in some one or two connected accounts with the same ids."""
 
 
 @dataclass(frozen=True, slots=True)
