@@ -41,7 +41,7 @@ def write_release(target: Path, built: Path, materials: str) -> Path:
     (folder / MATERIALS).write_text(materials)
     template = packaged((ROOT / "template.yaml").read_text())
     (folder / "template.yaml").write_text(template)
-    (folder / WITHOUT_MONITORING).write_text(without_monitoring(template))
+    (folder / WITHOUT_MONITORING).write_text(publishable(without_monitoring(template)))
     for path in ("ops/template.yaml", "ops/schema.yaml", "ops/deployer.yaml", "LICENSE", "CHANGELOG.md"):
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(ROOT / path, folder / path)
@@ -81,15 +81,29 @@ def packaged(template: str) -> str:
 
 
 def without_monitoring(template: str) -> str:
-    """The template without nested stacks, and without the parameters and the conditions that only they read."""
+    """The template without nested stacks, and without the parameters, conditions and rules that only they need."""
     nested = re.compile(r"^  # ---- Monitoring\.\n\n  MonitoringStack:\n(?:(?:  .*)?\n)*(?=^Outputs:)", re.MULTILINE)
     template, number = nested.subn("", template)
     if number != 1:
         raise SetupError("template.yaml has no nested stack for monitoring")
-    for name in ("Monitoring", "AlarmEmail", "MonthlyBudget"):
+    for name in ("Monitoring", "AlarmEmail", "MonthlyBudget", "AddressOfTheBudget"):
         template = re.sub(rf"^  {name}:\n(?:    .*\n)+", "", template, flags=re.MULTILINE)
         template = re.sub(rf"\b{name}, ", "", template)
     return re.sub(r"^  With(?:Monitoring|Schema): .*\n", "", template, flags=re.MULTILINE)
+
+
+def publishable(template: str) -> str:
+    """The template with what `sam publish` gives the Serverless Application Repository."""
+    metadata = f"""\
+  AWS::ServerlessRepo::Application:
+    Name: billing-mirror
+    Description: An exact, fresh copy of a Stripe account's billing data in your own DynamoDB table.
+    Author: Billing Mirror
+    SpdxLicenseId: Apache-2.0
+    LicenseUrl: LICENSE
+    SemanticVersion: {version()}
+"""
+    return template.replace("\nMetadata:\n", f"\nMetadata:\n{metadata}", 1)
 
 
 def build_layers(target: Path, variables: Mapping[str, str], environ: Mapping[str, str]) -> None:

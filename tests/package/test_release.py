@@ -21,6 +21,7 @@ from dev.packaging.bundle import (
     WITHOUT_MONITORING,
     build_layers,
     packaged,
+    publishable,
     version,
     without_monitoring,
     write_release,
@@ -145,6 +146,14 @@ def test_the_packaged_templates_pass_cfn_lint(release: Path) -> None:
     command = [str(Path(sys.executable).with_name("cfn-lint")), "template.yaml", WITHOUT_MONITORING]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.stdout == ""
+
+
+def test_the_template_without_monitoring_can_be_published() -> None:
+    """https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-template-publishing-applications-metadata-properties.html"""
+    template = publishable(without_monitoring(packaged((ROOT / "template.yaml").read_text())))
+    metadata = re.findall(r"^Metadata:\n  AWS::ServerlessRepo::Application:\n(?:    .+\n)+", template, re.MULTILINE)
+    (block,) = metadata
+    assert {"Name", "Description", "Author", "SemanticVersion"} <= {*re.findall(r"^    (\w+): \S", block, re.MULTILINE)}
 
 
 def test_the_template_without_monitoring_names_nothing_of_it() -> None:

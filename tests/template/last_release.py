@@ -22,8 +22,6 @@ def is_right_after_a_release(changelog: str) -> bool:
 
 if __name__ == "__main__":
     if not is_right_after_a_release((ROOT / "CHANGELOG.md").read_text()):
-        sys.exit(
-            "CHANGELOG.md has unreleased changes: check the release out, whose table it is."
-        )
+        sys.exit("CHANGELOG.md has unreleased changes: check the release out, whose table it is.")
     table = {name: properties("Table")[name] for name in SCHEMA}
     print(json.dumps({"version": BUNDLE["Outputs"]["Version"]["Value"], **table}, indent=1))

@@ -178,6 +178,8 @@ def test_a_key_encrypts_all_that_is_stored() -> None:
     for kind, name in (
         ("AWS::Logs::LogGroup", "KmsKeyId"),
         ("AWS::SecretsManager::Secret", "KmsKeyId"),
+        ("AWS::Events::EventBus", "KmsKeyIdentifier"),
+        ("AWS::Events::Archive", "KmsKeyIdentifier"),
         ("AWS::SQS::Queue", "KmsMasterKeyId"),
     ):
         assert [one[name] for one in of_type(kind).values()] == [key] * len(of_type(kind))

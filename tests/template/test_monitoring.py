@@ -222,6 +222,29 @@ def test_a_budget_counts_the_services_of_the_stack_and_sends_mail() -> None:
     assert BUNDLE["Parameters"]["MonthlyBudget"]["Default"] == 0
 
 
+def test_a_budget_that_would_not_be_made_is_refused() -> None:
+    rule = BUNDLE["Rules"]["AddressOfTheBudget"]
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "MonthlyBudget"}, 0]}]}
+    has_address = {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmEmail"}, ""]}]}
+    monitors = {"Fn::Equals": [{"Ref": "Monitoring"}, "on"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::And": [has_address, monitors]}
+
+
+def test_everything_that_monitoring_needs_is_an_output() -> None:
+    """So that it can be a stack of its own: docs/deploy.md says which output or parameter each is."""
+    given = BUNDLE["Resources"]["MonitoringStack"]["Properties"]["Parameters"]
+    outputs = [one["Value"] for one in BUNDLE["Outputs"].values()]
+    required = {name for name, one in MONITORING["Parameters"].items() if "Default" not in one}
+    names_of_queues = {"QueueName", "QuarantineName"}
+    assert {name for name in required - names_of_queues if given[name] not in outputs and "Ref" in given[name]} == {
+        "StackName",
+        "RateCardSubscriptionHours",
+        "ActivityHours",
+        "ConfigurationHours",
+        "CatalogHours",
+    }
+
+
 def test_missing_data_is_a_failure_only_for_reconcile_and_is_ignored_only_for_drift() -> None:
     by_name = {name: alarm["TreatMissingData"] for name, alarm in ALARMS.items()}
     special = {"ReconcileSilent": "breaching", "DriftUnresolved": "ignore"}
