@@ -18,6 +18,7 @@ from tests.cli.conftest import TEST, Cloud, Command, values
 NOW = 1_750_000_000.0
 EQUAL = Counts(pages=1, compared=3, equal=3)
 DRIFT = Counts(pages=1, compared=3, equal=1, different=2, repaired=2)
+UNSTORABLE = Counts(pages=1, compared=3, equal=2, unstorable=1)
 
 
 @pytest.fixture
@@ -84,6 +85,7 @@ def busy(cloud: Cloud, *runs: Run) -> Callable[[JsonObject], JsonObject]:
         (EQUAL, Status.FAILED, ExitCode.UNDECIDED, "UNDECIDED  product"),
         (EQUAL, Status.UNAUTHORIZED, ExitCode.UNDECIDED, "UNDECIDED  product"),
         (Counts(), Status.UNAVAILABLE, ExitCode.OK, "EQUAL  0 objects compared"),
+        (UNSTORABLE, Status.COMPLETE, ExitCode.DRIFT, "DIFFERS  1 object that the table cannot hold: product"),
     ],
 )
 def test_verify_ends_with_a_verdict(
@@ -256,6 +258,16 @@ def test_a_backfill_of_a_refused_type_is_undecided(test_stack: Cloud, command: C
         test_stack, run("product", Counts(), job=Job.BACKFILL, status=Status.UNAUTHORIZED)
     )
     assert command("backfill", "product").exit_code == ExitCode.UNDECIDED
+
+
+def test_a_backfill_that_the_table_cannot_hold_differs(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", UNSTORABLE, job=Job.BACKFILL))
+    assert command("backfill", "product").exit_code == ExitCode.DRIFT
+
+
+def test_a_dry_run_with_an_object_that_the_table_cannot_hold_differs(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", UNSTORABLE), dry=True)
+    assert command("verify", "product", "--dry-run").exit_code == ExitCode.DRIFT
 
 
 def test_recover_says_until_when_all_events_are_read(test_stack: Cloud, command: Command) -> None:

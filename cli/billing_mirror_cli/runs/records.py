@@ -123,8 +123,8 @@ def newest(session: Session, names: Sequence[str]) -> dict[str, RunState]:
 
 
 def exit_code(states: Sequence[RunState]) -> ExitCode:
-    """Of runs that compare: drift first, because it is known; then what is not known."""
-    if any(state.counts.repaired for state in states):
+    """Of runs that compare: differences first, because they are known; then what is not known."""
+    if any(state.counts.repaired or state.counts.unstorable for state in states):
         return ExitCode.DRIFT
     return ExitCode.UNDECIDED if any(state.is_undecided for state in states) else ExitCode.OK
 
