@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from ..stack.session import Session
 from ..words import age, count
@@ -39,7 +38,7 @@ def _progress(session: Session) -> Progress:
         BarColumn(20),
         TextColumn("{task.fields[counts]}"),
         TimeElapsedColumn(),
-        _TimeLeft(),
+        TextColumn("{task.fields[left]}"),
         console=session.output.errors,
         transient=True,
         get_time=session.now,
@@ -47,20 +46,12 @@ def _progress(session: Session) -> Progress:
     )
 
 
-class _TimeLeft(ProgressColumn):
-    """About how long a run still reads, at the speed of the last minute; nothing where its total is not known."""
-
-    def render(self, task: Task) -> Text:
-        seconds = task.time_remaining if task.fields["is_run"] and not task.finished else None
-        return Text(f"{age(seconds)} left" if seconds is not None else "")
-
-
 class _Bars:
     def __init__(self, progress: Progress, waiting: str) -> None:
         self._progress = progress
         self._waiting = waiting
         self._tasks: dict[str, TaskID] = {}
-        self._all = progress.add_task(waiting, total=None, counts="", is_run=False)
+        self._all = progress.add_task(waiting, total=None, counts="", left="")
 
     def show(self, states: Sequence[RunState | None]) -> None:
         """A bar for each run at work; those that have ended make room."""
@@ -79,10 +70,16 @@ class _Bars:
         if state.type not in self._tasks:
             # What a resumed run had compared before is no speed.
             self._tasks[state.type] = self._progress.add_task(
-                state.type, total=total, completed=compared, counts="", is_run=True
+                state.type, total=total, completed=compared, counts="", left=""
             )
         of = f" of ~{total:,}" if total else ""
         self._progress.update(self._tasks[state.type], completed=compared, counts=f"{compared:,}{of}")
+        self._progress.update(self._tasks[state.type], left=self._left(state) if total else "")
+
+    def _left(self, state: RunState) -> str:
+        """About how long a run still reads, at the speed of the last minute; empty while that is not known."""
+        (seconds,) = [one.time_remaining for one in self._progress.tasks if one.id == self._tasks[state.type]]
+        return f"{age(seconds)} left" if seconds is not None else ""
 
 
 class _Notes:

@@ -43,9 +43,9 @@ def _show_result(session: Session, quote: Quote) -> None:
         return
     session.output.line(f"accepted {moment(quote.accepted_at.isoformat())}")
     became = {
-        "invoice": quote.invoice,
-        "subscription": quote.subscription,
-        "subscription_schedule": quote.subscription_schedule,
+        v1.INVOICE.name: quote.invoice,
+        v1.SUBSCRIPTION.name: quote.subscription,
+        v1.SUBSCRIPTION_SCHEDULE.name: quote.subscription_schedule,
     }
     session.output.lines([(name, made, _state(session, made, name)) for name, made in became.items() if made])
 
