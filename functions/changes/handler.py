@@ -42,6 +42,7 @@ def _report(result: FeedResult) -> None:
 def _columns(published: Published) -> dict[str, object]:
     change, entry = published.change, published.entry
     return {
+        "outcome": "published",
         "change": change.detail_type,
         "key": f"{change.scope}#{change.id}",
         "token": change.token,

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror_cli.failures import ExitCode
 from tests.cli.conftest import Cloud, Command, values
 from tests.doubles.samples import cadence, rate, sample, subscription
@@ -45,6 +46,29 @@ def test_get_shows_the_last_body_of_a_deleted_object(filled: Cloud, command: Com
     (shown,) = values(command("get", "rcds_1", "--json"))
     assert shown["deleted"] is True
     assert "deleted at Stripe" in command("get", "rcds_1").stdout
+
+
+def test_get_of_an_accepted_quote_shows_what_it_became(filled: Cloud, command: Command) -> None:
+    quote: JsonObject = {
+        "id": "qt_1",
+        "object": "quote",
+        "status": "accepted",
+        "status_transitions": {"accepted_at": 1_700_000_000},
+        "invoice": "in_1",
+        "subscription": None,
+        "subscription_schedule": "sub_sched_1",
+    }
+    filled.put(quote)
+    filled.put({"id": "in_1", "object": "invoice", "status": "open"})
+    above, _, _ = command("get", "qt_1").stdout.partition("{")
+    assert above.splitlines()[2:] == [
+        "accepted 2023-11-14 22:13:20 UTC",
+        "invoice                in_1         open",
+        "subscription_schedule  sub_sched_1  not mirrored",
+    ]
+    filled.put({**quote, "id": "qt_2", "status": "open", "status_transitions": {"accepted_at": None}})
+    above, _, _ = command("get", "qt_2").stdout.partition("{")
+    assert len(above.splitlines()) == 2
 
 
 @pytest.mark.usefixtures("filled")

@@ -13,6 +13,7 @@ from billing_mirror_cli.runs.records import RunState
 
 NOW = 1_750_000_000.0
 PRODUCT = "product"
+UNSTORABLE = Counts(compared=3, equal=1, unstorable=2)
 
 
 def run(
@@ -64,6 +65,8 @@ def test_a_stack_without_runs_is_failing() -> None:
     [
         ([run(PRODUCT, status=Status.FAILED, reason="Stripe answered 400"), run(PRODUCT)], State.FAILING, "failed"),
         ([run(PRODUCT, counts=Counts(unresolved=2))], State.FAILING, "2 differences unresolved: product"),
+        ([run(PRODUCT, counts=UNSTORABLE)], State.FAILING, "2 objects that the table cannot hold: product"),
+        ([run(PRODUCT, status=Status.RUNNING), run(PRODUCT, counts=UNSTORABLE)], State.FAILING, "cannot hold: product"),
         ([run(PRODUCT, seconds_ago=9 * DAY)], State.BEHIND, "product is 2 d past its interval"),
         ([run(PRODUCT, status=Status.RUNNING, job=Job.BACKFILL)], State.FILLING, "backfilling product"),
         ([], State.FILLING, "1 type of"),
@@ -83,6 +86,7 @@ def test_a_run_that_is_not_well_is_a_problem(runs: list[RunState], state: State,
         [run(PRODUCT, status=Status.UNAVAILABLE)],
         [run(PRODUCT, status=Status.UNAUTHORIZED)],
         [run(PRODUCT, counts=Counts(repaired=3))],
+        [run(PRODUCT), run(PRODUCT, counts=UNSTORABLE)],
     ],
 )
 def test_a_run_that_no_alarm_would_report_is_no_problem(runs: list[RunState]) -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
+from billing_mirror.core.connected import ConnectedAccounts
 from billing_mirror.core.drift import Difference
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.run import Counts, Drift, Job, Resolution, Run, Status
 from billing_mirror_cli.failures import ExitCode
 from billing_mirror_cli.proof.never_compared import gaps
@@ -20,6 +22,7 @@ from tests.cli.conftest import Cloud, Command, values
 HOUR = 3600.0
 NOW = float(int(time.time()))
 INVOICE = "invoice"
+TEST, LIVE = Scope(livemode=False), Scope(livemode=True)
 
 
 def run_of(name: str, ended: float, job: Job = Job.VERIFY, counts: Counts | None = None) -> Run:
@@ -210,7 +213,36 @@ def test_a_day_is_its_end_and_today_is_now(command: Command) -> None:
 
 
 def test_every_type_is_compared_or_named_as_never_compared() -> None:
-    named = {name for gap in gaps(livemode=False) for name in gap.types}
+    named = {name for gap in gaps(TEST) for name in gap.types}
     compared = {one.name for one in RECONCILED_TYPES}
     assert {name for name in TYPES if name not in compared} <= named
-    assert all(gap.why.endswith(".") for gap in gaps(livemode=True))
+    assert all(gap.why.endswith(".") for gap in gaps(LIVE, ConnectedAccounts(seen=True)))
+
+
+@pytest.mark.parametrize(
+    ("scope", "contexts", "named"),
+    [
+        ("test", "none", {"Objects of connected accounts": "by their events only"}),
+        ("test", "seen", {"Objects of connected accounts": "--scope test/acct_"}),
+        (
+            "test",
+            "acct_2, acct_3",
+            {
+                "Objects of connected accounts": "--scope test/acct_",
+                "Objects of connected accounts other than acct_2, acct_3": "by their events only",
+            },
+        ),
+        ("test/acct_2", "acct_2", {}),
+        ("test/acct_2", "none", {}),
+    ],
+)
+def test_connected_accounts_are_a_gap_where_this_proof_lacks_them(
+    compared: Cloud, command: Command, scope: str, contexts: str, named: dict[str, str]
+) -> None:
+    compared.deploy(parameters={"Contexts": contexts})
+    never = proven(command, "--scope", scope)["never_compared"]
+    assert isinstance(never, list)
+    found = {str(one["what"]): str(one["why"]) for one in never if isinstance(one, dict)}
+    found = {what: why for what, why in found.items() if "connected" in what}
+    assert found.keys() == named.keys()
+    assert all(said in found[what] for what, said in named.items())

@@ -1,10 +1,13 @@
 """``verify``, ``recover`` and ``backfill`` request runs, follow their records, and end with their verdict."""
 
 import _thread
+import io
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
@@ -13,11 +16,16 @@ from billing_mirror.core.schedule import RECOVER
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.worked_run import WorkedRun
 from billing_mirror_cli.failures import ExitCode
+from billing_mirror_cli.output import Output
+from billing_mirror_cli.runs.following import run_now
+from billing_mirror_cli.runs.records import Request
+from billing_mirror_cli.stack.session import Session
 from tests.cli.conftest import TEST, Cloud, Command, values
 
 NOW = 1_750_000_000.0
 EQUAL = Counts(pages=1, compared=3, equal=3)
 DRIFT = Counts(pages=1, compared=3, equal=1, different=2, repaired=2)
+UNSTORABLE = Counts(pages=1, compared=3, equal=2, unstorable=1)
 
 
 @pytest.fixture
@@ -84,6 +92,7 @@ def busy(cloud: Cloud, *runs: Run) -> Callable[[JsonObject], JsonObject]:
         (EQUAL, Status.FAILED, ExitCode.UNDECIDED, "UNDECIDED  product"),
         (EQUAL, Status.UNAUTHORIZED, ExitCode.UNDECIDED, "UNDECIDED  product"),
         (Counts(), Status.UNAVAILABLE, ExitCode.OK, "EQUAL  0 objects compared"),
+        (UNSTORABLE, Status.COMPLETE, ExitCode.DRIFT, "DIFFERS  1 object that the table cannot hold: product"),
     ],
 )
 def test_verify_ends_with_a_verdict(
@@ -129,6 +138,26 @@ def test_a_dry_run_shows_what_it_would_repair(test_stack: Cloud, command: Comman
     assert shown["differences"] == [{"id": "prod_1"}]
     assert test_stack.function.requests == [{"job": "verify", "types": ["product"], "dry_run": True}]
     assert "2 objects to repair" in command("verify", "product", "--dry-run").stdout
+
+
+def test_a_dry_run_shows_how_many_objects_it_reads(test_stack: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps no record: the last runs tell."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", test_stack.endpoint)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", test_stack.function.address)
+    test_stack.record(run("product", EQUAL))
+    test_stack.record(replace(run("price", Counts(), status=Status.FAILED), expected=1_200))
+    test_stack.function.answer = reconciling(test_stack, run("product", EQUAL), run("price", EQUAL), dry=True)
+    output, written = Output(as_json=False), io.StringIO()
+    output.errors = Console(file=written, force_terminal=True, width=120, highlight=False)
+    session = Session(stack=test_stack.name, sandbox=False, scope="test", region=None, output=output)
+    run_now(session, Request(Job.VERIFY, ["product", "price"], dry_run=True))
+    assert "dry run of ~1,203 objects" in written.getvalue()
+
+
+def test_a_run_says_how_many_objects_it_expects(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, replace(run("product", EQUAL), expected=4))
+    (shown,) = values(command("verify", "product", "--json"))
+    assert shown["expected"] == 4
 
 
 def test_a_dry_run_beside_another_run_is_undecided(test_stack: Cloud, command: Command) -> None:
@@ -256,6 +285,16 @@ def test_a_backfill_of_a_refused_type_is_undecided(test_stack: Cloud, command: C
         test_stack, run("product", Counts(), job=Job.BACKFILL, status=Status.UNAUTHORIZED)
     )
     assert command("backfill", "product").exit_code == ExitCode.UNDECIDED
+
+
+def test_a_backfill_that_the_table_cannot_hold_differs(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", UNSTORABLE, job=Job.BACKFILL))
+    assert command("backfill", "product").exit_code == ExitCode.DRIFT
+
+
+def test_a_dry_run_with_an_object_that_the_table_cannot_hold_differs(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("product", UNSTORABLE), dry=True)
+    assert command("verify", "product", "--dry-run").exit_code == ExitCode.DRIFT
 
 
 def test_recover_says_until_when_all_events_are_read(test_stack: Cloud, command: Command) -> None:

@@ -13,8 +13,12 @@ from billing_mirror.core.schedule import DAY
 from billing_mirror_cli.failures import ExitCode
 from tests.cli.conftest import Cloud, Command, values
 
+EQUAL = Counts(compared=10, equal=10)
 
-def completed(cloud: Cloud, name: str, *, started_at: float, job: Job = Job.VERIFY, watermark: str = "") -> Run:
+
+def completed(
+    cloud: Cloud, name: str, *, started_at: float, job: Job = Job.VERIFY, watermark: str = "", counts: Counts = EQUAL
+) -> Run:
     run = Run(
         name,
         job,
@@ -23,7 +27,7 @@ def completed(cloud: Cloud, name: str, *, started_at: float, job: Job = Job.VERI
         finished_at=started_at + 1,
         status=Status.COMPLETE,
         watermark=watermark,
-        counts=Counts(compared=10, equal=10),
+        counts=counts,
     )
     cloud.record(run)
     return run
@@ -61,6 +65,15 @@ def test_a_message_in_quarantine_makes_it_fail(compared: Cloud, command: Command
     assert result.exit_code == ExitCode.FAILED
     assert "  FAILING   1 message in quarantine" in result.stdout
     assert "billing-mirror quarantine list" in result.stdout
+
+
+def test_an_object_that_the_table_cannot_hold_makes_it_fail(compared: Cloud, command: Command) -> None:
+    counts = Counts(compared=10, equal=9, unstorable=1)
+    completed(compared, "invoice", started_at=time.time() - 30, counts=counts)
+    result = command("status")
+    assert result.exit_code == ExitCode.FAILED
+    assert "  FAILING   1 object that the table cannot hold: invoice." in result.stdout
+    assert "docs/operations.md#unstorablenoticed" in result.stdout
 
 
 def test_no_age_is_stated_where_no_message_waits(compared: Cloud, command: Command) -> None:

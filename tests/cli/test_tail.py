@@ -164,6 +164,25 @@ def test_tail_shows_a_line_for_each_entry(log: Log, command: Command) -> None:
     assert run[8:] == "  reconcile  complete       verify invoice  compared 120, repaired 2"
 
 
+PUBLISHED: JsonObject = {
+    "level": "INFO",
+    "message": "published",
+    "service": "changes",
+    "outcome": "published",
+    "change": "invoice.updated",
+    "key": "test#in_1",
+    "token": 3,
+}
+
+
+def test_tail_shows_the_changes_function_where_there_is_one(cloud: Cloud, log: Log, command: Command) -> None:
+    log.write(STORED, PUBLISHED)
+    assert "published" not in command("tail", "--timeout", "0").stdout
+    cloud.deploy(ChangesFunction="changes")
+    _, _, published = command("tail", "--timeout", "0").stdout.splitlines()
+    assert published[8:] == "  changes    published      in_1  invoice.updated"
+
+
 def test_tail_begins_where_it_should_and_writes_json(log: Log, command: Command) -> None:
     log.write(STORED, ago=400)
     log.write(REFUSED)

@@ -412,7 +412,7 @@ def drift_of(identifier: str) -> run.Drift:
 
 def test_a_run_as_it_was_recorded(filled: FilledTable) -> None:
     counts = Counts(pages=3, stripe_calls=5, milliseconds=2000, compared=250, equal=249, different=1, repaired=1)
-    filled.record(replace(run_at(0), status=Status.COMPLETE, finished_at=NOON + 2.5, counts=counts))
+    filled.record(replace(run_at(0), status=Status.COMPLETE, finished_at=NOON + 2.5, expected=251, counts=counts))
     assert [*filled.reader.runs(SUBSCRIPTION)] == [
         Run(
             type=SUBSCRIPTION,
@@ -423,6 +423,7 @@ def test_a_run_as_it_was_recorded(filled: FilledTable) -> None:
             updated_at="2026-11-20T12:00:00.000Z",
             finished_at="2026-11-20T12:00:02.500Z",
             watermark="",
+            expected=251,
             counts=counts,
         )
     ]

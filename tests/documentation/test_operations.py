@@ -14,6 +14,7 @@ from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Job, Run, Status
 from billing_mirror.core.run_request import RunRequest, read_request
 from billing_mirror.reader import Difference, Drift, Resolution
+from billing_mirror.reader import Run as RunRead
 from billing_mirror.reconcile.report import Result
 from docs import dashboard
 from tests.documentation.pages import blocks, first_column, headings, section, table, text_of
@@ -62,6 +63,12 @@ def test_a_refused_request_is_answered_as_shown() -> None:
 def test_the_fields_of_a_run_record_are_those_of_the_code() -> None:
     run, counts = ({one.name for one in fields(kind)} for kind in (Run, Counts))
     assert set(first_column(OPERATIONS, "field")) == (run - {"counts"}) | counts | {"found"}
+
+
+def test_the_reader_has_all_fields_of_a_record_but_those_that_are_named() -> None:
+    read = {one.name for kind in (RunRead, Counts) for one in fields(kind)} | {"found"}
+    (named,) = re.findall(r"`reader\.runs\(type\)` has all but (.+?), and the numbers", OPERATIONS, re.DOTALL)
+    assert re.findall(r"`(\w+)`", named) == [one for one in first_column(OPERATIONS, "field") if one not in read]
 
 
 def test_every_status_is_described() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 
 import pytest
 
@@ -43,6 +44,13 @@ def test_every_call_of_the_reader_has_its_arguments(page: str) -> None:
         assert isinstance(call.func, ast.Attribute)
         signature = inspect.signature(getattr(Reader, call.func.attr))
         signature.bind(None, *call.args, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})
+
+
+def test_the_parameters_that_switch_the_stream_on_are_named() -> None:
+    (condition, _, without) = properties("Table")["StreamSpecification"]["Fn::If"]
+    assert (condition, without) == ("WithStream", {"Ref": "AWS::NoValue"})
+    (said,) = re.findall(r"^- \*\*Streams:\*\* (.+?)^$", text_of(READING), re.MULTILINE | re.DOTALL)
+    assert re.findall(r"`(\w+)`", said) == ["Changes", "HistoryDays"]
 
 
 def test_every_call_of_the_reader_is_shown() -> None:

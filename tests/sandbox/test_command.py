@@ -79,8 +79,15 @@ def test_each_verb_is_run_here() -> None:
     groups = [(one.name, one.typer_instance) for one in app.registered_groups]
     grouped = {f'"{name}", "{one.name}"' for name, group in groups if group for one in group.registered_commands}
     source = Path(__file__).read_text()
-    elsewhere = {'"console"', '"history"'}  # test_console.py; tests/cli
+    elsewhere = {'"console"'}  # test_console.py
     assert {verb for verb in single | grouped if f"command({verb}" not in source} == elsewhere
+
+
+def test_history_shows_what_a_change_replaced(bundle: Bundle, command: Command) -> None:
+    product = bundle.stripe.create(PRODUCT, {"name": "Benches"})["id"]
+    assert eventually(partial(bundle.reader.get, product)) is not None
+    bundle.stripe.update(product, {"name": "Stools"})
+    assert eventually(lambda: '"Benches" -> "Stools"' in command("history", product).stdout)
 
 
 def test_events_are_those_of_the_released_stack(command: Command) -> None:

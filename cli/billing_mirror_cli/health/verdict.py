@@ -80,12 +80,17 @@ class Facts:
         return {name: runs[0] for name, runs in self.runs.items() if runs}
 
     @property
-    def compared_at(self) -> dict[str, float]:
-        """By type, when its last complete run started (seconds since 1970)."""
-        complete = {
+    def complete(self) -> dict[str, RunState]:
+        """The last complete run of each name that has one."""
+        last = {
             name: next((run for run in runs if run.status is Status.COMPLETE), None) for name, runs in self.runs.items()
         }
-        return {name: times.seconds(run.started_at) for name, run in complete.items() if run is not None}
+        return {name: run for name, run in last.items() if run is not None}
+
+    @property
+    def compared_at(self) -> dict[str, float]:
+        """By type, when its last complete run started (seconds since 1970)."""
+        return {name: times.seconds(run.started_at) for name, run in self.complete.items()}
 
 
 def problems(facts: Facts) -> list[Problem]:
@@ -129,6 +134,14 @@ def _failures(facts: Facts) -> Iterator[Problem]:
             State.FAILING,
             f"{count(sum(unresolved.values()), 'difference')} unresolved: {', '.join(unresolved)}",
             f"billing-mirror verify {' '.join(unresolved)}",
+        )
+    # A run counts them at its end.
+    unstorable = {name: run.counts.unstorable for name, run in facts.complete.items() if run.counts.unstorable}
+    if unstorable:
+        yield Problem(
+            State.FAILING,
+            f"{count(sum(unstorable.values()), 'object')} that the table cannot hold: {', '.join(unstorable)}",
+            "docs/operations.md#unstorablenoticed",
         )
     updated_at = max(times.seconds(run.updated_at) for run in facts.newest.values())
     if facts.now - updated_at > max(RECONCILE_MAY_BE_SILENT, 2 * facts.tick_seconds):

@@ -14,7 +14,6 @@ from billing_mirror.core.metrics import Metric
 from billing_mirror.core.outcome import Outcome
 from billing_mirror.core.run import Counts, Status
 
-FUNCTIONS = ("ingest", "process", "reconcile")
 FAILED = "failed"
 """The outcome of an invocation that ended without one."""
 _BAD = frozenset(
@@ -94,7 +93,7 @@ def read_line(function: str, at: float, line: str) -> LogEntry | None:
         id=_id_in(record),
         type=text_at(record, "type") or "",
         event_id=text_at(record, "event_id") or "",
-        event_type=text_at(record, "event_type") or "",
+        event_type=text_at(record, "event_type") or text_at(record, "change") or "",
         lag_ms=lag if isinstance(lag, int) else None,
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from ..stack.session import Session
-from .entries import FUNCTIONS, LogEntry, read_line
+from .entries import LogEntry, read_line
 
 if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef, FilterLogEventsRequestTypeDef
@@ -50,8 +50,15 @@ class LogFollower:
 
 
 def _functions(session: Session) -> dict[str, str]:
+    """The stack's functions, by the service that their log lines name."""
     stack = session.stack
-    return dict(zip(FUNCTIONS, (stack.ingest_function, stack.process_function, stack.reconcile_function), strict=True))
+    named = {
+        "ingest": stack.ingest_function,
+        "process": stack.process_function,
+        "reconcile": stack.reconcile_function,
+        "changes": stack.changes_function,
+    }
+    return {function: name for function, name in named.items() if name}
 
 
 def _group_of(session: Session, function: str) -> str:

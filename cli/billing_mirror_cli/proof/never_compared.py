@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES, USAGE, ObjectType
+from billing_mirror.core.connected import NO_ACCOUNTS, ConnectedAccounts
+from billing_mirror.core.object_ref import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +19,12 @@ class Gap:
     types: tuple[str, ...] = ()
 
 
-def gaps(*, livemode: bool) -> list[Gap]:
-    """Everything that is never compared in a scope."""
-    reconciled = [one for one in RECONCILED_TYPES if not (one.test_mode_only and livemode)]
+def gaps(scope: Scope, connected: ConnectedAccounts = NO_ACCOUNTS) -> list[Gap]:
+    """Everything that is never compared in a scope. ``connected`` are the accounts that are compared beside it."""
+    reconciled = [one for one in RECONCILED_TYPES if not (one.test_mode_only and scope.livemode)]
     hidden = tuple(f"{one.name}: {', '.join(one.ignored_fields)}" for one in reconciled if one.ignored_fields)
     return [
-        Gap(
-            "Objects of connected accounts",
-            "Stripe's lists show the key's own account; these objects are mirrored by their events only.",
-        ),
+        *([] if scope.context else _of_connected_accounts(scope, connected)),
         Gap(
             "Objects of types outside the catalog",
             "They are mirrored by their events only, because it is not known whether and where Stripe lists them.",
@@ -57,6 +56,17 @@ def gaps(*, livemode: bool) -> list[Gap]:
             _named(reconciled, lambda one: bool(one.include_where)),
         ),
     ]
+
+
+def _of_connected_accounts(scope: Scope, connected: ConnectedAccounts) -> Iterator[Gap]:
+    """What a proof of the key's own account lacks of the others."""
+    if connected:
+        why = f"Runs of their own compare them; --scope {scope}/acct_... proves one account."
+        yield Gap("Objects of connected accounts", why)
+    if not connected.seen:
+        others = f" other than {', '.join(connected.listed)}" if connected else ""
+        why = "Stripe's lists show the key's own account; these objects are mirrored by their events only."
+        yield Gap(f"Objects of connected accounts{others}", why)
 
 
 def _named(types: list[ObjectType], concerned: Callable[[ObjectType], bool]) -> tuple[str, ...]:

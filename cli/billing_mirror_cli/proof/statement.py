@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED_TYPES
+from billing_mirror.core.connected import NONE, ConnectedAccounts
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.run import Resolution, Status
 from billing_mirror.core.schedule import RECOVER
@@ -171,7 +172,7 @@ def prove(session: Session, as_of: float) -> Proof:
         version=stack.version,
         types=types,
         events_read_until=recovered.watermark if recovered else "",
-        gaps=gaps(livemode=session.mode.livemode),
+        gaps=gaps(session.own_scope, ConnectedAccounts.parse(stack.parameters.get("Contexts") or NONE)),
     )
 
 

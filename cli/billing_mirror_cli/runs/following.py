@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from ..failures import ExitCode, Failure
 from ..stack.session import Session
+from ..words import count
 from .invocation import Invocation
-from .progress import drawn
+from .progress import WAITING, drawn
 from .records import Request, RunState, newest, runs_in
 
 POLL_SECONDS = 1.0
@@ -48,7 +49,7 @@ def run_now(session: Session, request: Request, *, timeout: float | None = None)
     """Requests runs and follows them to their end, or until so many seconds have passed."""
     names = request.names(livemode=session.mode.livemode)
     if request.dry_run:
-        return _dry_run(session, request)
+        return _dry_run(session, request, names)
     before = newest(session, names)
     followed = Followed(names, before)
     with _explained(session, _again(request)):
@@ -114,7 +115,7 @@ def _explained(session: Session, what_continues: str) -> Iterator[None]:
 
 
 def _follow(session: Session, followed: Followed, moments: Iterator[None], again: str) -> list[RunState]:
-    with drawn(session, followed.before) as draw:
+    with drawn(session) as draw:
         for _ in moments:
             draw([followed.states.get(name) for name in followed.names])
     if followed.open:
@@ -122,11 +123,12 @@ def _follow(session: Session, followed: Followed, moments: Iterator[None], again
     return [followed.states[name] for name in followed.names if name in followed.states]
 
 
-def _dry_run(session: Session, request: Request) -> list[RunState]:
+def _dry_run(session: Session, request: Request, names: list[str]) -> list[RunState]:
     """The runs in the answer: a dry run keeps no record."""
     with _explained(session, "The dry run ends by itself, and changes nothing; its answer is lost"):
         invocation = Invocation(session.aws.functions, session.stack.reconcile_function, request.payload())
-        with drawn(session, {}) as draw:
+        total = sum(state.next_total for state in newest(session, names).values())
+        with drawn(session, f"dry run of ~{count(total, 'object')}" if total else WAITING) as draw:
             while not invocation.ended:
                 draw([])
                 invocation.wait(POLL_SECONDS)

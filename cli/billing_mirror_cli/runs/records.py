@@ -65,16 +65,28 @@ class RunState:
     updated_at: str
     watermark: str
     counts: Counts
+    expected: int = 0
+    """What the last complete run before it compared; 0 where there was none."""
     differences: Sequence[Json] = field(default=())
 
     @classmethod
     def from_record(cls, run: Run) -> Self:
-        return cls(run.type, run.job, run.status, run.reason, run.started_at, run.updated_at, run.watermark, run.counts)
+        return cls(
+            run.type,
+            run.job,
+            run.status,
+            run.reason,
+            run.started_at,
+            run.updated_at,
+            run.watermark,
+            run.counts,
+            run.expected,
+        )
 
     @classmethod
     def from_answer(cls, name: str, columns: Mapping[str, Json]) -> Self:
         """A run in the answer of reconcile."""
-        differences = columns.get("differences")
+        differences, expected = columns.get("differences"), columns.get("expected")
         return cls(
             name,
             Job(str(columns["job"])),
@@ -84,12 +96,24 @@ class RunState:
             str(columns["updated_at"]),
             str(columns["watermark"]),
             Counts.from_item({**columns}),
+            expected if isinstance(expected, int) else 0,
             differences if isinstance(differences, list) else [],
         )
 
     @property
     def running(self) -> bool:
         return self.status is Status.RUNNING
+
+    @property
+    def total(self) -> int | None:
+        """About how many objects it will compare. None where that is not known, as of events, which are new ones."""
+        is_known = self.job is not Job.RECOVER and self.expected >= self.counts.compared
+        return self.expected or None if is_known else None
+
+    @property
+    def next_total(self) -> int:
+        """About how many objects the run after it will compare, by what is known so far."""
+        return self.counts.compared if self.status is Status.COMPLETE else self.expected
 
     @property
     def is_undecided(self) -> bool:
@@ -108,6 +132,7 @@ class RunState:
             "started_at": self.started_at,
             "updated_at": self.updated_at,
             "watermark": self.watermark,
+            "expected": self.expected,
             "found": self.counts.found,
             **self.counts.columns(),
             **differences,
@@ -123,8 +148,8 @@ def newest(session: Session, names: Sequence[str]) -> dict[str, RunState]:
 
 
 def exit_code(states: Sequence[RunState]) -> ExitCode:
-    """Of runs that compare: drift first, because it is known; then what is not known."""
-    if any(state.counts.repaired for state in states):
+    """Of runs that compare: differences first, because they are known; then what is not known."""
+    if any(state.counts.repaired or state.counts.unstorable for state in states):
         return ExitCode.DRIFT
     return ExitCode.UNDECIDED if any(state.is_undecided for state in states) else ExitCode.OK
 

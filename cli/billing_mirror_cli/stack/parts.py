@@ -39,6 +39,8 @@ class Stack:
     signing_secret_arn: str
     webhook_url: str
     version: str = ""
+    changes_function: str = ""
+    """Empty for a stack that neither publishes changes nor keeps a history."""
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,6 +65,7 @@ def describe_stack(name: str, aws: Aws) -> Stack:
     return Stack(
         name=name,
         version=outputs.get("Version", ""),
+        changes_function=outputs.get("ChangesFunction", ""),
         parameters={one.get("ParameterKey", ""): one.get("ParameterValue", "") for one in found.get("Parameters", [])},
         **{field: outputs[output] for output, field in OUTPUTS.items()},
     )

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from billing_mirror.core.catalog import v1
 from billing_mirror.reader import MirroredObject
+from billing_mirror.views import Quote
 
 from .. import mirror
 from ..failures import Failure
 from ..json_text import indented
 from ..stack.session import Session
-from ..words import since
+from ..words import moment, since
 
 
 def get(
@@ -30,7 +32,27 @@ def get(
     session.output.line(f"as of {since(found.fetched_at, session.now())}, token {found.token}", "dim")
     if found.customer:
         session.output.line(f"customer {found.customer}")
+    if found.type == v1.QUOTE.name:
+        _show_result(session, Quote.of(found))
     session.output.line(indented(found.body))
+
+
+def _show_result(session: Session, quote: Quote) -> None:
+    """When a quote was accepted, and the objects that it became."""
+    if quote.accepted_at is None:
+        return
+    session.output.line(f"accepted {moment(quote.accepted_at.isoformat())}")
+    became = {
+        v1.INVOICE.name: quote.invoice,
+        v1.SUBSCRIPTION.name: quote.subscription,
+        v1.SUBSCRIPTION_SCHEDULE.name: quote.subscription_schedule,
+    }
+    session.output.lines([(name, made, _state(session, made, name)) for name, made in became.items() if made])
+
+
+def _state(session: Session, object_id: str, type_name: str) -> str:
+    found = mirror.get(session.reader, object_id, type_name)
+    return mirror.status_of(found) if found is not None else "not mirrored"
 
 
 def find(session: Session, object_id: str, type_name: str | None = None) -> MirroredObject:

@@ -124,12 +124,8 @@ def _objects(facts: Facts) -> str:
 
 def objects_compared(facts: Facts) -> dict[str, int]:
     """By type, the objects that its last complete run compared."""
-    complete = {
-        name: next((run for run in runs if run.status == "complete"), None)
-        for name, runs in facts.runs.items()
-        if name in TYPES
-    }
-    return {name: run.counts.compared for name, run in complete.items() if run is not None and run.counts.compared}
+    compared = {name: run.counts.compared for name, run in facts.complete.items() if name in TYPES}
+    return {name: number for name, number in compared.items() if number}
 
 
 def _most(counts: dict[str, int]) -> str:

@@ -84,6 +84,7 @@ def conclude(session: Session, states: list[RunState], code: ExitCode, *, repair
     what = "repaired" if repair else "to repair"
     if found:
         session.output.line(f"DRIFT  {count(found, 'object')} {what}", "bold yellow")
+    show_unstorable(session, states)
     if open_types or not states:
         session.output.line(f"UNDECIDED  {', '.join(open_types) or 'no run has started yet'}", "bold yellow")
     if states and code is ExitCode.OK:
@@ -91,6 +92,14 @@ def conclude(session: Session, states: list[RunState], code: ExitCode, *, repair
         session.output.line(f"EQUAL  {count(compared, 'object')} compared", "bold green")
     if code is not ExitCode.OK or not states:
         raise typer.Exit(code or ExitCode.UNDECIDED)
+
+
+def show_unstorable(session: Session, states: list[RunState]) -> None:
+    """The types of which the table cannot hold some object."""
+    counts = {state.type: state.counts.unstorable for state in states if state.counts.unstorable}
+    if counts:
+        objects = f"{count(sum(counts.values()), 'object')} that the table cannot hold"
+        session.output.line(f"DIFFERS  {objects}: {', '.join(counts)}", "bold yellow")
 
 
 def _cells(state: RunState) -> list[str]:

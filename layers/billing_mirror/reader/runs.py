@@ -16,7 +16,8 @@ class Run:
     """A run of reconcile over one type, or over the events. Times are in ISO 8601, UTC.
 
     A ``running`` run resumes at the next tick; ``reason`` is its latest problem, and ``updated_at`` the end of its
-    latest tick. All events before ``watermark`` are read (recover runs only).
+    latest tick. All events before ``watermark`` are read (recover runs only). ``expected`` is what the last complete
+    run before it compared: about what this one will compare; 0 where there was none.
     """
 
     type: str
@@ -27,6 +28,7 @@ class Run:
     updated_at: str
     finished_at: str | None
     watermark: str
+    expected: int
     counts: Counts
 
 
@@ -62,6 +64,7 @@ def run_in(item: Item) -> Run:
         updated_at=str(item["updated_at"]),
         finished_at=finished_at if isinstance(finished_at, str) else None,
         watermark=read.watermark,
+        expected=read.expected,
         counts=read.counts,
     )
 
