@@ -5,13 +5,27 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from billing_mirror.core.budget import ACCOUNT, BUDGET_PARTITION, BUDGET_SORT_KEY, Budget, Limits, Wanted
+from billing_mirror.core.budget import (
+    ACCOUNT,
+    BUDGET_PARTITION,
+    BUDGET_SORT_KEY,
+    LIVE_LIMIT,
+    Budget,
+    Limits,
+    Wanted,
+)
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.ports import Clock, StateStore
 
 INTERVAL = 0.5
-"""Seconds between two reservations of a container in the long run: two writes a second at most."""
+"""Seconds between two reservations of a container in the long run: two writes a second at most.
+
+Less only where the limit is above Stripe's usual one.
+"""
+INTERVAL_OF_RECONCILE = 0.2
+"""The same of reconcile, of which one container runs: it often sends one request after the other, each to another
+endpoint, so each needs a reservation of its own."""
 AT_ONCE = 4
 """Reservations that may follow each other after a rest: a lone event needs one for each of its requests."""
 COLLECT = 0.015
@@ -62,6 +76,8 @@ class SharedBudget:
         self._scope = scope
         self._clock = clock
         self._limits = limits
+        usual = INTERVAL_OF_RECONCILE if of_reconcile else INTERVAL
+        self._interval = usual * min(1.0, LIVE_LIMIT / limits.account)
         self._own_limits = limits.static_share(containers, of_reconcile=of_reconcile)
         self._own = Budget()
         self._of_reconcile = of_reconcile
@@ -140,11 +156,11 @@ class SharedBudget:
 
     async def _keep_interval(self) -> None:
         now = self._clock.now()
-        earliest = min(self._next_reservation, now + AT_ONCE * INTERVAL)
+        earliest = min(self._next_reservation, now + AT_ONCE * self._interval)
         busy = self._next_reservation > now
-        if (pause := max(earliest - (AT_ONCE - 1) * INTERVAL - now, COLLECT * busy)) > 0:
+        if (pause := max(earliest - (AT_ONCE - 1) * self._interval - now, COLLECT * busy)) > 0:
             await self._clock.sleep(pause)
-        self._next_reservation = max(self._clock.now(), earliest) + INTERVAL
+        self._next_reservation = max(self._clock.now(), earliest) + self._interval
 
     async def _reserve(self) -> None:
         waiting = sorted((one for one in self._waiting if one.starts_at is None), key=lambda one: one.work)
@@ -159,7 +175,7 @@ class SharedBudget:
     def _expected(self, now: float) -> list[Wanted]:
         """As many requests as came lately, less those that have a start already: the next ones need not wait."""
         for endpoint, times in [*self._came.items()]:
-            self._came[endpoint] = [at for at in times if at > now - INTERVAL]
+            self._came[endpoint] = [at for at in times if at > now - self._interval]
             self._spare[endpoint] = [at for at in self._spare[endpoint] if at > now - MAX_LATE]
         missing = Counter({name: len(times) - len(self._spare[name]) for name, times in self._came.items()})
         return [Wanted(name, now, self._of_reconcile, spare=True) for name in missing.elements()]
