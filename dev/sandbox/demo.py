@@ -94,7 +94,7 @@ def main() -> int:
             # A status line is visible on a terminal only: elsewhere each phase gets lines of its own.
             show_phase = status.update if console.is_terminal else ending.enter_context(Phases(console.print)).begin
             with running_sandbox(directory, parameters=WITH_CONTEXTS, report_progress=show_phase) as endpoints:
-                printout.step("deployed: API, queue, three functions, table, dashboard, alarms", good=True)
+                printout.step("deployed: API, queue, functions, table, dashboard, alarms", good=True)
                 observer = Observer(endpoints)
                 try:
                     holds = _story(observer, printout, show_phase, show_detail=status.update)

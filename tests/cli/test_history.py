@@ -64,8 +64,17 @@ def test_history_of_an_unknown_id_says_so(command: Command) -> None:
 
 def test_history_of_an_object_that_has_not_changed(cloud: Cloud, command: Command) -> None:
     cloud.pin()
+    cloud.deploy(parameters={"HistoryDays": "400"})
     cloud.put(subscription("rcds_1"))
     assert command("history", "rcds_1").stdout.startswith("rcds_1 has not changed since its history is kept")
+
+
+def test_a_stack_without_history_does_not_say_that_nothing_has_changed(cloud: Cloud, command: Command) -> None:
+    cloud.pin()
+    cloud.put(subscription("rcds_1"))
+    result = command("history", "rcds_1")
+    assert result.exit_code == ExitCode.FAILED
+    assert result.stderr.startswith("The stack keeps no history.\nDeploy with HistoryDays")
 
 
 @pytest.mark.usefixtures("changed")

@@ -10,6 +10,7 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.reader import Change
 
 from .. import mirror
+from ..failures import Failure
 from ..json_text import one_line
 from ..moved import Moved, moved
 from ..stack.session import Session
@@ -35,6 +36,8 @@ def history(
         session.output.value(_as_json(one.change))
         _show(session, one)
         empty = False
+    if empty and session.stack.parameters.get("HistoryDays", "0") == "0":
+        raise Failure("The stack keeps no history", "Deploy with HistoryDays; docs/changes.md says how")
     if empty:
         session.output.line(f"{found.id} has not changed since its history is kept; as of {moment(found.fetched_at)}")
 
