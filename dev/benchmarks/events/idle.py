@@ -96,7 +96,7 @@ def _figures(records: list[Json]) -> Json:
 def _of_type(kind: str) -> list[Json]:
     """The properties of the monitoring stack's resources of a type, for a stack without EventBridge and stream."""
     template = cfn_yaml.load(str(ROOT / "ops" / "template.yaml"))
-    absent = ("WithPartnerEventBus", "WithChanges")
+    absent = ("WithPartnerEventBus", "WithChanges", "WithChangesDeadLetters")
     found = (one for one in template["Resources"].values() if one["Type"] == kind)
     return [one["Properties"] for one in found if one.get("Condition") not in absent]
 
