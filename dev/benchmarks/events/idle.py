@@ -17,6 +17,7 @@ from dev.benchmarks.events.queue_model import QueueModel
 from dev.benchmarks.events.shipped import environment, event_source
 from dev.benchmarks.events.stack import SIGNING_SECRET, Json
 from dev.benchmarks.result import Result, table
+from dev.benchmarks.server_process import KEY
 from dev.sandbox import ministack
 from dev.sandbox.toolchain import ROOT
 from tests.contract.tables import create_table
@@ -51,7 +52,7 @@ def _idle_tick() -> Json:
     """The figures of the first tick that finds no run to continue, and of the recover run that is due with it."""
     queue = QueueModel(visibility=30.0)
     os.environ.update(ministack.CREDENTIALS)
-    secrets = {"SigningSecret": SIGNING_SECRET, "StripeKey": stripe_server.KEY}
+    secrets = {"SigningSecret": SIGNING_SECRET, "StripeKey": KEY}
     with contextlib.ExitStack() as ending:
         folder = ending.enter_context(tempfile.TemporaryDirectory(prefix="billing-mirror-bench-"))
         emulator = ministack.start(Path(folder))

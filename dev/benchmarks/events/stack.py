@@ -16,6 +16,7 @@ from dev.benchmarks.events import aws_server, stripe_server
 from dev.benchmarks.events.container import Container
 from dev.benchmarks.events.queue_model import Message, QueueModel
 from dev.benchmarks.events.shipped import EventSource, environment, event_source
+from dev.benchmarks.server_process import KEY
 from dev.fake_stripe.client import StandIn
 from dev.sandbox.toolchain import ROOT
 from tests.contract.tables import create_table
@@ -108,7 +109,7 @@ def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[
     dynamodb: DynamoDBClient = boto3.client("dynamodb", endpoint_url=endpoint)
     table = create_table(dynamodb)
     queue = QueueModel(variant.visibility or source.visibility)
-    secrets = {"SigningSecret": SIGNING_SECRET, "StripeKey": stripe_server.KEY}
+    secrets = {"SigningSecret": SIGNING_SECRET, "StripeKey": KEY}
     with contextlib.ExitStack() as ending:
         api_base = ending.enter_context(stripe_server.serving(answer_seconds))
         stack = Stack(variant, StandIn(api_base), queue, table, dynamodb)

@@ -3,9 +3,6 @@
 import argparse
 import contextlib
 import json
-import signal
-import sys
-import tempfile
 import threading
 import time
 import urllib.request
@@ -15,6 +12,7 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
+from dev.benchmarks.server_process import KEY, serve, started
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.control import PREFIX
 from dev.fake_stripe.api.encoding import dumps
@@ -22,12 +20,8 @@ from dev.fake_stripe.api.faults import ApiFault
 from dev.fake_stripe.api.protocol import Answer, Request
 from dev.fake_stripe.api.routes import find_route
 from dev.fake_stripe.api.server import StandInServer
-from dev.sandbox import child_process
-from dev.sandbox.toolchain import ROOT, SetupError, child_environment
 
-KEY = "rk_test_benchmark"
 REQUESTS = "/_bench/requests"
-_SECONDS = 20.0
 
 CAUSES = ("object", "event lookup", "member list", "sub-list", "reference", "second look", "other")
 """Why a request was made, as far as Stripe can tell:
@@ -98,30 +92,9 @@ class RecordingServer(StandInServer):
 
 @contextlib.contextmanager
 def serving(answer_seconds: float) -> Iterator[str]:
-    """The address of a server while the block runs; it ends with this process."""
-    with tempfile.TemporaryDirectory(prefix="billing-mirror-bench-") as folder:
-        state, log = Path(folder) / "state.json", Path(folder) / "server.log"
-        module = "dev.benchmarks.events.stripe_server"
-        process = child_process.start(
-            [sys.executable, "-m", "dev.sandbox.child_process", module, str(answer_seconds), str(state)],
-            log=log,
-            environ=child_environment() | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}"},
-            directory=ROOT,
-            detached=False,
-        )
-        try:
-            yield _address(state, log)
-        finally:
-            child_process.stop(process.pid)
-
-
-def _address(state: Path, log: Path) -> str:
-    until = time.monotonic() + _SECONDS
-    while time.monotonic() < until:
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            return str(json.loads(state.read_text())["api_base"])
-        time.sleep(0.02)
-    raise SetupError(f"The stand-in did not start: {log.read_text()[-500:]}")
+    """The address of a server while the block runs."""
+    with started("dev.benchmarks.events.stripe_server", answer_seconds) as served:
+        yield served.api_base
 
 
 def drain(api_base: str) -> dict[str, dict[str, int]]:
@@ -136,10 +109,7 @@ def main() -> None:
     parser.add_argument("answer_seconds", type=float)
     parser.add_argument("state", type=Path, help="file for the address")
     options = parser.parse_args()
-    with RecordingServer(options.answer_seconds) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        options.state.write_text(json.dumps({"api_base": server.api_base}))
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    serve(RecordingServer(options.answer_seconds), options.state)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from billing_mirror.adapters.attributes import Attributes
 from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
 from dev.benchmarks.reconcile.seed import attributes, store_cadences
 from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
-from dev.benchmarks.reconcile.synthetic_server import KEY, serving
+from dev.benchmarks.reconcile.synthetic_server import serving
 from dev.benchmarks.result import Result, table
+from dev.benchmarks.server_process import KEY
 from dev.sandbox.deploy import Endpoints, Stripe, session
 from dev.sandbox.observer import Observer
 from dev.sandbox.stack import running_sandbox

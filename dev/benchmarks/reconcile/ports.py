@@ -17,7 +17,7 @@ from billing_mirror.core.stored import StoredObject
 from billing_mirror.core.unstorable import UnstorableNote
 from billing_mirror.ports import IndexEntry, QuarantinedMessage
 from dev.benchmarks.reconcile.synthetic_data import digest_of, id_of, number_of
-from dev.benchmarks.reconcile.synthetic_server import KEY
+from dev.benchmarks.server_process import KEY
 
 VERSION = "2026-10-28.preview"
 

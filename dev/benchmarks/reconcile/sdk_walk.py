@@ -18,7 +18,8 @@ from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process
 from dev.benchmarks.reconcile.ports import VERSION, AgreeingMirror
 from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
-from dev.benchmarks.reconcile.synthetic_server import KEY, LIST
+from dev.benchmarks.reconcile.synthetic_server import LIST
+from dev.benchmarks.server_process import KEY
 
 BATCH = 100
 

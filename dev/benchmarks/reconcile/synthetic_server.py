@@ -1,32 +1,23 @@
 """How does the stand-in serve synthetic data? In a process of its own, without storing the objects."""
 
 import argparse
-import contextlib
 import json
-import signal
-import sys
-import tempfile
 import threading
-import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION, SyntheticSubscriptions, body_of, number_of
+from dev.benchmarks.server_process import KEY, Served, serve, started
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.faults import ApiFault
 from dev.fake_stripe.api.paging import page_v2
 from dev.fake_stripe.api.protocol import Answer, ApiError, Request, check_version
 from dev.fake_stripe.api.server import StandInServer
-from dev.sandbox import child_process
-from dev.sandbox.toolchain import ROOT, SetupError, child_environment
 
-KEY = "rk_test_benchmark"
 LIST = SUBSCRIPTION.listings[0].url
 COUNTS = "/_bench/counts"
-_SECONDS = 20.0
 
 
 class SyntheticServer(StandInServer):
@@ -70,46 +61,9 @@ class SyntheticServer(StandInServer):
         return dict(body_of(number))
 
 
-@dataclass(frozen=True)
-class Served:
-    """The address of a synthetic server."""
-
-    api_base: str
-    pid: int
-
-
-@contextlib.contextmanager
-def serving(count: int) -> Iterator[Served]:
-    """A server while the block runs; it ends with this process."""
-    with tempfile.TemporaryDirectory(prefix="billing-mirror-bench-") as folder:
-        state, log = Path(folder) / "state.json", Path(folder) / "server.log"
-        process = child_process.start(
-            [
-                sys.executable,
-                "-m",
-                "dev.sandbox.child_process",
-                "dev.benchmarks.reconcile.synthetic_server",
-                str(count),
-                str(state),
-            ],
-            log=log,
-            environ=child_environment() | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}"},
-            directory=ROOT,
-            detached=False,
-        )
-        try:
-            yield Served(_address(state, log), process.pid)
-        finally:
-            child_process.stop(process.pid)
-
-
-def _address(state: Path, log: Path) -> str:
-    until = time.monotonic() + _SECONDS
-    while time.monotonic() < until:
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            return str(json.loads(state.read_text())["api_base"])
-        time.sleep(0.02)
-    raise SetupError(f"The synthetic server did not start: {log.read_text()[-500:]}")
+def serving(count: int) -> AbstractContextManager[Served]:
+    """A server while a block runs."""
+    return started("dev.benchmarks.reconcile.synthetic_server", count)
 
 
 def counts(api_base: str) -> dict[str, Any]:
@@ -124,10 +78,7 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("state", type=Path, help="file for the address")
     options = parser.parse_args()
-    with SyntheticServer(options.count) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        options.state.write_text(json.dumps({"api_base": server.api_base}))
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    serve(SyntheticServer(options.count), options.state)
 
 
 if __name__ == "__main__":
