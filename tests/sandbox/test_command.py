@@ -87,7 +87,9 @@ def test_history_shows_what_a_change_replaced(bundle: Bundle, command: Command) 
     product = bundle.stripe.create(PRODUCT, {"name": "Benches"})["id"]
     assert eventually(partial(bundle.reader.get, product)) is not None
     bundle.stripe.update(product, {"name": "Stools"})
-    assert eventually(lambda: '"Benches" -> "Stools"' in command("history", product).stdout)
+    eventually(lambda: '"Benches" -> "Stools"' in command("history", product).stdout)
+    shown = command("history", product)
+    assert '"Benches" -> "Stools"' in shown.stdout, (shown.output, bundle.reader.get(product))
 
 
 def test_events_are_those_of_the_released_stack(command: Command) -> None:
