@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from billing_mirror.core.change import SCHEMA_VERSION
+from billing_mirror.core.changes.change import SCHEMA_VERSION
 from billing_mirror.core.json_body import Json, JsonObject
 
 TEMPLATE = Path(__file__).parents[1] / "ops" / "schema.yaml"

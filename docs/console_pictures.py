@@ -18,8 +18,8 @@ from billing_mirror_cli.output import Output
 from billing_mirror_cli.stack.session import Session
 from dev import browser
 from dev.browser import DESKTOP, PHONE, Scheme
+from dev.sandbox.demo.scenario import CADENCE, SUBSCRIPTION, Scenario
 from dev.sandbox.observer import Observer
-from dev.sandbox.scenario import CADENCE, SUBSCRIPTION, Scenario
 from dev.sandbox.stack import running_sandbox
 
 PICTURES = Path(__file__).parent / "console"

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.core.object_ref import ObjectRef, ref_to
+from billing_mirror.core.table.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.reader import MirroredObject
 
 from . import mirror

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from billing_mirror.adapters.attributes import stored_object
+from billing_mirror.adapters.table.attributes import stored_object
 from billing_mirror.core import json_body
-from billing_mirror.core.change import Change, change_between, detail
-from billing_mirror.core.history import Coverage, entry
-from billing_mirror.core.items import Item, Observation, item
+from billing_mirror.core.changes.change import Change, change_between, detail
+from billing_mirror.core.changes.history import Coverage, entry
 from billing_mirror.core.object_ref import Scope, stored_ref
+from billing_mirror.core.table.items import Item, Observation, item
 
 SAMPLES = Path(__file__).parents[2] / "tests" / "samples"
 TYPES = (

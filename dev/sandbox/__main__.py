@@ -14,11 +14,11 @@ from pathlib import Path
 
 from dev.sandbox import child_process
 from dev.sandbox.child_process import interrupt_on_sigterm
+from dev.sandbox.demo.scenario import Scenario
 from dev.sandbox.deploy import Stripe
 from dev.sandbox.ministack import REGION, MiniStack
 from dev.sandbox.observer import Observer
 from dev.sandbox.own_account import how_to_listen, own_test_account
-from dev.sandbox.scenario import Scenario
 from dev.sandbox.stack import Sandbox, start, stripe_from
 from dev.sandbox.toolchain import ROOT, SetupError, locked
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from billing_mirror.adapters.attributes import body_in, from_attributes
-from billing_mirror.adapters.chunks import with_whole_body
+from billing_mirror.adapters.table.attributes import body_in, from_attributes
+from billing_mirror.adapters.table.chunks import with_whole_body
 from billing_mirror.core import catalog, json_body, object_ref
-from billing_mirror.core.items import OBJECT, Item
 from billing_mirror.core.json_body import JsonObject, differing_fields
+from billing_mirror.core.table.items import OBJECT, Item
 from dev.fake_stripe.client import StandIn
 
 if TYPE_CHECKING:  # a tool for types: no program may need it

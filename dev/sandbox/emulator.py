@@ -12,7 +12,7 @@ from typing import Any
 from ministack.services import dynamodb, eventbridge  # type: ignore[import-not-found]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
-from dev.sandbox import emulated_cloudwatch
+from dev.sandbox.metrics import emulated_cloudwatch
 
 NEVER = 1_000_000_000
 

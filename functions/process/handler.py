@@ -10,10 +10,10 @@ from aws_lambda_powertools.utilities.data_classes import SQSEvent, SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
-from billing_mirror.core.account import SENTENCE
-from billing_mirror.core.messages import WEBHOOK_GROUP, Notification
+from billing_mirror.core.events.messages import WEBHOOK_GROUP, Notification
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.stripe_api.account import SENTENCE
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ReceivedMessage
 from billing_mirror.settings import ProcessSettings

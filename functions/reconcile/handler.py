@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from billing_mirror.adapters.metric_counts import MISSING_FIELD, MetricCounts
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run_request import read_request
+from billing_mirror.core.runs.run_request import read_request
 from billing_mirror.reconcile.report import (
     OF_EACH_ACCOUNT,
     ForgetReport,
@@ -20,8 +20,8 @@ from billing_mirror.reconcile.report import (
     TickReport,
     refused,
 )
+from billing_mirror.reconcile.runs.worked_run import WorkedRun
 from billing_mirror.reconcile.tick import reconcile
-from billing_mirror.reconcile.worked_run import WorkedRun
 from billing_mirror.settings import ReconcileSettings
 from billing_mirror.wiring.event_loop import runner
 from billing_mirror.wiring.refresh import reconcile_dependencies

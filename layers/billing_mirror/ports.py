@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.forgetting import FoundPage, RemovalNote
-from billing_mirror.core.history import Coverage, Entry
-from billing_mirror.core.items import Item
+from billing_mirror.core.changes.history import Coverage, Entry
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from billing_mirror.core.stored import StoredObject
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.stored import StoredObject
+from billing_mirror.core.table.unstorable import UnstorableNote
 
 
 class Clock(Protocol):

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from .core.connected import ConnectedAccounts
 from .core.errors import ConfigurationError
+from .core.runs.connected import ConnectedAccounts
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 ApiBase = Annotated[str, Field(pattern=r"^(https://[^/\s@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)$")]

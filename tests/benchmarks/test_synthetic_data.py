@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from billing_mirror.core import paging
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.drift import compare, digest
 from billing_mirror.core.errors import NotFound
 from billing_mirror.core.json_body import text_at
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.runs.drift import compare
+from billing_mirror.core.stripe_api import paging
+from billing_mirror.core.table.digest import digest
 from billing_mirror.ports import StateStore, StripeRequest
 from dev.benchmarks.reconcile.ports import VERSION, AgreeingMirror, FileStateStore, stripe_api
 from dev.benchmarks.reconcile.synthetic_data import (

@@ -14,16 +14,17 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from billing_mirror.adapters.aws import QUICK
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.state_store import DynamoStateStore
-from billing_mirror.core import items, json_body
-from billing_mirror.core.account import Pin
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.state_store import DynamoStateStore
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES, generic_type
-from billing_mirror.core.connected import PARTITION, ConnectedAccount
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
-from billing_mirror.core.run import Drift, Run
+from billing_mirror.core.runs.connected import PARTITION, ConnectedAccount
+from billing_mirror.core.runs.run import Drift, Run
+from billing_mirror.core.stripe_api.account import Pin
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
 from billing_mirror_cli.app import app
 from dev.sandbox.ministack import MiniStack
 from tests.contract.tables import create_table

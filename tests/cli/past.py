@@ -2,12 +2,12 @@
 
 import asyncio
 
-from billing_mirror.adapters.attributes import to_attributes
-from billing_mirror.adapters.history import DynamoHistory
+from billing_mirror.adapters.table.attributes import to_attributes
+from billing_mirror.adapters.table.history import DynamoHistory
 from billing_mirror.changes.dependencies import ChangesDependencies
 from billing_mirror.changes.feed import publish_changes
-from billing_mirror.core.items import Item, id_in
 from billing_mirror.core.object_ref import partition_key_of
+from billing_mirror.core.table.items import Item, id_in
 from tests.cli.conftest import Cloud
 from tests.doubles.changes import BEGINNING, StreamedItems, raw, read_raw, sequence_of_raw
 from tests.doubles.clock import ManualClock

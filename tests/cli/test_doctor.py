@@ -8,9 +8,9 @@ import boto3
 import pytest
 
 from billing_mirror.core import times
-from billing_mirror.core.connected import ConnectedAccount
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import DAY
+from billing_mirror.core.runs.connected import ConnectedAccount
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import DAY
 from billing_mirror_cli.failures import ExitCode
 from billing_mirror_cli.health.findings import Level
 from billing_mirror_cli.stripe.destination_checks import judge

@@ -14,10 +14,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from billing_mirror.adapters.attributes import to_attributes
+from billing_mirror.adapters.table.attributes import to_attributes
 from billing_mirror.core import json_body
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.table.items import Item
 from billing_mirror_cli.export.csv_file import write_csv
 from billing_mirror_cli.export.parquet_file import ROW_GROUP, write_parquet
 from billing_mirror_cli.export.stored import stored_objects

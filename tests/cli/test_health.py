@@ -6,8 +6,8 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED_TYPES
-from billing_mirror.core.run import Counts, Job, Status
-from billing_mirror.core.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
+from billing_mirror.core.runs.run import Counts, Job, Status
+from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
 from billing_mirror_cli.health.verdict import Facts, QueueFacts, State, problems, tick_seconds, verdict
 from billing_mirror_cli.runs.records import RunState
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.runs.run import Counts, Job, Run, Status
 from billing_mirror.reader.runs import run_in
 from billing_mirror_cli.output import Output
 from billing_mirror_cli.runs.progress import NOTE_SECONDS, drawn

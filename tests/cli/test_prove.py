@@ -10,11 +10,11 @@ import pytest
 
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
-from billing_mirror.core.connected import ConnectedAccounts
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.run import Counts, Drift, Job, Resolution, Run, Status
+from billing_mirror.core.runs.connected import ConnectedAccounts
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Counts, Drift, Job, Resolution, Run, Status
 from billing_mirror_cli.failures import ExitCode
 from billing_mirror_cli.proof.never_compared import gaps
 from tests.cli.conftest import Cloud, Command, values

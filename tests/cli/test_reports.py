@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from billing_mirror.core import catalog
-from billing_mirror.core.run import Job, Status
+from billing_mirror.core.runs.run import Job, Status
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api import server
 from dev.fake_stripe.client import StandIn

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.core.schedule import RECOVER
+from billing_mirror.core.runs.run import Counts, Job, Run, Status
+from billing_mirror.core.runs.schedule import RECOVER
 from billing_mirror.reconcile.report import TickReport
-from billing_mirror.reconcile.worked_run import WorkedRun
+from billing_mirror.reconcile.runs.worked_run import WorkedRun
 from billing_mirror_cli.failures import ExitCode
 from billing_mirror_cli.output import Output
 from billing_mirror_cli.runs.following import run_now

@@ -7,9 +7,9 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED_TYPES
-from billing_mirror.core.drift import Difference
-from billing_mirror.core.run import Counts, Drift, Job, Resolution, Run, Status
-from billing_mirror.core.schedule import DAY
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Counts, Drift, Job, Resolution, Run, Status
+from billing_mirror.core.runs.schedule import DAY
 from billing_mirror_cli.failures import ExitCode
 from tests.cli.conftest import Cloud, Command, values
 

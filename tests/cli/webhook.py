@@ -13,7 +13,7 @@ import boto3
 from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
 from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.core.signature import is_signed, secrets_in
+from billing_mirror.core.events.signature import is_signed, secrets_in
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from tests.cli.conftest import Cloud
 from tests.doubles.queue import MemoryQueue

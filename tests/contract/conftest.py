@@ -16,10 +16,10 @@ from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from billing_mirror.adapters.aws import QUICK
-from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.sqs import SqsQueue
-from billing_mirror.adapters.state_store import DynamoStateStore
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.state_store import DynamoStateStore
 from billing_mirror.ports import Mirror, Queue, StateStore
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api import server

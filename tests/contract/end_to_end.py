@@ -8,16 +8,16 @@ from typing import Any
 
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.metric_counts import MetricCounts
-from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.adapters.stripe_api import StripeApi
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.state_store import DynamoStateStore
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.messages import RefreshRequest, write_message
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Drift, Run
-from billing_mirror.core.schedule import Schedule
-from billing_mirror.core.signature import is_signed
+from billing_mirror.core.events.messages import RefreshRequest, write_message
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.events.signature import is_signed
+from billing_mirror.core.runs.run import Drift, Run
+from billing_mirror.core.runs.schedule import Schedule
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import Mirror, Ports, StateStore, Stripe
 from billing_mirror.process.batch import process_batch

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.state_store import DynamoStateStore
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.state_store import DynamoStateStore
 from billing_mirror.core.object_ref import Scope
 
 from .test_mirror import item, ref

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.attributes import to_attributes
-from billing_mirror.core import catalog, items
+from billing_mirror.adapters.table.attributes import to_attributes
+from billing_mirror.core import catalog
 from billing_mirror.core.errors import InvalidRequest
-from billing_mirror.core.forgetting import FoundObject, RemovalNote
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.runs.forgetting import FoundObject, RemovalNote
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Item
 from billing_mirror.ports import Mirror
 from tests.doubles.samples import noise, subscription
 

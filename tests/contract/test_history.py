@@ -3,10 +3,10 @@
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.attributes import stored_object
-from billing_mirror.adapters.history import DynamoHistory
-from billing_mirror.core.change import change_between
-from billing_mirror.core.history import Coverage, Entry, entry
+from billing_mirror.adapters.table.attributes import stored_object
+from billing_mirror.adapters.table.history import DynamoHistory
+from billing_mirror.core.changes.change import change_between
+from billing_mirror.core.changes.history import Coverage, Entry, entry
 from billing_mirror.ports import HistoryStore
 from tests.doubles.changes import BEGINNING, STREAM, MemoryHistory, live
 from tests.doubles.samples import subscription

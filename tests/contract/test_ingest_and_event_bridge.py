@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from billing_mirror.core import catalog
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import canonical
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.outcome import Outcome
 from dev.fake_stripe.api.encoding import dumps
 
 from . import samples_by_type

@@ -5,12 +5,12 @@ import random
 
 import pytest
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import chunks, items
-from billing_mirror.core.chunks import Limits
-from billing_mirror.core.items import Item
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.table import chunks, items
+from billing_mirror.core.table.chunks import Limits
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import noise, subscription
 from tests.simulation.aws import UnreliableMirror

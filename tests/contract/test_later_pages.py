@@ -3,9 +3,9 @@
 import pytest
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import texts_at
 from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.fetch import MAX_READINGS, fetch
 from dev.fake_stripe.client import StandIn
 from tests.doubles.clock import ManualClock

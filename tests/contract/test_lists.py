@@ -8,7 +8,7 @@ import pytest
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
 from billing_mirror.core.json_body import JsonObject, value_at
-from billing_mirror.core.paging import first_page
+from billing_mirror.core.stripe_api.paging import first_page
 from billing_mirror.ports import StripeRequest
 from billing_mirror.refresh.fetch import list_pages
 from tests.doubles.samples import rate, rate_card, sample, subscription, version

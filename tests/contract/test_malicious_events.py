@@ -12,9 +12,9 @@ from urllib.parse import quote
 import pytest
 
 from billing_mirror.core.catalog import ApiChannel
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import key_id
-from billing_mirror.core.outcome import Outcome
 from billing_mirror.ports import StripeRequest, StripeResponse
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror

@@ -7,12 +7,13 @@ from decimal import Decimal
 
 import pytest
 
-from billing_mirror.core import items, times
-from billing_mirror.core.items import Item, Observation
+from billing_mirror.core import times
 from billing_mirror.core.json_body import JsonObject, digest
-from billing_mirror.core.mirror_state import Claim
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
-from billing_mirror.core.stored import wrong_columns
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Item, Observation
+from billing_mirror.core.table.mirror_state import Claim
+from billing_mirror.core.table.stored import wrong_columns
 from billing_mirror.ports import IndexEntry, Mirror
 from tests.doubles.samples import subscription
 

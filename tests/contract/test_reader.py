@@ -8,15 +8,17 @@ from decimal import Decimal
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.state_store import DynamoStateStore
-from billing_mirror.core import items, run, times
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.state_store import DynamoStateStore
+from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES, Category, generic_type
-from billing_mirror.core.drift import Difference
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, digest, parse
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
-from billing_mirror.core.run import Counts, Job, Resolution, Status
+from billing_mirror.core.runs import run
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Counts, Job, Resolution, Status
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
 from billing_mirror.reader import Drift, Reader, Run, UnreadableBody
 from tests.doubles.samples import noise, rate, subscription, version
 

@@ -3,11 +3,11 @@
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import items
-from billing_mirror.core.items import Observation
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.core.json_body import Json, JsonObject, digest
 from billing_mirror.core.object_ref import ref_to
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
 from billing_mirror.views import Entitlements
 from tests.doubles.samples import sample
 

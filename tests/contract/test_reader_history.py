@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.attributes import to_attributes
-from billing_mirror.adapters.history import DynamoHistory
+from billing_mirror.adapters.table.attributes import to_attributes
+from billing_mirror.adapters.table.history import DynamoHistory
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult
 from billing_mirror.changes.feed import publish_changes
-from billing_mirror.core.items import Item, id_in
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import partition_key_of
+from billing_mirror.core.table.items import Item, id_in
 from billing_mirror.reader import PastObject, Reader, ReaderError, UnknownPast
 from tests.doubles.changes import BEGINNING, StreamedItems, live, raw, read_raw, removed, sequence_of_raw
 from tests.doubles.clock import ManualClock

@@ -3,7 +3,7 @@
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.reader import Reader
 
 from .test_mirror import item, ref

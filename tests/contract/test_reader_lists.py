@@ -11,11 +11,11 @@ import boto3
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.state_store import DynamoStateStore
-from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, Pin
+from billing_mirror.adapters.table.state_store import DynamoStateStore
 from billing_mirror.core.catalog import TYPES, Category
 from billing_mirror.core.json_body import JsonObject, parse
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.stripe_api.account import PIN_PARTITION, PIN_SORT_KEY, Pin
 from billing_mirror.reader import EmptyScope, NoRegion, Reader, ReaderError, UnknownStatus, UnknownType
 from tests.doubles.samples import rate, subscription
 

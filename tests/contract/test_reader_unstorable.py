@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import items
-from billing_mirror.core.items import Observation
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.reader import Reader, Unstorable
 from tests.doubles.samples import subscription
 

@@ -9,11 +9,11 @@ import boto3
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import items
-from billing_mirror.core.items import Observation
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.core.json_body import JsonObject, digest
 from billing_mirror.core.object_ref import ref_to
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
 from billing_mirror.reader import NotRefreshed, Reader, ReaderError, UnknownType
 from tests.doubles.samples import sample, subscription
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from billing_mirror.core import paging
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import FieldsRefused, RequestRefused
+from billing_mirror.core.stripe_api import paging
 from billing_mirror.ports import StripeRequest
-from billing_mirror.refresh.optional_fields import OptionalFields
+from billing_mirror.refresh.around_stripe.optional_fields import OptionalFields
 from tests.doubles.clock import ManualClock
 from tests.fuzz.canaries import leaky_stripe
 

@@ -8,7 +8,7 @@ import pytest
 from billing_mirror.core import catalog, json_body
 from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.json_body import JsonObject, canonical
-from billing_mirror.core.run import Resolution
+from billing_mirror.core.runs.run import Resolution
 from dev.fake_stripe.api.encoding import dumps
 
 from . import samples_by_type

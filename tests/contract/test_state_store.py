@@ -7,14 +7,14 @@ import boto3
 import pytest
 
 from billing_mirror.adapters.aws import QUICK
-from billing_mirror.adapters.state_store import DynamoStateStore
-from billing_mirror.core.checkpoints import ListCheckpoint, PagePosition
-from billing_mirror.core.drift import Difference
+from billing_mirror.adapters.table.state_store import DynamoStateStore
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.fingerprints import pack
-from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.run import Job, Run
+from billing_mirror.core.runs.checkpoints import ListCheckpoint, PagePosition
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.fingerprints import pack
+from billing_mirror.core.runs.run import Job, Run
+from billing_mirror.core.table.items import Item
 from billing_mirror.ports import Mirror, StateStore
 from tests.doubles.state_store import MemoryStateStore
 from tests.simulation.state_store import UnreliableStateStore

@@ -22,7 +22,7 @@ from billing_mirror.core.errors import (
     Unauthorized,
 )
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.paging import PAGE_SIZE, first_page
+from billing_mirror.core.stripe_api.paging import PAGE_SIZE, first_page
 from billing_mirror.ports import StripeRequest
 from billing_mirror.refresh.fetch import list_pages
 from tests.fuzz.canaries import leaky_stripe

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.core.errors import TransientError
 from billing_mirror.reader import Reader
 from tests.doubles.samples import noise

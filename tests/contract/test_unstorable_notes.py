@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core import items
 from billing_mirror.core.errors import UnstorableObject
-from billing_mirror.core.items import Observation
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.unstorable import UnstorableNote, writable
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.unstorable import UnstorableNote, writable
 from billing_mirror.ports import Mirror
 from tests.doubles.samples import subscription
 

@@ -8,11 +8,11 @@ import pytest
 
 from billing_mirror.core.catalog import Category
 from billing_mirror.core.errors import InvalidRequest
-from billing_mirror.core.forgetting import ForgetRequest
-from billing_mirror.core.objects_request import ObjectsRequest
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.core.run_request import RunRequest, read_request
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.runs.forgetting import ForgetRequest
+from billing_mirror.core.runs.objects_request import ObjectsRequest
+from billing_mirror.core.runs.run import Counts, Job, Run, Status
+from billing_mirror.core.runs.run_request import RunRequest, read_request
 from billing_mirror.reader import Difference, Drift, Resolution
 from billing_mirror.reader import Run as RunRead
 from billing_mirror.reconcile.report import Result

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from billing_mirror.core import run, unstorable
+from billing_mirror.core.runs import run
+from billing_mirror.core.table import unstorable
 from tests.documentation.pages import section, table, text_of
 from tests.template.templates import BUNDLE, ROOT, properties
 

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from billing_mirror.adapters.attributes import to_attributes
+from billing_mirror.adapters.table.attributes import to_attributes
 from billing_mirror.reader import Reader
 from tests.contract.tables import create_table
 from tests.doubles.changes import BEGINNING, live

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 
-from billing_mirror.adapters.attributes import stored_object
+from billing_mirror.adapters.table.attributes import stored_object
 from billing_mirror.changes.dependencies import RawRecord
 from billing_mirror.core import json_body
+from billing_mirror.core.changes.history import Coverage, Entry, sort_key
+from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.history import Coverage, Entry, sort_key
-from billing_mirror.core.items import INDEX_COLUMNS, Item, Observation, id_in, item, tombstone
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, stored_ref
-from billing_mirror.core.stream_record import StreamRecord
+from billing_mirror.core.table.items import INDEX_COLUMNS, Item, Observation, id_in, item, tombstone
 from billing_mirror.ports import BusEvent
 
 BEGINNING = 1_700_000_000.0

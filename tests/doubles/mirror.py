@@ -3,13 +3,16 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from billing_mirror.adapters.attributes import body_in, stored_object
-from billing_mirror.adapters.chunked_write import DYNAMODB, Replaced, put_chunked
-from billing_mirror.core import chunks, times
-from billing_mirror.core.chunks import Limits
+from billing_mirror.adapters.table.attributes import body_in, stored_object
+from billing_mirror.adapters.table.chunked_write import DYNAMODB, Replaced, put_chunked
+from billing_mirror.core import times
 from billing_mirror.core.errors import TransientError, UnreadableBody, UnstorableObject
-from billing_mirror.core.forgetting import ERASED_COLUMNS, FoundObject, FoundPage, RemovalNote, customer_named
-from billing_mirror.core.items import (
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.object_ref import ObjectRef, Scope, stored_ref
+from billing_mirror.core.runs.forgetting import ERASED_COLUMNS, FoundObject, FoundPage, RemovalNote, customer_named
+from billing_mirror.core.table import chunks
+from billing_mirror.core.table.chunks import Limits
+from billing_mirror.core.table.items import (
     FORMER_CUSTOMER,
     INDEX_COLUMNS,
     Item,
@@ -18,11 +21,9 @@ from billing_mirror.core.items import (
     members_in,
     missing_fields_in,
 )
-from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Claim, Head
-from billing_mirror.core.object_ref import ObjectRef, Scope, stored_ref
-from billing_mirror.core.stored import StoredObject
-from billing_mirror.core.unstorable import UnstorableNote, sort_keys_of
+from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.stored import StoredObject
+from billing_mirror.core.table.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
 
 REFUSED = "the table takes no such item"

@@ -1,9 +1,9 @@
 """Runs of reconcile over one type, as an operator would request them, and their evidence."""
 
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.run import Drift, Job, Run
+from billing_mirror.core.runs.run import Drift, Job, Run
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from billing_mirror.core import times
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.table.items import Item
 
 
 @dataclass

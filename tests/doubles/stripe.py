@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from billing_mirror.core import json_body, optional_fields, times
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES, ApiChannel
 from billing_mirror.core.errors import AccessRevoked, FieldsRefused, KeyReplaced, NotFound
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.stripe_api import optional_fields
 from billing_mirror.ports import StripeRequest, StripeResponse
 
 EVENTS = "/v2/core/events"

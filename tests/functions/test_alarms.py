@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 import pytest
 import stripe
 
-from billing_mirror.core import backoff
+from billing_mirror.core.events import backoff
 from billing_mirror.reconcile.report import LOUD_FOR
 from dev.fake_stripe.client import StandIn
-from dev.sandbox.alarm_arithmetic import Points, ReadMetric, evaluate, metrics_of, period_of
+from dev.sandbox.metrics.alarm_arithmetic import Points, ReadMetric, evaluate, metrics_of, period_of
 from tests.doubles.samples import event, subscription_event
 from tests.template.templates import BUNDLE, MONITORING, of_type, properties
 

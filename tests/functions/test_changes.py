@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
-from billing_mirror.adapters.attributes import to_attributes
+from billing_mirror.adapters.table.attributes import to_attributes
 from billing_mirror.core import json_body
-from billing_mirror.core.items import Item
+from billing_mirror.core.table.items import Item
 from docs.change_schema import validated
 from tests.doubles.changes import BEGINNING, STREAM, live
 from tests.doubles.samples import subscription

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from billing_mirror.core.items import Item
+from billing_mirror.core.table.items import Item
 from tests.doubles.changes import live, removed
 from tests.doubles.samples import subscription
 from tests.template_file import ROOT

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing_mirror.core.messages import read_message
+from billing_mirror.core.events.messages import read_message
 from tests.doubles.samples import snapshot, subscription_event
 
 from .conftest import SECRET, Cloud, Context, Load

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.refresh.follow_ups import MAX_HOPS
 from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import subscription_event

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from billing_mirror.core.budget import BUDGET_SORT_KEY
 from billing_mirror.core.catalog import RECONCILED_TYPES, USAGE
+from billing_mirror.core.stripe_api.budget import BUDGET_SORT_KEY
 from dev.fake_stripe.client import StandIn
 
 from .conftest import Cloud, Context, Load

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing_mirror.core.account import SENTENCE
+from billing_mirror.core.stripe_api.account import SENTENCE
 from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import event, subscription_event
 

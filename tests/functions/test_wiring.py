@@ -8,7 +8,7 @@ import pytest
 from billing_mirror.core.catalog import PREVIEW_VERSION, ApiChannel
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.schedule import HOUR, MINUTE, Schedule
+from billing_mirror.core.runs.schedule import HOUR, MINUTE, Schedule
 from billing_mirror.ports import StripeRequest
 from dev.fake_stripe.client import StandIn
 

@@ -3,8 +3,8 @@
 import json
 
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.messages import Notification, read_message
-from billing_mirror.core.object_ref import ref_from_event
+from billing_mirror.core.events.messages import Notification, read_message
+from billing_mirror.core.events.related_object import ref_from_event
 
 from .harness import CANARY, Event, IngestHarness, IngestResult
 from .oracle import Expected, expected_result

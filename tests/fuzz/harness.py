@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, TypeAlias
 from unittest import mock
 
-from billing_mirror.core.signature import is_signed
+from billing_mirror.core.events.signature import is_signed
 from billing_mirror.ingest.accept import IngestDependencies
 from billing_mirror.wiring import ingest as wiring
 from tests.doubles.clock import ManualClock

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from unittest import mock
 
-from billing_mirror.core.signature import is_signed
+from billing_mirror.core.events.signature import is_signed
 from tests.template_file import ROOT
 
 from .case import BODY
@@ -31,7 +31,7 @@ def test_one_function_computes_signatures() -> None:
         if {"hmac", "compare_digest", "v1=", "generate_signature_header", "_compute_signature"}
         & set(names(ast.parse(path.read_text())))
     ]
-    assert computing == ["layers/billing_mirror/core/signature.py"]
+    assert computing == ["layers/billing_mirror/core/events/signature.py"]
 
 
 def test_it_compares_every_signature_in_constant_time(harness: IngestHarness) -> None:

@@ -5,7 +5,7 @@
 
 import os
 
-from billing_mirror.core.messages import read_message, read_notification
+from billing_mirror.core.events.messages import read_message, read_notification
 
 from .check import require, require_expected
 from .harness import NOW, OLD_SECRET, SECRET, IngestHarness

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import stripe
 
-from billing_mirror.core import messages, signature
 from billing_mirror.core.errors import InvalidSignature
-from billing_mirror.core.signature import is_signed
+from billing_mirror.core.events import messages, signature
+from billing_mirror.core.events.signature import is_signed
 from billing_mirror.ingest import accept
 from billing_mirror.ports import Verifier
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.mirror_state import READ_LAG
+from billing_mirror.core.table.mirror_state import READ_LAG
 from tests.doubles.samples import event
 from tests.doubles.stripe import RecordedRequest
 from tests.unit.harness import Harness

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from billing_mirror.adapters.attributes import body_in, from_attributes, to_attributes
 from billing_mirror.adapters.aws import QUICK
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import chunks, items, json_body
-from billing_mirror.core.chunks import Limits
-from billing_mirror.core.items import Item, Observation
+from billing_mirror.adapters.table.attributes import body_in, from_attributes, to_attributes
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.core import json_body
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.table import chunks, items
+from billing_mirror.core.table.chunks import Limits
+from billing_mirror.core.table.items import Item, Observation
 from billing_mirror.reader import Reader
 from tests.contract.tables import create_table
 from tests.doubles.samples import noise

@@ -13,7 +13,7 @@ from botocore import parsers, serialize
 if TYPE_CHECKING:
     from botocore.model import Shape
 
-    from billing_mirror.adapters.attributes import Attributes
+    from billing_mirror.adapters.table.attributes import Attributes
 
 _MODEL = botocore.session.get_session().get_service_model("dynamodb")
 _PUT, _GET = _MODEL.operation_model("PutItem"), _MODEL.operation_model("GetItem")

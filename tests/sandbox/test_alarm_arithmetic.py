@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dev.sandbox.alarm_arithmetic import evaluate
+from dev.sandbox.metrics.alarm_arithmetic import evaluate
 
 KEY = ("N", "M", ())
 

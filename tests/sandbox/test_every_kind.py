@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from billing_mirror.core.catalog import EVENT_OBJECTS, USAGE
-from billing_mirror.core.items import OBJECT
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.table.items import OBJECT
 from billing_mirror.reader import Reader
 
 from .conftest import Bundle, Shop, eventually

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dev.sandbox.metric_series import metric_series
+from dev.sandbox.metrics.metric_series import metric_series
 
 
 def line(at: float, name: str, value: float | list[float], **members: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 
-from dev.sandbox.demo import Phases
+from dev.sandbox.demo.printout import Phases
 from dev.sandbox.toolchain import said_while
 
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from billing_mirror.adapters.chunked_write import Replaced, put_chunked
-from billing_mirror.core import chunks
-from billing_mirror.core.chunks import Limits
+from billing_mirror.adapters.table.chunked_write import Replaced, put_chunked
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.forgetting import FoundPage, RemovalNote
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from billing_mirror.core.stored import StoredObject
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
+from billing_mirror.core.table import chunks
+from billing_mirror.core.table.chunks import Limits
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Claim, Head
+from billing_mirror.core.table.stored import StoredObject
+from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import Clock, IndexEntry, QuarantinedMessage
 from billing_mirror.process.messages import ReceivedMessage
 from tests.doubles.mirror import MemoryMirror

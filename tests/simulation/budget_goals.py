@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from billing_mirror.core.budget import ENDPOINT_LIMIT
+from billing_mirror.core.stripe_api.budget import ENDPOINT_LIMIT
 
 from .budget_model import SPREAD, Result, Traffic, evenly, run
 

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Protocol
 
-from billing_mirror.core.budget import ENDPOINT_LIMIT, Limits
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.stripe_api.budget import ENDPOINT_LIMIT, Limits
+from billing_mirror.core.table.items import Item
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.refresh.rate_limited import RateLimitedStripe
-from billing_mirror.refresh.shared_budget import SharedBudget
+from billing_mirror.refresh.around_stripe.rate_limited import RateLimitedStripe
+from billing_mirror.refresh.around_stripe.shared_budget import SharedBudget
 from tests.doubles.state_store import MemoryStateStore
 
 from .loop import SimulatedLoop

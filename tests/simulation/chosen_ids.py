@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from billing_mirror.core.run import Status
+from billing_mirror.core.runs.run import Status
 
 from .faults import Dice
 from .stripe import StripeObject, StripeState

@@ -20,9 +20,9 @@ from rich.table import Table
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
-from billing_mirror.core.run import Drift, Job, Resolution
-from billing_mirror.core.run_request import RunRequest
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.run import Drift, Job, Resolution
+from billing_mirror.core.runs.run_request import RunRequest
+from billing_mirror.core.runs.schedule import Schedule
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage

@@ -3,21 +3,21 @@
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from billing_mirror.adapters.attributes import body_in
+from billing_mirror.adapters.table.attributes import body_in
 from billing_mirror.core import times
-from billing_mirror.core.account import PIN_PARTITION, PIN_SORT_KEY, Pin
-from billing_mirror.core.budget import Limits
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.items import Item
-from billing_mirror.core.mirror_state import MAX_CLOCK_SKEW
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import RECOVER, Schedule
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import RECOVER, Schedule
+from billing_mirror.core.stripe_api.account import PIN_PARTITION, PIN_SORT_KEY, Pin
+from billing_mirror.core.stripe_api.budget import Limits
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.mirror_state import MAX_CLOCK_SKEW
+from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.account import AccountGuard
-from billing_mirror.refresh.rate_limited import RateLimitedStripe
+from billing_mirror.refresh.around_stripe.account import AccountGuard
+from billing_mirror.refresh.around_stripe.rate_limited import RateLimitedStripe
 from tests.doubles.changes import StreamedItems
 from tests.doubles.state_store import MemoryStateStore
 

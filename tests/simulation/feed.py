@@ -13,12 +13,12 @@ from random import Random
 from billing_mirror.changes.dependencies import ChangesDependencies, RawRecord
 from billing_mirror.changes.feed import publish_changes
 from billing_mirror.core import json_body
-from billing_mirror.core.change import COLUMNS, body_digest, change_between, is_live, is_tombstone, token_in
+from billing_mirror.core.changes.change import COLUMNS, body_digest, change_between, is_live, is_tombstone, token_in
+from billing_mirror.core.changes.history import Coverage, Entry
+from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.history import Coverage, Entry
-from billing_mirror.core.items import id_in, members_in
-from billing_mirror.core.stored import StoredObject
-from billing_mirror.core.stream_record import StreamRecord
+from billing_mirror.core.table.items import id_in, members_in
+from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import BusEvent, Clock
 from tests.doubles.changes import MemoryBus, MemoryHistory, StreamedItems, raw, read_raw, sequence_of_raw
 from tests.doubles.mirror import MemoryMirror

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from random import Random
 
-from billing_mirror.core.items import INDEX_COLUMNS, Item
+from billing_mirror.core.table.items import INDEX_COLUMNS, Item
 
 SHARE = 0.5
 """Of the live items."""

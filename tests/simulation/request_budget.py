@@ -1,9 +1,9 @@
 """Checks that a container stays within the budget of requests to Stripe."""
 
-from billing_mirror.core.budget import Limits
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.stripe_api.budget import Limits
 from billing_mirror.ports import Clock, StateStore
-from billing_mirror.refresh.shared_budget import SharedBudget
+from billing_mirror.refresh.around_stripe.shared_budget import SharedBudget
 
 A_MOMENT = 1e-6
 """Tolerance in seconds for the rounding of summed pauses."""

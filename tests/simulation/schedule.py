@@ -7,11 +7,11 @@ import asyncio
 from random import Random
 
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
-from billing_mirror.core.run import Job, Status
-from billing_mirror.core.run_request import RunRequest
-from billing_mirror.core.schedule import RECOVER
+from billing_mirror.core.runs.run import Job, Status
+from billing_mirror.core.runs.run_request import RunRequest
+from billing_mirror.core.runs.schedule import RECOVER
+from billing_mirror.reconcile.jobs.verify import MOVING
 from billing_mirror.reconcile.tick import run_on_demand
-from billing_mirror.reconcile.verify import MOVING
 
 from .chosen_ids import COUPON, draw_loss
 from .container import Trace

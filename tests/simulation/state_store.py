@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.table.items import Item
 from tests.doubles.state_store import MemoryStateStore
 
 from .aws import UnreliableTable

@@ -2,7 +2,7 @@
 
 import pytest
 
-from billing_mirror.core.budget import ENDPOINT_LIMIT, LIVE_LIMIT
+from billing_mirror.core.stripe_api.budget import ENDPOINT_LIMIT, LIVE_LIMIT
 
 from .budget_goals import MAX_REFUSED, violations
 from .budget_model import SPREAD, Traffic, divided, evenly, run

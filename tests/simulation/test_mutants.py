@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from billing_mirror.core import mirror_state
-from billing_mirror.core.mirror_state import CLAIM_DIES_AFTER, Claim, Head, is_in_flight
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.table import mirror_state
+from billing_mirror.core.table.mirror_state import CLAIM_DIES_AFTER, Claim, Head, is_in_flight
 from billing_mirror.process.messages import MessageResult, ReceivedMessage, WorkItem
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.dry_run import dry_run_dependencies
+from billing_mirror.reconcile.jobs.dry_run import dry_run_dependencies
 from tests.doubles.mirror import MemoryMirror
 
 from .mutants import trial

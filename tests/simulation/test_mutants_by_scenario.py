@@ -10,20 +10,20 @@ import pytest
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import FieldsRefused
-from billing_mirror.core.items import Item, Observation, item
+from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest, write_message
-from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.run import Run
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.runs.run import Run
+from billing_mirror.core.table.items import Item, Observation, item
+from billing_mirror.core.table.mirror_state import Head
+from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.process.already_fresh import is_answered
 from billing_mirror.process.batch import _hops
 from billing_mirror.process.messages import WorkItem
+from billing_mirror.refresh.around_stripe.optional_fields import OptionalFields
+from billing_mirror.refresh.around_stripe.refused_fields import RefusedFields
 from billing_mirror.refresh.follow_ups import FollowUps
-from billing_mirror.refresh.optional_fields import OptionalFields
-from billing_mirror.refresh.refused_fields import RefusedFields
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event, sample
 from tests.unit.harness import Harness

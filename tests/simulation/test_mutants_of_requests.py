@@ -10,11 +10,18 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RESOURCES, ObjectType, Sublist
-from billing_mirror.core.items import Observation
+from billing_mirror.core.events.messages import Notification, RefreshRequest
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Notification, RefreshRequest
-from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Claim, Head, is_fresh_enough, is_last_claim
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import (
+    READ_LAG,
+    UNCLAIMED_TOKEN,
+    Claim,
+    Head,
+    is_fresh_enough,
+    is_last_claim,
+)
 from billing_mirror.ports import Ports
 from billing_mirror.process.already_fresh import _is_answered
 from billing_mirror.process.messages import WorkItem

@@ -8,10 +8,10 @@ from typing import TypeVar
 import pytest
 
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.schedule import Schedule
 from billing_mirror.ports import Ports, StripeRequest, StripeResponse
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies

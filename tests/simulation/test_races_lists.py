@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 import pytest
 
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Run
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.run import Run
+from billing_mirror.core.runs.schedule import Schedule
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import ProcessDependencies

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from billing_mirror.core.budget import Limits
+from billing_mirror.core.stripe_api.budget import Limits
 from tests.doubles.clock import ManualClock
 from tests.doubles.state_store import MemoryStateStore
 from tests.template_file import ROOT

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.items import INDEX_COLUMNS, Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, partition_key
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.table.items import INDEX_COLUMNS, Item
+from billing_mirror.core.table.unstorable import UnstorableNote
 
 from .environment import Environment
 from .stripe import UNSTORABLE, StripeObject, as_listed

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import stripe
 
+from billing_mirror.core.events.signature import is_signed
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.signature import is_signed
 from billing_mirror.ingest.accept import IngestDependencies, accept
 
 from .environment import Environment

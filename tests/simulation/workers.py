@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.messages import Notification, read_message
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Job
-from billing_mirror.core.run_request import RunRequest
-from billing_mirror.core.schedule import RECOVER
+from billing_mirror.core.events.messages import Notification, read_message
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.runs.run import Job
+from billing_mirror.core.runs.run_request import RunRequest
+from billing_mirror.core.runs.schedule import RECOVER
 from billing_mirror.ports import Mirror
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies, ReceivedMessage

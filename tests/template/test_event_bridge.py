@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from billing_mirror.core import catalog, json_body
+from billing_mirror.core.events.messages import Notification, RelatedObject, read_message, read_notification
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Notification, RelatedObject, read_message, read_notification
 from tests.template.templates import BUNDLE, MONITORING, of_type, properties, statements
 
 CONDITION = "WithPartnerEventBus"

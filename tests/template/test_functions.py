@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from billing_mirror.adapters.state_store import LEASE
-from billing_mirror.core.forgetting import REMOVALS
+from billing_mirror.adapters.table.state_store import LEASE
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.unstorable import PARTITION as UNSTORABLE
+from billing_mirror.core.runs.forgetting import REMOVALS
+from billing_mirror.core.table.unstorable import PARTITION as UNSTORABLE
 from billing_mirror.settings import ChangesSettings, IngestSettings, ProcessSettings, ReconcileSettings
 from tests.template.templates import (
     BUNDLE,

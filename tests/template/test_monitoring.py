@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from billing_mirror.core import backoff
 from billing_mirror.core.catalog import Category
+from billing_mirror.core.events import backoff
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.schedule import DAY, HOUR
-from billing_mirror.reconcile.recover import KEPT
-from dev.sandbox.alarm_arithmetic import ReadMetric, metrics_of, period_of
+from billing_mirror.core.runs.schedule import DAY, HOUR
+from billing_mirror.reconcile.jobs.recover import KEPT
+from dev.sandbox.metrics.alarm_arithmetic import ReadMetric, metrics_of, period_of
 from tests.emitted_metrics import EMITTED
 from tests.template.templates import (
     BUNDLE,

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.items import Item
-from billing_mirror.core.run import Drift, Job, Run
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.run import Drift, Job, Run
+from billing_mirror.core.runs.schedule import Schedule
+from billing_mirror.core.table.items import Item
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
 from billing_mirror.process.seen_accounts import SeenAccounts
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.account import AccountGuard
-from billing_mirror.refresh.optional_fields import OptionalFields
-from billing_mirror.refresh.previews import ShownPreviews
+from billing_mirror.refresh.around_stripe.account import AccountGuard
+from billing_mirror.refresh.around_stripe.optional_fields import OptionalFields
+from billing_mirror.refresh.around_stripe.previews import ShownPreviews
 from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue

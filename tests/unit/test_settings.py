@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from billing_mirror.core.connected import NO_ACCOUNTS, ConnectedAccounts
 from billing_mirror.core.errors import ConfigurationError
+from billing_mirror.core.runs.connected import NO_ACCOUNTS, ConnectedAccounts
 from billing_mirror.settings import IngestSettings, ProcessSettings, ReconcileSettings
 
 Settings = type[IngestSettings] | type[ProcessSettings] | type[ReconcileSettings]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from billing_mirror.core.catalog import Category, CompareInterval
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.schedule import DAY, HOUR, MINUTE
+from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE
 
 from ..health import metrics
 from ..health.verdict import EVENTS_MAY_BE_UNREAD, QUEUE_MAY_BE_OLD, VERIFY_MAY_BE_LATE, Facts

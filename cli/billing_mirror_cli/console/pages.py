@@ -12,9 +12,9 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from billing_mirror.core.catalog import CUSTOMER, RECONCILED_TYPES, TYPES, USAGE
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import text_at
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Resolution
+from billing_mirror.core.runs.run import Resolution
 from billing_mirror.reader import Drift, MirroredObject
 from billing_mirror.views import CreditGrant, Invoice
 

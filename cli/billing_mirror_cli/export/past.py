@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from billing_mirror.adapters.chunks import with_whole_body
-from billing_mirror.core.items import Item
+from billing_mirror.adapters.table.chunks import with_whole_body
+from billing_mirror.core.table.items import Item
 from billing_mirror.reader import ReaderError, UnknownPast
 from billing_mirror.reader.history import PastStates
 from billing_mirror.reader.table import ScopedTable

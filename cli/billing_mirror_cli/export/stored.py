@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from billing_mirror.adapters.attributes import from_attributes
-from billing_mirror.adapters.batch_get import MAX_KEYS, batch_get
-from billing_mirror.adapters.chunks import with_whole_body
-from billing_mirror.adapters.indexes import query
-from billing_mirror.core.items import OBJECT, Item
+from billing_mirror.adapters.table.attributes import from_attributes
+from billing_mirror.adapters.table.batch_get import MAX_KEYS, batch_get
+from billing_mirror.adapters.table.chunks import with_whole_body
+from billing_mirror.adapters.table.indexes import query
+from billing_mirror.core.table.items import OBJECT, Item
 
 from ..failures import Failure
 

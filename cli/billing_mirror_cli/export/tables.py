@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from billing_mirror.adapters.attributes import body_in
+from billing_mirror.adapters.table.attributes import body_in
 from billing_mirror.core import json_body
-from billing_mirror.core.items import INDEX_COLUMNS, Item, id_in, missing_fields_in
 from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.table.items import INDEX_COLUMNS, Item, id_in, missing_fields_in
 
 Row: TypeAlias = Sequence[str | None]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.schedule import HOUR
+from billing_mirror.core.runs.schedule import HOUR
 
 from ..stack.session import Session
 from ..words import count

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
-from billing_mirror.adapters.state_store import DynamoStateStore
+from billing_mirror.adapters.table.state_store import DynamoStateStore
 from billing_mirror.core import times
-from billing_mirror.core.connected import NONE, PARTITION, ConnectedAccount, ConnectedAccounts
-from billing_mirror.core.schedule import HOUR
+from billing_mirror.core.runs.connected import NONE, PARTITION, ConnectedAccount, ConnectedAccounts
+from billing_mirror.core.runs.schedule import HOUR
 
 from ..stack.session import Session
 from ..words import age, count, since

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from billing_mirror.core import times
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Resolution
-from billing_mirror.core.schedule import DAY, HOUR, MINUTE, Schedule
+from billing_mirror.core.runs.run import Resolution
+from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE, Schedule
 
 from .. import mirror
 from ..runs.records import RunState

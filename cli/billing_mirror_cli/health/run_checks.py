@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from billing_mirror.core import times
-from billing_mirror.core.schedule import DAY, RECOVER
-from billing_mirror.reconcile.recover import KEPT
+from billing_mirror.core.runs.schedule import DAY, RECOVER
+from billing_mirror.reconcile.jobs.recover import KEPT
 
 from ..words import age, since
 from .findings import Finding, Level

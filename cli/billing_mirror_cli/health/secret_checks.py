@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from billing_mirror.adapters.stripe_api import is_live, is_of_organization
 from billing_mirror.core import times
 from billing_mirror.core.errors import ConfigurationError
+from billing_mirror.core.events.signature import secrets_in
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.schedule import DAY
-from billing_mirror.core.signature import secrets_in
+from billing_mirror.core.runs.schedule import DAY
 
 from ..failures import Failure
 from ..stack.aws_failures import explain

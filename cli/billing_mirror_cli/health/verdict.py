@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED_TYPES
-from billing_mirror.core.run import Job, Resolution, Status
-from billing_mirror.core.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
+from billing_mirror.core.runs.run import Job, Resolution, Status
+from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
 
 from ..runs.records import RunState
 from ..words import age, count

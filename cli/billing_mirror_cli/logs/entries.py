@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from billing_mirror.core import json_body, times
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Counts, Status
+from billing_mirror.core.runs.run import Counts, Status
 
 FAILED = "failed"
 """The outcome of an invocation that ended without one."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES, USAGE, ObjectType
-from billing_mirror.core.connected import NO_ACCOUNTS, ConnectedAccounts
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.runs.connected import NO_ACCOUNTS, ConnectedAccounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED_TYPES
-from billing_mirror.core.connected import NONE, ConnectedAccounts
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.run import Resolution, Status
-from billing_mirror.core.schedule import RECOVER
+from billing_mirror.core.runs.connected import NONE, ConnectedAccounts
+from billing_mirror.core.runs.run import Resolution, Status
+from billing_mirror.core.runs.schedule import RECOVER
 from billing_mirror.reader import Drift, Run
 
 from .. import mirror

@@ -10,8 +10,8 @@ from typing import Self
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.run import Counts, Job, Status
-from billing_mirror.core.run_request import RunRequest
+from billing_mirror.core.runs.run import Counts, Job, Status
+from billing_mirror.core.runs.run_request import RunRequest
 from billing_mirror.reader import Run
 from billing_mirror.reconcile.report import Result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing_mirror.core.errors import ConfigurationError
-from billing_mirror.core.signature import secrets_in
+from billing_mirror.core.events.signature import secrets_in
 
 from .session import Session
 

@@ -14,8 +14,8 @@ from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.stripe_api import StripeApi, is_live
 from billing_mirror.core.catalog import PREVIEW_VERSION
 from billing_mirror.core.errors import ConfigurationError
-from billing_mirror.core.items import Observation
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.fetch import fetch
 
 from ..failures import Failure, usage

@@ -13,7 +13,7 @@ from billing_mirror.core import times
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import MirrorError, PermissionDenied
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.paging import entries, first_page, next_page
+from billing_mirror.core.stripe_api.paging import entries, first_page, next_page
 from billing_mirror.ports import StripeRequest
 
 from ..health.findings import Finding, Level, some_of

@@ -13,7 +13,7 @@ import requests
 
 from billing_mirror.core import json_body
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.paging import entries
+from billing_mirror.core.stripe_api.paging import entries
 
 from ..failures import Failure
 

@@ -11,9 +11,9 @@ from billing_mirror.adapters.stripe_api import StripeApi
 from billing_mirror.core.catalog import EVENT_OBJECTS, RECONCILED_TYPES, TYPES, ApiChannel, ObjectType
 from billing_mirror.core.errors import MirrorError, NotFound, PermanentError, PermissionDenied, Unauthorized
 from billing_mirror.core.json_body import text_at
-from billing_mirror.core.run import Status
+from billing_mirror.core.runs.run import Status
 from billing_mirror.ports import StripeRequest
-from billing_mirror.refresh.account import OWN_ACCOUNT
+from billing_mirror.refresh.around_stripe.account import OWN_ACCOUNT
 
 from ..health.findings import Finding, Level
 from ..runs.records import RunState

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from billing_mirror.core.connected import NONE, ConnectedAccounts
 from billing_mirror.core.errors import ConfigurationError
+from billing_mirror.core.events.signature import secrets_in
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.signature import secrets_in
+from billing_mirror.core.runs.connected import NONE, ConnectedAccounts
 
 from ..failures import Failure
 from ..stack import signing_secrets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from billing_mirror.core.run import Job
+from billing_mirror.core.runs.run import Job
 
 from ..failures import ExitCode
 from ..runs.records import Request

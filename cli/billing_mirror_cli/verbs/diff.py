@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from billing_mirror.core.items import Observation, members
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import Observation, members
 from billing_mirror.reader import MirroredObject
 
 from ..comparison import FieldDifference, compare

@@ -13,7 +13,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from billing_mirror.core import catalog, times
-from billing_mirror.core.items import Item
+from billing_mirror.core.table.items import Item
 
 from .. import mirror
 from ..export.csv_file import write_csv

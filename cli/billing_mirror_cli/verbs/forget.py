@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from billing_mirror.core.errors import InvalidRequest
-from billing_mirror.core.forgetting import FORGET, MAX_CUSTOMERS, ForgetRequest
 from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.runs.forgetting import FORGET, MAX_CUSTOMERS, ForgetRequest
 
 from ..failures import ExitCode, usage
 from ..runs.invocation import Invocation

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from billing_mirror.core.run import Job, Status
+from billing_mirror.core.runs.run import Job, Status
 
 from ..failures import ExitCode
 from ..runs.records import Request

@@ -9,7 +9,7 @@ import typer
 
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.objects_request import MAX_OBJECTS, REFRESH, ObjectsRequest
+from billing_mirror.core.runs.objects_request import MAX_OBJECTS, REFRESH, ObjectsRequest
 
 from .. import mirror
 from ..failures import ExitCode, usage

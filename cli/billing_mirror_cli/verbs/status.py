@@ -11,8 +11,8 @@ import typer
 from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES, CompareInterval
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.run import Resolution
-from billing_mirror.core.schedule import RECOVER
+from billing_mirror.core.runs.run import Resolution
+from billing_mirror.core.runs.schedule import RECOVER
 
 from .. import __version__
 from ..failures import ExitCode

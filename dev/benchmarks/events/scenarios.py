@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from billing_mirror.core.events.messages import WEBHOOK_GROUP, read_notification, write_message
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import WEBHOOK_GROUP, read_notification, write_message
 from dev.benchmarks.events.stack import Stack
 from dev.fake_stripe.client import StandIn
 

@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import catalog, items
-from billing_mirror.core.drift import digest
-from billing_mirror.core.items import Observation
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.core import catalog
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.table import items
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.references import customer_or_owner
 from dev.benchmarks.events.stack import Stack
 

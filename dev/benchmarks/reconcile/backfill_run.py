@@ -10,14 +10,14 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.adapters.state_store import DynamoStateStore
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import HOUR, Schedule
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.state_store import DynamoStateStore
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import HOUR, Schedule
 from billing_mirror.ports import Ports
-from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.jobs.backfill import WRITES_AT_ONCE
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process

@@ -7,15 +7,16 @@ from pathlib import Path
 
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.drift import Difference, digest
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.run import Drift, Job, Resolution, Run
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Drift, Job, Resolution, Run
+from billing_mirror.core.runs.schedule import Schedule
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process

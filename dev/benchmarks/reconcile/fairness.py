@@ -19,8 +19,8 @@ from typing import Any, ParamSpec, TypeVar
 from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.attributes import Attributes
-from billing_mirror.reconcile.backfill import WRITES_AT_ONCE
+from billing_mirror.adapters.table.attributes import Attributes
+from billing_mirror.reconcile.jobs.backfill import WRITES_AT_ONCE
 from dev.benchmarks.reconcile.seed import attributes, store_cadences
 from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
 from dev.benchmarks.reconcile.synthetic_server import serving

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.stripe_api import StripeApi
-from billing_mirror.core.forgetting import FoundPage, RemovalNote
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from billing_mirror.core.stored import StoredObject
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.stored import StoredObject
+from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import IndexEntry, QuarantinedMessage
 from dev.benchmarks.reconcile.synthetic_data import digest_of, id_of, number_of
 from dev.benchmarks.server_process import KEY

@@ -11,9 +11,9 @@ from typing import Any
 
 import stripe
 
-from billing_mirror.core.drift import compare
-from billing_mirror.core.fingerprints import pack
 from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.runs.drift import compare
+from billing_mirror.core.runs.fingerprints import pack
 from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process
 from dev.benchmarks.reconcile.ports import VERSION, AgreeingMirror

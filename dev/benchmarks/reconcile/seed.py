@@ -4,15 +4,15 @@ import asyncio
 
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.attributes import Attributes, to_attributes
-from billing_mirror.adapters.dynamodb import DynamoMirror
-from billing_mirror.core import items
+from billing_mirror.adapters.table.attributes import Attributes, to_attributes
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.drift import digest
-from billing_mirror.core.items import OBJECT, Item, Observation
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef, Scope
+from billing_mirror.core.table import items
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.items import OBJECT, Item, Observation
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from dev.benchmarks.reconcile.ports import VERSION
 from dev.benchmarks.reconcile.synthetic_data import CADENCE, CADENCES, SUBSCRIPTION, body_of, cadence
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import billing_mirror.wiring.refresh  # noqa: F401 - a function has it in memory too
 from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.core.run import Job, Run
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.run import Job, Run
+from billing_mirror.core.runs.schedule import Schedule
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from dev.sandbox import logs
 from dev.sandbox.child_process import interrupt_on_sigterm
-from dev.sandbox.demo import NOT_A_TERMINAL
-from dev.sandbox.metric_series import metric_series
+from dev.sandbox.demo.printout import NOT_A_TERMINAL
+from dev.sandbox.metrics.metric_series import metric_series
 from dev.sandbox.observer import Observer
 from dev.sandbox.stack import running_sandbox
 from dev.sandbox.toolchain import ROOT, SetupError

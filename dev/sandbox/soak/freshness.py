@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from billing_mirror.core import times
-from billing_mirror.core.items import OBJECT
+from billing_mirror.core.events.messages import Notification, read_message
+from billing_mirror.core.events.related_object import UnresolvedRef, ref_from_event
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Notification, read_message
-from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import OBJECT
 from dev.fake_stripe.types.object_types import Body
 from dev.sandbox.deploy import session
 from dev.sandbox.observer import Observer

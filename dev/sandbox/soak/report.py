@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from dev.sandbox.report import mark
+from dev.sandbox.demo.report import mark
 
 from .freshness import Spread
 from .run import Outcome

@@ -9,7 +9,7 @@ from itertools import count
 
 from billing_mirror.core.json_body import JsonObject
 from dev.fake_stripe.client import StandIn
-from dev.sandbox.scenario import CADENCE, METERED_ITEM, PRICING_PLAN, RATE, RATE_CARD, SERVICE_ACTION, SUBSCRIPTION
+from dev.sandbox.demo.scenario import CADENCE, METERED_ITEM, PRICING_PLAN, RATE, RATE_CARD, SERVICE_ACTION, SUBSCRIPTION
 
 COMPONENT = "v2.billing.pricing_plan_component"
 LICENSE_FEE = "v2.billing.license_fee"

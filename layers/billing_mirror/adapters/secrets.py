@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.parameters.base import BaseProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.signature import secrets_in
+from billing_mirror.core.events.signature import secrets_in
 from billing_mirror.ports import Clock
 
 REREAD_AFTER = 300

@@ -12,7 +12,7 @@ from typing import Protocol
 import requests
 import stripe
 
-from billing_mirror.core import json_body, optional_fields
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel
 from billing_mirror.core.errors import (
     AccessRevoked,
@@ -28,6 +28,7 @@ from billing_mirror.core.errors import (
     Unauthorized,
 )
 from billing_mirror.core.metrics import Metric
+from billing_mirror.core.stripe_api import optional_fields
 from billing_mirror.ports import StripeRequest, StripeResponse
 
 from .metric_counts import MetricCounts

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from billing_mirror.core.change import Change
-from billing_mirror.core.history import Entry
-from billing_mirror.core.stream_record import StreamRecord
+from billing_mirror.core.changes.change import Change
+from billing_mirror.core.changes.history import Entry
+from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.ports import Clock, DeadLetters, EventBus, HistoryStore
 
 RawRecord: TypeAlias = Mapping[str, Any]

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from billing_mirror.core import json_body
-from billing_mirror.core.change import Change, change_between, detail, is_erasure
+from billing_mirror.core.changes.change import Change, change_between, detail, is_erasure
+from billing_mirror.core.changes.history import Entry
+from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import PermanentError, TransientError
-from billing_mirror.core.history import Entry
-from billing_mirror.core.stream_record import StreamRecord
 from billing_mirror.ports import BusEvent
 
 from .dependencies import ChangesDependencies, FeedResult, Published, RawRecord

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from billing_mirror.core import times
-from billing_mirror.core.change import Change
-from billing_mirror.core.history import Coverage, Entry, coverage_now, entry, left_partitions
-from billing_mirror.core.stream_record import StreamRecord
+from billing_mirror.core.changes.change import Change
+from billing_mirror.core.changes.history import Coverage, Entry, coverage_now, entry, left_partitions
+from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.ports import HistoryStore
 
 Covered = Mapping[tuple[str, str], Coverage]

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from billing_mirror.core import signature
 from billing_mirror.core.errors import BadRequest, InvalidSignature, PermanentError, TransientError
-from billing_mirror.core.messages import WEBHOOK_GROUP, Notification, Unreadable, read_notification, write_message
+from billing_mirror.core.events import signature
+from billing_mirror.core.events.messages import (
+    WEBHOOK_GROUP,
+    Notification,
+    Unreadable,
+    read_notification,
+    write_message,
+)
+from billing_mirror.core.events.sources import Network, require_source
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import parse_scope
-from billing_mirror.core.sources import Network, require_source
 from billing_mirror.ports import Clock, Queue, SigningSecrets, Verifier
 
 MAX_BODY = 6 * 1024 * 1024

@@ -7,10 +7,10 @@ refresh request is answered by the state that has led to it.
 
 from collections.abc import Mapping, Sequence
 
-from billing_mirror.core import mirror_state
-from billing_mirror.core.messages import Notification, RefreshRequest
-from billing_mirror.core.mirror_state import Head
+from billing_mirror.core.events.messages import Notification, RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table import mirror_state
+from billing_mirror.core.table.mirror_state import Head
 
 from .messages import ProcessDependencies, WorkItem
 

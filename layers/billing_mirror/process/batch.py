@@ -11,11 +11,12 @@ from dataclasses import replace
 from functools import partial
 
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized, WrongAccount
-from billing_mirror.core.items import Observation
-from billing_mirror.core.messages import Message, Notification, Unreadable, read_message
-from billing_mirror.core.mirror_state import Head
-from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, ref_from_event, ref_from_request
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.events.messages import Message, Notification, Unreadable, read_message
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.events.related_object import UnresolvedRef, ref_from_event, ref_from_request
+from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ports import Ports, Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import release_at_final_error

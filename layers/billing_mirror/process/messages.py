@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Self, TypeAlias
 
-from billing_mirror.core.messages import Message, Notification, RefreshRequest
-from billing_mirror.core.object_ref import ObjectRef, Scope, UnresolvedRef
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.events.messages import Message, Notification, RefreshRequest
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.events.related_object import UnresolvedRef
+from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.ports import Ports
-from billing_mirror.refresh.account import AccountGuard
-from billing_mirror.refresh.in_order import InOrder
-from billing_mirror.refresh.previews import ShownPreviews
+from billing_mirror.refresh.around_stripe.account import AccountGuard
+from billing_mirror.refresh.around_stripe.in_order import InOrder
+from billing_mirror.refresh.around_stripe.previews import ShownPreviews
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from billing_mirror.core import times
 from billing_mirror.core.errors import ListUnavailable, TransientError
-from billing_mirror.core.messages import Notification
-from billing_mirror.core.mirror_state import lag_left, may_lag
+from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.mirror_state import lag_left, may_lag
 from billing_mirror.ports import Ports
-from billing_mirror.refresh.previews import BELIEVED_FOR
+from billing_mirror.refresh.around_stripe.previews import BELIEVED_FOR
 
 from .messages import ProcessDependencies, WorkItem
 

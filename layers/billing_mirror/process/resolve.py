@@ -10,10 +10,11 @@ from dataclasses import replace
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel, Piece
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError
+from billing_mirror.core.events.messages import Notification, RelatedObject, write_message
+from billing_mirror.core.events.related_object import UnresolvedRef
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Notification, RelatedObject, write_message
-from billing_mirror.core.mirror_state import Head, may_lag
-from billing_mirror.core.object_ref import ObjectRef, Scope, UnresolvedRef, fill_template, validate_id
+from billing_mirror.core.object_ref import ObjectRef, Scope, fill_template, validate_id
+from billing_mirror.core.table.mirror_state import Head, may_lag
 from billing_mirror.ports import Ports, StripeRequest
 
 from .messages import WorkItem

@@ -6,13 +6,14 @@ claim, and so does a worker that may still write an older answer.
 
 from collections.abc import Sequence
 
-from billing_mirror.core import items, json_body
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import Sublist
-from billing_mirror.core.items import Observation
+from billing_mirror.core.events.messages import RefreshRequest
 from billing_mirror.core.json_body import Json
-from billing_mirror.core.messages import RefreshRequest
-from billing_mirror.core.mirror_state import Head, is_last_claim
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Head, is_last_claim
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.fetch import fetch_member_lists, fetch_sublist
 from billing_mirror.refresh.follow_ups import FollowUps

@@ -6,10 +6,10 @@ Reconcile erases in all of them what it must not keep, and compares with Stripe 
 from collections.abc import Iterable
 from contextlib import suppress
 
-from billing_mirror.core.connected import PARTITION, ConnectedAccount
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.messages import Notification
+from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.runs.connected import PARTITION, ConnectedAccount
 from billing_mirror.ports import StateStore
 
 from .messages import WorkItem

@@ -4,9 +4,9 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from billing_mirror.core import backoff
 from billing_mirror.core.errors import PermanentError, TransientError, UnstorableObject
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.events import backoff
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.refresh.members import REMOVALS_HELD
 
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem

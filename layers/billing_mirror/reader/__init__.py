@@ -16,9 +16,9 @@ kept for 400 days. The reader needs boto3 only.
 """
 
 from ..core.catalog import Category
-from ..core.drift import Difference
 from ..core.errors import UnreadableBody
-from ..core.run import Counts, Job, Resolution, Status
+from ..core.runs.drift import Difference
+from ..core.runs.run import Counts, Job, Resolution, Status
 from .errors import EmptyScope, NoRegion, NotRefreshed, ReaderError, UnknownPast, UnknownStatus, UnknownType
 from .history import Change, PastCustomer, PastObject
 from .objects import MirroredObject

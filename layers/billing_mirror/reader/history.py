@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ..core import times
-from ..core.as_of import StateAt, state_at
-from ..core.history import PARTITION, PREFIX, Coverage, Entry, left_customer_of, left_type
-from ..core.items import OBJECT, Item
+from ..core.changes.as_of import StateAt, state_at
+from ..core.changes.history import PARTITION, PREFIX, Coverage, Entry, left_customer_of, left_type
+from ..core.table.items import OBJECT, Item
 from .errors import ReaderError, UnknownPast
 from .objects import MirroredObject, object_in
 from .results import MAX_PAGE, Page

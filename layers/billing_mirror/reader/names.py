@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from ..core import catalog
-from ..core.account import PIN_PARTITION, PIN_SORT_KEY
-from ..core.schedule import RECOVER
+from ..core.runs.schedule import RECOVER
+from ..core.stripe_api.account import PIN_PARTITION, PIN_SORT_KEY
 from .errors import EmptyScope, UnknownStatus, UnknownType
 from .table import ScopedTable
 

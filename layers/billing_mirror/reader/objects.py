@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from ..adapters.attributes import body_in
+from ..adapters.table.attributes import body_in
 from ..core import json_body
-from ..core.items import Item, id_in, missing_fields_in
+from ..core.table.items import Item, id_in, missing_fields_in
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ MAX_GROUP = 128
 
 
 def refresh_message(scope: str, type_name: str, object_id: str, parent: str | None) -> str:
-    """What ``core.messages`` reads as a refresh request. Raises :class:`ReaderError` for what no URL can name.
+    """What ``core.events.messages`` reads as a refresh request. Raises :class:`ReaderError` for what no URL can name.
 
     It is written here because the reader has no pydantic; a test reads it back.
     """

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..adapters.attributes import Attributes, from_attributes, to_attributes
-from ..adapters.batch_get import MAX_KEYS
+from ..adapters.table.attributes import Attributes, from_attributes, to_attributes
+from ..adapters.table.batch_get import MAX_KEYS
 from ..core import json_body
 from .errors import ReaderError
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..core.drift import Difference
-from ..core.items import Item
-from ..core.run import Counts, Job, Resolution, Status
-from ..core.run import Drift as DriftRecord
-from ..core.run import Run as RunRecord
+from ..core.runs.drift import Difference
+from ..core.runs.run import Counts, Job, Resolution, Status
+from ..core.runs.run import Drift as DriftRecord
+from ..core.runs.run import Run as RunRecord
+from ..core.table.items import Item
 
 
 @dataclass(frozen=True, slots=True)

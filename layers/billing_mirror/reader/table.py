@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.exceptions import NoRegionError
 
-from ..adapters.attributes import from_attributes, to_attributes
-from ..adapters.batch_get import batch_get
-from ..adapters.chunks import with_whole_body
-from ..adapters.indexes import query
-from ..core.items import CLAIM, OBJECT, Item
+from ..adapters.table.attributes import from_attributes, to_attributes
+from ..adapters.table.batch_get import batch_get
+from ..adapters.table.chunks import with_whole_body
+from ..adapters.table.indexes import query
+from ..core.table.items import CLAIM, OBJECT, Item
 from .errors import NoRegion
 from .objects import MirroredObject, object_in
 from .results import MAX_PAGE, Page, from_cursor, to_cursor

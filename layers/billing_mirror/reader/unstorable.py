@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core import object_ref, times
-from ..core.items import OBJECT
-from ..core.unstorable import PARTITION, UnstorableNote, sort_keys_of
+from ..core.table.items import OBJECT
+from ..core.table.unstorable import PARTITION, UnstorableNote, sort_keys_of
 from .results import Page
 from .table import ScopedTable
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from ..core import times
-from ..core.items import Item
+from ..core.table.items import Item
 
 PATIENCE = 2.0
 """Seconds for the event of the change to arrive, before a refresh is asked for."""

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeAlias
 
-from billing_mirror.core.connected import PARTITION, ConnectedAccount
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.schedule import EARLY_SHARE
+from billing_mirror.core.runs.connected import PARTITION, ConnectedAccount
+from billing_mirror.core.runs.schedule import EARLY_SHARE
 
 from .dependencies import ReconcileDependencies
-from .erasure import erase_due
+from .jobs.erasure import erase_due
 from .report import TickReport
 
 MIN_SECONDS = 30.0

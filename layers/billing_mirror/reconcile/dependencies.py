@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.connected import NO_ACCOUNTS, ConnectedAccounts
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.connected import NO_ACCOUNTS, ConnectedAccounts
+from billing_mirror.core.runs.schedule import Schedule
 from billing_mirror.ports import Ports, StateStore
-from billing_mirror.refresh.account import AccountGuard
-from billing_mirror.refresh.in_context import InContext
+from billing_mirror.refresh.around_stripe.account import AccountGuard
+from billing_mirror.refresh.around_stripe.in_context import InContext
 
 
 @dataclass(frozen=True, slots=True)

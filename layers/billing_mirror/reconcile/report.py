@@ -9,13 +9,13 @@ from typing import Self
 from billing_mirror.core import catalog, times
 from billing_mirror.core.catalog import Category
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import HOUR, RECOVER
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import HOUR, RECOVER
+from billing_mirror.core.table.unstorable import UnstorableNote
 
-from .forget import Forgotten
-from .refresh_objects import RefreshedObject
-from .worked_run import WorkedRun
+from .jobs.forget import Forgotten
+from .jobs.refresh_objects import RefreshedObject
+from .runs.worked_run import WorkedRun
 
 MAX_DIFFERENCES = 1000
 """Differences in the answer of a dry run: an answer may have 6 MB."""

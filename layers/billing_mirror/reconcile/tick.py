@@ -7,24 +7,24 @@ from functools import partial
 
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.forgetting import ForgetRequest
-from billing_mirror.core.objects_request import ObjectsRequest
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.run_request import RunRequest
-from billing_mirror.core.schedule import RECOVER, DueJob, events_due_at, next_job
+from billing_mirror.core.runs.forgetting import ForgetRequest
+from billing_mirror.core.runs.objects_request import ObjectsRequest
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.run_request import RunRequest
+from billing_mirror.core.runs.schedule import RECOVER, DueJob, events_due_at, next_job
 
 from .connected import erase_in_all, tick_accounts
 from .dependencies import ReconcileDependencies
-from .dry_run import dry_run_dependencies, recorded_differences
-from .forget import forget
-from .jobs import execute_job
-from .refresh_objects import refresh_objects
+from .jobs.dry_run import dry_run_dependencies, recorded_differences
+from .jobs.forget import forget
+from .jobs.refresh_objects import refresh_objects
+from .jobs.unstorable import tend_notes
+from .jobs.work import execute_job
 from .report import ForgetReport, NotedObjects, ObjectsReport, TickReport
 from .runs.lease import Lease
 from .runs.lifecycle import abandon_run, start_run
 from .runs.records import last_run, last_runs
-from .unstorable import tend_notes
-from .worked_run import WorkedRun
+from .runs.worked_run import WorkedRun
 
 MIN_SECONDS_PER_JOB = 30.0
 """Seconds that a tick works on a job at least, before the next job."""

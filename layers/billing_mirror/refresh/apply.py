@@ -7,13 +7,14 @@ never overwrite a newer one; no clock takes part. See docs/architecture.md.
 from dataclasses import replace
 from math import floor
 
-from billing_mirror.core import items, times
+from billing_mirror.core import times
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
-from billing_mirror.core.items import Item, Observation
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head, ends_at, may_lag
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Item, Observation
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head, ends_at, may_lag
 from billing_mirror.ports import Ports
 
 from .claims import IsFinal, never, release_at_final_error, require_claimed, take_claim

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.ports import Mirror
 
 BEHIND = "the object's counter was behind its token"

@@ -5,9 +5,9 @@ import asyncio
 from billing_mirror.core import catalog
 from billing_mirror.core.catalog import Reference
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.messages import RefreshRequest
-from billing_mirror.core.mirror_state import READ_LAG, Head
+from billing_mirror.core.events.messages import RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.mirror_state import READ_LAG, Head
 from billing_mirror.ports import Mirror
 
 from .follow_ups import FollowUps

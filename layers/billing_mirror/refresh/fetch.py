@@ -3,17 +3,18 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TypeAlias
 
-from billing_mirror.core import catalog, json_body, on_request, paging, times
+from billing_mirror.core import catalog, json_body, times
 from billing_mirror.core.catalog import ApiChannel, Sublist
-from billing_mirror.core.drift import digest
 from billing_mirror.core.errors import FeatureUnavailable, NotFound, PermanentError, TransientError, Unauthorized
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.mirror_state import Head, may_lag
 from billing_mirror.core.object_ref import ObjectRef, fill_template
+from billing_mirror.core.stripe_api import on_request, paging
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Head, may_lag
 from billing_mirror.ports import Clock, Stripe, StripeRequest, StripeResponse
 
-from .optional_fields import NotedFields
+from .around_stripe.optional_fields import NotedFields
 
 Pages: TypeAlias = AsyncIterator[list[JsonObject]]
 MAX_READINGS = 3

@@ -4,7 +4,7 @@ Process sends to the queue that invokes it. Lambda counts the invocations of suc
 16: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
 """
 
-from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.ports import Queue
 
 MAX_HOPS = 10

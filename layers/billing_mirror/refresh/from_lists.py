@@ -6,14 +6,16 @@ A list may be stale. Every claimed token is higher, so what a list has shown nev
 import asyncio
 from collections.abc import Mapping
 
-from billing_mirror.core import items, json_body, on_request
+from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel, ObjectType
-from billing_mirror.core.drift import digest
 from billing_mirror.core.errors import PermanentError, UnstorableObject
-from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.stripe_api import on_request
+from billing_mirror.core.table import items
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.items import Item, Observation
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.ports import Mirror
 
 from .references import customer_or_owner

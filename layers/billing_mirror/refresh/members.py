@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from billing_mirror.core import catalog, json_body
-from billing_mirror.core.brake import are_too_many
-from billing_mirror.core.drift import compare
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import READ_LAG, Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.runs.brake import are_too_many
+from billing_mirror.core.runs.drift import compare
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import READ_LAG, Head
 from billing_mirror.ports import Mirror
 
 from .follow_ups import FollowUps

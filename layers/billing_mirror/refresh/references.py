@@ -6,8 +6,8 @@ from typing import TypeVar
 from billing_mirror.core.catalog import ObjectType, Reference
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject, text_at
-from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ports import Mirror
 
 K = TypeVar("K", bound=Hashable)

@@ -3,11 +3,11 @@
 import asyncio
 
 from billing_mirror.core import json_body
-from billing_mirror.core.drift import digest
-from billing_mirror.core.items import Observation
-from billing_mirror.core.messages import RefreshRequest
-from billing_mirror.core.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
+from billing_mirror.core.events.messages import RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import READ_LAG, UNCLAIMED_TOKEN, Head
 from billing_mirror.ports import Mirror
 
 from .follow_ups import FollowUps

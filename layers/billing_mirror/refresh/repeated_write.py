@@ -1,8 +1,8 @@
 """Recognize a write that was stored, and refused when AWS's client repeated it because its answer was lost."""
 
 from billing_mirror.core import times
-from billing_mirror.core.items import Item
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import Item
 from billing_mirror.ports import Mirror
 
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from billing_mirror.core.errors import UnstorableObject
-from billing_mirror.core.items import Observation
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import Ports
 
 

@@ -5,9 +5,9 @@ import boto3
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.event_bus import EventBridgeBus
-from billing_mirror.adapters.history import DynamoHistory
 from billing_mirror.adapters.sqs import SqsQueue
-from billing_mirror.adapters.stream import read_record, sequence_of
+from billing_mirror.adapters.table.history import DynamoHistory
+from billing_mirror.adapters.table.stream import read_record, sequence_of
 from billing_mirror.changes.dependencies import ChangesDependencies
 from billing_mirror.settings import ChangesSettings
 

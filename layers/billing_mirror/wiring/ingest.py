@@ -7,8 +7,8 @@ from billing_mirror.adapters.blocking import call_directly
 from billing_mirror.adapters.clock import SystemClock
 from billing_mirror.adapters.secrets import StoredSigningSecrets
 from billing_mirror.adapters.sqs import SqsQueue
-from billing_mirror.core.signature import is_signed
-from billing_mirror.core.sources import networks_in
+from billing_mirror.core.events.signature import is_signed
+from billing_mirror.core.events.sources import networks_in
 from billing_mirror.ingest.accept import IngestDependencies
 from billing_mirror.settings import IngestSettings
 

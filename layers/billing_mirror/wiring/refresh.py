@@ -6,25 +6,25 @@ import boto3
 
 from billing_mirror.adapters.aws import QUICK
 from billing_mirror.adapters.clock import SystemClock
-from billing_mirror.adapters.dynamodb import DynamoMirror
 from billing_mirror.adapters.metric_counts import MetricCounts
 from billing_mirror.adapters.sqs import SqsQueue
-from billing_mirror.adapters.state_store import DynamoStateStore
 from billing_mirror.adapters.stripe_api import StripeApi
-from billing_mirror.core.budget import Limits
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
+from billing_mirror.adapters.table.state_store import DynamoStateStore
 from billing_mirror.core.catalog import PREVIEW_VERSION
 from billing_mirror.core.errors import ConfigurationError
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.schedule import HOUR, MINUTE, Schedule
+from billing_mirror.core.runs.schedule import HOUR, MINUTE, Schedule
+from billing_mirror.core.stripe_api.budget import Limits
 from billing_mirror.ports import Ports
 from billing_mirror.process.messages import ProcessDependencies
 from billing_mirror.process.seen_accounts import SeenAccounts
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.account import AccountGuard
-from billing_mirror.refresh.optional_fields import OptionalFields
-from billing_mirror.refresh.rate_limited import RateLimitedStripe
-from billing_mirror.refresh.shared_budget import SharedBudget
+from billing_mirror.refresh.around_stripe.account import AccountGuard
+from billing_mirror.refresh.around_stripe.optional_fields import OptionalFields
+from billing_mirror.refresh.around_stripe.rate_limited import RateLimitedStripe
+from billing_mirror.refresh.around_stripe.shared_budget import SharedBudget
 from billing_mirror.settings import ProcessSettings, ReconcileSettings, StripeSettings
 
 from .secrets import stored_text

@@ -14,9 +14,9 @@ from selenium.webdriver import Chrome
 from billing_mirror.adapters.sqs import SqsQueue
 from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED_TYPES
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.run import Counts, Drift, Job, Resolution, Run, Status
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Counts, Drift, Job, Resolution, Run, Status
 from billing_mirror_cli.console.app import create_app
 from billing_mirror_cli.console.guard import Guard
 from billing_mirror_cli.console.history import Change, FieldChange, History, Named, Timeline

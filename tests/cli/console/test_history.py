@@ -6,8 +6,8 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import Json, JsonObject
+from billing_mirror.core.table.items import Item
 from billing_mirror_cli.console.app import create_app
 from billing_mirror_cli.console.guard import Guard
 from billing_mirror_cli.console.kept_history import (

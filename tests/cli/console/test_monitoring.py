@@ -9,8 +9,8 @@ import pytest
 from moto import mock_aws
 
 from billing_mirror.core.catalog import Category
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.outcome import Outcome
 from billing_mirror_cli.console.charts import Drawing
 from billing_mirror_cli.console.monitoring import WANTED, WINDOWS, WindowChoice, draw_health, window_of
 from billing_mirror_cli.health import metrics

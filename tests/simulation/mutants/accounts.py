@@ -1,12 +1,12 @@
 """Mutants of the guard that refuses a key of another account, and of work in connected accounts."""
 
-from billing_mirror.core.account import AccountMatch, Pin, judge_by_id
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.stripe_api.account import AccountMatch, Pin, judge_by_id
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.reconcile.recover import _in_context
-from billing_mirror.refresh.account import AccountGuard
-from billing_mirror.refresh.in_context import InContext
+from billing_mirror.reconcile.jobs.recover import _in_context
+from billing_mirror.refresh.around_stripe.account import AccountGuard
+from billing_mirror.refresh.around_stripe.in_context import InContext
 
 from .registry import mutant, replaces
 

@@ -4,10 +4,10 @@ import sys
 from dataclasses import replace
 
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.items import Observation
-from billing_mirror.core.messages import Notification
-from billing_mirror.core.mirror_state import Claim, Head, ends_at, is_fresh_enough, is_last_claim, shows_creation
+from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Claim, Head, ends_at, is_fresh_enough, is_last_claim, shows_creation
 from billing_mirror.ports import Clock, Stripe
 from billing_mirror.process.already_fresh import _are_answered, _is_answered, _is_dated_ahead
 from billing_mirror.process.messages import WorkItem

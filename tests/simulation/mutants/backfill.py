@@ -2,13 +2,13 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.ports import Mirror
-from billing_mirror.reconcile.backfill import _incomplete
-from billing_mirror.reconcile.verify import _never_seen
+from billing_mirror.reconcile.jobs.backfill import _incomplete
+from billing_mirror.reconcile.jobs.verify import _never_seen
 from billing_mirror.refresh.from_lists import _is_truncated, put_unclaimed
 from tests.doubles.mirror import MemoryMirror
 

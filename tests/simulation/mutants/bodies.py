@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping
 
-from billing_mirror.core import items
 from billing_mirror.core.catalog import ApiChannel, Sublist
 from billing_mirror.core.errors import FeatureUnavailable
-from billing_mirror.core.items import Observation
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ports import Mirror, Ports, Stripe
 from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer, _with_last_event, apply
 from billing_mirror.refresh.dependants import enqueue_dependants

@@ -1,11 +1,11 @@
 """Mutants of the check of what is stored."""
 
-from billing_mirror.core.items import Item
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.stored import StoredObject, _wrong_digests, wrong_columns
-from billing_mirror.reconcile.repair import _Fetched, _store
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.stored import StoredObject, _wrong_digests, wrong_columns
+from billing_mirror.reconcile.jobs.repair import _Fetched, _store
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 
 from .registry import mutant, replaces

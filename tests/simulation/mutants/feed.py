@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import _send, _Work, publish_changes
-from billing_mirror.core.change import Change, ChangeKind, change_between
+from billing_mirror.core.changes.change import Change, ChangeKind, change_between
+from billing_mirror.core.changes.history import Coverage, Entry, entry
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.history import Coverage, Entry, entry
-from billing_mirror.core.stored import StoredObject
+from billing_mirror.core.table.stored import StoredObject
 
 from .registry import mutant, replaces
 

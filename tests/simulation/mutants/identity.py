@@ -4,21 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing_mirror.core.catalog import ObjectType
+from billing_mirror.core.events.messages import Message, Notification, RefreshRequest
+from billing_mirror.core.events.related_object import UnresolvedRef
+from billing_mirror.core.events.spelled_ids import is_placeholder
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Message, Notification, RefreshRequest
-from billing_mirror.core.object_ref import (
-    MAX_ID_IN_KEY,
-    ObjectRef,
-    Scope,
-    UnresolvedRef,
-    key_id,
-    partition_key,
-)
-from billing_mirror.core.spelled_ids import is_placeholder
+from billing_mirror.core.object_ref import MAX_ID_IN_KEY, ObjectRef, Scope, key_id, partition_key
 from billing_mirror.ports import IndexEntry, Mirror, Ports, Stripe, StripeResponse
 from billing_mirror.process.batch import _is_of_other_mode
 from billing_mirror.process.resolve import _enqueue_others
-from billing_mirror.reconcile.index_walk import _with_whole_id
+from billing_mirror.reconcile.lists.index_walk import _with_whole_id
 from billing_mirror.refresh.apply import _customer_of, _resolve_customer
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import refresh_request

@@ -2,17 +2,11 @@
 
 from collections.abc import Sequence
 
-from billing_mirror.adapters.chunked_write import (
-    DYNAMODB,
-    ChunkedTable,
-    _drop_superseded,
-    _held,
-    put_chunked,
-)
-from billing_mirror.core import chunks
-from billing_mirror.core.chunks import Limits, superseded
-from billing_mirror.core.items import Item
+from billing_mirror.adapters.table.chunked_write import DYNAMODB, ChunkedTable, _drop_superseded, _held, put_chunked
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table import chunks
+from billing_mirror.core.table.chunks import Limits, superseded
+from billing_mirror.core.table.items import Item
 from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.messages import Notification
+from billing_mirror.core.events.messages import Notification
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import SigningSecrets
 from billing_mirror.process.already_fresh import already_fresh

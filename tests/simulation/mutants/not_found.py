@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import NotFound, TransientError
-from billing_mirror.core.items import Observation
+from billing_mirror.core.events.messages import Notification, RefreshRequest
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import Notification, RefreshRequest
-from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.already_fresh import _contradicts_tombstone
 from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.process.not_found import _may_appear_yet, _young_for, require_not_found
 from billing_mirror.process.second_look import _shows_members, is_second_look, shows_lists
-from billing_mirror.reconcile.repair import _may_exist
+from billing_mirror.reconcile.jobs.repair import _may_exist
 from billing_mirror.refresh.fetch import _get
 from billing_mirror.refresh.related_objects import _second_look
 

@@ -1,8 +1,8 @@
 """Mutants of the order of writes: claim, then fetch, then apply."""
 
-from billing_mirror.core.items import Observation
-from billing_mirror.core.mirror_state import Claim, Head
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Claim, Head
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterable
 
-from billing_mirror.core.budget import ACCOUNT, AHEAD, BUDGET_PARTITION, BUDGET_SORT_KEY, Bucket, Budget, Limits, Wanted
 from billing_mirror.core.errors import TransientError
-from billing_mirror.refresh.shared_budget import SharedBudget
+from billing_mirror.core.stripe_api.budget import (
+    ACCOUNT,
+    AHEAD,
+    BUDGET_PARTITION,
+    BUDGET_SORT_KEY,
+    Bucket,
+    Budget,
+    Limits,
+    Wanted,
+)
+from billing_mirror.refresh.around_stripe.shared_budget import SharedBudget
 
 from .registry import mutant, replaces
 

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.checkpoints import PagePosition
-from billing_mirror.core.items import Observation
-from billing_mirror.core.mirror_state import Claim, Head, reflects_event
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.runs.checkpoints import PagePosition
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Claim, Head, reflects_event
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem
-from billing_mirror.reconcile.pages import ObjectPage, RestartedList
-from billing_mirror.reconcile.recover import _read_events
+from billing_mirror.reconcile.jobs.recover import _read_events
+from billing_mirror.reconcile.lists.pages import ObjectPage, RestartedList
 
 from .registry import mutant, replaces
 

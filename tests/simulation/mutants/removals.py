@@ -1,13 +1,13 @@
 """Mutants of the brake on mass deletion."""
 
-from billing_mirror.core.brake import are_too_many
 from billing_mirror.core.catalog import ObjectType
-from billing_mirror.core.checkpoints import ListCheckpoint
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.reconcile.brake import held_back, require_few_removals
+from billing_mirror.core.runs.brake import are_too_many
+from billing_mirror.core.runs.checkpoints import ListCheckpoint
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.reconcile.jobs.brake import held_back, require_few_removals
+from billing_mirror.reconcile.jobs.verify import _remove_held
 from billing_mirror.reconcile.runs.active_run import ActiveRun
-from billing_mirror.reconcile.verify import _remove_held
 
 from .registry import mutant, replaces
 

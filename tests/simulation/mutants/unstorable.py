@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.table.unstorable import UnstorableNote
 from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces

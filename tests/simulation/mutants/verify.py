@@ -4,23 +4,23 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 
-from billing_mirror.core import items
 from billing_mirror.core.catalog import ApiChannel, ObjectType
-from billing_mirror.core.checkpoints import ListCheckpoint
-from billing_mirror.core.drift import Difference, compare
 from billing_mirror.core.errors import NotFound
-from billing_mirror.core.items import Item, Observation
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from billing_mirror.core.run import Drift, Job
+from billing_mirror.core.runs.checkpoints import ListCheckpoint
+from billing_mirror.core.runs.drift import Difference, compare
+from billing_mirror.core.runs.run import Drift, Job
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Item, Observation
+from billing_mirror.core.table.mirror_state import Claim, Head, is_in_flight
 from billing_mirror.ports import Mirror, Ports, Stripe, StripeRequest, StripeResponse
-from billing_mirror.reconcile.listing import BEGINNING, ListStep, read_lists
-from billing_mirror.reconcile.pages import ObjectPage, ResumePoint
-from billing_mirror.reconcile.repair import repair_one, verify_and_repair
+from billing_mirror.reconcile.jobs.repair import repair_one, verify_and_repair
+from billing_mirror.reconcile.jobs.verify import _never_seen, _verify_page, _verify_unlisted
+from billing_mirror.reconcile.lists.listing import BEGINNING, ListStep, read_lists
+from billing_mirror.reconcile.lists.pages import ObjectPage, ResumePoint
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.checkpoints import Checkpoint
-from billing_mirror.reconcile.verify import _never_seen, _verify_page, _verify_unlisted
 from billing_mirror.refresh.from_lists import put_unclaimed
 
 from .registry import mutant, replaces

@@ -1,11 +1,11 @@
 """Mutants of the conditional write and of tombstones."""
 
-from billing_mirror.adapters.chunked_write import Replaced
+from billing_mirror.adapters.table.chunked_write import Replaced
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.items import Item, Observation
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table.items import Item, Observation
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.apply import _put, _shows, apply
 from billing_mirror.refresh.claims import require_claimed, take_claim

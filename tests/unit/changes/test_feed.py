@@ -3,7 +3,7 @@
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import MAX_EVENTS, publish_changes
 from billing_mirror.core import json_body
-from billing_mirror.core.items import Item, id_in
+from billing_mirror.core.table.items import Item, id_in
 from tests.doubles.changes import (
     MemoryBus,
     MemoryHistory,

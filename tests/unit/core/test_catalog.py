@@ -10,9 +10,10 @@ import pytest
 
 from billing_mirror.core import catalog
 from billing_mirror.core.catalog import ApiChannel, Category, CompareInterval, Listing, ObjectType, Reference
+from billing_mirror.core.events.messages import Notification, RelatedObject
+from billing_mirror.core.events.related_object import UnresolvedRef, ref_from_event
 from billing_mirror.core.json_body import Json
-from billing_mirror.core.messages import Notification, RelatedObject
-from billing_mirror.core.object_ref import ObjectRef, UnresolvedRef, fill_template, ref_from_event
+from billing_mirror.core.object_ref import ObjectRef, fill_template
 from tests.doubles.samples import SAMPLES, sample
 
 TESTS = Path(__file__).parents[2]

@@ -12,18 +12,12 @@ from requests import PreparedRequest
 
 from billing_mirror.core import catalog
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.messages import RefreshRequest, RelatedObject
-from billing_mirror.core.object_ref import (
-    fill_template,
-    partition_key,
-    ref_from_event,
-    ref_from_request,
-    ref_to,
-    validate_id,
-)
+from billing_mirror.core.events.messages import RefreshRequest, RelatedObject
+from billing_mirror.core.events.related_object import ref_from_event, ref_from_request
+from billing_mirror.core.object_ref import fill_template, partition_key, ref_to, validate_id
 
-from .malicious import MALICIOUS_IDS, OF_ANY_TYPE
-from .object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, ref_of
+from .events.malicious import MALICIOUS_IDS, OF_ANY_TYPE
+from .events.object_refs import CADENCE, IDS, LIVE, RATE, SUBSCRIPTION, UNKNOWN, event, ref_of
 
 CHOSEN_IDS = [
     "25% OFF",

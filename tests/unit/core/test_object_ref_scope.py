@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.messages import RefreshRequest, RelatedObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, parse_scope, ref_from_event, ref_from_request, ref_to
+from billing_mirror.core.events.messages import RefreshRequest, RelatedObject
+from billing_mirror.core.events.related_object import ref_from_event, ref_from_request
+from billing_mirror.core.object_ref import ObjectRef, Scope, parse_scope, ref_to
 
-from .object_refs import CADENCE, IDS, LIVE, SUBSCRIPTION, event
+from .events.object_refs import CADENCE, IDS, LIVE, SUBSCRIPTION, event
 
 
 class TestScope:

@@ -8,10 +8,10 @@ import pytest
 import stripe
 
 from billing_mirror.core.errors import ConfigurationError, TransientError
-from billing_mirror.core.messages import read_message
+from billing_mirror.core.events.messages import read_message
+from billing_mirror.core.events.signature import is_signed
+from billing_mirror.core.events.sources import FORBIDDEN, networks_in
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.signature import is_signed
-from billing_mirror.core.sources import FORBIDDEN, networks_in
 from billing_mirror.ingest.accept import MAX_BODY, IngestAnswer, IngestDependencies, accept
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 

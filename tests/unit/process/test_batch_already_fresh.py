@@ -3,12 +3,12 @@
 import pytest
 
 from billing_mirror.core import times
-from billing_mirror.core.drift import digest
-from billing_mirror.core.items import MAX_EVENTS, Observation, item, last_event_ids_in
-from billing_mirror.core.messages import RefreshRequest, write_message
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.events.messages import RefreshRequest, write_message
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.items import MAX_EVENTS, Observation, item, last_event_ids_in
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from tests.doubles.samples import subscription, subscription_event
 from tests.unit.harness import SUBSCRIPTION, Harness
 

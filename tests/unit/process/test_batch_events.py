@@ -3,8 +3,8 @@
 import pytest
 
 from billing_mirror.core.errors import Unauthorized
-from billing_mirror.core.messages import RefreshRequest, write_message
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.events.messages import RefreshRequest, write_message
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.times import iso
 from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness

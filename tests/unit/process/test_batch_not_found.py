@@ -2,9 +2,9 @@
 
 import pytest
 
+from billing_mirror.core.events.messages import RefreshRequest, write_message
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest, write_message
-from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import customer, event, snapshot
 from tests.unit.harness import Harness
 

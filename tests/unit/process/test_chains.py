@@ -6,11 +6,11 @@ import pytest
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.items import Observation, item
+from billing_mirror.core.events.messages import RefreshRequest, read_message, write_message
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest, read_message, write_message
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table.items import Observation, item
 from billing_mirror.process.messages import MessageResult
 from billing_mirror.refresh.follow_ups import MAX_HOPS
 from tests.doubles.samples import cadence, event, rate, rate_card, sample, subscription, subscription_event, version

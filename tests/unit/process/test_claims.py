@@ -3,10 +3,10 @@
 import pytest
 
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
-from billing_mirror.core.mirror_state import Claim
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Job, Status
+from billing_mirror.core.runs.run import Job, Status
+from billing_mirror.core.table.mirror_state import Claim
 from tests.doubles.samples import event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness
 from tests.unit.reconcile.scenarios import OBJECT_TYPE, at

@@ -1,10 +1,10 @@
 """A list of an owner that lacks too many of its members removes none of them: that is left to a verify run."""
 
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.items import members_in
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Job, Resolution, Status
-from billing_mirror.core.run_request import RunRequest
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.runs.run import Job, Resolution, Status
+from billing_mirror.core.runs.run_request import RunRequest
+from billing_mirror.core.table.items import members_in
 from billing_mirror.process.messages import MessageResult
 from billing_mirror.reconcile.tick import run_on_demand
 from tests.doubles.samples import event, rate, rate_card, version

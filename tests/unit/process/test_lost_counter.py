@@ -2,9 +2,9 @@
 
 import pytest
 
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.run import Job, Status
-from billing_mirror.reconcile.dry_run import dry_run_dependencies
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.runs.run import Job, Status
+from billing_mirror.reconcile.jobs.dry_run import dry_run_dependencies
 from billing_mirror.refresh.claims import BEHIND
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.runs import run_now

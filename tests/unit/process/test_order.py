@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
 from billing_mirror.process.messages import ReceivedMessage, Result, WorkItem
 from billing_mirror.process.order import Group, owners_first
 from tests.doubles.samples import cadence, event, subscription, subscription_event

@@ -5,15 +5,15 @@ import math
 
 import pytest
 
-from billing_mirror.core.budget import Limits
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.stripe_api.budget import Limits
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
-from billing_mirror.refresh.rate_limited import RateLimitedStripe
-from billing_mirror.refresh.shared_budget import SharedBudget
+from billing_mirror.refresh.around_stripe.rate_limited import RateLimitedStripe
+from billing_mirror.refresh.around_stripe.shared_budget import SharedBudget
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import event, sample

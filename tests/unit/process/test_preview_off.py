@@ -3,9 +3,9 @@
 import pytest
 
 from billing_mirror.core.errors import FeatureUnavailable, PermissionDenied, RequestRefused, TransientError
+from billing_mirror.core.events.messages import RefreshRequest, write_message
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.messages import RefreshRequest, write_message
-from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import event, rate_card, version
 from tests.unit.harness import Harness
 

@@ -1,8 +1,8 @@
 """A list of members that Stripe refuses once: the mirrored members stay, and the message says why."""
 
 from billing_mirror.core.errors import FeatureUnavailable, RequestRefused
-from billing_mirror.core.items import members_in
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.table.items import members_in
 from tests.doubles.samples import event, rate, rate_card, version
 from tests.unit.harness import Harness
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult
 from tests.doubles.repeating import Repetition, repeating

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.outcome import Outcome
 from billing_mirror.process.messages import MessageResult
 from tests.doubles.samples import subscription_event
 from tests.unit.harness import Harness

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from billing_mirror.core.events.messages import read_notification
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.messages import read_notification
-from billing_mirror.core.outcome import Outcome
 from tests.unit.harness import Harness
 from tests.unit.reconcile.listed_events import recovered
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from billing_mirror.core import times
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.outcome import Outcome
 from tests.doubles.samples import event, rate, rate_card, version
 from tests.unit.harness import Harness
 

@@ -6,11 +6,11 @@ import pytest
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES
+from billing_mirror.core.events.messages import RefreshRequest, read_message, write_message
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.core.messages import RefreshRequest, read_message, write_message
-from billing_mirror.core.mirror_state import READ_LAG
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table.mirror_state import READ_LAG
 from billing_mirror.process.messages import MessageResult
 from tests.doubles.samples import cadence, event, rate, rate_card, sample, version
 from tests.unit.harness import CADENCE, Harness

@@ -1,9 +1,9 @@
 """Process notes the connected accounts whose events it receives."""
 
-from billing_mirror.core.connected import PARTITION, ConnectedAccount
-from billing_mirror.core.items import Item
-from billing_mirror.core.messages import RefreshRequest, write_message
+from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.object_ref import Scope
+from billing_mirror.core.runs.connected import PARTITION, ConnectedAccount
+from billing_mirror.core.table.items import Item
 from tests.doubles.samples import subscription_event
 from tests.unit.harness import Harness
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
 from billing_mirror.process.batch import MAX_CONCURRENCY
 from tests.doubles.samples import (
     cadence,

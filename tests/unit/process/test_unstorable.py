@@ -2,10 +2,10 @@
 
 import pytest
 
-from billing_mirror.core.items import Item
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.outcome import Outcome
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.table.items import Item
+from billing_mirror.core.table.unstorable import UnstorableNote
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness

@@ -13,7 +13,7 @@ import billing_mirror.reader
 print(*sorted({name.partition(".")[0] for name in {*sys.modules} - before} - sys.stdlib_module_names))
 print(*sorted(name for name in sys.modules if name.startswith("billing_mirror.")))
 """
-NEEDED_BY_FUNCTIONS_ONLY = ("ingest", "process", "refresh", "reconcile", "settings", "wiring", "core.messages")
+NEEDED_BY_FUNCTIONS_ONLY = ("ingest", "process", "refresh", "reconcile", "settings", "wiring", "core.events")
 
 
 def loaded() -> tuple[set[str], set[str]]:

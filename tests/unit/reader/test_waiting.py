@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from billing_mirror.core import times
-from billing_mirror.core.items import Item
-from billing_mirror.core.messages import RefreshRequest, read_message
-from billing_mirror.core.object_ref import ref_from_request
+from billing_mirror.core.events.messages import RefreshRequest, read_message
+from billing_mirror.core.events.related_object import ref_from_request
+from billing_mirror.core.table.items import Item
 from billing_mirror.reader import ReaderError
 from billing_mirror.reader.refresh_request import refresh_message
 from billing_mirror.reader.waiting import CLOCK_SKEW_MARGIN, PATIENCE, Seen, wait

@@ -4,10 +4,10 @@ from urllib.parse import urlencode
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.items import Observation, item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.run import Run
+from billing_mirror.core.runs.run import Run
+from billing_mirror.core.table.items import Observation, item
 from tests.unit.harness import Harness
 
 SCOPE = Scope(livemode=False)

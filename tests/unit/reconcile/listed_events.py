@@ -6,9 +6,9 @@ from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import RECOVER, Schedule
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import RECOVER, Schedule
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import cadence, subscription, subscription_event

@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import PermanentError
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.reconcile.recover import OVERLAP, PATH
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.table.items import Item
+from billing_mirror.reconcile.jobs.recover import OVERLAP, PATH
 from billing_mirror.reconcile.usage.pairs import PAIRS, STILL_CHANGING
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event, version
 from tests.unit.harness import Harness

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core.connected import NO_ACCOUNTS, PARTITION, ConnectedAccount, ConnectedAccounts
 from billing_mirror.core.errors import ConfigurationError, InvalidRequest, PermanentError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Job, Status
-from billing_mirror.core.run_request import RunRequest, read_request
-from billing_mirror.core.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
+from billing_mirror.core.runs.connected import NO_ACCOUNTS, PARTITION, ConnectedAccount, ConnectedAccounts
+from billing_mirror.core.runs.run import Job, Status
+from billing_mirror.core.runs.run_request import RunRequest, read_request
+from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
 from billing_mirror.reconcile.connected import known_accounts
 from billing_mirror.reconcile.report import ForgetReport, ObjectsReport, TickReport
 from billing_mirror.reconcile.tick import reconcile, tick

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.checkpoints import ListCheckpoint
 from billing_mirror.core.errors import NotFound
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.ranges import MOST
-from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.runs.checkpoints import ListCheckpoint
+from billing_mirror.core.runs.ranges import MOST
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.table.items import Item
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 from tests.doubles.crashing import CallLimit, Killed, crashing
 from tests.doubles.runs import run_now

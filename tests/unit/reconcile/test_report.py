@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core.run import Counts, Job, Run, Status
+from billing_mirror.core.runs.run import Counts, Job, Run, Status
 from billing_mirror.reconcile.report import Result, TickReport
-from billing_mirror.reconcile.worked_run import WorkedRun
+from billing_mirror.reconcile.runs.worked_run import WorkedRun
 
 RUN = Run("invoice", Job.VERIFY, 100.0, status=Status.COMPLETE)
 CLEAN = RUN

@@ -3,10 +3,10 @@
 import pytest
 
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Counts, Job, Run, Status
-from billing_mirror.core.schedule import HOUR, RECOVER
+from billing_mirror.core.runs.run import Counts, Job, Run, Status
+from billing_mirror.core.runs.schedule import HOUR, RECOVER
 from billing_mirror.reconcile.report import TickReport
-from billing_mirror.reconcile.worked_run import WorkedRun
+from billing_mirror.reconcile.runs.worked_run import WorkedRun
 
 NOW = 1_790_000_000.0
 

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 from billing_mirror.core.errors import PermissionDenied, TransientError
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.run_request import RunRequest
-from billing_mirror.core.schedule import HOUR, RECOVER
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.run_request import RunRequest
+from billing_mirror.core.runs.schedule import HOUR, RECOVER
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
 from billing_mirror.reconcile.tick import run_on_demand

@@ -6,8 +6,8 @@ from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import PermissionDenied, TransientError, Unauthorized
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import DAY, HOUR, RECOVER
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import DAY, HOUR, RECOVER
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.lifecycle import MAX_FAILURES
 from tests.unit.harness import Harness

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.run_request import RunRequest
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.run_request import RunRequest
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease

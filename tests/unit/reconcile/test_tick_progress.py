@@ -4,15 +4,15 @@ import asyncio
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import PermanentError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ref_to
-from billing_mirror.core.run import Job, Resolution, Run, Status
-from billing_mirror.core.schedule import HOUR, RECOVER, Schedule, next_job
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Job, Resolution, Run, Status
+from billing_mirror.core.runs.schedule import HOUR, RECOVER, Schedule, next_job
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.reconcile.jobs import execute_job
-from billing_mirror.reconcile.recover import PATH
+from billing_mirror.reconcile.jobs.recover import PATH
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.samples import rate, rate_card, version

@@ -7,8 +7,8 @@ from random import Random
 from typing import Any, TypeVar
 
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.run import Job, Run, Status
-from billing_mirror.core.schedule import Schedule
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import Schedule
 from billing_mirror.reconcile.report import TickReport
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.tick import tick

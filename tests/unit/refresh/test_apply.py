@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from billing_mirror.core import times
 from billing_mirror.core.errors import NotFound, PermanentError
-from billing_mirror.core.items import Observation
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness

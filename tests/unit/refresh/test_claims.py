@@ -1,9 +1,9 @@
 """A counter that was lost is raised above every claim that can still be in flight."""
 
-from billing_mirror.core import items
-from billing_mirror.core.items import Observation
-from billing_mirror.core.mirror_state import Head
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.refresh.claims import ABOVE_ALL_LOST, take_claim
 from tests.doubles.mirror import MemoryMirror
 

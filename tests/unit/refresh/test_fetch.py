@@ -12,9 +12,9 @@ from billing_mirror.core.errors import (
     RequestRefused,
     TransientError,
 )
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.fetch import MAX_READINGS, ListMoved, fetch, list_pages
 from tests.doubles.clock import ManualClock
 from tests.doubles.samples import sample, version

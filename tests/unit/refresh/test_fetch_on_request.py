@@ -5,9 +5,9 @@ import pytest
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import NotFound, TransientError
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.fetch import MAX_READINGS, fetch
 from tests.doubles.clock import ManualClock
 from tests.doubles.stripe import MemoryStripe

@@ -3,10 +3,10 @@
 import pytest
 
 from billing_mirror.core import catalog
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import Scope, ref_to
-from billing_mirror.core.outcome import Outcome
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.refresh.from_lists import needs_no_fetch
 from tests.doubles.samples import event, rate, rate_card, sample, version
 from tests.unit.harness import Harness

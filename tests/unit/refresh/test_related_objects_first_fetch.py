@@ -1,9 +1,9 @@
 """The first fetch of a version, also where backfill has inserted the version, and the second fetch."""
 
 from billing_mirror.core import json_body
-from billing_mirror.core.items import Observation, item
-from billing_mirror.core.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.table.items import Observation, item
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from tests.doubles.samples import event, rate, rate_card, version
 from tests.unit.harness import Harness
 

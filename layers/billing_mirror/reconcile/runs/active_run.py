@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import PermanentError, RunConflict
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.run import Counts, Drift, Resolution, Run
-from billing_mirror.core.unstorable import UnstorableNote
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Counts, Drift, Resolution, Run
+from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.refresh.retrying import RetryingStripe
+from billing_mirror.refresh.around_stripe.retrying import RetryingStripe
 
 from . import records
 from .checkpoints import Checkpoint, Checkpoints

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Protocol, Self, TypeVar
 
 from billing_mirror.core.errors import RunConflict
-from billing_mirror.core.fingerprints import Fingerprints, fingerprint, pack
-from billing_mirror.core.items import Item, Value
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.run import Counts, Run
-from billing_mirror.core.schedule import DAY
+from billing_mirror.core.runs.fingerprints import Fingerprints, fingerprint, pack
+from billing_mirror.core.runs.run import Counts, Run
+from billing_mirror.core.runs.schedule import DAY
+from billing_mirror.core.table.items import Item, Value
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 
 from .confirmed_write import confirmed_write

@@ -1,6 +1,6 @@
 """A conditional write to the state store that recognizes its own earlier attempt."""
 
-from billing_mirror.core.items import Item
+from billing_mirror.core.table.items import Item
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 
 

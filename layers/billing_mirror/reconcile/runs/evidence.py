@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from billing_mirror.core.run import Drift, Resolution, Run
+from billing_mirror.core.runs.run import Drift, Resolution, Run
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 
 from .checkpoints import sort_key_part

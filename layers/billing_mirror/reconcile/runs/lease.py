@@ -1,7 +1,7 @@
 """The lease that keeps two invocations from working at the same time."""
 
 from billing_mirror.core.errors import RunConflict
-from billing_mirror.core.schedule import MINUTE
+from billing_mirror.core.runs.schedule import MINUTE
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 
 LEASE_SECONDS = 5 * MINUTE

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from billing_mirror.core.deep_sample import SLOTS
 from billing_mirror.core.errors import (
     AccessRevoked,
     ListRefused,
@@ -16,7 +15,8 @@ from billing_mirror.core.errors import (
     TransientError,
     Unauthorized,
 )
-from billing_mirror.core.run import Job, Run, Status
+from billing_mirror.core.runs.deep_sample import SLOTS
+from billing_mirror.core.runs.run import Job, Run, Status
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 
 from . import records

@@ -1,8 +1,8 @@
 """The records of runs in the state store."""
 
 from billing_mirror.core import times
-from billing_mirror.core.items import Item
-from billing_mirror.core.run import Run
+from billing_mirror.core.runs.run import Run
+from billing_mirror.core.table.items import Item
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
 
 from .confirmed_write import confirmed_write

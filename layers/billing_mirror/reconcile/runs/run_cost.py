@@ -1,8 +1,8 @@
 """What a run costs: requests to Stripe, and time."""
 
-from billing_mirror.core.run import Run
+from billing_mirror.core.runs.run import Run
 from billing_mirror.ports import Clock
-from billing_mirror.refresh.retrying import RetryingStripe
+from billing_mirror.refresh.around_stripe.retrying import RetryingStripe
 
 
 class RunCost:

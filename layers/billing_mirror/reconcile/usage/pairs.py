@@ -12,13 +12,13 @@ from typing import Self
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import METERED_TYPES, TYPES, USAGE, Usage
-from billing_mirror.core.checkpoints import UsageCheckpoint
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.runs.checkpoints import UsageCheckpoint
+from billing_mirror.core.table.items import Item
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.gather import gather_all
-from billing_mirror.reconcile.index_walk import BATCH, walk_index
+from billing_mirror.reconcile.lists.index_walk import BATCH, walk_index
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.checkpoints import sort_key_part
 from billing_mirror.refresh.references import is_of_account

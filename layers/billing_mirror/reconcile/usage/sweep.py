@@ -7,15 +7,16 @@ https://docs.stripe.com/api/billing/meter-event-summary/list
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from billing_mirror.core import items, json_body, times
+from billing_mirror.core import json_body, times
 from billing_mirror.core.catalog import USAGE
-from billing_mirror.core.checkpoints import UsageCheckpoint
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import NotFound, PermanentError, TransientError, Unauthorized
-from billing_mirror.core.items import Observation
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, fill_template
-from billing_mirror.core.run import Counts, Drift, Resolution
+from billing_mirror.core.runs.checkpoints import UsageCheckpoint
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Counts, Drift, Resolution
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Observation
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.refresh.claims import take_claim

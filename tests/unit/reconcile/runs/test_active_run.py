@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core.checkpoints import ListCheckpoint, PagePosition
-from billing_mirror.core.drift import Difference
 from billing_mirror.core.errors import (
     ListUnavailable,
     NotFound,
@@ -15,7 +13,9 @@ from billing_mirror.core.errors import (
     TransientError,
     Unauthorized,
 )
-from billing_mirror.core.run import Drift, Job, Resolution, Run, Status
+from billing_mirror.core.runs.checkpoints import ListCheckpoint, PagePosition
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Drift, Job, Resolution, Run, Status
 from billing_mirror.reconcile.runs.active_run import PROGRESS_SECONDS, ActiveRun
 from billing_mirror.reconcile.runs.lease import LEASE_SECONDS, Lease
 from billing_mirror.reconcile.runs.lifecycle import abandon_run, execute, start_run

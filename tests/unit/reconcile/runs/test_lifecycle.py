@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 import pytest
 
 from billing_mirror.core.catalog import TYPES, USAGE, ObjectType
-from billing_mirror.core.run import Drift, Job, Run, Status
+from billing_mirror.core.runs.run import Drift, Job, Run, Status
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import PAIRS

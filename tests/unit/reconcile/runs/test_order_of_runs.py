@@ -1,7 +1,7 @@
 """Runs and their evidence stay in order, whatever a clock or a stale list shows."""
 
-from billing_mirror.core.drift import Difference
-from billing_mirror.core.run import Drift, Job, Resolution
+from billing_mirror.core.runs.drift import Difference
+from billing_mirror.core.runs.run import Drift, Job, Resolution
 from billing_mirror.reconcile.runs.evidence import Evidence
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import TIME_RESOLUTION, last_run

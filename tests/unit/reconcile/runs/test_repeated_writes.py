@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from billing_mirror.core.run import Status
+from billing_mirror.core.runs.run import Status
 from tests.doubles.repeating import Repetition, repeating
 
 from .test_lifecycle import SCENARIOS, Scenario

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import TYPES, USAGE
-from billing_mirror.core.items import Item, Observation, item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from billing_mirror.core.run import Job, Run
+from billing_mirror.core.runs.run import Job, Run
+from billing_mirror.core.table.items import Item, Observation, item
 from billing_mirror.ports import IndexEntry, Ports
-from billing_mirror.reconcile.index_walk import BATCH
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.reconcile.jobs.work import execute_job
+from billing_mirror.reconcile.lists.index_walk import BATCH
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import MAX_OWNERS, PAIRS, STILL_CHANGING, UsagePair

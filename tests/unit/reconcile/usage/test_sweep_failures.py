@@ -6,7 +6,7 @@ import pytest
 
 from billing_mirror.core.catalog import USAGE
 from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenied, TransientError
-from billing_mirror.core.run import Resolution, Run, Status
+from billing_mirror.core.runs.run import Resolution, Run, Status
 from billing_mirror.reconcile.runs.records import last_run
 from tests.unit.harness import Harness
 

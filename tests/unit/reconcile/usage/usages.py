@@ -2,11 +2,11 @@
 
 from billing_mirror.core import times
 from billing_mirror.core.catalog import USAGE
-from billing_mirror.core.items import Item
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
-from billing_mirror.core.run import Job, Run
-from billing_mirror.reconcile.jobs import execute_job
+from billing_mirror.core.runs.run import Job, Run
+from billing_mirror.core.table.items import Item
+from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from billing_mirror.reconcile.usage.pairs import STILL_CHANGING

@@ -1,0 +1,1 @@
+"""What a write has changed, and what was true before."""

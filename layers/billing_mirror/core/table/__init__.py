@@ -1,0 +1,1 @@
+"""What the table holds: items, their columns, bodies in chunks, and heads."""
