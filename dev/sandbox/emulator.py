@@ -5,11 +5,12 @@ as on AWS. MiniStack's own PutPartnerEvents reports success and does nothing.
 """
 
 import gc
+import json
 import runpy
 from functools import lru_cache
 from typing import Any
 
-from ministack.services import dynamodb, eventbridge  # type: ignore[import-not-found]
+from ministack.services import dynamodb, eventbridge, lambda_svc  # type: ignore[import-not-found]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found]
 
 from dev.sandbox.metrics import emulated_cloudwatch
@@ -46,8 +47,29 @@ def accept_schemas() -> None:
         }
 
 
+def deliver_failed_records_again() -> None:
+    """MiniStack takes a batch of a stream for done although its function reports failures, and so loses records.
+
+    It delivers a batch again whose function fails: all of it, where AWS begins with the first failed record.
+    """
+    execute = lambda_svc._execute_function
+
+    def executed(function: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = execute(function, event)
+        of_a_stream = (event.get("Records") or [{}])[0].get("eventSource") == "aws:dynamodb"
+        return result | {"error": True} if of_a_stream and _failures(result.get("body")) else result
+
+    lambda_svc._execute_function = executed
+
+
+def _failures(answer: object) -> list[Any]:
+    parsed = json.loads(answer) if isinstance(answer, str) and answer else answer
+    return parsed.get("batchItemFailures", []) if isinstance(parsed, dict) else []
+
+
 if __name__ == "__main__":
     allow_large_tables()
+    deliver_failed_records_again()
     emulated_cloudwatch.install()
     accept_schemas()
     eventbridge._put_partner_events = put_partner_events

@@ -85,7 +85,7 @@ class MemoryBus:
 
 
 class MemoryHistory:
-    """Implements ``ports.HistoryStore``."""
+    """Implements ``ports.HistoryStore``. It fails while it ``is_down``."""
 
     def __init__(self) -> None:
         self.noted: dict[tuple[str, str], Coverage] = {}
@@ -93,7 +93,7 @@ class MemoryHistory:
         """By key and sort key; an emptied entry is empty."""
         self.left: dict[str, set[tuple[str, str]]] = {}
         """By partition, moments and keys."""
-        self.down = False
+        self.is_down: Callable[[], bool] = lambda: False
 
     async def coverage(self, scope: str, stream: str) -> Coverage | None:
         self._require_up()
@@ -126,7 +126,7 @@ class MemoryHistory:
         return [entry for entry in found if entry is not None]
 
     def _require_up(self) -> None:
-        if self.down:
+        if self.is_down():
             raise TransientError("the table is down")
 
 

@@ -112,6 +112,17 @@ def test_a_record_that_cannot_be_read_goes_to_the_dead_letters(
     assert "the filter lets too much through" in said
 
 
+@pytest.mark.usefixtures("listening")
+def test_a_stream_without_the_states_before_makes_no_change_a_creation(
+    cloud: Cloud, load: Load, capsys: pytest.CaptureFixture[str], listening: list[dict[str, str]]
+) -> None:
+    made = record(5, None, live(subscription(), 2), StreamViewType="NEW_IMAGE")
+    assert load("changes").lambda_handler({"Records": [made]}, Context()) == {"batchItemFailures": []}
+    assert listening == []
+    assert len(cloud.waiting(cloud.environment["DEAD_LETTERS_URL"])) == 1
+    assert "the table's stream shows NEW_IMAGE: it has to show NEW_AND_OLD_IMAGES" in capsys.readouterr().out
+
+
 def test_logs_hold_ids_only(load: Load, listening: list[dict[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
     body = subscription(email="ann@example.com", metadata={"plan": "sesame"})
     load("changes").lambda_handler({"Records": [record(1, None, live(body, 1))]}, Context())

@@ -212,6 +212,7 @@ def test_a_rate_that_a_new_version_lacks_becomes_a_tombstone(bundle: Bundle, sho
 def test_reconcile_repairs_changes_without_events(bundle: Bundle, shop: Shop) -> None:
     changed, canceled = shop.subscriptions(2)
     require_equal(bundle)
+    assert eventually(bundle.queue_is_empty), "an event on its way would show what no event announces"
     bundle.stripe.update(changed, {"metadata": {"plan": "gold"}}, without_event=True)
     bundle.stripe.transition(canceled, "canceled", without_event=True)
     missing = shop.subscription(servicing_status="pending")

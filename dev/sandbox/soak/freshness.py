@@ -37,14 +37,11 @@ class Write:
 
 
 class TableStream:
-    """Every write of the table since the stream was created."""
+    """Every write of an object since the stack was deployed, from the stream that its changes come from."""
 
     def __init__(self, observer: Observer) -> None:
-        table = observer.endpoints.table
-        observer.dynamodb.update_table(
-            TableName=table, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-        )
-        self._arn = observer.dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        table = observer.dynamodb.describe_table(TableName=observer.endpoints.table)["Table"]
+        self._arn = table["LatestStreamArn"]
         self._client = session().client("dynamodbstreams", endpoint_url=observer.endpoints.aws_endpoint)
 
     def writes(self) -> Iterator[Write]:

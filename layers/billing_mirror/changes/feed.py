@@ -6,15 +6,16 @@ up. Nothing here touches an object: the mirror does not notice whether this runs
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from billing_mirror.core import json_body
 from billing_mirror.core.changes.change import Change, change_between, detail, is_erasure
 from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import PermanentError, TransientError
-from billing_mirror.ports import BusEvent
+from billing_mirror.ports import BusEvent, Clock
 
 from .dependencies import ChangesDependencies, FeedResult, Published, RawRecord
 from .keep import Covered, cover, keep, note_progress
@@ -24,6 +25,8 @@ MAX_REQUEST = 240 * 1024
 """Bytes of a request, below the 256 KB that it may have. https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html"""
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before records that have failed are tried again; the last one repeats until the deadline."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,31 @@ async def publish_changes(
     works = [_work_of(raw, dependencies) for raw in batch]
     records = [work.record for work in works if work.record is not None]
     try:
-        covered = await _cover(records, dependencies)
+        covered = await _patiently(lambda: _cover(records, dependencies), dependencies.clock, deadline)
         progress = await _publish_all(works, covered, dependencies, deadline)
-        if progress.resume_at is None and dependencies.history is not None:
-            await note_progress(dependencies.history, records, covered)
+        if progress.resume_at is None and (history := dependencies.history) is not None:
+            await _patiently(lambda: note_progress(history, records, covered), dependencies.clock, deadline)
     except TransientError as error:
         return FeedResult((), 0, (), works[0].sequence, str(error))
     return progress
+
+
+async def _patiently(act: Callable[[], Awaitable[T]], clock: Clock, deadline: float) -> T:
+    """The result of ``act``, which is tried until the deadline. Raises its last ``TransientError``."""
+    failures = 0
+    while True:
+        try:
+            return await act()
+        except TransientError:
+            pause = _pause_after(failures)
+            failures += 1
+            if clock.now() + pause >= deadline:
+                raise
+        await clock.sleep(pause)
+
+
+def _pause_after(failures: int) -> float:
+    return PAUSES[min(failures, len(PAUSES) - 1)]
 
 
 async def _cover(records: Sequence[StreamRecord], dependencies: ChangesDependencies) -> Covered:
@@ -96,7 +117,7 @@ async def _publish_all(
                 return progress.result(left[0].sequence, "out of time")
             left, problem = await _publish(left, covered, dependencies, progress)
             if problem is not None:
-                pause = PAUSES[min(failures, len(PAUSES) - 1)]
+                pause = _pause_after(failures)
                 failures += 1
                 if dependencies.clock.now() + pause >= deadline:
                     return progress.result(left[0].sequence, str(problem))

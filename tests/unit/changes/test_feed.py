@@ -1,5 +1,7 @@
 """A batch of the stream is published in order, at least once, and no record stops it."""
 
+import pytest
+
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import MAX_EVENTS, publish_changes
 from billing_mirror.core import json_body
@@ -98,11 +100,27 @@ async def test_an_outage_of_seconds_passes_within_the_invocation() -> None:
     assert (result.resume_at, table.tokens()) == (None, [("rcdr_1", 1)])
 
 
+@pytest.mark.parametrize("calls", range(4))
+async def test_an_outage_of_the_history_passes_within_the_invocation(calls: int) -> None:
+    """Whichever of its calls the outage begins with."""
+    table = Table()
+    table.write(live(rate(), 1))
+    made = iter(range(1000))
+    up_at = table.clock.now() + 20
+    table.history.is_down = lambda: next(made) >= calls and table.clock.now() < up_at
+    result = await table.publish()
+    assert (result.resume_at, table.tokens()) == (None, [("rcdr_1", 1)])
+    (coverage,) = table.history.noted.values()
+    assert len(table.history.entries("test#rcdr_1")) == 1
+    assert coverage.until >= coverage.since
+    assert table.clock.now() >= up_at
+
+
 async def test_nothing_is_published_before_its_former_state_is_kept() -> None:
     """Else a change without an entry would be acknowledged once the bus has taken it."""
     table = Table()
     table.write(live(rate(), 1))
-    table.history.down = True
+    table.history.is_down = lambda: True
     result = await table.publish(seconds=5)
     assert (result.resume_at, table.tokens()) == ("0", [])
 

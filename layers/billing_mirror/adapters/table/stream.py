@@ -15,6 +15,8 @@ from billing_mirror.core.table.items import OBJECT
 
 from .attributes import Attributes, from_attributes, stored_object
 
+BOTH_IMAGES = "NEW_AND_OLD_IMAGES"
+
 
 def sequence_of(raw: Mapping[str, Any]) -> str:
     """The number of a record in its shard: what Lambda wants to hear of a failed one."""
@@ -22,8 +24,13 @@ def sequence_of(raw: Mapping[str, Any]) -> str:
 
 
 def read_record(raw: Mapping[str, Any]) -> StreamRecord:
-    """Raises ``PermanentError`` for a record about something else, and ``KeyError`` and the like for no record."""
+    """Raises ``PermanentError`` for a record about something else, and ``KeyError`` and the like for no record.
+
+    Without the state before, every change would look like a creation: a stream that lacks it is refused.
+    """
     data = raw["dynamodb"]
+    if data["StreamViewType"] != BOTH_IMAGES:
+        raise PermanentError(f"the table's stream shows {data['StreamViewType']}: it has to show {BOTH_IMAGES}")
     keys = from_attributes(data["Keys"])
     if keys["sk"] != OBJECT or "NewImage" not in data:
         raise PermanentError(
