@@ -12,7 +12,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.table.items import Item
-from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote
 
@@ -200,8 +200,12 @@ class Mirror(UnstorableNotes, Erasure, Protocol):
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         """The objects' counters, by key."""
 
-    async def claim(self, ref: ObjectRef, now: float) -> int:
-        """Takes the next number of the object's counter: the fencing token of the fetch that follows."""
+    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
+        """Takes the next number of the object's counter: the fencing token of the fetch that follows.
+
+        The counter keeps the ``events`` that were received before, if any. Returns with the number those that it kept
+        of earlier claims: the fetch follows them, too, even where no write of theirs is stored.
+        """
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:
         """Sets the object's counter to a number, unless it is that high already. The claim's time stays."""

@@ -12,7 +12,7 @@ from billing_mirror.core.json_body import JsonObject, digest
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Item, Observation
-from billing_mirror.core.table.mirror_state import Claim
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, LastEvents
 from billing_mirror.core.table.stored import wrong_columns
 from billing_mirror.ports import IndexEntry, Mirror
 from tests.doubles.samples import subscription
@@ -54,13 +54,13 @@ async def children(mirror: Mirror, parent: str) -> set[str]:
 
 
 async def test_each_claim_takes_the_next_number(mirror: Mirror) -> None:
-    assert [await mirror.claim(ref(), NOW) for _ in range(3)] == [1, 2, 3]
+    assert [(await mirror.claim(ref(), NOW))[0] for _ in range(3)] == [1, 2, 3]
 
 
 async def test_objects_do_not_share_a_counter(mirror: Mirror) -> None:
     await mirror.claim(ref("rcds_1"), NOW)
     await mirror.claim(ref("rcds_1", LIVE), NOW)
-    assert await mirror.claim(ref("rcds_2"), NOW) == 1
+    assert await mirror.claim(ref("rcds_2"), NOW) == (1, NO_EVENTS)
 
 
 async def test_a_claim_keeps_its_time(mirror: Mirror) -> None:
@@ -73,7 +73,7 @@ async def test_a_raised_counter_keeps_the_time_of_its_claim(mirror: Mirror) -> N
     await mirror.claim(ref(), NOW)
     await mirror.raise_counter(ref(), 7)
     assert await mirror.claims([ref()]) == {ref().key: Claim(7, NOW)}
-    assert await mirror.claim(ref(), NOW + 1) == 8
+    assert await mirror.claim(ref(), NOW + 1) == (8, NO_EVENTS)
 
 
 async def test_a_lost_counter_can_be_raised(mirror: Mirror) -> None:
@@ -93,7 +93,16 @@ async def test_a_released_claim_has_no_time_and_keeps_its_number(mirror: Mirror)
     await mirror.claim(ref(), NOW)
     await mirror.release_claim(ref(), 1)
     assert await mirror.claims([ref()]) == {ref().key: Claim(1, 0.0)}
-    assert await mirror.claim(ref(), NOW) == 2
+    assert await mirror.claim(ref(), NOW) == (2, NO_EVENTS)
+
+
+async def test_a_claim_returns_the_events_of_the_newest_claim_before_it_that_had_any(mirror: Mirror) -> None:
+    first, second = LastEvents(NOW - 5, ("evt_1", "evt_2")), LastEvents(NOW, ("evt_3",))
+    assert await mirror.claim(ref(), NOW, first) == (1, NO_EVENTS)
+    assert await mirror.claim(ref(), NOW) == (2, first)
+    assert await mirror.claim(ref(), NOW, second) == (3, first)
+    (found, other) = await mirror.claim(ref(), NOW)
+    assert (found, other.last_event_at, other.last_event_ids[:1]) == (4, NOW, ("evt_3",))
 
 
 @pytest.mark.parametrize("token", [1, 3])
@@ -110,8 +119,8 @@ async def test_a_release_without_a_claim_leaves_nothing(mirror: Mirror) -> None:
 
 
 async def test_claims_at_the_same_time_get_different_numbers(mirror: Mirror) -> None:
-    tokens = await asyncio.gather(*(mirror.claim(ref(), NOW) for _ in range(20)))
-    assert sorted(tokens) == list(range(1, 21))
+    taken = await asyncio.gather(*(mirror.claim(ref(), NOW) for _ in range(20)))
+    assert sorted(token for token, _ in taken) == list(range(1, 21))
 
 
 async def test_a_later_token_replaces_an_earlier_one(mirror: Mirror) -> None:

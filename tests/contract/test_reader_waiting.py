@@ -56,7 +56,7 @@ class Refreshed:
         started = self.clock.time if fetched_at is None else fetched_at
 
         async def write() -> None:
-            token = await self._mirror.claim(ref, started)
+            token, _ = await self._mirror.claim(ref, started)
             observation = Observation(started, "v", "req_1", body, digest(body))
             await self._mirror.put(ref, token, items.item(ref, observation, "cus_1"))
 

@@ -17,11 +17,11 @@ from billing_mirror.core.table.items import (
     INDEX_COLUMNS,
     Item,
     id_in,
-    last_event_ids_in,
+    last_events_in,
     members_in,
     missing_fields_in,
 )
-from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
@@ -51,6 +51,8 @@ class MemoryMirror:
         self.chunks: dict[str, dict[str, bytes]] = {}
         """The chunks of each object, by key and sort key."""
         self.counters: dict[str, Claim] = {}
+        self.claimed_for: dict[str, LastEvents] = {}
+        """By key, the events that the counter keeps."""
         self.notes: dict[str, dict[str, UnstorableNote]] = {}
         """By scope and sort key."""
         self.former: dict[str, dict[str, Item]] = {}
@@ -71,12 +73,14 @@ class MemoryMirror:
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         return {one.key: self.counters[one.key] for one in refs if one.key in self.counters}
 
-    async def claim(self, ref: ObjectRef, now: float) -> int:
+    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
         self._require_up()
-        before = self.counters.get(ref.key)
+        before, earlier = self.counters.get(ref.key), self.claimed_for.get(ref.key, NO_EVENTS)
         claim = Claim((before.claimed if before else 0) + 1, now)
         self.counters[ref.key] = claim
-        return claim.claimed
+        if events.last_event_at:
+            self.claimed_for[ref.key] = events
+        return claim.claimed, earlier
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:
         self._require_up()
@@ -249,6 +253,7 @@ class MemoryMirror:
 
 def _head(item: Item) -> Head:
     customer, parent, version = item.get("customer"), item.get("parent"), item.get("stripe_version")
+    events = last_events_in(item)
     return Head(
         token=_integer(item, "token"),
         fetched_at=times.seconds(str(item["fetched_at"])),
@@ -258,8 +263,8 @@ def _head(item: Item) -> Head:
         parent=parent if isinstance(parent, str) else None,
         stripe_version=version if isinstance(version, str) else "",
         members=members_in(item),
-        last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
-        last_event_ids=last_event_ids_in(item),
+        last_event_at=events.last_event_at,
+        last_event_ids=events.last_event_ids,
         chunks=chunks.name_in(item),
         follow_ups_due=item.get("follow_ups_due") is True,
         missing_fields=missing_fields_in(item),

@@ -16,7 +16,7 @@ from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.table import chunks
 from billing_mirror.core.table.chunks import Limits
 from billing_mirror.core.table.items import Item
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Claim, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import Clock, IndexEntry, QuarantinedMessage
@@ -189,10 +189,10 @@ class UnreliableMirror(UnreliableTable):
         what = f"claims {','.join(one.key for one in wanted)}"
         return await self._batch(what, lambda: self._mirror.claims(wanted))
 
-    async def claim(self, ref: ObjectRef, now: float) -> int:
+    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
         self._perhaps_lose_counter(ref)
         self._claims[ref.key] += 1
-        return await self._write(f"claim {ref.key}", lambda: self._mirror.claim(ref, now))
+        return await self._write(f"claim {ref.key}", lambda: self._mirror.claim(ref, now, events))
 
     def _perhaps_lose_counter(self, ref: ObjectRef) -> None:
         """Only while no claim is in flight: what is in flight has no order without the counter."""

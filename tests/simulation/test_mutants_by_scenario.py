@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import pytest
 
+from billing_mirror.adapters.table.chunked_write import Replaced
 from billing_mirror.core.catalog import TYPES
-from billing_mirror.core.errors import FieldsRefused
+from billing_mirror.core.errors import FieldsRefused, PermanentError
 from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.runs.run import Run
-from billing_mirror.core.table.items import Item, Observation, item
-from billing_mirror.core.table.mirror_state import Head
+from billing_mirror.core.table.items import Item, Observation, item, last_event_columns, last_events_in
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, latest_events, reflects_event
 from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.process.already_fresh import is_answered
@@ -25,7 +26,7 @@ from billing_mirror.refresh.around_stripe.optional_fields import OptionalFields
 from billing_mirror.refresh.around_stripe.refused_fields import RefusedFields
 from billing_mirror.refresh.follow_ups import FollowUps
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.samples import event, sample
+from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
 from tests.unit.harness import Harness
 
 from .mutants.activation import activated
@@ -36,11 +37,13 @@ Scenario = Callable[[], Awaitable[bool]]
 INVOICE = "/v1/invoices/in_1"
 LINES = f"{INVOICE}/lines?expand%5B0%5D=data.discounts"
 METERS = "/v1/billing/meters"
+SUBSCRIPTION = "/v2/billing/rate_card_subscriptions/rcds_1"
 STOPPED_AFTER = 16
 """Invocations of a chain: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
 get = OptionalFields.get
 send = FollowUps.send
 add = RefusedFields.add
+replace_item = MemoryMirror.replace
 
 
 async def restless_invoice() -> bool:
@@ -114,6 +117,29 @@ async def lost_counter_of_a_noted_object() -> bool:
     return harness.item("mtr_1")["token"] == 1 and run.counts.unstorable == 0
 
 
+async def event_of_a_later_claim_that_failed() -> bool:
+    """The write that an earlier claim makes does not show it: recover has to queue it."""
+    harness = Harness()
+    now = harness.clock.now()
+    harness.stripe.objects[SUBSCRIPTION] = subscription()
+    harness.stripe.objects["/v2/billing/cadences/bc_1"] = cadence()
+    first, second = (subscription_event(id=name, at=now) for name in ("evt_a", "evt_b"))
+
+    async def change_and_fail(path: str) -> None:
+        if path == SUBSCRIPTION:
+            harness.stripe.before_answer = None
+            harness.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="paused")
+            harness.stripe.failures = [PermanentError("the key may not read it")]
+            await harness.deliver(second)
+
+    harness.stripe.before_answer = change_and_fail
+    await harness.deliver(first)
+    ref = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+    head, claim = (await harness.mirror.heads([ref]))[ref.key], (await harness.mirror.claims([ref]))[ref.key]
+    shown = [reflects_event(head, claim, name, now) for name in ("evt_a", "evt_b")]
+    return (head.token, claim.claimed, shown) == (1, 2, [True, False])
+
+
 async def verified(harness: Harness, fields: JsonObject) -> Run:
     """An hour later, a run over the one meter."""
     harness.clock.advance(3600)
@@ -172,6 +198,13 @@ async def conceals_missing_fields(self: OptionalFields, request: StripeRequest) 
     return replace(await get(self, request), missing_fields=())
 
 
+@mutant("a write counts the events of later claims as its own")
+@replaces(MemoryMirror.replace)
+async def counts_events_of_later_claims(self: MemoryMirror, ref: ObjectRef, token: int, item: Item) -> Replaced:
+    known = latest_events(last_events_in(item), self.claimed_for.get(ref.key, NO_EVENTS))
+    return await replace_item(self, ref, token, {**item, **last_event_columns(known)})
+
+
 @mutant("an object without a refused field is not marked")
 @replaces(item)
 def marks_nothing(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
@@ -184,6 +217,7 @@ SCENARIOS = [
     field_refused_of_one_object,
     table_that_refuses_for_a_while,
     lost_counter_of_a_noted_object,
+    event_of_a_later_claim_that_failed,
 ]
 
 
@@ -204,6 +238,7 @@ async def test_each_scenario_ends_well(scenario: Scenario) -> None:
         (field_refused_of_one_object, takes_the_mark_for_fresh),
         (table_that_refuses_for_a_while, waits_for_a_change),
         (lost_counter_of_a_noted_object, ends_by_token_only),
+        (event_of_a_later_claim_that_failed, counts_events_of_later_claims),
     ],
     ids=lambda value: value.sentence.replace(" ", "-") if isinstance(value, Mutant) else value.__name__,
 )

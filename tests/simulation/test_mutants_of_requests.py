@@ -140,7 +140,7 @@ async def slow_worker_with_older_lines() -> bool:
     harness.stripe.objects[INVOICE], harness.stripe.lists[LINES] = body, lines
     await harness.deliver(event("v1.invoice.updated", body, url=INVOICE, at=harness.clock.now()))
     ref = ref_to(Scope(livemode=False), "invoice", "in_1")
-    token = await harness.mirror.claim(ref, harness.clock.now())
+    token, _ = await harness.mirror.claim(ref, harness.clock.now())
     old = {**harness.mirror.objects[ref.key]}
     old["data"] = {**body, "lines": {"object": "list", "data": [*lines[:1]], "has_more": False}}
     harness.clock.advance(READ_LAG)

@@ -12,6 +12,7 @@ from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.runs.schedule import Schedule
+from billing_mirror.core.table.mirror_state import NO_EVENTS, LastEvents
 from billing_mirror.ports import Ports, StripeRequest, StripeResponse
 from billing_mirror.process.batch import process_batch
 from billing_mirror.process.messages import MessageResult, ProcessDependencies
@@ -48,11 +49,11 @@ class ScriptedMirror(MemoryMirror):
         super().__init__()
         self.holds: list[Hold] = []
 
-    async def claim(self, ref: ObjectRef, now: float) -> int:
-        token = await super().claim(ref, now)
+    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
+        taken = await super().claim(ref, now, events)
         if self.holds:
             await self.holds.pop(0).wait()
-        return token
+        return taken
 
 
 @dataclass

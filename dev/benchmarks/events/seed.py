@@ -37,7 +37,7 @@ async def _store(new: Mapping[str, JsonObject], bodies: Mapping[str, JsonObject]
         parent = body.get(object_type.parent or "") if object_type.nested else None
         ref = ObjectRef(SCOPE, object_type, identifier, str(parent) if parent else None)
         async with slots:
-            token = await mirror.claim(ref, fetched_at)
+            token, _ = await mirror.claim(ref, fetched_at)
             members: dict[str, tuple[JsonObject, ...]] = dict.fromkeys(object_type.members, ())
             observation = Observation(
                 fetched_at, "2026-10-28.preview", "req_1", body, digest(object_type, body), members

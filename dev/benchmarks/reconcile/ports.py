@@ -12,7 +12,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.table.items import Item
-from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import IndexEntry, QuarantinedMessage
@@ -86,7 +86,12 @@ class AgreeingMirror:
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:  # noqa: ARG002
         return {}
 
-    async def claim(self, ref: ObjectRef, now: float) -> int:
+    async def claim(
+        self,
+        ref: ObjectRef,
+        now: float,
+        events: LastEvents = NO_EVENTS,  # noqa: ARG002
+    ) -> tuple[int, LastEvents]:
         raise AssertionError(f"{ref.id} should not be claimed, at {now}")
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:

@@ -16,7 +16,7 @@ from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.events.related_object import UnresolvedRef, ref_from_event, ref_from_request
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
-from billing_mirror.core.table.mirror_state import Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, LastEvents
 from billing_mirror.ports import Ports, Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import release_at_final_error
@@ -199,18 +199,15 @@ def _hops(items: Sequence[WorkItem]) -> int:
 async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:
     """Claims and fetches the object. The observation keeps the newest events that caused the fetch."""
     events = [item.message for item in items if isinstance(item.message, Notification)]
-    event_id = events[0].id if events else None
-    token, observation = await claim_and_fetch(
+    newest = newest_events(items)
+    ids = tuple(dict.fromkeys(event.identity for event in newest))
+    return await claim_and_fetch(
         ports,
         ref,
         claimed_at=ports.clock.now(),
         head=head,
-        event=event_id,
+        events=LastEvents(newest[0].created.timestamp(), ids) if newest else NO_EVENTS,
+        event=events[0].id if events else None,
         all_lists=any(is_second_look(item) for item in items),
         is_final=partial(ends_all, items=items),
     )
-    newest = newest_events(items)
-    if not newest:
-        return token, observation
-    ids = tuple(dict.fromkeys(event.identity for event in newest))
-    return token, replace(observation, last_event_at=newest[0].created.timestamp(), last_event_ids=ids)

@@ -5,7 +5,6 @@ never overwrite a newer one; no clock takes part. See docs/architecture.md.
 """
 
 from dataclasses import replace
-from math import floor
 
 from billing_mirror.core import times
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
@@ -14,7 +13,15 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Item, Observation
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head, ends_at, may_lag
+from billing_mirror.core.table.mirror_state import (
+    NO_EVENTS,
+    UNCLAIMED_TOKEN,
+    Head,
+    KnowsEvents,
+    LastEvents,
+    latest_events,
+    may_lag,
+)
 from billing_mirror.ports import Ports
 
 from .claims import IsFinal, never, release_at_final_error, require_claimed, take_claim
@@ -33,19 +40,22 @@ async def claim_and_fetch(
     *,
     claimed_at: float,
     head: Head | None,
+    events: LastEvents = NO_EVENTS,
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     """Takes the token, then fetches: a token taken later would let an older answer win.
 
-    ``head`` is the mirror's state before, and ``all_lists`` is as in ``fetch``. Pass the present time as
+    ``head`` is the mirror's state before; ``events`` are the newest that were received, ``event`` is one of them, and
+    ``all_lists`` is as in ``fetch``. Pass the present time as
     ``claimed_at`` if the queue retries a failure: then reconcile treats the claim as in flight for an hour, unless an
     error ``is_final``. Else pass 0.
     """
-    token = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head)
+    token, known = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head, events=events)
     async with release_at_final_error(ports.mirror, ref, token, is_final):
-        return token, await fetch(ref, ports.stripe, ports.clock, event=event, head=head, all_lists=all_lists)
+        observation = await fetch(ref, ports.stripe, ports.clock, event=event, head=head, all_lists=all_lists)
+    return token, _with_events(observation, known)
 
 
 async def apply(
@@ -58,8 +68,8 @@ async def apply(
     """
     if token > 1 + (head.token if head else UNCLAIMED_TOKEN):
         # Another worker claimed in between, and may have written meanwhile: what it knew of is known here, too.
-        observation = _with_last_event(observation, (await ports.mirror.heads([ref])).get(ref.key))
-    observation = _with_last_event(observation, head)
+        observation = _with_events(observation, (await ports.mirror.heads([ref])).get(ref.key))
+    observation = _with_events(observation, head)
     body = observation.live
     if body is None:
         return await _put_tombstone(ports, ref, token, observation, head)
@@ -84,15 +94,12 @@ def _as_followed(outcome: Outcome, follow_ups: FollowUps) -> Outcome:
     return Outcome.CHAIN_ENDED if follow_ups.are_due else outcome
 
 
-def _with_last_event(observation: Observation, head: Head | None) -> Observation:
-    """A later claim means a later fetch: every event that preceded the mirrored fetch also precedes this one."""
-    if head is None:
+def _with_events(observation: Observation, known: KnowsEvents | None) -> Observation:
+    """A later claim means a later fetch: what preceded an earlier claim, or the mirrored fetch, precedes this one."""
+    if known is None:
         return observation
-    sources: list[Observation | Head] = sorted((observation, head), key=lambda one: one.last_event_at, reverse=True)
-    newest = sources[0].last_event_at
-    # What may have happened in the second of the newest event is not older by every clock: its id is kept.
-    ids = [name for one in sources if ends_at(floor(one.last_event_at)) > newest for name in one.last_event_ids]
-    return replace(observation, last_event_at=newest, last_event_ids=tuple(dict.fromkeys(ids)))
+    newest = latest_events(observation, known)
+    return replace(observation, last_event_at=newest.last_event_at, last_event_ids=newest.last_event_ids)
 
 
 async def _put_tombstone(

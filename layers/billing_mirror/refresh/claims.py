@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, Head, LastEvents, latest_events
 from billing_mirror.ports import Mirror
 
 BEHIND = "the object's counter was behind its token"
@@ -21,16 +21,20 @@ IsFinal: TypeAlias = Callable[[Exception], bool]
 """Whether nothing tries again after an error."""
 
 
-async def take_claim(mirror: Mirror, ref: ObjectRef, *, claimed_at: float, head: Head | None) -> int:
-    """Takes a token above that of ``head``, the mirrored item as it was read before the claim."""
-    token = await mirror.claim(ref, claimed_at)
-    if head is None or head.token < token:
-        return token
-    await _raise_above(mirror, ref, head)
-    token = await mirror.claim(ref, claimed_at)
-    if token <= head.token:
-        raise TransientError(f"{BEHIND}, and was lost again")
-    return token
+async def take_claim(
+    mirror: Mirror, ref: ObjectRef, *, claimed_at: float, head: Head | None, events: LastEvents = NO_EVENTS
+) -> tuple[int, LastEvents]:
+    """Takes a token above that of ``head``, the mirrored item as it was read before the claim.
+
+    Returns it with the newest ``events`` that it follows, those of earlier claims included.
+    """
+    token, earlier = await mirror.claim(ref, claimed_at, events)
+    if head is not None and head.token >= token:
+        await _raise_above(mirror, ref, head)
+        token, earlier = await mirror.claim(ref, claimed_at, events)
+        if token <= head.token:
+            raise TransientError(f"{BEHIND}, and was lost again")
+    return token, latest_events(events, earlier)
 
 
 async def require_claimed(mirror: Mirror, ref: ObjectRef, token: int) -> None:

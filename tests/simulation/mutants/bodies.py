@@ -11,7 +11,7 @@ from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Observation
 from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ports import Mirror, Ports, Stripe
-from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer, _with_last_event, apply
+from billing_mirror.refresh.apply import _put, _put_tombstone, _resolve_customer, _with_events, apply
 from billing_mirror.refresh.dependants import enqueue_dependants
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
 from billing_mirror.refresh.follow_ups import FollowUps
@@ -60,7 +60,7 @@ def inserts_at_any_fetch(head: Head | None, follow_ups: FollowUps) -> bool:
 async def sends_after_put(
     ports: Ports, ref: ObjectRef, token: int, observation: Observation, head: Head | None, *, hops: int = 0
 ) -> Outcome:
-    observation = _with_last_event(observation, head)
+    observation = _with_events(observation, head)
     if observation.live is None:
         return await _put_tombstone(ports, ref, token, observation, head)
     customer = await _resolve_customer(ports, ref, observation.live, hops)

@@ -66,7 +66,8 @@ async def marks_event_first(
     for item in items:
         if isinstance(item.message, Notification):
             mark = replace(ref, id=item.message.id)
-            if await dependencies.ports.mirror.claim(mark, 0.0) > 1:
+            taken, _ = await dependencies.ports.mirror.claim(mark, 0.0)
+            if taken > 1:
                 return Outcome.ALREADY_FRESH
             break
     return await _process_object(items, ref, head, dependencies)

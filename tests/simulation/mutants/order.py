@@ -2,7 +2,7 @@
 
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
-from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import WorkItem
@@ -24,12 +24,14 @@ async def claims_after_fetch(
     *,
     claimed_at: float,
     head: Head | None,
+    events: LastEvents = NO_EVENTS,
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     observation = await fetch(ref, ports.stripe, ports.clock, event=event)
-    return await ports.mirror.claim(ref, claimed_at), observation
+    token, _ = await ports.mirror.claim(ref, claimed_at, events)
+    return token, observation
 
 
 @mutant("the token is the worker's clock before the fetch")
@@ -40,12 +42,13 @@ async def orders_by_clock_before_fetch(
     *,
     claimed_at: float,
     head: Head | None,
+    events: LastEvents = NO_EVENTS,
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(
-        ports, ref, claimed_at=claimed_at, head=head, event=event, all_lists=all_lists, is_final=is_final
+        ports, ref, claimed_at=claimed_at, head=head, events=events, event=event, all_lists=all_lists, is_final=is_final
     )
     token = int(observation.fetched_at * 1000)
     await ports.mirror.raise_counter(ref, token)  # else a counter that is behind would have the object fetched again
@@ -60,12 +63,13 @@ async def orders_by_clock_after_fetch(
     *,
     claimed_at: float,
     head: Head | None,
+    events: LastEvents = NO_EVENTS,
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(
-        ports, ref, claimed_at=claimed_at, head=head, event=event, all_lists=all_lists, is_final=is_final
+        ports, ref, claimed_at=claimed_at, head=head, events=events, event=event, all_lists=all_lists, is_final=is_final
     )
     token = int(ports.clock.now() * 1000)
     await ports.mirror.raise_counter(ref, token)
@@ -83,10 +87,12 @@ async def orders_by_event_time(
 
 @mutant("a second fetch uses a claim that is still in flight")
 @replaces(MemoryMirror.claim)
-async def shares_claim_in_flight(self: MemoryMirror, ref: ObjectRef, now: float) -> int:
+async def shares_claim_in_flight(
+    self: MemoryMirror, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS
+) -> tuple[int, LastEvents]:
     before = self.counters.get(ref.key)
     applied = self.objects.get(ref.key, {}).get("token", 0)
     if before is None or not isinstance(applied, int) or before.claimed <= applied:
-        return await claim(self, ref, now)
+        return await claim(self, ref, now, events)
     self.counters[ref.key] = Claim(before.claimed, now)
-    return before.claimed
+    return before.claimed, NO_EVENTS

@@ -30,7 +30,8 @@ save = ActiveRun.save
 
 @replaces(put_unclaimed)
 async def claims_before_insert(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
-    return await mirror.put(ref, await mirror.claim(ref, 0.0), item)
+    token, _ = await mirror.claim(ref, 0.0)
+    return await mirror.put(ref, token, item)
 
 
 @replaces(_verify_page)
@@ -60,7 +61,8 @@ async def tombstones_unlisted(differences: Mapping[ObjectRef, Difference], run: 
     for ref in differences if Difference.NOT_LISTED in differences.values() else ():
         run.mark_verified([ref])
         missing = Observation(run.ports.clock.now(), "1", "")
-        await mirror.put_tombstone(ref, await mirror.claim(ref, 0.0), items.tombstone(missing, ref))
+        token, _ = await mirror.claim(ref, 0.0)
+        await mirror.put_tombstone(ref, token, items.tombstone(missing, ref))
     await verify_and_repair(differences, run)
 
 

@@ -5,7 +5,7 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Item, Observation
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, Head, LastEvents
 from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.apply import _put, _shows, apply
 from billing_mirror.refresh.claims import require_claimed, take_claim
@@ -89,5 +89,7 @@ async def believes_every_token(mirror: Mirror, ref: ObjectRef, token: int) -> No
 
 @mutant("a counter that is behind its object's token stays behind", also=(believes_every_token,))
 @replaces(take_claim)
-async def claims_below(mirror: Mirror, ref: ObjectRef, *, claimed_at: float, head: Head | None) -> int:
-    return await mirror.claim(ref, claimed_at)
+async def claims_below(
+    mirror: Mirror, ref: ObjectRef, *, claimed_at: float, head: Head | None, events: LastEvents = NO_EVENTS
+) -> tuple[int, LastEvents]:
+    return await mirror.claim(ref, claimed_at, events)

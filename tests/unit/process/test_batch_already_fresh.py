@@ -7,7 +7,7 @@ from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.table.digest import digest
-from billing_mirror.core.table.items import MAX_EVENTS, Observation, item, last_event_ids_in
+from billing_mirror.core.table.items import MAX_EVENTS, Observation, item, last_events_in
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from tests.doubles.samples import subscription, subscription_event
 from tests.unit.harness import SUBSCRIPTION, Harness
@@ -68,7 +68,7 @@ async def test_a_message_is_not_already_fresh_while_an_older_fetch_is_in_flight(
     """A worker claimed after the mirrored fetch, fetched before the change, and has not written yet."""
     await stocked.deliver(subscription_event())
     one = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
-    late_token = await stocked.mirror.claim(one, stocked.clock.now())
+    late_token, _ = await stocked.mirror.claim(one, stocked.clock.now())
     late_item = stocked.item("rcds_1")
     stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
     stocked.mirror.objects["test#rcds_1"] = {
@@ -181,10 +181,28 @@ async def test_events_of_another_moment_are_forgotten_with_the_next_one(stocked:
     now = stocked.clock.now()
     await stocked.deliver(subscription_event(id="evt_a", at=now - 5))
     await stocked.deliver(subscription_event(id="evt_b", at=now))
-    assert last_event_ids_in(stocked.item("rcds_1")) == ("evt_b",)
+    assert last_events_in(stocked.item("rcds_1")).last_event_ids == ("evt_b",)
 
 
 async def test_an_item_keeps_so_many_ids_of_events(stocked: Harness) -> None:
     now = stocked.clock.now()
     await stocked.deliver(*(subscription_event(id=f"evt_{number}", at=now) for number in range(MAX_EVENTS + 5)))
-    assert len(last_event_ids_in(stocked.item("rcds_1"))) == MAX_EVENTS
+    assert len(last_events_in(stocked.item("rcds_1")).last_event_ids) == MAX_EVENTS
+
+
+async def test_an_event_whose_write_was_superseded_is_known_to_the_write_that_won(stocked: Harness) -> None:
+    """Two containers receive two events of one change; the one that claimed first writes last, and in vain."""
+    now = stocked.clock.now()
+    first, second = (subscription_event(id=name, at=now) for name in ("evt_a", "evt_b"))
+
+    async def receive_the_second(_: str) -> None:
+        stocked.stripe.before_answer = None
+        await stocked.deliver(second)
+
+    stocked.stripe.before_answer = receive_the_second
+    [superseded] = await stocked.deliver(first)
+    assert superseded.outcome is Outcome.SUPERSEDED
+    stocked.clock.advance(3600)
+    stocked.stripe.requests.clear()
+    again = await stocked.deliver(first, second)
+    assert ([one.outcome for one in again], stocked.stripe.requests) == ([Outcome.ALREADY_FRESH] * 2, [])

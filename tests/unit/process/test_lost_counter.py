@@ -4,6 +4,7 @@ import pytest
 
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.runs.run import Job, Status
+from billing_mirror.core.table.mirror_state import NO_EVENTS, LastEvents
 from billing_mirror.reconcile.jobs.dry_run import dry_run_dependencies
 from billing_mirror.refresh.claims import BEHIND
 from tests.doubles.mirror import MemoryMirror
@@ -111,8 +112,13 @@ async def test_a_token_that_was_given_twice_supersedes_nothing(harness: Harness)
 
 async def test_a_counter_that_is_lost_again_and_again_ends_in_another_try(harness: Harness) -> None:
     class Losing(MemoryMirror):
-        async def claim(self, ref: object, now: float) -> int:  # noqa: ARG002
-            return 1
+        async def claim(
+            self,
+            ref: object,  # noqa: ARG002
+            now: float,  # noqa: ARG002
+            events: LastEvents = NO_EVENTS,  # noqa: ARG002
+        ) -> tuple[int, LastEvents]:
+            return 1, NO_EVENTS
 
     await _mirrored(harness)
     losing = Losing()

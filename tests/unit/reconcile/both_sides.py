@@ -35,7 +35,7 @@ async def mirror(
     listed = {name: tuple(one for one in members if one["object"] == name) for name in types}
     version_of = about.get("stripe_version", api)
     seen = Observation(harness.clock.now(), version_of, "req_1", body, json_body.digest(body), listed)
-    token = await harness.mirror.claim(ref, 0.0)
+    token, _ = await harness.mirror.claim(ref, 0.0)
     await harness.mirror.put(ref, token, item(ref, seen, about.get("customer")))
 
 

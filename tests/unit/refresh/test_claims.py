@@ -25,11 +25,11 @@ async def head_of(mirror: MemoryMirror) -> Head:
 async def test_a_claim_from_before_the_loss_never_wins_over_one_from_after_it() -> None:
     mirror = MemoryMirror()
     for _ in range(5):
-        token = await mirror.claim(REF, 0.0)
+        token, _ = await mirror.claim(REF, 0.0)
     assert await put(mirror, token)
-    in_flight = [await mirror.claim(REF, 0.0) for _ in range(100)]
+    in_flight = [(await mirror.claim(REF, 0.0))[0] for _ in range(100)]
     del mirror.counters[REF.key]
-    newest = await take_claim(mirror, REF, claimed_at=0.0, head=await head_of(mirror))
+    newest, _ = await take_claim(mirror, REF, claimed_at=0.0, head=await head_of(mirror))
     assert await put(mirror, newest)
     assert not any([await put(mirror, late) for late in in_flight])
 
@@ -41,4 +41,5 @@ async def test_the_counter_is_raised_above_what_was_written_since_the_item_was_r
     read = await head_of(mirror)
     written = 3 * ABOVE_ALL_LOST
     assert await put(mirror, written)
-    assert await take_claim(mirror, REF, claimed_at=0.0, head=read) > written
+    token, _ = await take_claim(mirror, REF, claimed_at=0.0, head=read)
+    assert token > written

@@ -35,7 +35,7 @@ async def test_the_second_fetch_notices_a_deleted_rate_that_was_written_after_th
     for of in ("rates", "custom_pricing_unit_overage_rates"):
         harness.stripe.lists[f"{CARD}/{of}?rate_card_version=rcdv_1"] = []
     late = ref_to(SCOPE, "v2.billing.rate_card_rate", "rcdr_9", "rcd_1")
-    token = await harness.mirror.claim(late, harness.clock.now())
+    token, _ = await harness.mirror.claim(late, harness.clock.now())
     seen = Observation(harness.clock.now(), "2026-01-01.preview", "req_1", deleted, json_body.digest(deleted))
     harness.clock.advance(5)
     await harness.deliver(event("v2.billing.rate_card_version.created", body, url=VERSION))

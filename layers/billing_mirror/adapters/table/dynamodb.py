@@ -21,11 +21,12 @@ from billing_mirror.core.table.items import (
     INDEX_COLUMNS,
     OBJECT,
     Item,
-    last_event_ids_in,
+    last_event_columns,
+    last_events_in,
     members_in,
     missing_fields_in,
 )
-from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
@@ -85,17 +86,21 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
             key: Claim(_integer(item, "claimed"), times.seconds(str(item["claimed_at"]))) for key, item in items.items()
         }
 
-    async def claim(self, ref: ObjectRef, now: float) -> int:
+    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
+        columns: Item = {"claimed_at": times.iso(now), **last_event_columns(events)}
         with transient_errors(SERVICE):
             answer = await asyncio.to_thread(
                 self._client.update_item,
                 TableName=self._table,
                 Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression="ADD claimed :one SET claimed_at = :now",
-                ExpressionAttributeValues=to_attributes({":one": 1, ":now": times.iso(now)}),
-                ReturnValues="UPDATED_NEW",
+                UpdateExpression="ADD claimed :one SET " + ", ".join(f"{name} = :{name}" for name in columns),
+                ExpressionAttributeValues=to_attributes(
+                    {":one": 1, **{f":{name}": value for name, value in columns.items()}}
+                ),
+                ReturnValues="ALL_OLD",
             )
-        return _integer(from_attributes(answer["Attributes"]), "claimed")
+        before = from_attributes(answer.get("Attributes", {}))
+        return (_integer(before, "claimed") if "claimed" in before else 0) + 1, last_events_in(before)
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:
         await write_if(
@@ -298,6 +303,7 @@ async def all_pages(client: DynamoDBClient, request: QueryInputTypeDef) -> Async
 
 
 def _head(item: Item) -> Head:
+    events = last_events_in(item)
     return Head(
         token=_integer(item, "token"),
         fetched_at=times.seconds(str(item["fetched_at"])),
@@ -307,8 +313,8 @@ def _head(item: Item) -> Head:
         parent=_text(item, "parent"),
         stripe_version=_text(item, "stripe_version") or "",
         members=members_in(item),
-        last_event_at=times.seconds(str(item.get("last_event_at", times.UNKNOWN))),
-        last_event_ids=last_event_ids_in(item),
+        last_event_at=events.last_event_at,
+        last_event_ids=events.last_event_ids,
         chunks=chunks.name_in(item),
         follow_ups_due=item.get("follow_ups_due") is True,
         missing_fields=missing_fields_in(item),

@@ -13,6 +13,7 @@ from .. import json_body, times
 from ..errors import UnstorableObject
 from ..json_body import Json, JsonObject
 from ..object_ref import ObjectRef, key_id
+from .mirror_state import KnowsEvents, LastEvents
 
 OBJECT = "object"
 """Sort key of the item that holds an object."""
@@ -173,16 +174,17 @@ def _about_fetch(observation: Observation) -> Item:
         "fetched_at": times.iso(observation.fetched_at),
         "stripe_version": observation.stripe_version,
         "stripe_request_id": observation.request_id,
-        **_last_event(observation),
+        **last_event_columns(observation),
     }
 
 
-def _last_event(observation: Observation) -> Item:
-    if not observation.last_event_at:
+def last_event_columns(known: KnowsEvents) -> Item:
+    """The columns of the newest events; none without an event."""
+    if not known.last_event_at:
         return {}
-    newest, *others = observation.last_event_ids[:MAX_EVENTS] or ("",)
+    newest, *others = known.last_event_ids[:MAX_EVENTS] or ("",)
     further: Item = {"other_event_ids": [*others]} if others else {}
-    return {"last_event_at": times.iso(observation.last_event_at), "last_event_id": newest, **further}
+    return {"last_event_at": times.iso(known.last_event_at), "last_event_id": newest, **further}
 
 
 def customer_in(item: Item) -> str | None:
@@ -206,10 +208,11 @@ def missing_fields_in(item: Item) -> tuple[str, ...]:
     return _texts(item.get("missing_fields"))
 
 
-def last_event_ids_in(item: Item) -> tuple[str, ...]:
-    """The ids of the events that :func:`item` has stored, the newest first."""
-    newest = item.get("last_event_id")
-    return (newest, *_texts(item.get("other_event_ids"))) if isinstance(newest, str) and newest else ()
+def last_events_in(item: Item) -> LastEvents:
+    """The events that :func:`last_event_columns` has stored."""
+    at, newest = times.seconds(str(item.get("last_event_at", times.UNKNOWN))), item.get("last_event_id")
+    ids = (newest, *_texts(item.get("other_event_ids"))) if isinstance(newest, str) and newest else ()
+    return LastEvents(at, ids)
 
 
 def _texts(stored: Value) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import floor
+from typing import Protocol
 
 from ..catalog import ObjectType
 
@@ -46,6 +48,29 @@ class Head:
     """The customer that a removed object had."""
 
 
+class KnowsEvents(Protocol):
+    """What knows the newest events that were received before a fetch, or before a claim."""
+
+    @property
+    def last_event_at(self) -> float:
+        """Creation, by Stripe's clock, of the newest one (seconds since 1970); 0 without an event."""
+
+    @property
+    def last_event_ids(self) -> tuple[str, ...]:
+        """The id of that event, and those of others that may not be older."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastEvents:
+    """Implements :class:`KnowsEvents`."""
+
+    last_event_at: float = 0.0
+    last_event_ids: tuple[str, ...] = ()
+
+
+NO_EVENTS = LastEvents()
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """An object's counter: the last token taken, and when."""
@@ -85,6 +110,15 @@ def ends_at(created_at: float) -> float:
     """
     milliseconds = round(created_at * 1_000_000) // 1000
     return (milliseconds + (1 if milliseconds % 1000 else 1000)) / 1000
+
+
+def latest_events(*known: KnowsEvents) -> LastEvents:
+    """The newest of all known events, and those that may not be older."""
+    sources = sorted(known, key=lambda one: one.last_event_at, reverse=True)
+    newest = sources[0].last_event_at
+    # What may have happened in the second of the newest event is not older by every clock: its id is kept.
+    ids = [name for one in sources if ends_at(floor(one.last_event_at)) > newest for name in one.last_event_ids]
+    return LastEvents(newest, tuple(dict.fromkeys(ids)))
 
 
 def follows_event(head: Head, identity: str, created_at: float) -> bool:

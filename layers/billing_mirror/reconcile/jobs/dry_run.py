@@ -7,7 +7,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.table.items import Item
-from billing_mirror.core.table.mirror_state import Claim, Head
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import IndexEntry, Mirror, QuarantinedMessage, StateStore
@@ -46,9 +46,14 @@ class _DryMirror:
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         return await self.mirror.claims(refs)
 
-    async def claim(self, ref: ObjectRef, now: float) -> int:  # noqa: ARG002 - part of the port
+    async def claim(
+        self,
+        ref: ObjectRef,
+        now: float,  # noqa: ARG002 - part of the port
+        events: LastEvents = NO_EVENTS,  # noqa: ARG002
+    ) -> tuple[int, LastEvents]:
         last = (await self.mirror.claims([ref])).get(ref.key)
-        return max(last.claimed if last else 0, self.raised.get(ref.key, 0)) + 1
+        return max(last.claimed if last else 0, self.raised.get(ref.key, 0)) + 1, NO_EVENTS
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:
         self.raised[ref.key] = least

@@ -45,7 +45,7 @@ async def _sweep(pair: UsagePair, run: ActiveRun) -> None:
     ref = pair.ref(scope)
     # One claim for all hours: they are fetched together. Time 0: no queue retries this fetch.
     last = (await ports.mirror.heads([ref])).get(ref.key)
-    token = await take_claim(ports.mirror, ref, claimed_at=0.0, head=last)
+    token, _ = await take_claim(ports.mirror, ref, claimed_at=0.0, head=last)
     fetched_at = ports.clock.now()
     this_hour = int(fetched_at) // HOUR * HOUR
     try:

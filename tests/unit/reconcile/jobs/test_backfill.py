@@ -133,7 +133,7 @@ async def test_an_event_whose_fetch_started_before_the_backfill_wins(harness: Ha
     stock(harness, subscription())
     await filled(harness, CADENCE)
     ref = ref_to(SCOPE, NAME, "rcds_1")
-    token = await harness.mirror.claim(ref, harness.clock.now())
+    token, _ = await harness.mirror.claim(ref, harness.clock.now())
     await filled(harness)
     assert harness.item("rcds_1")["token"] == 0
     seen = Observation(harness.clock.now(), "", "", subscription(collection_status="past_due"))

@@ -46,7 +46,7 @@ def harness() -> Harness:
 async def filled(harness: Harness) -> None:
     """The mirror holds the customer, two invoices and an object outside the catalog, and former states of each."""
     for ref in (CUSTOMER, INVOICE, DRAFT, THING):
-        token = await harness.mirror.claim(ref, 0.0)
+        token, _ = await harness.mirror.claim(ref, 0.0)
         body = body_of(ref, note=noise(700_000, 1)) if ref == DRAFT else body_of(ref)
         customer = None if ref == THING else "cus_1"
         observed = Observation(harness.clock.now(), "v", "req_1", body, json_body.digest(body))
@@ -274,8 +274,8 @@ async def test_the_last_body_of_a_removed_object_expires_and_its_head_stays(harn
     await filled(harness)
     delete_at_stripe(harness, INVOICE)
     harness.tombstone_days = days
-    late = await harness.mirror.claim(INVOICE, 0.0)
-    removed = await harness.mirror.claim(INVOICE, 0.0)
+    late, _ = await harness.mirror.claim(INVOICE, 0.0)
+    removed, _ = await harness.mirror.claim(INVOICE, 0.0)
     await harness.mirror.put_tombstone(
         INVOICE, removed, items.tombstone(Observation(harness.clock.now(), "v", "r"), INVOICE, "cus_1")
     )

@@ -62,7 +62,7 @@ async def test_an_hour_is_written_again_where_an_earlier_claim_may_still_write(s
     await swept(stocked)
     one = stocked.item(at("mtr_1", "cus_1", 1))
     pair = UsagePair("mtr_1", "cus_1").ref(SCOPE)
-    late = await stocked.mirror.claim(pair, 0.0)
+    late, _ = await stocked.mirror.claim(pair, 0.0)
     await swept(stocked)
     await stocked.mirror.put(replace(pair, id=str(one["id"])), late, {**one, "data": hour(1, 4)})
     assert stocked.item(str(one["id"]))["data"] == hour(1, 5)
