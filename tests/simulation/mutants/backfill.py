@@ -17,12 +17,6 @@ from .registry import mutant, replaces
 newer = MemoryMirror._newer
 
 
-@mutant("a backfill inserts under a token that no claim reaches")
-@replaces(put_unclaimed)
-async def inserts_as_newest(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
-    return await mirror.put(ref, 10**9, item)
-
-
 @mutant("a backfill inserts under the token of the first claim")
 @replaces(put_unclaimed)
 async def inserts_as_first_claim(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
