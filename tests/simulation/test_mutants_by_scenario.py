@@ -15,8 +15,8 @@ from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.runs.run import Run
-from billing_mirror.core.table.items import Item, Observation, item, last_event_columns, last_events_in
-from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, latest_events, reflects_event
+from billing_mirror.core.table.items import Item, Observation, item, last_event_columns, last_events_in, members_in
+from billing_mirror.core.table.mirror_state import NO_EVENTS, READ_LAG, Head, latest_events, reflects_event
 from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import StripeRequest, StripeResponse
 from billing_mirror.process.already_fresh import is_answered
@@ -25,8 +25,9 @@ from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.around_stripe.optional_fields import OptionalFields
 from billing_mirror.refresh.around_stripe.refused_fields import RefusedFields
 from billing_mirror.refresh.follow_ups import FollowUps
+from billing_mirror.refresh.related_objects import _second_look
 from tests.doubles.mirror import MemoryMirror
-from tests.doubles.samples import cadence, event, sample, subscription, subscription_event
+from tests.doubles.samples import cadence, event, rate, rate_card, sample, subscription, subscription_event, version
 from tests.unit.harness import Harness
 
 from .mutants.activation import activated
@@ -38,6 +39,7 @@ INVOICE = "/v1/invoices/in_1"
 LINES = f"{INVOICE}/lines?expand%5B0%5D=data.discounts"
 METERS = "/v1/billing/meters"
 SUBSCRIPTION = "/v2/billing/rate_card_subscriptions/rcds_1"
+CARD = "/v2/billing/rate_cards/rcd_1"
 STOPPED_AFTER = 16
 """Invocations of a chain: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
 get = OptionalFields.get
@@ -140,6 +142,21 @@ async def event_of_a_later_claim_that_failed() -> bool:
     return (head.token, claim.claimed, shown) == (1, 2, [True, False])
 
 
+async def list_of_a_new_version_that_lags() -> bool:
+    """A version whose list first lacks a rate, of which no other event comes: a minute later it has the rate."""
+    harness = Harness()
+    harness.stripe.show_previews()
+    harness.stripe.objects |= {f"{CARD}/versions/rcdv_1": version(), CARD: rate_card(), f"{CARD}/rates/rcdr_1": rate()}
+    rates = f"{CARD}/rates?rate_card_version=rcdv_1"
+    harness.stripe.lists |= {rates: [], f"{CARD}/custom_pricing_unit_overage_rates?rate_card_version=rcdv_1": []}
+    await harness.deliver(event("v2.billing.rate_card_version.created", version(), url=f"{CARD}/versions/rcdv_1"))
+    await harness.work()
+    harness.stripe.lists[rates].append(rate())
+    harness.clock.advance(READ_LAG)
+    await harness.work()
+    return members_in(harness.item("rcdv_1"))["v2.billing.rate_card_rate"] == {"rcdr_1"}
+
+
 async def verified(harness: Harness, fields: JsonObject) -> Run:
     """An hour later, a run over the one meter."""
     harness.clock.advance(3600)
@@ -205,6 +222,12 @@ async def counts_events_of_later_claims(self: MemoryMirror, ref: ObjectRef, toke
     return await replace_item(self, ref, token, {**item, **last_event_columns(known)})
 
 
+@mutant("the lists of a new version are not read again")
+@replaces(_second_look)
+def reads_lists_once(ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> RefreshRequest | None:
+    return _second_look(ref, token, replace(observation, member_lists={}, left_out=()), head)
+
+
 @mutant("an object without a refused field is not marked")
 @replaces(item)
 def marks_nothing(ref: ObjectRef, observation: Observation, customer: str | None) -> Item:
@@ -218,6 +241,7 @@ SCENARIOS = [
     table_that_refuses_for_a_while,
     lost_counter_of_a_noted_object,
     event_of_a_later_claim_that_failed,
+    list_of_a_new_version_that_lags,
 ]
 
 
@@ -239,6 +263,7 @@ async def test_each_scenario_ends_well(scenario: Scenario) -> None:
         (table_that_refuses_for_a_while, waits_for_a_change),
         (lost_counter_of_a_noted_object, ends_by_token_only),
         (event_of_a_later_claim_that_failed, counts_events_of_later_claims),
+        (list_of_a_new_version_that_lags, reads_lists_once),
     ],
     ids=lambda value: value.sentence.replace(" ", "-") if isinstance(value, Mutant) else value.__name__,
 )

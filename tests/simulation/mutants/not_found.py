@@ -1,14 +1,12 @@
 """Mutants of what a missing object means: deleted, or not shown yet."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from billing_mirror.core.errors import NotFound, TransientError
-from billing_mirror.core.events.messages import Notification, RefreshRequest
+from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.runs.drift import Difference
-from billing_mirror.core.table.items import Observation
 from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ports import Ports, Stripe, StripeResponse
 from billing_mirror.process.already_fresh import _contradicts_tombstone
@@ -17,7 +15,6 @@ from billing_mirror.process.not_found import _may_appear_yet, _young_for, requir
 from billing_mirror.process.second_look import _shows_members, is_second_look, shows_lists
 from billing_mirror.reconcile.jobs.repair import _may_exist
 from billing_mirror.refresh.fetch import _get
-from billing_mirror.refresh.related_objects import _second_look
 
 from .registry import mutant, replaces
 
@@ -72,12 +69,6 @@ async def takes_failure_for_not_found(ref: ObjectRef, stripe: Stripe, *, event: 
         return await _get(ref, stripe, event=event)
     except TransientError as error:
         raise NotFound(str(error)) from error
-
-
-@mutant("the lists of a new version are not read again")
-@replaces(_second_look)
-def reads_lists_once(ref: ObjectRef, token: int, observation: Observation, head: Head | None) -> RefreshRequest | None:
-    return _second_look(ref, token, replace(observation, member_lists={}, left_out=()), head)
 
 
 @mutant("any list that is read again counts as unchanged")
