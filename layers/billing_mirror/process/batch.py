@@ -30,7 +30,11 @@ from .second_look import is_second_look, shows_lists
 from .settle import ends_all, settle
 
 MAX_CONCURRENCY = 16
-"""Objects that are refreshed at the same time: a whole batch of the default size. Each takes a thread at times."""
+"""Objects that are refreshed at the same time. Each takes a thread at times.
+
+A whole batch of the default size, and more than are on their way at one endpoint, where Stripe takes 25 requests a
+second and half a second an answer. The other containers use the rest of the budget of the account.
+"""
 OUT_OF_TIME = TransientError("the function ran out of time")
 
 
