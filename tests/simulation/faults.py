@@ -111,6 +111,7 @@ class Consequence(StrEnum):
     DELETED = "object deleted"
     CHANGED_BY_HAND = "stored object changed by hand"
     RECREATED = "object created again"
+    LISTED_IN_PARTS = "page of a part of a list"
     REVERTED = "change reverted"
     EXPIRED = "message expired before it was processed"
     KILLED_BEFORE_CLAIM = "worker killed before the claim"
@@ -196,6 +197,8 @@ class Dice:
         """Whether there are many coupons, with ids that a person chose, of which many may be gone at once."""
         self.restoring = separate.random() < 0.08 and losing and not self.recovering
         """Whether the table is restored once; verify repairs what that has lost."""
+        self.listing_long = separate.random() < 0.1
+        """Whether there are customers from long ago, so that the list of customers is read in parts."""
         if self.guarded:
             self._chances[Fault.KEY_OF_OTHER_ACCOUNT] = CHANCE_OF_A_WRONG_KEY
         if losing and not self.recovering and self.random.random() < SHARE_UNSTORABLE:

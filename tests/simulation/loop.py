@@ -15,7 +15,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
-MAX_STEPS = 200_000
+MAX_STEPS = 500_000
 """Steps after which a schedule counts as endless."""
 
 

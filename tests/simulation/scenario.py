@@ -19,6 +19,8 @@ Announce = Callable[[str, StripeObject], None]
 """Takes the type of an event and its object."""
 
 
+AGES = (1e5, 2e5, 3e5, 4e5, 5e6, 6e6, 7e6, 8e7, 9e7)
+"""Seconds for which customers from long ago exist: far enough apart for a reader to leave the older ones to another."""
 LARGE = ("product", "invoice")
 """The types whose bodies take several items of the table: one is deleted and made again, one has long lists."""
 
@@ -70,6 +72,9 @@ class Scenario:
         self._change_product()
         if self._dice.removing and self._context is None:
             make_coupons(self._make)
+        if self._dice.listing_long:
+            for number, age in enumerate(AGES):
+                self._make("v1.customer", "customer", f"cus_old{number}", "/v1/customers", created=self._created(age))
 
     def step(self) -> None:
         """One change, of one of several kinds."""
@@ -190,7 +195,7 @@ class Scenario:
             "id": identifier,
             "object": name,
             "livemode": False,
-            "created": times.iso(self._now()),
+            "created": times.iso(self._now()) if name.startswith("v2.") else self._created(),
             "account": self._context,
         }
         body |= {"made": self._number(), **fields, **(NO_MAP_HOLDS if name in LARGE else {})}
@@ -199,6 +204,10 @@ class Scenario:
         obj.states.append((self._now(), body))
         self._announce(f"{resource}.{event}", obj)
         return obj
+
+    def _created(self, ago: float = 0.0) -> int:
+        """v1 names a whole second."""
+        return int(self._now() - ago)
 
     def _change_or_revert(self, obj: StripeObject, fields: JsonObject) -> None:
         """Changes the object, or reverts its last change."""

@@ -102,11 +102,11 @@ class StripeState:
     def listed(self, path: str, context: str | None, at: float) -> list[JsonObject]:
         """What a list would show at a time, were it one page: newest first."""
         found = [
-            (obj.created_at, body)
+            (seconds(body["created"]), obj.created_at, body)
             for obj in self.objects.values()
             if obj.list_path == path and obj.context == context and (body := obj.state_at(at)) is not None
         ]
-        return [body for _, body in sorted(found, key=lambda one: one[0], reverse=True)]
+        return [body for *_, body in sorted(found, key=lambda one: one[:2], reverse=True)]
 
     def events_at(self, context: str | None, at: float) -> list[JsonObject]:
         """The events that are still kept, newest first."""
@@ -244,6 +244,7 @@ class SimulatedStripe:
             is_behind = self._require(f"{owner}/versions/{version}", context, self._now()).state_at(at) is None
             members = (self._state.rates_before if is_behind else self._state.rates).get((context, version), ())
             found = [body for body in found if body["id"] in members or body.get("rate_card_version") == version]
+        self._dice.counts[Consequence.LISTED_IN_PARTS] += any(name.startswith("created[") for name in filters)
         shown = [body for body in found if _is_listed(body, filters)]
         return request.page([_as_shown(body, request.on_request) for body in shown], self._state.page_size)
 

@@ -4,6 +4,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 
 from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.runs.checkpoints import ListPart, PagePosition
+from billing_mirror.core.runs.ranges import after_page
 from billing_mirror.core.table.items import Item
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.ports import Mirror
@@ -46,3 +48,11 @@ def sees_no_cut(value: Json) -> bool:
 @replaces(_incomplete)
 def finds_all_complete(new: Iterable[ObjectRef], complete: Container[ObjectRef]) -> list[ObjectRef]:
     return []
+
+
+@mutant("what is older than the first part of a list is not read")
+@replaces(after_page)
+def drops_what_is_older(
+    part: ListPart, created: Sequence[int], following: PagePosition | None, *, others: int
+) -> tuple[ListPart, ...]:
+    return after_page(part, created, following, others=others)[:1]
