@@ -74,7 +74,7 @@ class Scenario:
             make_coupons(self._make)
         if self._dice.listing_long:
             for number, age in enumerate(AGES):
-                self._make("v1.customer", "customer", f"cus_old{number}", "/v1/customers", created=self._created(age))
+                self._make_long_ago("v1.customer", "customer", f"cus_old{number}", "/v1/customers", age)
 
     def step(self) -> None:
         """One change, of one of several kinds."""
@@ -204,6 +204,15 @@ class Scenario:
         obj.states.append((self._now(), body))
         self._announce(f"{resource}.{event}", obj)
         return obj
+
+    def _make_long_ago(self, resource: str, name: str, identifier: str, list_path: str, ago: float) -> None:
+        """An object that Stripe has shown for long, and an event of today about it."""
+        path = f"{list_path}/{identifier}"
+        body: JsonObject = {"id": identifier, "object": name, "livemode": False, "account": self._context}
+        body |= {"created": self._created(ago)}
+        obj = StripeObject(path, self._context, list_path, [(self._now() - ago, body)])
+        self._state.objects[self._context, path] = obj
+        self._announce(f"{resource}.updated", obj)
 
     def _created(self, ago: float = 0.0) -> int:
         """v1 names a whole second."""
