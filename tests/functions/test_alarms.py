@@ -81,6 +81,9 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
         {"ingest": 9800, "process": None, "reconcile": 840_000},
     ),
     "ChangesLate": ({"": 900}, {"": 300_001}),
+    "ChangesUnread": ({"stored": 3, "invoked": 1}, {"stored": 3, "invoked": None}),
+    "ChangesThrottled": ({"": 0}, {"": 1}),
+    "ChangesNearTimeout": ({"": 110_500}, {"": 114_001}),
     "ChangesLost": ({"": 0}, {"": 1}),
 }
 
@@ -304,6 +307,22 @@ def test_a_fill_rings_nothing_up_to_the_rate_that_is_documented(name: str, minut
     filling = {own("Filling"): [(at, 1.0) for at in ticks(24, minutes, lasting=15)]}
     assert "ALARM" not in states_over(name, late | filling, 24)
     assert "ALARM" in states_over(name, late, 24)
+
+
+def test_a_stream_that_nobody_reads_rings_in_a_quiet_account_and_a_late_minute_does_not() -> None:
+    invoked = ReadMetric("AWS/Lambda", "Invocations", (("FunctionName", "ChangesFunction"),)).key
+
+    def states(stored: list[int], read: list[int]) -> list[str]:
+        points = {
+            own("Stored", "process"): [(hour * HOUR + 3599.0, 1.0) for hour in stored],
+            invoked: [(hour * HOUR + 1.0, 1.0) for hour in read],
+        }
+        return states_over("ChangesUnread", points, 48)
+
+    assert "ALARM" in states(stored=[3, 20], read=[])
+    assert states(stored=[3, 20], read=[])[-1] == "OK"
+    assert "ALARM" not in states(stored=[3, 40], read=[4, 41])
+    assert "ALARM" not in states(stored=[], read=[])
 
 
 def composite(rule: str, states: Mapping[str, str]) -> str:
