@@ -309,7 +309,7 @@ def test_a_fill_rings_nothing_up_to_the_rate_that_is_documented(name: str, minut
     assert "ALARM" in states_over(name, late, 24)
 
 
-def test_a_stream_that_nobody_reads_rings_in_a_quiet_account_and_a_late_minute_does_not() -> None:
+def test_an_unread_stream_rings_in_a_quiet_account_and_a_late_minute_does_not() -> None:
     invoked = ReadMetric("AWS/Lambda", "Invocations", (("FunctionName", "ChangesFunction"),)).key
 
     def states(stored: list[int], read: list[int]) -> list[str]:
