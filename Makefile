@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 # Without cached bytecode every tool starts slowly.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy preview built package audit lock clean tools-audit tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
+.PHONY: help demo test simulate mutants crash-test fuzz soak bench check coverage sandbox sandbox-down cli docs deploy preview built package audit lock clean tools-audit tools-cli tools-dev tools-sam tools-docs tools-uv tools-sandbox tools-all python
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,8 +61,8 @@ sandbox-down:  ## stop the sandbox
 	@if [ -d .sandbox ]; then PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox down; else echo "No sandbox is running."; fi
 
 ARGS ?= --help
-cli: tools-dev  ## run billing-mirror, the operator's command: ARGS="status --sandbox"
-	@PYTHONPATH=layers:cli $(DEV)/python -m billing_mirror_cli $(ARGS)
+cli: tools-cli  ## run billing-mirror, the operator's command: ARGS="status --sandbox"
+	@PYTHONPATH=layers:cli build/venvs/cli/bin/python -m billing_mirror_cli $(ARGS)
 
 docs: tools-all tools-docs  ## write the generated parts of the documentation
 	@PYTHONPATH=layers $(DEV)/python docs/types_table.py
@@ -106,7 +106,8 @@ NOT_FOR_SAM = $(addprefix --no-emit-package ,cffi cfn-lint cryptography jsonpatc
 lock: tools-uv  ## lock the newest versions that the requirements allow
 	@$(UV_COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
 	@$(UV_COMPILE) --upgrade -c layers/dependencies/requirements.txt dev/requirements/sandbox.in -o dev/requirements/sandbox.txt
-	@$(UV_COMPILE) --upgrade -c dev/requirements/sandbox.txt dev/requirements/dev.in -o dev/requirements/dev.txt
+	@$(UV_COMPILE) --upgrade -c dev/requirements/sandbox.txt dev/requirements/cli.in -o dev/requirements/cli.txt
+	@$(UV_COMPILE) --upgrade -c dev/requirements/cli.txt dev/requirements/dev.in -o dev/requirements/dev.txt
 	@$(UV_COMPILE) --upgrade $(NOT_FOR_SAM) dev/requirements/sam.in -o dev/requirements/sam.txt
 	@$(UV_COMPILE) --upgrade -c dev/requirements/sam.txt --override dev/requirements/ministack.override \
 		dev/requirements/ministack.in -o dev/requirements/ministack.txt
@@ -118,7 +119,7 @@ clean:  ## remove all build output, installed tools included
 	@if [ -d build/venvs/sandbox ]; then PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox down; fi
 	@rm -rf build .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-tools-dev tools-sam tools-docs tools-audit tools-uv: tools-%: python
+tools-cli tools-dev tools-sam tools-docs tools-audit tools-uv: tools-%: python
 	@$(PYTHON) -m dev.sandbox.toolchain $*
 
 tools-sandbox: python

@@ -30,12 +30,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Counts by type, and differences. ``without_events`` counts objects of types that no event has named."""
+    """Counts by type, and differences. ``without_events`` counts objects of types that no event has named.
+
+    ``by_account`` counts the objects of each connected account; those of the key's own have an empty name.
+    """
 
     alive: Mapping[str, int]
     removed: Mapping[str, int]
     differences: list[Difference]
     without_events: Mapping[str, int]
+    by_account: Mapping[str, int]
 
     @property
     def is_equal(self) -> bool:
@@ -64,6 +68,7 @@ def compare(stand_in: StandIn, dynamodb: "DynamoDBClient", table: str) -> Compar
     alive: Counter[str] = Counter()
     removed: Counter[str] = Counter()
     without_events: Counter[str] = Counter()
+    by_account: Counter[str] = Counter()
     differences: list[Difference] = []
     for one in truth:
         item = items.pop(_key(one), None)
@@ -72,11 +77,12 @@ def compare(stand_in: StandIn, dynamodb: "DynamoDBClient", table: str) -> Compar
             continue
         exists = one["body"] is not None and not one["body"].get("deleted")
         (alive if exists else removed)[one["type"]] += 1
+        by_account[json_body.text_at(one, "context") or ""] += 1
         problem = _problem(one["body"] if exists else None, item)
         if problem:
             differences.append(Difference(one["type"], one["id"], problem))
     differences += _unknown_to_stripe(items.values())
-    return Comparison(alive, removed, differences, without_events)
+    return Comparison(alive, removed, differences, without_events, by_account)
 
 
 def _problem(body: JsonObject | None, item: Item | None) -> str:

@@ -54,11 +54,12 @@ class Observer:
     def reconcile(self, type_name: str, context: str | None = None) -> Run:
         """Runs reconcile for one type of an account now; returns the record of the run."""
         self._invoke_reconcile({"types": [type_name], "context": context})
-        reader = self.reader_of(context) if context else self.reader
-        return reader.runs(type_name).page(limit=1).items[0]
+        return self._reader_of(context).runs(type_name).page(limit=1).items[0]
 
-    def reader_of(self, context: str) -> Reader:
-        """The reader of a connected account."""
+    def _reader_of(self, context: str | None) -> Reader:
+        """The reader of a connected account; without one, of the key's own."""
+        if context is None:
+            return self.reader
         return Reader(self.endpoints.table, scope=f"test/{context}", client=self.dynamodb)
 
     def tick(self) -> None:
@@ -74,9 +75,9 @@ class Observer:
         if problem:
             raise RuntimeError(f"reconcile failed: {problem}")
 
-    def drifts(self, run: Run) -> list[Drift]:
+    def drifts(self, run: Run, context: str | None = None) -> list[Drift]:
         """The drift of a run."""
-        return list(self.reader.drifts(run.type, run=run))
+        return list(self._reader_of(context).drifts(run.type, run=run))
 
     def totals(self) -> str:
         """How many objects and events the stand-in has, in words."""

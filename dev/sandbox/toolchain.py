@@ -27,7 +27,7 @@ HEARTBEAT = 10.0
 """Seconds after which a line says that something takes longer."""
 _CACHE = ROOT / "build" / "uv-cache"
 """On the disk of the environments, so that these share its files."""
-ENVIRONMENTS = ("sandbox", "ministack", "sam", "dev", "docs", "audit", "uv")
+ENVIRONMENTS = ("sandbox", "ministack", "sam", "cli", "dev", "docs", "audit", "uv")
 """`uv` holds pip and uv, which install the others."""
 
 

@@ -2,8 +2,8 @@
 
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
 from docs import event_types, key_permissions
-from tests.documentation.pages import blocks, table, text_of
-from tests.template.templates import BUNDLE
+from tests.documentation.pages import blocks, section, table, text_of
+from tests.template.templates import BUNDLE, MONITORING
 
 DEPLOY = text_of("docs/deploy.md")
 
@@ -11,6 +11,12 @@ DEPLOY = text_of("docs/deploy.md")
 def test_the_parameters_are_those_of_the_template() -> None:
     shown = [(name.strip("`"), default.strip("`")) for name, default, _ in table(DEPLOY, "parameter")]
     assert shown == [(name, str(parameter["Default"])) for name, parameter in BUNDLE["Parameters"].items()]
+
+
+def test_a_stack_of_its_own_for_monitoring_gets_every_parameter() -> None:
+    release = section(DEPLOY, "## Deploy a release")
+    for_emulators = {"CompositeAlarm"}
+    assert [name for name in MONITORING["Parameters"].keys() - for_emulators if name not in release] == []
 
 
 def test_the_event_types_are_those_of_the_catalog() -> None:

@@ -35,6 +35,15 @@ def test_times_in_the_data_map_are_those_of_the_code() -> None:
     assert BUNDLE["Parameters"]["TombstoneDays"]["Default"] == 0
 
 
+def test_every_partition_of_the_state_store_is_in_the_data_map() -> None:
+    """docs/architecture.md lists them; those that have a constant of this name are compared with the code."""
+    partitions = re.findall(r"`<(?:scope|mode)>#([a-z]+)", section(text_of("docs/architecture.md"), "### State store"))
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "layers" / "billing_mirror").rglob("*.py"))
+    assert set(re.findall(r'^(?:\w+_)?PARTITION = "([^"]+)"$', sources, re.MULTILINE)) <= set(partitions)
+    data = section(SECURITY, "## Data map")
+    assert [name for name in partitions if f"`#{name}" not in data] == []
+
+
 def test_the_rate_that_a_flood_is_calculated_with_is_the_default() -> None:
     flood = section(SECURITY, "### A flood of forged requests")
     rate = BUNDLE["Parameters"]["WebhookRequestsPerSecond"]["Default"]

@@ -81,6 +81,9 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
         {"ingest": 9800, "process": None, "reconcile": 840_000},
     ),
     "ChangesLate": ({"": 900}, {"": 300_001}),
+    "ChangesUnread": ({"stored": 3, "invoked": 1}, {"stored": 3, "invoked": None}),
+    "ChangesThrottled": ({"": 0}, {"": 1}),
+    "ChangesNearTimeout": ({"": 110_500}, {"": 114_001}),
     "ChangesLost": ({"": 0}, {"": 1}),
 }
 
@@ -304,6 +307,35 @@ def test_a_fill_rings_nothing_up_to_the_rate_that_is_documented(name: str, minut
     filling = {own("Filling"): [(at, 1.0) for at in ticks(24, minutes, lasting=15)]}
     assert "ALARM" not in states_over(name, late | filling, 24)
     assert "ALARM" in states_over(name, late, 24)
+
+
+def changes_unread(stored: list[float], read: list[float], hours: int) -> list[str]:
+    """The states of the alarm where objects are stored, and the function is invoked, at these hours."""
+    invoked = ReadMetric("AWS/Lambda", "Invocations", (("FunctionName", "ChangesFunction"),)).key
+    points = {
+        own("Stored", "process"): [(hour * HOUR, 1.0) for hour in stored],
+        invoked: [(hour * HOUR, 1.0) for hour in read],
+    }
+    return states_over("ChangesUnread", points, hours)
+
+
+def test_a_stream_that_is_not_read_rings_while_it_still_has_every_change() -> None:
+    hourly = [hour + 0.5 for hour in range(48)]
+    states = changes_unread(hourly, [hour for hour in hourly if hour < 12 or hour > 36], 48)
+    assert set(states[: 12 * 12]) == {"OK"}
+    assert "ALARM" in states[12 * 12 : 19 * 12]
+    assert set(states[19 * 12 : 36 * 12]) == {"ALARM"}
+    assert set(states[37 * 12 :]) == {"OK"}
+
+
+def test_a_stream_that_is_switched_on_later_rings_no_more_once_it_is_read() -> None:
+    hourly = [hour + 0.5 for hour in range(48)]
+    assert set(changes_unread(hourly, [hour for hour in hourly if hour > 24], 48)[25 * 12 :]) == {"OK"}
+
+
+def test_an_object_that_is_stored_at_the_end_of_a_period_and_read_in_the_next_rings_nothing() -> None:
+    stored = [hour - 0.001 for hour in range(3, 48, 3)]
+    assert "ALARM" not in changes_unread(stored, [hour + 0.001 for hour in range(3, 48, 3)], 48)
 
 
 def composite(rule: str, states: Mapping[str, str]) -> str:

@@ -68,25 +68,36 @@ def test_what_runs_the_sandbox_finds_the_package() -> None:
     assert [line for line in lines if "PYTHONPATH=layers " not in line] == []
 
 
-def test_the_environment_of_the_sandbox_has_what_the_sandbox_imports() -> None:
-    installed: set[str] = set(pinned("dev/requirements/sandbox.txt"))
+def test_the_command_installs_no_tools_for_tests() -> None:
+    assert re.search(r"^cli: tools-cli ", MAKEFILE, re.MULTILINE)
+    assert [line for line in recipe("cli") if "build/venvs/cli/bin/python -m billing_mirror_cli" in line]
+
+
+@pytest.mark.parametrize(
+    ("name", "folders", "left_out"),
+    [
+        ("sandbox", ("dev/sandbox", "dev/fake_stripe", "layers"), set()),
+        ("cli", ("cli", "layers"), {"cli/billing_mirror_cli/export/parquet_file.py: pyarrow"}),
+    ],
+)
+def test_an_environment_has_what_runs_in_it(name: str, folders: tuple[str, ...], left_out: set[str]) -> None:
+    installed: set[str] = set(pinned(f"dev/requirements/{name}.txt"))
     distributions = packages_distributions()
     missing = {
         f"{path.relative_to(ROOT)}: {module}"
-        for folder in ("dev/sandbox", "dev/fake_stripe", "layers")
+        for folder in folders
         for path in (ROOT / folder).rglob("*.py")
         for module in imported_when_run(ast.parse(path.read_text()))
         if module in distributions and not {canonicalize_name(name) for name in distributions[module]} & installed
     }
     assert {"rich", "boto3", "pytest"} <= distributions.keys()
-    assert missing == set()
+    assert missing == left_out
 
 
 def test_environments_that_meet_have_the_same_versions() -> None:
     functions = pinned("layers/dependencies/requirements.txt")
-    sandbox, dev = pinned("dev/requirements/sandbox.txt"), pinned("dev/requirements/dev.txt")
-    assert functions.items() <= sandbox.items()
-    assert sandbox.items() <= dev.items()
+    sandbox, cli, dev = (pinned(f"dev/requirements/{name}.txt") for name in ("sandbox", "cli", "dev"))
+    assert functions.items() <= sandbox.items() <= cli.items() <= dev.items()
 
 
 def test_sam_and_the_emulator_share_their_largest_package() -> None:

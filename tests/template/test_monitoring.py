@@ -49,6 +49,8 @@ ALARM_METRICS = {
     "QuarantineExpires": ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QuarantineName"),
     "MessagesExpire": ("BillingMirror", "QueueDelay", "process"),
     "ChangesLate": ("AWS/Lambda", "IteratorAge", "ChangesFunction"),
+    "ChangesThrottled": ("AWS/Lambda", "Throttles", "ChangesFunction"),
+    "ChangesNearTimeout": ("AWS/Lambda", "Duration", "ChangesFunction"),
     "ChangesLost": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "ChangesDeadLetters"),
 }
 """Those on one metric."""
@@ -74,6 +76,7 @@ EXPRESSIONS = {
     "CatalogUnproven": ["BillingMirror RunAge reconcile"],
     "TableThrottled": ["AWS/DynamoDB ReadThrottleEvents TableName", "AWS/DynamoDB WriteThrottleEvents TableName"],
     "NearTimeout": [f"AWS/Lambda Duration {name}" for name in FUNCTIONS.values()],
+    "ChangesUnread": ["BillingMirror Stored process", "AWS/Lambda Invocations ChangesFunction"],
 }
 """Those on several, and which."""
 COMPOSITE = properties("MirrorUnhealthy", MONITORING)
@@ -187,6 +190,19 @@ def test_near_means_near_the_timeouts_of_the_functions() -> None:
     (expression,) = [one["Expression"] for one in ALARMS["NearTimeout"]["Metrics"] if "Expression" in one]
     timeouts = [properties(name)["Timeout"] * 1000 for name in FUNCTIONS.values()]
     assert [int(number) for number in re.findall(r"/ (\d+)", expression)] == timeouts
+    assert ALARMS["ChangesNearTimeout"]["Threshold"] == 0.95 * properties("ChangesFunction")["Timeout"] * 1000
+    assert ALARMS["NearTimeout"]["Threshold"] == 0.95
+
+
+def test_throttling_and_timeouts_of_every_function_are_watched() -> None:
+    for metric in ("Throttles", "Duration"):
+        watched = {
+            dict(one.dimensions)["FunctionName"]
+            for alarm in ALARMS.values()
+            for one in metrics_of(alarm).values()
+            if one.namespace == "AWS/Lambda" and one.name == metric
+        }
+        assert watched == set(of_type("AWS::Serverless::Function"))
 
 
 def test_messages_are_about_to_expire_before_they_run_out_of_receives() -> None:
@@ -260,6 +276,9 @@ def test_only_what_some_stacks_lack_is_optional() -> None:
         "Budget": "WithBudget",
         "ChangesLate": "WithChanges",
         "ChangesLost": "WithChangesDeadLetters",
+        "ChangesNearTimeout": "WithChanges",
+        "ChangesThrottled": "WithChanges",
+        "ChangesUnread": "WithChanges",
         "EventsUndelivered": "WithPartnerEventBus",
         "MirrorUnhealthy": "WithComposite",
     }

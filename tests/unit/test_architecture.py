@@ -320,7 +320,6 @@ ALLOWED = {
     "billing_mirror.reconcile.lists.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},
     "billing_mirror.reconcile.usage.sweep": {"customer"},
-    "billing_mirror.reader.history": {"customer"},
     "billing_mirror.reader.objects": {"customer"},
     "billing_mirror.views": {"price"},
     "billing_mirror.views.customers": {"customer"},

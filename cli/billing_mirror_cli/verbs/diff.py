@@ -12,6 +12,7 @@ from billing_mirror.core.table.items import Observation, members
 from billing_mirror.reader import MirroredObject
 
 from ..comparison import FieldDifference, compare
+from ..completion import object_types
 from ..failures import ExitCode
 from ..json_text import one_line
 from ..refs import Known, known, ref_of
@@ -28,7 +29,10 @@ def diff(
     session: Session,
     object_id: Annotated[str, typer.Argument(metavar="ID", help="The id of a mirrored object.")],
     type_name: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="Its type, where two objects have the same id.")
+        str | None,
+        typer.Option(
+            "--type", metavar="TYPE", autocompletion=object_types, help="Its type, where two objects have the same id."
+        ),
     ] = None,
 ) -> None:
     """Compare one object with what Stripe answers now.

@@ -11,6 +11,7 @@ from billing_mirror.reader import MirroredObject
 from billing_mirror.views import Quote
 
 from .. import mirror
+from ..completion import object_types
 from ..failures import Failure
 from ..json_text import indented
 from ..stack.session import Session
@@ -22,7 +23,9 @@ def get(
     object_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the object; a path, where it has none.")],
     type_name: Annotated[
         str | None,
-        typer.Option("--type", metavar="TYPE", help="Its type, where two objects have the same id."),
+        typer.Option(
+            "--type", metavar="TYPE", autocompletion=object_types, help="Its type, where two objects have the same id."
+        ),
     ] = None,
 ) -> None:
     """Show one object as the mirror holds it, deleted ones too."""

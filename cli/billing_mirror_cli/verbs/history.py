@@ -10,6 +10,7 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.reader import Change
 
 from .. import mirror
+from ..completion import object_types
 from ..failures import Failure
 from ..json_text import one_line
 from ..moved import Moved, moved
@@ -25,7 +26,9 @@ def history(
     object_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the object; a path, where it has none.")],
     type_name: Annotated[
         str | None,
-        typer.Option("--type", metavar="TYPE", help="Its type, where two objects have the same id."),
+        typer.Option(
+            "--type", metavar="TYPE", autocompletion=object_types, help="Its type, where two objects have the same id."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Changes to show, at most.")] = MOST,
 ) -> None:

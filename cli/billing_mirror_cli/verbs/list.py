@@ -12,6 +12,7 @@ from billing_mirror.core import catalog
 from billing_mirror.reader import MirroredObject
 
 from .. import mirror
+from ..completion import object_types
 from ..stack.session import Session
 from ..words import aligned, count
 
@@ -21,7 +22,9 @@ _BLOCK = 100
 
 def list_objects(
     session: Session,
-    type_name: Annotated[str, typer.Argument(metavar="TYPE", help="An object type, such as invoice.")],
+    type_name: Annotated[
+        str, typer.Argument(metavar="TYPE", autocompletion=object_types, help="An object type, such as invoice.")
+    ],
     customer: Annotated[
         str | None, typer.Option("--customer", metavar="ID", help="Only those of this customer.")
     ] = None,

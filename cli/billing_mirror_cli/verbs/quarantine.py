@@ -108,8 +108,9 @@ def _select(holding: Held, names: list[str] | None, *, every: bool) -> list[Quar
 
 def _about(group: Group) -> str:
     more = f" and {len(group.types) - _TYPES_SHOWN} more types" if len(group.types) > _TYPES_SHOWN else ""
-    object_id = f" {group.messages[0].about[1]}" if len(group.messages) == 1 else ""
-    return ", ".join(group.types[:_TYPES_SHOWN]) + more + object_id
+    types = ", ".join(group.types[:_TYPES_SHOWN]) + more
+    object_id = group.messages[0].about[1] if len(group.messages) == 1 else ""
+    return f"{types} {object_id}".rstrip()
 
 
 add_verb(quarantine, list_groups, name="list")

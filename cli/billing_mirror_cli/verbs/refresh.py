@@ -12,6 +12,7 @@ from billing_mirror.core.json_body import Json, JsonObject
 from billing_mirror.core.runs.objects_request import MAX_OBJECTS, REFRESH, ObjectsRequest
 
 from .. import mirror
+from ..completion import object_types
 from ..failures import ExitCode, usage
 from ..refs import ref_of
 from ..runs.invocation import Invocation
@@ -26,7 +27,10 @@ def refresh(
     session: Session,
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of objects, mirrored or not.")],
     type_name: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="Their type, where the ids do not say it.")
+        str | None,
+        typer.Option(
+            "--type", metavar="TYPE", autocompletion=object_types, help="Their type, where the ids do not say it."
+        ),
     ] = None,
     parent: Annotated[
         str | None, typer.Option("--parent", metavar="ID", help="Their parent, where Stripe's URL needs it.")

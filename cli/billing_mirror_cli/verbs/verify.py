@@ -8,6 +8,7 @@ import typer
 
 from billing_mirror.core.runs.run import Job, Status
 
+from ..completion import object_types
 from ..failures import ExitCode
 from ..runs.following import attach, run_now
 from ..runs.records import Request, RunState, exit_code
@@ -17,7 +18,10 @@ from ..words import count
 MINUTE = 60.0
 
 Types = Annotated[
-    list[str] | None, typer.Argument(metavar="TYPES", help="Object types, such as invoice; without any, all.")
+    list[str] | None,
+    typer.Argument(
+        metavar="TYPES", autocompletion=object_types, help="Object types, such as invoice; without any, all."
+    ),
 ]
 Attach = Annotated[bool, typer.Option("--attach", help="Start nothing: follow the runs that are running.")]
 Timeout = Annotated[

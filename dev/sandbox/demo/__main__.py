@@ -79,7 +79,7 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
     scenario = Scenario(observer.stripe, report_progress=lambda step: show_detail(f"At Stripe: {step} ..."))
     show_phase("Setting up a company at the stand-in ...")
     scenario.set_up()
-    holds = settle(f"a company and a connected account were set up at the stand-in for Stripe, {observer.totals()}")
+    holds = settle(f"a company and two connected accounts were set up at the stand-in for Stripe, {observer.totals()}")
     set_up = time.time()
     show_phase("Making a month of changes ...")
     scenario.change_for_a_month()
@@ -103,33 +103,37 @@ def _story(observer: Observer, printout: Printout, show_phase: Progress, show_de
         "under faults": observer.lags(since=changed),
     }
 
-    show_phase("Losing two events ...")
+    show_phase("Losing three events ...")
     lost = scenario.lose_events()
     observer.stripe.settle()
     behind = observer.comparison()
     noticed = {difference.id for difference in behind.differences} == lost
-    sentence = f"two events were lost on purpose: the table {report.verdict(behind, expected=noticed)}"
+    sentence = f"three events were lost on purpose: the table {report.verdict(behind, expected=noticed)}"
     printout.step(sentence, good=noticed, comparison=behind)
     show_phase("Reconciling ...")
-    run = observer.reconcile(SUBSCRIPTION)
-    observer.reconcile("customer", CONNECTED)
+    runs = {"": _reconcile(observer, SUBSCRIPTION, None)}
+    runs |= {account: _reconcile(observer, "customer", account) for account in CONNECTED}
     final = observer.comparison()
-    sentence = f"reconcile has run in both accounts: the table {report.verdict(final)}"
+    sentence = f"reconcile has run in all three accounts: the table {report.verdict(final)}"
     printout.step(sentence, good=final.is_equal, comparison=final)
     printout.print()
 
     holds = holds and noticed and final.is_equal
-    _print_tables(printout, final, (run, observer.drifts(run)), expected=holds)
+    _print_tables(printout, final, runs, expected=holds)
     printout.print(report.figures(lags, work))
     printout.record |= {"lags": report.percentiles(lags), **asdict(work)}
     return holds
 
 
-def _print_tables(printout: Printout, final: Comparison, found: tuple[Run, list[Drift]], *, expected: bool) -> None:
-    run, evidence = found
-    printout.print(report.mirrored(final), report.drifts(run, evidence, expected=expected))
+def _reconcile(observer: Observer, type_name: str, account: str | None) -> tuple[Run, list[Drift]]:
+    run = observer.reconcile(type_name, account)
+    return run, observer.drifts(run, account)
+
+
+def _print_tables(printout: Printout, final: Comparison, runs: report.RunsByAccount, *, expected: bool) -> None:
+    printout.print(report.mirrored(final), report.accounts(final, runs), report.drifts(runs, expected=expected))
     printout.record["mirrored"] = report.by_type(final)
-    printout.record["reconcile"] = report.reconciled(run, evidence)
+    printout.record["reconcile"] = report.reconciled(runs)
 
 
 if __name__ == "__main__":

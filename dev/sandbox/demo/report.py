@@ -4,14 +4,23 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rich.table import Table
 
 from billing_mirror.reader import Drift, Run
 from dev.sandbox.comparison import Comparison
 
+OWN = "the key's own"
+"""The account without a name of its own here."""
 COUNTS = ("compared", "found", "repaired", "unresolved", "false_alarms")
+SHOWN = COUNTS[:3]
+MOST_OF_FIELDS = 28
+"""Columns of the names of fields: the README shows the whole table."""
+
+
+RunsByAccount: TypeAlias = Mapping[str, tuple[Run, Sequence[Drift]]]
+"""A run of reconcile and what it found; the key's own account has an empty name."""
 
 
 def mark(good: bool) -> str:
@@ -76,28 +85,47 @@ def mirrored(comparison: Comparison) -> Table:
     return table
 
 
-def drifts(run: Run, evidence: Sequence[Drift], *, expected: bool) -> Table:
-    """What a run of reconcile found and did."""
-    title = f"Reconcile of {run.type}: " + ", ".join(
-        f"{getattr(run.counts, name)} {name.replace('_', ' ')}" for name in COUNTS
-    )
-    table = Table(title=title, title_justify="left")
-    for heading in ("object", "difference", "fields", "resolution"):
-        table.add_column(heading, overflow="fold")
-    for drift in evidence:
-        table.add_row(
-            _short(drift.id) if expected else drift.id, drift.difference, ", ".join(drift.fields), drift.resolution
-        )
+def accounts(comparison: Comparison, runs: RunsByAccount) -> Table:
+    """What the table holds of each account, and what reconcile did there."""
+    table = Table(title="Accounts", title_justify="left")
+    for heading in ("account", "reconcile of"):
+        table.add_column(heading)
+    for heading in ("objects", *SHOWN):
+        table.add_column(heading, justify="right")
+    for account, (run, _) in runs.items():
+        counts = [_counts(run)[name] for name in SHOWN]
+        table.add_row(account or OWN, run.type, str(comparison.by_account.get(account, 0)), *map(str, counts))
     return table
 
 
-def reconciled(run: Run, evidence: Sequence[Drift]) -> dict[str, Any]:
-    """A run of reconcile for the record."""
-    found = [
-        {"id": one.id, "difference": one.difference, "fields": one.fields, "resolution": one.resolution}
-        for one in evidence
+def drifts(runs: RunsByAccount, *, expected: bool) -> Table:
+    """What reconcile found and did, object by object."""
+    table = Table(title="Found by reconcile", title_justify="left")
+    for heading in ("account", "object", "difference"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("fields", overflow="fold", max_width=MOST_OF_FIELDS)
+    table.add_column("resolution")
+    for account, (_, evidence) in runs.items():
+        for one in evidence:
+            shown = _short(one.id) if expected else one.id
+            table.add_row(account or OWN, shown, one.difference, ", ".join(one.fields), one.resolution)
+    return table
+
+
+def reconciled(runs: RunsByAccount) -> list[dict[str, Any]]:
+    """The runs of reconcile for the record."""
+    return [
+        {"account": account, "type": run.type, "counts": _counts(run), "drifts": [_difference(one) for one in evidence]}
+        for account, (run, evidence) in runs.items()
     ]
-    return {"counts": {name: getattr(run.counts, name) for name in COUNTS}, "drifts": found}
+
+
+def _counts(run: Run) -> dict[str, int]:
+    return {name: getattr(run.counts, name) for name in COUNTS}
+
+
+def _difference(drift: Drift) -> dict[str, Any]:
+    return {"id": drift.id, "difference": drift.difference, "fields": drift.fields, "resolution": drift.resolution}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,11 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 PRICING_PLAN = "v2.billing.pricing_plan"
 SERVICE_ACTION = "v2.billing.service_action"
 
-CONNECTED = "acct_reseller"
-"""A connected account: its events come to the same webhook, and the same key reads its objects."""
+CONNECTED = {"acct_franchise": "Jaya", "acct_reseller": "Kofi"}
+"""Connected accounts, and the customer of each.
+
+Their events come to the same webhook, and the same key reads their objects.
+"""
 METERS = ("Input tokens", "Output tokens", "Images", "Storage")
 CUSTOMERS = ("Ada", "Bela", "Chioma", "Dmitri", "Esra", "Fatou", "Goran", "Hana")
 
@@ -61,7 +64,7 @@ class Scenario:
     rates: list[str] = field(default_factory=list)
     subscriptions: list[str] = field(default_factory=list)
     seats: JsonObject = field(default_factory=dict)
-    connected_customer: str = ""
+    connected_customers: dict[str, str] = field(default_factory=dict)
 
     def set_up(self) -> None:
         """Prices first, then customers who subscribe."""
@@ -83,7 +86,7 @@ class Scenario:
             self._sign_up(name)
         self.report_progress("reporting usage without a customer to bill")
         self.stripe.meter_error(meter)
-        self._connect_an_account()
+        self._connect_accounts()
 
     def change_for_a_month(self) -> None:
         """Activations, a late payment, a cancellation, a new rate and a removed rate."""
@@ -118,13 +121,17 @@ class Scenario:
         self.stripe.clear_faults()
 
     def lose_events(self) -> set[str]:
-        """Pauses a subscription, and renames a connected account's customer, without their events; returns both ids."""
+        """Pauses a subscription, and renames the customers of connected accounts, without their events.
+
+        Returns the ids of all.
+        """
         lost = self.subscriptions[3]
         self.stripe.faults(drop={"count": 1, "types": [f"{SUBSCRIPTION}.servicing_paused"]})
         self._transition(lost, "paused")
-        renamed = {"name": "Jaya & Sons"}
-        self.stripe.update(self.connected_customer, renamed, without_event=True, context=CONNECTED)
-        return {lost, self.connected_customer}
+        for account, customer in self.connected_customers.items():
+            renamed = {"name": f"{CONNECTED[account]} & Sons"}
+            self.stripe.update(customer, renamed, without_event=True, context=account)
+        return {lost, *self.connected_customers.values()}
 
     def _offer_a_plan(self) -> None:
         """A plan with monthly credit; the credit has no event, only the plan's component names it."""
@@ -132,11 +139,13 @@ class Scenario:
         component: JsonObject = {"type": "service_action", "service_action": {"id": credit}}
         self._create(PRICING_PLAN, display_name="Team", components=[component])
 
-    def _connect_an_account(self) -> None:
-        self.stripe.accounts([CONNECTED])
-        self.report_progress("connecting an account")
-        self.connected_customer = str(self.stripe.create("customer", {"name": "Jaya"}, context=CONNECTED)["id"])
-        self.stripe.create("product", {"name": "Seats, resold"}, context=CONNECTED)
+    def _connect_accounts(self) -> None:
+        self.stripe.accounts([*CONNECTED])
+        for account, name in CONNECTED.items():
+            self.report_progress(f"connecting {account}")
+            customer = self.stripe.create("customer", {"name": name}, context=account)
+            self.connected_customers[account] = str(customer["id"])
+            self.stripe.create("product", {"name": "Seats, resold"}, context=account)
 
     def _sell_seats(self) -> None:
         """A product and a coupon with chosen ids, which v1 allows."""

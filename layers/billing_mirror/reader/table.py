@@ -15,7 +15,7 @@ from ..adapters.table.indexes import query
 from ..core.table.items import CLAIM, OBJECT, Item
 from .errors import NoRegion
 from .objects import MirroredObject, object_in
-from .results import MAX_PAGE, Page, from_cursor, to_cursor
+from .results import Page, from_cursor, to_cursor
 from .waiting import Seen
 
 if TYPE_CHECKING:
@@ -101,17 +101,21 @@ class ScopedTable:
         }
         return self._query(request, limit, cursor)
 
-    def keys_indexed(self, index: str, columns: Mapping[str, str]) -> Iterator[str]:
-        """The partition keys of all objects that an index shows with these values, newest first."""
+    def keys_indexed(self, index: str, *, limit: int | None = None, **columns: str) -> Iterator[str]:
+        """The partition keys of the objects that an index shows with these values, newest first; at most ``limit``."""
         cursor: str | None = None
         while True:
-            items, cursor = self._query(query(self._name, index, scope=self.scope, **columns), MAX_PAGE, cursor)
+            items, cursor = self._query(query(self._name, index, scope=self.scope, **columns), limit, cursor)
             yield from (str(item["pk"]) for item in items)
-            if cursor is None:
+            limit = None if limit is None else limit - len(items)
+            if cursor is None or limit == 0:
                 return
 
-    def _query(self, request: QueryInputTypeDef, limit: int, cursor: str | None) -> tuple[list[Item], str | None]:
-        request |= {"ScanIndexForward": False, "Limit": limit}
+    def _query(
+        self, request: QueryInputTypeDef, limit: int | None, cursor: str | None
+    ) -> tuple[list[Item], str | None]:
+        """A page of at most ``limit`` items; without, as many as DynamoDB puts into one answer of 1 MB."""
+        request |= {"ScanIndexForward": False, **({"Limit": limit} if limit is not None else {})}
         if cursor is not None:
             request["ExclusiveStartKey"] = from_cursor(cursor)
         answer = self._client.query(**request)
