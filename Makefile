@@ -46,7 +46,7 @@ check: tools-dev  ## check format, lint, types and templates without running tes
 	@$(DEV)/ruff format --check --quiet .
 	@$(DEV)/ruff check --quiet .
 	@$(DEV)/mypy
-	@$(DEV)/cfn-lint template.yaml ops/template.yaml ops/schema.yaml ops/deployer.yaml
+	@$(DEV)/cfn-lint template.yaml ops/template.yaml ops/schema.yaml ops/deployer.yaml examples/entitlement_gate/template.yaml
 	@echo "Format, lint, types and templates: no problems found."
 
 coverage: tools-dev  ## measure branch coverage of the fast tests, into build/coverage

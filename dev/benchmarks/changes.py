@@ -43,14 +43,14 @@ class Cost:
 def costs() -> Iterator[Cost]:
     for name in TYPES:
         body = json_body.parse((SAMPLES / f"{name}.json").read_text())
-        first = _item(body, 1)
-        second = _item({**body, "metadata": {"plan": "gold"}}, 2)
+        first = item_of(body, 1)
+        second = item_of({**body, "metadata": {"plan": "gold"}}, 2)
         created, updated = _change(None, first), _change(first, second)
         made = entry(updated, None, Coverage("", "", "", 400), written_at=FETCHED_AT).to_item()
         yield Cost(name, len(json_body.write(body)), _size(created), _size(updated), _item_size(made))
 
 
-def _item(body: json_body.JsonObject, token: int) -> Item:
+def item_of(body: json_body.JsonObject, token: int) -> Item:
     ref = stored_ref(Scope(livemode=True), str(body["object"]), str(body["id"]))
     seen = Observation(FETCHED_AT + token, "2026-10-14.preview", "req_1", body, json_body.digest(body))
     return {**item(ref, seen, "cus_1"), "token": token}

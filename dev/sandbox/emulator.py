@@ -62,6 +62,21 @@ def deliver_failed_records_again() -> None:
     lambda_svc._execute_function = executed
 
 
+def try_events_three_times() -> None:
+    """MiniStack invokes the function of a rule once; Lambda tries an event three times.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+
+    def invoke(arn: str, payload: str) -> None:
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+        lambda_svc.invoke_async_with_retry(
+            lambda_svc._execution_record_for_config(function, config), json.loads(payload)
+        )
+
+    eventbridge._dispatch_to_lambda = invoke
+
+
 def _failures(answer: object) -> list[Any]:
     parsed = json.loads(answer) if isinstance(answer, str) and answer else answer
     return parsed.get("batchItemFailures", []) if isinstance(parsed, dict) else []
@@ -70,6 +85,7 @@ def _failures(answer: object) -> list[Any]:
 if __name__ == "__main__":
     allow_large_tables()
     deliver_failed_records_again()
+    try_events_three_times()
     emulated_cloudwatch.install()
     accept_schemas()
     eventbridge._put_partner_events = put_partner_events

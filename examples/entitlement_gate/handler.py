@@ -1,7 +1,6 @@
 """Keeps a gate for each subscription, from the stack's event bus: may its customer use what it pays for?
 
-Deploy it as a Lambda function that a rule on the bus invokes (docs/changes.md), with GATE_TABLE, the name of a table
-with the key ``subscription``. It needs ``dynamodb:PutItem`` on that table, and no layer.
+template.yaml deploys it with its table and its rule (docs/changes.md).
 """
 
 import os

@@ -45,7 +45,9 @@ class Function:
     denied: str = ""
     """What AWS says to a role that may not invoke it."""
     mappings: list[str] = field(default_factory=list)
-    """The states of the queue's event source mappings."""
+    """The states of the event source mappings of each function."""
+    reads: str = ""
+    """The ARN of what they read."""
     log_group: str = "ingest"
     """That of all functions, in the emulator; empty where they have the one that Lambda makes."""
 
@@ -200,7 +202,7 @@ def function() -> Iterator[Function]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            states: list[Json] = [{"State": state} for state in known.mappings]
+            states: list[Json] = [{"State": state, "EventSourceArn": known.reads} for state in known.mappings]
             logging: JsonObject = {"LogGroup": known.log_group} if known.log_group else {}
             self.respond({"EventSourceMappings": states, "LoggingConfig": logging})
 

@@ -1,7 +1,7 @@
 """``doctor`` finds what is not set up, and says how to mend it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import boto3
@@ -348,6 +348,61 @@ def test_a_table_that_keeps_all_or_cannot_be_restored(cloud: Cloud, stripe: Stan
         TableName=cloud.table, TimeToLiveSpecification={"Enabled": False, "AttributeName": "expires_at"}
     )
     assert f"aws dynamodb update-time-to-live --table-name {cloud.table}" in command("doctor").stdout
+
+
+@pytest.fixture
+def switch_on(cloud: Cloud, stripe: StandIn) -> Callable[[str], str]:
+    """Has the changes function read a stream of the table with these images; its ARN."""
+
+    def switch(images: str = "NEW_AND_OLD_IMAGES") -> str:
+        deploy(cloud, stripe.api_base, ChangesFunction="changes")
+        cloud.dynamodb.update_table(
+            TableName=cloud.table,
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": images},  # type: ignore[typeddict-item]
+        )
+        cloud.function.reads = cloud.dynamodb.describe_table(TableName=cloud.table)["Table"]["LatestStreamArn"]
+        return cloud.function.reads
+
+    return switch
+
+
+class TestTheStreamOfChanges:
+    def found(self, command: Command) -> tuple[object, str, str]:
+        [one] = [one for one in values(command("doctor", "--json")) if one["check"] == "stream"]
+        return one["result"], str(one["sentence"]), str(one["remedy"])
+
+    @pytest.mark.usefixtures("stripe")
+    def test_a_stack_without_changes_has_none(self, command: Command) -> None:
+        assert "stream" not in [one["check"] for one in values(command("doctor", "--json"))]
+
+    def test_it_is_read(self, command: Command, switch_on: Callable[[], str]) -> None:
+        switch_on()
+        assert self.found(command) == (Level.OK, "the changes function reads it, with old and new images", "")
+
+    def test_it_is_off(self, cloud: Cloud, stripe: StandIn, command: Command) -> None:
+        deploy(cloud, stripe.api_base, ChangesFunction="changes")
+        level, sentence, remedy = self.found(command)
+        assert (level, sentence) == (Level.FAIL, "the table's stream is off: changes are neither published nor kept")
+        assert "docs/changes.md#switch-it-on-anew" in remedy
+
+    def test_it_lacks_the_old_images(self, command: Command, switch_on: Callable[[str], str]) -> None:
+        switch_on("NEW_IMAGE")
+        level, sentence, _ = self.found(command)
+        assert level == Level.FAIL
+        assert sentence == "the table's stream shows NEW_IMAGE: it has to show NEW_AND_OLD_IMAGES"
+
+    def test_a_former_one_is_read(self, cloud: Cloud, command: Command, switch_on: Callable[[], str]) -> None:
+        cloud.function.reads = f"{switch_on()}-of-before"
+        level, sentence, remedy = self.found(command)
+        assert (level, sentence) == (Level.FAIL, "the changes function does not read the table's present stream")
+        assert "docs/changes.md#switch-it-on-anew" in remedy
+
+    def test_its_mapping_is_disabled(self, cloud: Cloud, command: Command, switch_on: Callable[[], str]) -> None:
+        switch_on()
+        cloud.function.mappings = ["Disabled"]
+        level, sentence, remedy = self.found(command)
+        assert (level, "is Disabled" in sentence) == (Level.FAIL, True)
+        assert remedy.startswith("aws lambda update-event-source-mapping --uuid ")
 
 
 def test_alarms_without_a_recipient(cloud: Cloud, stripe: StandIn, command: Command) -> None:

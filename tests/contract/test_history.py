@@ -28,7 +28,7 @@ def history(engine: str | None, request: pytest.FixtureRequest) -> HistoryStore:
     if engine == "memory":
         return MemoryHistory()
     if engine == "simulation":
-        return UnreliableHistory(Trouble(None))
+        return UnreliableHistory(Trouble())
     client: DynamoDBClient
     client, table = request.getfixturevalue("table")
     return DynamoHistory(client, table)

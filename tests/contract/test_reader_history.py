@@ -195,15 +195,20 @@ def test_what_is_unknown_of_a_customer_is_said(mirror: Mirror) -> None:
     assert past.unknown.keys() == {"rcds_1", "rcds_2"}
 
 
-def test_emptied_entries_show_nothing_and_break_nothing(mirror: Mirror) -> None:
-    mirror.write(live(state("current"), 1), live(state("past_due"), 3))
-    asyncio.run(mirror.history.empty("test#rcds_1", BEGINNING))
+def test_of_a_forgotten_object_only_the_removal_is_known(mirror: Mirror) -> None:
+    held = live(state("past_due"), 3)
+    deleted = removed(held, 4)
+    erased = {name: value for name, value in deleted.items() if name not in ("data", "digest")}
+    mirror.write(live(state("current"), 1), held, deleted, {**erased, "erased_at": "2023-11-14T22:18:00.000Z"})
     assert list(mirror.reader.history("rcds_1")) == []
-    with pytest.raises(UnknownPast):
-        mirror.reader.as_of("rcds_1", minute(2))
-    assert mirror.status("rcds_1", minute(3)) == "past_due"
-    mirror.write(live(state("unpaid"), 6))
-    assert mirror.status("rcds_1", minute(4)) == "past_due"
+    for _ in range(2):
+        with pytest.raises(UnknownPast):
+            mirror.reader.as_of("rcds_1", minute(3))
+        found = mirror.reader.as_of("rcds_1", minute(4)).object
+        assert found is not None
+        assert found.deleted
+        mirror.write(live(state("unpaid"), 6))  # and after it came back
+    assert mirror.status("rcds_1", minute(6)) == "unpaid"
 
 
 def test_many_changes_are_read_page_by_page(mirror: Mirror, short_pages: None) -> None:  # noqa: ARG001 - a table of short pages

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from billing_mirror_cli.console import monitoring
+from dev.benchmarks import changes_calls
 from dev.benchmarks.changes import Cost, costs
 from tests.template_file import ROOT
 
@@ -17,6 +19,27 @@ def test_a_change_takes_the_bytes_that_are_shown(cost: Cost) -> None:
     assert found is not None
     shown = [int(number.replace(",", "")) for number in found[1].split("|")]
     assert shown == pytest.approx([cost.body, cost.created, cost.updated, cost.entry], rel=0.05)
+
+
+def test_the_calls_of_a_change_are_those_that_are_shown() -> None:
+    for line in changes_calls.calls():
+        assert f"\n{line}\n" in PAGE
+
+
+def test_the_parts_of_a_change_cost_what_is_shown() -> None:
+    """Within a twentieth, as the bytes; and a cent, where it shows no more."""
+    for line in changes_calls.usd():
+        name, *amounts = _cells(line)
+        shown = next(cells for cells in map(_cells, PAGE.splitlines()) if cells[0] == name and "." in cells[-1])
+        assert [float(one) for one in shown[1:]] == pytest.approx([float(one) for one in amounts], rel=0.05, abs=0.011)
+
+
+def test_the_page_about_health_asks_for_the_metrics_that_are_shown() -> None:
+    assert f"asks CloudWatch for {len(monitoring.WANTED)} metrics" in PAGE
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
 def test_the_comparison_shows_the_same_sums() -> None:

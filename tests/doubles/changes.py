@@ -90,7 +90,7 @@ class MemoryHistory:
     def __init__(self) -> None:
         self.noted: dict[tuple[str, str], Coverage] = {}
         self.items: dict[str, dict[str, Item]] = {}
-        """By key and sort key; an emptied entry is empty."""
+        """By key and sort key; of an emptied entry only its end is left."""
         self.left: dict[str, set[tuple[str, str]]] = {}
         """By partition, moments and keys."""
         self.is_down: Callable[[], bool] = lambda: False
@@ -116,9 +116,9 @@ class MemoryHistory:
         self._require_up()
         self.left.setdefault(f"{scope}#{partition}", set()).add((entry.at, key))
 
-    async def empty(self, key: str, now: float) -> None:  # noqa: ARG002 - as in a table
+    async def empty(self, key: str, now: float) -> None:
         self._require_up()
-        self.items[key] = {at: {} for at in self.items.get(key, {})}
+        self.items[key] = {at: {"expires_at": int(now)} for at in self.items.get(key, {})}
 
     def entries(self, key: str) -> list[Entry]:
         """The entries of an object that are not empty, in the order of tokens."""

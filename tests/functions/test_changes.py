@@ -130,4 +130,5 @@ def test_logs_hold_ids_only(load: Load, listening: list[dict[str, str]], capsys:
     assert '"key":"test#rcds_1"' in said
     assert "ann@example.com" not in said
     assert "sesame" not in said
+    assert len(said) < 350, "docs/cost.md has what a line costs"
     assert len(listening) == 1

@@ -13,6 +13,7 @@ import requests
 import stripe
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+from billing_mirror.reader import Reader
 from dev.sandbox import logs
 from dev.sandbox.observer import Observer
 from dev.sandbox.stack import running_sandbox
@@ -74,6 +75,14 @@ class Bundle(Observer):
             for record in logs.records(self.logs)
             if record.get("event_id") == event_id and record.get("service") == "process"
         ]
+
+    def refreshing_reader(self) -> Reader:
+        """A reader that may ask the stack for a fetch, as docs/reading.md shows it."""
+
+        def refresh(message: str) -> None:
+            self.sqs.send_message(QueueUrl=self.endpoints.queue_url, MessageBody=message, MessageGroupId="requested")
+
+        return Reader(self.endpoints.table, scope="test", client=self.dynamodb, refresh=refresh)
 
     def log_text(self) -> str:
         return "\n".join(logs.lines(self.logs))

@@ -6,7 +6,6 @@ import time
 import pytest
 
 from billing_mirror.core.json_body import canonical
-from billing_mirror.reader import Reader
 
 from .conftest import PATIENCE, Bundle, Quarantined, Shop, dump, eventually, subscription_event
 
@@ -26,15 +25,6 @@ def status(bundle: Bundle, subscription: str) -> object:
     return found.body["servicing_status"] if found else None
 
 
-def refreshing_reader(bundle: Bundle) -> Reader:
-    """A reader that may ask the stack for a fetch, as docs/reading.md shows it."""
-
-    def refresh(message: str) -> None:
-        bundle.sqs.send_message(QueueUrl=bundle.endpoints.queue_url, MessageBody=message, MessageGroupId="requested")
-
-    return Reader(bundle.endpoints.table, scope="test", client=bundle.dynamodb, refresh=refresh)
-
-
 def test_a_change_at_stripe_is_in_the_table(bundle: Bundle, shop: Shop) -> None:
     first, second = shop.subscriptions(2)
     bundle.stripe.transition(first, "past_due")
@@ -49,7 +39,7 @@ def test_a_change_is_read_after_it_was_made(bundle: Bundle, shop: Shop) -> None:
     """Also where the fetch for the event started before the reader's call: then the reader asks for another."""
     subscription = shop.subscription()
     require_equal(bundle)
-    reader = refreshing_reader(bundle)
+    reader = bundle.refreshing_reader()
     bundle.stripe.transition(subscription, "canceled")
     assert reader.wait_for(subscription, timeout=PATIENCE).body["servicing_status"] == "canceled"
 
@@ -59,7 +49,7 @@ def test_a_refresh_is_requested_where_no_event_arrives(bundle: Bundle, shop: Sho
     require_equal(bundle)
     before = bundle.reader.get(subscription)
     assert before is not None
-    assert refreshing_reader(bundle).wait_for(subscription, timeout=PATIENCE).token > before.token
+    assert bundle.refreshing_reader().wait_for(subscription, timeout=PATIENCE).token > before.token
 
 
 def test_every_query_of_the_reader_finds_a_subscription(bundle: Bundle, shop: Shop) -> None:

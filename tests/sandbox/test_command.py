@@ -155,7 +155,7 @@ def test_doctor_checks_stripe_and_aws(bundle: Bundle, command: Command) -> None:
     found = {one["check"]: one for one in map(json.loads, result.stdout.splitlines())}
     well = {
         "credentials", "stack", "Stripe key", "account", "key permissions", "event destination", "queue", "schedule",
-        "table",
+        "table", "stream",
     }  # fmt: skip
     assert {name: found[name]["result"] for name in well} == dict.fromkeys(well, "ok"), result.output
     assert bundle.endpoints.signing_secret not in result.output

@@ -5,15 +5,24 @@ The feed reads no object, so it may run after the schedule: as late as a functio
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
+from typing import ParamSpec, TypeVar
 
 from billing_mirror.changes.dependencies import ChangesDependencies, RawRecord
 from billing_mirror.changes.feed import publish_changes
 from billing_mirror.core import json_body
-from billing_mirror.core.changes.change import COLUMNS, body_digest, change_between, is_live, is_tombstone, token_in
+from billing_mirror.core.changes.change import (
+    COLUMNS,
+    body_digest,
+    change_between,
+    is_live,
+    is_tombstone,
+    state_digest,
+    token_in,
+)
 from billing_mirror.core.changes.history import Coverage, Entry
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
@@ -25,6 +34,8 @@ from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.replay import Key, Rebuilt, Replay
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SHARDS = 2
 BATCHES = (1, 3, 10, 100)
 TIME = 100.0
@@ -33,6 +44,8 @@ TROUBLE = 0.06
 """The share of calls that fail, and of those whose answer is lost."""
 DEATH = 0.03
 """The share of calls at which the function is killed: before or after it."""
+UNREADABLE = 0.02
+"""The share of records that an unreadable one follows."""
 LATE = 8
 """Events that may overtake another one on the bus."""
 
@@ -45,29 +58,35 @@ class Killed(BaseException):
 class Trouble:
     """What happens at each call, as a seed decides; nothing, without a random."""
 
-    random: Random | None
-    kill_at: int = 0
-    """The number of the half of a call (before it, or after it) at which the function is killed; 0: at none."""
+    random: Random | None = None
+    kill_at: frozenset[int] = frozenset()
+    """The halves of calls (before it, or after it), by number, at which the function is killed, whatever the seed."""
     halves: int = 0
     struck: set[str] = field(default_factory=set)
+    _is_dead: bool = False
 
-    def before(self) -> None:
-        self._perhaps_kill()
-        if self.random and self.random.random() < TROUBLE:
-            self.struck.add("refused")
-            raise TransientError("AWS is busy")
+    def start(self) -> None:
+        """A function is invoked."""
+        self._is_dead = False
 
-    def after(self) -> None:
-        self._perhaps_kill()
-        if self.random and self.random.random() < TROUBLE:
-            self.struck.add("answer lost")
-            raise TransientError("AWS does not answer")
+    async def around(self, call: Callable[P, Awaitable[T]], *given: P.args, **named: P.kwargs) -> T:
+        self._half("refused")
+        answer = await call(*given, **named)
+        self._half("answer lost")
+        return answer
 
-    def _perhaps_kill(self) -> None:
+    def _half(self, fault: str) -> None:
         self.halves += 1
-        if self.halves == self.kill_at or (self.random and self.random.random() < DEATH):
+        self._is_dead |= self.halves in self.kill_at or self._strikes(DEATH)
+        if self._is_dead:
             self.struck.add("killed")
             raise Killed
+        if self._strikes(TROUBLE):
+            self.struck.add(fault)
+            raise TransientError("AWS is busy")
+
+    def _strikes(self, share: float) -> bool:
+        return self.random is not None and self.random.random() < share
 
 
 class UnreliableBus(MemoryBus):
@@ -80,74 +99,80 @@ class UnreliableBus(MemoryBus):
         self.refuses = lambda _: random is not None and random.random() < TROUBLE
 
     async def put(self, events: Sequence[BusEvent]) -> Sequence[str]:
-        self._trouble.before()
-        answer = await super().put(events)
-        self._trouble.after()
-        return answer
+        return await self._trouble.around(super().put, events)
 
 
 class UnreliableHistory(MemoryHistory):
-    """A history whose reads and writes fail, and whose writes lose their answers."""
+    """A history whose calls fail, and lose their answers."""
 
     def __init__(self, trouble: Trouble) -> None:
         super().__init__()
         self._trouble = trouble
 
     async def coverage(self, scope: str, stream: str) -> Coverage | None:
-        self._trouble.before()
-        return await super().coverage(scope, stream)
+        return await self._trouble.around(super().coverage, scope, stream)
 
     async def note_coverage(self, scope: str, coverage: Coverage) -> None:
-        self._trouble.before()
-        await super().note_coverage(scope, coverage)
-        self._trouble.after()
+        await self._trouble.around(super().note_coverage, scope, coverage)
 
     async def previous(self, key: str, token: int) -> Entry | None:
-        self._trouble.before()
-        return await super().previous(key, token)
+        return await self._trouble.around(super().previous, key, token)
 
     async def keep(self, key: str, entry: Entry) -> None:
-        self._trouble.before()
-        await super().keep(key, entry)
-        self._trouble.after()
+        await self._trouble.around(super().keep, key, entry)
 
     async def note_left(self, scope: str, partition: str, key: str, entry: Entry) -> None:
-        self._trouble.before()
-        await super().note_left(scope, partition, key, entry)
-        self._trouble.after()
+        await self._trouble.around(super().note_left, scope, partition, key, entry)
 
     async def empty(self, key: str, now: float) -> None:
-        self._trouble.before()
-        await super().empty(key, now)
-        self._trouble.after()
+        await self._trouble.around(super().empty, key, now)
+
+
+class UnreliableDeadLetters:
+    """A dead-letter queue whose calls fail, and lose their answers."""
+
+    def __init__(self, clock: Clock, trouble: Trouble) -> None:
+        self._queue = MemoryQueue(clock)
+        self._trouble = trouble
+
+    @property
+    def quarantined(self) -> set[str]:
+        return {body for body, _ in self._queue.quarantined}
+
+    async def quarantine(self, body: str, *, reason: str) -> None:
+        await self._trouble.around(self._queue.quarantine, body, reason=reason)
 
 
 class Feed:
     """Lambda in front of the function: shards, batches, repetitions."""
 
-    def __init__(self, clock: Clock, trouble: Trouble, random: Random) -> None:
+    def __init__(self, clock: Clock, trouble: Trouble, random: Random, batches: Sequence[int] = BATCHES) -> None:
         self.bus = UnreliableBus(trouble)
         self.history = UnreliableHistory(trouble)
-        self.dead_letters = MemoryQueue(clock)
-        self.invocations = 0
+        self.dead_letters = UnreliableDeadLetters(clock, trouble)
         self._clock = clock
+        self._trouble = trouble
         self._random = random
+        self._batches = batches
         self._dependencies = ChangesDependencies(
             clock, read_raw, sequence_of_raw, self.dead_letters, self.bus, self.history, DAYS
         )
 
-    async def deliver(self, records: Sequence[StreamRecord]) -> None:
-        """All records, those of an object in order."""
+    async def deliver(self, records: Sequence[StreamRecord], unreadable: Collection[str] = ()) -> None:
+        """All records, those of an object in order; after those with these numbers comes an unreadable one."""
         shards: dict[int, list[RawRecord]] = defaultdict(list)
         for record in records:
-            shards[sum(record.key.encode()) % SHARDS].append(raw(record))
+            shard = shards[sum(record.key.encode()) % SHARDS]
+            shard.append(raw(record))
+            if record.sequence in unreadable:
+                shard.append({"record": KeyError("dynamodb"), "sequence": _after(record.sequence)})
         while waiting := [shard for shard in shards.values() if shard]:
             await self._invoke(self._random.choice(waiting))
 
     async def _invoke(self, shard: list[RawRecord]) -> None:
         """One invocation, with the next records of a shard. After a failure, the same records come again."""
-        batch = shard[: self._random.choice(BATCHES)]
-        self.invocations += 1
+        batch = shard[: self._random.choice(self._batches)]
+        self._trouble.start()
         try:
             result = await publish_changes(batch, self._dependencies, deadline=self._clock.now() + TIME)
         except Killed:
@@ -162,11 +187,26 @@ async def wrong_feed(mirror: MemoryMirror, clock: Clock, seed: int) -> Iterator[
     assert isinstance(mirror.objects, StreamedItems)
     random = Random(f"the feed of seed {seed}")
     feed = Feed(clock, Trouble(random), random)
-    await feed.deliver(mirror.objects.records)
+    unreadable = [one.sequence for one in mirror.objects.records if random.random() < UNREADABLE]
+    await feed.deliver(mirror.objects.records, unreadable)
+    return chain(wrong_events(mirror, feed, random), _wrong_history(mirror, feed.history), _lost(feed, unreadable))
+
+
+def wrong_events(mirror: MemoryMirror, feed: Feed, random: Random) -> Iterator[tuple[str, str]]:
+    """How the mirror that a consumer rebuilds from the events differs from the mirror."""
     replay = Replay(lambda key: _rebuilt(mirror, _partition(mirror, key)))
     for event in _on_the_bus(feed.bus.events, random):
         replay.apply(event.detail_type, event.detail)
-    return chain(_differences(mirror, replay), _wrong_history(mirror, feed.history))
+    return _differences(mirror, replay)
+
+
+def _lost(feed: Feed, unreadable: Sequence[str]) -> Iterator[tuple[str, str]]:
+    expected = {f'{{"sequence_number":"{_after(sequence)}"}}' for sequence in unreadable}
+    yield from (("no dead letter", body) for body in expected ^ feed.dead_letters.quarantined)
+
+
+def _after(sequence: str) -> str:
+    return f"{sequence}.5"
 
 
 def _on_the_bus(events: Sequence[BusEvent], random: Random) -> list[BusEvent]:
@@ -190,16 +230,22 @@ def _differences(mirror: MemoryMirror, replay: Replay) -> Iterator[tuple[str, st
 
 
 def _wrong_history(mirror: MemoryMirror, history: MemoryHistory) -> Iterator[tuple[str, str]]:
-    """Each change has one entry, with the state that it has ended, however often its record came."""
+    """Each change has one entry: with the state that it has ended, and whether the one before has left another state.
+
+    It must be the same one however often its record came.
+    """
     assert isinstance(mirror.objects, StreamedItems)
-    expected: dict[str, dict[int, str]] = defaultdict(dict)
+    expected: dict[str, dict[int, tuple[str, bool]]] = defaultdict(dict)
+    left: dict[str, str] = {}
     for record in mirror.objects.records:
         change = change_between(record.before, record.after)
         if change is not None:
             former = change.before.body if change.before is not None else None
-            expected[record.key][change.token] = json_body.canonical(former)
+            gap = left.get(record.key, state_digest(change.before)) != state_digest(change.before)
+            expected[record.key][change.token] = json_body.canonical(former), gap
+            left[record.key] = state_digest(change.after)
     for key, states in expected.items():
-        kept = {one.token: _former(one) for one in history.entries(key)}
+        kept = {one.token: (_former(one), one.gap) for one in history.entries(key)}
         if kept != states:
             yield "another in the history", key
 

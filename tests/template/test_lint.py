@@ -9,8 +9,16 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from tests.template.templates import BUNDLE, MONITORING, ROOT
 
+LINTED = (
+    "template.yaml",
+    "ops/template.yaml",
+    "ops/schema.yaml",
+    "ops/deployer.yaml",
+    "examples/entitlement_gate/template.yaml",
+)
 
-@pytest.mark.parametrize("template", ["template.yaml", "ops/template.yaml", "ops/schema.yaml", "ops/deployer.yaml"])
+
+@pytest.mark.parametrize("template", LINTED)
 def test_cfn_lint_finds_nothing(template: str) -> None:
     assert [str(match) for match in lint_file(Path(ROOT / template))] == []
 

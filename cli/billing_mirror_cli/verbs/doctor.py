@@ -16,6 +16,7 @@ from ..health.alarm_checks import alarms
 from ..health.connected_checks import connected_accounts
 from ..health.facts import read_facts
 from ..health.findings import Finding, Level
+from ..health.stream_check import stream
 from ..health.verdict import Facts
 from ..stack.aws_failures import explain
 from ..stack.session import Session
@@ -40,9 +41,9 @@ def doctor(
     """Check the set-up, and say how to mend what is wrong.
 
     It checks credentials, stack, other stacks on its table, Stripe key, account and permissions, event destinations,
-    secrets, queue, schedule, table, alarms and reconcile. It changes nothing. With a key that may write event
-    destinations in STRIPE_SETUP_KEY, it has Stripe send a ping. Exit code 0: all is well; 1: something is not, or could
-    not be checked.
+    secrets, queue, schedule, table, its stream, alarms and reconcile. It changes nothing. With a key that may write
+    event destinations in STRIPE_SETUP_KEY, it has Stripe send a ping. Exit code 0: all is well; 1: something is not, or
+    could not be checked.
     """
     wrong = 0
     for finding in _findings(session, timeout):
@@ -79,6 +80,7 @@ def _findings(session: Session, timeout: float) -> Iterator[Finding]:
     yield from _checked("queue", lambda: [aws_checks.queue(session)])
     yield from _checked("schedule", lambda: [aws_checks.schedule(session)])
     yield from _checked("table", lambda: [aws_checks.table(session)])
+    yield from _checked("stream", lambda: stream(session))
     yield from _checked("alarms", lambda: [*alarms(session)])
     yield from _checked("connected accounts", lambda: [*connected_accounts(session)])
     if isinstance(facts, Finding):

@@ -21,6 +21,7 @@ class Price:
 LAMBDA = "https://aws.amazon.com/lambda/pricing/"
 SQS = "https://aws.amazon.com/sqs/pricing/"
 DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
+EVENTBRIDGE = "https://aws.amazon.com/eventbridge/pricing/"
 CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 
 PRICES: Mapping[str, Price] = {
@@ -31,6 +32,11 @@ PRICES: Mapping[str, Price] = {
     "fair send": Price(0.10, "million messages with a group, in addition", SQS),
     "write unit": Price(0.625, "million write request units", DYNAMODB),
     "read unit": Price(0.125, "million read request units", DYNAMODB),
+    "table storage": Price(0.25, "GB in the table and month", DYNAMODB),
+    "event": Price(1.00, "million events published on a bus, for each 64 KB", EVENTBRIDGE),
+    "archived": Price(0.10, "GB taken into an archive", EVENTBRIDGE),
+    "archive storage": Price(0.023, "GB in an archive and month", EVENTBRIDGE),
+    "metric read": Price(10.00, "million metrics that GetMetricData is asked for", CLOUDWATCH),
     "log": Price(0.50, "GB of logs", CLOUDWATCH),
     "metric": Price(0.30, "custom metric and month, by the hour in which it has values", CLOUDWATCH),
     "alarm": Price(0.10, "metric that an alarm reads and month", CLOUDWATCH),

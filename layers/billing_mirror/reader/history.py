@@ -120,11 +120,12 @@ class PastStates:
             return next(iter(self._table.objects([partition], consistent=True)), None)
         return object_in(found.item)
 
-    def _entries(self, partition: str) -> Iterator[Entry | None]:
+    def _entries(self, partition: str) -> Iterator[Entry]:
+        """Those that were not emptied, newest first."""
         cursor: str | None = None
         while True:
             items, cursor = self._table.beside(partition, PREFIX, MAX_PAGE, cursor, consistent=True)
-            yield from (Entry.from_item(item) for item in items)
+            yield from filter(None, map(Entry.from_item, items))
             if cursor is None:
                 return
 

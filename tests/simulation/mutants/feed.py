@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
-from billing_mirror.changes.feed import _send, _Work, publish_changes
+from billing_mirror.changes.feed import _keep, _send, _Work, publish_changes
+from billing_mirror.changes.keep import Covered, keep
 from billing_mirror.core.changes.change import Change, ChangeKind, change_between
 from billing_mirror.core.changes.history import Coverage, Entry, entry
+from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.table.stored import StoredObject
+from billing_mirror.ports import HistoryStore
 
 from .registry import mutant, replaces
 
@@ -43,6 +46,23 @@ async def acknowledges_failed(
 async def ignores_refusals(works: Sequence[_Work], dependencies: ChangesDependencies) -> dict[str, TransientError]:
     await _send(works, dependencies)
     return {}
+
+
+@mutant("an unreadable record is dropped", quick=True)
+@replaces(_keep)
+async def drops_unreadable(
+    work: _Work, covered: Covered, dependencies: ChangesDependencies
+) -> Entry | TransientError | None:
+    return None if work.problem else await _keep(work, covered, dependencies)
+
+
+@mutant("an entry that is written again takes itself for the one before it", quick=True)
+@replaces(keep)
+async def builds_on_itself(history: HistoryStore, record: StreamRecord, change: Change, covered: Covered) -> Entry:
+    previous = await history.previous(record.key, change.token + 1)
+    made = entry(change, previous, covered[change.scope, record.stream], written_at=record.written_at)
+    await history.keep(record.key, made)
+    return made
 
 
 @mutant("a removed object is no change")

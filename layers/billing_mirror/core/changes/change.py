@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .. import json_body
+from .. import json_body, times
 from ..json_body import Json, JsonObject
 from ..table import items
 from ..table.items import INDEX_COLUMNS, Item
-from ..table.mirror_state import UNCLAIMED_TOKEN
+from ..table.mirror_state import UNCLAIMED_TOKEN, ends_at
 from ..table.stored import StoredObject
 from . import json_edits
 
@@ -23,6 +23,9 @@ https://aws.amazon.com/eventbridge/pricing/
 """
 COLUMNS = tuple(name for name in INDEX_COLUMNS if name != "created")
 """The columns that a change shows before and after it."""
+
+ERASED_AT = "erased_at"
+"""The column that an erasure leaves in a tombstone."""
 
 
 class ChangeKind(StrEnum):
@@ -77,12 +80,13 @@ class Change:
     def event(self) -> tuple[str, str] | None:
         """When Stripe created the event that announced the change, and the event's id; None where none did.
 
-        It is the newest event received before the fetch, and none before the fetch that the write replaced.
+        It is the newest event received before the fetch, and newer than the fetch that the write replaced: what an
+        older one announced, that fetch has shown.
         """
-        after, before = self.after.columns, self.before.columns if self.before else {}
-        if "last_event_at" not in after or after["last_event_at"] == before.get("last_event_at"):
+        created_at = _text(self.after.columns, "last_event_at")
+        if created_at is None or (self.before is not None and _precedes(created_at, self.before.columns)):
             return None
-        return str(after["last_event_at"]), str(after.get("last_event_id", ""))
+        return created_at, str(self.after.columns.get("last_event_id", ""))
 
     @property
     def at(self) -> str:
@@ -109,8 +113,12 @@ def change_between(before: StoredObject | None, after: StoredObject) -> Change |
 
 def is_erasure(before: StoredObject | None, after: StoredObject) -> bool:
     """Whether a write has erased what the mirror kept of an object: its former states have to go, too."""
-    erased_at = after.columns.get("erased_at")
-    return erased_at is not None and (before is None or before.columns.get("erased_at") != erased_at)
+    return is_erased(after) and (before is None or before.columns.get(ERASED_AT) != after.columns[ERASED_AT])
+
+
+def is_erased(stored: StoredObject) -> bool:
+    """Whether what the mirror kept of an object was erased, and with it all that its history knew."""
+    return ERASED_AT in stored.columns
 
 
 def detail(change: Change) -> JsonObject:
@@ -169,6 +177,12 @@ def is_tombstone(stored: StoredObject | None) -> bool:
 def is_live(stored: StoredObject | None) -> bool:
     """Whether an item holds an object that Stripe has: neither a tombstone nor a marker."""
     return stored is not None and not is_tombstone(stored) and "digest" in stored.columns
+
+
+def _precedes(created_at: str, columns: Item) -> bool:
+    """Whether an event that Stripe created then is older than the fetch of an item, or was known before it."""
+    known, fetched_at = columns.get("last_event_at"), str(columns["fetched_at"])
+    return created_at == known or ends_at(times.seconds(created_at)) <= times.seconds(fetched_at)
 
 
 def token_in(columns: Item) -> int:

@@ -15,7 +15,7 @@ from typing import Self
 from .. import json_body, times
 from ..json_body import JsonObject
 from ..table.items import MAX_ITEM, ROOM_FOR_KEYS, Item
-from .change import Change, ChangeKind, state_digest, token_in
+from .change import Change, ChangeKind, is_erased, state_digest, token_in
 
 PREFIX = "history#"
 """How the sort keys of all entries begin."""
@@ -128,11 +128,12 @@ def entry(change: Change, previous: Entry | None, coverage: Coverage, *, written
     """The entry of a change that was written then. ``previous`` is the one before it, of whatever stream."""
     columns = change.after.columns
     gap = previous is not None and previous.state != state_digest(change.before)
-    unchanged_since: str | None = coverage.reaches_back_to(written_at)
-    if previous is not None and previous.stream == coverage.stream and gap:
+    if gap or (change.before is not None and is_erased(change.before)):
         unchanged_since = None
     elif previous is not None and coverage.holds(previous):
         unchanged_since = previous.at
+    else:
+        unchanged_since = coverage.reaches_back_to(written_at)
     # From its fetch to this change the mirror has held the state before, whatever is missing before that.
     fetched_at = str(change.before.columns["fetched_at"]) if change.before is not None else unchanged_since
     return Entry(

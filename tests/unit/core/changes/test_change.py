@@ -162,6 +162,15 @@ def test_an_event_that_the_state_before_knew_announces_nothing() -> None:
     assert change(known, again).event is None
 
 
+@pytest.mark.parametrize(("created_at", "announces"), [("22:14:19", False), ("22:14:20", True), ("22:14:59", True)])
+def test_an_event_that_came_late_announces_nothing_that_followed(created_at: str, announces: bool) -> None:
+    """The state before was fetched at 22:14:20, so it shows what an event of 22:14:19 announced."""
+    late = live(PAST_DUE, 2) | {"last_event_at": f"2023-11-14T{created_at}.000Z", "last_event_id": "evt_1"}
+    made = change(live(ACTIVE, 1), late)
+    assert (made.event is not None) is announces
+    assert announces or made.at == "2023-11-14T22:15:20.000Z"
+
+
 BODIES = st.fixed_dictionaries(
     {"status": st.sampled_from(["active", "paused"])},
     optional={"n": st.integers(), "metadata": st.dictionaries(st.text("ab", max_size=1), st.text(max_size=3))},
