@@ -15,8 +15,9 @@ help:  ## list the targets
 demo: tools-sandbox  ## run the bundle against a stand-in for Stripe and a local AWS
 	@PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox.demo
 
+# Three processes on two cores: one of them has the deployed bundle, and mostly waits for it.
 test: tools-all  ## run all tests
-	@$(DEV)/pytest -n 2 -q
+	@$(DEV)/pytest -n 3 -q
 
 SEEDS ?= 2000
 FROM ?= 0
