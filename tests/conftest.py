@@ -33,14 +33,14 @@ settings.load_profile("suite")
 # Every session of boto3 parses AWS's service models again, for 0.2 s: all sessions of a run share one cache of them.
 setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))  # noqa: B010 - mypy refuses to assign functions
 
-_look_up = ResponseSerializer.get_value
+_get_value = ResponseSerializer.get_value
 
 
 def _value(serializer: ResponseSerializer, value: Any, key: str, shape: Shape) -> Any:  # noqa: ANN401 - moto's own
     """Half of moto's time for a read is a search, in several spellings, for types that an attribute does not have."""
     if isinstance(value, dict) and shape.parent.name == "AttributeValue":  # type: ignore[attr-defined]  # moto sets it
         return value.get(key)
-    return _look_up(serializer, value, key, shape)
+    return _get_value(serializer, value, key, shape)
 
 
 setattr(ResponseSerializer, "get_value", _value)  # noqa: B010 - as above
