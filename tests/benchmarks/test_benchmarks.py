@@ -19,6 +19,8 @@ def test_size_reads_every_page_once_and_compares_all() -> None:
     assert [walk["stripe_calls"] for walk in figures["walks"]] == [1, 2, 20]
     assert [walk["equal"] for walk in figures["walks"]] == [20, 200, 2000]
     assert figures["calls per page"] == 1
+    assert all(walk["dynamodb_cpu_seconds"] > 0 for walk in figures["walks"])
+    assert figures["ratio_same_with_dynamodb"] > 0
 
 
 def test_a_measured_process_reports_its_own_memory() -> None:
