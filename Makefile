@@ -15,8 +15,9 @@ help:  ## list the targets
 demo: tools-sandbox  ## run the bundle against a stand-in for Stripe and a local AWS
 	@PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox.demo
 
+# Three processes on two cores: one of them has the deployed bundle, and mostly waits for it.
 test: tools-all  ## run all tests
-	@$(DEV)/pytest -n 2 -q
+	@$(DEV)/pytest -n 3 -q
 
 SEEDS ?= 2000
 FROM ?= 0
@@ -35,9 +36,11 @@ soak: tools-sandbox  ## run minutes of changes, faults and kills in a sandbox, t
 	@PYTHONPATH=layers $(SANDBOX)/python -m dev.sandbox.soak --seconds $(SECONDS) --rate $(RATE)
 
 OBJECTS ?= 100000
+BACKLOG ?= 1000
+ROUNDS ?= 1
 ONLY ?=
-bench: tools-all  ## measure events beside naive handlers, costs, and reconcile: OBJECTS=1000000 ONLY="events idle"
-	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS) $(ONLY)
+bench: tools-all  ## measure events beside naive handlers, costs, and reconcile: OBJECTS=1000000 BACKLOG=20000 ROUNDS=3 ONLY="events idle"
+	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS) --backlog $(BACKLOG) --rounds $(ROUNDS) $(ONLY)
 
 mutants: tools-dev  ## run mutation tests: which mutants of the code does the simulation catch?
 	@PYTHONPATH=layers:. $(DEV)/python -m tests.simulation.mutants

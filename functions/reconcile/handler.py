@@ -14,6 +14,7 @@ from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.runs.run_request import read_request
 from billing_mirror.reconcile.report import (
+    AGES,
     OF_EACH_ACCOUNT,
     ForgetReport,
     ObjectsReport,
@@ -78,23 +79,26 @@ def _emit(report: TickReport) -> None:
     for metric, value in report.counts():
         metrics.add_metric(metric, MetricUnit.Count, value)
     now = time.time()
+    left_out = frozenset() if report.shows_ages(now) else AGES
     for metric, value in report.seconds(now):
-        metrics.add_metric(metric, MetricUnit.Seconds, value)
-    for category, age in report.oldest_ages(now).items():
-        _emit_apart(Metric.RUN_AGE, MetricUnit.Seconds, age, category=category)
+        if metric not in left_out:
+            metrics.add_metric(metric, MetricUnit.Seconds, value)
+    if Metric.RUN_AGE not in left_out:
+        for category, age in report.oldest_ages(now).items():
+            _emit_apart(Metric.RUN_AGE, MetricUnit.Seconds, age, category=category)
     if ages := {name: int(age) for name, age in report.run_ages(now)}:
         logger.info("seconds since each type was verified", extra={"run_ages": ages})
     for context in report.connected.keys() & {*settings.contexts.listed}:
-        _emit_of_account(context, report.connected[context], now)
+        _emit_of_account(context, report.connected[context], now, OF_EACH_ACCOUNT - left_out)
 
 
-def _emit_of_account(context: str, report: TickReport, now: float) -> None:
+def _emit_of_account(context: str, report: TickReport, now: float, emitted: frozenset[Metric]) -> None:
     """Only of listed accounts: any number may be seen."""
     for metric, count in report.counts():
-        if metric in OF_EACH_ACCOUNT:
+        if metric in emitted:
             _emit_apart(metric, MetricUnit.Count, count, context=context)
     for metric, seconds in report.seconds(now):
-        if metric in OF_EACH_ACCOUNT:
+        if metric in emitted:
             _emit_apart(metric, MetricUnit.Seconds, seconds, context=context)
 
 

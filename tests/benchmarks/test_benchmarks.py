@@ -14,11 +14,13 @@ MIB = 2**20
 
 
 def test_size_reads_every_page_once_and_compares_all() -> None:
-    figures = size.run(10_000, repetitions=1).figures
-    assert [walk["objects"] for walk in figures["walks"]] == [100, 1000, 10_000]
-    assert [walk["stripe_calls"] for walk in figures["walks"]] == [1, 10, 100]
-    assert [walk["equal"] for walk in figures["walks"]] == [100, 1000, 10_000]
+    figures = size.run(2000, repetitions=1).figures
+    assert [walk["objects"] for walk in figures["walks"]] == [20, 200, 2000]
+    assert [walk["stripe_calls"] for walk in figures["walks"]] == [1, 2, 20]
+    assert [walk["equal"] for walk in figures["walks"]] == [20, 200, 2000]
     assert figures["calls per page"] == 1
+    assert all(walk["dynamodb_cpu_seconds"] > 0 for walk in figures["walks"])
+    assert figures["ratio_same_with_dynamodb"] > 0
 
 
 def test_a_measured_process_reports_its_own_memory() -> None:
@@ -42,7 +44,7 @@ def test_backfill_alternates_with_plain_writes() -> None:
 
 
 def test_fairness_measures_live_events_alone_beside_plain_writes_and_beside_a_backfill() -> None:
-    figures = fairness.run(300, quiet_seconds=3.0).figures
+    figures = fairness.run(300, quiet_seconds=1.0).figures
     assert figures["backfill"]["inserted"] == 300
     assert len(figures["events"]) == 3
     assert min(figures["events"]) > 0

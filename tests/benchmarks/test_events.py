@@ -74,10 +74,10 @@ def test_costs_are_list_prices_of_what_was_counted() -> None:
         "DynamoDB": 1.75,
         "logs": 0.25,
     }
-    tick = {"metrics": ["a", "b"], "wall": 0.0, "read_units": 0, "write_units": 0, "log_bytes": 0}
+    tick = {"metric_months": 2.5, "wall": 0.0, "read_units": 0, "write_units": 0, "log_bytes": 0}
     idle = per_month_idle(tick, alarm_metrics=10, composites=1, secrets=2, pollers=5, ticks=0)
     assert {name: round(usd, 2) for name, usd in idle.items()} == {
-        "custom metrics": 0.6,
+        "custom metrics": 0.75,
         "alarms": 1.5,
         "secrets": 0.8,
         "polling the queue": 0.26,

@@ -9,6 +9,9 @@ import pytest
 import stripe
 
 from billing_mirror.core.events.messages import RefreshRequest, write_message
+from billing_mirror.core.runs.run import Job, Run, Status
+from billing_mirror.core.runs.schedule import HOUR
+from billing_mirror.reconcile.report import TickReport
 from billing_mirror.refresh.follow_ups import MAX_HOPS
 from dev.fake_stripe.client import StandIn
 from tests.doubles.samples import subscription_event
@@ -148,6 +151,25 @@ def test_reconcile(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture
         assert not of_a_run_by_itself & values.keys() - {failures}
         assert "ReconcileSeconds" not in values, "a run that did not finish must not calm the alarm for runs"
         assert "DriftUnresolved" not in values, "nor say that there is no drift"
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_ages_that_say_nothing_are_not_emitted_in_every_hour(
+    load: Load, capsys: pytest.CaptureFixture[str], late: bool
+) -> None:
+    now = time.time()
+    verified_at = now - (HOUR * 3 if late else 0.0)
+    run = Run(
+        "coupon", Job.VERIFY, verified_at, updated_at=verified_at, finished_at=verified_at, status=Status.COMPLETE
+    )
+    report = TickReport(last={run.type: run}, intervals={run.type: HOUR}, at=now)
+    assert late <= report.shows_ages(now)
+    handler = load("reconcile")
+    handler._tell(report)
+    handler.metrics.flush_metrics()
+    values = emitted(capsys)
+    assert bool(values.get("RunAge")) == bool(values.get("VerifyOverdue")) == report.shows_ages(now)
+    assert values["FailingTypes"] == [0.0]
 
 
 def test_a_dry_run_emits_nothing_of_what_it_found(

@@ -1,6 +1,7 @@
 """`make deploy` against the local AWS: a file for the stack, a preview, a second deploy, and what is refused."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,17 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     ministack.stop(emulator.pid)
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture
+def template(built: Path, tmp_path: Path) -> Path:
+    """A built template of its own for each test."""
+    return shutil.copytree(built.parent, tmp_path / "build", symlinks=True) / built.name
+
+
 def deploy(
     local_aws: MiniStack, template: Path, *arguments: str, stack: str = STACK
 ) -> "subprocess.CompletedProcess[str]":
@@ -42,8 +54,7 @@ def deploy(
     )
 
 
-def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStack, tmp_path: Path) -> None:
-    template = build(tmp_path)
+def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStack, template: Path) -> None:
     cloudformation = session().client("cloudformation", endpoint_url=local_aws.endpoint)
 
     def table() -> str:
@@ -110,8 +121,7 @@ def test_a_stack_is_deployed_previewed_changed_and_protected(local_aws: MiniStac
     assert cloudwatch.describe_alarms()["MetricAlarms"] == []
 
 
-def test_a_stack_takes_up_the_table_and_the_secrets_of_another(local_aws: MiniStack, tmp_path: Path) -> None:
-    template = build(tmp_path)
+def test_a_stack_takes_up_the_table_and_the_secrets_of_another(local_aws: MiniStack, template: Path) -> None:
     clients = session()
     cloudformation = clients.client("cloudformation", endpoint_url=local_aws.endpoint)
     secrets = clients.client("secretsmanager", endpoint_url=local_aws.endpoint)

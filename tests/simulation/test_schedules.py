@@ -29,6 +29,7 @@ def test_the_mirror_ends_equal_to_stripe(chunk: int) -> None:
         for losing in (False, True):
             result = Schedule(seed, losing=losing).run()
             assert result.wrong == {}, f"replay it with: make simulate SEEDS=1 FROM={seed}"
+            assert losing or LOSING.isdisjoint(result.struck), f"seed {seed} was to lose nothing"
 
 
 def test_the_tested_seeds_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,13 +40,12 @@ def test_the_tested_seeds_are_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_every_fault_and_every_consequence_occurs_in_some_schedule() -> None:
-    struck = {fault for seed in range(400) for fault in Schedule(seed, losing=True).run().struck}
-    assert {*Fault, *Consequence} - struck == set()
-
-
-def test_a_lossless_schedule_has_no_losing_faults() -> None:
-    struck = {fault for seed in range(60) for fault in Schedule(seed, losing=False).run().struck}
-    assert struck & LOSING == set()
+    missing = {*Fault, *Consequence}
+    for seed in range(400):
+        missing -= Schedule(seed, losing=True).run().struck.keys()
+        if not missing:
+            break
+    assert missing == set()
 
 
 def digest_of_a_trace(hash_seed: str) -> str:

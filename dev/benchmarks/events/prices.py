@@ -76,7 +76,7 @@ def per_month_idle(
     """USD a month without events, by cause. ``tick`` has the figures of one tick of reconcile without due jobs."""
     polls = pollers * SECONDS_A_MONTH / 20  # each poller waits twenty seconds for a message
     return {
-        "custom metrics": len(tick["metrics"]) * PRICES["metric"].usd,
+        "custom metrics": tick["metric_months"] * PRICES["metric"].usd,
         "alarms": alarm_metrics * PRICES["alarm"].usd + composites * PRICES["composite alarm"].usd,
         "secrets": secrets * PRICES["secret"].usd,
         "polling the queue": polls * PRICES["queue request"].usd / MILLION,

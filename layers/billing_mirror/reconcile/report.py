@@ -27,6 +27,12 @@ OF_EACH_ACCOUNT = frozenset(
 """The metrics that each listed account has of its own, beside the one of all: CloudWatch charges for every one."""
 LOUD_FOR = 3 * HOUR
 """Seconds for which a type counts as failing whose list wants a filter: longer than the alarm takes to ring."""
+AGES = frozenset({Metric.RUN_AGE, Metric.VERIFY_OVERDUE, Metric.EVENTS_UNREAD_SINCE})
+"""They move slowly. CloudWatch charges for a metric by the hour in which it has a value."""
+AGES_EVERY = 3
+"""Ages that say nothing are emitted in one of so many hours. No alarm needs them; a chart of three hours has some."""
+LATE = HOUR
+"""Seconds after which an age says something. The earliest alarm for one comes after a day."""
 BUSY = "another invocation is running"
 UNTIL_NOW = "events of the last two minutes are left to their webhooks; until_now reads them, too"
 
@@ -143,7 +149,7 @@ class TickReport:
 
     def _state(self) -> dict[Metric, int]:
         """How an account is, whatever was worked on."""
-        known = {**self.last, **{worked.run.type: worked.run for worked in self.worked}}
+        known = self._known()
         unresolved = sum(run.counts.unresolved for run in known.values())
         state = {}
         if unresolved or not self.on_demand:
@@ -151,9 +157,8 @@ class TickReport:
             state[Metric.DRIFT_UNRESOLVED] = unresolved
         if not self.on_demand:
             state[Metric.FAILING_TYPES] = sum(_fails(run, self.at) for run in known.values())
-        if self.counts_filling and not self.on_demand:
-            filling = sum(_fills(known.get(name), self.at) for name in self.intervals)
-            state |= {Metric.FILLING: filling} if filling else {}
+        if filling := self._filling():
+            state[Metric.FILLING] = filling
         if self.noted is not None:
             noted = {
                 Metric.UNSTORABLE_OBJECTS: self.noted.outstanding,
@@ -161,6 +166,21 @@ class TickReport:
             }
             state |= {metric: value for metric, value in noted.items() if value}
         return state
+
+    def _known(self) -> Mapping[str, Run]:
+        return {**self.last, **{worked.run.type: worked.run for worked in self.worked}}
+
+    def _filling(self) -> int:
+        if self.on_demand or not self.counts_filling:
+            return 0
+        known = self._known()
+        return sum(_fills(known.get(name), self.at) for name in self.intervals)
+
+    def shows_ages(self, now: float) -> bool:
+        """Whether ages are emitted: where something is late or read for the first time, or else in some hours."""
+        if now // HOUR % AGES_EVERY == 0 or any(one._filling() for one in (self, *self.connected.values())):
+            return True
+        return any(value > LATE for metric, value in self.seconds(now) if metric in AGES)
 
     def seconds(self, now: float) -> Iterator[tuple[Metric, float]]:
         """Durations of complete runs, and the age of what was read and verified, in seconds. A dry run has none."""
