@@ -66,7 +66,11 @@ def _result(scenarios: Sequence[Scenario], figures: dict[str, dict[str, Json]]) 
         _add(result, "", "429, % of requests", [_percent(by[name]["refused"]) for name in names])
         cpu = [by[name]["process"]["cpu"] / max(1, by[name]["events"]) * 1000 for name in names]
         if by[OURS.name]["events"]:
-            _add(result, "", "process, CPU ms an event", [f"{one:.1f}" for one in cpu], ratio=cpu[0] / (cpu[1] or 1))
+            ratio, goal = cpu[0] / (cpu[1] or 1), scenario.goals.cpu
+            shown_goal = "" if goal is None else f"≤ {goal:g} x"
+            _add(result, "", "process, CPU ms an event", [f"{one:.1f}" for one in cpu], ratio=ratio, goal=shown_goal)
+            if goal is not None:
+                result.at_most(f"{scenario.name}: processor time, relative to naive", ratio, goal)
         if scenario.name in MOST_PER_MILLION:
             _cost(result, scenario.name, by)
     return result

@@ -17,6 +17,8 @@ CADENCE, SUBSCRIPTION = "v2.billing.cadence", "v2.billing.rate_card_subscription
 ENDPOINT_LIMIT, ACCOUNT_LIMIT = 25, 100
 """Requests a second that Stripe answers, per endpoint and in all: https://docs.stripe.com/rate-limits"""
 
+WAITED = 6.0
+"""Seconds for which a backlog has waited: longer than two clocks may differ, ``ClockSkewMarginSeconds``."""
 LONE = 0.08 + 0.15
 """Seconds in which a lone event is stored: Stripe's answer, and our share."""
 
@@ -38,6 +40,8 @@ class Goals:
     """Seconds until all is stored, relative to what the limits allow."""
     refused: float | None = None
     """The share of requests that were answered 429."""
+    cpu: float | None = None
+    """Processor time of process for an event, relative to the sequential handler."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,10 @@ def all_scenarios(backlog: int, scale: float = 1.0) -> Sequence[Scenario]:
         Scenario("burst, 5 events/s", lambda stack: _burst(stack.stripe, n(190), 5), life),
         Scenario("burst, 20 events/s", lambda stack: _burst(stack.stripe, n(190), 20), life),
         Scenario("burst, 50 events/s", lambda stack: _burst(stack.stripe, n(190), 50), limits),
+        *(
+            Scenario(f"objects of {kilobytes} KB", partial(_sized, count=n(60), kilobytes=kilobytes), Goals(cpu=0.7))
+            for kilobytes in (1, 25, 200)
+        ),
         Scenario("late duplicates", lambda stack: _late_duplicates(stack.stripe, n(100)), Goals(requests=0)),
         Scenario("ten sign-ups", lambda stack: _sign_ups(stack.stripe, n(10)), Goals(per_floor=1.3)),
         Scenario("rate card, 200 rates", lambda stack: _rate_card(stack.stripe, n(200)), Goals(requests=n(200) + 15)),
@@ -138,6 +146,14 @@ def _lone(stripe: StandIn, count: int) -> Prepared:
     """An event every two seconds: each finds warm functions and an empty queue."""
     customers = _customers(stripe, count)
     steps = ((2.0, partial(stripe.update, customer, {"name": "Renamed"})) for customer in customers)
+    return Prepared(steps, count, floor=count)
+
+
+def _sized(stack: Stack, count: int, kilobytes: int) -> Prepared:
+    """Objects of a size change, each once."""
+    keys = {f"note_{number}": "x" * (20 * kilobytes) for number in range(50)}
+    customers = [str(_quietly(stack.stripe, "customer", metadata=keys)["id"]) for _ in range(count)]
+    steps = ((0.1, partial(stack.stripe.update, customer, {"name": "Renamed"})) for customer in customers)
     return Prepared(steps, count, floor=count)
 
 
@@ -246,7 +262,7 @@ def _hot(stripe: StandIn, count: int) -> Prepared:
 
 
 def _backlog(stack: Stack, objects: int, events_each: int) -> Prepared:
-    """All events are in the queue before the functions start, as after an outage."""
+    """All events are in the queue before the functions start, and have waited there, as after an outage."""
     customers = _customers(stack.stripe, objects)
 
     def fill() -> None:
@@ -258,6 +274,7 @@ def _backlog(stack: Stack, objects: int, events_each: int) -> Prepared:
         for event in stack.stripe.events()[known:]:
             stack.queue.send(_as_ingested(event, stack), group=f"test{WEBHOOK_GROUP}")
         stack.follow()
+        time.sleep(WAITED)
 
     return Prepared(iter([(0.0, fill)]), objects, floor=objects, ideal=objects / ENDPOINT_LIMIT)
 
