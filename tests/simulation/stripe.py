@@ -102,7 +102,7 @@ class StripeState:
     def listed(self, path: str, context: str | None, at: float) -> list[JsonObject]:
         """What a list would show at a time, were it one page: newest first."""
         found = [
-            (seconds(body["created"]), obj.created_at, body)
+            (seconds(body["created"]) if "created" in body else obj.created_at, obj.created_at, body)
             for obj in self.objects.values()
             if obj.list_path == path and obj.context == context and (body := obj.state_at(at)) is not None
         ]
