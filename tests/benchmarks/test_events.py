@@ -22,6 +22,7 @@ def test_variants_work_on_the_same_changes_until_nothing_is_on_its_way() -> None
     burst = figures["scenarios"][BURST]
     assert [one["causes"]["object"] for one in burst.values()] == [6, 6, 6], "each changed object once"
     assert burst["naive"]["process"]["calls"]["PutItem"] == burst["naive"]["events"] == 12
+    assert figures["scenarios"][DUPLICATES]["billing mirror"]["requests"] == 0, "each event was seen before"
     rates = figures["scenarios"][RATES]
     assert rates["naive"]["causes"] == {"object": 8, "event lookup": 7}, "placeholders make naive look up each event"
     assert rates["billing mirror"]["objects"] >= 8

@@ -25,7 +25,7 @@ def seed(stack: Stack, known: set[str]) -> None:
         return  # the naive handlers look nothing up
     bodies = {str(one["id"]): one["body"] for one in stack.stripe.objects() if one["type"] in catalog.TYPES}
     asyncio.run(_store({name: bodies[name] for name in bodies.keys() - known}, bodies, stack))
-    known |= bodies.keys()
+    known.update(bodies)
 
 
 async def _store(new: Mapping[str, JsonObject], bodies: Mapping[str, JsonObject], stack: Stack) -> None:
