@@ -12,6 +12,7 @@ import boto3
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.core.catalog import PREVIEW_VERSION
+from billing_mirror.core.stripe_api.budget import DEFAULT_SHARE, LIVE_LIMIT
 from dev.benchmarks.events import aws_server, stripe_server
 from dev.benchmarks.events.container import Container
 from dev.benchmarks.events.queue_model import Message, QueueModel
@@ -124,6 +125,7 @@ def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[
             "Quarantine": f"{server.url}/1/{aws_server.QUARANTINE}",
             "Table": table,
             "StripeApiBase": api_base,
+            "StripeRequestsPerSecond": f"{DEFAULT_SHARE * LIVE_LIMIT:g}",
         }
         endpoints = {
             "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
