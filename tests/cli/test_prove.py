@@ -3,6 +3,7 @@
 import re
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -133,6 +134,16 @@ def test_a_type_that_was_never_readable(
     proof = proven(command)
     assert of_type(proof, INVOICE)["finding"] == finding
     assert (proof["verdict"] == "equal") is holds
+
+
+def test_how_a_run_ended_later_proves_nothing_before(cloud: Cloud, command: Command) -> None:
+    cloud.pin()
+    for one in RECONCILED_TYPES:
+        run = run_of(one.name, NOW - HOUR)
+        cloud.record(replace(run, status=Status.UNAVAILABLE) if one.name == INVOICE else run)
+    running = datetime.fromtimestamp(run_of(INVOICE, NOW - HOUR).started_at + 1, UTC)
+    found = of_type(proven(command, "--as-of", running.isoformat()), INVOICE)
+    assert (found["finding"], found["reason"]) == ("not compared", "no run had completed: the first one was running")
 
 
 class Page(HTMLParser):

@@ -76,6 +76,15 @@ def test_an_object_that_the_table_cannot_hold_makes_it_fail(compared: Cloud, com
     assert "docs/operations.md#unstorablenoticed" in result.stdout
 
 
+def test_what_a_run_left_open_stays_open_while_the_next_one_runs(compared: Cloud, command: Command) -> None:
+    now = time.time()
+    completed(compared, "invoice", started_at=now - 30, counts=Counts(compared=10, unresolved=1))
+    compared.record(Run("invoice", Job.VERIFY, now - 5, updated_at=now - 5))
+    result = command("status")
+    assert result.exit_code == ExitCode.FAILED
+    assert "  FAILING   1 difference unresolved: invoice." in result.stdout
+
+
 def test_no_age_is_stated_where_no_message_waits(compared: Cloud, command: Command) -> None:
     name = compared.queue_url.rpartition("/")[2]
     boto3.client("cloudwatch", endpoint_url=compared.endpoint).put_metric_data(

@@ -1,4 +1,4 @@
-"""Each alarm rings and ends: what the functions really emit is replayed through the alarm's own arithmetic.
+"""Each alarm rings and ends: metrics that the functions really emit go through the alarm's own arithmetic.
 
 The lines come from the functions, in front of moto and the stand-in. Where a value would take days to arise, the line
 keeps its name and its dimensions and gets the value. What AWS measures itself has no line: its points are made here.

@@ -128,7 +128,10 @@ def _failures(facts: Facts) -> Iterator[Problem]:
     for name, run in facts.newest.items():
         if run.status is Status.FAILED:
             yield Problem(State.FAILING, f"The last run of {name} failed: {run.reason}", "docs/operations.md#typesfail")
-    unresolved = {name: run.counts.unresolved for name, run in facts.newest.items() if run.counts.unresolved}
+    # What a run left open stays open until another one has ended.
+    ended = {name: facts.complete.get(name, run) for name, run in facts.newest.items()}
+    open_ = {name: max(run.counts.unresolved, ended[name].counts.unresolved) for name, run in facts.newest.items()}
+    unresolved = {name: number for name, number in open_.items() if number}
     if unresolved:
         yield Problem(
             State.FAILING,

@@ -186,16 +186,19 @@ def _prove_type(session: Session, name: str, as_of: float) -> TypeProof:
             found = mirror.drifts(session.reader, name, run)
             real = [one for one in found if one.resolution is not Resolution.FALSE_ALARM]
             return _judged(TypeProof(name, run, differences=real))
-    return _without_comparison(name, newest)
+    return _without_comparison(name, newest, as_of)
 
 
 def _last_complete(runs: Iterator[Run], as_of: float) -> Run | None:
     return next((run for run in runs if _had_completed(run, as_of)), None)
 
 
+def _had_ended(run: Run, as_of: float) -> bool:
+    return run.finished_at is not None and times.seconds(run.finished_at) <= as_of
+
+
 def _had_completed(run: Run, as_of: float) -> bool:
-    finished_at = run.finished_at
-    return run.status is Status.COMPLETE and finished_at is not None and times.seconds(finished_at) <= as_of
+    return run.status is Status.COMPLETE and _had_ended(run, as_of)
 
 
 def _judged(proof: TypeProof) -> TypeProof:
@@ -215,9 +218,11 @@ def _judged(proof: TypeProof) -> TypeProof:
     return TypeProof(proof.type, proof.run, reason, finding, proof.differences)
 
 
-def _without_comparison(name: str, newest: Run | None) -> TypeProof:
+def _without_comparison(name: str, newest: Run | None, as_of: float) -> TypeProof:
     if newest is None:
         return TypeProof(name, None, "no run had started, or its record has expired")
+    if not _had_ended(newest, as_of):
+        return TypeProof(name, None, "no run had completed: the first one was running")
     if newest.status is Status.UNAVAILABLE:
         return TypeProof(name, None, _UNREADABLE[newest.status], Finding.ABSENT)
     why = _UNREADABLE.get(newest.status) or newest.reason or f"its run was {newest.status}"

@@ -32,7 +32,7 @@ def read_record(raw: Mapping[str, Any]) -> StreamRecord:
     if data["StreamViewType"] != BOTH_IMAGES:
         raise PermanentError(f"the table's stream shows {data['StreamViewType']}: it has to show {BOTH_IMAGES}")
     keys = from_attributes(data["Keys"])
-    if keys["sk"] != OBJECT or "NewImage" not in data:
+    if keys["sk"] != OBJECT or "scope" not in data.get("NewImage", {}):
         raise PermanentError(
             "a record of the stream is not about a write of an object: the filter lets too much through"
         )
