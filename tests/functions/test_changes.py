@@ -112,6 +112,17 @@ def test_a_record_that_cannot_be_read_goes_to_the_dead_letters(
     assert "the filter lets too much through" in said
 
 
+@pytest.mark.usefixtures("at_stripe")
+def test_an_item_that_is_no_object_of_ours_goes_to_the_dead_letters(cloud: Cloud, load: Load) -> None:
+    """Written by hand, say: the history asks every object for its scope."""
+    cloud.environment |= {"HISTORY_DAYS": "30"}
+    by_hand = {name: value for name, value in live(subscription(), 1).items() if name != "scope"}
+    ours = record(7, None, live(subscription(), 1))
+    answer = load("changes").lambda_handler({"Records": [record(6, None, by_hand), ours]}, Context())
+    assert answer == {"batchItemFailures": []}
+    assert len(cloud.waiting(cloud.environment["DEAD_LETTERS_URL"])) == 1
+
+
 @pytest.mark.usefixtures("listening")
 def test_a_stream_without_the_states_before_makes_no_change_a_creation(
     cloud: Cloud, load: Load, capsys: pytest.CaptureFixture[str], listening: list[dict[str, str]]

@@ -128,10 +128,12 @@ def _failures(facts: Facts) -> Iterator[Problem]:
     for name, run in facts.newest.items():
         if run.status is Status.FAILED:
             yield Problem(State.FAILING, f"The last run of {name} failed: {run.reason}", "docs/operations.md#typesfail")
-    # What a run left open stays open until another one has ended.
-    ended = {name: facts.complete.get(name, run) for name, run in facts.newest.items()}
-    open_ = {name: max(run.counts.unresolved, ended[name].counts.unresolved) for name, run in facts.newest.items()}
-    unresolved = {name: number for name, number in open_.items() if number}
+    # What the last complete run left open stays open until the next one is complete.
+    unresolved = {
+        name: number
+        for name, run in facts.newest.items()
+        if (number := max(one.counts.unresolved for one in (run, facts.complete.get(name, run))))
+    }
     if unresolved:
         yield Problem(
             State.FAILING,

@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from . import catalog
 from .catalog import ObjectType
 from .errors import PermanentError
-
-if TYPE_CHECKING:  # the reader imports this module, and needs no pydantic
-    pass
 
 _ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.~-]{1,255}", re.ASCII)
 # Such as "25% OFF" or "Pro plan $699/month": https://docs.stripe.com/upgrades#2018-05-21 ended that for new ones.
