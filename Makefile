@@ -87,7 +87,9 @@ deploy: built  ## build the bundle and deploy it to your AWS account as stacks/S
 preview: built  ## show what `make deploy` would change, and change nothing: STACK=billing-live
 	@build/venvs/sam/bin/python -m dev.deploy $(STACK) --preview
 
+# The functions are deployed as they stand here: cached bytecode of this machine would look like a change of their code.
 built: tools-sam
+	@find functions -name __pycache__ -prune -exec rm -r {} +
 	@PYTHON="$(CURDIR)/build/venvs/uv/bin/python" $(SAM) build
 	@find .aws-sam/build -name '*.pyc' | grep -q . || echo "Warning: no Python 3.13 was found, so the layers have no bytecode, and each cold \
 	start takes more than twice as long. Install python3.13 (a package of your system has it), and build again." >&2

@@ -1,6 +1,7 @@
 """`make deploy` against the local AWS: a file for the stack, a preview, a second deploy, and what is refused."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,8 +36,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def template(built: Path, tmp_path: Path) -> Path:
-    """A built template of its own for each test."""
-    return shutil.copytree(built.parent, tmp_path / "build", symlinks=True) / built.name
+    """A built template of its own for each test, and functions beside which no other test caches bytecode."""
+    copied = shutil.copytree(built.parent, tmp_path / "build", symlinks=True) / built.name
+    shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    copied.write_text(re.sub(r"CodeUri: \S*/functions/", "CodeUri: ../functions/", copied.read_text()))
+    return copied
 
 
 def deploy(
