@@ -100,11 +100,12 @@ def _are_answered(items: Sequence[WorkItem], head: Head, *, margin: float) -> bo
 
 
 def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
-    if isinstance(item.message, RefreshRequest):
-        return _shows_what_was_seen(item.message, head)
-    if _follows(item.message, item, head):
+    message = item.message
+    if isinstance(message, RefreshRequest):
+        return _shows_what_was_seen(message, head)
+    if message is not None and _follows(message, item, head):
         return True
-    if _is_dated_ahead(item.message, item):
+    if message is not None and _is_dated_ahead(message, item):
         return False  # recover, which reads the events of the past, would not find what a wrong clock hides
     return mirror_state.is_fresh_enough(head, sent_at=item.received.sent_at, margin=margin)
 
