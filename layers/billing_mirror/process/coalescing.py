@@ -27,7 +27,7 @@ def awaited_token(items: Sequence[WorkItem], known: Known, dependencies: Process
     sent_at = max(item.received.sent_at for item in items)
     if claim is not None and is_in_flight(head, claim, now=dependencies.ports.clock.now()):
         # No two clocks differ as much: its fetch follows the events.
-        return claim.claimed if 0 < dependencies.clock_skew_margin < claim.claimed_at - sent_at else None
+        return claim.claimed if dependencies.clock_skew_margin < claim.claimed_at - sent_at else None
     is_new = head is None and dependencies.pause > 0 and all(_is_listed_creation(item) for item in items)
     return UNCLAIMED_TOKEN if is_new else None
 

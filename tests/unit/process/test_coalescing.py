@@ -7,12 +7,13 @@ import pytest
 
 from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.events.outcome import Outcome
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation, item
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from tests.doubles.clock import ManualClock
-from tests.doubles.samples import cadence, event, rate, subscription, subscription_event
+from tests.doubles.samples import cadence, event, rate, sample, subscription, subscription_event, version
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 PAUSE = 0.075
@@ -246,6 +247,16 @@ class TestOfWhatHasWaited:
         await workers.work()
         assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
 
+    async def test_a_claim_is_not_waited_for_that_is_later_than_one_of_two_messages(self, workers: Workers) -> None:
+        for seconds in (60, 20):
+            await workers.queue.send(subscription_event(), group="test")
+            workers.queue.waiting[-1].sent_at -= seconds
+        workers.clock.advance(-30)
+        await workers.claim()
+        workers.clock.advance(30)
+        await workers.work()
+        assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
+
     async def test_without_a_margin_no_clocks_are_compared(self, workers: Workers) -> None:
         workers.clock_skew_margin = 0
         await workers.claim()
@@ -291,9 +302,25 @@ class TestOfNewMembers:
         await workers.deliver(self.created())
         assert workers.busy.sleeps == []
 
-    async def test_objects_that_lead_on_are_not_waited_for(self, workers: Workers) -> None:
-        workers.stripe.objects["/v2/billing/cadences/bc_2"] = cadence("bc_2")
-        await workers.deliver(event("v2.billing.cadence.created", cadence("bc_2"), url="/v2/billing/cadences/bc_2"))
+    async def test_are_not_waited_for_once_they_were_removed(self, workers: Workers) -> None:
+        """No list brings them back."""
+        await self.insert(workers)
+        workers.mirror.objects["test#rcdr_1"]["deleted"] = True
+        await workers.deliver(self.created())
+        assert workers.busy.sleeps == [PAUSE]
+
+    @pytest.mark.parametrize(
+        ("made", "url"),
+        [
+            pytest.param(cadence("bc_2"), "/v2/billing/cadences/bc_2", id="cadence, which leads on"),
+            pytest.param(version("rcdv_2"), "/v2/billing/rate_cards/rcd_1/versions/rcdv_2", id="version, likewise"),
+            pytest.param(sample("product", id="prod_2", livemode=False), "/v1/products/prod_2", id="product: no list"),
+        ],
+    )
+    async def test_other_objects_are_not_waited_for(self, workers: Workers, made: JsonObject, url: str) -> None:
+        workers.stripe.objects[url] = made
+        name = str(made["object"])
+        await workers.deliver(event(f"{name if '.' in name else f'v1.{name}'}.created", made, url=url))
         assert workers.busy.sleeps == [PAUSE]
 
 
@@ -315,8 +342,11 @@ async def test_an_owner_that_another_worker_is_about_to_store_is_not_fetched(wor
     assert workers.item("rcds_1")["customer"] == "cus_9"
 
 
-async def test_an_owner_that_nobody_works_on_is_fetched_at_once(workers: Workers) -> None:
+@pytest.mark.parametrize("dead", [True, False], ids=["whose claim has died", "without a claim"])
+async def test_an_owner_that_nobody_works_on_is_fetched_at_once(workers: Workers, *, dead: bool) -> None:
     workers.pause = 0.0
+    if dead:
+        await workers.mirror.claim(ref_to(Scope(livemode=False), "v2.billing.cadence", "bc_9"), 0.0)
     workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9")
     workers.stripe.objects["/v2/billing/cadences/bc_9"] = cadence("bc_9", "cus_9")
     await workers.deliver(subscription_event())
