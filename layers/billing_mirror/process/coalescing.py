@@ -37,7 +37,7 @@ def _is_listed_creation(item: WorkItem) -> bool:
     if item.ref is None or not isinstance(item.message, Notification):
         return False
     object_type = item.ref.object_type
-    return item.message.creates(object_type) and object_type.name in MEMBERS and object_type.may_come_from_list
+    return item.message.creates(object_type) and object_type.name in MEMBERS
 
 
 async def after_write(ref: ObjectRef, known: Known, token: int, ports: Ports) -> Known:

@@ -47,9 +47,13 @@ def _is_truncated(value: json_body.Json) -> bool:
 
 
 def needs_no_fetch(ref: ObjectRef, entry: JsonObject) -> bool:
-    """Whether an object may be stored as its owner's list shows it; otherwise a fetch shows more, or leads on."""
-    is_shown = entry.get("deleted") is not True and is_complete(ref.object_type, entry)
-    return is_shown and ref.object_type.may_come_from_list
+    """Whether an object may be stored as its owner's list shows it: its next change has an event of its own.
+
+    Otherwise a fetch shows more, leads to other objects, or is all that ever corrects what a stale list has shown.
+    """
+    if ref.object_type.sends_no_events or ref.object_type.leads_on:
+        return False
+    return entry.get("deleted") is not True and is_complete(ref.object_type, entry)
 
 
 async def insert_new(shown: Mapping[ObjectRef, JsonObject], owner: Observation, mirror: Mirror) -> set[ObjectRef]:

@@ -312,12 +312,14 @@ class TestOfNewMembers:
     @pytest.mark.parametrize(
         ("made", "url"),
         [
-            pytest.param(cadence("bc_2"), "/v2/billing/cadences/bc_2", id="cadence, which leads on"),
-            pytest.param(version("rcdv_2"), "/v2/billing/rate_cards/rcd_1/versions/rcdv_2", id="version, likewise"),
-            pytest.param(sample("product", id="prod_2", livemode=False), "/v1/products/prod_2", id="product: no list"),
+            pytest.param(cadence("bc_2"), "/v2/billing/cadences/bc_2", id="cadence"),
+            pytest.param(version("rcdv_2"), "/v2/billing/rate_cards/rcd_1/versions/rcdv_2", id="version"),
+            pytest.param(sample("customer", id="cus_2", livemode=False), "/v1/customers/cus_2", id="customer"),
         ],
     )
-    async def test_other_objects_are_not_waited_for(self, workers: Workers, made: JsonObject, url: str) -> None:
+    async def test_objects_without_such_a_list_are_not_waited_for(
+        self, workers: Workers, made: JsonObject, url: str
+    ) -> None:
         workers.stripe.objects[url] = made
         name = str(made["object"])
         await workers.deliver(event(f"{name if '.' in name else f'v1.{name}'}.created", made, url=url))

@@ -237,14 +237,6 @@ class ObjectType:
         return bool(self.members) or self.changes is not None
 
     @property
-    def may_come_from_list(self) -> bool:
-        """Whether a new object may be stored as its owner's list shows it: its next change has an event of its own.
-
-        Otherwise a fetch leads to other objects, or is all that ever corrects what a stale list has shown.
-        """
-        return not self.sends_no_events and not self.leads_on
-
-    @property
     def resources(self) -> tuple[str, ...]:
         """Its event types without their last word, under its name and its aliases."""
         version = "v1." if self.retrieve.startswith("/v1/") else ""
