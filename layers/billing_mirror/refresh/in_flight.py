@@ -1,4 +1,4 @@
-"""What another worker is about to store, so that nobody else need fetch it."""
+"""What another worker is about to store, so that it is not fetched again."""
 
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head, is_in_flight
@@ -8,13 +8,13 @@ PATIENCE = 5.0
 """Seconds for which the write of a claim is awaited: its worker waits for its turn at Stripe, and for the answer."""
 SHORTLY = 0.7
 """Seconds for which a write is awaited that is only likely."""
-FIRST_LOOK, MAX_PAUSE = 0.1, 1.0
-"""Seconds before the first look, and between two looks at most; each pause is twice the one before."""
+FIRST_PAUSE, MAX_PAUSE = 0.1, 1.0
+"""Seconds before the first read, and between two reads at most; each pause is twice the one before."""
 
 
 async def written(ports: Ports, ref: ObjectRef, least: int, *, within: float = PATIENCE) -> Head | None:
     """The mirror's state, once it has at least this token; None where that takes too long."""
-    pause, waited = FIRST_LOOK, 0.0
+    pause, waited = FIRST_PAUSE, 0.0
     while waited < within:
         await ports.clock.sleep(pause)
         head = (await ports.mirror.heads([ref])).get(ref.key)

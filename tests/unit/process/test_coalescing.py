@@ -345,7 +345,7 @@ async def test_an_owner_that_another_worker_is_about_to_store_is_not_fetched(wor
 
 
 @pytest.mark.parametrize("dead", [True, False], ids=["whose claim has died", "without a claim"])
-async def test_an_owner_that_nobody_works_on_is_fetched_at_once(workers: Workers, *, dead: bool) -> None:
+async def test_an_owner_without_a_worker_is_fetched_at_once(workers: Workers, *, dead: bool) -> None:
     workers.pause = 0.0
     if dead:
         await workers.mirror.claim(ref_to(Scope(livemode=False), "v2.billing.cadence", "bc_9"), 0.0)
