@@ -78,6 +78,8 @@ class StripeSettings(_Settings):
 
 class ProcessSettings(StripeSettings):
     clock_skew_margin_seconds: Annotated[float, Field(ge=0, le=3600)]
+    coalescing_milliseconds: Annotated[int, Field(ge=0, le=1000)]
+    """For which a fetch waits for another event of the same change; 0: it does not wait."""
 
 
 class ChangesSettings(_Settings):

@@ -60,6 +60,7 @@ class Cloud:
             "MAX_CONCURRENCY": "5",
             "CONTEXTS": "none",
             "CLOCK_SKEW_MARGIN_SECONDS": "5",
+            "COALESCING_MILLISECONDS": "75",
             "USAGE_SWEEP": "off",
             "RECOVER_MINUTES": "5",
             "RATE_CARD_SUBSCRIPTION_HOURS": "1",

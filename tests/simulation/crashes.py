@@ -46,6 +46,8 @@ CADENCES = "/v2/billing/cadences"
 PRODUCTS = "/v1/products"
 LARGE = (PRODUCTS, SUBSCRIPTIONS)
 """The lists of objects whose bodies take several items."""
+PAUSE = 0.075
+"""Seconds, as the template has it."""
 TYPE = "v2.billing."
 RUNS = (
     ("product", Job.BACKFILL),
@@ -154,7 +156,7 @@ class CrashScenario:
                 container: Container = container,
                 ended: list[MessageResult] = ended,
             ) -> None:
-                dependencies = ProcessDependencies(self._ports(container), MARGIN)
+                dependencies = ProcessDependencies(self._ports(container), MARGIN, pause=PAUSE)
                 ended += await process_batch(batch, dependencies, deadline=container.now() + 50.0)
                 await self._acknowledge(container, ended)
 

@@ -174,7 +174,7 @@ def takes_one_for_all(self: RefusedFields, request: StripeRequest, name: str, no
 
 @mutant("an object without a field is fresh")
 @replaces(is_answered)
-def takes_the_mark_for_fresh(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+def takes_the_mark_for_fresh(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool:
     return is_answered(items, replace(head, missing_fields=()), margin=margin)
 
 

@@ -35,6 +35,7 @@ class Harness:
     stripe: MemoryStripe = field(default_factory=MemoryStripe)
     schedule: Schedule = field(default_factory=Schedule)
     clock_skew_margin: float = 5.0
+    pause: float = 0.0
     deep_verify_percent: int = 0
     tombstone_days: int = 0
     account: AccountGuard | None = None
@@ -84,7 +85,12 @@ class Harness:
     def process_dependencies(self) -> ProcessDependencies:
         note_accounts = SeenAccounts(self.state_store).note
         return ProcessDependencies(
-            self.ports, self.clock_skew_margin, self.account, self._previews, note_accounts=note_accounts
+            self.ports,
+            self.clock_skew_margin,
+            self.account,
+            self._previews,
+            note_accounts=note_accounts,
+            pause=self.pause,
         )
 
     async def deliver(self, *bodies: str) -> list[MessageResult]:

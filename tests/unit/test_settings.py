@@ -54,6 +54,7 @@ PROCESS = {
     if name not in ("USAGE_SWEEP", "DEEP_VERIFY_PERCENT", "TOMBSTONE_DAYS", "CONTEXTS", *INTERVALS)
 } | {
     "CLOCK_SKEW_MARGIN_SECONDS": "0.5",
+    "COALESCING_MILLISECONDS": "75",
 }
 
 FUNCTIONS: list[tuple[Settings, dict[str, str]]] = [

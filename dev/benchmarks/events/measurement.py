@@ -42,13 +42,13 @@ class Measured:
         before = {str(event["id"]) for event in stack.stripe.events()}
         self._drain()
         if scenario.all_at_once:
-            stack.polling.clear()
+            stack.queue.hold()
         sent = stack.queue.sent, stack.queue.received
         started_at = time.time()
         made = _make(prepared)
         if scenario.all_at_once:
             started_at = time.time()
-            stack.polling.set()
+            stack.queue.let_go()
         finished = stack.settle(self.patience)
         requests, ingested, processed = self._drain()
         events = [one for one in stack.stripe.events() if str(one["id"]) not in before]

@@ -39,6 +39,7 @@ class QueueModel:
         self._changed = threading.Condition()
         self._in_flight: set[str] = set()
         self._closed = False
+        self._held = False
         self.sent = 0
         self.received = 0
         """Answers to ReceiveMessage that were not empty."""
@@ -58,14 +59,14 @@ class QueueModel:
         """At least one message, at most ten; waits for the first until a time by ``time.monotonic``."""
         with self._changed:
             while not self._closed:
-                found = self._visible(min(most, RECEIVED_AT_ONCE))
+                found = [] if self._held else self._visible(min(most, RECEIVED_AT_ONCE))
                 if found:
                     self.received += 1
                     return found
                 left = until - time.monotonic()
                 if left <= 0:
                     break
-                next_at = self._order[0][0] - time.time() if self._order else left
+                next_at = self._order[0][0] - time.time() if self._order and not self._held else left
                 self._changed.wait(max(0.001, min(left, next_at)))
         return []
 
@@ -104,6 +105,16 @@ class QueueModel:
         with self._changed:
             self._in_flight.discard(identifier)
             self._hurry()
+            self._changed.notify_all()
+
+    def hold(self) -> None:
+        """Hands over nothing until :meth:`let_go`."""
+        with self._changed:
+            self._held = True
+
+    def let_go(self) -> None:
+        with self._changed:
+            self._held = False
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -88,7 +88,6 @@ class Stack:
     webhook_url: str = ""
     ingested: Invocations = field(default_factory=Invocations)
     processed: Invocations = field(default_factory=Invocations)
-    polling: threading.Event = field(default_factory=threading.Event)
 
     def follow(self) -> None:
         """Has Stripe send events to the webhook."""
@@ -142,7 +141,6 @@ def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[
         ending.callback(queue.close)
         stack.webhook_url = f"{server.url}/stripe/webhook"
         stack.follow()
-        stack.polling.set()
         yield stack
 
 
@@ -176,7 +174,7 @@ def _poll(stack: Stack, source: EventSource, container: Container) -> None:
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     """
-    while stack.polling.wait():
+    while True:
         first = stack.queue.receive(source.batch_size, time.monotonic() + LONG_POLL)
         until, batch = time.monotonic() + source.window, first
         while batch and len(batch) < source.batch_size and time.monotonic() < until:

@@ -6,42 +6,68 @@ refresh request is answered by the state that has led to it.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from billing_mirror.core.events.messages import Notification, RefreshRequest
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table import mirror_state
-from billing_mirror.core.table.mirror_state import Head
+from billing_mirror.core.table.mirror_state import Claim, Head
 
 from .messages import ProcessDependencies, WorkItem
 
 
-async def already_fresh(
-    groups: Sequence[list[WorkItem]],
-    refs: Sequence[ObjectRef],
-    heads: Mapping[str, Head],
-    dependencies: ProcessDependencies,
-) -> set[ObjectRef]:
-    """Of the objects that groups of messages are about, those of which the mirror shows what the messages announce.
+class Known(NamedTuple):
+    """What the mirror knows of an object. The claim is read only where it decides."""
 
-    And will keep showing it: a worker that claimed after the mirrored fetch may have fetched before the change, and its
-    write would win.
+    head: Head | None
+    claim: Claim | None
+
+
+async def read_known(
+    groups: Sequence[list[WorkItem]], refs: Sequence[ObjectRef], dependencies: ProcessDependencies
+) -> Mapping[ObjectRef, Known]:
+    """What the mirror knows of the objects that groups of messages are about. Raises ``TransientError``."""
+    mirror, margin = dependencies.ports.mirror, dependencies.clock_skew_margin
+    heads = await mirror.heads(refs)
+
+    def decides(items: list[WorkItem], head: Head | None) -> bool:
+        is_in_time = head is not None and is_answered(items, head, margin=margin)
+        return is_in_time or have_waited(items, dependencies)
+
+    deciding = [ref for items, ref in zip(groups, refs, strict=True) if decides(items, heads.get(ref.key))]
+    claims = await mirror.claims(deciding) if deciding else {}
+    return {ref: Known(heads.get(ref.key), claims.get(ref.key)) for ref in refs}
+
+
+def is_fresh(items: Sequence[WorkItem], known: Known, dependencies: ProcessDependencies) -> bool:
+    """Whether the mirror shows what all messages about an object announce, and will keep showing it.
+
+    A worker that claimed after the mirrored fetch may have fetched before the change, and its write would win.
     """
-    answered = {
-        ref: head
-        for items, ref in zip(groups, refs, strict=True)
-        if (head := heads.get(ref.key)) is not None and is_answered(items, head, margin=dependencies.clock_skew_margin)
-    }
-    claims = await dependencies.ports.mirror.claims(answered) if answered else {}
-    return {ref for ref, head in answered.items() if mirror_state.is_last_claim(head, claims.get(ref.key))}
+    head = known.head
+    if head is None or not is_answered(items, head, margin=dependencies.clock_skew_margin):
+        return False
+    return mirror_state.is_last_claim(head, known.claim)
 
 
-def is_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+def have_waited(items: Sequence[WorkItem], dependencies: ProcessDependencies) -> bool:
+    """Whether all messages were sent longer ago than two clocks may differ."""
+    margin, now = dependencies.clock_skew_margin, dependencies.ports.clock.now()
+    return margin > 0 and all(item.received.sent_at + margin < now for item in items)
+
+
+def is_answered(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool:
     """Whether the mirrored fetch shows what all messages about an object announce."""
     if _contradicts_tombstone(items, head):
         return False  # a tombstone does not answer a message about an existing object
-    if (head.follow_ups_due or head.missing_fields) and not head.deleted:
-        return False  # this message may start what the mirrored fetch left out, or have the field shown by now
+    if not head.deleted and not leaves_nothing_to_do(head):
+        return False
     return _are_answered(items, head, margin=margin)
+
+
+def leaves_nothing_to_do(head: Head) -> bool:
+    """Whether no message may start what the mirrored fetch left out, or have a field shown that Stripe refused."""
+    return not head.follow_ups_due and not head.missing_fields
 
 
 def newest_events(items: Sequence[WorkItem]) -> list[Notification]:
@@ -63,21 +89,24 @@ def _is_dated_ahead(event: Notification, item: WorkItem) -> bool:
     return event.created.timestamp() > item.received.sent_at
 
 
-def _contradicts_tombstone(items: list[WorkItem], head: Head) -> bool:
+def _contradicts_tombstone(items: Sequence[WorkItem], head: Head) -> bool:
     """Whether the mirror holds a tombstone, and some message does not announce a deletion."""
     return head.deleted and not all(item.announces_deletion for item in items)
 
 
-def _are_answered(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+def _are_answered(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool:
     """Whether the mirrored fetch answers every message."""
     return all(_is_answered(item, head, margin=margin) for item in items)
 
 
 def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
-    if isinstance(item.message, RefreshRequest):
-        return _shows_what_was_seen(item.message, head)
-    if isinstance(item.message, Notification) and _follows(item.message, item, head):
+    message = item.message
+    if isinstance(message, RefreshRequest):
+        return _shows_what_was_seen(message, head)
+    if message is not None and _follows(message, item, head):
         return True
+    if message is not None and _is_dated_ahead(message, item):
+        return False  # recover, which reads the events of the past, would not find what a wrong clock hides
     return mirror_state.is_fresh_enough(head, sent_at=item.received.sent_at, margin=margin)
 
 

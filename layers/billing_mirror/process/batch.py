@@ -17,11 +17,12 @@ from billing_mirror.core.events.related_object import UnresolvedRef, ref_from_ev
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
 from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, LastEvents
-from billing_mirror.ports import Ports, Stripe
+from billing_mirror.ports import Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
-from billing_mirror.refresh.claims import release_at_final_error
+from billing_mirror.refresh.claims import Superseded, release_at_final_error
 
-from .already_fresh import already_fresh, newest_events
+from .already_fresh import Known, is_fresh, newest_events, read_known
+from .coalescing import after_write, awaited_token, coalesce
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .order import owners_first
@@ -143,14 +144,15 @@ async def _process_objects(
 ) -> dict[str, Result]:
     refs = [item.ref for items in groups for item in items[:1] if item.ref is not None]
     try:
-        heads = await dependencies.ports.mirror.heads(refs)
-        fresh = await already_fresh(groups, refs, heads, dependencies)
+        known = await read_known(groups, refs, dependencies)
     except TransientError as error:
         return {item.received.message_id: error for items in groups for item in items}
     skipped: Result = (Outcome.ALREADY_FRESH, dependencies.ports.clock.now())
-    stale = [(items, ref) for items, ref in zip(groups, refs, strict=True) if ref not in fresh]
+    stale = [
+        (items, ref) for items, ref in zip(groups, refs, strict=True) if not is_fresh(items, known[ref], dependencies)
+    ]
     results = await asyncio.gather(
-        *(_process_in_time(items, ref, heads.get(ref.key), dependencies, deadline, slots) for items, ref in stale)
+        *(_process_in_time(items, ref, known[ref], dependencies, deadline, slots) for items, ref in stale)
     )
     worked = {
         item.received.message_id: result for (items, _), result in zip(stale, results, strict=True) for item in items
@@ -161,7 +163,7 @@ async def _process_objects(
 async def _process_in_time(
     items: list[WorkItem],
     ref: ObjectRef,
-    head: Head | None,
+    known: Known,
     dependencies: ProcessDependencies,
     deadline: float,
     slots: asyncio.Semaphore,
@@ -173,7 +175,7 @@ async def _process_in_time(
             return OUT_OF_TIME
         try:
             async with asyncio.timeout(left):
-                outcome = await _process_object(items, ref, head, dependencies.of_next_object())
+                outcome = await _process_object(items, ref, known, dependencies.of_next_object())
             return outcome, clock.now()
         except TimeoutError:
             return OUT_OF_TIME
@@ -182,13 +184,21 @@ async def _process_in_time(
 
 
 async def _process_object(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+    items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies
 ) -> Outcome:
-    ref = await resolve_parent(ref, items, head, dependencies.ports)
     ports = dependencies.ports
+    if (awaited := awaited_token(items, known, dependencies)) is not None:
+        known = await after_write(ref, known, awaited, ports)
+        if is_fresh(items, known, dependencies):
+            return Outcome.ALREADY_FRESH
+    head = known.head
+    ref = await resolve_parent(ref, items, head, ports)
     if await shows_lists(ref, items, head, dependencies):
         return Outcome.ALREADY_FRESH
-    token, observation = await _fetch(ref, items, head, ports)
+    try:
+        token, observation = await _fetch(ref, items, head, dependencies)
+    except Superseded:
+        return Outcome.SUPERSEDED
     async with release_at_final_error(ports.mirror, ref, token, partial(ends_all, items=items)):
         if observation.body is None:
             await require_not_found(ref, items, observation.fetched_at, dependencies)
@@ -200,18 +210,21 @@ def _hops(items: Sequence[WorkItem]) -> int:
     return max(item.hops for item in items)
 
 
-async def _fetch(ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports) -> tuple[int, Observation]:
+async def _fetch(
+    ref: ObjectRef, items: list[WorkItem], head: Head | None, dependencies: ProcessDependencies
+) -> tuple[int, Observation]:
     """Claims and fetches the object. The observation keeps the newest events that caused the fetch."""
     events = [item.message for item in items if isinstance(item.message, Notification)]
     newest = newest_events(items)
     ids = tuple(dict.fromkeys(event.identity for event in newest))
     return await claim_and_fetch(
-        ports,
+        dependencies.ports,
         ref,
-        claimed_at=ports.clock.now(),
+        claimed_at=dependencies.ports.clock.now(),
         head=head,
         events=LastEvents(newest[0].created.timestamp(), ids) if newest else NO_EVENTS,
         event=events[0].id if events else None,
         all_lists=any(is_second_look(item) for item in items),
         is_final=partial(ends_all, items=items),
+        before_fetch=partial(coalesce, ref=ref, items=items, dependencies=dependencies),
     )

@@ -113,6 +113,8 @@ class ProcessDependencies:
     """Numbers of objects, in the order in which work on them started."""
     note_accounts: NoteAccounts | None = None
     """Notes the connected accounts that events are about: reconcile erases in them, and may compare them."""
+    pause: float = 0.0
+    """Seconds for which a claim waits for another event of the same change before its fetch."""
 
     def of_next_object(self) -> Self:
         """The same for one more object: its requests to Stripe wait until those of earlier objects have started."""

@@ -24,10 +24,11 @@ from billing_mirror.core.table.mirror_state import (
 )
 from billing_mirror.ports import Ports
 
-from .claims import IsFinal, never, release_at_final_error, require_claimed, take_claim
+from .claims import BeforeFetch, IsFinal, at_once, never, release_at_final_error, require_claimed, take_claim
 from .dependants import enqueue_dependants
 from .fetch import fetch
 from .follow_ups import FollowUps
+from .in_flight import first_write
 from .references import customer_or_owner
 from .related_objects import enqueue_related
 from .repeated_write import is_stored
@@ -44,15 +45,17 @@ async def claim_and_fetch(
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
+    before_fetch: BeforeFetch = at_once,
 ) -> tuple[int, Observation]:
     """Takes the token, then fetches: a token taken later would let an older answer win.
 
     ``head`` is the mirror's state before; ``events`` are the newest that were received, ``event`` is one of them, and
     ``all_lists`` is as in ``fetch``. Pass the present time as
     ``claimed_at`` if the queue retries a failure: then reconcile treats the claim as in flight for an hour, unless an
-    error ``is_final``. Else pass 0.
+    error ``is_final``. Else pass 0. Raises what ``before_fetch`` raises.
     """
     token, known = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head, events=events)
+    await before_fetch(token)
     async with release_at_final_error(ports.mirror, ref, token, is_final):
         observation = await fetch(ref, ports.stripe, ports.clock, event=event, head=head, all_lists=all_lists)
     return token, _with_events(observation, known)
@@ -147,7 +150,7 @@ async def _resolve_customer(ports: Ports, ref: ObjectRef, body: JsonObject, hops
 
 async def _customer_of(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> str | None:
     """The customer of an owner, which is mirrored first where it is missing. A tombstone's last known body counts."""
-    head = (await ports.mirror.heads([owner])).get(owner.key)
+    head = (await ports.mirror.heads([owner])).get(owner.key) or await first_write(ports, owner)
     if head is not None and head.customer is not None:
         return head.customer  # a tombstone has no such column
     body = await ports.mirror.body(owner) if head is not None else None

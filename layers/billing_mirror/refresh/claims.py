@@ -4,7 +4,7 @@ A counter can be behind its object's token: its item was deleted by hand, or the
 claim would then be superseded by a token that was never claimed.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -19,6 +19,12 @@ ABOVE_ALL_LOST = 1_000_000
 
 IsFinal: TypeAlias = Callable[[Exception], bool]
 """Whether nothing tries again after an error."""
+BeforeFetch: TypeAlias = Callable[[int], Awaitable[None]]
+"""Awaited with the token of a claim before its fetch. Raises ``Superseded`` where that is not needed any more."""
+
+
+class Superseded(Exception):
+    """What was fetched under a later claim is stored."""
 
 
 async def take_claim(
@@ -48,6 +54,10 @@ async def require_claimed(mirror: Mirror, ref: ObjectRef, token: int) -> None:
 async def _raise_above(mirror: Mirror, ref: ObjectRef, head: Head) -> None:
     now = (await mirror.heads([ref])).get(ref.key, head)
     await mirror.raise_counter(ref, max(now.token, head.token) + ABOVE_ALL_LOST)
+
+
+async def at_once(token: int) -> None:
+    """Fetches without waiting for anything."""
 
 
 def never(error: Exception) -> bool:  # noqa: ARG001 - part of the type

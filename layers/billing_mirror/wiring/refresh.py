@@ -38,7 +38,8 @@ def process_dependencies(settings: ProcessSettings, metric_counts: MetricCounts)
     """What process needs. Raises ``ConfigurationError``."""
     ports, account = _ports(settings, metric_counts)
     accounts = SeenAccounts(_state_store(settings))
-    return ProcessDependencies(ports, settings.clock_skew_margin_seconds, account, note_accounts=accounts.note)
+    margin, pause = settings.clock_skew_margin_seconds, settings.coalescing_milliseconds / 1000
+    return ProcessDependencies(ports, margin, account, note_accounts=accounts.note, pause=pause)
 
 
 def reconcile_dependencies(settings: ReconcileSettings, metric_counts: MetricCounts) -> ReconcileDependencies:

@@ -1,6 +1,7 @@
 """Mutants of the rule that skips a message because the mirror is fresher than it."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 from billing_mirror.core.catalog import ObjectType
@@ -47,7 +48,7 @@ async def dates_fetch_by_its_end(
 
 @mutant("the first message of a group decides that all are already fresh")
 @replaces(_are_answered)
-def asks_first_message(items: list[WorkItem], head: Head, *, margin: float) -> bool:
+def asks_first_message(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool:
     return any(_is_answered(item, head, margin=margin) for item in items)
 
 

@@ -1,7 +1,7 @@
 """Mutants of what becomes of messages, from the webhook to the acknowledgement."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from billing_mirror.core.errors import TransientError
@@ -9,10 +9,9 @@ from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import SigningSecrets
-from billing_mirror.process.already_fresh import already_fresh
+from billing_mirror.process.already_fresh import Known, is_fresh
 from billing_mirror.process.batch import (
     OUT_OF_TIME,
     _group_key,
@@ -61,7 +60,7 @@ def never_later(self: MessageResult) -> bool:
 @mutant("an event is marked as seen before the work on it")
 @replaces(_process_object)
 async def marks_event_first(
-    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
+    items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies
 ) -> Outcome:
     for item in items:
         if isinstance(item.message, Notification):
@@ -70,19 +69,13 @@ async def marks_event_first(
             if taken > 1:
                 return Outcome.ALREADY_FRESH
             break
-    return await _process_object(items, ref, head, dependencies)
+    return await _process_object(items, ref, known, dependencies)
 
 
 @mutant("a message that comes again counts as done")
-@replaces(already_fresh)
-async def skips_redelivered(
-    groups: Sequence[list[WorkItem]],
-    refs: Sequence[ObjectRef],
-    heads: Mapping[str, Head],
-    dependencies: ProcessDependencies,
-) -> set[ObjectRef]:
-    seen = [any(item.received.receive_count > 1 for item in items) for items in groups]
-    return {ref for ref, was_seen in zip(refs, seen, strict=True) if was_seen}
+@replaces(is_fresh)
+def skips_redelivered(items: Sequence[WorkItem], known: Known, dependencies: ProcessDependencies) -> bool:
+    return any(item.received.receive_count > 1 for item in items)
 
 
 @mutant("a message that is not done in time is acknowledged")
@@ -90,12 +83,12 @@ async def skips_redelivered(
 async def acknowledges_out_of_time(
     items: list[WorkItem],
     ref: ObjectRef,
-    head: Head | None,
+    known: Known,
     dependencies: ProcessDependencies,
     deadline: float,
     slots: asyncio.Semaphore,
 ) -> Result:
-    verdict = await _process_in_time(items, ref, head, dependencies, deadline, slots)
+    verdict = await _process_in_time(items, ref, known, dependencies, deadline, slots)
     return (Outcome.ALREADY_FRESH, dependencies.ports.clock.now()) if verdict is OUT_OF_TIME else verdict
 
 

@@ -49,7 +49,7 @@ def ignores_list(difference: Difference, mirrored: JsonObject | None, now: float
 
 @mutant("a tombstone that verify made of an object on a list makes any message already fresh", also=(ignores_list,))
 @replaces(_contradicts_tombstone)
-def believes_tombstone(items: list[WorkItem], head: Head) -> bool:
+def believes_tombstone(items: Sequence[WorkItem], head: Head) -> bool:
     return False
 
 

@@ -5,9 +5,9 @@ from billing_mirror.core.table.items import Observation
 from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
-from billing_mirror.process.messages import WorkItem
+from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.refresh.apply import claim_and_fetch
-from billing_mirror.refresh.claims import IsFinal, never
+from billing_mirror.refresh.claims import BeforeFetch, IsFinal, at_once, never
 from billing_mirror.refresh.fetch import fetch
 from tests.doubles.mirror import MemoryMirror
 
@@ -28,6 +28,7 @@ async def claims_after_fetch(
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
+    before_fetch: BeforeFetch = at_once,
 ) -> tuple[int, Observation]:
     observation = await fetch(ref, ports.stripe, ports.clock, event=event)
     token, _ = await ports.mirror.claim(ref, claimed_at, events)
@@ -46,9 +47,18 @@ async def orders_by_clock_before_fetch(
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
+    before_fetch: BeforeFetch = at_once,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(
-        ports, ref, claimed_at=claimed_at, head=head, events=events, event=event, all_lists=all_lists, is_final=is_final
+        ports,
+        ref,
+        claimed_at=claimed_at,
+        head=head,
+        events=events,
+        event=event,
+        all_lists=all_lists,
+        is_final=is_final,
+        before_fetch=before_fetch,
     )
     token = int(observation.fetched_at * 1000)
     await ports.mirror.raise_counter(ref, token)  # else a counter that is behind would have the object fetched again
@@ -67,9 +77,18 @@ async def orders_by_clock_after_fetch(
     event: str | None = None,
     all_lists: bool = False,
     is_final: IsFinal = never,
+    before_fetch: BeforeFetch = at_once,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(
-        ports, ref, claimed_at=claimed_at, head=head, events=events, event=event, all_lists=all_lists, is_final=is_final
+        ports,
+        ref,
+        claimed_at=claimed_at,
+        head=head,
+        events=events,
+        event=event,
+        all_lists=all_lists,
+        is_final=is_final,
+        before_fetch=before_fetch,
     )
     token = int(ports.clock.now() * 1000)
     await ports.mirror.raise_counter(ref, token)
@@ -79,9 +98,9 @@ async def orders_by_clock_after_fetch(
 @mutant("the token is the event's creation time, in seconds")
 @replaces(_fetch)
 async def orders_by_event_time(
-    ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports
+    ref: ObjectRef, items: list[WorkItem], head: Head | None, dependencies: ProcessDependencies
 ) -> tuple[int, Observation]:
-    _, observation = await _fetch(ref, items, head, ports)
+    _, observation = await _fetch(ref, items, head, dependencies)
     return int(max(item.happened_at for item in items)), observation
 
 

@@ -10,7 +10,7 @@ from billing_mirror.core.table.items import Observation
 from billing_mirror.core.table.mirror_state import Claim, Head, reflects_event
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
-from billing_mirror.process.messages import WorkItem
+from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.reconcile.jobs.recover import _read_events
 from billing_mirror.reconcile.lists.pages import ObjectPage, RestartedList
 
@@ -46,7 +46,9 @@ def believes_clocks(
 @mutant("a fetch counts as showing events that arrived while its answer was on its way")
 @replaces(_fetch)
 async def dates_events_by_answer(
-    ref: ObjectRef, items: list[WorkItem], head: Head | None, ports: Ports
+    ref: ObjectRef, items: list[WorkItem], head: Head | None, dependencies: ProcessDependencies
 ) -> tuple[int, Observation]:
-    token, observation = await _fetch(ref, items, head, ports)
-    return token, replace(observation, last_event_at=ports.clock.now()) if observation.last_event_at else observation
+    token, observation = await _fetch(ref, items, head, dependencies)
+    return token, replace(
+        observation, last_event_at=dependencies.ports.clock.now()
+    ) if observation.last_event_at else observation

@@ -93,6 +93,16 @@ async def test_a_backfilled_object_makes_no_message_already_fresh(stocked: Harne
     assert (result.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
 
 
+async def test_no_clock_answers_an_event_that_a_test_clock_has_dated_ahead(stocked: Harness) -> None:
+    """Recover, which reads the events of the past, would not find what a wrong clock hides."""
+    await stocked.deliver(subscription_event())
+    stocked.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
+    await stocked.queue.send(subscription_event("canceled", at=stocked.clock.now() + 30 * 86400), group="test")
+    stocked.queue.waiting[0].sent_at -= 100
+    [result] = await stocked.work()
+    assert (result.outcome, stocked.item("rcds_1")["status"]) == (Outcome.STORED, "canceled")
+
+
 async def test_without_a_margin_nothing_is_already_fresh(stocked: Harness) -> None:
     stocked.clock_skew_margin = 0
     await stocked.deliver(subscription_event())

@@ -29,6 +29,7 @@ __all__ = [
     "DEPENDANTS",
     "EVENT_OBJECTS",
     "IGNORED",
+    "MEMBERS",
     "METERED_TYPES",
     "OWNERS",
     "PARTS",
@@ -108,6 +109,9 @@ DEPENDANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """By type, the types whose objects take their customer from an object of that type."""
+
+MEMBERS = frozenset(name for owner in TYPES.values() for name in owner.members)
+"""The types of which an owner has lists."""
 
 OWNERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
