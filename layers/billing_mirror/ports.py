@@ -194,8 +194,11 @@ class Erasure(Protocol):
 class Mirror(UnstorableNotes, Erasure, Protocol):
     """The table. Every method raises ``TransientError`` when DynamoDB is busy or down."""
 
-    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
-        """The objects' heads, by key; objects that the mirror has never seen are left out."""
+    async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
+        """The objects' heads, by key; objects that the mirror has never seen are left out.
+
+        What is not ``consistent`` costs half, and may lack writes of the last seconds.
+        """
 
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         """The objects' counters, by key."""

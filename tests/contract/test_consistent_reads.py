@@ -46,6 +46,15 @@ async def test_heads_claims_and_bodies_are_read_consistently(
     assert reads == [True] * 3
 
 
+async def test_heads_cost_half_where_they_need_not_be_consistent(
+    table: tuple[DynamoDBClient, str], reads: list[bool]
+) -> None:
+    mirror = DynamoMirror(*table)
+    await mirror.put(REF, 1, item(REF))
+    assert await mirror.heads([REF], consistent=False)
+    assert reads == [False]
+
+
 async def test_what_is_left_unprocessed_is_read_consistently_too(
     table: tuple[DynamoDBClient, str], reads: list[bool]
 ) -> None:

@@ -63,12 +63,17 @@ class MemoryMirror:
         self.for_good = for_good
         self.per_page = 500
         """Items of one part of the table."""
+        self.replaced: dict[str, Item | None] = {}
+        """By key, what the last write has replaced; None where the object was new."""
+        self.reads_lag = False
+        """Whether reads that are not consistent lack the last write of each object."""
         self.down = False
         self.writes_fail = False
 
-    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
+    async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
         self._require_up()
-        return {one.key: _head(self.objects[one.key]) for one in refs if one.key in self.objects}
+        shown = self.objects if consistent or not self.reads_lag else self.replaced
+        return {one.key: _head(item) for one in refs if (item := shown.get(one.key))}
 
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         return {one.key: self.counters[one.key] for one in refs if one.key in self.counters}
@@ -105,6 +110,7 @@ class MemoryMirror:
         replaced = self.objects.get(ref.key, {})
         if not self._newer(ref, token):
             return Replaced(stored=False, had_chunks=False)
+        self.replaced[ref.key] = self.objects.get(ref.key)
         self.objects[ref.key] = {**item, "token": token}
         return Replaced(stored=True, had_chunks=chunks.NAME in replaced)
 
@@ -127,6 +133,7 @@ class MemoryMirror:
         if not self._newer(ref, token):
             return False
         kept = {name: value for name, value in self.objects.get(ref.key, {}).items() if name not in INDEX_COLUMNS}
+        self.replaced[ref.key] = self.objects.get(ref.key)
         self.objects[ref.key] = {**kept, **tombstone, "token": token}
         return True
 

@@ -181,8 +181,12 @@ class UnreliableMirror(UnreliableTable):
     def _repeated(self, what: str) -> None:
         self._repeated_writes.add(what.partition(" ")[2])
 
-    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
-        return await self._batch("heads", lambda: self._mirror.heads(refs))
+    async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
+        async def read() -> Mapping[str, Head]:
+            self._mirror.reads_lag = not consistent and self._dice.strikes(Fault.TABLE_BEHIND)
+            return await self._mirror.heads(refs, consistent=consistent)
+
+        return await self._batch("heads", read)
 
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         wanted = list(refs)

@@ -56,6 +56,7 @@ class Fault(StrEnum):
     KEY_OF_OTHER_ACCOUNT = "the secret holds a key of another account for a while"
     UNSTORABLE = "object changed to what the table cannot hold"
     TABLE_RESTORED = "table restored to an older time, counters and runs included"
+    TABLE_BEHIND = "table shows a state before the last write, where a read need not be consistent"
 
 
 LOSING = frozenset(
@@ -95,8 +96,8 @@ RARE = frozenset(
 """Faults that are drawn at many steps, or whose effect another fault has as well."""
 
 
-SEPARATE = frozenset({Fault.KEY_OF_OTHER_ACCOUNT, Fault.TABLE_RESTORED})
-"""Faults that only some schedules have: those whose containers guard the account, and those that restore the table."""
+SEPARATE = frozenset({Fault.KEY_OF_OTHER_ACCOUNT, Fault.TABLE_RESTORED, Fault.TABLE_BEHIND})
+"""Faults that only some schedules have, which are drawn apart from the others."""
 
 
 class Consequence(StrEnum):
@@ -150,6 +151,8 @@ SHARE_UNSTORABLE = 0.5
 """Of the schedules that lose something: in these, objects often become unstorable and storable again."""
 CHANCE_OF_A_LOSS = 0.4
 """Of an event, in a schedule that loses nothing but events."""
+SHARE_BEHIND, CHANCE_OF_AN_OLD_STATE = 0.2, 0.5
+"""Of schedules whose table may be behind, and of a read in them."""
 CHANCE_OF_A_WRONG_KEY = 0.3
 """Between two changes, in a schedule whose containers guard the account."""
 
@@ -199,6 +202,8 @@ class Dice:
         """Whether the table is restored once; verify repairs what that has lost."""
         self.listing_long = separate.random() < 0.1
         """Whether there are customers from long ago, so that the list of customers is read in parts."""
+        if separate.random() < SHARE_BEHIND:
+            self._chances[Fault.TABLE_BEHIND] = CHANCE_OF_AN_OLD_STATE
         if self.guarded:
             self._chances[Fault.KEY_OF_OTHER_ACCOUNT] = CHANCE_OF_A_WRONG_KEY
         if losing and not self.recovering and self.random.random() < SHARE_UNSTORABLE:

@@ -66,7 +66,12 @@ class AgreeingMirror:
         self._count = count
         self.seconds = 0.0
 
-    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
+    async def heads(
+        self,
+        refs: Iterable[ObjectRef],
+        *,
+        consistent: bool = True,  # noqa: ARG002
+    ) -> Mapping[str, Head]:
         started_at = time.thread_time()
         found = {one.key: _head(number) for one in refs if (number := number_of(one.id)) is not None}
         self.seconds += time.thread_time() - started_at

@@ -76,8 +76,8 @@ T = TypeVar("T")
 class DynamoMirror(DynamoNotes, DynamoErasure):
     """Implements ``ports.Mirror``."""
 
-    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
-        items = await self._items(refs, OBJECT, HEAD_COLUMNS)
+    async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
+        items = await self._items(refs, OBJECT, HEAD_COLUMNS, consistent=consistent)
         return {key: _head(item) for key, item in items.items()}
 
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
@@ -241,7 +241,10 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
     async def _item(self, ref: ObjectRef) -> Item:
         return (await self._items([ref], OBJECT, ())).get(ref.key, {})
 
-    async def _items(self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str]) -> dict[str, Item]:
+    async def _items(
+        self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str], *, consistent: bool = True
+    ) -> dict[str, Item]:
+        """A stale head or claim could hide the newest write: only what is confirmed may be read inconsistently."""
         partitions = sorted({ref.key for ref in refs})
         if not partitions:
             return {}
@@ -255,7 +258,7 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
                     sort_key,
                     pauses=BATCH_PAUSES,
                     columns=columns,
-                    consistent=True,  # a stale head or claim could hide the newest write
+                    consistent=consistent,
                 )
             except TimeoutError as error:
                 raise TransientError(f"{SERVICE} left keys of a batch unprocessed") from error

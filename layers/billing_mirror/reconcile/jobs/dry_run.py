@@ -40,8 +40,8 @@ class _DryMirror:
     noted: dict[str, UnstorableNote] = field(default_factory=dict)
     """By sort key, notes that would have been stored."""
 
-    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
-        return await self.mirror.heads(refs)
+    async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
+        return await self.mirror.heads(refs, consistent=consistent)
 
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         return await self.mirror.claims(refs)

@@ -102,10 +102,7 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     if not page.objects:
         return
     refs = await _refs(object_type, page, run)
-    heads = await run.ports.mirror.heads(refs.values())
-    by_id = {identifier: head for identifier, ref in refs.items() if (head := heads.get(ref.key))}
-    version = run.ports.stripe.version(object_type.api)
-    differences = compare(object_type, page.objects, by_id, version, page.missing_fields)
+    by_id, differences = await _compare(object_type, page, refs, run)
     for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
         differences.setdefault(identifier, Difference.DIFFERENT)
     noted = compare_notes(object_type, page.objects, by_id, run)
@@ -130,6 +127,27 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
         await insert_new(new, page, run)
     differing = {refs[identifier]: kind for identifier, kind in differences.items() if identifier in refs}
     await verify_and_repair({ref: kind for ref, kind in differing.items() if ref not in new}, run)
+
+
+async def _compare(
+    object_type: ObjectType, page: ObjectPage, refs: Mapping[str, ObjectRef], run: ActiveRun
+) -> tuple[dict[str, Head], dict[str, Difference]]:
+    """What the mirror holds of a page, by id, and the differences.
+
+    Most objects are equal: the first read need not be consistent, and costs half. What differs is read once more.
+    """
+    mirror, version = run.ports.mirror, run.ports.stripe.version(object_type.api)
+    heads = await mirror.heads(refs.values(), consistent=False)
+    by_id = {identifier: head for identifier, ref in refs.items() if (head := heads.get(ref.key))}
+    differences = compare(object_type, page.objects, by_id, version, page.missing_fields)
+    if not differences:
+        return by_id, {}
+    differing = {identifier: ref for identifier, ref in refs.items() if identifier in differences}
+    heads = await mirror.heads(differing.values())
+    by_id = {identifier: head for identifier, head in by_id.items() if identifier not in differing}
+    by_id |= {identifier: head for identifier, ref in differing.items() if (head := heads.get(ref.key))}
+    entries = [one for one in page.objects if json_body.text_at(one, "id") in differences]
+    return by_id, compare(object_type, entries, by_id, version, page.missing_fields)
 
 
 async def _refs(object_type: ObjectType, page: ObjectPage, run: ActiveRun) -> dict[str, ObjectRef]:

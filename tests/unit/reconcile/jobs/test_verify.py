@@ -1,17 +1,22 @@
 """What a verify run finds, repairs and records."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from billing_mirror.core import catalog, times
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.runs.drift import Difference
 from billing_mirror.core.runs.run import Drift, Job, Resolution, Run, Status
+from billing_mirror.core.table.digest import digest
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.reconcile.runs.records import last_run
 from tests.doubles.crashing import CallLimit, crashing
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import Harness
 
@@ -50,6 +55,46 @@ async def test_where_both_sides_are_equal_nothing_is_fetched(harness: Harness) -
     harness.stripe.requests.clear()
     run = await run_now(harness)
     assert (run.complete, run.counts.compared, await harness.drifts(run)) == (True, 2, [])
+    assert all(request.url.startswith(f"{LIST}?") for request in harness.stripe.requests)
+
+
+class CountingMirror(MemoryMirror):
+    """Counts heads that are read, consistently or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: Counter[bool] = Counter()
+
+    async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
+        several = list(refs)
+        self.read[consistent] += len({one.key for one in several})
+        return await super().heads(several, consistent=consistent)
+
+
+async def test_only_what_differs_is_read_consistently(harness: Harness) -> None:
+    harness.mirror = mirror = CountingMirror()
+    await mirrored(harness, *(subscription(f"rcds_{number}") for number in range(20)))
+    mirror.read.clear()
+    await run_now(harness)
+    assert mirror.read == {False: 20, True: 1}  # their cadence
+    harness.stripe.lists[LIST][3] = subscription("rcds_3", servicing_status="paused")
+    mirror.read.clear()
+    await run_now(harness)
+    assert mirror.read[False] == 20
+    assert 1 <= mirror.read[True] < 10
+
+
+async def test_a_read_that_lags_is_no_difference(harness: Harness) -> None:
+    """The table shows neither the object that was just created, nor what has just changed."""
+    await mirrored(harness, subscription("rcds_1"))
+    changed, new = subscription("rcds_1", servicing_status="paused"), subscription("rcds_2")
+    await mirrored(harness, changed, new)
+    harness.stripe.lists[LIST] = [changed, new]
+    harness.mirror.reads_lag = True
+    assert (await harness.mirror.heads([REF], consistent=False))[REF.key].digest != digest(OBJECT_TYPE, changed)
+    harness.stripe.requests.clear()
+    run = await run_now(harness)
+    assert (run.counts.equal, await harness.drifts(run)) == (2, [])
     assert all(request.url.startswith(f"{LIST}?") for request in harness.stripe.requests)
 
 

@@ -39,10 +39,10 @@ class Failing(MemoryMirror):
             if one.created >= (since or ""):
                 yield one
 
-    async def heads(self, refs: Iterable[ObjectRef]) -> Mapping[str, Head]:
+    async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
         several = list(refs)
         self.requested += [ref.id for ref in several]
-        return await super().heads(several)
+        return await super().heads(several, consistent=consistent)
 
 
 async def test_the_search_for_unlisted_objects_resumes_after_the_last_one_searched(harness: Harness) -> None:
