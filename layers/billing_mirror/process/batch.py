@@ -226,5 +226,5 @@ async def _fetch(
         event=events[0].id if events else None,
         all_lists=any(is_second_look(item) for item in items),
         is_final=partial(ends_all, items=items),
-        before_fetch=partial(coalesce, ref=ref, items=items, dependencies=dependencies),
+        before_fetch=partial(coalesce, ref=ref, items=items, head=head, dependencies=dependencies),
     )

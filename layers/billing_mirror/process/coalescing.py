@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from billing_mirror.core.catalog import MEMBERS
 from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, is_in_flight
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head, is_in_flight
 from billing_mirror.ports import Ports
 from billing_mirror.refresh.claims import Superseded, require_claimed
 from billing_mirror.refresh.in_flight import PATIENCE, SHORTLY, written
@@ -17,8 +17,8 @@ from billing_mirror.refresh.in_flight import PATIENCE, SHORTLY, written
 from .already_fresh import Known, leaves_nothing_to_do
 from .messages import ProcessDependencies, WorkItem
 
-IN_A_ROW = 4
-"""Of so many claims in a row, one fetches at once: a stream of events must not put off the fetch for ever."""
+MAX_WAITING = 3
+"""Claims without a write that wait for a later one: a stream of events must not put off the fetch for ever."""
 
 
 def awaited_token(items: Sequence[WorkItem], known: Known, dependencies: ProcessDependencies) -> int | None:
@@ -46,13 +46,16 @@ async def after_write(ref: ObjectRef, known: Known, token: int, ports: Ports) ->
     return Known(head, (await ports.mirror.claims([ref])).get(ref.key)) if head is not None else known
 
 
-async def coalesce(token: int, *, ref: ObjectRef, items: Sequence[WorkItem], dependencies: ProcessDependencies) -> None:
+async def coalesce(
+    token: int, *, ref: ObjectRef, items: Sequence[WorkItem], head: Head | None, dependencies: ProcessDependencies
+) -> None:
     """Waits for another event of the same change, between a claim and its fetch.
 
     Raises ``Superseded`` where a later claim was taken meanwhile, and what was fetched under it is stored.
     """
     is_of_event = any(isinstance(item.message, Notification) for item in items)
-    if token % IN_A_ROW == 0 or not dependencies.pause or not is_of_event:
+    unwritten = token - (head.token if head else UNCLAIMED_TOKEN)
+    if unwritten > MAX_WAITING or not dependencies.pause or not is_of_event:
         return
     ports = dependencies.ports
     await ports.clock.sleep(dependencies.pause)

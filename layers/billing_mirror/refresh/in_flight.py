@@ -6,7 +6,7 @@ from billing_mirror.ports import Ports
 
 PATIENCE = 5.0
 """Seconds for which the write of a claim is awaited: its worker waits for its turn at Stripe, and for the answer."""
-SHORTLY = 0.7
+SHORTLY = 1.5
 """Seconds for which a write is awaited that is only likely."""
 FIRST_PAUSE, MAX_PAUSE = 0.1, 1.0
 """Seconds before the first read, and between two reads at most; each pause is twice the one before."""

@@ -17,7 +17,7 @@ from .registry import mutant, replaces
 @mutant("a later claim ends a message, before anything was fetched under it")
 @replaces(coalesce)
 async def trusts_later_claim(
-    token: int, *, ref: ObjectRef, items: Sequence[WorkItem], dependencies: ProcessDependencies
+    token: int, *, ref: ObjectRef, items: Sequence[WorkItem], head: Head | None, dependencies: ProcessDependencies
 ) -> None:
     await dependencies.ports.clock.sleep(dependencies.pause)
     claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
