@@ -1,7 +1,7 @@
 """A fetch waits a moment for other events of its change, and for what another worker is about to store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,12 +10,13 @@ from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation, item
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Claim
 from billing_mirror.ports import StripeRequest, StripeResponse
 from tests.doubles.clock import ManualClock
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, event, rate, sample, subscription, subscription_event, version
 from tests.doubles.stripe import MemoryStripe
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
@@ -408,8 +409,19 @@ class SlowStripe(MemoryStripe):
         return await super().get(request)
 
 
-async def test_of_several_that_need_an_owner_the_first_fetches_it(workers: Workers) -> None:
+class SlowMirror(MemoryMirror):
+    """Lets others work before it shows the counters: several workers may find that there is none."""
+
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
+        found = await super().claims(refs)
+        await asyncio.sleep(0)
+        return found
+
+
+@pytest.mark.parametrize("mirror", [MemoryMirror(), SlowMirror()], ids=["one by one", "all at once"])
+async def test_of_several_that_need_an_owner_the_first_fetches_it(workers: Workers, mirror: MemoryMirror) -> None:
     """Ten subscriptions of one cadence, which the mirror has never seen."""
+    workers.mirror = mirror
     workers.stripe = SlowStripe(objects={"/v2/billing/cadences/bc_9": cadence("bc_9", "cus_9")})
     workers.start_container()
     names = [f"rcds_{number}" for number in range(10, 20)]
