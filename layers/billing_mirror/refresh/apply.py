@@ -1,7 +1,7 @@
 """The write rule: claim -> fetch -> resolve customer -> enqueue related -> put. All writes of objects follow it.
 
-A claim is a *fencing token*, taken before the fetch. A higher token means a later fetch, so a stale response can
-never overwrite a newer one; no clock takes part. See docs/architecture.md.
+A claim is a *fencing token*, taken before the fetch. What is stored under a token was fetched after its claim, and only
+a higher token replaces it: never an answer from before a later claim. No clock takes part. See docs/architecture.md.
 """
 
 from dataclasses import replace
