@@ -60,14 +60,9 @@ def is_answered(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool
     """Whether the mirrored fetch shows what all messages about an object announce."""
     if _contradicts_tombstone(items, head):
         return False  # a tombstone does not answer a message about an existing object
-    if not head.deleted and not leaves_nothing_to_do(head):
-        return False
-    return _are_answered(items, head, margin=margin)
-
-
-def leaves_nothing_to_do(head: Head) -> bool:
-    """Whether no message may start what the mirrored fetch left out, or have a field shown that Stripe refused."""
-    return not head.follow_ups_due and not head.missing_fields
+    if (head.follow_ups_due or head.missing_fields) and not head.deleted:
+        return False  # this message may start what the mirrored fetch left out, or have the field shown by now
+    return all(_is_answered(item, head, margin=margin) for item in items)
 
 
 def newest_events(items: Sequence[WorkItem]) -> list[Notification]:
@@ -75,13 +70,13 @@ def newest_events(items: Sequence[WorkItem]) -> list[Notification]:
     events = [
         item.message
         for item in items
-        if isinstance(item.message, Notification) and not _is_dated_ahead(item.message, item)
+        if isinstance(item.message, Notification) and not is_dated_ahead(item.message, item)
     ]
     events.sort(key=lambda event: event.created, reverse=True)
     return [one for one in events if mirror_state.ends_at(one.created.timestamp()) > events[0].created.timestamp()]
 
 
-def _is_dated_ahead(event: Notification, item: WorkItem) -> bool:
+def is_dated_ahead(event: Notification, item: WorkItem) -> bool:
     """Whether a test clock has dated the event later than its message was sent: it would hide later events.
 
     https://docs.stripe.com/billing/testing/test-clocks
@@ -94,18 +89,13 @@ def _contradicts_tombstone(items: Sequence[WorkItem], head: Head) -> bool:
     return head.deleted and not all(item.announces_deletion for item in items)
 
 
-def _are_answered(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool:
-    """Whether the mirrored fetch answers every message."""
-    return all(_is_answered(item, head, margin=margin) for item in items)
-
-
 def _is_answered(item: WorkItem, head: Head, *, margin: float) -> bool:
     message = item.message
     if isinstance(message, RefreshRequest):
         return _shows_what_was_seen(message, head)
     if message is not None and _follows(message, item, head):
         return True
-    if message is not None and _is_dated_ahead(message, item):
+    if message is not None and is_dated_ahead(message, item):
         return False  # recover, which reads the events of the past, would not find what a wrong clock hides
     return mirror_state.is_fresh_enough(head, sent_at=item.received.sent_at, margin=margin)
 

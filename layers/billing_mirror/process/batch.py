@@ -22,7 +22,7 @@ from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import Superseded, release_at_final_error
 
 from .already_fresh import Known, is_fresh, newest_events, read_known
-from .coalescing import after_write, awaited_token, coalesce
+from .coalescing import after_others, coalesce
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .order import owners_first
@@ -147,17 +147,13 @@ async def _process_objects(
         known = await read_known(groups, refs, dependencies)
     except TransientError as error:
         return {item.received.message_id: error for items in groups for item in items}
-    skipped: Result = (Outcome.ALREADY_FRESH, dependencies.ports.clock.now())
-    stale = [
-        (items, ref) for items, ref in zip(groups, refs, strict=True) if not is_fresh(items, known[ref], dependencies)
-    ]
     results = await asyncio.gather(
-        *(_process_in_time(items, ref, known[ref], dependencies, deadline, slots) for items, ref in stale)
+        *(
+            _process_in_time(items, ref, known[ref], dependencies, deadline, slots)
+            for items, ref in zip(groups, refs, strict=True)
+        )
     )
-    worked = {
-        item.received.message_id: result for (items, _), result in zip(stale, results, strict=True) for item in items
-    }
-    return {item.received.message_id: skipped for items in groups for item in items} | worked
+    return {item.received.message_id: result for items, result in zip(groups, results, strict=True) for item in items}
 
 
 async def _process_in_time(
@@ -169,29 +165,29 @@ async def _process_in_time(
     slots: asyncio.Semaphore,
 ) -> Result:
     clock = dependencies.ports.clock
-    async with slots:
-        left = deadline - clock.now()
-        if left <= 0:
-            return OUT_OF_TIME
-        try:
-            async with asyncio.timeout(left):
-                outcome = await _process_object(items, ref, known, dependencies.of_next_object())
-            return outcome, clock.now()
-        except TimeoutError:
-            return OUT_OF_TIME
-        except Exception as error:  # noqa: BLE001 - one object's failure must not end the others
-            return error
+    if is_fresh(items, known, dependencies):
+        return Outcome.ALREADY_FRESH, clock.now()
+    left = deadline - clock.now()
+    if left <= 0:
+        return OUT_OF_TIME
+    try:
+        async with asyncio.timeout(left):
+            known = await after_others(ref, items, known, dependencies)
+            if is_fresh(items, known, dependencies):
+                return Outcome.ALREADY_FRESH, clock.now()
+            async with slots:
+                outcome = await _process_object(items, ref, known.head, dependencies.of_next_object())
+        return outcome, clock.now()
+    except TimeoutError:
+        return OUT_OF_TIME
+    except Exception as error:  # noqa: BLE001 - one object's failure must not end the others
+        return error
 
 
 async def _process_object(
-    items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies
+    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
 ) -> Outcome:
     ports = dependencies.ports
-    if (awaited := awaited_token(items, known, dependencies)) is not None:
-        known = await after_write(ref, known, awaited, ports)
-        if is_fresh(items, known, dependencies):
-            return Outcome.ALREADY_FRESH
-    head = known.head
     ref = await resolve_parent(ref, items, head, ports)
     if await shows_lists(ref, items, head, dependencies):
         return Outcome.ALREADY_FRESH
@@ -226,5 +222,5 @@ async def _fetch(
         event=events[0].id if events else None,
         all_lists=any(is_second_look(item) for item in items),
         is_final=partial(ends_all, items=items),
-        before_fetch=partial(coalesce, ref=ref, items=items, head=head, dependencies=dependencies),
+        before_fetch=partial(coalesce, ref=ref, items=items, dependencies=dependencies),
     )

@@ -1,7 +1,7 @@
 """The write rule: claim -> fetch -> resolve customer -> enqueue related -> put. All writes of objects follow it.
 
-A claim is a *fencing token*, taken before the fetch. A higher token means a later fetch, so a stale response can
-never overwrite a newer one; no clock takes part. See docs/architecture.md.
+A claim is a *fencing token*, taken before the fetch. What is stored under a token was fetched after its claim, and only
+a higher token replaces it: never an answer from before a later claim. No clock takes part. See docs/architecture.md.
 """
 
 from dataclasses import replace
@@ -24,11 +24,20 @@ from billing_mirror.core.table.mirror_state import (
 )
 from billing_mirror.ports import Ports
 
-from .claims import BeforeFetch, IsFinal, at_once, never, release_at_final_error, require_claimed, take_claim
+from .claims import (
+    BeforeFetch,
+    IsFinal,
+    Superseded,
+    at_once,
+    never,
+    release_at_final_error,
+    require_claimed,
+    take_claim,
+)
 from .dependants import enqueue_dependants
 from .fetch import fetch
 from .follow_ups import FollowUps
-from .in_flight import first_write
+from .in_flight import PATIENCE, patience_left, written
 from .references import customer_or_owner
 from .related_objects import enqueue_related
 from .repeated_write import is_stored
@@ -55,8 +64,8 @@ async def claim_and_fetch(
     error ``is_final``. Else pass 0. Raises what ``before_fetch`` raises.
     """
     token, known = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head, events=events)
-    await before_fetch(token)
     async with release_at_final_error(ports.mirror, ref, token, is_final):
+        await before_fetch(token)
         observation = await fetch(ref, ports.stripe, ports.clock, event=event, head=head, all_lists=all_lists)
     return token, _with_events(observation, known)
 
@@ -150,7 +159,7 @@ async def _resolve_customer(ports: Ports, ref: ObjectRef, body: JsonObject, hops
 
 async def _customer_of(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> str | None:
     """The customer of an owner, which is mirrored first where it is missing. A tombstone's last known body counts."""
-    head = (await ports.mirror.heads([owner])).get(owner.key) or await first_write(ports, owner)
+    head = (await ports.mirror.heads([owner])).get(owner.key)
     if head is not None and head.customer is not None:
         return head.customer  # a tombstone has no such column
     body = await ports.mirror.body(owner) if head is not None else None
@@ -162,13 +171,38 @@ async def _customer_of(ports: Ports, owner: ObjectRef, named_by: JsonObject, hop
 async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject, hops: int) -> JsonObject | None:
     """Claims, fetches and applies an owner that the mirror has never seen; None where Stripe has no such object.
 
-    Raises ``TransientError`` where Stripe may not show the owner yet.
+    Of several workers that need it, the first fetches. Raises ``TransientError`` where Stripe may not show it yet.
     """
-    now = ports.clock.now()
-    token, observation = await claim_and_fetch(ports, owner, claimed_at=0.0, head=None)
+    now, claim = ports.clock.now(), (await ports.mirror.claims([owner])).get(owner.key)
+    if claim is not None and (body := await _stored_within(patience_left(claim, now), ports, owner)):
+        return body
+    claimed = claim.claimed if claim else UNCLAIMED_TOKEN
+
+    async def let_the_first_fetch(token: int) -> None:
+        if token > claimed + 1 and await _stored_within(PATIENCE, ports, owner):
+            raise Superseded
+
+    try:
+        token, observation = await claim_and_fetch(
+            ports, owner, claimed_at=now, head=None, is_final=_is_permanent, before_fetch=let_the_first_fetch
+        )
+    except Superseded:
+        return await ports.mirror.body(owner)
     body = observation.live
     if body is not None:
         await apply(ports, owner, token, observation, None, hops=hops)
-    elif may_lag(times.created_at(named_by), now):
+        return body
+    await ports.mirror.release_claim(owner, token)
+    if may_lag(times.created_at(named_by), now):
         raise TransientError(f"Stripe does not show {owner.id} yet, although {named_by.get('id')} names it")
-    return body  # None leaves no tombstone: only the owner's events prove that it existed
+    return None  # and no tombstone: only the owner's events prove that it existed
+
+
+async def _stored_within(seconds: float, ports: Ports, owner: ObjectRef) -> JsonObject | None:
+    """The body of an owner that another worker stores within some seconds."""
+    head = await written(ports, owner, UNCLAIMED_TOKEN, within=seconds)
+    return await ports.mirror.body(owner) if head is not None else None
+
+
+def _is_permanent(error: Exception) -> bool:
+    return isinstance(error, PermanentError)

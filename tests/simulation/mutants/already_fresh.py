@@ -10,7 +10,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
 from billing_mirror.core.table.mirror_state import Claim, Head, ends_at, is_fresh_enough, is_last_claim, shows_creation
 from billing_mirror.ports import Clock, Stripe
-from billing_mirror.process.already_fresh import _are_answered, _is_answered, _is_dated_ahead
+from billing_mirror.process.already_fresh import is_answered, is_dated_ahead
 from billing_mirror.process.messages import WorkItem
 from billing_mirror.refresh.fetch import fetch
 
@@ -47,9 +47,9 @@ async def dates_fetch_by_its_end(
 
 
 @mutant("the first message of a group decides that all are already fresh")
-@replaces(_are_answered)
+@replaces(is_answered)
 def asks_first_message(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool:
-    return any(_is_answered(item, head, margin=margin) for item in items)
+    return is_answered(items[:1], head, margin=margin)
 
 
 @mutant("already fresh although two events may only seem to have happened at the same time")
@@ -77,7 +77,7 @@ def believes_lists_about_all(head: Head, object_type: ObjectType) -> bool:
 
 
 @mutant("already fresh by an event that is dated in the future")
-@replaces(_is_dated_ahead)
+@replaces(is_dated_ahead)
 def believes_dates_ahead(event: Notification, item: WorkItem) -> bool:
     assert event is item.message
     return False

@@ -6,10 +6,10 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.ports import Ports
 from billing_mirror.process.already_fresh import Known, is_fresh
-from billing_mirror.process.coalescing import awaited_token, coalesce
+from billing_mirror.process.coalescing import coalesce
 from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.refresh.claims import Superseded
-from billing_mirror.refresh.in_flight import PATIENCE, written
+from billing_mirror.refresh.in_flight import write_in_flight, written
 
 from .registry import mutant, replaces
 
@@ -17,7 +17,7 @@ from .registry import mutant, replaces
 @mutant("a later claim ends a message, before anything was fetched under it")
 @replaces(coalesce)
 async def trusts_later_claim(
-    token: int, *, ref: ObjectRef, items: Sequence[WorkItem], head: Head | None, dependencies: ProcessDependencies
+    token: int, *, ref: ObjectRef, items: Sequence[WorkItem], dependencies: ProcessDependencies
 ) -> None:
     await dependencies.ports.clock.sleep(dependencies.pause)
     claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
@@ -26,13 +26,15 @@ async def trusts_later_claim(
 
 
 @mutant("any write ends the wait for a later claim's")
-@replaces(written)
-async def takes_any_write(ports: Ports, ref: ObjectRef, least: int, *, within: float = PATIENCE) -> Head | None:
-    return await written(ports, ref, UNCLAIMED_TOKEN, within=within)
+@replaces(write_in_flight)
+async def takes_any_write(ports: Ports, ref: ObjectRef, *, above: int) -> Head | None:
+    later = await write_in_flight(ports, ref, above=above)
+    return later or await written(ports, ref, UNCLAIMED_TOKEN, within=1.0)
 
 
 @mutant("a claim in flight answers a message, before anything was fetched under it")
 @replaces(is_fresh)
 def takes_claims_for_fetches(items: Sequence[WorkItem], known: Known, dependencies: ProcessDependencies) -> bool:
-    is_in_flight = known.claim is not None and awaited_token(items, known, dependencies) is not None
-    return is_in_flight or is_fresh(items, known, dependencies)
+    sent_at = max(item.received.sent_at for item in items)
+    is_late = known.claim is not None and known.claim.claimed_at > sent_at + dependencies.clock_skew_margin
+    return is_late or is_fresh(items, known, dependencies)

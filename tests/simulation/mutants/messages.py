@@ -9,6 +9,7 @@ from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.metrics import Metric
 from billing_mirror.core.object_ref import ObjectRef
+from billing_mirror.core.table.mirror_state import Head
 from billing_mirror.ingest.accept import IngestAnswer, IngestDependencies, accept
 from billing_mirror.ports import SigningSecrets
 from billing_mirror.process.already_fresh import Known, is_fresh
@@ -60,7 +61,7 @@ def never_later(self: MessageResult) -> bool:
 @mutant("an event is marked as seen before the work on it")
 @replaces(_process_object)
 async def marks_event_first(
-    items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies
+    items: list[WorkItem], ref: ObjectRef, head: Head | None, dependencies: ProcessDependencies
 ) -> Outcome:
     for item in items:
         if isinstance(item.message, Notification):
@@ -69,7 +70,7 @@ async def marks_event_first(
             if taken > 1:
                 return Outcome.ALREADY_FRESH
             break
-    return await _process_object(items, ref, known, dependencies)
+    return await _process_object(items, ref, head, dependencies)
 
 
 @mutant("a message that comes again counts as done")

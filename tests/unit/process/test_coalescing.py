@@ -1,19 +1,24 @@
 """A fetch waits a moment for other events of its change, and for what another worker is about to store."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
+from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation, item
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Claim
+from billing_mirror.ports import StripeRequest, StripeResponse
 from tests.doubles.clock import ManualClock
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import cadence, event, rate, sample, subscription, subscription_event, version
+from tests.doubles.stripe import MemoryStripe
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
 
 PAUSE = 0.075
@@ -34,6 +39,7 @@ class BusyClock(ManualClock):
     async def sleep(self, seconds: float) -> None:
         self.sleeps.append(seconds)
         await super().sleep(seconds)
+        await asyncio.sleep(0)
         if self.meanwhile:
             await self.meanwhile.pop(0)()
 
@@ -79,7 +85,7 @@ class Workers(Harness):
 
     async def send_long_ago(self, text: str) -> None:
         await self.queue.send(text, group="test")
-        self.queue.waiting[0].sent_at -= 60
+        self.queue.waiting[-1].sent_at -= 60
 
 
 @pytest.fixture
@@ -144,18 +150,19 @@ async def test_an_earlier_fetch_that_is_stored_meanwhile_answers_nothing(workers
 
 
 @pytest.mark.parametrize(
-    "columns", [{"deleted": True}, {"follow_ups_due": True}, {"missing_fields": ["discounts"]}], ids=str
+    ("columns", "fetches"),
+    [({"deleted": True}, 0), ({"missing_fields": ["discounts"]}, 0), ({"follow_ups_due": True}, 1)],
+    ids=["a tombstone", "without a field", "without what should follow"],
 )
-async def test_a_write_that_leaves_something_to_do_answers_nothing(
-    workers: Workers, columns: dict[str, object]
-) -> None:
+async def test_what_a_later_claim_has_stored_counts(workers: Workers, columns: dict[str, object], fetches: int) -> None:
+    """An older fetch would be refused. Only what should have followed is queued by it."""
+
     async def store() -> None:
         workers.put(**columns)
 
     workers.busy.meanwhile += [workers.claim, store]
     [result] = await workers.deliver(subscription_event())
-    assert workers.fetches == 1
-    assert result.outcome is Outcome.SUPERSEDED  # its own write, which is older
+    assert (result.outcome, workers.fetches) == (Outcome.SUPERSEDED, fetches)
 
 
 async def test_the_claim_of_a_reconcile_run_is_not_waited_for(workers: Workers) -> None:
@@ -167,16 +174,6 @@ async def test_the_claim_of_a_reconcile_run_is_not_waited_for(workers: Workers) 
     workers.busy.meanwhile.append(claim)
     await workers.deliver(subscription_event())
     assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
-
-
-@pytest.mark.parametrize(("waiting", "sleeps"), [(0, [PAUSE]), (2, [PAUSE]), (3, []), (30, [])])
-async def test_a_stream_of_events_does_not_put_off_the_fetch_for_ever(
-    workers: Workers, waiting: int, sleeps: list[float]
-) -> None:
-    for _ in range(waiting):
-        await workers.claim()
-    await workers.deliver(subscription_event())
-    assert (workers.busy.sleeps, workers.fetches) == (sleeps, 1)
 
 
 async def test_a_counter_that_was_lost_is_no_later_claim(workers: Workers) -> None:
@@ -195,6 +192,13 @@ async def test_a_counter_that_was_lost_is_no_later_claim(workers: Workers) -> No
 async def test_only_events_have_company(workers: Workers) -> None:
     request = RefreshRequest(livemode=False, type=REF.type, id=REF.id)
     await workers.deliver(write_message(request))
+    assert (workers.busy.sleeps, workers.fetches) == ([], 1)
+
+
+async def test_an_event_beside_a_request_has_no_company(workers: Workers) -> None:
+    """The request may ask for lists that the fetch for an event leaves out."""
+    request = RefreshRequest(livemode=False, type=REF.type, id=REF.id, lists=("v2.billing.intent_action",))
+    await workers.deliver(subscription_event(), write_message(request))
     assert (workers.busy.sleeps, workers.fetches) == ([], 1)
 
 
@@ -240,20 +244,56 @@ class TestOfWhatHasWaited:
         assert workers.fetches == 1
 
     async def test_a_claim_within_the_margin_is_not_waited_for(self, workers: Workers) -> None:
-        await workers.send_long_ago(subscription_event())
-        workers.clock.advance(-60 + workers.clock_skew_margin - 1)
+        await workers.queue.send(subscription_event(), group="test")
+        workers.clock.advance(workers.clock_skew_margin - 1)
         await workers.claim()
-        workers.clock.advance(60)
+        workers.clock.advance(2)
         await workers.work()
         assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
 
     async def test_a_claim_is_not_waited_for_that_is_later_than_one_of_two_messages(self, workers: Workers) -> None:
-        for seconds in (60, 20):
-            await workers.queue.send(subscription_event(), group="test")
-            workers.queue.waiting[-1].sent_at -= seconds
-        workers.clock.advance(-30)
+        await workers.send_long_ago(subscription_event())
+        await workers.queue.send(subscription_event(), group="test")
+        workers.clock.advance(workers.clock_skew_margin - 1)
         await workers.claim()
-        workers.clock.advance(30)
+        workers.clock.advance(2)
+        await workers.work()
+        assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
+
+    async def test_a_claim_that_has_failed_is_not_waited_for(self, workers: Workers) -> None:
+        """The message comes again after its own worker's request was refused."""
+        workers.stripe.failures.append(TransientError("Stripe answers 429"))
+        await workers.send_long_ago(subscription_event())
+        [result] = await workers.work()
+        assert result.outcome is Outcome.POSTPONED
+        workers.clock.advance(60)
+        workers.busy.sleeps.clear()
+        await workers.work()
+        assert workers.busy.sleeps == [PAUSE]
+
+    async def test_a_claim_whose_write_is_stored_is_not_waited_for(self, workers: Workers) -> None:
+        await workers.claim()
+        workers.put(deleted=True)
+        await workers.send_long_ago(subscription_event())
+        await workers.work()
+        assert workers.busy.sleeps == [PAUSE]
+
+    async def test_a_request_is_answered_by_no_time(self, workers: Workers) -> None:
+        await workers.claim()
+        await workers.send_long_ago(write_message(RefreshRequest(livemode=False, type=REF.type, id=REF.id)))
+        await workers.work()
+        assert (workers.busy.sleeps, workers.fetches) == ([], 1)
+
+    async def test_an_event_beside_a_request_waits_for_no_other(self, workers: Workers) -> None:
+        await workers.claim()
+        await workers.send_long_ago(subscription_event())
+        await workers.send_long_ago(write_message(RefreshRequest(livemode=False, type=REF.type, id=REF.id)))
+        await workers.work()
+        assert (workers.busy.sleeps, workers.fetches) == ([], 1)
+
+    async def test_an_event_that_a_test_clock_has_dated_ahead_is_answered_by_no_time(self, workers: Workers) -> None:
+        await workers.claim()
+        await workers.send_long_ago(subscription_event(at=workers.clock.now() + 86400))
         await workers.work()
         assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
 
@@ -292,6 +332,11 @@ class TestOfNewMembers:
         [result] = await workers.deliver(self.created())
         assert (result.outcome, workers.stripe.paths) == (Outcome.STORED, [RATE])
         assert sum(workers.busy.sleeps) < 2
+
+    async def test_are_not_waited_for_long_after_their_event(self, workers: Workers) -> None:
+        await workers.send_long_ago(self.created())
+        await workers.work()
+        assert workers.busy.sleeps == [PAUSE]
 
     async def test_are_not_waited_for_after_a_change(self, workers: Workers) -> None:
         await workers.deliver(self.created(name="updated"))
@@ -344,12 +389,66 @@ async def test_an_owner_that_another_worker_is_about_to_store_is_not_fetched(wor
     assert workers.item("rcds_1")["customer"] == "cus_9"
 
 
-@pytest.mark.parametrize("dead", [True, False], ids=["whose claim has died", "without a claim"])
+@pytest.mark.parametrize("dead", [True, False], ids=["whose claim has failed", "without a claim"])
 async def test_an_owner_without_a_worker_is_fetched_at_once(workers: Workers, *, dead: bool) -> None:
     workers.pause = 0.0
     if dead:
-        await workers.mirror.claim(ref_to(Scope(livemode=False), "v2.billing.cadence", "bc_9"), 0.0)
+        await workers.mirror.claim(ref_to(Scope(livemode=False), "v2.billing.cadence", "bc_9"), workers.clock.now() - 6)
     workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9")
     workers.stripe.objects["/v2/billing/cadences/bc_9"] = cadence("bc_9", "cus_9")
     await workers.deliver(subscription_event())
     assert (workers.busy.sleeps, workers.item("rcds_1")["customer"]) == ([], "cus_9")
+
+
+@dataclass
+class SlowStripe(MemoryStripe):
+    """Lets others work before it answers."""
+
+    async def get(self, request: StripeRequest) -> StripeResponse:
+        await asyncio.sleep(0)
+        return await super().get(request)
+
+
+class SlowMirror(MemoryMirror):
+    """Lets others work before it shows the counters: several workers may find that there is none."""
+
+    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
+        found = await super().claims(refs)
+        await asyncio.sleep(0)
+        return found
+
+
+@pytest.mark.parametrize("mirror", [MemoryMirror(), SlowMirror()], ids=["one by one", "all at once"])
+async def test_of_several_that_need_an_owner_the_first_fetches_it(workers: Workers, mirror: MemoryMirror) -> None:
+    """Ten subscriptions of one cadence, which the mirror has never seen."""
+    workers.mirror = mirror
+    workers.stripe = SlowStripe(objects={"/v2/billing/cadences/bc_9": cadence("bc_9", "cus_9")})
+    workers.start_container()
+    names = [f"rcds_{number}" for number in range(10, 20)]
+    for name in names:
+        url = f"/v2/billing/rate_card_subscriptions/{name}"
+        workers.stripe.objects[url] = subscription(name, billing_cadence="bc_9")
+    results = await workers.deliver(*(subscription_event(identifier=name) for name in names))
+    assert {result.outcome for result in results} == {Outcome.STORED}
+    assert {workers.item(name)["customer"] for name in names} == {"cus_9"}
+    assert workers.stripe.paths.count("/v2/billing/cadences/bc_9") == 1
+
+
+async def test_an_owner_that_stripe_lacks_leaves_no_claim_in_flight(workers: Workers) -> None:
+    """Nothing retries it, so reconcile must not wait for it."""
+    workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9", created="2020-01-01T00:00:00.000Z")
+    await workers.deliver(subscription_event())
+    assert workers.mirror.counters["test#bc_9"].claimed_at == 0.0
+
+
+async def test_an_owner_that_stripe_refuses_leaves_no_claim_in_flight(workers: Workers) -> None:
+    workers.pause = 0.0
+    workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9")
+
+    async def refuse(path: str) -> None:
+        if path == SUBSCRIPTION:
+            workers.stripe.failures.append(PermanentError("Stripe answers 400"))
+
+    workers.stripe.before_answer = refuse
+    [result] = await workers.deliver(subscription_event())
+    assert (result.outcome, workers.mirror.counters["test#bc_9"].claimed_at) == (Outcome.STORED, 0.0)

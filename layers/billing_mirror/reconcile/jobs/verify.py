@@ -102,10 +102,12 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     if not page.objects:
         return
     refs = await _refs(object_type, page, run)
-    by_id, differences = await _compare(object_type, page, refs, run)
-    for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
-        differences.setdefault(identifier, Difference.DIFFERENT)
-    noted = compare_notes(object_type, page.objects, by_id, run)
+    # Most objects are equal: the first read need not be consistent, and costs half. What differs is read once more.
+    by_id = await _heads(refs, run, consistent=False)
+    differences, noted = await _compare(object_type, page, refs, by_id, run)
+    if unsure := {one: refs[one] for one in differences.keys() | noted.keys() if one in refs}:
+        by_id = {one: head for one, head in by_id.items() if one not in unsure} | await _heads(unsure, run)
+        differences, noted = await _compare(object_type, page, refs, by_id, run)
     for identifier, is_left_alone in noted.items():
         if is_left_alone:
             differences.pop(identifier, None)
@@ -129,25 +131,25 @@ async def _verify_page(object_type: ObjectType, page: ObjectPage, run: ActiveRun
     await verify_and_repair({ref: kind for ref, kind in differing.items() if ref not in new}, run)
 
 
-async def _compare(
-    object_type: ObjectType, page: ObjectPage, refs: Mapping[str, ObjectRef], run: ActiveRun
-) -> tuple[dict[str, Head], dict[str, Difference]]:
-    """What the mirror holds of a page, by id, and the differences.
+async def _heads(refs: Mapping[str, ObjectRef], run: ActiveRun, *, consistent: bool = True) -> dict[str, Head]:
+    """What the mirror holds of objects, by id."""
+    heads = await run.ports.mirror.heads(refs.values(), consistent=consistent)
+    return {identifier: head for identifier, ref in refs.items() if (head := heads.get(ref.key))}
 
-    Most objects are equal: the first read need not be consistent, and costs half. What differs is read once more.
-    """
-    mirror, version = run.ports.mirror, run.ports.stripe.version(object_type.api)
-    heads = await mirror.heads(refs.values(), consistent=False)
-    by_id = {identifier: head for identifier, ref in refs.items() if (head := heads.get(ref.key))}
+
+async def _compare(
+    object_type: ObjectType,
+    page: ObjectPage,
+    refs: Mapping[str, ObjectRef],
+    by_id: Mapping[str, Head],
+    run: ActiveRun,
+) -> tuple[dict[str, Difference], dict[str, bool]]:
+    """The differences between a page and what the mirror holds, and the notes of what it cannot hold."""
+    version = run.ports.stripe.version(object_type.api)
     differences = compare(object_type, page.objects, by_id, version, page.missing_fields)
-    if not differences:
-        return by_id, {}
-    differing = {identifier: ref for identifier, ref in refs.items() if identifier in differences}
-    heads = await mirror.heads(differing.values())
-    by_id = {identifier: head for identifier, head in by_id.items() if identifier not in differing}
-    by_id |= {identifier: head for identifier, ref in differing.items() if (head := heads.get(ref.key))}
-    entries = [one for one in page.objects if json_body.text_at(one, "id") in differences]
-    return by_id, compare(object_type, entries, by_id, version, page.missing_fields)
+    for identifier in await _findable_customers(object_type, page.objects, by_id, refs, run.ports):
+        differences.setdefault(identifier, Difference.DIFFERENT)
+    return differences, compare_notes(object_type, page.objects, by_id, run)
 
 
 async def _refs(object_type: ObjectType, page: ObjectPage, run: ActiveRun) -> dict[str, ObjectRef]:
