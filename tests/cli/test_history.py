@@ -18,6 +18,7 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 def changed(cloud: Cloud) -> Cloud:
     """A subscription became past due, another one was removed; at 22:14:20 and 22:16:20, and so on."""
     cloud.pin()
+    cloud.deploy(parameters={"HistoryDays": "3650"})
     other = live(subscription("rcds_2"), 1)
     past_due = live(subscription(collection_status="past_due"), 3, event="evt_3")
     Past(cloud).write(live(subscription(), 1), other, past_due, removed(other, 5))

@@ -20,10 +20,10 @@ from billing_mirror.core.changes.change import (
     change_between,
     is_live,
     is_tombstone,
-    state_digest,
+    is_write,
     token_in,
 )
-from billing_mirror.core.changes.history import Coverage, Entry
+from billing_mirror.core.changes.history import Entry, Write, write_of
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.table.items import id_in, members_in
@@ -109,20 +109,11 @@ class UnreliableHistory(MemoryHistory):
         super().__init__()
         self._trouble = trouble
 
-    async def coverage(self, scope: str, stream: str) -> Coverage | None:
-        return await self._trouble.around(super().coverage, scope, stream)
-
-    async def note_coverage(self, scope: str, coverage: Coverage) -> None:
-        await self._trouble.around(super().note_coverage, scope, coverage)
-
-    async def previous(self, key: str, token: int) -> Entry | None:
-        return await self._trouble.around(super().previous, key, token)
-
     async def keep(self, key: str, entry: Entry) -> None:
         await self._trouble.around(super().keep, key, entry)
 
-    async def note_left(self, scope: str, partition: str, key: str, entry: Entry) -> None:
-        await self._trouble.around(super().note_left, scope, partition, key, entry)
+    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
+        await self._trouble.around(super().note_left, partition, key, entry)
 
     async def empty(self, key: str, now: float) -> None:
         await self._trouble.around(super().empty, key, now)
@@ -230,29 +221,32 @@ def _differences(mirror: MemoryMirror, replay: Replay) -> Iterator[tuple[str, st
 
 
 def _wrong_history(mirror: MemoryMirror, history: MemoryHistory) -> Iterator[tuple[str, str]]:
-    """Each change has one entry: with the state that it has ended, and whether the one before has left another state.
+    """Each write has one entry, with the write that it has replaced; and where it changed something, the state before.
 
     It must be the same one however often its record came.
     """
     assert isinstance(mirror.objects, StreamedItems)
-    expected: dict[str, dict[int, tuple[str, bool]]] = defaultdict(dict)
-    left: dict[str, str] = {}
+    expected: dict[str, dict[int, tuple[Write | None, str]]] = defaultdict(dict)
     for record in mirror.objects.records:
-        change = change_between(record.before, record.after)
-        if change is not None:
-            former = change.before.body if change.before is not None else None
-            gap = left.get(record.key, state_digest(change.before)) != state_digest(change.before)
-            expected[record.key][change.token] = json_body.canonical(former), gap
-            left[record.key] = state_digest(change.after)
-    for key, states in expected.items():
-        kept = {one.token: (_former(one), one.gap) for one in history.entries(key)}
-        if kept != states:
+        if is_write(record.before, record.after):
+            change = change_between(record.before, record.after)
+            replaced = write_of(record.before.columns) if record.before is not None else None
+            former = _body_of(change.before) if change is not None else "unchanged"
+            expected[record.key][token_in(record.after.columns)] = replaced, former
+    for key, writes in expected.items():
+        if {one.write.token: (one.replaced, _former(one)) for one in history.entries(key)} != writes:
             yield "another in the history", key
 
 
 def _former(entry: Entry) -> str:
-    data = (entry.former or {}).get("data")
+    if entry.ended is None:
+        return "unchanged"
+    data = (entry.ended.former or {}).get("data")
     return json_body.canonical(data if isinstance(data, dict) else None)
+
+
+def _body_of(stored: StoredObject | None) -> str:
+    return json_body.canonical(stored.body if stored is not None else None)
 
 
 def _state(rebuilt: Rebuilt) -> tuple[str, object, object]:

@@ -225,8 +225,8 @@ class Reader:
         """
         partition = self._partition_of(object_id, type_name)
         found = self._past.state_at(partition, self._past.moment(moment))
-        ended_by = change_in(found.ended_by) if found.ended_by is not None else None
-        return PastObject(self._past.whole(partition, found), found.since, ended_by)
+        ended_by = change_in(found.ended_by, found) if found.ended_by is not None else None
+        return PastObject(self._past.whole(found), found.since or "", ended_by)
 
     def customer_as_of(self, customer: str, moment: datetime) -> PastCustomer:
         """All objects that a customer had at a moment, as they were, without deleted ones.
@@ -235,10 +235,9 @@ class Reader:
         :class:`ReaderError` where the stack keeps none.
         """
         at, past = self._past.moment(moment), PastCustomer([], {})
-        self._past.coverage()
         for partition in self._past.partitions_of_customer(customer):
             try:
-                found = self._past.whole(partition, self._past.state_at(partition, at))
+                found = self._past.whole(self._past.state_at(partition, at))
             except UnknownPast as error:
                 past.unknown[partition.partition("#")[2]] = str(error)
             else:

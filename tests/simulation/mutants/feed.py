@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import _keep, _send, _Work, publish_changes
-from billing_mirror.changes.keep import Covered, keep
+from billing_mirror.changes.keep import Kept, keep
 from billing_mirror.core.changes.change import Change, ChangeKind, change_between
-from billing_mirror.core.changes.history import Coverage, Entry, entry
-from billing_mirror.core.changes.stream_record import StreamRecord
+from billing_mirror.core.changes.history import Ended, Entry, entry
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import HistoryStore
@@ -50,19 +49,24 @@ async def ignores_refusals(works: Sequence[_Work], dependencies: ChangesDependen
 
 @mutant("an unreadable record is dropped", quick=True)
 @replaces(_keep)
-async def drops_unreadable(
-    work: _Work, covered: Covered, dependencies: ChangesDependencies
-) -> Entry | TransientError | None:
-    return None if work.problem else await _keep(work, covered, dependencies)
+async def drops_unreadable(work: _Work, dependencies: ChangesDependencies) -> TransientError | None:
+    return None if work.problem else await _keep(work, dependencies)
 
 
-@mutant("an entry that is written again takes itself for the one before it", quick=True)
+@mutant("a write that changed nothing leaves no entry", quick=True)
 @replaces(keep)
-async def builds_on_itself(history: HistoryStore, record: StreamRecord, change: Change, covered: Covered) -> Entry:
-    previous = await history.previous(record.key, change.token + 1)
-    made = entry(change, previous, covered[change.scope, record.stream], written_at=record.written_at)
-    await history.keep(record.key, made)
-    return made
+async def keeps_changes_only(history: HistoryStore, kept: Kept) -> None:
+    if kept.entry.ended is not None:
+        await keep(history, kept)
+
+
+@mutant("an entry names the write itself as the one that it has replaced", quick=True)
+@replaces(entry)
+def replaces_itself(
+    before: StoredObject | None, after: StoredObject, change: Change | None, *, days: int
+) -> Entry | None:
+    made = entry(before, after, change, days=days)
+    return replace(made, replaced=made.write) if made is not None else None
 
 
 @mutant("a removed object is no change")
@@ -73,8 +77,7 @@ def never_removes(before: StoredObject | None, after: StoredObject) -> Change | 
 
 
 @mutant("an entry of the history keeps what a change has made")
-@replaces(entry)
-def keeps_after(change: Change, previous: Entry | None, coverage: Coverage, *, written_at: float) -> Entry:
-    made = entry(change, previous, coverage, written_at=written_at)
+@replaces(Ended.by)
+def keeps_after(change: Change) -> Ended:
     after = {**change.after.columns, **({"data": change.after.body} if change.after.body is not None else {})}
-    return replace(made, former=after)
+    return replace(Ended.by(change), former=after)

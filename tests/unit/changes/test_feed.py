@@ -28,7 +28,7 @@ class Table:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.items = StreamedItems(self.clock.now)
+        self.items = StreamedItems()
         self.bus = MemoryBus()
         self.history = MemoryHistory()
         self.dead_letters = MemoryQueue(self.clock)
@@ -76,7 +76,7 @@ async def test_a_write_that_changed_nothing_is_not_published() -> None:
     result = await table.publish()
     assert table.tokens() == [("rcds_1", 1)]
     assert result.unchanged == 1
-    assert len(table.history.entries("test#rcds_1")) == 1
+    assert [one.ended is not None for one in table.history.entries("test#rcds_1")] == [True, False]
 
 
 async def test_from_a_failed_record_on_all_are_delivered_again() -> None:
@@ -87,7 +87,7 @@ async def test_from_a_failed_record_on_all_are_delivered_again() -> None:
     result = await table.publish(seconds=0.1)
     assert result.resume_at == "2"
     assert "busy" in result.reason
-    assert [one.change.id for one in result.published] == ["rcdr_0", "rcdr_1"]
+    assert [one.id for one in result.published] == ["rcdr_0", "rcdr_1"]
 
 
 async def test_an_outage_of_seconds_passes_within_the_invocation() -> None:
@@ -102,17 +102,17 @@ async def test_an_outage_of_seconds_passes_within_the_invocation() -> None:
 
 @pytest.mark.parametrize("calls", range(4))
 async def test_an_outage_of_the_history_passes_within_the_invocation(calls: int) -> None:
-    """Whichever of its calls the outage begins with."""
+    """Whichever of its calls the outage begins with: that of an entry, or of a note."""
     table = Table()
     table.write(live(rate(), 1))
+    table.write(removed(live(rate(), 1), 2))
     made = iter(range(1000))
     up_at = table.clock.now() + 20
     table.history.is_down = lambda: next(made) >= calls and table.clock.now() < up_at
     result = await table.publish()
-    assert (result.resume_at, table.tokens()) == (None, [("rcdr_1", 1)])
-    (coverage,) = table.history.noted.values()
-    assert len(table.history.entries("test#rcdr_1")) == 1
-    assert coverage.until >= coverage.since
+    assert (result.resume_at, table.tokens()) == (None, [("rcdr_1", 1), ("rcdr_1", 2)])
+    assert len(table.history.entries("test#rcdr_1")) == 2
+    assert len(table.history.left) == 2
     assert table.clock.now() >= up_at
 
 
