@@ -7,8 +7,9 @@ from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult,
 from billing_mirror.changes.feed import _keep, _send, _Work, publish_changes
 from billing_mirror.changes.keep import Kept, keep
 from billing_mirror.core.changes.change import Change, ChangeKind, change_between
-from billing_mirror.core.changes.history import Ended, Entry, entry
+from billing_mirror.core.changes.history import Entry, _former, entry
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.table.items import Item
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import HistoryStore
 
@@ -77,7 +78,6 @@ def never_removes(before: StoredObject | None, after: StoredObject) -> Change | 
 
 
 @mutant("an entry of the history keeps what a change has made")
-@replaces(Ended.by)
-def keeps_after(change: Change) -> Ended:
-    after = {**change.after.columns, **({"data": change.after.body} if change.after.body is not None else {})}
-    return replace(Ended.by(change), former=after)
+@replaces(_former)
+def keeps_after(change: Change) -> Item | None:
+    return _former(replace(change, before=change.after))
