@@ -122,7 +122,7 @@ async def _publish(
     group: Sequence[_Work], dependencies: ChangesDependencies, progress: _Progress
 ) -> tuple[Sequence[_Work], TransientError | None]:
     """What is left of the group, from the first record that has failed on, and why that one has."""
-    failures = await asyncio.gather(*(_keep(work, dependencies) for work in group))
+    failures = await _keep_all(group, dependencies)
     sent = await _send([work for work, one in zip(group, failures, strict=True) if one is None], dependencies)
     for at, (work, failed) in enumerate(zip(group, failures, strict=True)):
         failure = failed or sent.get(work.sequence)
@@ -132,20 +132,29 @@ async def _publish(
     return (), None
 
 
-async def _keep(work: _Work, dependencies: ChangesDependencies) -> TransientError | None:
-    """Why the record has to be tried again; None where it is in the history, or with the dead letters."""
+async def _keep_all(group: Sequence[_Work], dependencies: ChangesDependencies) -> list[TransientError | None]:
+    """Why a record has to be tried again, for each.
+
+    Waits for all of them: what goes on after a failure would do so in another invocation.
+    """
+    failures: list[TransientError | None] = []
+    for failure in await asyncio.gather(*(_keep(work, dependencies) for work in group), return_exceptions=True):
+        if failure is not None and not isinstance(failure, TransientError):
+            raise failure
+        failures.append(failure)
+    return failures
+
+
+async def _keep(work: _Work, dependencies: ChangesDependencies) -> None:
+    """Writes what the history keeps of a record, or the dead letter. Raises ``TransientError``."""
     history = dependencies.history
-    try:
-        if work.problem:
-            body = json_body.write({"sequence_number": work.sequence})
-            await dependencies.dead_letters.quarantine(body, reason=work.problem)
-        elif work.record is not None and history is not None and work.erases:
-            await history.empty(work.record.key, dependencies.clock.now())
-        elif history is not None and work.kept is not None:
-            await keep(history, work.kept)
-    except TransientError as error:
-        return error
-    return None
+    if work.problem:
+        body = json_body.write({"sequence_number": work.sequence})
+        await dependencies.dead_letters.quarantine(body, reason=work.problem)
+    elif work.record is not None and history is not None and work.erases:
+        await history.empty(work.record.key, dependencies.clock.now())
+    elif history is not None and work.kept is not None:
+        await keep(history, work.kept)
 
 
 async def _send(works: Sequence[_Work], dependencies: ChangesDependencies) -> dict[str, TransientError]:

@@ -50,8 +50,9 @@ async def ignores_refusals(works: Sequence[_Work], dependencies: ChangesDependen
 
 @mutant("an unreadable record is dropped", quick=True)
 @replaces(_keep)
-async def drops_unreadable(work: _Work, dependencies: ChangesDependencies) -> TransientError | None:
-    return None if work.problem else await _keep(work, dependencies)
+async def drops_unreadable(work: _Work, dependencies: ChangesDependencies) -> None:
+    if not work.problem:
+        await _keep(work, dependencies)
 
 
 @mutant("a write that changed nothing leaves no entry", quick=True)

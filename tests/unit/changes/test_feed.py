@@ -1,10 +1,13 @@
 """A batch of the stream is published in order, at least once, and no record stops it."""
 
+import asyncio
+
 import pytest
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import MAX_EVENTS, publish_changes
 from billing_mirror.core import json_body
+from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.table.items import Item, id_in
 from tests.doubles.changes import (
     MemoryBus,
@@ -30,7 +33,7 @@ class Table:
         self.clock = ManualClock()
         self.items = StreamedItems()
         self.bus = MemoryBus()
-        self.history = MemoryHistory()
+        self.history: MemoryHistory = MemoryHistory()
         self.dead_letters = MemoryQueue(self.clock)
 
     def write(self, item: Item) -> None:
@@ -167,3 +170,42 @@ async def test_an_erasure_empties_the_history_and_is_not_published() -> None:
     assert table.history.entries("test#rcds_1") == []
     await table.publish()
     assert table.history.entries("test#rcds_1") == []
+
+
+class SlowHistory(MemoryHistory):
+    """It takes some turns of the event loop to keep an entry; for an object that it ``refuses``, its code fails."""
+
+    def __init__(self, refuses: str = "") -> None:
+        super().__init__()
+        self._refuses = refuses
+
+    async def keep(self, key: str, entry: Entry) -> None:
+        if key == self._refuses:
+            raise ZeroDivisionError
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await super().keep(key, entry)
+
+
+async def test_a_failure_leaves_nothing_running_behind_it() -> None:
+    """Lambda freezes the container, and thaws it for other records."""
+    table = Table()
+    table.history = SlowHistory(refuses="test#rcdr_0")
+    for number in range(2):
+        table.write(live(rate(f"rcdr_{number}"), 1))
+    with pytest.raises(ZeroDivisionError):
+        await table.publish()
+    assert len(table.history.entries("test#rcdr_1")) == 1
+
+
+async def test_nothing_of_an_erased_object_is_kept_after_the_erasure() -> None:
+    """Not even that a write changed nothing: the writes of one object are kept one after the other."""
+    table = Table()
+    table.history = SlowHistory()
+    deleted = removed(live(subscription(), 1), 2)
+    erased = {name: value for name, value in deleted.items() if name not in ("data", "digest")}
+    for item in (deleted, {**deleted, "token": 3}, {**erased, "token": 3, "erased_at": "2026-01-01T00:00:00.000Z"}):
+        table.write(item)
+    await table.publish()
+    assert table.history.entries("test#rcds_1") == []
+    assert len(table.history.items["test#rcds_1"]) == 2
