@@ -16,6 +16,7 @@ from billing_mirror.changes.feed import publish_changes
 from billing_mirror.core import json_body
 from billing_mirror.core.changes.change import (
     COLUMNS,
+    MAX_EDITS,
     body_digest,
     change_between,
     is_live,
@@ -26,6 +27,7 @@ from billing_mirror.core.changes.change import (
 from billing_mirror.core.changes.history import Entry, Write, write_of
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.table.items import id_in, members_in
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import BusEvent, Clock
@@ -46,6 +48,8 @@ DEATH = 0.03
 """The share of calls at which the function is killed: before or after it."""
 UNREADABLE = 0.02
 """The share of records that an unreadable one follows."""
+ROOM = MAX_EDITS // 3
+"""Bytes of the bodies before and after a change whose event is complete, with all ids on its lists."""
 LATE = 8
 """Events that may overtake another one on the bus."""
 
@@ -184,11 +188,43 @@ async def wrong_feed(mirror: MemoryMirror, clock: Clock, seed: int) -> Iterator[
 
 
 def wrong_events(mirror: MemoryMirror, feed: Feed, random: Random) -> Iterator[tuple[str, str]]:
-    """How the mirror that a consumer rebuilds from the events differs from the mirror."""
-    replay = Replay(lambda key: _rebuilt(mirror, _partition(mirror, key)))
+    """How the mirror that a consumer rebuilds from the events differs from the mirror, in any order and in theirs."""
+    replay = Replay(lambda key, _: _rebuilt(mirror, _partition(mirror, key)))
     for event in _on_the_bus(feed.bus.events, random):
         replay.apply(event.detail_type, event.detail)
-    return _differences(mirror, replay)
+    return chain(_differences(mirror, replay), _wrong_in_order(mirror, feed.bus.events))
+
+
+def _wrong_in_order(mirror: MemoryMirror, events: Sequence[BusEvent]) -> Iterator[tuple[str, str]]:
+    """Who has each change once, in order, reads the mirror only for those that say that they are incomplete."""
+    changes = {_key_and_token(json_body.parse(event.detail)): event for event in events}
+    replay = Replay(lambda key, token: _rebuilt_then(mirror, _partition(mirror, key), token))
+    for _, event in sorted(changes.items()):
+        replay.apply(event.detail_type, event.detail)
+    incomplete = [at for at, event in changes.items() if _needs_the_mirror(event)]
+    if replay.reads != len(incomplete):
+        yield "the mirror is read in order", f"{replay.reads} times, for {len(incomplete)} incomplete changes"
+    for *key, token in incomplete:
+        partition = _partition(mirror, (key[0], key[1], key[2]))
+        if _fits(_record(mirror, partition, token)):
+            yield "incomplete, and not large", partition
+    yield from _differences(mirror, replay)
+
+
+def _fits(record: StreamRecord) -> bool:
+    """Whether an event has room for both states, whatever it shows of them."""
+    bodies = [one.body if one is not None else {} for one in (record.before, record.after)]
+    return all(body is not None for body in bodies) and sum(len(json_body.write(one or {})) for one in bodies) < ROOM
+
+
+def _key_and_token(change: JsonObject) -> tuple[str, str, str, int]:
+    token = change["token"]
+    assert isinstance(token, int)
+    return str(change["scope"]), str(change["type"]), str(change["id"]), token
+
+
+def _needs_the_mirror(event: BusEvent) -> bool:
+    return json_body.parse(event.detail)["complete"] is not True and not event.detail_type.endswith(".removed")
 
 
 def _lost(feed: Feed, unreadable: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -270,8 +306,28 @@ def _partition(mirror: MemoryMirror, key: Key) -> str:
 def _rebuilt(mirror: MemoryMirror, partition: str) -> Rebuilt:
     """An object as the mirror shows it."""
     stored = _written(mirror)[partition]
+    return _shown(stored, mirror.body_of(partition) if stored.body is None else stored.body)
+
+
+def _rebuilt_then(mirror: MemoryMirror, partition: str, token: int) -> Rebuilt:
+    """An object as a write has stored it. A body of several items is there no more after the next change."""
+    record = _record(mirror, partition, token)
+    is_there = body_digest(record.after) == body_digest(_written(mirror)[partition])
+    return _shown(
+        record.after, mirror.body_of(partition) if record.after.body is None and is_there else record.after.body
+    )
+
+
+def _record(mirror: MemoryMirror, partition: str, token: int) -> StreamRecord:
+    """The write of an object under this token."""
+    assert isinstance(mirror.objects, StreamedItems)
+    written = (one for one in mirror.objects.records if one.key == partition and is_write(one.before, one.after))
+    (record,) = (one for one in written if token_in(one.after.columns) == token)
+    return record
+
+
+def _shown(stored: StoredObject, body: JsonObject | None) -> Rebuilt:
     columns = {name: value if isinstance(value := stored.columns.get(name), str) else None for name in COLUMNS}
-    body = mirror.body_of(partition) if stored.body is None else stored.body
     return Rebuilt(
         token_in(stored.columns),
         is_live(stored),

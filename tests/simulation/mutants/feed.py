@@ -1,19 +1,23 @@
 """Mutants of the change feed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import _keep, _send, _Work, publish_changes
 from billing_mirror.changes.keep import Kept, keep
-from billing_mirror.core.changes.change import Change, ChangeKind, change_between
+from billing_mirror.core.changes import json_edits
+from billing_mirror.core.changes.change import Change, ChangeKind, body_digest, change_between, detail
 from billing_mirror.core.changes.history import Entry, _former, entry
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.table.items import Item
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import HistoryStore
 
 from .registry import mutant, replaces
+
+bounded = json_edits.bounded
 
 
 @mutant("a change swaps what was and what is", quick=True)
@@ -69,6 +73,24 @@ def replaces_itself(
 ) -> Entry | None:
     made = entry(before, after, change, days=days)
     return replace(made, replaced=made.write) if made is not None else None
+
+
+@mutant("a change names another body than the one that its edits start from", quick=True)
+@replaces(detail)
+def starts_from_another(change: Change) -> JsonObject:
+    return {**detail(change), "previous_digest": body_digest(change.after)}
+
+
+@mutant("a change says that it is complete, although it is too large")
+@replaces(detail)
+def is_always_complete(change: Change) -> JsonObject:
+    return {**detail(change), "complete": True}
+
+
+@mutant("a change says that it is incomplete, although it holds all", quick=True)
+@replaces(json_edits.bounded)
+def never_fits(given: Iterable[JsonObject], most: int) -> tuple[list[JsonObject], bool]:
+    return bounded(given, most)[0], False
 
 
 @mutant("a removed object is no change")
