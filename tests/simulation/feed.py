@@ -275,9 +275,9 @@ def _wrong_history(mirror: MemoryMirror, history: MemoryHistory) -> Iterator[tup
 
 
 def _former(entry: Entry) -> str:
-    if entry.ended is None:
+    if entry.change is None:
         return "unchanged"
-    data = (entry.ended.former or {}).get("data")
+    data = (entry.change.former or {}).get("data")
     return json_body.canonical(data if isinstance(data, dict) else None)
 
 

@@ -71,7 +71,7 @@ def undisturbed(request: pytest.FixtureRequest) -> tuple[int, CrashScenario]:
 def test_the_scenario_has_every_kind_of_call(undisturbed: tuple[int, CrashScenario]) -> None:
     _, scenario = undisturbed
     history = scenario.feed.history
-    ended = [one.ended for one in history.entries("test#rcds_1")]
+    ended = [one.change for one in history.entries("test#rcds_1")]
     kinds = [one.kind if one is not None else "unchanged" for one in ended]
     assert kinds == ["created", "updated", "unchanged", "removed", "restored"]
     assert (len(history.items["test#rcdr_2"]), history.entries("test#rcdr_2")) == (2, []), "emptied"

@@ -135,7 +135,7 @@ async def _publish(
 async def _keep_all(group: Sequence[_Work], dependencies: ChangesDependencies) -> list[TransientError | None]:
     """Why a record has to be tried again, for each.
 
-    Waits for all of them: what goes on after a failure would do so in another invocation.
+    Waits for all of them: after a failure, the others would run within another invocation.
     """
     failures: list[TransientError | None] = []
     for failure in await asyncio.gather(*(_keep(work, dependencies) for work in group), return_exceptions=True):

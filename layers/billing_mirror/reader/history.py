@@ -10,7 +10,7 @@ from itertools import islice
 from ..adapters.table.attributes import to_attributes
 from ..core import times
 from ..core.changes.as_of import StateAt, Unknown, state_at, states
-from ..core.changes.history import PREFIX, Ended, Entry, left_customer_of, left_type, sort_key
+from ..core.changes.history import PREFIX, Entry, PastChange, left_customer_of, left_type, sort_key
 from ..core.table.items import OBJECT, Item
 from .errors import ReaderError, UnknownPast
 from .objects import MirroredObject, object_in
@@ -41,10 +41,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PastObject:
-    """An object as it was. ``object`` is None where Stripe did not have it, or the mirror not yet.
+    """An object as it was. ``object`` is None where Stripe had not created it.
 
-    The state is known from ``since`` (ISO 8601, UTC) on. ``ended_by`` is the change that has ended it; None for the
-    present state.
+    Where an object does not say when it was created, None means that the mirror did not hold it yet. The state is known
+    from ``since`` (ISO 8601, UTC) on. ``ended_by`` is the change that has ended it; None for the present state.
     """
 
     object: MirroredObject | None
@@ -132,17 +132,17 @@ class PastStates:
                 return
 
 
-def change_in(ended: Ended, state: StateAt) -> Change:
+def change_in(change: PastChange, state: StateAt) -> Change:
     """The change that has ended a state."""
     return Change(
-        token=ended.write.token,
-        kind=str(ended.kind),
-        at=ended.at,
-        announced=ended.announced,
-        event_id=ended.event_id,
-        fetched_at=ended.write.fetched_at,
+        token=change.write.token,
+        kind=str(change.kind),
+        at=change.at,
+        announced=change.announced,
+        event_id=change.event_id,
+        fetched_at=change.write.fetched_at,
         former=object_in(state.item) if state.item is not None and _is_whole(state.item) else None,
-        former_since=state.since or ended.at,
+        former_since=state.since or change.at,
         gap=state.gap,
     )
 

@@ -220,8 +220,8 @@ class Reader:
     def as_of(self, object_id: str, moment: datetime, type_name: str | None = None) -> PastObject:
         """What an object was at a moment, by the moments of its changes; see :class:`Change`.
 
-        Raises :class:`UnknownPast` where the history does not know it, and :class:`ReaderError` where the stack keeps
-        none.
+        Raises :class:`UnknownPast` where the history does not know it. Where the stack keeps none, the present state
+        is known from its fetch on.
         """
         partition = self._partition_of(object_id, type_name)
         found = self._past.state_at(partition, self._past.moment(moment))
@@ -231,8 +231,8 @@ class Reader:
     def customer_as_of(self, customer: str, moment: datetime) -> PastCustomer:
         """All objects that a customer had at a moment, as they were, without deleted ones.
 
-        Reads the history of every object that the customer has, or had within the history. Raises
-        :class:`ReaderError` where the stack keeps none.
+        Reads the history of every object that the customer has, or had within the history. An object that has left
+        the customer while the stack kept no history, or has not read that yet, is not found.
         """
         at, past = self._past.moment(moment), PastCustomer([], {})
         for partition in self._past.partitions_of_customer(customer):

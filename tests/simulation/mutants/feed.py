@@ -62,7 +62,7 @@ async def drops_unreadable(work: _Work, dependencies: ChangesDependencies) -> No
 @mutant("a write that changed nothing leaves no entry", quick=True)
 @replaces(keep)
 async def keeps_changes_only(history: HistoryStore, kept: Kept) -> None:
-    if kept.entry.ended is not None:
+    if kept.entry.change is not None:
         await keep(history, kept)
 
 

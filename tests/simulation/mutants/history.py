@@ -56,7 +56,7 @@ def knows_tokens_only(self: _Walk, entry: Entry) -> None:
 def forgets_gaps(self: _Walk, entry: Entry) -> None:
     was_gap = self.gap
     meet(self, entry)
-    if not was_gap and self.gap and entry.ended is None:
+    if not was_gap and self.gap and entry.change is None:
         self.gap, self.write = False, entry.replaced
 
 
@@ -65,7 +65,7 @@ def forgets_gaps(self: _Walk, entry: Entry) -> None:
 def ignores_since(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
     newest_first = [*entries]
     found = state_at(moment, newest_first, present)
-    newer = [one.ended for one in newest_first if one.ended is not None and one.ended.at > moment]
+    newer = [one.change for one in newest_first if one.change is not None and one.change.at > moment]
     if isinstance(found, StateAt) or not newer:
         return found
     return StateAt(newer[-1].former, moment, None, newer[-1], gap=False)
@@ -80,7 +80,7 @@ def trusts_hands(item: Item) -> str:
 @mutant("a write that changed nothing leaves no entry")
 @replaces(keep)
 async def keeps_changes_only(history: HistoryStore, kept: Kept) -> None:
-    if kept.entry.ended is not None:
+    if kept.entry.change is not None:
         await keep(history, kept)
 
 
@@ -102,7 +102,7 @@ def forgets_the_deleted(self: _Walk) -> StateAt:
 def takes_the_neighbour(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
     newest_first = [*entries]
     found = state_at(moment, newest_first, present)
-    newer = [one.ended for one in newest_first if one.ended is not None and one.ended.at > moment]
+    newer = [one.change for one in newest_first if one.change is not None and one.change.at > moment]
     return replace(found, item=newer[-2].former) if isinstance(found, StateAt) and len(newer) > 1 else found
 
 

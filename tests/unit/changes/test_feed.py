@@ -79,7 +79,7 @@ async def test_a_write_that_changed_nothing_is_not_published() -> None:
     result = await table.publish()
     assert table.tokens() == [("rcds_1", 1)]
     assert result.unchanged == 1
-    assert [one.ended is not None for one in table.history.entries("test#rcds_1")] == [True, False]
+    assert [one.change is not None for one in table.history.entries("test#rcds_1")] == [True, False]
 
 
 async def test_from_a_failed_record_on_all_are_delivered_again() -> None:

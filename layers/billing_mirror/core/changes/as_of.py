@@ -7,7 +7,7 @@ from .. import times
 from ..table.items import Item
 from ..table.stored import StoredObject
 from .change import ChangeKind, is_live, shows_its_digest, state_digest
-from .history import Ended, Entry, Write, write_of
+from .history import Entry, PastChange, Write, write_of
 
 ALWAYS = times.UNKNOWN
 """Since when an object that Stripe has created was not there: before the times of all that Stripe has."""
@@ -29,7 +29,7 @@ class StateAt:
     item: Item | None
     since: str | None
     until: str | None
-    ended_by: Ended | None
+    ended_by: PastChange | None
     gap: bool
 
     def is_known_at(self, moment: str) -> bool:
@@ -67,9 +67,9 @@ def states(entries: Iterable[Entry], present: Item | None) -> Iterator[StateAt]:
         if newest is not None and entry.write.token > newest.token:
             continue  # written after the present item was read
         walk.meet(entry)
-        if entry.ended is not None:
-            yield walk.state(made_at=None if walk.gap else entry.ended.at)
-            walk = _Walk(entry.ended.former, entry.replaced, entry.ended)
+        if entry.change is not None:
+            yield walk.state(made_at=None if walk.gap else entry.change.at)
+            walk = _Walk(entry.change.former, entry.replaced, entry.change)
     yield walk.state(made_at=None)
 
 
@@ -80,7 +80,7 @@ class _Walk:
     known since the fetch of that write, and no longer: from there on, nothing else was in the item.
     """
 
-    def __init__(self, item: Item | None, write: Write | None, ended_by: Ended | None = None) -> None:
+    def __init__(self, item: Item | None, write: Write | None, ended_by: PastChange | None = None) -> None:
         self.write = write
         self.gap = False
         self._item = item
@@ -94,7 +94,7 @@ class _Walk:
         if self.gap:
             return
         self._is_as_stored &= self._digest in (None, entry.state)
-        if entry.ended is None:
+        if entry.change is None:
             self.write = entry.replaced
 
     def state(self, made_at: str | None) -> StateAt:

@@ -36,7 +36,7 @@ def write_of(item: Item) -> Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class PastChange:
     """A change, and what it has ended. Moments are in ISO 8601, UTC.
 
     ``write`` is the one that made the change. ``at`` is the moment of the change, by Stripe's clock where an event
@@ -53,7 +53,7 @@ class Ended:
     created_at: str
 
     @classmethod
-    def by(cls, change: Change) -> Self:
+    def of(cls, change: Change) -> Self:
         """What this change has ended."""
         return cls(
             write_of(change.after.columns),
@@ -95,13 +95,13 @@ class Ended:
 class Entry:
     """One write, and the one that it has replaced; None where there was none.
 
-    ``state`` is the digest of the state that the write has stored. ``ended`` is None where the write changed nothing.
+    ``state`` is the digest of the state that the write has stored. ``change`` is None where the write changed nothing.
     """
 
     write: Write
     replaced: Write | None
     state: str
-    ended: Ended | None
+    change: PastChange | None
     expires_at: int
 
     @property
@@ -119,7 +119,7 @@ class Entry:
             **replaced,
             "state": self.state,
             "expires_at": self.expires_at,
-            **(self.ended.to_item() if self.ended is not None else {}),
+            **(self.change.to_item() if self.change is not None else {}),
         }
 
     @classmethod
@@ -127,15 +127,15 @@ class Entry:
         """Reads what :meth:`to_item` has written; None for an entry that was emptied, or that a hand has damaged."""
         try:
             write = Write(_whole(item["token"]), _moment(item["fetched_at"]))
-            return cls(
-                write,
-                Write(_whole(item["replaced_token"]), _moment(item["replaced_at"])) if "replaced_at" in item else None,
-                str(item["state"]),
-                Ended.from_item(write, item) if "kind" in item else None,
-                _whole(item["expires_at"]),
+            replaced = (
+                Write(_whole(item["replaced_token"]), _moment(item["replaced_at"])) if "replaced_at" in item else None
             )
+            change = PastChange.from_item(write, item) if "kind" in item else None
+            found = cls(write, replaced, str(item["state"]), change, _whole(item["expires_at"]))
+            is_whole = change is None or change.former is None or write_of(change.former) == replaced
         except (KeyError, TypeError, ValueError, zlib.error):
             return None
+        return found if is_whole else None
 
 
 def entry(before: StoredObject | None, after: StoredObject, change: Change | None, *, days: int) -> Entry | None:
@@ -150,7 +150,7 @@ def entry(before: StoredObject | None, after: StoredObject, change: Change | Non
         write=write,
         replaced=write_of(before.columns) if before is not None else None,
         state=state_digest(after),
-        ended=Ended.by(change) if change is not None else None,
+        change=PastChange.of(change) if change is not None else None,
         expires_at=int(times.seconds(write.fetched_at) + days * DAY),
     )
 
