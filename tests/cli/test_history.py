@@ -49,7 +49,7 @@ def test_history_tells_what_is_missing_and_what_is_uncertain(cloud: Cloud, comma
     lines = command("history", "rcds_1").stdout.splitlines()
     assert lines == [
         "2023-11-14 22:17:20 UTC  updated  token 4  no event announced it; the fetch that showed it",
-        "  changes before this one are missing; the state before is of 2023-11-14 22:16:20 UTC",
+        "  changes before this one may be missing; the state before is known since 2023-11-14 22:16:20 UTC",
         "  a later change may be among these: the history is not known to be complete since then",
         '  collection_status: "unpaid" -> "current"',
         "2023-11-14 22:15:20 UTC  updated  token 2  no event announced it; the fetch that showed it",

@@ -1,6 +1,7 @@
 """What a user's own code reads of the past."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -71,6 +72,9 @@ class Mirror:
         given = ChangesDependencies(self.clock, read_raw, sequence_of_raw, queue, None, self.history, DAYS)
         records = [raw(record) for record in self._items.records]
         return asyncio.run(publish_changes(records, given, deadline=self.clock.now() + 60))
+
+    def before_each_query(self, act: Callable[[], None]) -> None:
+        self._client.meta.events.register("before-call.dynamodb.Query", lambda **_: act())
 
     def replace_entry(self, identifier: str, token: int, damage: Item | None) -> None:
         """With damaged columns, or with none at all: removed."""
@@ -238,6 +242,18 @@ def test_a_customer_is_shown_with_what_it_had(mirror: Mirror) -> None:
         ("rcds_1", "past_due"),
         ("rcds_3", "current"),
     }
+
+
+def test_a_write_while_the_history_is_read_changes_no_answer(mirror: Mirror) -> None:
+    """The object's item is read first, and then its entries."""
+    mirror.write(live(state("current"), 1))
+    later = [live(state("past_due"), 2)]
+    mirror.before_each_query(lambda: mirror.write(later.pop()) if later else None)
+    moment = minute(1.5)
+    mirror.clock.advance(60)
+    assert mirror.status("rcds_1", moment) == "current"
+    assert later == []
+    assert mirror.status("rcds_1", minute(2)) == "past_due"
 
 
 def test_what_is_unknown_of_a_customer_is_said(mirror: Mirror) -> None:

@@ -90,7 +90,8 @@ def _work_of(raw: RawRecord, dependencies: ChangesDependencies) -> _Work:
         event = _event(change) if change is not None and dependencies.bus is not None else None
         kept = Kept.of(record, change, dependencies.history_days) if dependencies.history is not None else None
     except Exception as error:  # noqa: BLE001 - one record must not stop the stream
-        reason = str(error) if isinstance(error, PermanentError) else f"{type(error).__name__} in a record"
+        own = isinstance(error, PermanentError)
+        reason = str(error) if own else f"a record of the stream cannot be read: {type(error).__name__}"
         return _Work(sequence, problem=reason)
     return _Work(sequence, record, change, event, kept, is_erasure(record.before, record.after))
 

@@ -23,6 +23,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import rate, subscription
 
+UNREADABLE = "a record of the stream cannot be read: KeyError"
 POISON: RawRecord = {"record": KeyError("dynamodb"), "sequence": "poison"}
 
 
@@ -135,8 +136,34 @@ async def test_a_poison_record_goes_to_the_dead_letters_and_stops_nothing() -> N
     first, second = table.records()
     result = await table.publish([first, POISON, second])
     assert [identifier for identifier, _ in table.tokens()] == ["rcdr_0", "rcdr_1"]
-    assert (result.resume_at, result.unreadable) == (None, ["KeyError in a record"])
-    assert table.dead_letters.quarantined == [('{"sequence_number":"poison"}', "KeyError in a record")]
+    assert (result.resume_at, result.unreadable) == (None, [UNREADABLE])
+    assert table.dead_letters.quarantined == [('{"sequence_number":"poison"}', UNREADABLE)]
+
+
+@pytest.mark.parametrize("by_hand", [{"fetched_at": "yesterday"}, {"fetched_at": None}, {"type": None}])
+async def test_an_item_that_a_hand_has_damaged_goes_to_the_dead_letters_at_once(by_hand: Item) -> None:
+    """Else the whole batch would be repeated a hundred times."""
+    table = Table()
+    damaged: Item = {name: value for name, value in {**live(rate("rcdr_0"), 1), **by_hand}.items() if value is not None}
+    for item in (damaged, live(rate("rcdr_1"), 1), live(rate("rcdr_2"), 1)):
+        table.write(item)
+    result = await table.publish()
+    assert (result.resume_at, len(result.unreadable), len(table.dead_letters.quarantined)) == (None, 1, 1)
+    assert [identifier for identifier, _ in table.tokens()] == ["rcdr_1", "rcdr_2"]
+    assert [len(table.history.entries(f"test#rcdr_{number}")) for number in range(3)] == [0, 1, 1]
+
+
+async def test_a_damaged_entry_stops_nothing() -> None:
+    """The function reads none."""
+    table = Table()
+    table.write(live(subscription(), 1))
+    await table.publish()
+    for at in table.history.items["test#rcds_1"]:
+        table.history.items["test#rcds_1"][at] = {"token": "no number", "former_z": b"?"}
+    table.write(live(subscription(collection_status="past_due"), 2))
+    result = await table.publish(table.records()[1:])
+    assert (result.resume_at, result.unreadable) == (None, [])
+    assert [one.write.token for one in table.history.entries("test#rcds_1")] == [2]
 
 
 async def test_a_batch_without_time_is_delivered_again() -> None:
