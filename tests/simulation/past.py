@@ -284,6 +284,10 @@ def _problems(past: Past, key: str, moment: float) -> Iterator[str]:
     if isinstance(answer, Unknown):
         if truth is not None and _must_be_known(past, key, moment):
             yield f"{where}: unknown, and was {truth!r}"
+        # Where a hand has deleted a counter, entries of two lives are mixed, and their times are in no order.
+        is_in_order = answer.since is not None and Trouble.HANDS not in past.trouble
+        if is_in_order and isinstance(past.answer(key, times.seconds(str(answer.since))), Unknown):
+            yield f"{where}: said to be known since {answer.since}"
     elif _state(answer.item) != truth:
         yield f"{where}: {_state(answer.item)!r}, and was {truth!r}"
 

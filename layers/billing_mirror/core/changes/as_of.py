@@ -38,7 +38,7 @@ class StateAt:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The history does not know what an object was at a moment, but ``since`` then; None where it knows nothing."""
+    """The history does not know what an object was at a moment. The next that it knows is ``since`` then, if any."""
 
     since: str | None
 
@@ -50,12 +50,12 @@ def state_at(moment: str, entries: Iterable[Entry], present: Item | None) -> Sta
     """
     since: str | None = None
     for state in states(entries, present):
-        ended_at = state.ended_by.at if state.ended_by is not None else None
-        if ended_at is not None and ended_at <= moment:
+        if state.ended_by is not None and state.ended_by.at <= moment:
             break
         if state.is_known_at(moment):
             return state
-        since = state.since if state.since is not None and state.since > moment else ended_at
+        if state.since is not None and state.since > moment and state.is_known_at(state.since):
+            since = state.since
     return Unknown(since)
 
 
