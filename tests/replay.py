@@ -45,9 +45,12 @@ Key = tuple[str, str, str]
 
 
 class Replay:
-    """Applies changes in any order, any number of times. Where a change does not hold all, it reads the mirror."""
+    """Applies changes in any order, any number of times. Where a change does not hold all, it reads the mirror.
 
-    def __init__(self, read: Callable[[Key], Rebuilt]) -> None:
+    ``read`` gets the token of the change, too.
+    """
+
+    def __init__(self, read: Callable[[Key, int], Rebuilt]) -> None:
         self._read = read
         self.objects: dict[Key, Rebuilt] = {}
         self.ignored = 0
@@ -78,7 +81,7 @@ class Replay:
         follows = known is not None and known.live and known.digest == change["previous_digest"]
         if change["complete"] is not True or not (starts_anew or follows):
             self.reads += 1
-            return self._read(key)
+            return self._read(key, token)
         body = edited(
             known.body if known and not starts_anew else None, [one for one in edits if isinstance(one, dict)]
         )

@@ -49,7 +49,9 @@ def _present(
 def _between(change: Change, after: MirroredObject | None, doubt: str) -> Moved:
     notes = []
     if change.gap:
-        notes.append(f"changes before this one are missing; the state before is of {moment(change.former_since)}")
+        notes.append(
+            f"changes before this one may be missing; the state before is known since {moment(change.former_since)}"
+        )
     if change.kind != "updated":
         return Moved(change, [], notes)
     if change.former is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from billing_mirror.adapters.table.attributes import stored_object
 from billing_mirror.core import json_body
 from billing_mirror.core.changes.change import Change, change_between, detail
-from billing_mirror.core.changes.history import Coverage, entry
+from billing_mirror.core.changes.history import entry
 from billing_mirror.core.object_ref import Scope, stored_ref
 from billing_mirror.core.table.items import Item, Observation, item
 
@@ -46,8 +46,9 @@ def costs() -> Iterator[Cost]:
         first = item_of(body, 1)
         second = item_of({**body, "metadata": {"plan": "gold"}}, 2)
         created, updated = _change(None, first), _change(first, second)
-        made = entry(updated, None, Coverage("", "", "", 400), written_at=FETCHED_AT).to_item()
-        yield Cost(name, len(json_body.write(body)), _size(created), _size(updated), _item_size(made))
+        made = entry(updated.before, updated.after, updated, days=400)
+        kept = _item_size(made.to_item()) if made is not None else 0
+        yield Cost(name, len(json_body.write(body)), _size(created), _size(updated), kept)
 
 
 def item_of(body: json_body.JsonObject, token: int) -> Item:

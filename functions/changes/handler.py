@@ -7,8 +7,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from billing_mirror.changes.dependencies import FeedResult, Published
+from billing_mirror.changes.dependencies import FeedResult
 from billing_mirror.changes.feed import publish_changes
+from billing_mirror.core.changes.change import Change
 from billing_mirror.settings import ChangesSettings
 from billing_mirror.wiring.changes import changes_dependencies
 from billing_mirror.wiring.event_loop import runner
@@ -31,21 +32,18 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
 
 
 def _report(result: FeedResult) -> None:
-    for published in result.published:
-        logger.info("published", extra=_columns(published))
+    for change in result.published:
+        logger.info("published", extra=_columns(change))
     for reason in result.unreadable:
         logger.error(reason)
     if result.resume_at is not None:
         logger.warning("a batch ends early: %s", result.reason, extra={"resume_at": result.resume_at})
 
 
-def _columns(published: Published) -> dict[str, object]:
-    change, entry = published.change, published.entry
+def _columns(change: Change) -> dict[str, object]:
     return {
         "outcome": "published",
         "change": change.detail_type,
         "key": f"{change.scope}#{change.id}",
         "token": change.token,
-        "history": entry is not None,
-        "gap": entry.gap if entry else None,
     }

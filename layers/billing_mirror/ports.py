@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.changes.history import Coverage, Entry
+from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
@@ -324,19 +324,11 @@ class DeadLetters(Protocol):
 class HistoryStore(Protocol):
     """Former states, beside the objects. Every method raises ``TransientError`` when DynamoDB is busy or down."""
 
-    async def coverage(self, scope: str, stream: str) -> Coverage | None:
-        """What is noted of a stream of the table."""
-
-    async def note_coverage(self, scope: str, coverage: Coverage) -> None: ...
-
-    async def previous(self, key: str, token: int) -> Entry | None:
-        """The last entry of an object before the change with this token; None where it was emptied, or is none."""
-
     async def keep(self, key: str, entry: Entry) -> None:
         """Writes an entry, or the same again."""
 
-    async def note_left(self, scope: str, partition: str, key: str, entry: Entry) -> None:
-        """Notes that the object with this key has left a type or a customer with the entry's change."""
+    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
+        """Notes in the partition of a type or a customer that the object with this key has left it with that write."""
 
     async def empty(self, key: str, now: float) -> None:
         """Empties all entries of an object."""

@@ -22,7 +22,7 @@ class Past:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._clock = ManualClock(BEGINNING)
-        self._items = StreamedItems(self._clock.now)
+        self._items = StreamedItems()
 
     def write(self, *items: Item, reaches_the_function: bool = True) -> None:
         for item in items:

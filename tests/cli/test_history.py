@@ -18,6 +18,7 @@ SUBSCRIPTION = "v2.billing.rate_card_subscription"
 def changed(cloud: Cloud) -> Cloud:
     """A subscription became past due, another one was removed; at 22:14:20 and 22:16:20, and so on."""
     cloud.pin()
+    cloud.deploy(parameters={"HistoryDays": "3650"})
     other = live(subscription("rcds_2"), 1)
     past_due = live(subscription(collection_status="past_due"), 3, event="evt_3")
     Past(cloud).write(live(subscription(), 1), other, past_due, removed(other, 5))
@@ -48,7 +49,7 @@ def test_history_tells_what_is_missing_and_what_is_uncertain(cloud: Cloud, comma
     lines = command("history", "rcds_1").stdout.splitlines()
     assert lines == [
         "2023-11-14 22:17:20 UTC  updated  token 4  no event announced it; the fetch that showed it",
-        "  changes before this one are missing; the state before is of 2023-11-14 22:16:20 UTC",
+        "  changes before this one may be missing; the state before is known since 2023-11-14 22:16:20 UTC",
         "  a later change may be among these: the history is not known to be complete since then",
         '  collection_status: "unpaid" -> "current"',
         "2023-11-14 22:15:20 UTC  updated  token 2  no event announced it; the fetch that showed it",

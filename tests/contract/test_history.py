@@ -1,68 +1,103 @@
 """The contract of the history: on the double, on moto and on the emulator."""
 
+import zlib
+from collections.abc import Callable
+from typing import TypeAlias
+
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from billing_mirror.adapters.table.attributes import stored_object
+from billing_mirror.adapters.table.attributes import from_attributes, stored_object, to_attributes
 from billing_mirror.adapters.table.history import DynamoHistory
 from billing_mirror.core.changes.change import change_between
-from billing_mirror.core.changes.history import Coverage, Entry, entry
+from billing_mirror.core.changes.history import Entry, entry
+from billing_mirror.core.table.items import Item
 from billing_mirror.ports import HistoryStore
-from tests.doubles.changes import BEGINNING, STREAM, MemoryHistory, live
+from tests.doubles.changes import BEGINNING, MemoryHistory, live
 from tests.doubles.samples import subscription
 from tests.simulation.feed import Trouble, UnreliableHistory
 
 KEY = "test#rcds_1"
-COVERAGE = Coverage(STREAM, "2023-11-14T22:00:00.000Z", "2023-11-14T22:00:00.000Z", 30)
+LEFT = "test#left:customer:cus_1"
+DAYS = 30
+
+Kept: TypeAlias = Callable[[str], list[Entry]]
+"""What is kept of an object, in the order of tokens."""
 
 
-def made(token: int, previous: Entry | None = None) -> Entry:
-    before, after = (live(subscription(collection_status=f"s{at}"), at) for at in (token - 1, token))
-    change = change_between(stored_object(before), stored_object(after))
-    assert change is not None
-    return entry(change, previous, COVERAGE, written_at=BEGINNING)
+def made(token: int, *, changes: bool = True) -> Entry:
+    statuses = (f"s{token - 1}", f"s{token}" if changes else f"s{token - 1}")
+    before, after = (
+        stored_object(live(subscription(collection_status=status), at))
+        for status, at in zip(statuses, (token - 1, token), strict=True)
+    )
+    found = entry(before, after, change_between(before, after), days=DAYS)
+    assert found is not None
+    return found
 
 
 @pytest.fixture
-def history(engine: str | None, request: pytest.FixtureRequest) -> HistoryStore:
-    if engine == "memory":
-        return MemoryHistory()
-    if engine == "simulation":
-        return UnreliableHistory(Trouble())
+def stored(engine: str | None, request: pytest.FixtureRequest) -> tuple[HistoryStore, Kept]:
+    if engine in ("memory", "simulation"):
+        double = MemoryHistory() if engine == "memory" else UnreliableHistory(Trouble())
+        return double, double.entries
     client: DynamoDBClient
     client, table = request.getfixturevalue("table")
-    return DynamoHistory(client, table)
+
+    def kept(key: str) -> list[Entry]:
+        values = to_attributes({":pk": key})
+        answer = client.query(
+            TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=values, ConsistentRead=True
+        )
+        return [*filter(None, (Entry.from_item(from_attributes(item)) for item in answer["Items"]))]
+
+    return DynamoHistory(client, table), kept
 
 
-async def test_the_entry_before_a_change_is_the_last_one_with_a_lower_token(history: HistoryStore) -> None:
-    assert await history.previous(KEY, 5) is None
-    for token in (5, 7, 12):
-        await history.keep(KEY, made(token))
-    assert await history.previous(KEY, 5) is None
-    assert await history.previous(KEY, 7) == made(5)
-    assert await history.previous(KEY, 12) == made(7)
-    assert await history.previous(KEY, 100) == made(12)
-    assert await history.previous("test#rcds_2", 100) is None
+async def test_entries_are_kept_in_the_order_of_tokens(stored: tuple[HistoryStore, Kept]) -> None:
+    history, kept = stored
+    for one in (made(12), made(7, changes=False), made(5)):
+        await history.keep(KEY, one)
+    assert kept(KEY) == [made(5), made(7, changes=False), made(12)]
+    assert kept("test#rcds_2") == []
 
 
-async def test_an_entry_is_written_again_over_itself(history: HistoryStore) -> None:
+async def test_an_entry_is_written_again_over_itself(stored: tuple[HistoryStore, Kept]) -> None:
+    history, kept = stored
     for _ in range(2):
         await history.keep(KEY, made(5))
-    assert await history.previous(KEY, 6) == made(5)
+        await history.note_left(LEFT, KEY, made(5))
+    assert kept(KEY) == [made(5)]
 
 
-async def test_an_emptied_entry_is_none(history: HistoryStore) -> None:
+async def test_emptied_entries_are_none(stored: tuple[HistoryStore, Kept]) -> None:
+    history, kept = stored
     for token in (5, 7):
         await history.keep(KEY, made(token))
     await history.empty(KEY, BEGINNING)
-    assert await history.previous(KEY, 100) is None
+    assert kept(KEY) == []
     await history.keep(KEY, made(9))
-    assert await history.previous(KEY, 100) == made(9)
+    assert kept(KEY) == [made(9)]
 
 
-async def test_what_is_noted_of_a_stream_is_kept_by_scope_and_stream(history: HistoryStore) -> None:
-    assert await history.coverage("test", STREAM) is None
-    await history.note_coverage("test", COVERAGE)
-    assert await history.coverage("test", STREAM) == COVERAGE
-    assert await history.coverage("live", STREAM) is None
-    assert await history.coverage("test", "another") is None
+@pytest.mark.parametrize("token", [1, 5])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda item: {name: value for name, value in item.items() if name != "state"},
+        lambda item: {**item, "token": "5"},
+        lambda item: {**item, "fetched_at": "yesterday"},
+        lambda item: {**item, "replaced_at": "2026-11-01"},
+        lambda item: {**item, "at": "2026-11-01T08:00:00Z"},
+        lambda item: {**item, "kind": "moved"},
+        lambda item: {**item, "former_z": b"no zlib"},
+        lambda item: {**item, "former_z": zlib.compress(b"{}")},
+        lambda item: {**item, "former_z": made(3).to_item()["former_z"]},
+        lambda item: {**item, "expires_at": None},
+        lambda _: {},
+    ],
+)
+def test_what_a_hand_has_damaged_is_no_entry(token: int, damage: Callable[[Item], Item]) -> None:
+    item = made(token).to_item()
+    assert Entry.from_item(item) == made(token)
+    assert Entry.from_item(damage(item)) is None

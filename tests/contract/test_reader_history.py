@@ -1,6 +1,7 @@
 """What a user's own code reads of the past."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,8 @@ from billing_mirror.adapters.table.attributes import to_attributes
 from billing_mirror.adapters.table.history import DynamoHistory
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult
 from billing_mirror.changes.feed import publish_changes
+from billing_mirror.core import times
+from billing_mirror.core.changes.history import sort_key
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import partition_key_of
 from billing_mirror.core.table.items import Item, id_in
@@ -48,7 +51,7 @@ class Mirror:
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client, self._table = client, table
         self.clock = ManualClock(BEGINNING)
-        self._items = StreamedItems(self.clock.now)
+        self._items = StreamedItems()
         self.history = DynamoHistory(client, table)
         self.reader = Reader(table, scope="test", client=client, clock=SleepingClock(self.clock))
 
@@ -70,6 +73,17 @@ class Mirror:
         records = [raw(record) for record in self._items.records]
         return asyncio.run(publish_changes(records, given, deadline=self.clock.now() + 60))
 
+    def before_each_query(self, act: Callable[[], None]) -> None:
+        self._client.meta.events.register("before-call.dynamodb.Query", lambda **_: act())
+
+    def replace_entry(self, identifier: str, token: int, damage: Item | None) -> None:
+        """With damaged columns, or with none at all: removed."""
+        key = to_attributes({"pk": f"test#{identifier}", "sk": sort_key(token)})
+        item = self._client.get_item(TableName=self._table, Key=key)["Item"]
+        self._client.delete_item(TableName=self._table, Key=key)
+        if damage is not None:
+            self._client.put_item(TableName=self._table, Item={**item, **to_attributes(damage)})
+
     def status(self, identifier: str, moment: datetime) -> object:
         found: PastObject = self.reader.as_of(identifier, moment)
         return found.object.body["collection_status"] if found.object is not None else None
@@ -80,8 +94,8 @@ def mirror(table: tuple[DynamoDBClient, str]) -> Mirror:
     return Mirror(*table)
 
 
-def state(status: str, identifier: str = "rcds_1") -> JsonObject:
-    return subscription(identifier, collection_status=status)
+def state(status: str, identifier: str = "rcds_1", *, created: float = 0.0) -> JsonObject:
+    return subscription(identifier, collection_status=status, created=times.iso(BEGINNING + 60 * created))
 
 
 def test_each_change_is_shown_with_the_state_that_it_has_ended(mirror: Mirror) -> None:
@@ -116,12 +130,21 @@ def test_an_object_is_shown_as_it_was_at_a_moment(mirror: Mirror) -> None:
 
 def test_before_its_creation_and_after_its_removal_an_object_is_none_or_deleted(mirror: Mirror) -> None:
     mirror.write(live(state("current", "rcds_0"), 1))
-    held = live(state("current"), 3)
+    held = live(state("current", created=2.9), 3)
     mirror.write(held, removed(held, 5))
     assert mirror.reader.as_of("rcds_1", minute(2)).object is None
     after = mirror.reader.as_of("rcds_1", minute(5)).object
     assert after is not None
     assert after.deleted
+
+
+def test_before_the_mirror_held_it_an_object_of_stripe_is_unknown(mirror: Mirror) -> None:
+    """A backfill creates what Stripe has had for long."""
+    mirror.write(live(state("current", created=1), 3))
+    assert mirror.reader.as_of("rcds_1", minute(0.9)).object is None
+    with pytest.raises(UnknownPast, match=r"the history knows it since 2023-11-14T22:16:20\.000Z"):
+        mirror.reader.as_of("rcds_1", minute(1))
+    assert mirror.status("rcds_1", minute(3)) == "current"
 
 
 def test_what_was_before_the_history_is_unknown(mirror: Mirror) -> None:
@@ -150,23 +173,57 @@ def test_a_change_that_is_still_on_its_way_is_not_overlooked(mirror: Mirror) -> 
     assert mirror.status("rcds_1", minute(4)) == "past_due"
 
 
-def test_an_outage_of_a_day_starts_the_history_anew(mirror: Mirror) -> None:
-    """The stream may have lost records unread, of any object."""
-    day = 24 * 60
+def test_what_was_missed_and_undone_is_unknown(mirror: Mirror) -> None:
+    """No state shows it, but the writes do. What was missed of one object says nothing about another one."""
     mirror.write(live(state("current"), 1), live(state("current", "rcds_2"), 1))
-    mirror.write(live(state("past_due"), 2 * day))
-    mirror.write(live(state("current", "rcds_2"), 2 * day + 1))
-    with pytest.raises(UnknownPast):
-        mirror.reader.as_of("rcds_2", minute(day))
-    assert mirror.status("rcds_2", minute(2 * day + 1)) == "current"
+    mirror.write(live(state("past_due"), 2), live(state("current"), 4), reaches_the_function=False)
+    mirror.write(live(state("unpaid"), 6), live(state("current", "rcds_2"), 6))
+    for moment in (1, 3):
+        with pytest.raises(UnknownPast):
+            mirror.reader.as_of("rcds_1", minute(moment))
+    assert mirror.status("rcds_1", minute(4)) == "current"
+    assert [mirror.status("rcds_2", minute(moment)) for moment in (1, 3, 6)] == ["current"] * 3
 
 
-def test_expired_entries_are_not_missed_silently(mirror: Mirror) -> None:
+def test_quiet_days_are_known(mirror: Mirror) -> None:
     day = 24 * 60
-    mirror.write(*(live(state("current", "rcds_2"), number * day // 2) for number in range(1, 2 * DAYS + 20)))
-    mirror.write(live(state("current"), (DAYS + 10) * day))
+    mirror.write(live(state("current"), 1), live(state("current"), 3 * day), live(state("past_due"), 5 * day))
+    assert [mirror.status("rcds_1", minute(moment * day)) for moment in (1, 4, 5)] == ["current", "current", "past_due"]
+
+
+@pytest.mark.parametrize("damage", [None, {"token": "five"}, {"fetched_at": 0}])
+def test_an_entry_that_is_gone_or_damaged_is_a_gap(mirror: Mirror, damage: Item | None) -> None:
+    """Expired, say, or changed by a hand."""
+    mirror.write(*(live(state(f"s{token}"), token) for token in range(1, 6)))
+    mirror.replace_entry("rcds_1", 3, damage)
+    assert [(one.token, one.gap) for one in mirror.reader.history("rcds_1")] == [
+        (5, False),
+        (4, True),
+        (2, False),
+        (1, False),
+    ]
     with pytest.raises(UnknownPast):
-        mirror.reader.as_of("rcds_1", minute(5 * day))
+        mirror.reader.as_of("rcds_1", minute(2))
+    assert [mirror.status("rcds_1", minute(moment)) for moment in (1, 3, 4)] == ["s1", "s3", "s4"]
+
+
+def test_what_a_hand_has_changed_is_unknown(mirror: Mirror) -> None:
+    """It is no state that Stripe has shown: neither as the present one, nor once the mirror has repaired it."""
+    held = live(state("current"), 1)
+    by_hand = {**held, "data": {**state("current"), "collection_status": "by hand"}}
+    mirror.write(held, by_hand)
+    with pytest.raises(UnknownPast, match="a hand has changed"):
+        mirror.reader.as_of("rcds_1", minute(1))
+    mirror.write(live(state("current"), 3))
+    with pytest.raises(UnknownPast, match="since 2023-11-14T22:16:20"):
+        mirror.reader.as_of("rcds_1", minute(2))
+    assert mirror.status("rcds_1", minute(3)) == "current"
+
+
+def test_a_column_that_a_hand_has_changed_is_unknown(mirror: Mirror) -> None:
+    mirror.write(live(state("current"), 1), {**live(state("current"), 1), "customer": "cus_2"})
+    with pytest.raises(UnknownPast):
+        mirror.reader.as_of("rcds_1", minute(1))
 
 
 def test_a_customer_is_shown_with_what_it_had(mirror: Mirror) -> None:
@@ -187,9 +244,21 @@ def test_a_customer_is_shown_with_what_it_had(mirror: Mirror) -> None:
     }
 
 
+def test_a_write_while_the_history_is_read_changes_no_answer(mirror: Mirror) -> None:
+    """The object's item is read first, and then its entries."""
+    mirror.write(live(state("current"), 1))
+    later = [live(state("past_due"), 2)]
+    mirror.before_each_query(lambda: mirror.write(later.pop()) if later else None)
+    moment = minute(1.5)
+    mirror.clock.advance(60)
+    assert mirror.status("rcds_1", moment) == "current"
+    assert later == []
+    assert mirror.status("rcds_1", minute(2)) == "past_due"
+
+
 def test_what_is_unknown_of_a_customer_is_said(mirror: Mirror) -> None:
     mirror.write(live(state("current"), 2), reaches_the_function=False)
-    mirror.write(live(state("current", "rcds_2"), 3))
+    mirror.write(live(state("current", "rcds_2"), 3), live(state("current", "rcds_3", created=3.9), 4))
     past = mirror.reader.customer_as_of("cus_1", minute(1))
     assert past.objects == []
     assert past.unknown.keys() == {"rcds_1", "rcds_2"}
@@ -215,12 +284,34 @@ def test_many_changes_are_read_page_by_page(mirror: Mirror, short_pages: None) -
     mirror.write(*(live(state(f"s{token}"), token) for token in range(1, 8)))
     assert [one.token for one in mirror.reader.history("rcds_1")] == [7, 6, 5, 4, 3, 2, 1]
     assert mirror.status("rcds_1", minute(2)) == "s2"
+    first = mirror.reader.history("rcds_1").page(limit=3)
+    second = mirror.reader.history("rcds_1").page(limit=3, cursor=first.cursor)
+    assert [[one.token for one in page] for page in (first, second)] == [[7, 6, 5], [4, 3, 2]]
+    last = mirror.reader.history("rcds_1").page(limit=3, cursor=second.cursor)
+    assert ([one.token for one in last], last.cursor) == ([1], None)
 
 
-def test_without_a_history_the_reader_says_so(mirror: Mirror) -> None:
-    mirror.write(live(sample("customer", id="cus_1", livemode=False), 1, customer=None), reaches_the_function=False)
-    with pytest.raises(ReaderError, match="keeps no history"):
-        mirror.reader.as_of("cus_1", minute(1), "customer")
+def test_writes_that_changed_nothing_fill_no_page(mirror: Mirror, short_pages: None) -> None:  # noqa: ARG001 - as above
+    mirror.write(*(live(state("current" if token < 9 else "past_due"), token) for token in range(1, 15)))
+    page = mirror.reader.history("rcds_1").page(limit=2)
+    assert [(one.token, one.former_since[-13:-5], one.gap) for one in page] == [
+        (9, "22:14:20", False),
+        (1, "00:00:00", False),
+    ]
+
+
+def test_without_a_history_the_present_state_is_known_from_its_fetch_on(mirror: Mirror) -> None:
+    customer = sample("customer", id="cus_1", livemode=False)
+    mirror.write(live(customer, 1, customer=None), reaches_the_function=False)
+    found = mirror.reader.as_of("cus_1", minute(1), "customer").object
+    assert found is not None
+    with pytest.raises(UnknownPast, match="the history knows it since 2023-11-14T22:14:20"):
+        mirror.reader.as_of("cus_1", minute(0.9), "customer")
+
+
+def test_of_an_object_that_the_mirror_does_not_hold_nothing_is_known(mirror: Mirror) -> None:
+    with pytest.raises(UnknownPast, match="the mirror does not hold it"):
+        mirror.reader.as_of("rcds_9", minute(0))
 
 
 @pytest.mark.parametrize("moment", [datetime(2023, 11, 14), minute(10_000)])  # noqa: DTZ001 - it is what is refused

@@ -6,7 +6,7 @@ from copy import deepcopy
 from billing_mirror.adapters.table.attributes import stored_object
 from billing_mirror.changes.dependencies import RawRecord
 from billing_mirror.core import json_body
-from billing_mirror.core.changes.history import Coverage, Entry, sort_key
+from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.json_body import JsonObject
@@ -21,11 +21,8 @@ STREAM = "2026-01-01T00:00:00.000"
 class StreamedItems(dict[str, Item]):
     """The objects of a table with a stream: each write of one adds a record."""
 
-    def __init__(
-        self, now: Callable[[], float], items: Mapping[str, Item] | None = None, records: Sequence[StreamRecord] = ()
-    ) -> None:
+    def __init__(self, items: Mapping[str, Item] | None = None, records: Sequence[StreamRecord] = ()) -> None:
         super().__init__(items or {})
-        self._now = now
         self.records = [*records]
 
     def __setitem__(self, key: str, item: Item) -> None:
@@ -35,8 +32,6 @@ class StreamedItems(dict[str, Item]):
             StreamRecord(
                 sequence=str(len(self.records)),
                 key=key,
-                stream=STREAM,
-                written_at=self._now(),
                 before=stored_object({**before}) if before is not None else None,
                 after=stored_object({**item}),
             )
@@ -45,7 +40,7 @@ class StreamedItems(dict[str, Item]):
 
     def __deepcopy__(self, memo: dict[int, object]) -> "StreamedItems":
         """The table as a backup has it, with the records up to then."""
-        return StreamedItems(self._now, deepcopy(dict(self), memo), self.records)
+        return StreamedItems(deepcopy(dict(self), memo), self.records)
 
 
 def raw(record: StreamRecord) -> RawRecord:
@@ -88,33 +83,19 @@ class MemoryHistory:
     """Implements ``ports.HistoryStore``. It fails while it ``is_down``."""
 
     def __init__(self) -> None:
-        self.noted: dict[tuple[str, str], Coverage] = {}
         self.items: dict[str, dict[str, Item]] = {}
         """By key and sort key; of an emptied entry only its end is left."""
         self.left: dict[str, set[tuple[str, str]]] = {}
         """By partition, moments and keys."""
         self.is_down: Callable[[], bool] = lambda: False
 
-    async def coverage(self, scope: str, stream: str) -> Coverage | None:
-        self._require_up()
-        return self.noted.get((scope, stream))
-
-    async def note_coverage(self, scope: str, coverage: Coverage) -> None:
-        self._require_up()
-        self.noted[scope, coverage.stream] = coverage
-
-    async def previous(self, key: str, token: int) -> Entry | None:
-        self._require_up()
-        earlier = {at: item for at, item in self.items.get(key, {}).items() if at < sort_key(token)}
-        return Entry.from_item(earlier[max(earlier)]) if earlier else None
-
     async def keep(self, key: str, entry: Entry) -> None:
         self._require_up()
         self.items.setdefault(key, {})[entry.sort_key] = entry.to_item()
 
-    async def note_left(self, scope: str, partition: str, key: str, entry: Entry) -> None:
+    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
         self._require_up()
-        self.left.setdefault(f"{scope}#{partition}", set()).add((entry.at, key))
+        self.left.setdefault(partition, set()).add((entry.write.fetched_at, key))
 
     async def empty(self, key: str, now: float) -> None:
         self._require_up()

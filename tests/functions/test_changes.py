@@ -89,7 +89,7 @@ def test_a_former_state_is_kept_in_the_table(cloud: Cloud, load: Load) -> None:
     table = boto3.resource("dynamodb").Table("a-table")
     entry = table.get_item(Key={"pk": KEY, "sk": f"history#{2:020}"})["Item"]
     assert (entry["kind"], entry["expires_at"]) == ("updated", int(BEGINNING + 120 + 30 * 86_400))
-    assert table.get_item(Key={"pk": "test#history", "sk": STREAM})["Item"]["days"] == 30
+    assert (entry["replaced_token"], entry["replaced_at"]) == (1, before["fetched_at"])
 
 
 def test_a_refused_event_is_delivered_again(cloud: Cloud, load: Load) -> None:

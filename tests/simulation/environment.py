@@ -65,7 +65,7 @@ class Environment:
             pin = Pin(self.state.account, self.state.key)
             self.state_store.partitions[f"{TEST}#{PIN_PARTITION}"] = {PIN_SORT_KEY: pin.to_item()}
         self.clock = Container(dice, None, "sqs")
-        self.mirror.objects = StreamedItems(self.clock.now)
+        self.mirror.objects = StreamedItems()
         self.queue = WakingQueue(self.clock)
         self.budgets: list[RequestBudget] = []
         self.accepted: set[str] = set()

@@ -16,16 +16,18 @@ from billing_mirror.changes.feed import publish_changes
 from billing_mirror.core import json_body
 from billing_mirror.core.changes.change import (
     COLUMNS,
+    MAX_EDITS,
     body_digest,
     change_between,
     is_live,
     is_tombstone,
-    state_digest,
+    is_write,
     token_in,
 )
-from billing_mirror.core.changes.history import Coverage, Entry
+from billing_mirror.core.changes.history import Entry, Write, write_of
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.table.items import id_in, members_in
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import BusEvent, Clock
@@ -46,6 +48,8 @@ DEATH = 0.03
 """The share of calls at which the function is killed: before or after it."""
 UNREADABLE = 0.02
 """The share of records that an unreadable one follows."""
+ROOM = MAX_EDITS // 3
+"""Bytes of the bodies before and after a change whose event is complete, with all ids on its lists."""
 LATE = 8
 """Events that may overtake another one on the bus."""
 
@@ -109,20 +113,11 @@ class UnreliableHistory(MemoryHistory):
         super().__init__()
         self._trouble = trouble
 
-    async def coverage(self, scope: str, stream: str) -> Coverage | None:
-        return await self._trouble.around(super().coverage, scope, stream)
-
-    async def note_coverage(self, scope: str, coverage: Coverage) -> None:
-        await self._trouble.around(super().note_coverage, scope, coverage)
-
-    async def previous(self, key: str, token: int) -> Entry | None:
-        return await self._trouble.around(super().previous, key, token)
-
     async def keep(self, key: str, entry: Entry) -> None:
         await self._trouble.around(super().keep, key, entry)
 
-    async def note_left(self, scope: str, partition: str, key: str, entry: Entry) -> None:
-        await self._trouble.around(super().note_left, scope, partition, key, entry)
+    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
+        await self._trouble.around(super().note_left, partition, key, entry)
 
     async def empty(self, key: str, now: float) -> None:
         await self._trouble.around(super().empty, key, now)
@@ -193,11 +188,43 @@ async def wrong_feed(mirror: MemoryMirror, clock: Clock, seed: int) -> Iterator[
 
 
 def wrong_events(mirror: MemoryMirror, feed: Feed, random: Random) -> Iterator[tuple[str, str]]:
-    """How the mirror that a consumer rebuilds from the events differs from the mirror."""
-    replay = Replay(lambda key: _rebuilt(mirror, _partition(mirror, key)))
+    """How the mirror that a consumer rebuilds from the events differs from the mirror, in any order and in theirs."""
+    replay = Replay(lambda key, _: _rebuilt(mirror, _partition(mirror, key)))
     for event in _on_the_bus(feed.bus.events, random):
         replay.apply(event.detail_type, event.detail)
-    return _differences(mirror, replay)
+    return chain(_differences(mirror, replay), _wrong_in_order(mirror, feed.bus.events))
+
+
+def _wrong_in_order(mirror: MemoryMirror, events: Sequence[BusEvent]) -> Iterator[tuple[str, str]]:
+    """Who has each change once, in order, reads the mirror only for those that say that they are incomplete."""
+    changes = {_key_and_token(json_body.parse(event.detail)): event for event in events}
+    replay = Replay(lambda key, token: _rebuilt_then(mirror, _partition(mirror, key), token))
+    for _, event in sorted(changes.items()):
+        replay.apply(event.detail_type, event.detail)
+    incomplete = [at for at, event in changes.items() if _needs_the_mirror(event)]
+    if replay.reads != len(incomplete):
+        yield "the mirror is read in order", f"{replay.reads} times, for {len(incomplete)} incomplete changes"
+    for *key, token in incomplete:
+        partition = _partition(mirror, (key[0], key[1], key[2]))
+        if _fits(_record(mirror, partition, token)):
+            yield "incomplete, and not large", partition
+    yield from _differences(mirror, replay)
+
+
+def _fits(record: StreamRecord) -> bool:
+    """Whether an event has room for both states, whatever it shows of them."""
+    bodies = [one.body if one is not None else {} for one in (record.before, record.after)]
+    return all(body is not None for body in bodies) and sum(len(json_body.write(one or {})) for one in bodies) < ROOM
+
+
+def _key_and_token(change: JsonObject) -> tuple[str, str, str, int]:
+    token = change["token"]
+    assert isinstance(token, int)
+    return str(change["scope"]), str(change["type"]), str(change["id"]), token
+
+
+def _needs_the_mirror(event: BusEvent) -> bool:
+    return json_body.parse(event.detail)["complete"] is not True and not event.detail_type.endswith(".removed")
 
 
 def _lost(feed: Feed, unreadable: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -230,29 +257,32 @@ def _differences(mirror: MemoryMirror, replay: Replay) -> Iterator[tuple[str, st
 
 
 def _wrong_history(mirror: MemoryMirror, history: MemoryHistory) -> Iterator[tuple[str, str]]:
-    """Each change has one entry: with the state that it has ended, and whether the one before has left another state.
+    """Each write has one entry, with the write that it has replaced; and where it changed something, the state before.
 
     It must be the same one however often its record came.
     """
     assert isinstance(mirror.objects, StreamedItems)
-    expected: dict[str, dict[int, tuple[str, bool]]] = defaultdict(dict)
-    left: dict[str, str] = {}
+    expected: dict[str, dict[int, tuple[Write | None, str]]] = defaultdict(dict)
     for record in mirror.objects.records:
-        change = change_between(record.before, record.after)
-        if change is not None:
-            former = change.before.body if change.before is not None else None
-            gap = left.get(record.key, state_digest(change.before)) != state_digest(change.before)
-            expected[record.key][change.token] = json_body.canonical(former), gap
-            left[record.key] = state_digest(change.after)
-    for key, states in expected.items():
-        kept = {one.token: (_former(one), one.gap) for one in history.entries(key)}
-        if kept != states:
+        if is_write(record.before, record.after):
+            change = change_between(record.before, record.after)
+            replaced = write_of(record.before.columns) if record.before is not None else None
+            former = _body_of(change.before) if change is not None else "unchanged"
+            expected[record.key][token_in(record.after.columns)] = replaced, former
+    for key, writes in expected.items():
+        if {one.write.token: (one.replaced, _former(one)) for one in history.entries(key)} != writes:
             yield "another in the history", key
 
 
 def _former(entry: Entry) -> str:
-    data = (entry.former or {}).get("data")
+    if entry.change is None:
+        return "unchanged"
+    data = (entry.change.former or {}).get("data")
     return json_body.canonical(data if isinstance(data, dict) else None)
+
+
+def _body_of(stored: StoredObject | None) -> str:
+    return json_body.canonical(stored.body if stored is not None else None)
 
 
 def _state(rebuilt: Rebuilt) -> tuple[str, object, object]:
@@ -276,8 +306,28 @@ def _partition(mirror: MemoryMirror, key: Key) -> str:
 def _rebuilt(mirror: MemoryMirror, partition: str) -> Rebuilt:
     """An object as the mirror shows it."""
     stored = _written(mirror)[partition]
+    return _shown(stored, mirror.body_of(partition) if stored.body is None else stored.body)
+
+
+def _rebuilt_then(mirror: MemoryMirror, partition: str, token: int) -> Rebuilt:
+    """An object as a write has stored it. A body of several items is there no more after the next change."""
+    record = _record(mirror, partition, token)
+    is_there = body_digest(record.after) == body_digest(_written(mirror)[partition])
+    return _shown(
+        record.after, mirror.body_of(partition) if record.after.body is None and is_there else record.after.body
+    )
+
+
+def _record(mirror: MemoryMirror, partition: str, token: int) -> StreamRecord:
+    """The write of an object under this token."""
+    assert isinstance(mirror.objects, StreamedItems)
+    written = (one for one in mirror.objects.records if one.key == partition and is_write(one.before, one.after))
+    (record,) = (one for one in written if token_in(one.after.columns) == token)
+    return record
+
+
+def _shown(stored: StoredObject, body: JsonObject | None) -> Rebuilt:
     columns = {name: value if isinstance(value := stored.columns.get(name), str) else None for name in COLUMNS}
-    body = mirror.body_of(partition) if stored.body is None else stored.body
     return Rebuilt(
         token_in(stored.columns),
         is_live(stored),

@@ -1,31 +1,35 @@
 """What the history says of a moment, compared with what was: right or unknown, whatever the function has missed.
 
-Objects change while the stream is switched off, or is not read for more than a day; what a function has not read by
-then is lost to it. Entries expire, and objects are forgotten.
+Objects change while the stream is switched off, not read for more than a day, or read without keeping anything. Its
+shards are read independently of each other, and split. Entries expire, objects are forgotten, and hands change both.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from dataclasses import dataclass, field
+from enum import Flag, auto
 from random import Random
 
 from billing_mirror.adapters.table.attributes import body_in
 from billing_mirror.changes.dependencies import ChangesDependencies
 from billing_mirror.changes.feed import publish_changes
 from billing_mirror.core import times
-from billing_mirror.core.changes.as_of import StateAt, state_at
+from billing_mirror.core.changes.as_of import StateAt, Unknown, state_at
 from billing_mirror.core.changes.history import DAY, Entry
 from billing_mirror.core.changes.stream_record import StreamRecord
+from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.table.items import Item
 from tests.doubles.changes import BEGINNING, MemoryHistory, StreamedItems, live, raw, read_raw, removed, sequence_of_raw
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import subscription
 
-KEYS = ("test#rcds_1", "test#rcds_2")
+KEYS = tuple(f"test#rcds_{number}" for number in range(1, 5))
+WITHOUT_CREATION = KEYS[-1]
+"""An object whose body does not say when it was created."""
 STATUSES = ("current", "past_due", "unpaid")
 LAST_EVENT = ("last_event_at", "last_event_id")
-WRITES = 24
+WRITES = 40
 DAYS = 3
 MINUTE = 60.0
 QUIET = (1, 10, 600, 900)
@@ -34,16 +38,46 @@ OUTAGE = 40 * 60
 """As many: a function that has read nothing meanwhile has lost records."""
 
 
-class Trouble(Enum):
-    """Why not all reaches the history."""
+class Trouble(Flag):
+    """Why not all reaches the history, or stays there."""
 
-    NONE = auto()
+    NONE = 0
+    LATE_SHARDS = auto()
+    """Each shard is read when it is, some records again, and shards split. In the end some records are unread."""
     OUTAGES = auto()
     """The stream is off, or not read for more than a day."""
+    SWITCHES = auto()
+    """Records are read while no history is kept."""
+    LOSSES = auto()
+    """Any record may go to the dead letters, also of a change that the next one undoes."""
+    EXPIRY = auto()
+    """Entries expire, and DynamoDB deletes them within days, in any order."""
     ERASURES = auto()
-    """Entries expire, and objects are erased."""
-    DEAD_LETTERS = auto()
-    """Some changes are put aside: of objects whose changes before are known, and not undone by the change after."""
+    """Objects are erased."""
+    HANDS = auto()
+    """Hands change bodies, and delete items."""
+    DAMAGE = auto()
+    """Hands damage entries."""
+
+
+EVERYTHING = ~Trouble.NONE
+TROUBLES = (Trouble.NONE, *Trouble, Trouble.HANDS | Trouble.LOSSES, EVERYTHING)
+
+
+@dataclass
+class Shard:
+    """A part of the stream: the writes of some keys, in order; of none, once it is split.
+
+    Lambda reads it after the shard that it comes from.
+    """
+
+    keys: set[str]
+    parent: "Shard | None" = None
+    waiting: list[StreamRecord] = field(default_factory=list)
+
+    @property
+    def is_readable(self) -> bool:
+        return self.parent is None or (not self.parent.waiting and self.parent.is_readable)
 
 
 @dataclass
@@ -54,85 +88,118 @@ class Past:
     trouble: Trouble
     clock: ManualClock = field(default_factory=lambda: ManualClock(BEGINNING))
     history: MemoryHistory = field(default_factory=MemoryHistory)
+    items: StreamedItems = field(default_factory=StreamedItems)
     states: dict[str, list[tuple[float, str]]] = field(default_factory=lambda: {key: [] for key in KEYS})
     """By key, the state that each change has made, and its moment by Stripe's clock or else ours."""
-    waiting: list[StreamRecord] = field(default_factory=list)
-    started_at: float = 0.0
-    token: int = 0
-    stream: int = 1
-    undone: dict[str, str] = field(default_factory=dict)
-    """By key, the state before the change that was put aside: no digest would show another one that goes back to it."""
-
-    def __post_init__(self) -> None:
-        self.items = StreamedItems(self.clock.now)
+    created: dict[str, float] = field(default_factory=dict)
+    written: dict[str, float] = field(default_factory=dict)
+    """By the sequence number of a record, when DynamoDB wrote it."""
+    by_hand: set[str] = field(default_factory=set)
+    """The keys of the items that a hand has changed, and no write since."""
+    shards: list[Shard] = field(default_factory=lambda: [Shard(set(KEYS[::2])), Shard(set(KEYS[1::2]))])
+    tokens: Counter[str] = field(default_factory=Counter)
+    days: int = DAYS
 
     async def live_through(self) -> None:
         for _ in range(WRITES):
             self.clock.advance(MINUTE * self._minutes())
-            self.started_at = self.started_at or self.clock.now()
             self._write(self.random.choice(KEYS))
-            if self.trouble is Trouble.OUTAGES and self.random.random() < 0.15:
-                # It was off meanwhile, and is another one.
-                self.stream += 1
-                self.waiting.clear()
-            elif not self._is_put_aside():
-                self.waiting += [replace(one, stream=f"stream {self.stream:03}") for one in self.items.records]
-            self.items.records.clear()
-            if self.trouble is not Trouble.OUTAGES or self.random.random() < 0.7:
-                await self._read_stream()
-            if self.trouble is Trouble.ERASURES:
+            self._deliver()
+            if self._strikes(Trouble.SWITCHES, 0.2):
+                self.days = 0 if self.days else DAYS
+            if self._strikes(Trouble.LATE_SHARDS, 0.1):
+                self._split()
+            for shard in self.shards:
+                if not self._strikes(Trouble.LATE_SHARDS | Trouble.OUTAGES, 0.6) and shard.is_readable:
+                    await self._read(shard)
+            if Trouble.EXPIRY in self.trouble:
                 self._expire()
+            if self._strikes(Trouble.DAMAGE, 0.1):
+                self._damage_entry()
 
-    def answer(self, key: str, moment: float) -> StateAt | None:
-        """None where nothing was ever read."""
-        if not self.history.noted:
-            return None
-        _, coverage = max(self.history.noted.items())
+    def answer(self, key: str, moment: float) -> StateAt | Unknown:
         items = self.history.items.get(key, {})
         entries = filter(None, (Entry.from_item(items[at]) for at in sorted(items, reverse=True)))
-        return state_at(times.iso(moment), entries, self.items.get(key), coverage, now=self.clock.now())
+        return state_at(times.iso(moment), entries, self.items.get(key))
 
-    def truth(self, key: str, moment: float) -> str:
-        """The state after the last change at or before the moment, in the order of tokens."""
-        return next((state for at, state in reversed(self.states[key]) if at <= moment), "")
+    def truth(self, key: str, moment: float) -> str | None:
+        """The state after the last change at or before the moment, in the order of tokens.
+
+        None where Stripe had the object, and the mirror not yet.
+        """
+        if moment < self.created.get(key, 0.0):
+            return ""
+        before = None if key in self.created else ""
+        return next((state for at, state in reversed(self.states[key]) if at <= moment), before)
 
     def moments(self) -> Iterator[float]:
-        """Those of all changes, and around them."""
-        for at in sorted({at for states in self.states.values() for at, _ in states}):
+        """Those of all changes and creations, and around them."""
+        changed = {at for states in self.states.values() for at, _ in states}
+        for at in sorted(changed | {*self.created.values()}):
             yield from (at - 1, at, at + 1)
 
+    def is_all_read(self, key: str) -> bool:
+        return all(record.key != key for shard in self.shards for record in shard.waiting)
+
+    def _strikes(self, kind: Trouble, share: float) -> bool:
+        return bool(kind & self.trouble) and self.random.random() < share
+
     def _minutes(self) -> int:
-        is_out = self.trouble is Trouble.OUTAGES and self.random.random() < 0.1
-        return OUTAGE if is_out else self.random.choice(QUIET)
+        return OUTAGE if self._strikes(Trouble.OUTAGES, 0.1) else self.random.choice(QUIET)
 
     def _write(self, key: str) -> None:
-        self.token += 1
         before, now = self.items.get(key), self.clock.now()
-        states, undone = self.states[key], self.undone.get(key, "")
         is_deleted = before is not None and before.get("deleted") is True
-        if before is not None and not is_deleted and undone != "removed" and self.random.random() < 0.2:
-            self._put(key, removed(before, self.token))
-            states.append((now, "removed"))
-        elif before is not None and is_deleted and self.trouble is Trouble.ERASURES and self.random.random() < 0.5:
+        if before is not None and self._strikes(Trouble.HANDS, 0.2):
+            self._change_by_hand(key, before)
+        elif before is not None and not is_deleted and self.random.random() < 0.2:
+            self._put(key, removed(before, self._claim(key)))
+            self.states[key].append((now, "removed"))
+        elif before is not None and is_deleted and self._strikes(Trouble.ERASURES, 0.5):
             erased = {name: value for name, value in before.items() if name not in ("data", "digest")}
             self.items[key] = {**erased, "erased_at": times.iso(now)}
         else:
-            status = self.random.choice([one for one in STATUSES if one != undone])
-            item = {**live(subscription(key.partition("#")[2], collection_status=status), self.token)}
-            event_at = self._event_before(now)
-            self._put(key, {**item, **self._last_event(before, event_at)})
-            if not states or states[-1][1] != status:
-                is_announced = event_at and (before is None or times.iso(event_at) > str(before["fetched_at"]))
-                states.append((event_at if is_announced else now, status))
+            self._put_live(key, before, now)
 
-    def _is_put_aside(self) -> bool:
-        """Whether the function could not read the last record."""
-        (record,) = self.items.records
-        states = self.states[record.key]
-        if self.trouble is not Trouble.DEAD_LETTERS or record.key in self.undone or len(states) < 2:
-            return False
-        self.undone[record.key] = states[-2][1]
-        return True
+    def _claim(self, key: str) -> int:
+        self.tokens[key] += 1
+        return self.tokens[key]
+
+    def _put_live(self, key: str, before: Item | None, now: float) -> None:
+        status, event_at = self.random.choice(STATUSES), self._event_before(now)
+        states = self.states[key]
+        if not states and key != WITHOUT_CREATION:
+            # Announced at once, or found by a backfill.
+            self.created[key] = event_at or now - self.random.choice((0.0, 5.0, 5 * DAY))
+        item = live(self._body(key, status), self._claim(key))
+        self._put(key, {**item, **self._last_event(before, event_at)})
+        if not states or states[-1][1] != status:
+            is_announced = event_at and (before is None or times.iso(event_at) > str(before["fetched_at"]))
+            states.append((event_at if is_announced else now, status))
+
+    def _body(self, key: str, status: str) -> JsonObject:
+        body = subscription(key.partition("#")[2], collection_status=status)
+        created = {"created": times.iso(self.created[key])} if key in self.created else {"created": None}
+        return {**body, **created}
+
+    def _change_by_hand(self, key: str, item: Item) -> None:
+        """Under the token that the item has. One that is deleted, maybe with its counter, makes no record for us."""
+        body = item.get("data")
+        if self._may_delete(key) and self.random.random() < 0.2:
+            super(StreamedItems, self.items).pop(key)
+            self.by_hand.discard(key)
+            if key in self.created:
+                self.tokens[key] *= self.random.choice((0, 1))
+        elif isinstance(body, dict):
+            self.items[key] = {
+                **item,
+                "data": {**body, "collection_status": self.random.choice((*STATUSES, "by hand"))},
+            }
+            self.by_hand.add(key)
+
+    def _may_delete(self, key: str) -> bool:
+        """Where nothing else is lost, its entries show that an object was there before."""
+        return key in self.created or self.trouble is Trouble.HANDS
 
     def _event_before(self, now: float) -> float:
         """When an event was created that has led to a fetch now; 0 where none has."""
@@ -141,28 +208,71 @@ class Past:
     def _last_event(self, before: Item | None, event_at: float) -> Item:
         known = {name: before[name] for name in LAST_EVENT if name in before} if before is not None else {}
         if event_at and times.iso(event_at) > str(known.get("last_event_at", "")):
-            return {"last_event_at": times.iso(event_at), "last_event_id": f"evt_{self.token}"}
+            return {"last_event_at": times.iso(event_at), "last_event_id": f"evt_{event_at}"}
         return known
 
     def _put(self, key: str, item: Item) -> None:
         self.items[key] = {**item, "fetched_at": times.iso(self.clock.now())}
+        self.by_hand.discard(key)
 
-    async def _read_stream(self) -> None:
-        readable = [one for one in self.waiting if self.clock.now() - one.written_at < DAY]
-        self.waiting.clear()
+    def _deliver(self) -> None:
+        """DynamoDB adds what was written to the shard of its key, unless the stream is off: the next one is another."""
+        new = self.items.records[len(self.written) :]
+        self.written |= {record.sequence: self.clock.now() for record in new}
+        if self._strikes(Trouble.OUTAGES, 0.1):
+            self.shards = [Shard(shard.keys) for shard in self.shards]
+            return
+        for record in new:
+            if not self._strikes(Trouble.LOSSES, 0.2):
+                (shard,) = (one for one in self.shards if record.key in one.keys)
+                shard.waiting.append(record)
+
+    def _split(self) -> None:
+        shard = self.random.choice(self.shards)
+        if len(shard.keys) > 1:
+            key = self.random.choice(sorted(shard.keys))
+            self.shards += [Shard({key}, shard), Shard(shard.keys - {key}, shard)]
+            shard.keys = set()
+
+    async def _read(self, shard: Shard) -> None:
+        """Everything that the shard still has, and some of it again, as after a function that was killed."""
+        readable = [one for one in shard.waiting if not self._is_lost(one)]
+        again = self.random.randint(1, 3) if self._strikes(Trouble.LATE_SHARDS, 0.3) else 0
+        shard.waiting = readable[len(readable) - again :] if again else []
+        history = self.history if self.days else None
         queue = MemoryQueue(self.clock)
-        given = ChangesDependencies(self.clock, read_raw, sequence_of_raw, queue, None, self.history, DAYS)
-        await publish_changes([raw(one) for one in readable], given, deadline=self.clock.now() + 60)
+        given = ChangesDependencies(self.clock, read_raw, sequence_of_raw, queue, None, history, self.days)
+        result = await publish_changes([raw(one) for one in readable], given, deadline=self.clock.now() + 60)
+        assert (result.resume_at, result.unreadable) == (None, [])
+
+    def _is_lost(self, record: StreamRecord) -> bool:
+        return Trouble.OUTAGES in self.trouble and self.clock.now() - self.written[record.sequence] >= DAY
 
     def _expire(self) -> None:
-        """DynamoDB deletes what has expired within days."""
         for items in self.history.items.values():
-            for at in [at for at, item in items.items() if _expired(item, self.clock.now())]:
-                del items[at]
+            for at in [at for at, item in items.items() if _has_expired(item, self.clock.now())]:
+                if self.random.random() < 0.5:
+                    del items[at]
+
+    def _damage_entry(self) -> None:
+        entries = [items for items in self.history.items.values() if items]
+        if entries:
+            items = self.random.choice(entries)
+            at = self.random.choice(sorted(items))
+            items[at] = damaged(items[at], self.random)
+
+
+def damaged(item: Item, random: Random) -> Item:
+    """An entry that a hand has changed so that it is none: a column is missing, or holds something else."""
+    missing = random.choice(("token", "fetched_at", "state", "expires_at"))
+    lacking = {name: value for name, value in item.items() if name != missing}
+    return random.choice(
+        [lacking, {**item, "token": "7"}, {**item, "fetched_at": "soon"}, {**item, "kind": "updated", "former_z": b"?"}]
+    )
 
 
 async def wrong_past(seed: int, trouble: Trouble) -> list[str]:
-    """Answers that are wrong, and without trouble those that are missing."""
+    """Answers that are wrong, and those that are missing although the history has all that it takes."""
     past = Past(Random(f"the past of seed {seed}"), trouble)
     await past.live_through()
     return [problem for key in KEYS for moment in past.moments() for problem in _problems(past, key, moment)]
@@ -171,11 +281,25 @@ async def wrong_past(seed: int, trouble: Trouble) -> list[str]:
 def _problems(past: Past, key: str, moment: float) -> Iterator[str]:
     answer, truth = past.answer(key, moment), past.truth(key, moment)
     where = f"{key} at {times.iso(moment)}"
-    if answer is None or answer.since > times.iso(moment):
-        if past.trouble is Trouble.NONE and moment >= max(past.started_at, past.clock.now() - (DAYS - 1) * DAY):
+    if isinstance(answer, Unknown):
+        if truth is not None and _must_be_known(past, key, moment):
             yield f"{where}: unknown, and was {truth!r}"
+        # Where a hand has deleted a counter, entries of two lives are mixed, and their times are in no order.
+        is_in_order = answer.since is not None and Trouble.HANDS not in past.trouble
+        if is_in_order and isinstance(past.answer(key, times.seconds(str(answer.since))), Unknown):
+            yield f"{where}: said to be known since {answer.since}"
     elif _state(answer.item) != truth:
         yield f"{where}: {_state(answer.item)!r}, and was {truth!r}"
+
+
+def _must_be_known(past: Past, key: str, moment: float) -> bool:
+    """What its own records show, whatever becomes of others; and the present state, from its fetch on."""
+    present = past.items.get(key)
+    if present is None or key in past.by_hand:
+        return False
+    is_complete = past.trouble in Trouble.LATE_SHARDS | Trouble.EXPIRY and past.is_all_read(key)
+    kept_since = past.clock.now() - DAYS * DAY if Trouble.EXPIRY in past.trouble else 0.0
+    return (is_complete and moment >= kept_since) or moment >= times.seconds(str(present["fetched_at"]))
 
 
 def _state(item: Item | None) -> str:
@@ -184,6 +308,6 @@ def _state(item: Item | None) -> str:
     return "removed" if item.get("deleted") is True else str((body_in(item) or {})["collection_status"])
 
 
-def _expired(item: Item, now: float) -> bool:
+def _has_expired(item: Item, now: float) -> bool:
     expires_at = item.get("expires_at")
     return isinstance(expires_at, int) and expires_at < now

@@ -74,7 +74,6 @@ PERMISSIONS = {
         ("dynamodb:GetShardIterator", "Table"),
         ("dynamodb:DescribeStream", "Table"),
         ("dynamodb:ListStreams", "Table/stream/*"),
-        ("dynamodb:GetItem", "Table"),
         ("dynamodb:PutItem", "Table"),
         ("dynamodb:Query", "Table"),
         ("events:PutEvents", "event-bus of the stack"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from billing_mirror.adapters.table.chunks import with_whole_body
 from billing_mirror.core.table.items import Item
-from billing_mirror.reader import ReaderError, UnknownPast
+from billing_mirror.reader import UnknownPast
 from billing_mirror.reader.history import PastStates
 from billing_mirror.reader.table import ScopedTable
 
@@ -26,15 +26,12 @@ def past_objects(
     """
     past = PastStates(ScopedTable(client, table, scope), lambda: now)
     try:
-        past.coverage()
         for partition in past.partitions_of_type(type_name):
             found = past.state_at(partition, moment)
             if found.item is not None and found.item.get("deleted") is not True:
                 yield with_whole_body(client, table, found.item) if found.ended_by is None else found.item
     except UnknownPast as error:
         raise Failure(_sentence(error), "Export as of a later time, or leave its type out") from error
-    except ReaderError as error:
-        raise Failure(_sentence(error), "Deploy with HistoryDays; docs/changes.md says how") from error
 
 
 def _sentence(error: Exception) -> str:

@@ -117,6 +117,8 @@ def _items(session: Session, name: str, moment: str | None) -> Iterator[Item]:
     client, table, scope = session.aws.dynamodb, session.stack.table, str(session.own_scope)
     if moment is None:
         return stored_objects(client, table, scope=scope, type_name=name)
+    if session.stack.parameters.get("HistoryDays", "0") == "0":
+        raise Failure("The stack keeps no history", "Deploy with HistoryDays; docs/changes.md says how")
     return past_objects(client, table, scope=scope, type_name=name, moment=moment, now=session.now())
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from billing_mirror.core.changes.change import Change
-from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.ports import Clock, DeadLetters, EventBus, HistoryStore
 
@@ -30,22 +29,15 @@ class ChangesDependencies:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A change that the bus has taken, or the history: its ``entry``; or both."""
-
-    change: Change
-    entry: Entry | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class FeedResult:
     """The results of a batch.
 
-    ``resume_at`` is the sequence number of the first record that has to be delivered again, with all that follow; None
-    where every record is done. ``unreadable`` are the reasons of records that went to the dead-letter queue.
+    ``published`` are the changes that the bus has taken, or the history, or both. ``resume_at`` is the sequence number
+    of the first record that has to be delivered again, with all that follow; None where every record is done.
+    ``unreadable`` are the reasons of records that went to the dead-letter queue.
     """
 
-    published: Sequence[Published]
+    published: Sequence[Change]
     unchanged: int
     unreadable: Sequence[str]
     resume_at: str | None

@@ -6,19 +6,17 @@ up. Nothing here touches an object: the mirror does not notice whether this runs
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from billing_mirror.core import json_body
 from billing_mirror.core.changes.change import Change, change_between, detail, is_erasure
-from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import PermanentError, TransientError
-from billing_mirror.ports import BusEvent, Clock
+from billing_mirror.ports import BusEvent
 
-from .dependencies import ChangesDependencies, FeedResult, Published, RawRecord
-from .keep import Covered, cover, keep, note_progress
+from .dependencies import ChangesDependencies, FeedResult, RawRecord
+from .keep import Kept, keep
 
 MAX_EVENTS = 10
 MAX_REQUEST = 240 * 1024
@@ -26,17 +24,16 @@ MAX_REQUEST = 240 * 1024
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before records that have failed are tried again; the last one repeats until the deadline."""
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One record: its change, if any, and the event that announces it."""
+    """One record: its change, if any, the event that announces it, and what is kept of it."""
 
     sequence: str
     record: StreamRecord | None = None
     change: Change | None = None
     event: BusEvent | None = None
+    kept: Kept | None = None
     erases: bool = False
     problem: str = ""
 
@@ -45,17 +42,17 @@ class _Progress:
     """What is done of a batch."""
 
     def __init__(self) -> None:
-        self.published: list[Published] = []
+        self.published: list[Change] = []
         self.unchanged = 0
         self.unreadable: list[str] = []
 
-    def done(self, work: _Work, entry: Entry | None) -> None:
+    def done(self, work: _Work) -> None:
         if work.problem:
             self.unreadable.append(work.problem)
         elif work.change is None:
             self.unchanged += 1
         else:
-            self.published.append(Published(work.change, entry))
+            self.published.append(work.change)
 
     def result(self, resume_at: str | None, reason: str = "") -> FeedResult:
         return FeedResult(self.published, self.unchanged, self.unreadable, resume_at, reason)
@@ -68,56 +65,16 @@ async def publish_changes(
 
     Lambda repeats a batch only so often. So an outage of minutes passes within one invocation.
     """
-    works = [_work_of(raw, dependencies) for raw in batch]
-    records = [work.record for work in works if work.record is not None]
-    try:
-        covered = await _patiently(lambda: _cover(records, dependencies), dependencies.clock, deadline)
-        progress = await _publish_all(works, covered, dependencies, deadline)
-        if progress.resume_at is None and (history := dependencies.history) is not None:
-            await _patiently(lambda: note_progress(history, records, covered), dependencies.clock, deadline)
-    except TransientError as error:
-        return FeedResult((), 0, (), works[0].sequence, str(error))
-    return progress
-
-
-async def _patiently(act: Callable[[], Awaitable[T]], clock: Clock, deadline: float) -> T:
-    """The result of ``act``, which is tried until the deadline. Raises its last ``TransientError``."""
-    failures = 0
-    while True:
-        try:
-            return await act()
-        except TransientError:
-            pause = _pause_after(failures)
-            failures += 1
-            if clock.now() + pause >= deadline:
-                raise
-        await clock.sleep(pause)
-
-
-def _pause_after(failures: int) -> float:
-    return PAUSES[min(failures, len(PAUSES) - 1)]
-
-
-async def _cover(records: Sequence[StreamRecord], dependencies: ChangesDependencies) -> Covered:
-    if dependencies.history is None:
-        return {}
-    now = dependencies.clock.now()
-    return await cover(dependencies.history, records, now=now, days=dependencies.history_days)
-
-
-async def _publish_all(
-    works: Sequence[_Work], covered: Covered, dependencies: ChangesDependencies, deadline: float
-) -> FeedResult:
     progress = _Progress()
-    for group in _groups(works):
+    for group in _groups([_work_of(raw, dependencies) for raw in batch]):
         left: Sequence[_Work] = group
         failures = 0
         while left:
             if dependencies.clock.now() >= deadline:
                 return progress.result(left[0].sequence, "out of time")
-            left, problem = await _publish(left, covered, dependencies, progress)
+            left, problem = await _publish(left, dependencies, progress)
             if problem is not None:
-                pause = _pause_after(failures)
+                pause = PAUSES[min(failures, len(PAUSES) - 1)]
                 failures += 1
                 if dependencies.clock.now() + pause >= deadline:
                     return progress.result(left[0].sequence, str(problem))
@@ -131,10 +88,12 @@ def _work_of(raw: RawRecord, dependencies: ChangesDependencies) -> _Work:
         record = dependencies.read(raw)
         change = change_between(record.before, record.after)
         event = _event(change) if change is not None and dependencies.bus is not None else None
+        kept = Kept.of(record, change, dependencies.history_days) if dependencies.history is not None else None
     except Exception as error:  # noqa: BLE001 - one record must not stop the stream
-        reason = str(error) if isinstance(error, PermanentError) else f"{type(error).__name__} in a record"
+        own = isinstance(error, PermanentError)
+        reason = str(error) if own else f"a record of the stream cannot be read: {type(error).__name__}"
         return _Work(sequence, problem=reason)
-    return _Work(sequence, record, change, event, is_erasure(record.before, record.after))
+    return _Work(sequence, record, change, event, kept, is_erasure(record.before, record.after))
 
 
 def _event(change: Change) -> BusEvent:
@@ -142,7 +101,7 @@ def _event(change: Change) -> BusEvent:
 
 
 def _groups(works: Sequence[_Work]) -> Iterator[list[_Work]]:
-    """Neighbours that are published at once: one of each object at most, so that its changes stay in order."""
+    """Neighbours that are published at once: one of each object at most, so that its writes stay in order."""
     group: list[_Work] = []
     keys: set[str] = set()
     events, size = 0, 0
@@ -153,7 +112,7 @@ def _groups(works: Sequence[_Work]) -> Iterator[list[_Work]]:
             yield group
             group, keys, events, size = [], set(), 0, 0
         group.append(work)
-        keys |= {key} if work.change is not None or work.erases else set()
+        keys |= {key} if work.change is not None or work.erases or work.kept is not None else set()
         events += own > 0
         size += own
     if group:
@@ -161,37 +120,42 @@ def _groups(works: Sequence[_Work]) -> Iterator[list[_Work]]:
 
 
 async def _publish(
-    group: Sequence[_Work], covered: Covered, dependencies: ChangesDependencies, progress: _Progress
+    group: Sequence[_Work], dependencies: ChangesDependencies, progress: _Progress
 ) -> tuple[Sequence[_Work], TransientError | None]:
     """What is left of the group, from the first record that has failed on, and why that one has."""
-    kept = await asyncio.gather(*(_keep(work, covered, dependencies) for work in group))
-    sent = await _send([work for work, one in zip(group, kept, strict=True) if _is_kept(one)], dependencies)
-    for at, (work, outcome) in enumerate(zip(group, kept, strict=True)):
-        failure = outcome if isinstance(outcome, TransientError) else sent.get(work.sequence)
+    failures = await _keep_all(group, dependencies)
+    sent = await _send([work for work, one in zip(group, failures, strict=True) if one is None], dependencies)
+    for at, (work, failed) in enumerate(zip(group, failures, strict=True)):
+        failure = failed or sent.get(work.sequence)
         if failure is not None:
             return group[at:], failure
-        progress.done(work, outcome if isinstance(outcome, Entry) else None)
+        progress.done(work)
     return (), None
 
 
-def _is_kept(outcome: Entry | TransientError | None) -> bool:
-    return not isinstance(outcome, TransientError)
+async def _keep_all(group: Sequence[_Work], dependencies: ChangesDependencies) -> list[TransientError | None]:
+    """Why a record has to be tried again, for each.
+
+    Waits for all of them: after a failure, the others would run within another invocation.
+    """
+    failures: list[TransientError | None] = []
+    for failure in await asyncio.gather(*(_keep(work, dependencies) for work in group), return_exceptions=True):
+        if failure is not None and not isinstance(failure, TransientError):
+            raise failure
+        failures.append(failure)
+    return failures
 
 
-async def _keep(work: _Work, covered: Covered, dependencies: ChangesDependencies) -> Entry | TransientError | None:
-    """The entry of a change, or why the record has to be tried again."""
+async def _keep(work: _Work, dependencies: ChangesDependencies) -> None:
+    """Writes what the history keeps of a record, or the dead letter. Raises ``TransientError``."""
     history = dependencies.history
-    try:
-        if work.problem:
-            body = json_body.write({"sequence_number": work.sequence})
-            await dependencies.dead_letters.quarantine(body, reason=work.problem)
-        elif work.record is not None and history is not None and work.erases:
-            await history.empty(work.record.key, dependencies.clock.now())
-        elif work.record is not None and history is not None and work.change is not None:
-            return await keep(history, work.record, work.change, covered)
-    except TransientError as error:
-        return error
-    return None
+    if work.problem:
+        body = json_body.write({"sequence_number": work.sequence})
+        await dependencies.dead_letters.quarantine(body, reason=work.problem)
+    elif work.record is not None and history is not None and work.erases:
+        await history.empty(work.record.key, dependencies.clock.now())
+    elif history is not None and work.kept is not None:
+        await keep(history, work.kept)
 
 
 async def _send(works: Sequence[_Work], dependencies: ChangesDependencies) -> dict[str, TransientError]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
+from ..adapters.table.attributes import to_attributes
 from ..core import times
-from ..core.changes.as_of import StateAt, state_at
-from ..core.changes.history import PARTITION, PREFIX, Coverage, Entry, left_customer_of, left_type
+from ..core.changes.as_of import StateAt, Unknown, state_at, states
+from ..core.changes.history import PREFIX, Entry, PastChange, left_customer_of, left_type, sort_key
 from ..core.table.items import OBJECT, Item
 from .errors import ReaderError, UnknownPast
 from .objects import MirroredObject, object_in
-from .results import MAX_PAGE, Page
+from .results import MAX_PAGE, Page, to_cursor
 from .table import ScopedTable
-
-NO_HISTORY = "the stack keeps no history: HistoryDays is 0, or no object has changed since it was set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Change:
     ``kind`` is ``created``, ``updated``, ``removed`` or ``restored``. ``at`` is when Stripe created the event
     ``event_id`` where one ``announced`` the change, and otherwise when the fetch started that showed it. ``former`` is
     the state before: None before the mirror held the object, and where its body took several items of the table. That
-    state is known since ``former_since``. ``gap``: at least one change before this one is missing.
+    state is known since ``former_since``. ``gap``: changes between this one and the one before it may be missing.
     """
 
     token: int
@@ -41,10 +41,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class PastObject:
-    """An object as it was. ``object`` is None where Stripe did not have it, or the mirror not yet.
+    """An object as it was. ``object`` is None where Stripe had not created it.
 
-    The state is known from ``since`` (ISO 8601, UTC) on. ``ended_by`` is the change that has ended it; None for the
-    present state.
+    Where an object does not say when it was created, None means that the mirror did not hold it yet. The state is known
+    from ``since`` (ISO 8601, UTC) on. ``ended_by`` is the change that has ended it; None for the present state.
     """
 
     object: MirroredObject | None
@@ -75,26 +75,21 @@ class PastStates:
             raise ReaderError("the moment is in the future")
         return times.iso(given.timestamp())
 
-    def coverage(self) -> Coverage:
-        """What is noted of the newest stream. Raises :class:`ReaderError` where there is no history."""
-        items, _ = self._table.entries(PARTITION, "", 1, None)
-        if not items:
-            raise ReaderError(NO_HISTORY)
-        return Coverage.from_item(str(items[0]["sk"]), items[0])
-
     def changes(self, partition: str, limit: int, cursor: str | None) -> Page[Change]:
         """A page of the changes of an object, newest first."""
-        items, following = self._table.beside(partition, PREFIX, limit, cursor)
-        found = (Entry.from_item(item) for item in items)
-        return Page([change_in(entry) for entry in found if entry is not None], following)
+        found = [*islice(_changes(states(self._entries(partition, cursor), None)), limit)]
+        is_full = len(found) == limit
+        return Page(
+            found, to_cursor(to_attributes({"pk": partition, "sk": sort_key(found[-1].token)})) if is_full else None
+        )
 
     def state_at(self, partition: str, moment: str) -> StateAt:
         """Raises :class:`UnknownPast` where the history does not know it."""
         present = self._table.items([partition], OBJECT, consistent=True).get(partition)
-        found = state_at(moment, self._entries(partition), present, self.coverage(), now=self._now())
+        found = state_at(moment, self._entries(partition), present)
         name = partition.partition("#")[2]
-        if found.since > moment:
-            raise UnknownPast(f"what {name} was at {moment} is unknown: the history knows it since {found.since}")
+        if isinstance(found, Unknown):
+            raise UnknownPast(f"what {name} was at {moment} is unknown: {_reason(found, present)}")
         if found.ended_by is not None and found.item is not None and not _is_whole(found.item):
             raise UnknownPast(f"the history does not hold what {name} was at {moment}: it was too large, or was erased")
         return found
@@ -112,17 +107,16 @@ class PastStates:
                 yield partition
         yield from left
 
-    def whole(self, partition: str, found: StateAt) -> MirroredObject | None:
+    def whole(self, found: StateAt) -> MirroredObject | None:
         """The object of a state."""
         if found.item is None:
             return None
         if found.ended_by is None:
-            return next(iter(self._table.objects([partition], consistent=True)), None)
+            return self._table.whole(found.item)
         return object_in(found.item)
 
-    def _entries(self, partition: str) -> Iterator[Entry]:
-        """Those that were not emptied, newest first."""
-        cursor: str | None = None
+    def _entries(self, partition: str, cursor: str | None = None) -> Iterator[Entry]:
+        """Newest first. One that was emptied, or that a hand has damaged, is missing."""
         while True:
             items, cursor = self._table.beside(partition, PREFIX, MAX_PAGE, cursor, consistent=True)
             yield from filter(None, map(Entry.from_item, items))
@@ -133,24 +127,34 @@ class PastStates:
         cursor: str | None = None
         while True:
             items, cursor = self._table.entries(partition, "", MAX_PAGE, cursor)
-            yield from (str(item["key"]) for item in items)
+            yield from (str(item["key"]) for item in items if "key" in item)
             if cursor is None:
                 return
 
 
-def change_in(entry: Entry) -> Change:
-    """The change that an entry records."""
+def change_in(change: PastChange, state: StateAt) -> Change:
+    """The change that has ended a state."""
     return Change(
-        token=entry.token,
-        kind=str(entry.kind),
-        at=entry.at,
-        announced=entry.announced,
-        event_id=entry.event_id,
-        fetched_at=entry.fetched_at,
-        former=object_in(entry.former) if entry.former is not None and _is_whole(entry.former) else None,
-        former_since=entry.former_since,
-        gap=entry.gap,
+        token=change.write.token,
+        kind=str(change.kind),
+        at=change.at,
+        announced=change.announced,
+        event_id=change.event_id,
+        fetched_at=change.write.fetched_at,
+        former=object_in(state.item) if state.item is not None and _is_whole(state.item) else None,
+        former_since=state.since or change.at,
+        gap=state.gap,
     )
+
+
+def _changes(found: Iterable[StateAt]) -> Iterator[Change]:
+    return (change_in(state.ended_by, state) for state in found if state.ended_by is not None)
+
+
+def _reason(unknown: Unknown, present: Item | None) -> str:
+    if unknown.since is not None:
+        return f"the history knows it since {unknown.since}"
+    return "the mirror does not hold it" if present is None else "a hand has changed what the mirror holds of it"
 
 
 def _is_whole(former: Item) -> bool:

@@ -220,25 +220,24 @@ class Reader:
     def as_of(self, object_id: str, moment: datetime, type_name: str | None = None) -> PastObject:
         """What an object was at a moment, by the moments of its changes; see :class:`Change`.
 
-        Raises :class:`UnknownPast` where the history does not know it, and :class:`ReaderError` where the stack keeps
-        none.
+        Raises :class:`UnknownPast` where the history does not know it. Where the stack keeps none, the present state
+        is known from its fetch on.
         """
         partition = self._partition_of(object_id, type_name)
         found = self._past.state_at(partition, self._past.moment(moment))
-        ended_by = change_in(found.ended_by) if found.ended_by is not None else None
-        return PastObject(self._past.whole(partition, found), found.since, ended_by)
+        ended_by = change_in(found.ended_by, found) if found.ended_by is not None else None
+        return PastObject(self._past.whole(found), found.since or "", ended_by)
 
     def customer_as_of(self, customer: str, moment: datetime) -> PastCustomer:
         """All objects that a customer had at a moment, as they were, without deleted ones.
 
-        Reads the history of every object that the customer has, or had within the history. Raises
-        :class:`ReaderError` where the stack keeps none.
+        Reads the history of every object that the customer has, or had within the history. An object that has left
+        the customer while the stack kept no history, or has not read that yet, is not found.
         """
         at, past = self._past.moment(moment), PastCustomer([], {})
-        self._past.coverage()
         for partition in self._past.partitions_of_customer(customer):
             try:
-                found = self._past.whole(partition, self._past.state_at(partition, at))
+                found = self._past.whole(self._past.state_at(partition, at))
             except UnknownPast as error:
                 past.unknown[partition.partition("#")[2]] = str(error)
             else:

@@ -52,8 +52,12 @@ class ScopedTable:
         Raises :class:`UnreadableBody` where items of a large body were removed from the table by hand.
         """
         found = self.items(partitions, OBJECT, consistent=consistent)
-        whole = {pk: object_in(with_whole_body(self._client, self._name, item)) for pk, item in found.items()}
+        whole = {pk: self.whole(item) for pk, item in found.items()}
         return [whole[partition] for partition in partitions if partition in whole]
+
+    def whole(self, item: Item) -> MirroredObject:
+        """The object that an item holds, with the rest of a large body. Raises :class:`UnreadableBody`."""
+        return object_in(with_whole_body(self._client, self._name, item))
 
     def items(
         self, partitions: Sequence[str], sort_key: str, *, columns: Sequence[str] = (), consistent: bool = False

@@ -96,7 +96,7 @@ def test_gaps_and_what_the_function_has_not_read_are_shown(past: Past, page: Pag
     past.write(live(state("paused"), 4))
     past.write(live(state("current"), 5), reaches_the_function=False)
     last, before_the_gap, _ = timeline(page("/object?id=rcds_1"))
-    assert "Changes before this one are missing; the state before is of 2023-11-14 22:16:20 UTC." in last
+    assert "Changes before this one may be missing; the state before is known since 2023-11-14 22:16:20 UTC." in last
     assert "A later change may be among these" in last
     assert "The state after it is not known." in before_the_gap
     assert "<del>" not in before_the_gap

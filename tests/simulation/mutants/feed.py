@@ -1,19 +1,23 @@
 """Mutants of the change feed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import _keep, _send, _Work, publish_changes
-from billing_mirror.changes.keep import Covered, keep
-from billing_mirror.core.changes.change import Change, ChangeKind, change_between
-from billing_mirror.core.changes.history import Coverage, Entry, entry
-from billing_mirror.core.changes.stream_record import StreamRecord
+from billing_mirror.changes.keep import Kept, keep
+from billing_mirror.core.changes import json_edits
+from billing_mirror.core.changes.change import Change, ChangeKind, body_digest, change_between, detail
+from billing_mirror.core.changes.history import Entry, _former, entry
 from billing_mirror.core.errors import TransientError
+from billing_mirror.core.json_body import JsonObject
+from billing_mirror.core.table.items import Item
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import HistoryStore
 
 from .registry import mutant, replaces
+
+bounded = json_edits.bounded
 
 
 @mutant("a change swaps what was and what is", quick=True)
@@ -50,19 +54,43 @@ async def ignores_refusals(works: Sequence[_Work], dependencies: ChangesDependen
 
 @mutant("an unreadable record is dropped", quick=True)
 @replaces(_keep)
-async def drops_unreadable(
-    work: _Work, covered: Covered, dependencies: ChangesDependencies
-) -> Entry | TransientError | None:
-    return None if work.problem else await _keep(work, covered, dependencies)
+async def drops_unreadable(work: _Work, dependencies: ChangesDependencies) -> None:
+    if not work.problem:
+        await _keep(work, dependencies)
 
 
-@mutant("an entry that is written again takes itself for the one before it", quick=True)
+@mutant("a write that changed nothing leaves no entry", quick=True)
 @replaces(keep)
-async def builds_on_itself(history: HistoryStore, record: StreamRecord, change: Change, covered: Covered) -> Entry:
-    previous = await history.previous(record.key, change.token + 1)
-    made = entry(change, previous, covered[change.scope, record.stream], written_at=record.written_at)
-    await history.keep(record.key, made)
-    return made
+async def keeps_changes_only(history: HistoryStore, kept: Kept) -> None:
+    if kept.entry.change is not None:
+        await keep(history, kept)
+
+
+@mutant("an entry names the write itself as the one that it has replaced", quick=True)
+@replaces(entry)
+def replaces_itself(
+    before: StoredObject | None, after: StoredObject, change: Change | None, *, days: int
+) -> Entry | None:
+    made = entry(before, after, change, days=days)
+    return replace(made, replaced=made.write) if made is not None else None
+
+
+@mutant("a change names another body than the one that its edits start from", quick=True)
+@replaces(detail)
+def starts_from_another(change: Change) -> JsonObject:
+    return {**detail(change), "previous_digest": body_digest(change.after)}
+
+
+@mutant("a change says that it is complete, although it is too large")
+@replaces(detail)
+def is_always_complete(change: Change) -> JsonObject:
+    return {**detail(change), "complete": True}
+
+
+@mutant("a change says that it is incomplete, although it holds all", quick=True)
+@replaces(json_edits.bounded)
+def never_fits(given: Iterable[JsonObject], most: int) -> tuple[list[JsonObject], bool]:
+    return bounded(given, most)[0], False
 
 
 @mutant("a removed object is no change")
@@ -73,8 +101,6 @@ def never_removes(before: StoredObject | None, after: StoredObject) -> Change | 
 
 
 @mutant("an entry of the history keeps what a change has made")
-@replaces(entry)
-def keeps_after(change: Change, previous: Entry | None, coverage: Coverage, *, written_at: float) -> Entry:
-    made = entry(change, previous, coverage, written_at=written_at)
-    after = {**change.after.columns, **({"data": change.after.body} if change.after.body is not None else {})}
-    return replace(made, former=after)
+@replaces(_former)
+def keeps_after(change: Change) -> Item | None:
+    return _former(replace(change, before=change.after))

@@ -3,101 +3,113 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from billing_mirror.changes.keep import Covered, note_progress
+from billing_mirror.changes.keep import Kept, keep
 from billing_mirror.core import times
-from billing_mirror.core.changes.as_of import StateAt, _present_since, state_at
-from billing_mirror.core.changes.change import ERASED_AT, Change, _precedes, state_digest
-from billing_mirror.core.changes.history import Coverage, Entry, coverage_now, entry
-from billing_mirror.core.changes.stream_record import StreamRecord
+from billing_mirror.core.changes.as_of import StateAt, Unknown, _digest_of, _Walk, state_at
+from billing_mirror.core.changes.change import Change, _precedes
+from billing_mirror.core.changes.history import Entry, _created_at
 from billing_mirror.core.table.items import Item
-from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import HistoryStore
 
 from .registry import mutant, replaces
 
-
-@mutant("a gap is ignored")
-@replaces(entry)
-def ignores_gaps(change: Change, previous: Entry | None, coverage: Coverage, *, written_at: float) -> Entry:
-    as_if = replace(previous, state=state_digest(change.before)) if previous is not None else None
-    return entry(change, as_if, coverage, written_at=written_at)
+meet = _Walk.meet
+state = _Walk.state
+absence = _Walk._absence
 
 
-@mutant("a state was there since the change before, whatever the stream has missed")
-@replaces(Coverage.holds)
-def holds_all(self: Coverage, entry: Entry) -> bool:
-    return bool(self.stream and entry.stream)
-
-
-@mutant("an outage of a day does not end what the stream covers")
-@replaces(coverage_now)
-def never_starts_anew(noted: Coverage | None, stream: str, *, written_at: float, now: float, days: int) -> Coverage:
-    since = times.iso(written_at)
-    return (
-        noted
-        if noted is not None
-        else coverage_now(Coverage(stream, since, since, days), stream, written_at=written_at, now=now, days=days)
-    )
-
-
-@mutant("entries never expire")
-@replaces(Coverage.reaches_back_to)
-def reaches_back_for_ever(self: Coverage, now: float) -> str:
-    return self.since if now else ""
+@mutant("a missing entry is ignored")
+@replaces(_Walk.meet)
+def ignores_gaps(self: _Walk, entry: Entry) -> None:
+    self.write = entry.write
+    meet(self, entry)
 
 
 @mutant("an object whose last write is not read yet has not changed")
-@replaces(_present_since)
-def trusts_the_present(present: Item | None, last: Entry | None, coverage: Coverage, now: float) -> str:
-    return _present_since(present, last, replace(coverage, until=times.iso(now)), now)
+@replaces(state_at)
+def trusts_the_present(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
+    newest_first = [*entries]
+    if present is not None and newest_first:
+        last = newest_first[0].write
+        present = {**present, "token": last.token, "fetched_at": last.fetched_at}
+    return state_at(moment, newest_first, present)
 
 
-@mutant("the progress of the function is not noted")
-@replaces(note_progress)
-async def notes_no_progress(
-    history: HistoryStore,
-    records: Iterable[StreamRecord],
-    covered: Covered,
-) -> None:
-    await note_progress(history, [], covered)
+@mutant("entries that build on the same state have no gap between them")
+@replaces(_Walk.meet)
+def builds_on_states(self: _Walk, entry: Entry) -> None:
+    if self._digest == entry.state:
+        self.write = entry.write
+    meet(self, entry)
+
+
+@mutant("a write is known by its token alone")
+@replaces(_Walk.meet)
+def knows_tokens_only(self: _Walk, entry: Entry) -> None:
+    if self.write is not None and self.write.token == entry.write.token:
+        self.write = entry.write
+    meet(self, entry)
+
+
+@mutant("a gap ends with the next entry")
+@replaces(_Walk.meet)
+def forgets_gaps(self: _Walk, entry: Entry) -> None:
+    was_gap = self.gap
+    meet(self, entry)
+    if not was_gap and self.gap and entry.change is None:
+        self.gap, self.write = False, entry.replaced
+
+
+@mutant("a state is known since its change, whatever is missing between them")
+@replaces(state_at)
+def ignores_since(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
+    newest_first = [*entries]
+    found = state_at(moment, newest_first, present)
+    newer = [one.change for one in newest_first if one.change is not None and one.change.at > moment]
+    if isinstance(found, StateAt) or not newer:
+        return found
+    return StateAt(newer[-1].former, moment, None, newer[-1], gap=False)
+
+
+@mutant("what a hand has made of a state was always so")
+@replaces(_digest_of)
+def trusts_hands(item: Item) -> str:
+    return str(item.get("digest", "removed"))
+
+
+@mutant("a write that changed nothing leaves no entry")
+@replaces(keep)
+async def keeps_changes_only(history: HistoryStore, kept: Kept) -> None:
+    if kept.entry.change is not None:
+        await keep(history, kept)
+
+
+@mutant("what the mirror did not hold, Stripe did not have")
+@replaces(_created_at)
+def was_created_when_mirrored(change: Change) -> str:
+    return _created_at(change)[:0]
+
+
+@mutant("an object whose item a hand has deleted was never there before")
+@replaces(_Walk._absence)
+def forgets_the_deleted(self: _Walk) -> StateAt:
+    self.gap = False
+    return absence(self)
 
 
 @mutant("the former state of the wrong neighbour")
 @replaces(state_at)
-def takes_the_neighbour(
-    moment: str, entries: Iterable[Entry], present: Item | None, coverage: Coverage, *, now: float
-) -> StateAt:
-    newer = [one for one in entries if one.at > moment]
-    found = state_at(moment, [*newer], present, coverage, now=now)
-    return replace(found, item=newer[-2].former) if len(newer) > 1 else found
+def takes_the_neighbour(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
+    newest_first = [*entries]
+    found = state_at(moment, newest_first, present)
+    newer = [one.change for one in newest_first if one.change is not None and one.change.at > moment]
+    return replace(found, item=newer[-2].former) if isinstance(found, StateAt) and len(newer) > 1 else found
 
 
 @mutant("the state at the moment of a change is the one before it")
 @replaces(state_at)
-def is_late_by_one(
-    moment: str, entries: Iterable[Entry], present: Item | None, coverage: Coverage, *, now: float
-) -> StateAt:
-    return state_at(times.iso(times.seconds(moment) - 0.001), entries, present, coverage, now=now)
-
-
-@mutant("a forgotten object was always removed")
-@replaces(_present_since)
-def forgets_the_erasure(present: Item | None, last: Entry | None, coverage: Coverage, now: float) -> str:
-    return _present_since(_unmarked(present) if present is not None else None, last, coverage, now)
-
-
-@mutant("a forgotten object was removed until it came back")
-@replaces(entry)
-def builds_on_what_was_erased(
-    change: Change, previous: Entry | None, coverage: Coverage, *, written_at: float
-) -> Entry:
-    before = change.before
-    whole = StoredObject(_unmarked(before.columns), before.body) if before is not None else None
-    return entry(replace(change, before=whole), previous, coverage, written_at=written_at)
-
-
-def _unmarked(item: Item) -> Item:
-    return {name: value for name, value in item.items() if name != ERASED_AT}
+def is_late_by_one(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
+    return state_at(times.iso(times.seconds(moment) - 0.001), entries, present)
 
 
 @mutant("an event that came late announces the change after it")

@@ -1,10 +1,13 @@
 """A batch of the stream is published in order, at least once, and no record stops it."""
 
+import asyncio
+
 import pytest
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import MAX_EVENTS, publish_changes
 from billing_mirror.core import json_body
+from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.table.items import Item, id_in
 from tests.doubles.changes import (
     MemoryBus,
@@ -20,6 +23,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import rate, subscription
 
+UNREADABLE = "a record of the stream cannot be read: KeyError"
 POISON: RawRecord = {"record": KeyError("dynamodb"), "sequence": "poison"}
 
 
@@ -28,9 +32,9 @@ class Table:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.items = StreamedItems(self.clock.now)
+        self.items = StreamedItems()
         self.bus = MemoryBus()
-        self.history = MemoryHistory()
+        self.history: MemoryHistory = MemoryHistory()
         self.dead_letters = MemoryQueue(self.clock)
 
     def write(self, item: Item) -> None:
@@ -76,7 +80,7 @@ async def test_a_write_that_changed_nothing_is_not_published() -> None:
     result = await table.publish()
     assert table.tokens() == [("rcds_1", 1)]
     assert result.unchanged == 1
-    assert len(table.history.entries("test#rcds_1")) == 1
+    assert [one.change is not None for one in table.history.entries("test#rcds_1")] == [True, False]
 
 
 async def test_from_a_failed_record_on_all_are_delivered_again() -> None:
@@ -87,7 +91,7 @@ async def test_from_a_failed_record_on_all_are_delivered_again() -> None:
     result = await table.publish(seconds=0.1)
     assert result.resume_at == "2"
     assert "busy" in result.reason
-    assert [one.change.id for one in result.published] == ["rcdr_0", "rcdr_1"]
+    assert [one.id for one in result.published] == ["rcdr_0", "rcdr_1"]
 
 
 async def test_an_outage_of_seconds_passes_within_the_invocation() -> None:
@@ -102,17 +106,17 @@ async def test_an_outage_of_seconds_passes_within_the_invocation() -> None:
 
 @pytest.mark.parametrize("calls", range(4))
 async def test_an_outage_of_the_history_passes_within_the_invocation(calls: int) -> None:
-    """Whichever of its calls the outage begins with."""
+    """Whichever of its calls the outage begins with: that of an entry, or of a note."""
     table = Table()
     table.write(live(rate(), 1))
+    table.write(removed(live(rate(), 1), 2))
     made = iter(range(1000))
     up_at = table.clock.now() + 20
     table.history.is_down = lambda: next(made) >= calls and table.clock.now() < up_at
     result = await table.publish()
-    assert (result.resume_at, table.tokens()) == (None, [("rcdr_1", 1)])
-    (coverage,) = table.history.noted.values()
-    assert len(table.history.entries("test#rcdr_1")) == 1
-    assert coverage.until >= coverage.since
+    assert (result.resume_at, table.tokens()) == (None, [("rcdr_1", 1), ("rcdr_1", 2)])
+    assert len(table.history.entries("test#rcdr_1")) == 2
+    assert len(table.history.left) == 2
     assert table.clock.now() >= up_at
 
 
@@ -132,8 +136,34 @@ async def test_a_poison_record_goes_to_the_dead_letters_and_stops_nothing() -> N
     first, second = table.records()
     result = await table.publish([first, POISON, second])
     assert [identifier for identifier, _ in table.tokens()] == ["rcdr_0", "rcdr_1"]
-    assert (result.resume_at, result.unreadable) == (None, ["KeyError in a record"])
-    assert table.dead_letters.quarantined == [('{"sequence_number":"poison"}', "KeyError in a record")]
+    assert (result.resume_at, result.unreadable) == (None, [UNREADABLE])
+    assert table.dead_letters.quarantined == [('{"sequence_number":"poison"}', UNREADABLE)]
+
+
+@pytest.mark.parametrize("by_hand", [{"fetched_at": "yesterday"}, {"fetched_at": None}, {"type": None}])
+async def test_an_item_that_a_hand_has_damaged_goes_to_the_dead_letters_at_once(by_hand: Item) -> None:
+    """Else the whole batch would be repeated a hundred times."""
+    table = Table()
+    damaged: Item = {name: value for name, value in {**live(rate("rcdr_0"), 1), **by_hand}.items() if value is not None}
+    for item in (damaged, live(rate("rcdr_1"), 1), live(rate("rcdr_2"), 1)):
+        table.write(item)
+    result = await table.publish()
+    assert (result.resume_at, len(result.unreadable), len(table.dead_letters.quarantined)) == (None, 1, 1)
+    assert [identifier for identifier, _ in table.tokens()] == ["rcdr_1", "rcdr_2"]
+    assert [len(table.history.entries(f"test#rcdr_{number}")) for number in range(3)] == [0, 1, 1]
+
+
+async def test_a_damaged_entry_stops_nothing() -> None:
+    """The function reads none."""
+    table = Table()
+    table.write(live(subscription(), 1))
+    await table.publish()
+    for at in table.history.items["test#rcds_1"]:
+        table.history.items["test#rcds_1"][at] = {"token": "no number", "former_z": b"?"}
+    table.write(live(subscription(collection_status="past_due"), 2))
+    result = await table.publish(table.records()[1:])
+    assert (result.resume_at, result.unreadable) == (None, [])
+    assert [one.write.token for one in table.history.entries("test#rcds_1")] == [2]
 
 
 async def test_a_batch_without_time_is_delivered_again() -> None:
@@ -167,3 +197,42 @@ async def test_an_erasure_empties_the_history_and_is_not_published() -> None:
     assert table.history.entries("test#rcds_1") == []
     await table.publish()
     assert table.history.entries("test#rcds_1") == []
+
+
+class SlowHistory(MemoryHistory):
+    """It takes some turns of the event loop to keep an entry; for an object that it ``refuses``, its code fails."""
+
+    def __init__(self, refuses: str = "") -> None:
+        super().__init__()
+        self._refuses = refuses
+
+    async def keep(self, key: str, entry: Entry) -> None:
+        if key == self._refuses:
+            raise ZeroDivisionError
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await super().keep(key, entry)
+
+
+async def test_a_failure_leaves_nothing_running_behind_it() -> None:
+    """Lambda freezes the container, and thaws it for other records."""
+    table = Table()
+    table.history = SlowHistory(refuses="test#rcdr_0")
+    for number in range(2):
+        table.write(live(rate(f"rcdr_{number}"), 1))
+    with pytest.raises(ZeroDivisionError):
+        await table.publish()
+    assert len(table.history.entries("test#rcdr_1")) == 1
+
+
+async def test_nothing_of_an_erased_object_is_kept_after_the_erasure() -> None:
+    """Not even that a write changed nothing: the writes of one object are kept one after the other."""
+    table = Table()
+    table.history = SlowHistory()
+    deleted = removed(live(subscription(), 1), 2)
+    erased = {name: value for name, value in deleted.items() if name not in ("data", "digest")}
+    for item in (deleted, {**deleted, "token": 3}, {**erased, "token": 3, "erased_at": "2026-01-01T00:00:00.000Z"}):
+        table.write(item)
+    await table.publish()
+    assert table.history.entries("test#rcds_1") == []
+    assert len(table.history.items["test#rcds_1"]) == 2

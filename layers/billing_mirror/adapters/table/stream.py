@@ -39,8 +39,6 @@ def read_record(raw: Mapping[str, Any]) -> StreamRecord:
     return StreamRecord(
         sequence=sequence_of(raw),
         key=str(keys["pk"]),
-        stream=str(raw["eventSourceARN"]).rpartition("/")[2],
-        written_at=float(data["ApproximateCreationDateTime"]),
         before=stored_object(from_attributes(_decoded(data["OldImage"]))) if "OldImage" in data else None,
         after=stored_object(from_attributes(_decoded(data["NewImage"]))),
     )

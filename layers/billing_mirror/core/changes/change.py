@@ -26,6 +26,8 @@ COLUMNS = tuple(name for name in INDEX_COLUMNS if name != "created")
 
 ERASED_AT = "erased_at"
 """The column that an erasure leaves in a tombstone."""
+REMOVED_STATE = "removed"
+"""Stands for the digest of a state without a body that counts."""
 
 
 class ChangeKind(StrEnum):
@@ -97,9 +99,9 @@ class Change:
 def change_between(before: StoredObject | None, after: StoredObject) -> Change | None:
     """The change that a write has made; None where it has changed nothing that the mirror shows of an object.
 
-    Under the same token nothing is written but by hand, and a marker is no object.
+    What is written by hand is no change, and a marker is no object.
     """
-    if before is not None and token_in(before.columns) >= token_in(after.columns):
+    if not is_write(before, after):
         return None
     was, is_ = is_live(before), is_live(after)
     if not is_:
@@ -111,21 +113,22 @@ def change_between(before: StoredObject | None, after: StoredObject) -> Change |
     return Change(kind, before if kind is not ChangeKind.CREATED else None, after)
 
 
+def is_write(before: StoredObject | None, after: StoredObject) -> bool:
+    """Whether an item was written by the write rule: under a higher token. By hand, an item keeps its token."""
+    return before is None or token_in(before.columns) < token_in(after.columns)
+
+
 def is_erasure(before: StoredObject | None, after: StoredObject) -> bool:
     """Whether a write has erased what the mirror kept of an object: its former states have to go, too."""
-    return is_erased(after) and (before is None or before.columns.get(ERASED_AT) != after.columns[ERASED_AT])
-
-
-def is_erased(stored: StoredObject) -> bool:
-    """Whether what the mirror kept of an object was erased, and with it all that its history knew."""
-    return ERASED_AT in stored.columns
+    erased_at = after.columns.get(ERASED_AT)
+    return erased_at is not None and (before is None or before.columns.get(ERASED_AT) != erased_at)
 
 
 def detail(change: Change) -> JsonObject:
     """The event's detail, as docs/change.schema.json describes it."""
     after, before = change.after.columns, change.before.columns if change.before else None
     edits, has_all_edits = json_edits.bounded(_edits(change), MAX_EDITS)
-    has_all_edits &= change.kind is ChangeKind.REMOVED or _is_shown(change.after)
+    has_all_edits &= change.kind is ChangeKind.REMOVED or shows_its_digest(change.after)
     members = {} if change.kind is ChangeKind.REMOVED else _members(change.after)
     has_all_members = len(json_body.write(members)) <= MAX_EDITS - sum(len(json_body.write(one)) for one in edits)
     return {
@@ -162,12 +165,12 @@ def body_digest(stored: StoredObject) -> str:
     return _text(stored.columns, "body_digest") or _text(stored.columns, "digest") or ""
 
 
-def state_digest(stored: StoredObject | None) -> str:
-    """Equal for two items of an object that show the same state; ``""`` where there is none."""
-    if stored is None:
-        return ""
-    customer = _text(stored.columns, "customer") or ""
-    return f"live {body_digest(stored)} {customer}" if is_live(stored) else "removed"
+def state_digest(stored: StoredObject) -> str:
+    """Equal for two items of an object that show the same state, by the digest that the item has of its body."""
+    if not is_live(stored):
+        return REMOVED_STATE
+    columns = {name: _text(stored.columns, name) for name in INDEX_COLUMNS}
+    return json_body.digest({"body": body_digest(stored), "members": _members(stored), **columns})
 
 
 def is_tombstone(stored: StoredObject | None) -> bool:
@@ -204,12 +207,12 @@ def _edits(change: Change) -> list[JsonObject]:
     """What has changed in the body. Of an object that a consumer does not know, the body is one edit."""
     if change.kind is ChangeKind.REMOVED or change.after.body is None:
         return []
-    if change.kind is ChangeKind.UPDATED and change.before is not None and _is_shown(change.before):
+    if change.kind is ChangeKind.UPDATED and change.before is not None and shows_its_digest(change.before):
         return [*json_edits.edits(change.before.body, change.after.body)]
     return [{json_edits.PATH: "", json_edits.AFTER: change.after.body}]
 
 
-def _is_shown(stored: StoredObject) -> bool:
+def shows_its_digest(stored: StoredObject) -> bool:
     """Whether the body is in the item, and is the one that its digest names: no hand has changed it."""
     if stored.body is None:
         return False
