@@ -149,7 +149,7 @@ class Stack:
         return self._failures()[0]
 
     def _failures(self) -> list[str]:
-        """What failed in the newest change that a person has started, the newest first. The stack if no resource did."""
+        """What failed in the newest change that a person has started: the newest first. The stack, if nothing else."""
         of_resources: list[str] = []
         of_stack: list[str] = []
         for page in self._client.get_paginator("describe_stack_events").paginate(StackName=self.name):

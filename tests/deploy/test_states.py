@@ -230,7 +230,7 @@ def test_the_check_comes_before_the_build() -> None:
 
 
 class Terminal(StringIO):
-    """Somebody at a terminal who gives no answer: Ctrl-C, or Ctrl-D."""
+    """A terminal at which no answer is typed: Ctrl-C, or Ctrl-D."""
 
     def __init__(self, key: type[BaseException] | None) -> None:
         super().__init__()
