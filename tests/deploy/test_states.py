@@ -5,7 +5,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from io import StringIO
 from pathlib import Path
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
@@ -16,6 +15,7 @@ import pytest
 from dev.deploy.__main__ import main
 from dev.deploy.states import refusal
 from tests.cli.aws_doubles import Quiet, serving
+from tests.deploy.states import states
 from tests.template_file import ROOT
 
 STACK = "billing-live"
@@ -32,8 +32,7 @@ CHANGEABLE = {
     "IMPORT_ROLLBACK_COMPLETE",
 }
 """A stack that was deleted is not found by its name: to deploy makes a new one."""
-STATES = botocore.session.get_session().get_service_model("cloudformation").shape_for("StackStatus").enum
-REFUSED = sorted({*STATES} - CHANGEABLE)
+REFUSED = sorted({*states()} - CHANGEABLE)
 
 Event = tuple[str, str, str]
 """Resource, status and reason."""
@@ -229,20 +228,19 @@ def test_the_check_comes_before_the_build() -> None:
         assert ["--check" in lines[start + 1], "built" in lines[start + 2]] == [True, True]
 
 
-class Terminal(StringIO):
+class Terminal:
     """A terminal at which no answer is typed: Ctrl-C, or Ctrl-D."""
 
     def __init__(self, key: type[BaseException] | None) -> None:
-        super().__init__()
         self._key = key
 
     def isatty(self) -> bool:
         return True
 
-    def readline(self, size: int | None = -1, /) -> str:
+    def readline(self) -> str:
         if self._key:
             raise self._key
-        return super().readline(size if size is not None else -1)
+        return ""
 
 
 def test_ctrl_c_at_the_question_ends_with_130_and_makes_nothing(
