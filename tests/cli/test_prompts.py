@@ -29,8 +29,8 @@ QUESTIONS = {
 
 
 @pytest.fixture
-def asked(cloud: Cloud) -> Cloud:
-    """A stack at which every question is asked: no key is readable, and there is something to remove."""
+def stack(cloud: Cloud) -> Cloud:
+    """A stack at which every question comes: no key is readable, and there is something to remove."""
     cloud.pin()
     cloud.put({"id": CUSTOMER, "object": "customer", "livemode": False})
     cloud.sqs.send_message(QueueUrl=cloud.quarantine_url, MessageBody=MESSAGE)
@@ -62,7 +62,7 @@ def at_terminal(cloud: Cloud, *arguments: str, key: str) -> tuple[int, str, str]
         stdin=terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        start_new_session=True,  # the terminal of the tests is not asked
+        start_new_session=True,  # no prompt finds the terminal of the tests
     )
     os.close(terminal)
     assert started.stderr is not None
@@ -84,45 +84,45 @@ def at_terminal(cloud: Cloud, *arguments: str, key: str) -> tuple[int, str, str]
 @pytest.mark.parametrize("arguments", QUESTIONS, ids=" ".join)
 @pytest.mark.parametrize("key", [CTRL_C, CTRL_D])
 def test_ctrl_c_and_ctrl_d_at_a_question_change_nothing_and_say_so(
-    asked: Cloud, arguments: tuple[str, ...], key: str
+    stack: Cloud, arguments: tuple[str, ...], key: str
 ) -> None:
-    code, output, errors = at_terminal(asked, *arguments, key=key)
+    code, output, errors = at_terminal(stack, *arguments, key=key)
     assert (code, output) == (ExitCode.INTERRUPTED, "")
     assert errors.split() == f"{STOPPED}. {QUESTIONS[arguments]}.".split()
     assert errors.startswith("\n"), "the question's line ends first"
-    assert left(asked) == "1"
-    assert asked.function.requests == []
+    assert left(stack) == "1"
+    assert stack.function.requests == []
 
 
-def test_doctor_does_not_report_it_as_a_finding(asked: Cloud) -> None:
-    code, output, errors = at_terminal(asked, "doctor", key=CTRL_C)
+def test_doctor_does_not_report_it_as_a_finding(stack: Cloud) -> None:
+    code, output, errors = at_terminal(stack, "doctor", key=CTRL_C)
     assert (code, "problem" in output, STOPPED in errors) == (ExitCode.INTERRUPTED, False, True)
 
 
 @pytest.mark.parametrize("arguments", QUESTIONS, ids=" ".join)
-def test_where_json_is_wanted_it_is_a_failure_in_json(asked: Cloud, arguments: tuple[str, ...]) -> None:
-    code, output, errors = at_terminal(asked, *arguments, "--json", key=CTRL_C)
+def test_where_json_is_wanted_it_is_a_failure_in_json(stack: Cloud, arguments: tuple[str, ...]) -> None:
+    code, output, errors = at_terminal(stack, *arguments, "--json", key=CTRL_C)
     assert (code, output) == (ExitCode.INTERRUPTED, "")
     assert json.loads(errors.splitlines()[-1]) == {"error": STOPPED, "remedy": QUESTIONS[arguments]}
 
 
 @pytest.mark.parametrize("arguments", [one for one in QUESTIONS if "--yes" in QUESTIONS[one]], ids=" ".join)
 def test_a_script_without_a_terminal_learns_which_option_it_needs(
-    asked: Cloud, command: Command, arguments: tuple[str, ...]
+    stack: Cloud, command: Command, arguments: tuple[str, ...]
 ) -> None:
     result = command(*arguments)
     assert (result.exit_code, result.stdout) == (ExitCode.INTERRUPTED, "")
     assert result.stderr.endswith(f"\n{STOPPED}.\n{QUESTIONS[arguments]}.\n")
-    assert left(asked) == "1"
+    assert left(stack) == "1"
 
 
 @pytest.mark.parametrize("arguments", [one for one in QUESTIONS if "--yes" in QUESTIONS[one]], ids=" ".join)
-def test_no_is_no_interruption(asked: Cloud, command: Command, arguments: tuple[str, ...]) -> None:
+def test_no_is_no_interruption(stack: Cloud, command: Command, arguments: tuple[str, ...]) -> None:
     result = command(*arguments, "--json", typed="n\n")
     assert (result.exit_code, result.stdout) == (ExitCode.FAILED, "")
     said = json.loads(result.stderr.splitlines()[-1])
     assert said == {"error": "Not confirmed: nothing was changed", "remedy": ""}
-    assert left(asked) == "1"
+    assert left(stack) == "1"
 
 
 def asks(path: Path) -> bool:
