@@ -85,7 +85,7 @@ def test_the_page_holds_on_a_stack_that_has_just_started(clone: Clone) -> None:
     shown = clone.shell(looks)
     assert clone.sandbox.endpoints.table in shown
     assert '"sk"' in shown
-    invoices, console, exported = blocks(section(PAGE, "## Look at the company"), "sh")[0].splitlines()
+    invoices, console, exported = blocks(section(PAGE, "## Read the company"), "sh")[0].splitlines()
     (owed,) = clone.command(invoices).stdout.splitlines()
     customer = next(word for word in owed.split() if word.startswith("cus_"))
     assert "147.00" in clone.command(f'make cli ARGS="customer {customer} --sandbox"').stdout
