@@ -81,11 +81,17 @@ docs: tools-all tools-docs  ## write the generated parts of the documentation
 
 STACK ?= billing-mirror
 REPLACE ?=
-deploy: built  ## build the bundle and deploy it to your AWS account as stacks/STACK.toml says: STACK=billing-live
-	@build/venvs/sam/bin/python -m dev.deploy $(STACK) --replace $(REPLACE)
+# What stands in the way is said before minutes of building.
+DEPLOY = build/venvs/sam/bin/python -m dev.deploy $(STACK)
+deploy: tools-sam  ## build the bundle and deploy it to your AWS account as stacks/STACK.toml says: STACK=billing-live
+	@$(DEPLOY) --check --template template.yaml
+	@$(MAKE) --no-print-directory built
+	@$(DEPLOY) --replace $(REPLACE)
 
-preview: built  ## show what `make deploy` would change, and change nothing: STACK=billing-live
-	@build/venvs/sam/bin/python -m dev.deploy $(STACK) --preview
+preview: tools-sam  ## show what `make deploy` would change, and change nothing: STACK=billing-live
+	@$(DEPLOY) --check --template template.yaml
+	@$(MAKE) --no-print-directory built
+	@$(DEPLOY) --preview
 
 # The functions are deployed as they stand here: cached bytecode of this machine would look like a change of their code.
 built: tools-sam

@@ -61,14 +61,7 @@ def live_a_month(observer: Observer) -> None:
     stripe.update(cadence, {"next_billing_date": datetime.fromtimestamp(now + 9 * DAY, UTC).isoformat()})
     for meter, value in zip(stripe.objects("billing.meter"), ("1204331", "88012", "412.5"), strict=False):
         stripe.usage(str(meter["id"]), ada, value, timestamp=now - 2 * DAY)
-    invoice = stripe.create(
-        "invoice",
-        {"customer": ada, "currency": "usd", "amount_remaining": 14_700, "due_date": now - 7 * DAY, "lines": []},
-    )
-    stripe.transition(str(invoice["id"]), "open")
-    grant = str(stripe.create("billing.credit_grant", {"customer": ada})["id"])
-    credit = {"amount": {"type": "monetary", "monetary": {"currency": "usd", "value": 2_000}}}
-    stripe.create("billing.credit_balance_transaction", {"credit_grant": grant, "type": "credit", "credit": credit})
+    scenario.leave_an_invoice_unpaid(now)
     observer.wait_until_equal()
     for status in ("current", "past_due"):
         stripe.transition(scenario.subscriptions[0], status)

@@ -41,7 +41,7 @@ class Line:
 
 def body(template: str) -> dict[str, Any]:
     """The dashboard's body, with the names of resources where the template refers to them."""
-    text = template[template.index("DashboardBody: !Sub |") :].partition("\n")[2].partition("\nOutputs:")[0]
+    text = template.partition("\n  Dashboard:\n")[2].partition("DashboardBody: !Sub |\n")[2].partition("\nOutputs:")[0]
     found: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]*)\}", r"\1", text))
     return found
 

@@ -16,6 +16,7 @@ from billing_mirror.core.errors import MirrorError
 
 from .failures import Failure
 from .output import Output
+from .prompts import NoAnswer
 from .stack.aws_failures import explain
 from .stack.session import Session
 
@@ -81,9 +82,15 @@ def add_verb(app: typer.Typer, work: Callable[Concatenate[Session, P], None], *,
 def _reported(output: Output, *, debug: bool) -> Iterator[None]:
     try:
         yield
-    except (Failure, ClientError, BotoCoreError, MirrorError) as error:
+    except (Failure, NoAnswer, ClientError, BotoCoreError, MirrorError) as error:
         if debug:
             traceback.print_exc()
-        failure = error if isinstance(error, Failure) else explain(error)
+        failure = _failure_of(error)
         output.failure(failure)
         raise typer.Exit(failure.code) from None
+
+
+def _failure_of(error: Failure | NoAnswer | ClientError | BotoCoreError | MirrorError) -> Failure:
+    if isinstance(error, NoAnswer):
+        return error.failure
+    return error if isinstance(error, Failure) else explain(error)

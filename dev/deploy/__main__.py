@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from . import stack_file
 from .changes import refusals, shown
@@ -15,14 +17,16 @@ from .cloudformation import DeployFailed, Stack, defaults_in
 from .stack_file import StackFile, WrongStackFile
 
 ROOT = Path(__file__).resolve().parents[2]
+_INTERRUPTED = 130
 
 
 def main(arguments: list[str]) -> int:
     given = _arguments(arguments)
     defaults = defaults_in(given.template)
     try:
-        location = _stack_file(given.stack, given.folder, defaults)
-        stack = Stack(given.stack, location)
+        stack, location = _opened(given.stack, given.folder, defaults)
+        if given.check:
+            return 0
         change_set = stack.prepare(given.sam, given.template, location.values(defaults))
         if change_set is None:
             print(f"{given.stack} is up to date.")
@@ -31,6 +35,12 @@ def main(arguments: list[str]) -> int:
     except (WrongStackFile, DeployFailed) as error:
         print(error, file=sys.stderr)
         return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"AWS refused or could not be reached: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped: nothing was deployed.", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def _carry_out(stack: Stack, change_set: str, *, only_show: bool, allowed: list[str]) -> int:
@@ -50,22 +60,29 @@ def _carry_out(stack: Stack, change_set: str, *, only_show: bool, allowed: list[
     if only_show:
         print("Nothing was deployed.")
         return 0
-    stack.execute(change_set)
+    try:
+        stack.execute(change_set)
+    except KeyboardInterrupt:
+        print(f"\nCloudFormation continues the deploy; this says how far it is:\n  {stack.question()}", file=sys.stderr)
+        return _INTERRUPTED
     for name, value in stack.outputs().items():
         print(f"{name}: {value}")
     return 0
 
 
-def _stack_file(name: str, folder: Path, defaults: Mapping[str, str]) -> StackFile:
-    """The stack's file. A stack without one gets it: from what is deployed, or from the answer to one question."""
+def _opened(name: str, folder: Path, defaults: Mapping[str, str]) -> tuple[Stack, StackFile]:
+    """The stack, which can be changed, and its file. A stack without one gets it: from what is deployed, or from the
+    answer to one question."""
     path = stack_file.path_of(name, folder)
-    if not path.exists():
-        location = StackFile(_region(), os.environ.get("AWS_PROFILE", ""))
-        stack = Stack(name, location)
+    known = path.exists()
+    location = stack_file.read(path, defaults) if known else StackFile(_region(), os.environ.get("AWS_PROFILE", ""))
+    stack = Stack(name, location)
+    stack.check_state()
+    if not known:
         parameters = stack.overrides(defaults) if stack.is_deployed() else _answers(path)
         stack_file.write(path, name, replace(location, parameters=parameters), defaults)
         print(f"{path} now holds what differs from the defaults; change it there.")
-    return stack_file.read(path, defaults)
+    return stack, stack_file.read(path, defaults)
 
 
 def _region() -> str:
@@ -76,11 +93,10 @@ def _region() -> str:
 
 
 def _answers(path: Path) -> dict[str, str]:
-    if not sys.stdin.isatty():
-        raise WrongStackFile(
-            f"{path} does not exist, and there is no terminal to ask on: write it as docs/deploy.md shows"
-        )
-    return {"AlarmEmail": input("Address that receives alarms (empty: none): ").strip()}
+    if sys.stdin.isatty():
+        with suppress(EOFError):
+            return {"AlarmEmail": input("Address that receives alarms (empty: none): ").strip()}
+    raise WrongStackFile(f"{path} does not exist, and there is no terminal to ask on: write it as docs/deploy.md shows")
 
 
 def _arguments(arguments: list[str]) -> argparse.Namespace:
@@ -89,6 +105,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--template", type=Path, default=ROOT / ".aws-sam" / "build" / "template.yaml")
     parser.add_argument("--folder", type=Path, default=ROOT / "stacks", help="of the stacks' files")
     parser.add_argument("--sam", type=Path, default=ROOT / "build" / "venvs" / "sam" / "bin" / "sam")
+    parser.add_argument("--check", action="store_true", help="only whether the stack can be changed; needs no build")
     parser.add_argument("--preview", action="store_true", help="show the changes and make none")
     parser.add_argument("--replace", nargs="*", default=[], metavar="RESOURCE", help="allow this one to lose its data")
     return parser.parse_args(arguments)

@@ -11,6 +11,7 @@ import boto3
 import yaml  # type: ignore[import-untyped]
 from botocore.exceptions import ClientError, WaiterError
 
+from . import states
 from .changes import Change
 from .stack_file import StackFile, overrides_of
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:  # installed for checks only
     from mypy_boto3_cloudformation import CloudFormationClient
 
 CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+_NO_REASON = "the stack's events in the console have it"
 _CHANGE_SET = re.compile(r"arn:[\w-]+:cloudformation:\S+:changeSet/\S+")
-_IN_REVIEW = "REVIEW_IN_PROGRESS"
 
 
 class DeployFailed(Exception):
@@ -59,7 +60,28 @@ class Stack:
         return found["StackStatus"]
 
     def is_deployed(self) -> bool:
-        return self.status() not in ("", _IN_REVIEW)
+        return self.status() not in states.NOT_DEPLOYED
+
+    def check_state(self) -> None:
+        """Raises :class:`DeployFailed` where CloudFormation would refuse to change the stack in its present state."""
+        state = self.status()
+        reason = self._reason_of(state) if states.failed(state) else ""
+        refusal = states.refusal(self.name, state, self._options(), reason)
+        if refusal:
+            raise DeployFailed(refusal)
+
+    def _reason_of(self, state: str) -> str:
+        """Of a first deploy, what failed first was undone; where it was not undone, what failed last."""
+        return self._first_failure() if state == "ROLLBACK_COMPLETE" else self._last_failure()
+
+    def question(self) -> str:
+        """AWS's command that says in which state the stack is."""
+        return states.STATE_OF.format(stack=self.name, options=self._options())
+
+    def _options(self) -> str:
+        """Where the stack is, as options of AWS's command and of SAM's."""
+        profile = f" --profile {self._location.profile}" if self._location.profile else ""
+        return f" --region {self._location.region}{profile}"
 
     def overrides(self, new_defaults: Mapping[str, str]) -> dict[str, str]:
         """The parameters that a deployed stack really overrides."""
@@ -105,12 +127,12 @@ class Stack:
     def drop(self, change_set: str) -> None:
         """Deletes a change set, and the empty stack that it would have created."""
         self._client.delete_change_set(ChangeSetName=change_set)
-        if self.status() == _IN_REVIEW:
+        if self.status() == states.IN_REVIEW:
             self._client.delete_stack(StackName=self.name)
 
     def execute(self, change_set: str) -> None:
         """Makes the changes and waits for their end. Raises :class:`DeployFailed` with the first reason."""
-        is_new = self.status() == _IN_REVIEW
+        is_new = self.status() == states.IN_REVIEW
         self._client.execute_change_set(ChangeSetName=change_set)
         waiter = self._client.get_waiter("stack_create_complete" if is_new else "stack_update_complete")
         try:
@@ -119,14 +141,23 @@ class Stack:
             raise DeployFailed(f"{self.name} is {self.status()}: {self._first_failure()}") from None
 
     def _first_failure(self) -> str:
-        """The reason of the failure that came first. CloudFormation lists the newest event first."""
-        reason = "the stack's events in the console have the reason"
-        for event in self._client.describe_stack_events(StackName=self.name)["StackEvents"]:
-            if (
-                event.get("PhysicalResourceId") == event["StackId"]
-                and event.get("ResourceStatusReason") == "User Initiated"
-            ):
-                break
-            if event.get("ResourceStatus", "").endswith("_FAILED"):
-                reason = f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
-        return reason
+        """The reason of the failure that came first: others follow from it."""
+        return self._failures()[-1]
+
+    def _last_failure(self) -> str:
+        """The reason of the resource that failed last."""
+        return self._failures()[0]
+
+    def _failures(self) -> list[str]:
+        """What failed in the newest change that a person has started: the newest first. The stack, if nothing else."""
+        of_resources: list[str] = []
+        of_stack: list[str] = []
+        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=self.name):
+            for event in page["StackEvents"]:
+                is_stack = event.get("PhysicalResourceId") == event["StackId"]
+                if is_stack and event.get("ResourceStatusReason") == "User Initiated":
+                    return of_resources or of_stack or [_NO_REASON]
+                if event.get("ResourceStatus", "").endswith("_FAILED"):
+                    found = f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+                    (of_stack if is_stack else of_resources).append(found)
+        return of_resources or of_stack or [_NO_REASON]

@@ -84,10 +84,13 @@ def down() -> None:
 
 
 def fill(sandbox: Sandbox) -> None:
-    """Has the demo's company at the stand-in, and a first run of reconcile, which a mirror is not healthy without."""
+    """Has the demo's company after a month at the stand-in, and a run of reconcile, which a healthy mirror needs."""
     _say("Setting up a company at Stripe's stand-in ...")
     observer = Observer(sandbox.endpoints)
-    Scenario(observer.stripe).set_up()
+    company = Scenario(observer.stripe)
+    company.set_up()
+    company.change_for_a_month()
+    company.leave_an_invoice_unpaid(time.time())
     observer.wait_until_equal()
     _say("Comparing the table with Stripe's stand-in (reconcile) ...")
     observer.tick()

@@ -18,10 +18,15 @@ _SECRET = re.compile(r"whsec_\w+", re.ASCII)
 
 def own_test_account(environ: Mapping[str, str], ask: Callable[[str], str]) -> Stripe:
     """The account of a test key, from the environment or from a hidden prompt. Raises ``SetupError``."""
-    api_key = (environ.get("STRIPE_API_KEY") or ask(ASK_FOR_KEY)).strip()
-    if not _TEST_KEY.fullmatch(api_key):
-        raise SetupError("That is no test key of Stripe: it begins with rk_test_ or sk_test_. Nothing was started.")
-    secret = (environ.get("STRIPE_SIGNING_SECRET") or ask(ASK_FOR_SECRET)).strip()
+    try:
+        api_key = (environ.get("STRIPE_API_KEY") or ask(ASK_FOR_KEY)).strip()
+        if not _TEST_KEY.fullmatch(api_key):
+            raise SetupError("That is no test key of Stripe: it begins with rk_test_ or sk_test_. Nothing was started.")
+        secret = (environ.get("STRIPE_SIGNING_SECRET") or ask(ASK_FOR_SECRET)).strip()
+    except EOFError:
+        raise SetupError(
+            "There is no answer: set STRIPE_API_KEY and STRIPE_SIGNING_SECRET to be asked nothing. Nothing was started."
+        ) from None
     if not _SECRET.fullmatch(secret):
         raise SetupError("That is no signing secret: it begins with whsec_. Run `stripe listen --print-secret`.")
     return Stripe(API_BASE, api_key, secret)

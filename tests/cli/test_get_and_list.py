@@ -117,6 +117,17 @@ def test_list_ends_at_its_limit(command: Command) -> None:
     assert len(ids(command, SUBSCRIPTION, "--limit", "2")) == 2
 
 
+@pytest.mark.parametrize("verb", [("list", "customer"), ("get", "cus_9")])
+def test_a_customers_id_is_not_repeated_as_that_of_its_customer(
+    filled: Cloud, command: Command, verb: tuple[str, ...]
+) -> None:
+    filled.put({"id": "cus_9", "object": "customer", "created": 1}, customer="cus_9")
+    (shown,) = values(command(*verb, "--json"))
+    assert shown["customer"] == "cus_9"
+    lines = [line for line in command(*verb).stdout.splitlines() if '"' not in line]
+    assert sum(line.count("cus_9") for line in lines) == 1
+
+
 def test_list_does_not_stop_at_a_page(filled: Cloud, command: Command) -> None:
     for number in range(120):
         filled.put(cadence(f"bc_{number}"))

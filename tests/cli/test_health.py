@@ -25,9 +25,16 @@ def run(
     reason: str = "",
     counts: Counts | None = None,
     watermark: str = "",
+    failures: int = 0,
 ) -> RunState:
     at = times.iso(NOW - seconds_ago)
-    return RunState(name, job, status, reason, at, at, watermark, counts or Counts(compared=1, equal=1))
+    counted = counts or Counts(compared=1, equal=1)
+    return RunState(name, job, status, reason, at, at, watermark, counted, failures=failures)
+
+
+def failing(ticks: int, name: str = PRODUCT) -> list[RunState]:
+    """A run that as many ticks have not got further, after one that was complete."""
+    return [run(name, status=Status.RUNNING, reason="Stripe answered 503", failures=ticks), run(name)]
 
 
 def healthy(**changed: list[RunState]) -> Facts:
@@ -91,6 +98,38 @@ def test_a_run_that_is_not_well_is_a_problem(runs: list[RunState], state: State,
 )
 def test_a_run_that_no_alarm_would_report_is_no_problem(runs: list[RunState]) -> None:
     assert problems(healthy(product=runs)) == []
+
+
+@pytest.mark.parametrize(
+    ("ticks", "minutes", "states"),
+    [
+        (1, 5, []),
+        (2, 5, [State.BEHIND]),
+        (23, 5, [State.BEHIND]),
+        (24, 5, [State.FAILING]),
+        (1, 60, []),
+        (2, 60, [State.FAILING]),
+    ],
+)
+def test_a_run_that_fails_tick_after_tick_is_a_problem(ticks: int, minutes: int, states: list[State]) -> None:
+    found = problems(replace(healthy(product=failing(ticks)), tick_seconds=minutes * MINUTE))
+    assert [one.state for one in found] == states
+    for one in found:
+        assert one.sentence == (
+            f"The verify of product met an error at each of its last {ticks} ticks: Stripe answered 503"
+        )
+        assert "docs/operations.md#typesfail" in one.remedy
+
+
+def test_so_is_recover() -> None:
+    watermark = times.iso(NOW - 180)
+    runs = [replace(one, job=Job.RECOVER, watermark=watermark) for one in failing(3, RECOVER)]
+    assert only(healthy(recover=runs))[1].startswith("Recover met an error at each of its last 3 ticks")
+
+
+def test_what_has_ended_fails_at_no_tick() -> None:
+    ended = [replace(run, status=Status.UNAUTHORIZED) for run in failing(30)]
+    assert problems(healthy(product=ended)) == []
 
 
 def test_messages_in_quarantine_are_a_problem() -> None:

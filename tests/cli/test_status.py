@@ -85,6 +85,23 @@ def test_what_a_run_left_open_stays_open_while_the_next_one_runs(compared: Cloud
     assert "  FAILING   1 difference unresolved: invoice." in result.stdout
 
 
+def test_a_type_that_fails_tick_after_tick_is_named_with_its_last_error(compared: Cloud, command: Command) -> None:
+    now, said = time.time(), "Stripe refuses the list: parameter_unknown, expand"
+    compared.record(Run("invoice", Job.VERIFY, now - 5, updated_at=now - 5, reason=said, failures=24))
+    result = command("status")
+    assert result.exit_code == ExitCode.FAILED
+    assert f"  FAILING   The verify of invoice met an error at each of its last 24 ticks: {said}." in result.stdout
+    assert "docs/operations.md#typesfail" in result.stdout
+    (shown,) = values(command("status", "--json"))
+    runs, problems = shown["runs"], shown["problems"]
+    assert isinstance(runs, dict)
+    assert isinstance(runs["invoice"], dict)
+    assert runs["invoice"]["failures"] == 24
+    assert isinstance(problems, list)
+    assert [one["state"] for one in problems if isinstance(one, dict)] == ["failing"]
+    assert "FAIL     status             The verify of invoice met" in command("doctor").stdout
+
+
 def test_no_age_is_stated_where_no_message_waits(compared: Cloud, command: Command) -> None:
     name = compared.queue_url.rpartition("/")[2]
     boto3.client("cloudwatch", endpoint_url=compared.endpoint).put_metric_data(

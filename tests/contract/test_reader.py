@@ -426,6 +426,7 @@ def test_a_run_as_it_was_recorded(filled: FilledTable) -> None:
             finished_at="2026-11-20T12:00:02.500Z",
             watermark="",
             expected=251,
+            failures=0,
             counts=counts,
         )
     ]
@@ -433,8 +434,9 @@ def test_a_run_as_it_was_recorded(filled: FilledTable) -> None:
 
 
 def test_a_run_that_goes_on_has_not_finished_and_says_what_it_met(filled: FilledTable) -> None:
-    filled.record(replace(run_at(0), reason="out of time; the next tick continues"))
+    filled.record(replace(run_at(0), reason="out of time; the next tick continues", failures=3))
     (found,) = filled.reader.runs(SUBSCRIPTION)
+    assert found.failures == 3
     assert (found.status, found.finished_at) == (Status.RUNNING, None)
     assert found.reason == "out of time; the next tick continues"
 

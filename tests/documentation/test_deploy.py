@@ -1,7 +1,11 @@
 """docs/deploy.md, compared with the template and the catalog."""
 
+import re
+
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
+from dev.deploy.states import refusal
 from docs import event_types, key_permissions
+from tests.deploy.states import states
 from tests.documentation.pages import blocks, section, table, text_of
 from tests.template.templates import BUNDLE, MONITORING
 
@@ -31,6 +35,14 @@ def test_the_permissions_of_the_key_are_those_of_the_catalog() -> None:
     assert not [name for name in named if not name.endswith("_read")], "the key needs no write permission"
     shown = DEPLOY[DEPLOY.index(key_permissions.BEGIN) : DEPLOY.index(key_permissions.END)]
     assert [one.name for one in RECONCILED_TYPES if f"`{one.name}`" not in shown] == []
+
+
+def test_the_states_that_a_deploy_refuses_are_those_of_the_page() -> None:
+    cells = [cell for cell, *_ in table(DEPLOY, "state")]
+    shown = {name for cell in cells for name in re.findall(r"`([A-Z_]+)`", cell)}
+    assert "any `..._IN_PROGRESS`" in cells
+    refused = {state for state in states() if refusal("billing-live", state, "", "")}
+    assert {state for state in refused if not state.endswith("_IN_PROGRESS")} == shown
 
 
 def test_no_secret_is_an_argument_of_a_command() -> None:

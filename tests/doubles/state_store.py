@@ -1,5 +1,6 @@
 """The state store, in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ class MemoryStateStore:
     """Called with the partition before each write, to simulate a concurrent writer."""
 
     async def lease(self, scope: Scope, owner: str, *, now: float, until: float) -> bool:
-        self._require_up()
+        await self._request()
         holder, end = self.leases.get(str(scope), (owner, ""))
         if holder != owner and end > times.iso(now):
             return False
@@ -31,7 +32,7 @@ class MemoryStateStore:
         return True
 
     async def release(self, scope: Scope, owner: str) -> None:
-        self._require_up()
+        await self._request()
         if str(scope) in self.leases and self.leases[str(scope)][0] == owner:
             del self.leases[str(scope)]
 
@@ -45,7 +46,7 @@ class MemoryStateStore:
         if_absent: bool = False,
         expected: Item | None = None,
     ) -> bool:
-        self._require_up()
+        await self._request()
         if self.writes_fail:
             raise TransientError("the table takes no records")
         if self.before_write:
@@ -59,17 +60,17 @@ class MemoryStateStore:
         return True
 
     async def last(self, scope: Scope, partition: str, start: str = "") -> Item | None:
-        self._require_up()
+        await self._request()
         found = self._found(scope, partition, start)
         return found[-1] if found else None
 
     async def entries(self, scope: Scope, partition: str, start: str = "") -> AsyncIterator[Item]:
-        self._require_up()
+        await self._request()
         for entry in self._found(scope, partition, start):
             yield entry
 
     async def after(self, scope: Scope, partition: str, sort_key: str) -> AsyncIterator[Item]:
-        self._require_up()
+        await self._request()
         for at, entry in sorted(self.partitions.get(f"{scope}#{partition}", {}).items()):
             if at > sort_key:
                 yield {**entry}
@@ -78,7 +79,9 @@ class MemoryStateStore:
         sort_keys = self.partitions.get(f"{scope}#{partition}", {})
         return [{**sort_keys[sort_key]} for sort_key in sorted(sort_keys) if sort_key.startswith(start)]
 
-    def _require_up(self) -> None:
+    async def _request(self) -> None:
+        """Others work on while a request is under way, as while one of DynamoDB is."""
+        await asyncio.sleep(0)
         if self.down:
             raise TransientError("the table is down")
 

@@ -11,6 +11,7 @@ from types import ModuleType
 import boto3
 import pytest
 from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
 
@@ -41,6 +42,7 @@ class Cloud:
     """The AWS resources of a function, and its environment variables."""
 
     def __init__(self) -> None:
+        self.dynamodb: DynamoDBClient = boto3.client("dynamodb")
         self.sqs: SQSClient = boto3.client("sqs")
         self.secrets: SecretsManagerClient = boto3.client("secretsmanager")
         self.queue_url = self.sqs.create_queue(QueueName="queue")["QueueUrl"]
@@ -80,6 +82,20 @@ class Cloud:
     def secret(self, name: str, text: str) -> str:
         return self.secrets.create_secret(Name=name, SecretString=text)["ARN"]
 
+    def create_table(self) -> None:
+        properties = resource_properties("Table")
+        self.dynamodb.create_table(
+            TableName=self.environment["TABLE_NAME"],
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=properties["KeySchema"],
+            AttributeDefinitions=properties["AttributeDefinitions"],
+            GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
+        )
+
+    def empty_table(self) -> None:
+        self.dynamodb.delete_table(TableName=self.environment["TABLE_NAME"])
+        self.create_table()
+
     def waiting(self, url: str) -> list[str]:
         answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         return [message["Body"] for message in answer.get("Messages", [])]
@@ -94,14 +110,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture
 def at_stripe(cloud: Cloud) -> Iterator[StandIn]:
     """A Stripe and a table for the functions."""
-    properties = resource_properties("Table")
-    boto3.client("dynamodb").create_table(
-        TableName="a-table",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=properties["KeySchema"],
-        AttributeDefinitions=properties["AttributeDefinitions"],
-        GlobalSecondaryIndexes=properties["GlobalSecondaryIndexes"],
-    )
+    cloud.create_table()
     with running(Backend([KEY])) as server:
         cloud.environment |= {
             "STRIPE_API_BASE": server.api_base,

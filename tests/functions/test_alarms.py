@@ -1,72 +1,87 @@
-"""Each alarm rings and ends: metrics that the functions really emit go through the alarm's own arithmetic.
+"""Each alarm rings and ends: what the functions really emit goes through the alarm's own arithmetic.
 
-The lines come from the functions, in front of moto and the stand-in. Where a value would take days to arise, the line
-keeps its name and its dimensions and gets the value. What AWS measures itself has no line: its points are made here.
+The functions run in front of moto and the stand-in, in the condition that an alarm watches and while all is well. What
+took days is stored as reconcile would have left it. What AWS measures itself no function emits: a table has its values.
 """
 
-import json
 import re
-import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import pytest
-import stripe
 
 from billing_mirror.core.events import backoff
 from billing_mirror.reconcile.report import LOUD_FOR
 from dev.fake_stripe.client import StandIn
 from dev.sandbox.metrics.alarm_arithmetic import Points, ReadMetric, evaluate, metrics_of, period_of
-from tests.doubles.samples import event, subscription_event
 from tests.template.templates import BUNDLE, MONITORING, of_type, properties
 
-from .conftest import SECRET, Context, Load
+from . import conditions
+from .conditions import Condition, Emitted, Functions, Key, both
+from .conftest import Cloud, Load
 
 ALARMS = of_type("AWS::CloudWatch::Alarm", MONITORING)
+NAMESPACE = "BillingMirror"
 DAY, HOUR = 86_400.0, 3_600.0
-Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
+Values: TypeAlias = Mapping[str, float | None]
+Replayed: TypeAlias = Callable[[float], Points]
+"""The points until a moment."""
 
-# By alarm, what the metrics are while all is well and while it is not, by their id in the expression ("" for an alarm
-# on one metric). None: no point, as CloudWatch has none of what did not happen.
-RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | None]]] = {
+
+@pytest.fixture
+def functions(load: Load, cloud: Cloud, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> Functions:
+    return Functions(load, cloud, at_stripe, capsys)
+
+
+# By alarm, what happens while all is well and while it is not: the points are those that the functions emit then.
+OWN: Mapping[str, tuple[Condition, Condition]] = {
+    "QueueTooOld": (conditions.filled, conditions.quiet),
+    "MessagesPostponed": (
+        both(conditions.filled, conditions.delivered_late(301)),
+        conditions.delivered_late(301),
+    ),
+    "MessagesExpire": (conditions.delivered_late(900), conditions.delivered_late(8.1 * DAY)),
+    "DriftUnresolved": (conditions.verified_in_time, conditions.difference_that_stays),
+    "UnstorableNoticed": (conditions.verified_in_time, conditions.object_that_the_table_cannot_hold),
+    "ProcessWrongAccount": (conditions.delivered, conditions.processed_with_the_key_of_another_account),
+    "ReconcileWrongAccount": (conditions.verified_in_time, conditions.verified_with_the_key_of_another_account),
+    "ProcessMissingFields": (conditions.delivered, conditions.processed_without_a_field),
+    "ReconcileMissingFields": (conditions.verified_in_time, conditions.verified_without_a_field),
+    "DeletionsHeld": (conditions.verified_in_time, conditions.type_that_loses_its_objects),
+    "RemovalsHeld": (conditions.delivered, conditions.list_that_lacks_its_members),
+    "SignatureFailures": (conditions.webhooks(forged=1), conditions.webhooks(forged=5)),
+    "NoneAccepted": (conditions.webhooks(forged=3, signed=1), conditions.webhooks(forged=1)),
+    "EventsRecovered": (conditions.delivered, conditions.events_recovered),
+    "EventsOftenRecovered": (
+        both(conditions.filled, conditions.events_recovered),
+        both(conditions.delivered, conditions.events_recovered),
+    ),
+    "WebhookCrowded": (conditions.webhooks(forged=10, unreadable=20), conditions.quiet),
+    "ProcessRefusedByStripe": (conditions.delivered, conditions.processed_while_stripe_answers(401)),
+    "ProcessNotPermitted": (conditions.delivered, conditions.processed_while_stripe_answers(403)),
+    "OtherModeOnly": (
+        both(conditions.delivered, conditions.delivered_of_the_other_mode),
+        conditions.delivered_of_the_other_mode,
+    ),
+    "ReconcileRefusedByStripe": (conditions.verified_in_time, conditions.verified_while_stripe_answers(401)),
+    "ReconcileSilent": (conditions.verified_in_time, conditions.refused_for_long),
+    "TypesFail": (conditions.verified_in_time, conditions.refused_for_long),
+    "VerifyLate": (conditions.verified_in_time, conditions.refused_for_long),
+    "ActivityUnproven": (conditions.verified_in_time, conditions.refused_for_long),
+    "ConfigurationUnproven": (conditions.verified_in_time, conditions.refused_for_long),
+    "CatalogUnproven": (conditions.verified_in_time, conditions.refused_for_long),
+    "EventsUnread": (conditions.verified_in_time, conditions.refused_for_long),
+    "ChangesUnread": (conditions.delivered, conditions.delivered),
+}
+# The same of what AWS measures, by the metric's id in the expression ("" for an alarm on one metric): no function of
+# ours emits it, so its points are made here. None: no point, as CloudWatch has none of what did not happen.
+OF_AWS: Mapping[str, tuple[Values, Values]] = {
     "QuarantineNotEmpty": ({"": 0}, {"": 1}),
     "QuarantineOld": ({"": 0}, {"": 1}),
     "QuarantineExpires": ({"": 3600}, {"": 12.1 * DAY}),
-    "QueueTooOld": ({"age": 4, "filling": 0}, {"age": 301, "filling": 0}),
-    "MessagesPostponed": ({"delay": 900, "filling": 0}, {"delay": 300_001, "filling": 0}),
-    "MessagesExpire": ({"": 900}, {"": 8.1 * DAY * 1000}),
+    "QueueTooOld": ({"age": 301}, {"age": 301}),
     "QueueUnread": ({"waiting": 5, "invoked": 2}, {"waiting": 5, "invoked": None}),
-    "DriftUnresolved": ({"": 0}, {"": 1}),
-    "UnstorableNoticed": ({"": None}, {"": 1}),
-    "ProcessWrongAccount": ({"": None}, {"": 1}),
-    "ReconcileWrongAccount": ({"": None}, {"": 1}),
-    "ProcessMissingFields": ({"": None}, {"": 1}),
-    "ReconcileMissingFields": ({"": None}, {"": 1}),
-    "DeletionsHeld": ({"": None}, {"": 21}),
-    "RemovalsHeld": ({"": None}, {"": 1}),
-    "SignatureFailures": ({"": None}, {"": 7}),
-    "NoneAccepted": ({"invalid": 3, "accepted": 1}, {"invalid": 1, "accepted": None}),
-    "EventsRecovered": ({"recovered": None, "delivered": 9}, {"recovered": 1, "delivered": None}),
-    "EventsOftenRecovered": (
-        {"recovered": None, "delivered": 9, "filling": None},
-        {"recovered": 1, "delivered": 9, "filling": None},
-    ),
-    "WebhookCrowded": (
-        {"refused": 40, "rejected": 20, "invalid": 20},
-        {"refused": 40, "rejected": None, "invalid": None},
-    ),
-    "ProcessRefusedByStripe": ({"": None}, {"": 1}),
-    "ProcessNotPermitted": ({"": None}, {"": 1}),
-    "OtherModeOnly": ({"": 0}, {"": 1}),
-    "ReconcileRefusedByStripe": ({"": None}, {"": 1}),
-    "ReconcileSilent": ({"": 2}, {"": None}),
-    "TypesFail": ({"": 0}, {"": 1}),
-    "VerifyLate": ({"": 0}, {"": DAY + 1}),
-    "ActivityUnproven": ({"age": DAY}, {"age": 193 * HOUR + 73 * HOUR}),
-    "ConfigurationUnproven": ({"age": 8 * DAY}, {"age": 168 * HOUR + 73 * HOUR}),
-    "CatalogUnproven": ({"age": None}, {"age": 168 * HOUR + 73 * HOUR}),
-    "EventsUnread": ({"": 300}, {"": 25 * DAY + 1}),
+    "WebhookCrowded": ({"refused": 40}, {"refused": 40}),
     "WebhookFails": ({"": 0}, {"": 1}),
     "EventsUndelivered": ({"": None}, {"": 1}),
     "ProcessFails": ({"": 0}, {"": 1}),
@@ -81,90 +96,51 @@ RINGING: Mapping[str, tuple[Mapping[str, float | None], Mapping[str, float | Non
         {"ingest": 9800, "process": None, "reconcile": 840_000},
     ),
     "ChangesLate": ({"": 900}, {"": 300_001}),
-    "ChangesUnread": ({"stored": 3, "invoked": 1}, {"stored": 3, "invoked": None}),
+    "ChangesUnread": ({"invoked": 1}, {"invoked": None}),
     "ChangesThrottled": ({"": 0}, {"": 1}),
     "ChangesNearTimeout": ({"": 110_500}, {"": 114_001}),
     "ChangesLost": ({"": 0}, {"": 1}),
 }
 
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The blobs that functions have emitted since the last time."""
-    found = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    return [blob for blob in found if "_aws" in blob]
+def test_every_alarm_is_brought_to_ring() -> None:
+    def reading(namespace: bool) -> set[str]:
+        """The alarms that read metrics of our own, or of AWS."""
+        metrics = {name: metrics_of(alarm).values() for name, alarm in ALARMS.items()}
+        return {
+            name for name, read in metrics.items() if any((one.namespace == NAMESPACE) is namespace for one in read)
+        }
+
+    assert ({*OWN}, {*OF_AWS}) == (reading(True), reading(False))
 
 
-def points_in(blobs: list[dict[str, Any]], service: str) -> dict[Key, list[float]]:
-    """Their values, by metric, as CloudWatch takes them out. Tests name each function anew: its name is set back."""
-    values: dict[Key, list[float]] = defaultdict(list)
-    for blob in blobs:
-        for directive in blob["_aws"]["CloudWatchMetrics"]:
-            for names in directive["Dimensions"]:
-                given = {name: "StackName" if name == "stack" else str(blob[name]) for name in names} | {
-                    "service": service
-                }
-                for metric in directive["Metrics"]:
-                    key = (directive["Namespace"], metric["Name"], tuple(sorted(given.items())))
-                    values[key] += blob[metric["Name"]]
-    return values
+@pytest.mark.parametrize("name", [name for name in OF_AWS if name not in OWN])
+def test_an_alarm_on_what_aws_measures_rings_and_ends(name: str) -> None:
+    well, ill = (replayed(ALARMS[name], {}, values) for values in OF_AWS[name])
+    assert states_through(name, well, ill) == ["OK", "ALARM", "OK"]
 
 
-def emitted_by_all(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> dict[Key, list[float]]:
-    """What the functions emit in an ordinary hour, and while Stripe refuses them."""
-    body = at_stripe.create("customer", {})
-    found: dict[Key, list[float]] = {}
-    ingest = load("ingest").lambda_handler
-    for secret, text in (
-        (SECRET, subscription_event()),
-        ("whsec_other", subscription_event()),
-        (SECRET, "x" * 7_000_000),
-    ):
-        header = stripe.WebhookSignature.generate_signature_header(text, secret, int(time.time()))
-        ingest({"headers": {"stripe-signature": header}, "body": text, "isBase64Encoded": False}, Context())
-    found |= points_in(lines(capsys), "ingest")
-    process, reconcile = load("process").lambda_handler, load("reconcile").lambda_handler
-    attributes = {"SentTimestamp": str(int(time.time() * 1000)), "ApproximateReceiveCount": "1"}
-
-    def deliver(text: str) -> None:
-        process(
-            {"Records": [{"messageId": "m", "receiptHandle": "r", "body": text, "attributes": attributes}]}, Context()
-        )
-
-    deliver(event("v1.customer.updated", body, url=f"/v1/customers/{body['id']}", at=time.time()))
-    for status in (401, 403):
-        at_stripe.faults(api=[{"status": status}])
-        deliver(subscription_event())
-        at_stripe.clear_faults()
-    found |= points_in(lines(capsys), "process")
-    reconcile({}, Context(seconds=180))
-    at_stripe.create("customer", {})
-    reconcile({"job": "recover", "until_now": True}, Context(seconds=180))
-    at_stripe.faults(api=[{"status": 401}])
-    reconcile({"types": ["customer"]}, Context(seconds=180))
-    at_stripe.clear_faults()
-    return found | points_in(lines(capsys), "reconcile")
+@pytest.mark.parametrize("name", OWN)
+def test_an_alarm_on_what_the_functions_emit_rings_and_ends(name: str, functions: Functions) -> None:
+    nothing: tuple[Values, Values] = ({}, {})
+    emitted = [functions.emitted_in(condition) for condition in OWN[name]]
+    read = {metric.key for metric in metrics_of(ALARMS[name]).values() if metric.namespace == NAMESPACE}
+    assert read <= {key for one in emitted for key, values in one.items() if values}, "what no function emits"
+    well, ill = (
+        replayed(ALARMS[name], one, values) for one, values in zip(emitted, OF_AWS.get(name, nothing), strict=True)
+    )
+    assert states_through(name, well, ill) == ["OK", "ALARM", "OK"]
 
 
-NOT_DRIVEN = {"WrongAccount", "RemovalsHeld", "MissingFields", "DeletionsHeld", "UnstorableNoticed"}
-"""Emitted as other metrics of the same function are: see tests/functions/test_metrics.py and the tests of reports."""
-
-
-def test_each_alarm_rings_and_ends(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    emitted = emitted_by_all(load, at_stripe, capsys)
-    assert RINGING.keys() == ALARMS.keys()
-    for name, (well, ill) in RINGING.items():
-        alarm = with_defaults(ALARMS[name])
-        for metric in metrics_of(alarm).values():
-            own = metric.namespace == "BillingMirror" and metric.name not in NOT_DRIVEN
-            assert not own or metric.key in emitted, f"{name} reads {metric.key}, which no function emits"
-        length = period_of(alarm) * alarm["EvaluationPeriods"]
-        first = length * 10.0
-        states = []
-        state = "OK"
-        for values, end in ((well, first), (ill, first + 2 * length), (well, first + 4 * length)):
-            state = evaluate(alarm, replayed(alarm, values, end, 2 * length), end, state)
-            states.append(state)
-        assert states == ["OK", "ALARM", "OK"], name
+def states_through(name: str, well: Replayed, ill: Replayed) -> list[str]:
+    """The states of an alarm while all is well, while it is not, and while it is again."""
+    alarm = with_defaults(ALARMS[name])
+    length = period_of(alarm) * alarm["EvaluationPeriods"]
+    states = ["OK"]
+    for number, points in enumerate((well, ill, well)):
+        end = length * (10.0 + 2 * number)
+        states.append(evaluate(alarm, points(end), end, states[-1]))
+    return states[1:]
 
 
 def with_defaults(alarm: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -179,15 +155,21 @@ def with_defaults(alarm: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**alarm, "Metrics": stats} if stats else alarm
 
 
-def replayed(alarm: Mapping[str, Any], values: Mapping[str, float | None], end: float, length: float) -> Points:
-    """One value of each metric, five times in each period, as far back as the alarm looks."""
-    found: dict[Key, list[tuple[float, float]]] = {}
-    for name, metric in metrics_of(alarm).items():
-        value = values[name]
-        if value is not None:
+def replayed(alarm: Mapping[str, Any], emitted: Emitted, of_aws: Values) -> Replayed:
+    """The same again and again, five times in each period, as far back as the alarm looks."""
+
+    def until(end: float) -> Points:
+        found: dict[Key, list[tuple[float, float]]] = {}
+        for name, metric in metrics_of(alarm).items():
+            of_own = metric.namespace == NAMESPACE
+            value = None if of_own else of_aws[name]
+            values = emitted.get(metric.key, []) if of_own else [] if value is None else [value]
             step = metric.period / 5
-            found[metric.key] = [(end - number * step, float(value)) for number in range(int(length / step))]
-    return found
+            moments = [end - number * step for number in range(int(2 * alarm["EvaluationPeriods"] * 5))]
+            found[metric.key] = [(at, float(one)) for at in moments for one in values]
+        return found
+
+    return until
 
 
 def own(metric: str, service: str = "reconcile") -> Key:
@@ -363,38 +345,20 @@ def test_the_composite_alarm_rings_with_each_of_its_alarms() -> None:
     assert {"SignatureFailures", "WebhookCrowded", "QuarantineOld"}.isdisjoint(combined)
 
 
-def test_a_first_fill_rings_as_no_outage(load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    """The first ticks find events of a month and queue them, and the queue is long: nothing was lost."""
-    for _ in range(3):
-        at_stripe.create("customer", {})
-    reconcile = load("reconcile").lambda_handler
-    reconcile({"job": "recover", "until_now": True}, Context(seconds=180))
-    reconcile({}, Context(seconds=180))
-    filled = points_in(lines(capsys), "reconcile")
-    assert sum(filled[own("MessagesQueued")]) > 0
-    assert own("EventsRecovered") not in filled
-    assert max(filled[own("Filling")]) > 0
-    for name, metric, value in (("QueueTooOld", "age", 7200.0), ("MessagesPostponed", "delay", 7_200_000.0)):
-        alarm = ALARMS[name]
-        length = period_of(alarm) * alarm["EvaluationPeriods"]
-        steps = [
-            float(at) for at in range(int(length), int(3 * length), 1140)
-        ]  # a long tick, and the wait for the next
-        late = {metric: value, "filling": None}
-        points = {**replayed(alarm, late, 3.0 * length, 3.0 * length), own("Filling"): [(at, 1.0) for at in steps]}
-        assert evaluate(alarm, points, 3.0 * length) == "OK", name
-        assert evaluate(alarm, replayed(alarm, late, 3.0 * length, 3.0 * length), 3.0 * length) == "ALARM", name
+def test_a_first_fill_is_no_recovery(functions: Functions) -> None:
+    """The first ticks find events of a month and queue them: nothing was lost."""
+
+    def first_ticks(functions: Functions) -> None:
+        for _ in range(3):
+            functions.at_stripe.create("customer", {})
+        functions.reconcile(job="recover", until_now=True)
+        functions.reconcile()
+
+    emitted = functions.emitted_in(first_ticks)
+    assert sum(emitted[own("MessagesQueued")]) > 0
+    assert own("EventsRecovered") not in emitted
+    assert max(emitted[own("Filling")]) > 0
 
 
-def test_lost_events_ring_and_a_second_recovery_says_how_many(
-    load: Load, at_stripe: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
-    reconcile = load("reconcile").lambda_handler
-    reconcile({}, Context(seconds=180))
-    capsys.readouterr()
-    at_stripe.create("customer", {})
-    reconcile({"job": "recover", "until_now": True}, Context(seconds=180))
-    recovered = points_in(lines(capsys), "reconcile")[own("EventsRecovered")]
-    assert sum(recovered) == 1
-    alarm = ALARMS["EventsRecovered"]
-    assert evaluate(alarm, {own("EventsRecovered"): [(100.0, value) for value in recovered]}, 10_800.0) == "ALARM"
+def test_a_recovery_says_how_many_events_were_lost(functions: Functions) -> None:
+    assert functions.emitted_in(conditions.events_recovered)[own("EventsRecovered")] == [1.0]

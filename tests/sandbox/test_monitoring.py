@@ -9,7 +9,7 @@ import pytest
 
 from billing_mirror.core.metrics import Metric
 from dev.sandbox.deploy import STACK, session
-from tests.template.templates import MONITORING, of_type
+from tests.template.templates import DASHBOARDS, MONITORING, of_type
 
 from .conftest import Bundle, eventually
 
@@ -89,9 +89,11 @@ def test_the_monitoring_stack_is_nested_and_has_every_alarm(bundle: Bundle, clou
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     assert {one["OutputKey"] for one in stack["Outputs"]} == MONITORING["Outputs"].keys()
     assert cloudwatch.states().keys() == of_type("AWS::CloudWatch::Alarm", MONITORING).keys()
-    (dashboard,) = cloudwatch.client.list_dashboards()["DashboardEntries"]
-    body = json.loads(cloudwatch.client.get_dashboard(DashboardName=dashboard["DashboardName"])["DashboardBody"])
-    assert body["widgets"]
+    dashboards = cloudwatch.client.list_dashboards()["DashboardEntries"]
+    assert len(dashboards) == len(DASHBOARDS)
+    for one in dashboards:
+        body = json.loads(cloudwatch.client.get_dashboard(DashboardName=one["DashboardName"])["DashboardBody"])
+        assert body["widgets"]
 
 
 def test_an_alarm_on_an_expression_rings(bundle: Bundle, cloudwatch: CloudWatch) -> None:

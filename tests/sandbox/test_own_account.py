@@ -42,6 +42,15 @@ def test_a_live_key_or_another_text_is_refused_and_not_repeated(key: str, secret
     assert not key or key not in str(refusal.value)
 
 
+@pytest.mark.parametrize("given", [{}, {"STRIPE_API_KEY": "rk_test_1"}])
+def test_without_an_answer_it_says_what_to_set(given: dict[str, str]) -> None:
+    def end_of_input(_: str) -> str:
+        raise EOFError
+
+    with pytest.raises(SetupError, match="set STRIPE_API_KEY and STRIPE_SIGNING_SECRET"):
+        own_test_account(given, end_of_input)
+
+
 def test_snapshot_and_thin_events_are_forwarded_to_the_webhook() -> None:
     said = "\n".join(how_to_listen("http://127.0.0.1:1/stripe/webhook"))
     assert "--forward-to http://127.0.0.1:1/stripe/webhook" in said

@@ -44,16 +44,19 @@ def environment(function: str) -> dict[str, Any]:
     return {**shared, **properties(EVERY_FUNCTION[function])["Environment"]["Variables"]}
 
 
-def dashboard() -> dict[str, Any]:
-    """The dashboard that CloudWatch receives, with every ``${Name}`` replaced by the name."""
-    body = properties("Dashboard", MONITORING)["DashboardBody"]["Fn::Sub"]
+DASHBOARDS = ("Dashboard", "ChangesDashboard")
+
+
+def dashboard(name: str) -> dict[str, Any]:
+    """A dashboard that CloudWatch receives, with every ``${Name}`` replaced by the name."""
+    body = properties(name, MONITORING)["DashboardBody"]["Fn::Sub"]
     parsed: dict[str, Any] = json.loads(re.sub(r"\$\{([^}]+)\}", r"\1", body))
     return parsed
 
 
-def charted_metrics() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of every metric on the dashboard; "..." repeats the previous metric."""
-    for widget in dashboard()["widgets"]:
+def charted_metrics(name: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of every metric on a dashboard; "..." repeats the previous metric."""
+    for widget in dashboard(name)["widgets"]:
         before: list[str] = []
         for line in widget["properties"]["metrics"]:
             words = [word for word in line if isinstance(word, str)]

@@ -1,6 +1,7 @@
 """The dashboard and the alarms use metrics that the functions emit, and the alarms say what to do."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,7 @@ from dev.sandbox.metrics.alarm_arithmetic import ReadMetric, metrics_of, period_
 from tests.emitted_metrics import EMITTED
 from tests.template.templates import (
     BUNDLE,
+    DASHBOARDS,
     FUNCTIONS,
     MONITORING,
     charted_metrics,
@@ -92,12 +94,18 @@ LEFT_TO_THE_LOG = {
 }
 
 
+def _charted() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """The metrics of all dashboards."""
+    for name in DASHBOARDS:
+        yield from charted_metrics(name)
+
+
 def test_every_metric_has_a_function_that_emits_it() -> None:
     assert set().union(*EMITTED.values()) == set(Metric)
 
 
 def test_the_dashboard_shows_our_metrics_with_the_dimensions_they_are_emitted_with() -> None:
-    for namespace, name, dimensions in charted_metrics():
+    for namespace, name, dimensions in _charted():
         if namespace == "BillingMirror":
             assert name in EMITTED[dimensions["service"]]
             own = {"category": Category(dimensions["category"])} if name == Metric.RUN_AGE else {}
@@ -106,9 +114,7 @@ def test_the_dashboard_shows_our_metrics_with_the_dimensions_they_are_emitted_wi
 
 def test_the_dashboard_or_an_alarm_shows_all_our_metrics() -> None:
     charted = {
-        (dimensions["service"], name)
-        for namespace, name, dimensions in charted_metrics()
-        if namespace == "BillingMirror"
+        (dimensions["service"], name) for namespace, name, dimensions in _charted() if namespace == "BillingMirror"
     }
     emitted = {(service, str(metric)) for service, metrics in EMITTED.items() for metric in metrics}
     alarms = {_metric(metric)[:0:-1] for alarm in ALARMS.values() for metric in metrics_of(alarm).values()}
@@ -116,25 +122,44 @@ def test_the_dashboard_or_an_alarm_shows_all_our_metrics() -> None:
 
 
 def test_the_dashboard_shows_the_age_of_runs_of_each_category() -> None:
-    shown = [dimensions["category"] for _, name, dimensions in charted_metrics() if name == Metric.RUN_AGE]
+    shown = [dimensions["category"] for _, name, dimensions in charted_metrics("Dashboard") if name == Metric.RUN_AGE]
     assert sorted(shown) == sorted(Category)
 
 
-def test_the_dashboard_has_few_enough_metrics_to_be_free() -> None:
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_has_few_enough_metrics_to_be_free(name: str) -> None:
     """Three dashboards of up to 50 metrics each cost nothing: https://aws.amazon.com/cloudwatch/pricing/"""
-    assert len({(namespace, name, *dimensions.items()) for namespace, name, dimensions in charted_metrics()}) <= 50
+    assert (
+        len({(namespace, metric, *dimensions.items()) for namespace, metric, dimensions in charted_metrics(name)}) <= 50
+    )
+
+
+def test_the_dashboard_of_changes_shows_what_the_alarms_on_changes_watch() -> None:
+    charted = [*charted_metrics("ChangesDashboard")]
+    of_changes = [alarm for name, alarm in ALARMS.items() if name.startswith("Changes")]
+    watched = [metric for alarm in of_changes for metric in metrics_of(alarm).values()]
+    assert len(watched) > len(of_changes) > 3
+    assert [one for one in watched if (one.namespace, one.name, dict(one.dimensions)) not in charted] == []
+
+
+def test_only_a_stack_with_changes_has_that_dashboard() -> None:
+    resources, outputs = MONITORING["Resources"], MONITORING["Outputs"]
+    alarm, shown = resources["ChangesLost"], resources["ChangesDashboard"]
+    assert shown["Condition"] == outputs["ChangesDashboardUrl"]["Condition"] == alarm["Condition"]
+    assert "Condition" not in resources["Dashboard"]
 
 
 def test_the_dimensions_of_the_dashboard_are_parameters() -> None:
     known = {*MONITORING["Parameters"], *FUNCTIONS, *Category}
-    for _, _, dimensions in charted_metrics():
+    for _, _, dimensions in _charted():
         assert {value for value in dimensions.values() if value} <= known
 
 
-def test_widgets_do_not_overlap() -> None:
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_widgets_do_not_overlap(name: str) -> None:
     """The grid has 24 columns."""
     taken: set[tuple[int, int]] = set()
-    for widget in dashboard()["widgets"]:
+    for widget in dashboard(name)["widgets"]:
         columns = range(widget["x"], widget["x"] + widget["width"])
         rows = range(widget["y"], widget["y"] + widget["height"])
         fields = {(column, row) for column in columns for row in rows}
@@ -274,6 +299,7 @@ def test_only_what_some_stacks_lack_is_optional() -> None:
     assert conditional == {
         "AlarmsByEmail": "WithEmail",
         "Budget": "WithBudget",
+        "ChangesDashboard": "WithChangesDeadLetters",
         "ChangesLate": "WithChanges",
         "ChangesLost": "WithChangesDeadLetters",
         "ChangesNearTimeout": "WithChanges",

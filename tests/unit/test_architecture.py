@@ -284,6 +284,19 @@ def test_core_and_flows_read_no_clock_of_their_own(path: Path) -> None:
     assert calls == []
 
 
+@pytest.mark.parametrize("path", modules(PACKAGE), ids=dotted)
+def test_nothing_shared_is_read_before_a_wait_and_written_after_it(path: Path) -> None:
+    """``self.count += await f()`` reads the count first, and loses what others have counted until it is written."""
+    lost = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.AugAssign)
+        and not isinstance(node.target, ast.Name)
+        and any(isinstance(part, ast.Await) for part in ast.walk(node.value))
+    ]
+    assert lost == []
+
+
 @pytest.mark.parametrize("path", modules(PACKAGE / "core"), ids=dotted)
 def test_core_neither_reads_nor_writes_anything(path: Path) -> None:
     called = {

@@ -10,11 +10,11 @@ from billing_mirror.core.runs.schedule import HOUR
 
 from ..stack.session import Session
 from ..words import count
-from .findings import Finding, Level, some_of
+from .findings import Check, Finding, Level, some_of
 from .metrics import own
 from .verdict import tick_seconds
 
-NAME: Final = "alarms"
+NAME = Check.ALARMS
 PENDING: Final = "PendingConfirmation"
 """https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html"""
 SILENCE: Final = "ReconcileSilent"

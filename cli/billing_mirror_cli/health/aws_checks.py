@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from .. import __version__
 from ..stack.session import Session
-from .findings import Finding, Level
+from .findings import Check, Finding, Level
 
 SCHEDULE: Final = "ReconcileFunctionTick"
 """The logical id that SAM gives the schedule of reconcile's event `Tick`."""
@@ -27,7 +27,7 @@ class _Scheduler(Protocol):
 def credentials(session: Session) -> Finding:
     """Who asks. Credentials that are wrong end the command, because nothing else can be checked."""
     client: _Sts = session.aws.client("sts")
-    return Finding("credentials", Level.OK, client.get_caller_identity()["Arn"])
+    return Finding(Check.CREDENTIALS, Level.OK, client.get_caller_identity()["Arn"])
 
 
 def versions(session: Session) -> Finding:
@@ -35,9 +35,9 @@ def versions(session: Session) -> Finding:
     stack = session.stack
     deployed = stack.version or "not stated"
     if deployed == __version__:
-        return Finding("stack", Level.OK, f"{stack.name} in {session.aws.region}, version {deployed}")
+        return Finding(Check.STACK, Level.OK, f"{stack.name} in {session.aws.region}, version {deployed}")
     return Finding(
-        "stack",
+        Check.STACK,
         Level.FAIL,
         f"{stack.name} has version {deployed}, the command {__version__}",
         "Deploy this version, or install the command of that one",
@@ -57,7 +57,7 @@ def other_stacks(session: Session) -> list[Finding]:
     ]
     return [
         Finding(
-            "other stacks",
+            Check.OTHER_STACKS,
             Level.FAIL,
             f"{name} uses the same table: every event is fetched twice, and the ticks stop each other",
             "Finish the move, then remove one of the two: docs/deploy.md#two-stacks",
@@ -68,7 +68,7 @@ def other_stacks(session: Session) -> list[Finding]:
 
 def queue(session: Session) -> Finding:
     """Whether Lambda reads the queue."""
-    name = "queue"
+    name = Check.QUEUE
     answer = session.aws.functions.list_event_source_mappings(FunctionName=session.stack.process_function)
     mappings = answer["EventSourceMappings"]
     states = [mapping.get("State", "?") for mapping in mappings]
@@ -87,7 +87,7 @@ def queue(session: Session) -> Finding:
 
 def schedule(session: Session) -> Finding:
     """Whether EventBridge Scheduler starts reconcile."""
-    name, rate = "schedule", session.stack.parameters.get("ReconcileRate") or "as deployed"
+    name, rate = Check.SCHEDULE, session.stack.parameters.get("ReconcileRate") or "as deployed"
     try:
         detail = session.aws.cloudformation.describe_stack_resource(
             StackName=session.stack.name, LogicalResourceId=SCHEDULE
@@ -113,7 +113,7 @@ def schedule(session: Session) -> Finding:
 
 def table(session: Session) -> Finding:
     """Whether the table forgets what has expired, and can be restored."""
-    name, table_name = "table", session.stack.table
+    name, table_name = Check.TABLE, session.stack.table
     ttl = session.aws.dynamodb.describe_time_to_live(TableName=table_name)["TimeToLiveDescription"]
     expires = ttl.get("TimeToLiveStatus") == "ENABLED" and ttl.get("AttributeName") == TTL_ATTRIBUTE
     backups = session.aws.dynamodb.describe_continuous_backups(TableName=table_name)["ContinuousBackupsDescription"]

@@ -12,9 +12,9 @@ from billing_mirror.core.runs.schedule import HOUR
 
 from ..stack.session import Session
 from ..words import age, count, since
-from .findings import Finding, Level
+from .findings import Check, Finding, Level
 
-NAME = "connected accounts"
+NAME = Check.CONNECTED_ACCOUNTS
 LATE_AFTER = 2 * HOUR
 """Seconds that an account may wait for its turn: a large one may take several ticks to be read for the first time."""
 MAX_NAMED = 5

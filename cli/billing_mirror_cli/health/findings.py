@@ -20,17 +20,40 @@ class Level(StrEnum):
     FAIL = "fail"
 
 
+class Check(StrEnum):
+    """What is checked, as the lines name it; in docs/command.md, too."""
+
+    CREDENTIALS = "credentials"
+    STACK = "stack"
+    OTHER_STACKS = "other stacks"
+    STRIPE_KEY = "Stripe key"
+    ACCOUNT = "account"
+    KEY_PERMISSIONS = "key permissions"
+    EVENT_DESTINATION = "event destination"
+    OTHER_DESTINATIONS = "other destinations"
+    SIGNING_SECRET = "signing secret"  # noqa: S105 - the name of a check
+    QUEUE = "queue"
+    SCHEDULE = "schedule"
+    TABLE = "table"
+    STREAM = "stream"
+    CONNECTED_ACCOUNTS = "connected accounts"
+    ALARMS = "alarms"
+    LOST_EVENTS = "lost events"
+    RECONCILE = "reconcile"
+    STATUS = "status"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The result of one check, as a line."""
 
-    name: str
+    name: Check
     level: Level
     sentence: str
     remedy: str = ""
 
     def to_json(self) -> JsonObject:
-        return {"check": self.name, "result": self.level.value, "sentence": self.sentence, "remedy": self.remedy}
+        return {"check": self.name.value, "result": self.level.value, "sentence": self.sentence, "remedy": self.remedy}
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from billing_mirror.core.runs.schedule import DAY, RECOVER
 from billing_mirror.reconcile.jobs.recover import KEPT
 
 from ..words import age, since
-from .findings import Finding, Level
+from .findings import Check, Finding, Level
 from .verdict import Facts, State, problems
 
 SOON_LOST = 25 * DAY
@@ -22,14 +22,14 @@ def conclude(facts: Facts) -> Iterator[Finding]:
         yield lost_events(facts)
     found = [one for one in problems(facts) if one.state is not State.FILLING]
     if not found:
-        yield Finding("reconcile", Level.OK, "works, and nothing is overdue")
+        yield Finding(Check.RECONCILE, Level.OK, "works, and nothing is overdue")
     for one in found:
-        yield Finding("status", Level.FAIL, one.sentence, one.remedy)
+        yield Finding(Check.STATUS, Level.FAIL, one.sentence, one.remedy)
 
 
 def lost_events(facts: Facts) -> Finding:
     """Whether recover reads Stripe's events before Stripe deletes them."""
-    name, recover = "lost events", facts.newest.get(RECOVER)
+    name, recover = Check.LOST_EVENTS, facts.newest.get(RECOVER)
     if recover is None or not recover.watermark:
         return Finding(name, Level.FAIL, "Stripe's events were never read to their end", "billing-mirror recover")
     unread_for = facts.now - times.seconds(recover.watermark)

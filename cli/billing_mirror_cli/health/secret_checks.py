@@ -24,10 +24,9 @@ from ..stripe.answers import api_base, preview_version
 from ..stripe.destinations import StripeDestinations
 from ..stripe.setup_key import VARIABLE, offered_key
 from ..words import count, moment
-from .findings import Finding, Level
+from .findings import Check, Finding, Level
 from .metrics import total
 
-SIGNING_SECRET: Final = "signing secret"  # noqa: S105 - the name of a check
 BY_HAND: Final = "docs/deploy.md#by-hand"
 _MINUTES_KEPT_FOR = 15 * DAY
 """CloudWatch keeps what it knows of each minute for 15 days."""
@@ -39,7 +38,7 @@ class _Secrets(Protocol):
 
 def stripe_key(session: Session) -> Finding:
     """Whether the secret holds a key, of the mode that filled the table."""
-    name, text = "Stripe key", _secret(session, "Stripe key", session.stack.stripe_key_arn)
+    name, text = Check.STRIPE_KEY, _secret(session, Check.STRIPE_KEY, session.stack.stripe_key_arn)
     if isinstance(text, Finding):
         return text
     try:
@@ -61,16 +60,19 @@ def signing_secret(session: Session, destination: str, timeout: float) -> Findin
 
     ``destination`` is the id of the destination to ping, empty for none; ``timeout`` seconds are waited for the ping.
     """
-    text = _secret(session, SIGNING_SECRET, session.stack.signing_secret_arn)
+    text = _secret(session, Check.SIGNING_SECRET, session.stack.signing_secret_arn)
     if isinstance(text, Finding):
         return text
     try:
         stored = secrets_in(text)
     except ConfigurationError:
         if session.stack.parameters.get("PartnerEventBus"):
-            return Finding(SIGNING_SECRET, Level.OK, "none; EventBridge needs none")
+            return Finding(Check.SIGNING_SECRET, Level.OK, "none; EventBridge needs none")
         return Finding(
-            SIGNING_SECRET, Level.FAIL, "the secret holds no signing secret", f"Run: billing-mirror setup; or {BY_HAND}"
+            Check.SIGNING_SECRET,
+            Level.FAIL,
+            "the secret holds no signing secret",
+            f"Run: billing-mirror setup; or {BY_HAND}",
         )
     key = offered_key()
     if key and destination:
@@ -84,12 +86,12 @@ def _pinged(session: Session, key: str, destination: str, timeout: float) -> Fin
     try:
         seconds = ping.seconds_until_seen(session, partial(stripe.ping, destination), function, timeout=timeout)
     except Failure as failure:
-        return Finding(SIGNING_SECRET, Level.UNKNOWN, failure.sentence, failure.remedy)
+        return Finding(Check.SIGNING_SECRET, Level.UNKNOWN, failure.sentence, failure.remedy)
     if seconds is not None:
-        return Finding(SIGNING_SECRET, Level.OK, f"a ping arrived after {seconds:.1f} s")
+        return Finding(Check.SIGNING_SECRET, Level.OK, f"a ping arrived after {seconds:.1f} s")
     why = ping.why_not_seen(session, function, started)
     return Finding(
-        SIGNING_SECRET, Level.FAIL, f"a ping was not accepted: {why}", "Run: billing-mirror setup --new-secret"
+        Check.SIGNING_SECRET, Level.FAIL, f"a ping was not accepted: {why}", "Run: billing-mirror setup --new-secret"
     )
 
 
@@ -103,23 +105,23 @@ def _used(session: Session, stored: Sequence[str]) -> Finding:
     )
     after = f"since {moment(times.iso(since))}"
     if accepted:
-        return Finding(SIGNING_SECRET, Level.OK, f"{count(accepted, 'webhook')} accepted {after}")
+        return Finding(Check.SIGNING_SECRET, Level.OK, f"{count(accepted, 'webhook')} accepted {after}")
     if refused:
         return Finding(
-            SIGNING_SECRET,
+            Check.SIGNING_SECRET,
             Level.FAIL,
             f"{count(refused, 'webhook')} {after}, and it fits the signature of none",
             f"Store the destination's secret ({BY_HAND}), or run: billing-mirror setup --new-secret",
         )
     return Finding(
-        SIGNING_SECRET,
+        Check.SIGNING_SECRET,
         Level.UNKNOWN,
         f"{count(len(stored), 'secret')} stored; no webhook has arrived {after}",
         f"To have it tested by a ping, set {VARIABLE} to a key that may write event destinations",
     )
 
 
-def _secret(session: Session, name: str, arn: str) -> str | Finding:
+def _secret(session: Session, name: Check, arn: str) -> str | Finding:
     """The text of a secret, or that it could not be read."""
     try:
         return session.aws.secrets.get_secret_value(SecretId=arn).get("SecretString", "").strip()

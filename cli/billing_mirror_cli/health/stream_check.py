@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from billing_mirror.adapters.table.stream import BOTH_IMAGES
 
 from ..stack.session import Session
-from .findings import Finding, Level
+from .findings import Check, Finding, Level
 
-NAME: Final = "stream"
+NAME = Check.STREAM
 
 
 def stream(session: Session) -> list[Finding]:

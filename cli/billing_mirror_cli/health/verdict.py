@@ -12,7 +12,7 @@ from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.runs.run import Job, Resolution, Status
 from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
 
-from ..runs.records import RunState
+from ..runs.records import RunState, capitalized
 from ..words import age, count
 
 QUEUE_MAY_BE_OLD = 300.0
@@ -20,6 +20,10 @@ QUEUE_MAY_BE_OLD = 300.0
 RECONCILE_MAY_BE_SILENT = HOUR
 """Seconds, unless its schedule is longer: as the alarm ReconcileSilent."""
 EVENTS_MAY_BE_UNREAD = 45 * MINUTE
+TYPE_MAY_FAIL = 2 * HOUR
+"""Seconds of ticks that all met an error: as the alarm TypesFail."""
+TICKS_THAT_FAIL = 2
+"""A single one heals by itself."""
 VERIFY_MAY_BE_LATE = DAY
 """Seconds past an interval: as the alarm VerifyLate."""
 _RATE = re.compile(r"rate\((?P<number>\d+) (?P<unit>minute|hour|day)s?\)")
@@ -125,9 +129,7 @@ def _failures(facts: Facts) -> Iterator[Problem]:
             f"{count(facts.quarantined, 'message')} in quarantine: what they announced may not be mirrored",
             "billing-mirror quarantine list",
         )
-    for name, run in facts.newest.items():
-        if run.status is Status.FAILED:
-            yield Problem(State.FAILING, f"The last run of {name} failed: {run.reason}", "docs/operations.md#typesfail")
+    yield from _failing_runs(facts)
     # What the last complete run left open stays open until the next one is complete.
     unresolved = {
         name: number
@@ -155,6 +157,28 @@ def _failures(facts: Facts) -> Iterator[Problem]:
             f"Reconcile has done nothing for {age(facts.now - updated_at)}",
             "docs/operations.md#reconcilesilent",
         )
+
+
+def _failing_runs(facts: Facts) -> Iterator[Problem]:
+    for name, run in facts.newest.items():
+        if run.status is Status.FAILED:
+            yield Problem(State.FAILING, f"The last run of {name} failed: {run.reason}", "docs/operations.md#typesfail")
+        elif run.running and run.failures >= TICKS_THAT_FAIL:
+            yield _failing_ticks(facts, name, run)
+
+
+def _failing_ticks(facts: Facts, name: str, run: RunState) -> Problem:
+    """A run that no tick has got further."""
+    for_long = run.failures * facts.tick_seconds >= TYPE_MAY_FAIL
+    return Problem(
+        State.FAILING if for_long else State.BEHIND,
+        f"{_work(name, run)} met an error at each of its last {run.failures} ticks{_because(run)}",
+        "docs/operations.md#typesfail" if for_long else "Ticks try it again; if it stays: docs/operations.md#typesfail",
+    )
+
+
+def _work(name: str, run: RunState) -> str:
+    return capitalized(run.job) if name == run.job else f"The {run.job} of {name}"
 
 
 def _delays(facts: Facts) -> Iterator[Problem]:

@@ -67,6 +67,8 @@ class RunState:
     counts: Counts
     expected: int = 0
     """What the last complete run before it compared; 0 where there was none."""
+    failures: int = 0
+    """Ticks in a row that met an error, since the last one that got further."""
     differences: Sequence[Json] = field(default=())
 
     @classmethod
@@ -81,12 +83,13 @@ class RunState:
             run.watermark,
             run.counts,
             run.expected,
+            run.failures,
         )
 
     @classmethod
     def from_answer(cls, name: str, columns: Mapping[str, Json]) -> Self:
         """A run in the answer of reconcile."""
-        differences, expected = columns.get("differences"), columns.get("expected")
+        differences = columns.get("differences")
         return cls(
             name,
             Job(str(columns["job"])),
@@ -96,7 +99,8 @@ class RunState:
             str(columns["updated_at"]),
             str(columns["watermark"]),
             Counts.from_item({**columns}),
-            expected if isinstance(expected, int) else 0,
+            _number(columns, "expected"),
+            _number(columns, "failures"),
             differences if isinstance(differences, list) else [],
         )
 
@@ -133,10 +137,16 @@ class RunState:
             "updated_at": self.updated_at,
             "watermark": self.watermark,
             "expected": self.expected,
+            "failures": self.failures,
             "found": self.counts.found,
             **self.counts.columns(),
             **differences,
         }
+
+
+def _number(columns: Mapping[str, Json], name: str) -> int:
+    number = columns.get(name)
+    return number if isinstance(number, int) else 0
 
 
 def newest(session: Session, names: Sequence[str]) -> dict[str, RunState]:

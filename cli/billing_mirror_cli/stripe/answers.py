@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 
-import typer
 from botocore.exceptions import ClientError
 
 from billing_mirror.adapters.clock import SystemClock
@@ -19,6 +18,7 @@ from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.fetch import fetch
 
 from ..failures import Failure, usage
+from ..prompts import ask_secret
 from ..stack.session import Session
 
 KEY_VARIABLE = "STRIPE_API_KEY"
@@ -75,9 +75,9 @@ def stripe_key(session: Session) -> str:
         if _is_key(key):
             return key
     if sys.stdin.isatty():
-        typed = typer.prompt("Stripe key (not shown)", hide_input=True, err=True)
+        typed = ask_secret("Stripe key", instead=f"Set {KEY_VARIABLE}")
         if _is_key(typed):
-            return str(typed)
+            return typed
         raise usage("That is no Stripe key (rk_live_..., rk_test_...)")
     raise Failure(
         "There is no Stripe key: the stack's secret holds none that you may read",

@@ -16,13 +16,13 @@ from billing_mirror.core.json_body import JsonObject, text_at
 from billing_mirror.core.stripe_api.paging import entries, first_page, next_page
 from billing_mirror.ports import StripeRequest
 
-from ..health.findings import Finding, Level, some_of
+from ..health.findings import Check, Finding, Level, some_of
 from ..words import age, count
 from .destination_plan import STACK, Kind, Wanted, enabled_events, event_region, released_events, replacing
 from .destinations import PATH, URL
 from .event_types import event_types
 
-NAME: Final = "event destination"
+NAME = Check.EVENT_DESTINATION
 ALL_EVENTS: Final = "*"
 WEBHOOK_PATH: Final = "/stripe/webhook"
 """How the URL of every stack's webhook ends: template.yaml"""
@@ -97,7 +97,7 @@ _READ: Final = "Give the key read access to event destinations, or compare it in
 
 def _others(shown: Sequence[JsonObject], wanted: Sequence[Wanted]) -> list[Finding]:
     """Destinations of further stacks, which share the account and its rate limit, and of this one that lead nowhere."""
-    name = "other destinations"
+    name = Check.OTHER_DESTINATIONS
     findings = []
     for one in shown:
         stack, url, identifier = text_at(one, f"metadata.{STACK}"), text_at(one, URL) or "", text_at(one, "id")

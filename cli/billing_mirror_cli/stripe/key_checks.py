@@ -15,7 +15,7 @@ from billing_mirror.core.runs.run import Status
 from billing_mirror.ports import StripeRequest
 from billing_mirror.refresh.around_stripe.account import OWN_ACCOUNT
 
-from ..health.findings import Finding, Level
+from ..health.findings import Check, Finding, Level
 from ..runs.records import RunState
 
 EVENTS = "/v2/core/events"
@@ -29,7 +29,7 @@ _AT_ONCE = 5
 
 def account(stripe: StripeApi, pinned: str) -> Finding:
     """Whether the key is of the account whose objects the table holds; two accounts would mix."""
-    name = "account"
+    name = Check.ACCOUNT
     if not stripe.has_own_account:
         return Finding(name, Level.OK, "the key is an organization's; the runs of its accounts show what it may read")
     try:
@@ -48,7 +48,7 @@ def account(stripe: StripeApi, pinned: str) -> Finding:
 
 def key_permissions(stripe: StripeApi, runs: Mapping[str, RunState]) -> Iterator[Finding]:
     """A line for each type that the key may not read, as Stripe answers now or as the last run was answered."""
-    name = "key permissions"
+    name = Check.KEY_PERMISSIONS
     lists = {one.name: (path, one.api) for one in RECONCILED_TYPES if (path := _own_list(one)) is not None}
     try:
         refused = asyncio.run(_refused(stripe, {_EVENTS: (f"{EVENTS}?limit=1", ApiChannel.GA), **lists}))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
 from botocore.exceptions import ClientError
 
 from billing_mirror.adapters.stripe_api import is_live
 from billing_mirror.core.errors import ConfigurationError
 
 from ..failures import usage
+from ..prompts import ask_secret
 from ..stack.session import Session
 from .destinations import NO_SUCH_PERMISSION
 
@@ -52,7 +52,7 @@ def stored_key_mode(session: Session) -> str | None:
 def _read() -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
-    return str(typer.prompt("Stripe key that may write event destinations (not shown)", hide_input=True, err=True))
+    return ask_secret("Stripe key that may write event destinations", instead=f"Pipe the key in, or set {VARIABLE}")
 
 
 def _mode(key: str) -> str | None:

@@ -15,7 +15,7 @@ from ..health import aws_checks, run_checks, secret_checks
 from ..health.alarm_checks import alarms
 from ..health.connected_checks import connected_accounts
 from ..health.facts import read_facts
-from ..health.findings import Finding, Level
+from ..health.findings import Check, Finding, Level
 from ..health.stream_check import stream
 from ..health.verdict import Facts
 from ..stack.aws_failures import explain
@@ -61,8 +61,8 @@ def doctor(
 def _findings(session: Session, timeout: float) -> Iterator[Finding]:
     yield aws_checks.credentials(session)
     yield aws_checks.versions(session)
-    yield from _checked("other stacks", lambda: aws_checks.other_stacks(session))
-    yield from _checked("Stripe key", lambda: [secret_checks.stripe_key(session)])
+    yield from _checked(Check.OTHER_STACKS, lambda: aws_checks.other_stacks(session))
+    yield from _checked(Check.STRIPE_KEY, lambda: [secret_checks.stripe_key(session)])
     facts = _facts(session)
     stripe = _connected(session)
     destinations = Found([])
@@ -75,14 +75,14 @@ def _findings(session: Session, timeout: float) -> Iterator[Finding]:
         destinations = check_destinations(stripe, _wanted(session), session.now())
         yield from destinations.findings
     yield from _checked(
-        "signing secret", lambda: [secret_checks.signing_secret(session, destinations.identifier, timeout)]
+        Check.SIGNING_SECRET, lambda: [secret_checks.signing_secret(session, destinations.identifier, timeout)]
     )
-    yield from _checked("queue", lambda: [aws_checks.queue(session)])
-    yield from _checked("schedule", lambda: [aws_checks.schedule(session)])
-    yield from _checked("table", lambda: [aws_checks.table(session)])
-    yield from _checked("stream", lambda: stream(session))
-    yield from _checked("alarms", lambda: [*alarms(session)])
-    yield from _checked("connected accounts", lambda: [*connected_accounts(session)])
+    yield from _checked(Check.QUEUE, lambda: [aws_checks.queue(session)])
+    yield from _checked(Check.SCHEDULE, lambda: [aws_checks.schedule(session)])
+    yield from _checked(Check.TABLE, lambda: [aws_checks.table(session)])
+    yield from _checked(Check.STREAM, lambda: stream(session))
+    yield from _checked(Check.ALARMS, lambda: [*alarms(session)])
+    yield from _checked(Check.CONNECTED_ACCOUNTS, lambda: [*connected_accounts(session)])
     if isinstance(facts, Finding):
         yield facts
     else:
@@ -93,11 +93,11 @@ def _facts(session: Session) -> Facts | Finding:
     try:
         return read_facts(session)
     except ClientError as error:
-        return _not_checked("reconcile", error)
+        return _not_checked(Check.RECONCILE, error)
 
 
 def _connected(session: Session) -> StripeApi | Finding:
-    name = "key permissions"
+    name = Check.KEY_PERMISSIONS
     try:
         return connect(session)
     except Failure as failure:
@@ -112,7 +112,7 @@ def _wanted(session: Session) -> list[Wanted]:
     return [wanted_by(session, kind) for kind in kinds]
 
 
-def _checked(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+def _checked(name: Check, check: Callable[[], list[Finding]]) -> list[Finding]:
     """The findings of a check, or that AWS did not allow it."""
     try:
         return check()
@@ -120,6 +120,6 @@ def _checked(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
         return [_not_checked(name, error)]
 
 
-def _not_checked(name: str, error: ClientError) -> Finding:
+def _not_checked(name: Check, error: ClientError) -> Finding:
     failure = explain(error)
     return Finding(name, Level.UNKNOWN, failure.sentence, failure.remedy)

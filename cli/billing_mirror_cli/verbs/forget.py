@@ -13,6 +13,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.runs.forgetting import FORGET, MAX_CUSTOMERS, ForgetRequest
 
 from ..failures import ExitCode, usage
+from ..prompts import confirm
 from ..runs.invocation import Invocation
 from ..runs.records import capitalized
 from ..stack.parts import Stack
@@ -40,7 +41,7 @@ def forget(
     parts = (chosen[start : start + MAX_CUSTOMERS] for start in range(0, len(chosen), MAX_CUSTOMERS))
     requests = [_request(session, part) for part in parts]
     if not yes:
-        typer.confirm(f"Remove for ever what only the mirror holds of {', '.join(chosen)}?", abort=True, err=True)
+        confirm(f"Remove for ever what only the mirror holds of {', '.join(chosen)}?")
     objects, shown, failed = 0, Counter[str](), 0
     for answer in (answer for request in requests for answer in _answers(session, request)):
         session.output.value(answer)

@@ -10,6 +10,7 @@ from billing_mirror.core import times
 
 from ..failures import usage
 from ..options import add_verb
+from ..prompts import confirm
 from ..quarantine import Group, Held, Quarantined, delete, held, retention, send_back
 from ..stack.session import Session
 from ..words import age, count, since
@@ -93,7 +94,7 @@ def drop(
     with held(session, limit) as holding:
         selected = _select(holding, names, every=every)
         if selected and not yes:
-            typer.confirm(f"Delete {count(len(selected), 'message')}?", abort=True, err=True)
+            confirm(f"Delete {count(len(selected), 'message')}?")
         for message in selected:
             delete(session, message, holding)
     session.output.value({"dropped": [message.id for message in selected]})

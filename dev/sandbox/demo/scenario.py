@@ -9,6 +9,7 @@ from dev.fake_stripe.client import StandIn
 METERED_ITEM = "v2.billing.metered_item"
 RATE_CARD = "v2.billing.rate_card"
 RATE = "v2.billing.rate_card_rate"
+DAY = 86_400
 LONG_AGO = "2026-01-05T08:00:00.000Z"
 """The creation of the first prices: a removed object younger than a minute counts as deleted only later."""
 CADENCE = "v2.billing.cadence"
@@ -103,6 +104,15 @@ class Scenario:
         self.stripe.remove(self.rates[0])
         self.stripe.update(self.card, {"display_name": "Pay as you grow"})
         self._bill_by_seats()
+
+    def leave_an_invoice_unpaid(self, now: float) -> None:
+        """The first customer has credit, and an invoice that was due a week ago."""
+        customer = str(self.stripe.objects("customer")[0]["id"])
+        owed = {"currency": "usd", "amount_remaining": 14_700, "due_date": int(now) - 7 * DAY, "lines": []}
+        self._transition(self._create("invoice", customer=customer, **owed), "open")
+        grant = self._create("billing.credit_grant", customer=customer)
+        credit: JsonObject = {"amount": {"type": "monetary", "monetary": {"currency": "usd", "value": 2_000}}}
+        self._create("billing.credit_balance_transaction", credit_grant=grant, type="credit", credit=credit)
 
     def miss_a_payment(self) -> str:
         """One subscription becomes past due. Returns its id."""

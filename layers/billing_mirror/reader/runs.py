@@ -15,9 +15,10 @@ from ..core.table.items import Item
 class Run:
     """A run of reconcile over one type, or over the events. Times are in ISO 8601, UTC.
 
-    A ``running`` run resumes at the next tick; ``reason`` is its latest problem, and ``updated_at`` the end of its
-    latest tick. All events before ``watermark`` are read (recover runs only). ``expected`` is what the last complete
-    run before it compared: about what this one will compare; 0 where there was none.
+    A ``running`` run resumes at the next tick; ``reason`` is its latest problem, ``updated_at`` the end of its
+    latest tick, and ``failures`` how many ticks in a row have met an error and got no further. All events before
+    ``watermark`` are read (recover runs only). ``expected`` is what the last complete run before it compared: about
+    what this one will compare; 0 where there was none.
     """
 
     type: str
@@ -29,6 +30,7 @@ class Run:
     finished_at: str | None
     watermark: str
     expected: int
+    failures: int
     counts: Counts
 
 
@@ -65,6 +67,7 @@ def run_in(item: Item) -> Run:
         finished_at=finished_at if isinstance(finished_at, str) else None,
         watermark=read.watermark,
         expected=read.expected,
+        failures=read.failures,
         counts=read.counts,
     )
 

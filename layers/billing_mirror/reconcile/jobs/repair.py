@@ -104,7 +104,8 @@ async def repair_one(ref: ObjectRef, drift: Drift, run: ActiveRun) -> None:
     if _would_remove(fetched):
         await require_list(ref.object_type, run)
         if run.removals.are_held:
-            run.removals.held += not await _was_held(drift, run)
+            was_held = await _was_held(drift, run)
+            run.removals.held += not was_held  # in one step: others are counted while this one waits
             await run.record_drift(replace(drift, reason=HELD))
             return
     drift = replace(drift, fields=_differing_fields(fetched), token=fetched.token, reason=INTERRUPTED)
