@@ -278,7 +278,7 @@ def test_long_runs_do_not_starve_other_runs(sizes: dict[str, int], filled: set[s
     runs = {name: ran(name, 30 * DAY) for name in filled}
     worked: dict[str, int] = {}
     now, done = NOW, set[str]()
-    for _ in range(4 * (sum(sizes.values()) + len(names))):
+    for _ in range(20 * (sum(sizes.values()) + len(names))):  # runs of daily types come again meanwhile
         due = next_job(runs, now, SCHEDULE, livemode=False, without=frozenset({RECOVER}))
         if due is None:
             break
