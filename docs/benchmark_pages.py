@@ -39,7 +39,7 @@ second. The naive handlers, beside which it is measured, store objects as they c
 {month}
 The free tier of CloudWatch, which does not end, covers ten metrics and ten alarms: {free} USD less. `Monitoring=off`
 saves the alarms. Storage and its backup come on top: 0.45 USD a month for each GB, of which a million objects of 3 KB
-take three; and verify runs, which read a unit for each 4 KB of an object
+take three; and verify runs, which read half a unit for each 4 KB of an object
 ([costs of verify runs](operations.md#costs)).
 
 ## List prices
