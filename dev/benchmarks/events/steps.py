@@ -38,7 +38,8 @@ Step = Callable[..., str]
 class Steps:
     """Seconds of processor time by step, since the last drain."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
+        self._clock = clock
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._lock = threading.Lock()
         self._inner = threading.local()
@@ -84,12 +85,12 @@ class Steps:
 
         @wraps(function)
         def run(*args: object, **named: object) -> object:
-            started, outer = time.thread_time(), getattr(self._inner, "seconds", 0.0)
+            started, outer = self._clock(), getattr(self._inner, "seconds", 0.0)
             self._inner.seconds = 0.0
             try:
                 return function(*args, **named)
             finally:
-                whole = time.thread_time() - started
+                whole = self._clock() - started
                 own, self._inner.seconds = whole - self._inner.seconds, outer + whole
                 with self._lock:
                     self._seconds[step(*args, **named)] += own
