@@ -39,6 +39,15 @@ def test_each_recorded_goal_has_our_figure_beside_the_others() -> None:
     assert recording["goals"] == wanted
 
 
+def test_each_goal_of_ingest_is_recorded_beside_naive_s_figure() -> None:
+    recording = json.loads(text_of("docs/bench.json"))["ingest"]
+    by = recording["milliseconds"]
+    shown = [(goal["billing mirror"], goal["naive"]) for goal in recording["goals"]]
+    assert shown == [(by["billing mirror"][what], by["naive"][what]) for what in by["naive"]]
+    missed = [goal["figure"] for goal in recording["goals"] if goal["ratio"] > goal["goal"]]
+    assert missed == [sentence.partition(" is ")[0] for sentence in recording["missed"]]
+
+
 def test_a_client_of_our_own_would_not_reach_the_goal() -> None:
     recording = dict(benchmark_pages.recording())
     naive = recording["events"]["scenarios"]["lone events"]["naive"]
