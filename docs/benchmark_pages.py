@@ -18,6 +18,11 @@ VARIANTS = ("billing mirror", "naive", "10 threads")
 
 Json = dict[str, Any]
 
+SAVED_BY_CLIENT = 0.4
+"""Milliseconds of a call that a signed client of our own would save at most (decision 75)."""
+CPU_GOAL = 0.7
+"""The goal of process's processor time, relative to the naive handler's."""
+
 FREE = {"metric": "custom metrics", "alarm": "alarms"}
 """What CloudWatch's free tier covers ten of, and how the bill of a month names it."""
 
@@ -39,7 +44,7 @@ second. The naive handlers, beside which it is measured, store objects as they c
 {month}
 The free tier of CloudWatch, which does not end, covers ten metrics and ten alarms: {free} USD less. `Monitoring=off`
 saves the alarms. Storage and its backup come on top: 0.45 USD a month for each GB, of which a million objects of 3 KB
-take three; and verify runs, which read a unit for each 4 KB of an object
+take three; and verify runs, which read half a unit for each 4 KB of an object
 ([costs of verify runs](operations.md#costs)).
 
 ## List prices
@@ -107,7 +112,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _milliseconds(figures: Json) -> str:
-    return f"{figures['process']['cpu'] / figures['events'] * 1000:.1f}" if figures["events"] else "-"
+    return f"{_cpu(figures):.1f}" if figures["events"] else "-"
 
 
 def ingest(recording: Json) -> str:
@@ -118,6 +123,48 @@ def ingest(recording: Json) -> str:
     return _table(["CPU ms", VARIANTS[0], VARIANTS[1], "ratio"], lines)
 
 
+def profile(recording: Json) -> str:
+    """The processor time of a lone event, by function and step."""
+    lines = []
+    for function, by_step in recording["profile"]["milliseconds"].items():
+        whole = sum(by_step.values())
+        lines += [[function, step, f"{taken:.2f}", f"{100 * taken / whole:.0f} %"] for step, taken in by_step.items()]
+        lines.append([function, "in all", f"**{whole:.2f}**", ""])
+    return _table(["function", "step", "CPU ms", "share"], lines)
+
+
+def cents(recording: Json) -> str:
+    """What a million lone events cost, by service and call."""
+    by = recording["profile"]["cents_a_million"]
+    lines = [[service, what, f"{one:.1f}"] for service, calls in by.items() for what, one in calls.items()]
+    whole = sum(sum(calls.values()) for calls in by.values())
+    return _table(["service", "what", "cents"], [*lines, ["in all", "", f"**{whole:.1f}**"]])
+
+
+def client(recording: Json) -> str:
+    """What a client of our own would save of processor time, beside the goal."""
+    calls: float = recording["profile"]["calls_of_aws"]
+    saved = calls * SAVED_BY_CLIENT
+    ours, naive = (_cpu(recording["events"]["scenarios"]["lone events"][who]) for who in VARIANTS[:2])
+    return (
+        f"A lone event takes {calls:.1f} calls of AWS, so such a client saves {saved:.1f} ms at most.\n"
+        f"The table of scenarios has {ours:.1f} ms for a lone event, and {naive:.1f} ms for the naive handler:\n"
+        f"{left_by_client(recording):.1f} ms would be left, where the goal is {CPU_GOAL * naive:.1f} ms.\n"
+    )
+
+
+def left_by_client(recording: Json) -> float:
+    """Milliseconds of processor time of a lone event, if such a client saved all that it can."""
+    ours = _cpu(recording["events"]["scenarios"]["lone events"][VARIANTS[0]])
+    return ours - float(recording["profile"]["calls_of_aws"]) * SAVED_BY_CLIENT
+
+
+def _cpu(figures: Json) -> float:
+    """Milliseconds of process's processor time for an event."""
+    cpu, events = float(figures["process"]["cpu"]), int(figures["events"])
+    return cpu / events * 1000
+
+
 def missed(recording: Json) -> str:
     """The goals that the recorded run missed."""
     sentences = [one for name in ("events", "ingest", "idle") for one in recording[name]["missed"]]
@@ -126,7 +173,14 @@ def missed(recording: Json) -> str:
 
 def performance(page: str, recording: Json) -> str:
     """The page with its tables written anew."""
-    parts = {"scenarios": scenarios, "ingest": ingest, "missed": missed}
+    parts = {
+        "scenarios": scenarios,
+        "ingest": ingest,
+        "profile": profile,
+        "cents": cents,
+        "client": client,
+        "missed": missed,
+    }
     for name, write in parts.items():
         start = page.index(f"<!-- {name} -->\n") + len(f"<!-- {name} -->\n")
         page = page[:start] + "\n" + write(recording) + "\n" + page[page.index(END, start) :]

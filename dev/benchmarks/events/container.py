@@ -11,9 +11,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from types import ModuleType
+from typing import Any
 
 from dev.benchmarks.events.ledger import Ledger
+from dev.benchmarks.events.steps import VARIABLE, Steps
 from dev.sandbox.ministack import CREDENTIALS
 from dev.sandbox.toolchain import ROOT, SetupError, child_environment
 
@@ -97,30 +99,33 @@ def main() -> None:
     sys.stdout = log
     ledger = Ledger()
     ledger.attach()
-    handler, timeout = _loaded(Path(sys.argv[1])), float(sys.argv[2])
+    module, timeout, steps = _loaded(Path(sys.argv[1])), float(sys.argv[2]), Steps()
+    if VARIABLE in os.environ:
+        steps.attach(module)
     ledger.drain()
     for number, line in enumerate(sys.stdin):
-        _serve(handler, json.loads(line), _Context(f"request-{number}", time.time() + timeout), out, ledger, log)
+        context = _Context(f"request-{number}", time.time() + timeout)
+        record = _serve(module.lambda_handler, json.loads(line), context)
+        out.write(json.dumps({**record, **ledger.drain(), **log.drain(), "steps": steps.drain()}) + "\n")
+        out.flush()
 
 
-def _serve(handler: Any, event: Json, context: _Context, out: TextIO, ledger: Ledger, log: _Log) -> None:  # noqa: ANN401
+def _serve(handler: Any, event: Json, context: _Context) -> Json:  # noqa: ANN401 - a handler, as Lambda calls it
     started, cpu = time.time(), time.process_time()
     try:
         result: Json = {"answer": handler(event, context)}
     except Exception as error:  # noqa: BLE001 - as Lambda reports a failed invocation
         result = {"error": f"{type(error).__name__}: {error}"}
-    result |= {"cpu": time.process_time() - cpu, "wall": time.time() - started, **ledger.drain(), **log.drain()}
-    out.write(json.dumps(result) + "\n")
-    out.flush()
+    return result | {"cpu": time.process_time() - cpu, "wall": time.time() - started}
 
 
-def _loaded(handler: Path) -> Any:  # noqa: ANN401 - a handler, as Lambda calls it
+def _loaded(handler: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location("handler", handler)
     if spec is None or spec.loader is None:
         raise SetupError(f"{handler} is no module.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.lambda_handler
+    return module
 
 
 if __name__ == "__main__":

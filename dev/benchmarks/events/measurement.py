@@ -19,6 +19,8 @@ from dev.benchmarks.events.stack import Json, Stack
 UNIT_WRITTEN, UNIT_READ = 1024, 4096
 """Bytes of a unit: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
 OBJECT = "object"
+KINDS = {OBJECT: "objects", "claim": "claims"}
+"""Items by sort key; the rest is the budget, and notes of a run."""
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Measured:
     def run(self, scenario: Scenario) -> Json:
         """The figures of one run, taken when nothing is on its way any more."""
         stack, entered_at = self.stack, time.monotonic()
-        stack.stripe.faults(rate_limit=None)
+        stack.stripe.faults(rate_limit=None, api=[])
         prepared = scenario.prepare(stack)
         seed(stack, self.seeded)
         stack.stripe.faults(rate_limit={"global": ACCOUNT_LIMIT, "endpoint": ENDPOINT_LIMIT})
@@ -93,11 +95,22 @@ class Measured:
             "seconds": last - started_at if lags else 0.0,
             "process": _sums(processed),
             "ingest": _sums(ingested),
-            "write_units": sum(write_units(one, self.sizes) for one in written),
-            "read_units": sum(read_units(one, self.sizes) for record in processed for one in record["read"]),
+            "write_units": _by_kind((one[2], write_units(one, self.sizes)) for one in written),
+            "read_units": _by_kind(
+                (one[1], read_units(one, self.sizes)) for record in processed for one in record["read"]
+            ),
             "metrics": sorted({one for record in [*processed, *ingested] for one in record["metrics"]}),
             "errors": [record["error"] for record in [*processed, *ingested] if "error" in record][:3],
         }
+
+
+def _by_kind(units: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Units of items by what these are, given by sort key."""
+    sums: dict[str, float] = {}
+    for sort_key, count in units:
+        kind = KINDS.get(sort_key, "the budget")
+        sums[kind] = sums.get(kind, 0) + count
+    return sums
 
 
 def write_units(written: Written, sizes: dict[tuple[str, str], int]) -> int:
@@ -150,7 +163,9 @@ def _sums(records: Iterable[Json]) -> Json:
     known = list(records)
     calls: Counter[str] = Counter(itertools.chain.from_iterable(Counter(one["calls"]).elements() for one in known))
     sums = {name: sum(one[name] for one in known) for name in ("cpu", "wall", "log_bytes", "metric_bytes")}
-    return {"invocations": len(known), "calls": dict(calls), **sums}
+    steps = {name for one in known for name in one["steps"]}
+    by_step = {name: sum(one["steps"].get(name, 0.0) for one in known) for name in sorted(steps)}
+    return {"invocations": len(known), "calls": dict(calls), **sums, "steps": by_step}
 
 
 def _percentile(values: list[float], percent: int) -> float | None:

@@ -51,23 +51,52 @@ DELETED_AT_ONCE = 10
 
 def per_million(figures: Mapping[str, Any]) -> dict[str, float]:
     """USD for a million events like those of a run, by service. Seconds are those of this machine."""
-    events = figures["events"] or 1
+    return {service: sum(calls.values()) for service, calls in by_call(figures).items()}
+
+
+def by_call(figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """The same by service and by what each is asked for."""
     ingest, process = figures["ingest"], figures["process"]
+    functions = {"ingest": ingest, "process": process}
     sends, receives = figures["queue_sends"], figures["queue_receives"]
-    requests = sends + receives + sends / DELETED_AT_ONCE
-    seconds = ingest["wall"] * MEMORY_GB["ingest"] + process["wall"] * MEMORY_GB["process"]
+    request = PRICES["queue request"].usd / MILLION
     usd = {
-        "API Gateway": ingest["invocations"] * PRICES["API request"].usd / MILLION,
-        "Lambda": (ingest["invocations"] + process["invocations"]) * PRICES["invocation"].usd / MILLION
-        + seconds * PRICES["GB-second"].usd,
-        "SQS": (requests * PRICES["queue request"].usd + sends * PRICES["fair send"].usd) / MILLION,
-        "DynamoDB": (
-            figures["write_units"] * PRICES["write unit"].usd + figures["read_units"] * PRICES["read unit"].usd
-        )
-        / MILLION,
-        "logs": (ingest["log_bytes"] + process["log_bytes"]) * PRICES["log"].usd / GB,
+        "API Gateway": {"requests": ingest["invocations"] * PRICES["API request"].usd / MILLION},
+        "Lambda": {
+            **{
+                f"invocations of {name}": one["invocations"] * PRICES["invocation"].usd / MILLION
+                for name, one in functions.items()
+            },
+            **{
+                f"time of {name}": one["wall"] * MEMORY_GB[name] * PRICES["GB-second"].usd
+                for name, one in functions.items()
+            },
+        },
+        "SQS": {
+            "sends": sends * (request + PRICES["fair send"].usd / MILLION),
+            "receives": receives * request,
+            "deletes": sends / DELETED_AT_ONCE * request,
+        },
+        "DynamoDB": {
+            **{f"writes: {what}": _units(units, "write unit") for what, units in figures["write_units"].items()},
+            **{f"reads: {what}": _units(units, "read unit") for what, units in figures["read_units"].items()},
+        },
+        "logs": {
+            "lines of ingest": _logged(ingest["log_bytes"] - ingest["metric_bytes"]),
+            "lines of process": _logged(process["log_bytes"] - process["metric_bytes"]),
+            "metrics": _logged(ingest["metric_bytes"] + process["metric_bytes"]),
+        },
     }
-    return {name: value / events * MILLION for name, value in usd.items()}
+    events = figures["events"] or 1
+    return {service: {what: one / events * MILLION for what, one in calls.items()} for service, calls in usd.items()}
+
+
+def _units(units: float, price: str) -> float:
+    return units * PRICES[price].usd / MILLION
+
+
+def _logged(count: int) -> float:
+    return count * PRICES["log"].usd / GB
 
 
 def per_month_idle(

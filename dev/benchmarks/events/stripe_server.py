@@ -64,7 +64,8 @@ class RecordingServer(StandInServer):
     def _record(self, request: Request, answer: Answer) -> None:
         with self._recording:
             self._statuses[str(answer.status)] += 1
-            self._causes["refused" if answer.status == 429 else self._cause(request, answer)] += 1
+            is_refused = answer.status == 429 or answer.status >= 500
+            self._causes["refused" if is_refused else self._cause(request, answer)] += 1
 
     def _cause(self, request: Request, answer: Answer) -> str:
         found = find_route(request)
