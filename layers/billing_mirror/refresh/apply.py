@@ -90,6 +90,8 @@ async def apply(
     async with noted(ports, ref, token, observation):
         item = items.item(ref, observation, customer)
         await enqueue_dependants(ref, head, customer, ports.mirror, follow_ups)
+        if head is not None and head.customer != customer:
+            await ports.mirror.note_left(ref, customer=head.customer)
         # Before the write: once the object is stored, a redelivered message counts as already fresh.
         await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)
         if follow_ups.are_due:

@@ -189,13 +189,13 @@ async def test_a_counter_that_was_lost_is_no_later_claim(workers: Workers) -> No
     assert workers.mirror.counters[REF.key].claimed > 900
 
 
-async def test_only_events_have_company(workers: Workers) -> None:
+async def test_only_events_wait(workers: Workers) -> None:
     request = RefreshRequest(livemode=False, type=REF.type, id=REF.id)
     await workers.deliver(write_message(request))
     assert (workers.busy.sleeps, workers.fetches) == ([], 1)
 
 
-async def test_an_event_beside_a_request_has_no_company(workers: Workers) -> None:
+async def test_an_event_beside_a_request_waits_for_no_other(workers: Workers) -> None:
     """The request may ask for lists that the fetch for an event leaves out."""
     request = RefreshRequest(livemode=False, type=REF.type, id=REF.id, lists=("v2.billing.intent_action",))
     await workers.deliver(subscription_event(), write_message(request))
