@@ -182,6 +182,7 @@ async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject, ho
 
     async def let_the_first_fetch(token: int) -> None:
         if token > claimed + 1 and await _stored_within(PATIENCE, ports, owner):
+            await ports.mirror.release_claim(owner, token)
             raise Superseded
 
     try:

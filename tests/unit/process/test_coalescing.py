@@ -432,6 +432,8 @@ async def test_of_several_that_need_an_owner_the_first_fetches_it(workers: Worke
     assert {result.outcome for result in results} == {Outcome.STORED}
     assert {workers.item(name)["customer"] for name in names} == {"cus_9"}
     assert workers.stripe.paths.count("/v2/billing/cadences/bc_9") == 1
+    head, claim = workers.item("bc_9"), workers.mirror.counters["test#bc_9"]
+    assert claim.claimed == head["token"] or claim.claimed_at == 0.0, "a claim that nothing follows is closed"
 
 
 async def test_an_owner_that_stripe_lacks_leaves_no_claim_in_flight(workers: Workers) -> None:
