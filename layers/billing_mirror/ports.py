@@ -225,7 +225,13 @@ class Mirror(UnstorableNotes, Erasure, Protocol):
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         """Makes the object's item a tombstone under the same condition; the last known body stays.
 
-        Before that, it notes the removal, so that what stays is considered later.
+        Before that, it notes the removal, so that what stays is considered later, and what the object leaves.
+        """
+
+    async def note_left(self, ref: ObjectRef, *, customer: str | None, removed: bool = False) -> None:
+        """Notes that an object is about to leave a customer, or is about to be ``removed``.
+
+        No index shows it there any more; questions about the past find it by the note.
         """
 
     def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
@@ -326,9 +332,6 @@ class HistoryStore(Protocol):
 
     async def keep(self, key: str, entry: Entry) -> None:
         """Writes an entry, or the same again."""
-
-    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
-        """Notes in the partition of a type or a customer that the object with this key has left it with that write."""
 
     async def empty(self, key: str, now: float) -> None:
         """Empties all entries of an object."""

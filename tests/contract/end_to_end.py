@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,7 +138,7 @@ class EndToEnd:
     flows: Flows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = ManualClock()
+        self.clock = ManualClock(time.time())  # the stand-in dates its events by the clock
         api = StripeApi(
             FixedText(),
             api_base=self.stand_in.api_base,

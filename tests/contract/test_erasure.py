@@ -1,6 +1,6 @@
 """The contract of removing bodies: tokens and claims stay, and everything else that an object leaves goes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +15,9 @@ from billing_mirror.core.runs.forgetting import FoundObject, RemovalNote
 from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Item
 from billing_mirror.ports import Mirror
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import noise, subscription
+from tests.simulation.aws import UnreliableMirror
 
 from .test_large_bodies import ChunkedMirror, large
 from .test_mirror import LIVE, NOW, TEST, item, observation, ref, tombstone
@@ -56,6 +58,42 @@ async def test_a_removal_is_noted_with_the_customer(mirror: Mirror) -> None:
     await mirror.put_tombstone(ref(), 2, removed(ref()))
     assert await notes(mirror) == [RemovalNote(ref().type, "rcds_1", "cus_1", removed_at=NOW, due_at=NOW)]
     assert (await mirror.heads([ref()]))[ref().key].former_customer == "cus_1"
+
+
+LeftKeys = Callable[[Mirror, str], set[str]]
+
+
+@pytest.fixture
+def left(request: pytest.FixtureRequest) -> LeftKeys:
+    """The keys of objects that a partition notes."""
+
+    def keys(mirror: Mirror, partition: str) -> set[str]:
+        if isinstance(mirror, MemoryMirror | UnreliableMirror):
+            return mirror.left.get(partition, set())
+        client, name = request.getfixturevalue("table")
+        answer = client.query(
+            TableName=name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+        )
+        return {item["key"]["S"] for item in answer["Items"]}
+
+    return keys
+
+
+async def test_a_removal_is_noted_in_the_type_and_the_customer(mirror: Mirror, left: LeftKeys) -> None:
+    await mirror.put(ref(), 1, item(ref()))
+    assert left(mirror, f"test#left:type:{ref().type}") == left(mirror, "test#left:customer:cus_1") == set()
+    for token in (2, 2, 1):
+        await mirror.put_tombstone(ref(), token, removed(ref()))
+    assert left(mirror, f"test#left:type:{ref().type}") == left(mirror, "test#left:customer:cus_1") == {ref().key}
+
+
+async def test_what_leaves_a_customer_is_noted_in_the_customer_alone(mirror: Mirror, left: LeftKeys) -> None:
+    await mirror.note_left(ref(), customer="cus_1")
+    await mirror.note_left(ref(), customer=None)
+    assert left(mirror, "test#left:customer:cus_1") == {ref().key}
+    assert left(mirror, f"test#left:type:{ref().type}") == set()
 
 
 async def test_notes_are_due_at_their_time_and_in_its_order(mirror: Mirror) -> None:

@@ -18,7 +18,6 @@ from tests.doubles.samples import subscription
 from tests.simulation.feed import Trouble, UnreliableHistory
 
 KEY = "test#rcds_1"
-LEFT = "test#left:customer:cus_1"
 DAYS = 30
 
 Kept: TypeAlias = Callable[[str], list[Entry]]
@@ -66,7 +65,6 @@ async def test_an_entry_is_written_again_over_itself(stored: tuple[HistoryStore,
     history, kept = stored
     for _ in range(2):
         await history.keep(KEY, made(5))
-        await history.note_left(LEFT, KEY, made(5))
     assert kept(KEY) == [made(5)]
 
 

@@ -8,6 +8,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.table.attributes import to_attributes
+from billing_mirror.adapters.table.dynamodb import DynamoMirror
 from billing_mirror.adapters.table.history import DynamoHistory
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult
 from billing_mirror.changes.feed import publish_changes
@@ -17,7 +18,16 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import partition_key_of
 from billing_mirror.core.table.items import Item, id_in
 from billing_mirror.reader import PastObject, Reader, ReaderError, UnknownPast
-from tests.doubles.changes import BEGINNING, StreamedItems, live, raw, read_raw, removed, sequence_of_raw
+from tests.doubles.changes import (
+    BEGINNING,
+    StreamedItems,
+    live,
+    note_what_leaves,
+    raw,
+    read_raw,
+    removed,
+    sequence_of_raw,
+)
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.samples import sample, subscription
@@ -52,6 +62,7 @@ class Mirror:
         self._client, self._table = client, table
         self.clock = ManualClock(BEGINNING)
         self._items = StreamedItems()
+        self._mirror = DynamoMirror(client, table)
         self.history = DynamoHistory(client, table)
         self.reader = Reader(table, scope="test", client=client, clock=SleepingClock(self.clock))
 
@@ -61,6 +72,7 @@ class Mirror:
             assert isinstance(token, int)
             self.clock.advance(max(0.0, BEGINNING + 60.0 * token + 1 - self.clock.now()))
             key = partition_key_of("test", str(item["type"]), id_in(item))
+            asyncio.run(note_what_leaves(self._mirror, self._items.get(key), item))
             self._items[key] = item
             self._client.put_item(TableName=self._table, Item=to_attributes({**item, "pk": key, "sk": "object"}))
             if reaches_the_function:
@@ -260,6 +272,16 @@ def test_what_is_unknown_of_a_customer_is_said(mirror: Mirror) -> None:
     mirror.write(live(state("current"), 2), reaches_the_function=False)
     mirror.write(live(state("current", "rcds_2"), 3), live(state("current", "rcds_3", created=3.9), 4))
     past = mirror.reader.customer_as_of("cus_1", minute(1))
+    assert past.objects == []
+    assert past.unknown.keys() == {"rcds_1", "rcds_2"}
+
+
+def test_what_left_unread_is_unknown(mirror: Mirror) -> None:
+    """The function never read that one was removed, and that the other went to another customer."""
+    mirror.write(live(state("current"), 1), live(state("current", "rcds_2"), 1))
+    mirror.write(removed(live(state("current"), 1), 4), reaches_the_function=False)
+    mirror.write(live(state("current", "rcds_2"), 4, customer="cus_2"), reaches_the_function=False)
+    past = mirror.reader.customer_as_of("cus_1", minute(2))
     assert past.objects == []
     assert past.unknown.keys() == {"rcds_1", "rcds_2"}
 

@@ -12,7 +12,7 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, stored_ref
 from billing_mirror.core.table.items import INDEX_COLUMNS, Item, Observation, id_in, item, tombstone
-from billing_mirror.ports import BusEvent
+from billing_mirror.ports import BusEvent, Mirror
 
 BEGINNING = 1_700_000_000.0
 STREAM = "2026-01-01T00:00:00.000"
@@ -41,6 +41,14 @@ class StreamedItems(dict[str, Item]):
     def __deepcopy__(self, memo: dict[int, object]) -> "StreamedItems":
         """The table as a backup has it, with the records up to then."""
         return StreamedItems(deepcopy(dict(self), memo), self.records)
+
+
+async def note_what_leaves(mirror: Mirror, before: Item | None, item: Item) -> None:
+    """As the mirror does before it writes an item over another one."""
+    customer = before.get("customer") if before else None
+    if isinstance(customer, str) and customer != item.get("customer"):
+        ref = stored_ref(Scope(livemode=False), str(item["type"]), id_in(item))
+        await mirror.note_left(ref, customer=customer, removed=item.get("deleted") is True)
 
 
 def raw(record: StreamRecord) -> RawRecord:
@@ -85,17 +93,11 @@ class MemoryHistory:
     def __init__(self) -> None:
         self.items: dict[str, dict[str, Item]] = {}
         """By key and sort key; of an emptied entry only its end is left."""
-        self.left: dict[str, set[tuple[str, str]]] = {}
-        """By partition, moments and keys."""
         self.is_down: Callable[[], bool] = lambda: False
 
     async def keep(self, key: str, entry: Entry) -> None:
         self._require_up()
         self.items.setdefault(key, {})[entry.sort_key] = entry.to_item()
-
-    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
-        self._require_up()
-        self.left.setdefault(partition, set()).add((entry.write.fetched_at, key))
 
     async def empty(self, key: str, now: float) -> None:
         self._require_up()

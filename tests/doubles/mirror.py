@@ -21,6 +21,7 @@ from billing_mirror.core.table.items import (
     members_in,
     missing_fields_in,
 )
+from billing_mirror.core.table.left import partitions_left
 from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote, sort_keys_of
@@ -59,6 +60,8 @@ class MemoryMirror:
         """Other items beside each object, by key and sort key: former states, as a history keeps them."""
         self.removal_notes: dict[str, dict[str, RemovalNote]] = {}
         """By scope and sort key."""
+        self.left: dict[str, set[str]] = {}
+        """By partition, the keys of the objects that have left a type or a customer."""
         self.refuses = refuses
         self.for_good = for_good
         self.per_page = 500
@@ -129,13 +132,20 @@ class MemoryMirror:
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         self._require_up()
-        await self.note_removal(ref.scope, RemovalNote.of_tombstone(tombstone))
+        note = RemovalNote.of_tombstone(tombstone)
+        await self.note_removal(ref.scope, note)
+        await self.note_left(ref, customer=note.customer, removed=True)
         if not self._newer(ref, token):
             return False
         kept = {name: value for name, value in self.objects.get(ref.key, {}).items() if name not in INDEX_COLUMNS}
         self.replaced[ref.key] = self.objects.get(ref.key)
         self.objects[ref.key] = {**kept, **tombstone, "token": token}
         return True
+
+    async def note_left(self, ref: ObjectRef, *, customer: str | None, removed: bool = False) -> None:
+        self._require_up()
+        for partition in partitions_left(ref.type if removed else None, customer):
+            self.left.setdefault(f"{ref.scope}#{partition}", set()).add(ref.key)
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         for one in self._indexed(scope=str(scope), parent=parent, type=type_name):

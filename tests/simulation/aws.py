@@ -171,6 +171,10 @@ class UnreliableMirror(UnreliableTable):
         self._claims: Counter[str] = Counter()
         self._repeated_writes: set[str] = set()
 
+    @property
+    def left(self) -> Mapping[str, set[str]]:
+        return self._mirror.left
+
     def was_written(self, ref: ObjectRef) -> bool:
         """Whether the mirror holds the only write of this container, whose repetition was refused."""
         token = self._mirror.objects.get(ref.key, {}).get("token")
@@ -239,6 +243,11 @@ class UnreliableMirror(UnreliableTable):
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         return await self._apply(
             f"put_tombstone {ref.key} {token}", lambda: self._mirror.put_tombstone(ref, token, tombstone)
+        )
+
+    async def note_left(self, ref: ObjectRef, *, customer: str | None, removed: bool = False) -> None:
+        await self._write(
+            f"note_left {ref.key}", lambda: self._mirror.note_left(ref, customer=customer, removed=removed)
         )
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:

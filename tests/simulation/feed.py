@@ -116,9 +116,6 @@ class UnreliableHistory(MemoryHistory):
     async def keep(self, key: str, entry: Entry) -> None:
         await self._trouble.around(super().keep, key, entry)
 
-    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
-        await self._trouble.around(super().note_left, partition, key, entry)
-
     async def empty(self, key: str, now: float) -> None:
         await self._trouble.around(super().empty, key, now)
 

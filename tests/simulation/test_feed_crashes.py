@@ -57,7 +57,7 @@ class CrashScenario:
     def kept(self) -> object:
         """All that the function has written but events."""
         history = self.feed.history
-        return history.items, history.left, self.feed.dead_letters.quarantined
+        return history.items, self.feed.dead_letters.quarantined
 
     def wrong(self) -> list[tuple[str, str]]:
         return [*wrong_events(self.mirror, self.feed, Random(0))]
@@ -75,11 +75,6 @@ def test_the_scenario_has_every_kind_of_call(undisturbed: tuple[int, CrashScenar
     kinds = [one.kind if one is not None else "unchanged" for one in ended]
     assert kinds == ["created", "updated", "unchanged", "removed", "restored"]
     assert (len(history.items["test#rcdr_2"]), history.entries("test#rcdr_2")) == (2, []), "emptied"
-    assert {*history.left} == {
-        "test#left:type:v2.billing.rate_card_subscription",
-        "test#left:type:v2.billing.rate_card_rate",
-        "test#left:customer:cus_1",
-    }
     assert len(scenario.feed.dead_letters.quarantined) == 1
     assert scenario.wrong() == []
 

@@ -328,7 +328,6 @@ ALLOWED = {
     "billing_mirror.adapters.table.erasure": {"customer"},
     "billing_mirror.core.changes.change": {"customer"},
     "billing_mirror.core.runs.forgetting": {"customer"},
-    "billing_mirror.core.changes.history": {"customer"},
     "billing_mirror.core.table.items": {"customer"},
     "billing_mirror.reconcile.lists.listing": {"customer"},
     "billing_mirror.refresh.apply": {"customer"},

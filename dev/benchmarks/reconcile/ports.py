@@ -154,6 +154,9 @@ class AgreeingMirror:
     async def drop_removal(self, scope: Scope, note: RemovalNote) -> None:
         raise AssertionError(f"the note of {note.id} in {scope} should not be dropped")
 
+    async def note_left(self, ref: ObjectRef, *, customer: str | None, removed: bool = False) -> None:
+        raise AssertionError(f"{ref.id} has left {customer}, or was removed: {removed}")
+
 
 def _head(number: int) -> Head:
     return Head(1, 0.0, digest_of(number), customer="cus_1", stripe_version=VERSION)

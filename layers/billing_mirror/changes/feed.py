@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from billing_mirror.core import json_body
 from billing_mirror.core.changes.change import Change, change_between, detail, is_erasure
+from billing_mirror.core.changes.history import Entry, entry
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.errors import PermanentError, TransientError
 from billing_mirror.ports import BusEvent
 
 from .dependencies import ChangesDependencies, FeedResult, RawRecord
-from .keep import Kept, keep
 
 MAX_EVENTS = 10
 MAX_REQUEST = 240 * 1024
@@ -33,7 +33,7 @@ class _Work:
     record: StreamRecord | None = None
     change: Change | None = None
     event: BusEvent | None = None
-    kept: Kept | None = None
+    entry: Entry | None = None
     erases: bool = False
     problem: str = ""
 
@@ -88,7 +88,8 @@ def _work_of(raw: RawRecord, dependencies: ChangesDependencies) -> _Work:
         record = dependencies.read(raw)
         change = change_between(record.before, record.after)
         event = _event(change) if change is not None and dependencies.bus is not None else None
-        kept = Kept.of(record, change, dependencies.history_days) if dependencies.history is not None else None
+        keeps = dependencies.history is not None
+        kept = entry(record.before, record.after, change, days=dependencies.history_days) if keeps else None
     except Exception as error:  # noqa: BLE001 - one record must not stop the stream
         own = isinstance(error, PermanentError)
         reason = str(error) if own else f"a record of the stream cannot be read: {type(error).__name__}"
@@ -112,7 +113,7 @@ def _groups(works: Sequence[_Work]) -> Iterator[list[_Work]]:
             yield group
             group, keys, events, size = [], set(), 0, 0
         group.append(work)
-        keys |= {key} if work.change is not None or work.erases or work.kept is not None else set()
+        keys |= {key} if work.change is not None or work.erases or work.entry is not None else set()
         events += own > 0
         size += own
     if group:
@@ -154,8 +155,8 @@ async def _keep(work: _Work, dependencies: ChangesDependencies) -> None:
         await dependencies.dead_letters.quarantine(body, reason=work.problem)
     elif work.record is not None and history is not None and work.erases:
         await history.empty(work.record.key, dependencies.clock.now())
-    elif history is not None and work.kept is not None:
-        await keep(history, work.kept)
+    elif work.record is not None and history is not None and work.entry is not None:
+        await history.keep(work.record.key, work.entry)
 
 
 async def _send(works: Sequence[_Work], dependencies: ChangesDependencies) -> dict[str, TransientError]:

@@ -10,8 +10,9 @@ from itertools import islice
 from ..adapters.table.attributes import to_attributes
 from ..core import times
 from ..core.changes.as_of import StateAt, Unknown, state_at, states
-from ..core.changes.history import PREFIX, Entry, PastChange, left_customer_of, left_type, sort_key
+from ..core.changes.history import PREFIX, Entry, PastChange, sort_key
 from ..core.table.items import OBJECT, Item
+from ..core.table.left import left_customer, left_type
 from .errors import ReaderError, UnknownPast
 from .objects import MirroredObject, object_in
 from .results import MAX_PAGE, Page, to_cursor
@@ -97,7 +98,7 @@ class PastStates:
     def partitions_of_customer(self, customer: str) -> list[str]:
         """The partition keys of all objects that the customer has, or had within the history."""
         indexed = self._table.keys_indexed("by-customer", customer=customer)
-        return [*dict.fromkeys([*indexed, *self._left(left_customer_of(customer))])]
+        return [*dict.fromkeys([*indexed, *self._left(left_customer(customer))])]
 
     def partitions_of_type(self, type_name: str) -> Iterator[str]:
         """The partition keys of all objects of a type that exist, or did within the history."""

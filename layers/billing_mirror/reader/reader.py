@@ -231,8 +231,8 @@ class Reader:
     def customer_as_of(self, customer: str, moment: datetime) -> PastCustomer:
         """All objects that a customer had at a moment, as they were, without deleted ones.
 
-        Reads the history of every object that the customer has, or had within the history. An object that has left
-        the customer while the stack kept no history, or has not read that yet, is not found.
+        Reads the history of every object that the customer has, or has had since it is mirrored. Of what is not known
+        any more, ``unknown`` says why.
         """
         at, past = self._past.moment(moment), PastCustomer([], {})
         for partition in self._past.partitions_of_customer(customer):

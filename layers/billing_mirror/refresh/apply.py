@@ -90,6 +90,8 @@ async def apply(
     async with noted(ports, ref, token, observation):
         item = items.item(ref, observation, customer)
         await enqueue_dependants(ref, head, customer, ports.mirror, follow_ups)
+        if head is not None and head.customer != customer:
+            await ports.mirror.note_left(ref, customer=head.customer)
         # Before the write: once the object is stored, a redelivered message counts as already fresh.
         await enqueue_related(ref, token, observation, head, ports.mirror, follow_ups)
         if follow_ups.are_due:
@@ -180,6 +182,7 @@ async def _mirror_owner(ports: Ports, owner: ObjectRef, named_by: JsonObject, ho
 
     async def let_the_first_fetch(token: int) -> None:
         if token > claimed + 1 and await _stored_within(PATIENCE, ports, owner):
+            await ports.mirror.release_claim(owner, token)
             raise Superseded
 
     try:

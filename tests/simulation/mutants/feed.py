@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from billing_mirror.changes.dependencies import ChangesDependencies, FeedResult, RawRecord
 from billing_mirror.changes.feed import _keep, _send, _Work, publish_changes
-from billing_mirror.changes.keep import Kept, keep
 from billing_mirror.core.changes import json_edits
 from billing_mirror.core.changes.change import Change, ChangeKind, body_digest, change_between, detail
 from billing_mirror.core.changes.history import Entry, _former, entry
@@ -13,7 +12,6 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.table.items import Item
 from billing_mirror.core.table.stored import StoredObject
-from billing_mirror.ports import HistoryStore
 
 from .registry import mutant, replaces
 
@@ -60,10 +58,11 @@ async def drops_unreadable(work: _Work, dependencies: ChangesDependencies) -> No
 
 
 @mutant("a write that changed nothing leaves no entry", quick=True)
-@replaces(keep)
-async def keeps_changes_only(history: HistoryStore, kept: Kept) -> None:
-    if kept.entry.change is not None:
-        await keep(history, kept)
+@replaces(entry)
+def keeps_changes_only(
+    before: StoredObject | None, after: StoredObject, change: Change | None, *, days: int
+) -> Entry | None:
+    return entry(before, after, change, days=days) if change is not None else None
 
 
 @mutant("an entry names the write itself as the one that it has replaced", quick=True)

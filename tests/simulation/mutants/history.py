@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from billing_mirror.changes.keep import Kept, keep
 from billing_mirror.core import times
 from billing_mirror.core.changes.as_of import StateAt, Unknown, _digest_of, _Walk, state_at
 from billing_mirror.core.changes.change import Change, _precedes
-from billing_mirror.core.changes.history import Entry, _created_at
+from billing_mirror.core.changes.history import Entry, _created_at, entry
 from billing_mirror.core.table.items import Item
-from billing_mirror.ports import HistoryStore
+from billing_mirror.core.table.stored import StoredObject
 
 from .registry import mutant, replaces
 
@@ -78,10 +77,11 @@ def trusts_hands(item: Item) -> str:
 
 
 @mutant("a write that changed nothing leaves no entry")
-@replaces(keep)
-async def keeps_changes_only(history: HistoryStore, kept: Kept) -> None:
-    if kept.entry.change is not None:
-        await keep(history, kept)
+@replaces(entry)
+def keeps_changes_only(
+    before: StoredObject | None, after: StoredObject, change: Change | None, *, days: int
+) -> Entry | None:
+    return entry(before, after, change, days=days) if change is not None else None
 
 
 @mutant("what the mirror did not hold, Stripe did not have")

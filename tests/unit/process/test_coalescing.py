@@ -189,13 +189,13 @@ async def test_a_counter_that_was_lost_is_no_later_claim(workers: Workers) -> No
     assert workers.mirror.counters[REF.key].claimed > 900
 
 
-async def test_only_events_have_company(workers: Workers) -> None:
+async def test_only_events_wait(workers: Workers) -> None:
     request = RefreshRequest(livemode=False, type=REF.type, id=REF.id)
     await workers.deliver(write_message(request))
     assert (workers.busy.sleeps, workers.fetches) == ([], 1)
 
 
-async def test_an_event_beside_a_request_has_no_company(workers: Workers) -> None:
+async def test_an_event_beside_a_request_waits_for_no_other(workers: Workers) -> None:
     """The request may ask for lists that the fetch for an event leaves out."""
     request = RefreshRequest(livemode=False, type=REF.type, id=REF.id, lists=("v2.billing.intent_action",))
     await workers.deliver(subscription_event(), write_message(request))
@@ -432,6 +432,8 @@ async def test_of_several_that_need_an_owner_the_first_fetches_it(workers: Worke
     assert {result.outcome for result in results} == {Outcome.STORED}
     assert {workers.item(name)["customer"] for name in names} == {"cus_9"}
     assert workers.stripe.paths.count("/v2/billing/cadences/bc_9") == 1
+    head, claim = workers.item("bc_9"), workers.mirror.counters["test#bc_9"]
+    assert claim.claimed == head["token"] or claim.claimed_at == 0.0, "a claim that nothing follows is closed"
 
 
 async def test_an_owner_that_stripe_lacks_leaves_no_claim_in_flight(workers: Workers) -> None:

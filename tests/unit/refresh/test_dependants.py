@@ -39,6 +39,7 @@ async def test_a_subscription_follows_its_cadence_to_another_customer(harness: H
     assert harness.item("rcds_1")["customer"] == "cus_2"
     assert harness.item("rcds_2")["customer"] == "cus_1"
     assert OTHER not in harness.stripe.paths, "its cadence has not moved"
+    assert harness.mirror.left == {"test#left:customer:cus_1": {"test#bc_1", "test#rcds_1"}}
 
 
 async def test_a_subscription_that_was_refreshed_meanwhile_follows_all_the_same(harness: Harness) -> None:
@@ -58,6 +59,7 @@ async def test_nothing_is_queued_while_the_customer_stays(harness: Harness) -> N
     harness.stripe.objects[CADENCE] = cadence(metadata={"a": "b"})
     await harness.deliver(event("v2.billing.cadence.updated", cadence(), url=CADENCE, at=harness.clock.now()))
     assert not harness.queue.waiting
+    assert harness.mirror.left == {}
 
 
 async def test_verify_finds_a_subscription_that_was_left_behind(harness: Harness) -> None:

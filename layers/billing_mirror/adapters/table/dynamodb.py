@@ -26,6 +26,7 @@ from billing_mirror.core.table.items import (
     members_in,
     missing_fields_in,
 )
+from billing_mirror.core.table.left import partitions_left
 from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import IndexEntry
@@ -167,7 +168,9 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
             await asyncio.to_thread(self._client.put_item, TableName=self._table, Item=to_attributes(item))
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
-        await self.note_removal(ref.scope, RemovalNote.of_tombstone(tombstone))
+        note = RemovalNote.of_tombstone(tombstone)
+        await self.note_removal(ref.scope, note)
+        await self.note_left(ref, customer=note.customer, removed=True)
         # An update, not a put: the item keeps its body, the last known one.
         columns = {**tombstone, "token": token}
         removed = [name for name in INDEX_COLUMNS if name not in columns]
@@ -186,6 +189,12 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
                 ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in columns.items()}),
             )
         )
+
+    async def note_left(self, ref: ObjectRef, *, customer: str | None, removed: bool = False) -> None:
+        for partition in partitions_left(ref.type if removed else None, customer):
+            item: Item = {"pk": f"{ref.scope}#{partition}", "sk": ref.key, "key": ref.key}
+            with transient_errors(SERVICE):
+                await asyncio.to_thread(self._client.put_item, TableName=self._table, Item=to_attributes(item))
 
     async def children(self, scope: Scope, parent: str, type_name: str) -> AsyncIterator[str]:
         request = query(self._table, "by-parent", scope=str(scope), parent=parent, type=type_name)

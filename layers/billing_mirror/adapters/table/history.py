@@ -27,11 +27,6 @@ class DynamoHistory:
     async def keep(self, key: str, entry: Entry) -> None:
         await self._put({**entry.to_item(), "pk": key, "sk": entry.sort_key})
 
-    async def note_left(self, partition: str, key: str, entry: Entry) -> None:
-        at, token = entry.write.fetched_at, entry.write.token
-        item: Item = {"key": key, "at": at, "expires_at": entry.expires_at}
-        await self._put({**item, "pk": partition, "sk": f"{at}#{token:020}#{key}"})
-
     async def empty(self, key: str, now: float) -> None:
         request: QueryInputTypeDef = {
             "TableName": self._table,

@@ -160,31 +160,6 @@ def sort_key(token: int) -> str:
     return f"{PREFIX}{token:020}"
 
 
-def left_partitions(change: Change) -> tuple[str, ...]:
-    """The partitions that note that the object has left a type or a customer with this change.
-
-    What an index no longer shows is found there, for questions about the past.
-    """
-    if change.before is None:
-        return ()
-    customer = change.before.columns.get("customer")
-    left_customer = isinstance(customer, str) and customer != change.after.columns.get("customer")
-    return (
-        *([f"{change.scope}#{left_type(change.type)}"] if change.kind is ChangeKind.REMOVED else []),
-        *([f"{change.scope}#{left_customer_of(str(customer))}"] if left_customer else []),
-    )
-
-
-def left_type(name: str) -> str:
-    """The partition, within a scope, of the objects of a type that were removed."""
-    return f"left:type:{name}"
-
-
-def left_customer_of(customer: str) -> str:
-    """The partition, within a scope, of the objects that a customer no longer has."""
-    return f"left:customer:{customer}"
-
-
 def _created_at(change: Change) -> str:
     """The creation of an object that the mirror holds for the first time, by Stripe's word.
 

@@ -113,6 +113,8 @@ class _DryMirror:
 
     async def drop_removal(self, scope: Scope, note: RemovalNote) -> None: ...
 
+    async def note_left(self, ref: ObjectRef, *, customer: str | None, removed: bool = False) -> None: ...
+
 
 class _DryQueue:
     """Implements ``ports.Queue``."""
