@@ -84,6 +84,9 @@ class Mirror:
         if damage is not None:
             self._client.put_item(TableName=self._table, Item={**item, **to_attributes(damage)})
 
+    def delete(self, identifier: str) -> None:
+        self._client.delete_item(TableName=self._table, Key=to_attributes({"pk": f"test#{identifier}", "sk": "object"}))
+
     def status(self, identifier: str, moment: datetime) -> object:
         found: PastObject = self.reader.as_of(identifier, moment)
         return found.object.body["collection_status"] if found.object is not None else None
@@ -96,6 +99,9 @@ def mirror(table: tuple[DynamoDBClient, str]) -> Mirror:
 
 def state(status: str, identifier: str = "rcds_1", *, created: float = 0.0) -> JsonObject:
     return subscription(identifier, collection_status=status, created=times.iso(BEGINNING + 60 * created))
+
+
+CURRENT, PAST_DUE = state("current"), state("past_due")
 
 
 def test_each_change_is_shown_with_the_state_that_it_has_ended(mirror: Mirror) -> None:
@@ -142,7 +148,7 @@ def test_before_the_mirror_held_it_an_object_of_stripe_is_unknown(mirror: Mirror
     """A backfill creates what Stripe has had for long."""
     mirror.write(live(state("current", created=1), 3))
     assert mirror.reader.as_of("rcds_1", minute(0.9)).object is None
-    with pytest.raises(UnknownPast, match=r"the history knows it since 2023-11-14T22:16:20\.000Z"):
+    with pytest.raises(UnknownPast, match=r"the next moment at which it is known is 2023-11-14T22:16:20\.000Z"):
         mirror.reader.as_of("rcds_1", minute(1))
     assert mirror.status("rcds_1", minute(3)) == "current"
 
@@ -150,7 +156,7 @@ def test_before_the_mirror_held_it_an_object_of_stripe_is_unknown(mirror: Mirror
 def test_what_was_before_the_history_is_unknown(mirror: Mirror) -> None:
     mirror.write(live(state("current"), 1), reaches_the_function=False)
     mirror.write(live(state("past_due"), 5))
-    with pytest.raises(UnknownPast, match="the history knows it since"):
+    with pytest.raises(UnknownPast, match="the next moment at which it is known is 2023"):
         mirror.reader.as_of("rcds_1", minute(0))
     assert mirror.status("rcds_1", minute(2)) == "current", "its fetch, and the next write after it, are known"
 
@@ -212,10 +218,10 @@ def test_what_a_hand_has_changed_is_unknown(mirror: Mirror) -> None:
     held = live(state("current"), 1)
     by_hand = {**held, "data": {**state("current"), "collection_status": "by hand"}}
     mirror.write(held, by_hand)
-    with pytest.raises(UnknownPast, match="a hand has changed"):
+    with pytest.raises(UnknownPast, match="it was edited outside Billing Mirror"):
         mirror.reader.as_of("rcds_1", minute(1))
     mirror.write(live(state("current"), 3))
-    with pytest.raises(UnknownPast, match="since 2023-11-14T22:16:20"):
+    with pytest.raises(UnknownPast, match="is known is 2023-11-14T22:16:20"):
         mirror.reader.as_of("rcds_1", minute(2))
     assert mirror.status("rcds_1", minute(3)) == "current"
 
@@ -294,10 +300,76 @@ def test_many_changes_are_read_page_by_page(mirror: Mirror, short_pages: None) -
 def test_writes_that_changed_nothing_fill_no_page(mirror: Mirror, short_pages: None) -> None:  # noqa: ARG001 - as above
     mirror.write(*(live(state("current" if token < 9 else "past_due"), token) for token in range(1, 15)))
     page = mirror.reader.history("rcds_1").page(limit=2)
-    assert [(one.token, one.former_since[-13:-5], one.gap) for one in page] == [
-        (9, "22:14:20", False),
-        (1, "00:00:00", False),
+    assert [(one.token, one.former_since, one.gap, one.gap_after) for one in page] == [
+        (9, times.iso(minute(1).timestamp()), False, False),
+        (1, "", False, False),
     ]
+
+
+LOST = [
+    pytest.param([live(CURRENT, 1)], [live(PAST_DUE, 2)], [("created", True)], id="an update"),
+    pytest.param([live(CURRENT, 1)], [removed(live(CURRENT, 1), 2)], [("created", True)], id="the removal"),
+    pytest.param(
+        [live(CURRENT, 1), live(PAST_DUE, 2)],
+        [live(CURRENT, 3)],
+        [("updated", True), ("created", False)],
+        id="a later update",
+    ),
+    pytest.param([], [live(CURRENT, 1), live(PAST_DUE, 2)], [], id="everything"),
+    pytest.param([live(CURRENT, 1)], [live(PAST_DUE, 2), live(CURRENT, 3)], [("created", True)], id="an undone update"),
+]
+
+
+@pytest.mark.parametrize(("kept", "lost", "shown"), LOST)
+def test_a_change_says_that_later_ones_may_be_missing(
+    mirror: Mirror, kept: list[Item], lost: list[Item], shown: list[tuple[str, bool]]
+) -> None:
+    mirror.write(*kept)
+    mirror.write(*lost, reaches_the_function=False)
+    assert [(one.kind, one.gap_after) for one in mirror.reader.history("rcds_1")] == shown
+
+
+def test_a_later_change_may_be_missing_of_an_object_that_a_hand_has_deleted(mirror: Mirror) -> None:
+    mirror.write(live(CURRENT, 1))
+    mirror.delete("rcds_1")
+    assert [one.gap_after for one in mirror.reader.history("rcds_1", "v2.billing.rate_card_subscription")] == [True]
+
+
+def test_a_write_that_changed_nothing_is_no_gap(mirror: Mirror) -> None:
+    mirror.write(live(CURRENT, 1), live(CURRENT, 2))
+    assert [one.gap_after for one in mirror.reader.history("rcds_1")] == [False]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_each_page_shows_the_gap_after_its_first_change(mirror: Mirror, limit: int) -> None:
+    mirror.write(*(live(state(f"s{token}"), token) for token in range(1, 8)))
+    mirror.replace_entry("rcds_1", 5, None)
+    shown, cursor = [], None
+    while True:
+        page = mirror.reader.history("rcds_1").page(limit=limit, cursor=cursor)
+        shown += [(one.token, one.gap, one.gap_after) for one in page]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    gaps = {6: (True, False), 4: (False, True)}
+    assert shown == [(token, *gaps.get(token, (False, False))) for token in (7, 6, 4, 3, 2, 1)]
+
+
+def test_the_last_change_of_a_page_that_expires_before_the_next_one_leaves_a_gap(mirror: Mirror) -> None:
+    mirror.write(*(live(state(f"s{token}"), token) for token in range(1, 5)))
+    first = mirror.reader.history("rcds_1").page(limit=2)
+    mirror.replace_entry("rcds_1", 3, None)
+    second = mirror.reader.history("rcds_1").page(limit=2, cursor=first.cursor)
+    assert [(one.token, one.gap_after) for one in second] == [(2, True), (1, False)]
+
+
+def test_a_former_state_that_was_edited_outside_is_known_since_no_time(mirror: Mirror) -> None:
+    held = live(CURRENT, 1)
+    mirror.write(held, {**held, "data": {**CURRENT, "collection_status": "by hand"}}, live(CURRENT, 2))
+    newest, created = mirror.reader.history("rcds_1")
+    assert newest.former is not None
+    assert (newest.former.body["collection_status"], newest.former_since) == ("by hand", "")
+    assert (created.former, created.former_since) == (None, "")
 
 
 def test_without_a_history_the_present_state_is_known_from_its_fetch_on(mirror: Mirror) -> None:
@@ -305,7 +377,7 @@ def test_without_a_history_the_present_state_is_known_from_its_fetch_on(mirror: 
     mirror.write(live(customer, 1, customer=None), reaches_the_function=False)
     found = mirror.reader.as_of("cus_1", minute(1), "customer").object
     assert found is not None
-    with pytest.raises(UnknownPast, match="the history knows it since 2023-11-14T22:14:20"):
+    with pytest.raises(UnknownPast, match="the next moment at which it is known is 2023-11-14T22:14:20"):
         mirror.reader.as_of("cus_1", minute(0.9), "customer")
 
 
