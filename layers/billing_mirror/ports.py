@@ -330,8 +330,8 @@ class HistoryStore(Protocol):
     async def note_left(self, partition: str, key: str, entry: Entry) -> None:
         """Notes in the partition of a type or a customer that the object with this key has left it with that write."""
 
-    async def empty(self, key: str, now: float) -> None:
-        """Empties all entries of an object."""
+    async def empty(self, key: str, now: float) -> bool:
+        """Empties entries of an object that are not empty yet, some hundreds at most. Whether none is left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from billing_mirror.core.changes.history import sort_key
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import partition_key_of
 from billing_mirror.core.table.items import Item, id_in
-from billing_mirror.reader import PastObject, Reader, ReaderError, UnknownPast
+from billing_mirror.reader import PastCustomer, PastObject, Reader, ReaderError, UnknownPast
 from tests.doubles.changes import BEGINNING, StreamedItems, live, raw, read_raw, removed, sequence_of_raw
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue
@@ -102,6 +102,10 @@ def state(status: str, identifier: str = "rcds_1", *, created: float = 0.0) -> J
 
 
 CURRENT, PAST_DUE = state("current"), state("past_due")
+
+
+def statuses(past: PastCustomer) -> dict[str, object]:
+    return {one.object.id: one.object.body["collection_status"] for one in past.objects if one.object is not None}
 
 
 def test_each_change_is_shown_with_the_state_that_it_has_ended(mirror: Mirror) -> None:
@@ -237,17 +241,13 @@ def test_a_customer_is_shown_with_what_it_had(mirror: Mirror) -> None:
     mirror.write(kept, left, live(state("current", "rcds_3"), 3, customer="cus_2"))
     mirror.write(removed(left, 6), live(state("past_due"), 7), live(state("current", "rcds_3"), 8))
     past = mirror.reader.customer_as_of("cus_1", minute(4))
-    assert {(one.id, one.body["collection_status"]) for one in past.objects} == {
-        ("rcds_1", "current"),
-        ("rcds_2", "current"),
-    }
+    assert statuses(past) == {"rcds_1": "current", "rcds_2": "current"}
+    assert {one.ended_by.kind for one in past.objects if one.ended_by} == {"updated", "removed"}
     assert past.unknown == {}
-    assert [one.id for one in mirror.reader.customer_as_of("cus_2", minute(4)).objects] == ["rcds_3"]
+    assert statuses(mirror.reader.customer_as_of("cus_2", minute(4))) == {"rcds_3": "current"}
     now = mirror.reader.customer_as_of("cus_1", minute(8))
-    assert {(one.id, one.body["collection_status"]) for one in now.objects} == {
-        ("rcds_1", "past_due"),
-        ("rcds_3", "current"),
-    }
+    assert statuses(now) == {"rcds_1": "past_due", "rcds_3": "current"}
+    assert [one.ended_by for one in now.objects] == [None, None]
 
 
 def test_a_write_while_the_history_is_read_changes_no_answer(mirror: Mirror) -> None:

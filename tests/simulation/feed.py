@@ -119,8 +119,8 @@ class UnreliableHistory(MemoryHistory):
     async def note_left(self, partition: str, key: str, entry: Entry) -> None:
         await self._trouble.around(super().note_left, partition, key, entry)
 
-    async def empty(self, key: str, now: float) -> None:
-        await self._trouble.around(super().empty, key, now)
+    async def empty(self, key: str, now: float) -> bool:
+        return await self._trouble.around(super().empty, key, now)
 
 
 class UnreliableDeadLetters:

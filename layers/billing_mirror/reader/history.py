@@ -59,9 +59,12 @@ class PastObject:
 
 @dataclass(frozen=True, slots=True)
 class PastCustomer:
-    """The objects of a customer as they were. ``unknown`` says of which the history does not know it, and why."""
+    """The objects of a customer as they were, each with the change that has ended that state.
 
-    objects: list[MirroredObject]
+    ``unknown`` says by id of which the history does not know it, and why.
+    """
+
+    objects: list[PastObject]
     unknown: dict[str, str]
 
 
@@ -123,8 +126,13 @@ class PastStates:
                 yield partition
         yield from left
 
-    def whole(self, found: StateAt) -> MirroredObject | None:
-        """The object of a state."""
+    def object_at(self, partition: str, moment: str) -> PastObject:
+        """As :meth:`state_at`, with the whole object."""
+        found = self.state_at(partition, moment)
+        ended_by = change_in(found.ended_by, found) if found.ended_by is not None else None
+        return PastObject(self._whole(found), found.since or "", ended_by)
+
+    def _whole(self, found: StateAt) -> MirroredObject | None:
         if found.item is None:
             return None
         if found.ended_by is None:
