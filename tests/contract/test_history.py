@@ -81,7 +81,7 @@ async def test_emptied_entries_are_none(stored: tuple[HistoryStore, Kept]) -> No
 
 
 async def test_a_long_history_is_emptied_in_several_calls(stored: tuple[HistoryStore, Kept]) -> None:
-    """Each call goes on where the last one ended, also in another invocation."""
+    """Each call continues where the last one ended, also in another invocation."""
     history, kept = stored
     tokens = range(2, EMPTIED_AT_ONCE + 9)
     for token in tokens:

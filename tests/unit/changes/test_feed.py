@@ -212,7 +212,7 @@ class LongHistory(MemoryHistory):
 
 
 async def test_a_long_history_is_emptied_over_several_invocations() -> None:
-    """Each one ends in time, and goes on where the last one ended."""
+    """Each one ends in time, and continues where the last one ended."""
     table = Table()
     table.history = LongHistory(table.clock)
     for token in range(1, 9):
