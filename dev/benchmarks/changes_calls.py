@@ -141,10 +141,8 @@ def calls() -> Iterator[str]:
 def usd() -> Iterator[str]:
     """The lines of docs/cost.md about USD."""
     for name in TYPES:
-        alone, batched = counted(name, 1).usd, counted(name, BATCH).usd
-        writes = alone["history"], batched["history"]
-        shown = (batched["bus"], batched["archive"], batched["archived"], *writes, batched["kept"])
-        yield f"| `{name}` | {' | '.join(f'{one:.2f}' for one in shown)} |"
+        amounts = counted(name, BATCH).usd.values()
+        yield f"| `{name}` | {' | '.join(f'{one:.2f}' for one in amounts)} |"
 
 
 if __name__ == "__main__":

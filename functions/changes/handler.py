@@ -21,6 +21,8 @@ settings = ChangesSettings.from_environment(os.environ)
 logger = Logger()
 loop = runner()
 dependencies = changes_dependencies(settings)
+OUTCOME = "published" if dependencies.bus is not None else "kept"
+"""Of a change, in the log."""
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
@@ -33,7 +35,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, l
 
 def _report(result: FeedResult) -> None:
     for change in result.published:
-        logger.info("published", extra=_columns(change))
+        logger.info(OUTCOME, extra=_columns(change))
     for reason in result.unreadable:
         logger.error(reason)
     if result.resume_at is not None:
@@ -42,7 +44,7 @@ def _report(result: FeedResult) -> None:
 
 def _columns(change: Change) -> dict[str, object]:
     return {
-        "outcome": "published",
+        "outcome": OUTCOME,
         "change": change.detail_type,
         "key": f"{change.scope}#{change.id}",
         "token": change.token,

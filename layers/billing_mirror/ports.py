@@ -333,8 +333,8 @@ class HistoryStore(Protocol):
     async def keep(self, key: str, entry: Entry) -> None:
         """Writes an entry, or the same again."""
 
-    async def empty(self, key: str, now: float) -> None:
-        """Empties all entries of an object."""
+    async def empty(self, key: str, now: float) -> bool:
+        """Empties entries of an object that are not empty yet, some hundreds at most. Whether none is left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.table.attributes import from_attributes, stored_object, to_attributes
-from billing_mirror.adapters.table.history import DynamoHistory
+from billing_mirror.adapters.table.history import EMPTIED_AT_ONCE, DynamoHistory
 from billing_mirror.core.changes.change import change_between
 from billing_mirror.core.changes.history import Entry, entry
 from billing_mirror.core.table.items import Item
@@ -72,10 +72,30 @@ async def test_emptied_entries_are_none(stored: tuple[HistoryStore, Kept]) -> No
     history, kept = stored
     for token in (5, 7):
         await history.keep(KEY, made(token))
-    await history.empty(KEY, BEGINNING)
+    await empty_all(history)
     assert kept(KEY) == []
     await history.keep(KEY, made(9))
     assert kept(KEY) == [made(9)]
+
+
+async def test_a_long_history_is_emptied_in_several_calls(stored: tuple[HistoryStore, Kept]) -> None:
+    """Each call continues where the last one ended, also in another invocation."""
+    history, kept = stored
+    tokens = range(2, EMPTIED_AT_ONCE + 9)
+    for token in tokens:
+        await history.keep(KEY, made(token))
+    assert not await history.empty(KEY, BEGINNING)
+    left = len(kept(KEY))
+    assert 0 < left < len(tokens)
+    await empty_all(history)
+    assert kept(KEY) == []
+
+
+async def empty_all(history: HistoryStore) -> None:
+    for _ in range(EMPTIED_AT_ONCE):
+        if await history.empty(KEY, BEGINNING):
+            return
+    pytest.fail("the same entries are emptied again and again")
 
 
 @pytest.mark.parametrize("token", [1, 5])

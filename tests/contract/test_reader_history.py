@@ -17,7 +17,7 @@ from billing_mirror.core.changes.history import sort_key
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import partition_key_of
 from billing_mirror.core.table.items import Item, id_in
-from billing_mirror.reader import PastObject, Reader, ReaderError, UnknownPast
+from billing_mirror.reader import PastCustomer, PastObject, Reader, ReaderError, UnknownPast
 from tests.doubles.changes import (
     BEGINNING,
     StreamedItems,
@@ -96,6 +96,9 @@ class Mirror:
         if damage is not None:
             self._client.put_item(TableName=self._table, Item={**item, **to_attributes(damage)})
 
+    def delete(self, identifier: str) -> None:
+        self._client.delete_item(TableName=self._table, Key=to_attributes({"pk": f"test#{identifier}", "sk": "object"}))
+
     def status(self, identifier: str, moment: datetime) -> object:
         found: PastObject = self.reader.as_of(identifier, moment)
         return found.object.body["collection_status"] if found.object is not None else None
@@ -108,6 +111,13 @@ def mirror(table: tuple[DynamoDBClient, str]) -> Mirror:
 
 def state(status: str, identifier: str = "rcds_1", *, created: float = 0.0) -> JsonObject:
     return subscription(identifier, collection_status=status, created=times.iso(BEGINNING + 60 * created))
+
+
+CURRENT, PAST_DUE = state("current"), state("past_due")
+
+
+def statuses(past: PastCustomer) -> dict[str, object]:
+    return {one.object.id: one.object.body["collection_status"] for one in past.objects if one.object is not None}
 
 
 def test_each_change_is_shown_with_the_state_that_it_has_ended(mirror: Mirror) -> None:
@@ -154,7 +164,7 @@ def test_before_the_mirror_held_it_an_object_of_stripe_is_unknown(mirror: Mirror
     """A backfill creates what Stripe has had for long."""
     mirror.write(live(state("current", created=1), 3))
     assert mirror.reader.as_of("rcds_1", minute(0.9)).object is None
-    with pytest.raises(UnknownPast, match=r"the history knows it since 2023-11-14T22:16:20\.000Z"):
+    with pytest.raises(UnknownPast, match=r"the next moment at which it is known is 2023-11-14T22:16:20\.000Z"):
         mirror.reader.as_of("rcds_1", minute(1))
     assert mirror.status("rcds_1", minute(3)) == "current"
 
@@ -162,7 +172,7 @@ def test_before_the_mirror_held_it_an_object_of_stripe_is_unknown(mirror: Mirror
 def test_what_was_before_the_history_is_unknown(mirror: Mirror) -> None:
     mirror.write(live(state("current"), 1), reaches_the_function=False)
     mirror.write(live(state("past_due"), 5))
-    with pytest.raises(UnknownPast, match="the history knows it since"):
+    with pytest.raises(UnknownPast, match="the next moment at which it is known is 2023"):
         mirror.reader.as_of("rcds_1", minute(0))
     assert mirror.status("rcds_1", minute(2)) == "current", "its fetch, and the next write after it, are known"
 
@@ -224,10 +234,10 @@ def test_what_a_hand_has_changed_is_unknown(mirror: Mirror) -> None:
     held = live(state("current"), 1)
     by_hand = {**held, "data": {**state("current"), "collection_status": "by hand"}}
     mirror.write(held, by_hand)
-    with pytest.raises(UnknownPast, match="a hand has changed"):
+    with pytest.raises(UnknownPast, match="it was edited outside Billing Mirror"):
         mirror.reader.as_of("rcds_1", minute(1))
     mirror.write(live(state("current"), 3))
-    with pytest.raises(UnknownPast, match="since 2023-11-14T22:16:20"):
+    with pytest.raises(UnknownPast, match="is known is 2023-11-14T22:16:20"):
         mirror.reader.as_of("rcds_1", minute(2))
     assert mirror.status("rcds_1", minute(3)) == "current"
 
@@ -243,17 +253,13 @@ def test_a_customer_is_shown_with_what_it_had(mirror: Mirror) -> None:
     mirror.write(kept, left, live(state("current", "rcds_3"), 3, customer="cus_2"))
     mirror.write(removed(left, 6), live(state("past_due"), 7), live(state("current", "rcds_3"), 8))
     past = mirror.reader.customer_as_of("cus_1", minute(4))
-    assert {(one.id, one.body["collection_status"]) for one in past.objects} == {
-        ("rcds_1", "current"),
-        ("rcds_2", "current"),
-    }
+    assert statuses(past) == {"rcds_1": "current", "rcds_2": "current"}
+    assert {one.ended_by.kind for one in past.objects if one.ended_by} == {"updated", "removed"}
     assert past.unknown == {}
-    assert [one.id for one in mirror.reader.customer_as_of("cus_2", minute(4)).objects] == ["rcds_3"]
+    assert statuses(mirror.reader.customer_as_of("cus_2", minute(4))) == {"rcds_3": "current"}
     now = mirror.reader.customer_as_of("cus_1", minute(8))
-    assert {(one.id, one.body["collection_status"]) for one in now.objects} == {
-        ("rcds_1", "past_due"),
-        ("rcds_3", "current"),
-    }
+    assert statuses(now) == {"rcds_1": "past_due", "rcds_3": "current"}
+    assert [one.ended_by for one in now.objects] == [None, None]
 
 
 def test_a_write_while_the_history_is_read_changes_no_answer(mirror: Mirror) -> None:
@@ -316,10 +322,76 @@ def test_many_changes_are_read_page_by_page(mirror: Mirror, short_pages: None) -
 def test_writes_that_changed_nothing_fill_no_page(mirror: Mirror, short_pages: None) -> None:  # noqa: ARG001 - as above
     mirror.write(*(live(state("current" if token < 9 else "past_due"), token) for token in range(1, 15)))
     page = mirror.reader.history("rcds_1").page(limit=2)
-    assert [(one.token, one.former_since[-13:-5], one.gap) for one in page] == [
-        (9, "22:14:20", False),
-        (1, "00:00:00", False),
+    assert [(one.token, one.former_since, one.gap, one.gap_after) for one in page] == [
+        (9, times.iso(minute(1).timestamp()), False, False),
+        (1, "", False, False),
     ]
+
+
+LOST = [
+    pytest.param([live(CURRENT, 1)], [live(PAST_DUE, 2)], [("created", True)], id="an update"),
+    pytest.param([live(CURRENT, 1)], [removed(live(CURRENT, 1), 2)], [("created", True)], id="the removal"),
+    pytest.param(
+        [live(CURRENT, 1), live(PAST_DUE, 2)],
+        [live(CURRENT, 3)],
+        [("updated", True), ("created", False)],
+        id="a later update",
+    ),
+    pytest.param([], [live(CURRENT, 1), live(PAST_DUE, 2)], [], id="everything"),
+    pytest.param([live(CURRENT, 1)], [live(PAST_DUE, 2), live(CURRENT, 3)], [("created", True)], id="an undone update"),
+]
+
+
+@pytest.mark.parametrize(("kept", "lost", "shown"), LOST)
+def test_a_change_says_that_later_ones_may_be_missing(
+    mirror: Mirror, kept: list[Item], lost: list[Item], shown: list[tuple[str, bool]]
+) -> None:
+    mirror.write(*kept)
+    mirror.write(*lost, reaches_the_function=False)
+    assert [(one.kind, one.gap_after) for one in mirror.reader.history("rcds_1")] == shown
+
+
+def test_a_later_change_may_be_missing_of_an_object_that_a_hand_has_deleted(mirror: Mirror) -> None:
+    mirror.write(live(CURRENT, 1))
+    mirror.delete("rcds_1")
+    assert [one.gap_after for one in mirror.reader.history("rcds_1", "v2.billing.rate_card_subscription")] == [True]
+
+
+def test_a_write_that_changed_nothing_is_no_gap(mirror: Mirror) -> None:
+    mirror.write(live(CURRENT, 1), live(CURRENT, 2))
+    assert [one.gap_after for one in mirror.reader.history("rcds_1")] == [False]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_each_page_shows_the_gap_after_its_first_change(mirror: Mirror, limit: int) -> None:
+    mirror.write(*(live(state(f"s{token}"), token) for token in range(1, 8)))
+    mirror.replace_entry("rcds_1", 5, None)
+    shown, cursor = [], None
+    while True:
+        page = mirror.reader.history("rcds_1").page(limit=limit, cursor=cursor)
+        shown += [(one.token, one.gap, one.gap_after) for one in page]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    gaps = {6: (True, False), 4: (False, True)}
+    assert shown == [(token, *gaps.get(token, (False, False))) for token in (7, 6, 4, 3, 2, 1)]
+
+
+def test_the_last_change_of_a_page_that_expires_before_the_next_one_leaves_a_gap(mirror: Mirror) -> None:
+    mirror.write(*(live(state(f"s{token}"), token) for token in range(1, 5)))
+    first = mirror.reader.history("rcds_1").page(limit=2)
+    mirror.replace_entry("rcds_1", 3, None)
+    second = mirror.reader.history("rcds_1").page(limit=2, cursor=first.cursor)
+    assert [(one.token, one.gap_after) for one in second] == [(2, True), (1, False)]
+
+
+def test_a_former_state_that_was_edited_outside_is_known_since_no_time(mirror: Mirror) -> None:
+    held = live(CURRENT, 1)
+    mirror.write(held, {**held, "data": {**CURRENT, "collection_status": "by hand"}}, live(CURRENT, 2))
+    newest, created = mirror.reader.history("rcds_1")
+    assert newest.former is not None
+    assert (newest.former.body["collection_status"], newest.former_since) == ("by hand", "")
+    assert (created.former, created.former_since) == (None, "")
 
 
 def test_without_a_history_the_present_state_is_known_from_its_fetch_on(mirror: Mirror) -> None:
@@ -327,7 +399,7 @@ def test_without_a_history_the_present_state_is_known_from_its_fetch_on(mirror: 
     mirror.write(live(customer, 1, customer=None), reaches_the_function=False)
     found = mirror.reader.as_of("cus_1", minute(1), "customer").object
     assert found is not None
-    with pytest.raises(UnknownPast, match="the history knows it since 2023-11-14T22:14:20"):
+    with pytest.raises(UnknownPast, match="the next moment at which it is known is 2023-11-14T22:14:20"):
         mirror.reader.as_of("cus_1", minute(0.9), "customer")
 
 

@@ -68,6 +68,18 @@ def large() -> Item:
     return item
 
 
+@pytest.mark.usefixtures("at_stripe")
+@pytest.mark.parametrize(("bus", "word"), [(BUS, "published"), ("", "kept")])
+def test_the_log_says_published_only_where_there_is_a_bus(
+    load: Load, cloud: Cloud, listening: list[dict[str, str]], capsys: pytest.CaptureFixture[str], bus: str, word: str
+) -> None:
+    cloud.environment |= {"EVENT_BUS": bus, "HISTORY_DAYS": "30"}
+    load("changes").lambda_handler({"Records": [record(1, None, live(subscription(), 1))]}, Context())
+    (line,) = [one for one in map(json_body.parse, capsys.readouterr().out.splitlines()) if "change" in one]
+    assert (line["message"], line["outcome"]) == (word, word)
+    assert bool(listening) is (word == "published")
+
+
 def test_a_change_becomes_an_event(load: Load, listening: list[dict[str, str]], large: Item) -> None:
     before = live(subscription(), 1)
     answer = load("changes").lambda_handler({"Records": [record(1, None, before), record(2, before, large)]}, Context())

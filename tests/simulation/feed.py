@@ -116,8 +116,8 @@ class UnreliableHistory(MemoryHistory):
     async def keep(self, key: str, entry: Entry) -> None:
         await self._trouble.around(super().keep, key, entry)
 
-    async def empty(self, key: str, now: float) -> None:
-        await self._trouble.around(super().empty, key, now)
+    async def empty(self, key: str, now: float) -> bool:
+        return await self._trouble.around(super().empty, key, now)
 
 
 class UnreliableDeadLetters:

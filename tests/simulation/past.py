@@ -15,7 +15,7 @@ from billing_mirror.changes.dependencies import ChangesDependencies
 from billing_mirror.changes.feed import publish_changes
 from billing_mirror.core import times
 from billing_mirror.core.changes.as_of import StateAt, Unknown, state_at
-from billing_mirror.core.changes.history import DAY, Entry
+from billing_mirror.core.changes.history import DAY
 from billing_mirror.core.changes.stream_record import StreamRecord
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.table.items import Item
@@ -91,6 +91,10 @@ class Past:
     items: StreamedItems = field(default_factory=StreamedItems)
     states: dict[str, list[tuple[float, str]]] = field(default_factory=lambda: {key: [] for key in KEYS})
     """By key, the state that each change has made, and its moment by Stripe's clock or else ours."""
+    fetched: dict[str, dict[int, float]] = field(default_factory=lambda: {key: {} for key in KEYS})
+    """By key and token, when the fetch of each write started."""
+    changed: dict[str, dict[int, float]] = field(default_factory=lambda: {key: {} for key in KEYS})
+    """By key and token, the moments of the writes that changed something."""
     created: dict[str, float] = field(default_factory=dict)
     written: dict[str, float] = field(default_factory=dict)
     """By the sequence number of a record, when DynamoDB wrote it."""
@@ -118,9 +122,11 @@ class Past:
                 self._damage_entry()
 
     def answer(self, key: str, moment: float) -> StateAt | Unknown:
-        items = self.history.items.get(key, {})
-        entries = filter(None, (Entry.from_item(items[at]) for at in sorted(items, reverse=True)))
-        return state_at(times.iso(moment), entries, self.items.get(key))
+        return state_at(times.iso(moment), reversed(self.history.entries(key)), self.items.get(key))
+
+    def kept(self, key: str) -> set[int]:
+        """The tokens of the writes that have an entry."""
+        return {entry.write.token for entry in self.history.entries(key)}
 
     def truth(self, key: str, moment: float) -> str | None:
         """The state after the last change at or before the moment, in the order of tokens.
@@ -138,8 +144,11 @@ class Past:
         for at in sorted(changed | {*self.created.values()}):
             yield from (at - 1, at, at + 1)
 
-    def is_all_read(self, key: str) -> bool:
-        return all(record.key != key for shard in self.shards for record in shard.waiting)
+    def is_all_kept(self, key: str, moment: float) -> bool:
+        """Whether each write since then must have an entry: nothing is lost, and all is read."""
+        is_read = all(record.key != key for shard in self.shards for record in shard.waiting)
+        since = self.clock.now() - DAYS * DAY if Trouble.EXPIRY in self.trouble else 0.0
+        return self.trouble in Trouble.LATE_SHARDS | Trouble.EXPIRY and is_read and moment >= since
 
     def _strikes(self, kind: Trouble, share: float) -> bool:
         return bool(kind & self.trouble) and self.random.random() < share
@@ -154,7 +163,7 @@ class Past:
             self._change_by_hand(key, before)
         elif before is not None and not is_deleted and self.random.random() < 0.2:
             self._put(key, removed(before, self._claim(key)))
-            self.states[key].append((now, "removed"))
+            self._change(key, now, "removed")
         elif before is not None and is_deleted and self._strikes(Trouble.ERASURES, 0.5):
             erased = {name: value for name, value in before.items() if name not in ("data", "digest")}
             self.items[key] = {**erased, "erased_at": times.iso(now)}
@@ -175,7 +184,7 @@ class Past:
         self._put(key, {**item, **self._last_event(before, event_at)})
         if not states or states[-1][1] != status:
             is_announced = event_at and (before is None or times.iso(event_at) > str(before["fetched_at"]))
-            states.append((event_at if is_announced else now, status))
+            self._change(key, event_at if is_announced else now, status)
 
     def _body(self, key: str, status: str) -> JsonObject:
         body = subscription(key.partition("#")[2], collection_status=status)
@@ -213,7 +222,13 @@ class Past:
 
     def _put(self, key: str, item: Item) -> None:
         self.items[key] = {**item, "fetched_at": times.iso(self.clock.now())}
+        self.fetched[key][self.tokens[key]] = self.clock.now()
         self.by_hand.discard(key)
+
+    def _change(self, key: str, at: float, state: str) -> None:
+        """What the last write has changed."""
+        self.states[key].append((at, state))
+        self.changed[key][self.tokens[key]] = at
 
     def _deliver(self) -> None:
         """DynamoDB adds what was written to the shard of its key, unless the stream is off: the next one is another."""
@@ -293,13 +308,29 @@ def _problems(past: Past, key: str, moment: float) -> Iterator[str]:
 
 
 def _must_be_known(past: Past, key: str, moment: float) -> bool:
-    """What its own records show, whatever becomes of others; and the present state, from its fetch on."""
+    """What the entries show that are kept, or must be; and the present state, from its fetch on.
+
+    A state is shown by the entry of the change that has ended it, since its oldest write down to which each has an
+    entry. Where that is the write of its change, since the change. Of what hands have changed, only the present counts.
+    """
     present = past.items.get(key)
     if present is None or key in past.by_hand:
         return False
-    is_complete = past.trouble in Trouble.LATE_SHARDS | Trouble.EXPIRY and past.is_all_read(key)
-    kept_since = past.clock.now() - DAYS * DAY if Trouble.EXPIRY in past.trouble else 0.0
-    return (is_complete and moment >= kept_since) or moment >= times.seconds(str(present["fetched_at"]))
+    if Trouble.HANDS in past.trouble:
+        return moment >= times.seconds(str(present["fetched_at"]))
+    if past.is_all_kept(key, moment):
+        return True
+    kept, is_shown = past.kept(key), True
+    for token in sorted(past.fetched[key], reverse=True):
+        if is_shown and moment >= past.fetched[key][token]:
+            return True
+        changed_at = past.changed[key].get(token)
+        is_shown &= token in kept
+        if changed_at is not None:
+            if changed_at <= moment:
+                return is_shown
+            is_shown = token in kept
+    return is_shown
 
 
 def _state(item: Item | None) -> str:

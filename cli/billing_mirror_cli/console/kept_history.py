@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 
 from billing_mirror.core.json_body import Json
 
 from ..json_text import one_line
-from ..moved import Moved, moved
+from ..moved import Moved, moved, unmoved
 from ..stack.session import Session
-from ..words import count
+from ..words import count, moment
 from .history import Change, FieldChange, History, Named, NoHistory, Timeline
 
 OBJECTS_READ = 20
@@ -33,8 +34,11 @@ class KeptHistory:
     def timeline(self, objects: Sequence[Named]) -> Timeline:
         read = objects[:OBJECTS_READ]
         # One more than is shown says that there are more.
-        found = sorted((one for of in read for one in self._changes(of)), key=attrgetter("at"), reverse=True)
-        return Timeline(found[:CHANGES_SHOWN], " ".join(self._note(objects, found)))
+        changes = {of: [*self._changes(of)] for of in read}
+        found = sorted(chain.from_iterable(changes.values()), key=attrgetter("at"), reverse=True)
+        unchanged = [of for of in read if not changes[of]]
+        notes = [*self._note(objects, found), *self._unchanged(unchanged, is_all=not found)]
+        return Timeline(found[:CHANGES_SHOWN], " ".join(notes))
 
     def _changes(self, of: Named) -> Iterator[Change]:
         """Newest first: in this order sorting leaves those of one moment."""
@@ -44,12 +48,20 @@ class KeptHistory:
 
     def _note(self, objects: Sequence[Named], found: Sequence[Change]) -> Iterator[str]:
         yield f"Former states are kept for {count(self.days, 'day')}."
-        if not found:
-            yield "The history has no change so far."
         if len(found) > CHANGES_SHOWN:
             yield f"These are the newest {CHANGES_SHOWN} changes; billing-mirror history ID --limit 100 shows more."
         if len(objects) > OBJECTS_READ:
             yield f"Of {len(objects):,} objects, only the first {OBJECTS_READ} are here; each has a page of its own."
+
+    def _unchanged(self, objects: Sequence[Named], *, is_all: bool) -> Iterator[str]:
+        """What the history knows of objects without changes; where it lacks none, it says so only of all."""
+        session = self.session
+        found = {of.id: unmoved(session.reader, of.id, of.type, session.now()) for of in objects}
+        unknown = [identifier for identifier, one in found.items() if not one.is_kept]
+        if unknown:
+            yield f"No change of {', '.join(unknown)} is kept, and changes may be missing."
+        elif is_all and found:
+            yield f"Nothing has changed since {moment(max(one.since for one in found.values()))}."
 
 
 def history_of(session: Session) -> History:

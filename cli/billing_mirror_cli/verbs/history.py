@@ -7,13 +7,12 @@ from typing import Annotated
 import typer
 
 from billing_mirror.core.json_body import Json, JsonObject
-from billing_mirror.reader import Change
 
 from .. import mirror
 from ..completion import object_types
 from ..failures import Failure
 from ..json_text import one_line
-from ..moved import Moved, moved
+from ..moved import Moved, Unmoved, moved, unmoved
 from ..stack.session import Session
 from ..words import moment
 from .get import find
@@ -36,13 +35,13 @@ def history(
     found = find(session, object_id, type_name)
     empty = True
     for one in moved(session.reader, found.id, found.type, limit, session.now()):
-        session.output.value(_as_json(one.change))
+        session.output.value(_as_json(one))
         _show(session, one)
         empty = False
     if empty and session.stack.parameters.get("HistoryDays", "0") == "0":
         raise Failure("The stack keeps no history", "Deploy with HistoryDays; docs/changes.md says how")
     if empty:
-        session.output.line(f"{found.id} has not changed since its history is kept; as of {moment(found.fetched_at)}")
+        _show_unmoved(session, found.id, unmoved(session.reader, found.id, found.type, session.now()))
 
 
 def _show(session: Session, one: Moved) -> None:
@@ -55,7 +54,20 @@ def _show(session: Session, one: Moved) -> None:
         session.output.line(f"  {found.path}: {one_line(found.mirror)} -> {one_line(found.stripe)}")
 
 
-def _as_json(change: Change) -> JsonObject:
+def _show_unmoved(session: Session, object_id: str, one: Unmoved) -> None:
+    if one.is_kept:
+        text = f"{object_id} has not changed since {moment(one.since)}; changes before that may be missing"
+    elif one.since:
+        known = f"its state is known only since its last fetch, {moment(one.since)}"
+        text = f"No change of {object_id} is kept, and changes may be missing: {known}"
+    else:
+        text = f"No change of {object_id} is kept, and changes may be missing: since when its state holds is not known"
+    session.output.value({"kind": "unchanged" if one.is_kept else "unknown", "since": one.since, "notes": [text]})
+    session.output.line(text)
+
+
+def _as_json(one: Moved) -> JsonObject:
+    change = one.change
     former: Json = mirror.as_json(change.former) if change.former is not None else None
     return {
         "token": change.token,
@@ -65,6 +77,8 @@ def _as_json(change: Change) -> JsonObject:
         "event_id": change.event_id,
         "fetched_at": change.fetched_at,
         "gap": change.gap,
+        "gap_after": change.gap_after,
         "former_since": change.former_since,
         "former": former,
+        "notes": [*one.notes],
     }

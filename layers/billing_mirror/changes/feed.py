@@ -72,7 +72,7 @@ async def publish_changes(
         while left:
             if dependencies.clock.now() >= deadline:
                 return progress.result(left[0].sequence, "out of time")
-            left, problem = await _publish(left, dependencies, progress)
+            left, problem = await _publish(left, dependencies, progress, deadline)
             if problem is not None:
                 pause = PAUSES[min(failures, len(PAUSES) - 1)]
                 failures += 1
@@ -121,10 +121,10 @@ def _groups(works: Sequence[_Work]) -> Iterator[list[_Work]]:
 
 
 async def _publish(
-    group: Sequence[_Work], dependencies: ChangesDependencies, progress: _Progress
+    group: Sequence[_Work], dependencies: ChangesDependencies, progress: _Progress, deadline: float
 ) -> tuple[Sequence[_Work], TransientError | None]:
     """What is left of the group, from the first record that has failed on, and why that one has."""
-    failures = await _keep_all(group, dependencies)
+    failures = await _keep_all(group, dependencies, deadline)
     sent = await _send([work for work, one in zip(group, failures, strict=True) if one is None], dependencies)
     for at, (work, failed) in enumerate(zip(group, failures, strict=True)):
         failure = failed or sent.get(work.sequence)
@@ -134,27 +134,33 @@ async def _publish(
     return (), None
 
 
-async def _keep_all(group: Sequence[_Work], dependencies: ChangesDependencies) -> list[TransientError | None]:
+async def _keep_all(
+    group: Sequence[_Work], dependencies: ChangesDependencies, deadline: float
+) -> list[TransientError | None]:
     """Why a record has to be tried again, for each.
 
     Waits for all of them: after a failure, the others would run within another invocation.
     """
     failures: list[TransientError | None] = []
-    for failure in await asyncio.gather(*(_keep(work, dependencies) for work in group), return_exceptions=True):
+    for failure in await asyncio.gather(
+        *(_keep(work, dependencies, deadline) for work in group), return_exceptions=True
+    ):
         if failure is not None and not isinstance(failure, TransientError):
             raise failure
         failures.append(failure)
     return failures
 
 
-async def _keep(work: _Work, dependencies: ChangesDependencies) -> None:
+async def _keep(work: _Work, dependencies: ChangesDependencies, deadline: float) -> None:
     """Writes what the history keeps of a record, or the dead letter. Raises ``TransientError``."""
     history = dependencies.history
     if work.problem:
         body = json_body.write({"sequence_number": work.sequence})
         await dependencies.dead_letters.quarantine(body, reason=work.problem)
     elif work.record is not None and history is not None and work.erases:
-        await history.empty(work.record.key, dependencies.clock.now())
+        while not await history.empty(work.record.key, dependencies.clock.now()):
+            if dependencies.clock.now() >= deadline:
+                raise TransientError("the history of an erased object is long: its other entries are emptied next time")
     elif work.record is not None and history is not None and work.entry is not None:
         await history.keep(work.record.key, work.entry)
 

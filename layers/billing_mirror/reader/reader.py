@@ -12,7 +12,7 @@ from ..core.catalog import Category
 from ..views import Entitlements, Invoice
 from . import names
 from .errors import NotRefreshed, ReaderError, UnknownPast
-from .history import Change, PastCustomer, PastObject, PastStates, change_in
+from .history import Change, PastCustomer, PastObject, PastStates
 from .names import Names
 from .objects import MirroredObject
 from .refresh_request import refresh_message, send_to
@@ -210,7 +210,9 @@ class Reader:
     def history(self, object_id: str, type_name: str | None = None) -> Results[Change]:
         """The changes of an object, newest first, each with the state that it has ended; as far as they are kept.
 
-        Empty where the object has not changed within the history. It says nothing about gaps: :attr:`Change.gap` does.
+        :attr:`Change.gap` and :attr:`Change.gap_after` say where changes may be missing. An empty list means that no
+        change is kept, and not that the object has not changed: :attr:`PastObject.since` of the present state says
+        since when it has not.
         """
         partition = self._partition_of(object_id, type_name)
         return Results(
@@ -223,13 +225,10 @@ class Reader:
         Raises :class:`UnknownPast` where the history does not know it. Where the stack keeps none, the present state
         is known from its fetch on.
         """
-        partition = self._partition_of(object_id, type_name)
-        found = self._past.state_at(partition, self._past.moment(moment))
-        ended_by = change_in(found.ended_by, found) if found.ended_by is not None else None
-        return PastObject(self._past.whole(found), found.since or "", ended_by)
+        return self._past.object_at(self._partition_of(object_id, type_name), self._past.moment(moment))
 
     def customer_as_of(self, customer: str, moment: datetime) -> PastCustomer:
-        """All objects that a customer had at a moment, as they were, without deleted ones.
+        """All objects that a customer had at a moment, as they were, without deleted ones, and what ended each state.
 
         Reads the history of every object that the customer has, or has had since it is mirrored. Of what is not known
         any more, ``unknown`` says why.
@@ -237,11 +236,12 @@ class Reader:
         at, past = self._past.moment(moment), PastCustomer([], {})
         for partition in self._past.partitions_of_customer(customer):
             try:
-                found = self._past.whole(self._past.state_at(partition, at))
+                found = self._past.object_at(partition, at)
             except UnknownPast as error:
                 past.unknown[partition.partition("#")[2]] = str(error)
             else:
-                if found is not None and not found.deleted and found.customer == customer:
+                held = found.object
+                if held is not None and not held.deleted and held.customer == customer:
                     past.objects.append(found)
         return past
 

@@ -97,7 +97,8 @@ def test_gaps_and_what_the_function_has_not_read_are_shown(past: Past, page: Pag
     past.write(live(state("current"), 5), reaches_the_function=False)
     last, before_the_gap, _ = timeline(page("/object?id=rcds_1"))
     assert "Changes before this one may be missing; the state before is known since 2023-11-14 22:16:20 UTC." in last
-    assert "A later change may be among these" in last
+    assert "Changes after this one may be missing." in last
+    assert "A later change may be among these." in last
     assert "The state after it is not known." in before_the_gap
     assert "<del>" not in before_the_gap
 
@@ -111,8 +112,38 @@ def test_a_customer_shows_the_changes_of_its_objects_in_order_of_time(past: Past
 
 
 def test_an_object_that_has_not_changed_says_so(past: Past, page: Page) -> None:
-    past.write(customer(), reaches_the_function=False)
-    assert "The history has no change so far." in page("/object?id=cus_1")
+    past.write(live(state("current"), 1), reaches_the_function=False)
+    past.write(live(state("current"), 2))
+    assert "Nothing has changed since 2023-11-14 22:14:20 UTC." in page("/object?id=rcds_1")
+
+
+def test_objects_without_entries_are_not_said_to_be_unchanged(past: Past, page: Page) -> None:
+    """All were lost, or the history was switched on later."""
+    past.write(customer(), live(state("current"), 2), reaches_the_function=False)
+    assert "No change of cus_1 is kept, and changes may be missing." in page("/object?id=cus_1")
+    past.write(live(state("current", "rcds_2"), 3))
+    shown = page("/customer?id=cus_1")
+    assert "No change of cus_1, rcds_1 is kept, and changes may be missing." in shown
+    assert "Nothing has changed" not in shown
+
+
+@pytest.mark.parametrize(
+    "lost", [live(state("past_due"), 2), removed(live(state("current"), 1), 2)], ids=["an update", "the removal"]
+)
+def test_what_came_after_the_creation_is_said_to_be_missing(past: Past, page: Page, lost: Item) -> None:
+    past.write(live(state("current"), 1))
+    past.write(lost, reaches_the_function=False)
+    (created,) = timeline(page("/object?id=rcds_1"))
+    assert "<strong>created</strong>" in created
+    assert "Changes after this one may be missing." in created
+
+
+def test_an_edit_outside_billing_mirror_is_no_change_of_stripes(past: Past, page: Page) -> None:
+    held = live(state("current"), 1)
+    past.write(held, {**held, "data": state("by hand")}, live(state("current"), 3))
+    repair, created = timeline(page("/object?id=rcds_1"))
+    assert "The state before was edited outside Billing Mirror" in repair
+    assert "missing" not in created
 
 
 def test_a_change_of_a_list_beside_the_body_names_no_field(past: Past, page: Page) -> None:

@@ -52,9 +52,9 @@ async def ignores_refusals(works: Sequence[_Work], dependencies: ChangesDependen
 
 @mutant("an unreadable record is dropped", quick=True)
 @replaces(_keep)
-async def drops_unreadable(work: _Work, dependencies: ChangesDependencies) -> None:
+async def drops_unreadable(work: _Work, dependencies: ChangesDependencies, deadline: float) -> None:
     if not work.problem:
-        await _keep(work, dependencies)
+        await _keep(work, dependencies, deadline)
 
 
 @mutant("a write that changed nothing leaves no entry", quick=True)

@@ -1,10 +1,10 @@
 """Mutants of the history. No schedule asks what was; tests/simulation/past.py does, so they are tried there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from billing_mirror.core import times
-from billing_mirror.core.changes.as_of import StateAt, Unknown, _digest_of, _Walk, state_at
+from billing_mirror.core.changes.as_of import StateAt, Unknown, _digest_of, _Walk, state_at, states
 from billing_mirror.core.changes.change import Change, _precedes
 from billing_mirror.core.changes.history import Entry, _created_at, entry
 from billing_mirror.core.table.items import Item
@@ -12,6 +12,7 @@ from billing_mirror.core.table.stored import StoredObject
 
 from .registry import mutant, replaces
 
+walk = states
 meet = _Walk.meet
 state = _Walk.state
 absence = _Walk._absence
@@ -22,6 +23,15 @@ absence = _Walk._absence
 def ignores_gaps(self: _Walk, entry: Entry) -> None:
     self.write = entry.write
     meet(self, entry)
+
+
+@mutant("after a gap, nothing older is known")
+@replaces(states)
+def stops_at_gaps(entries: Iterable[Entry], present: Item | None) -> Iterator[StateAt]:
+    for one in walk(entries, present):
+        yield one
+        if one.gap:
+            return
 
 
 @mutant("an object whose last write is not read yet has not changed")

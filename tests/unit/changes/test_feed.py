@@ -198,6 +198,39 @@ async def test_an_erasure_empties_the_history_and_is_not_published() -> None:
     assert table.history.entries("test#rcds_1") == []
 
 
+class LongHistory(MemoryHistory):
+    """Emptying some entries takes ten seconds."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def empty(self, key: str, now: float) -> bool:
+        self._clock.advance(10.0)
+        return await super().empty(key, now)
+
+
+async def test_a_long_history_is_emptied_over_several_invocations() -> None:
+    """Each one ends in time, and continues where the last one ended."""
+    table = Table()
+    table.history = LongHistory(table.clock)
+    for token in range(1, 9):
+        table.write(live(subscription(collection_status=f"s{token}"), token))
+    deleted = removed(live(subscription(), 8), 9)
+    erased = {name: value for name, value in deleted.items() if name not in ("data", "digest")}
+    for item in (deleted, {**erased, "erased_at": "2026-01-01T00:00:00.000Z"}):
+        table.write(item)
+    last = table.records()[-1:]
+    first = await table.publish(seconds=25.0)
+    assert (first.resume_at, first.reason) == (
+        "9",
+        "the history of an erased object is long: its other entries are emptied next time",
+    )
+    assert len(table.history.entries("test#rcds_1")) == 3
+    assert (await table.publish(last, seconds=25.0)).resume_at is None
+    assert table.history.entries("test#rcds_1") == []
+
+
 class SlowHistory(MemoryHistory):
     """It takes some turns of the event loop to keep an entry; for an object that it ``refuses``, its code fails."""
 

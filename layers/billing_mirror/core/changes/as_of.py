@@ -23,7 +23,7 @@ class StateAt:
     ``item`` is None where Stripe did not have the object, or the mirror not yet. The state is known from ``since`` on,
     and before ``until``: at no moment where ``since`` is None, and up to now where ``until`` is None. ``ended_by`` is
     the change that has ended it; None for the present state. ``gap``: the history has older writes, but lacks the last
-    ones before this state.
+    ones before this state. ``gap_after``: it lacks the first ones after ``ended_by``.
     """
 
     item: Item | None
@@ -31,6 +31,7 @@ class StateAt:
     until: str | None
     ended_by: PastChange | None
     gap: bool
+    gap_after: bool = False
 
     def is_known_at(self, moment: str) -> bool:
         return self.since is not None and self.since <= moment and (self.until is None or moment < self.until)
@@ -69,7 +70,7 @@ def states(entries: Iterable[Entry], present: Item | None) -> Iterator[StateAt]:
         walk.meet(entry)
         if entry.change is not None:
             yield walk.state(made_at=None if walk.gap else entry.change.at)
-            walk = _Walk(entry.change.former, entry.replaced, entry.change)
+            walk = _Walk(entry.change.former, entry.replaced, entry.change, gap_after=walk.gap)
     yield walk.state(made_at=None)
 
 
@@ -80,9 +81,12 @@ class _Walk:
     known since the fetch of that write, and no longer: from there on, nothing else was in the item.
     """
 
-    def __init__(self, item: Item | None, write: Write | None, ended_by: PastChange | None = None) -> None:
+    def __init__(
+        self, item: Item | None, write: Write | None, ended_by: PastChange | None = None, *, gap_after: bool = False
+    ) -> None:
         self.write = write
         self.gap = False
+        self._gap_after = gap_after
         self._item = item
         self._ended_by = ended_by
         self._digest = _digest_of(item) if item is not None else None
@@ -103,7 +107,8 @@ class _Walk:
             return self._absence()
         fetched_at = self.write.fetched_at if self.write is not None else None
         since = (made_at or fetched_at) if self._is_as_stored else None
-        return StateAt(self._item, since, self._ended_by.at if self._ended_by else None, self._ended_by, self.gap)
+        until = self._ended_by.at if self._ended_by else None
+        return StateAt(self._item, since, until, self._ended_by, self.gap, self._gap_after)
 
     def _absence(self) -> StateAt:
         """Before its creation by Stripe. From then until the mirror held it, the object's state is not known.
@@ -115,7 +120,7 @@ class _Walk:
             return StateAt(None, None, None, None, self.gap)
         is_known = ended_by.kind is ChangeKind.CREATED and not self.gap
         until = min(ended_by.created_at or ended_by.at, ended_by.at)
-        return StateAt(None, ALWAYS if is_known else None, until, ended_by, self.gap)
+        return StateAt(None, ALWAYS if is_known else None, until, ended_by, self.gap, self._gap_after)
 
 
 def _write_of(present: Item | None) -> Write | None:
