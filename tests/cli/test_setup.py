@@ -257,7 +257,12 @@ def test_event_bridge_needs_no_secret_and_says_what_is_left(account: Account, co
     (one,) = account.destinations
     assert one.amazon_eventbridge is not None
     bus = one.amazon_eventbridge.aws_event_source_arn.partition("event-source/")[2]
-    assert made["next"][0] == f"aws events create-event-bus --name {bus} --event-source-name {bus}"  # type: ignore[index]
+    stack = account.cloud.name
+    assert made["next"] == [
+        f"aws events create-event-bus --name {bus} --event-source-name {bus}",
+        f'make deploy STACK={stack}, with PartnerEventBus = "{bus}" in stacks/{stack}.toml',
+        "billing-mirror setup --type amazon_eventbridge",
+    ]
     assert account.secrets == ["unset"]
     again = shown(command, "--type", "amazon_eventbridge")
     assert (again["action"], again["destination"], len(account.destinations)) == ("none", one.id, 1)
