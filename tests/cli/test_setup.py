@@ -234,7 +234,7 @@ def test_the_key_may_come_from_standard_input(account: Account, command: Command
     assert len(account.destinations) == 1
 
 
-@pytest.mark.parametrize(("typed", "said"), [("", "There is no Stripe key"), ("hunter2\n", "That is no Stripe key")])
+@pytest.mark.parametrize(("typed", "said"), [("\n", "There is no Stripe key"), ("hunter2\n", "That is no Stripe key")])
 def test_without_a_key_nothing_is_sent(account: Account, command: Command, typed: str, said: str) -> None:
     result = command("setup", typed=typed)
     assert (result.exit_code, said in result.stderr) == (ExitCode.USAGE, True)
