@@ -187,7 +187,7 @@ def asks(source: str) -> bool:
         "import click; click.option('--yes', confirmation_prompt=True)",
     ],
 )
-def test_a_question_is_found_however_it_is_asked(source: str) -> None:
+def test_every_kind_of_question_is_found(source: str) -> None:
     assert asks(source)
 
 

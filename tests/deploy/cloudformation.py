@@ -35,7 +35,7 @@ class Answers:
 @contextmanager
 def cloudformation(answers: Answers) -> Iterator[str]:
     """The address of CloudFormation."""
-    asked_since: list[str] = []
+    operations: list[str] = []
     """The operations since a change set was executed."""
 
     class Handler(Quiet):
@@ -45,9 +45,9 @@ def cloudformation(answers: Answers) -> Iterator[str]:
             if not answers.state:
                 self.respond(400, "<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>")
                 return
-            if asked_since or operation == "ExecuteChangeSet":
-                asked_since.append(operation)
-            if answers.ctrl_c_at and asked_since.count("DescribeStacks") == answers.ctrl_c_at:
+            if operations or operation == "ExecuteChangeSet":
+                operations.append(operation)
+            if answers.ctrl_c_at and operations.count("DescribeStacks") == answers.ctrl_c_at:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return
             answer = _answer(answers, operation, first)
