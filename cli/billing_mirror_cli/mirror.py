@@ -136,7 +136,7 @@ def status_of(one: MirroredObject) -> str:
     return ", ".join(text for text in texts if text)
 
 
-def payer_of(one: MirroredObject) -> str:
+def other_customer(one: MirroredObject) -> str:
     """The id of the object's customer, beside the object's own id: empty for a customer, whose own it is."""
     return "" if one.customer is None or one.customer == one.id else one.customer
 

@@ -28,9 +28,7 @@ def confirm(question: str) -> None:
     with _answered("Give --yes to do it without the question"):
         sys.stderr.write(f"{question} [y/N]: ")
         sys.stderr.flush()
-        answer = sys.stdin.readline()
-        if not answer:
-            raise EOFError
+        answer = _line()
     if not sys.stdin.isatty():
         sys.stderr.write("\n")  # as the operator's key does at a terminal
     if answer.strip().lower() not in _AGREED:
@@ -41,6 +39,22 @@ def ask_secret(what: str, *, instead: str) -> str:
     """What is typed and not shown. ``instead`` says how to give it without the question."""
     with _answered(instead):
         return getpass.getpass(f"{what} (not shown): ", stream=sys.stderr).strip()
+
+
+def read_secret(what: str, *, instead: str) -> str:
+    """What is piped in; at a terminal, what is typed and not shown."""
+    if sys.stdin.isatty():
+        return ask_secret(what, instead=instead)
+    with _answered(instead):
+        return _line().strip()
+
+
+def _line() -> str:
+    """Raises :class:`EOFError` where the input has ended."""
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
 
 
 @contextmanager

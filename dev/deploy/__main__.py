@@ -2,9 +2,9 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     except (BotoCoreError, ClientError) as error:
         print(f"AWS refused or could not be reached: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         print("\nStopped: nothing was deployed.", file=sys.stderr)
         return _INTERRUPTED
 
@@ -53,9 +53,10 @@ def _carry_out(stack: Stack, change_set: str, *, only_show: bool, allowed: list[
         stack.drop(change_set)
     if refused:
         print("Nothing was deployed, because data would be lost:", file=sys.stderr)
-        for sentence in refused:
+        for sentence in refused.values():
             print(f"  {sentence}", file=sys.stderr)
-        print("If you want that, name the resource: make deploy REPLACE=Table", file=sys.stderr)
+        named = shlex.quote(" ".join([*allowed, *refused]))
+        print(f"If you want that: make deploy STACK={stack.name} REPLACE={named}", file=sys.stderr)
         return 1
     if only_show:
         print("Nothing was deployed.")
@@ -65,7 +66,16 @@ def _carry_out(stack: Stack, change_set: str, *, only_show: bool, allowed: list[
     except KeyboardInterrupt:
         print(f"\nCloudFormation continues the deploy; this says how far it is:\n  {stack.question()}", file=sys.stderr)
         return _INTERRUPTED
-    for name, value in stack.outputs().items():
+    return _print_outputs(stack)
+
+
+def _print_outputs(stack: Stack) -> int:
+    try:
+        outputs = stack.outputs()
+    except KeyboardInterrupt:
+        print(f"\n{stack.name} is deployed; its outputs were not read.", file=sys.stderr)
+        return _INTERRUPTED
+    for name, value in outputs.items():
         print(f"{name}: {value}")
     return 0
 
@@ -94,8 +104,7 @@ def _region() -> str:
 
 def _answers(path: Path) -> dict[str, str]:
     if sys.stdin.isatty():
-        with suppress(EOFError):
-            return {"AlarmEmail": input("Address that receives alarms (empty: none): ").strip()}
+        return {"AlarmEmail": input("Address that receives alarms (empty: none): ").strip()}
     raise WrongStackFile(f"{path} does not exist, and there is no terminal to ask on: write it as docs/deploy.md shows")
 
 

@@ -49,11 +49,15 @@ def shown(changes: Sequence[Change]) -> Iterator[str]:
         yield change.sentence()
 
 
-def refusals(changes: Iterable[Change], allowed: Iterable[str] = ()) -> list[str]:
-    """Why a change set must not be executed, one sentence for each resource that is not in ``allowed``."""
+def refusals(changes: Iterable[Change], allowed: Iterable[str] = ()) -> dict[str, str]:
+    """Why a change set must not be executed: a sentence for each resource that is not in ``allowed``."""
     wanted = set(allowed)
-    return [
-        f"{one.name} would be {'replaced' if one.replaced else 'removed from the stack'}: {HOLDS_DATA[one.kind]}"
+    return {
+        one.name: f"{one.name} would be {_fate(one)}: {HOLDS_DATA[one.kind]}"
         for one in changes
         if one.loses_data and one.name not in wanted
-    ]
+    }
+
+
+def _fate(change: Change) -> str:
+    return "replaced" if change.replaced else "removed from the stack"

@@ -19,7 +19,10 @@ _DELETE = "build/venvs/sam/bin/sam delete --stack-name {stack}{options}"
 _CONTINUE = "aws cloudformation continue-update-rollback --stack-name {stack}{options}"
 _ROLLED_BACK = "aws cloudformation wait stack-rollback-complete --stack-name {stack}{options}"
 _DEPLOY = "make deploy STACK={stack}"
-_KEPT = "The table and the secrets stay: name them in the stack's file (docs/deploy.md#take-up-an-existing-table)"
+_KEPT = (
+    "A table and secrets that exist stay: before you deploy again, name them in the stack's file"
+    " (docs/deploy.md#take-up-an-existing-table)"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ _OBSTACLES: Mapping[str, _Obstacle] = {
         "its first deploy failed, and left the stack empty", "Mend the reason and delete the stack", (_DELETE, _DEPLOY)
     ),
     "ROLLBACK_FAILED": _Obstacle(
-        "its first deploy failed, and was not undone", "Mend the reason and delete the stack", (_DELETE, _DEPLOY)
+        "its first deploy failed, and was undone in part",
+        f"Mend the reason and delete the stack. {_KEPT}",
+        (_DELETE, _DEPLOY),
     ),
     "UPDATE_ROLLBACK_FAILED": _Obstacle(
         "a deploy failed, and was not undone",

@@ -45,7 +45,7 @@ dependencies = reconcile_dependencies(settings, metric_counts)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, object]:
     """Works on what is due, or on what the event requests; answers with the counts of each run so far."""
     try:
-        request = read_request(event, livemode=dependencies.scope.livemode)
+        request = read_request(event, livemode=dependencies.scope.livemode, now=time.time())
     except InvalidRequest as error:
         logger.warning(str(error))
         return refused(str(error))

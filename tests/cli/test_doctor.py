@@ -253,6 +253,15 @@ def test_a_second_stack_on_the_same_table_is_named(cloud: Cloud, stripe: StandIn
     assert found[0]["result"] == Level.FAIL
 
 
+def test_a_part_that_was_deleted_is_a_problem_with_what_to_do(cloud: Cloud, stripe: StandIn, command: Command) -> None:
+    assert stripe.api_base
+    cloud.secrets.delete_secret(SecretId=cloud.key_arn, ForceDeleteWithoutRecovery=True)
+    (found, *_) = [one for one in values(command("doctor", "--json")) if one["check"] == "Stripe key"]
+    assert found["result"] == Level.UNKNOWN
+    assert "ResourceNotFoundException" in str(found["sentence"])
+    assert "deploy the stack again" in str(found["remedy"])
+
+
 def test_events_through_event_bridge_need_no_signing_secret(
     cloud: Cloud, backend: Backend, stripe: StandIn, command: Command
 ) -> None:

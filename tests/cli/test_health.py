@@ -10,6 +10,7 @@ from billing_mirror.core.runs.run import Counts, Job, Status
 from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
 from billing_mirror_cli.health.verdict import Facts, QueueFacts, State, problems, tick_seconds, verdict
 from billing_mirror_cli.runs.records import RunState
+from tests.documentation.pages import section, text_of
 
 NOW = 1_750_000_000.0
 PRODUCT = "product"
@@ -116,7 +117,7 @@ def test_a_run_that_fails_tick_after_tick_is_a_problem(ticks: int, minutes: int,
     assert [one.state for one in found] == states
     for one in found:
         assert one.sentence == (
-            f"The verify of product met an error at each of its last {ticks} ticks: Stripe answered 503"
+            f"The verify run of product met an error at each of its last {ticks} ticks: Stripe answered 503"
         )
         assert "docs/operations.md#typesfail" in one.remedy
 
@@ -124,7 +125,7 @@ def test_a_run_that_fails_tick_after_tick_is_a_problem(ticks: int, minutes: int,
 def test_so_is_recover() -> None:
     watermark = times.iso(NOW - 180)
     runs = [replace(one, job=Job.RECOVER, watermark=watermark) for one in failing(3, RECOVER)]
-    assert only(healthy(recover=runs))[1].startswith("Recover met an error at each of its last 3 ticks")
+    assert only(healthy(recover=runs))[1].startswith("The recover run met an error at each of its last 3 ticks")
 
 
 def test_what_has_ended_fails_at_no_tick() -> None:
@@ -175,7 +176,13 @@ def test_what_needs_a_person_comes_first() -> None:
 
 @pytest.mark.parametrize(
     ("expression", "seconds"),
-    [("rate(5 minutes)", 300), ("rate(1 hour)", HOUR), ("rate(1 day)", DAY), ("cron(0 * * * ? *)", HOUR), ("", HOUR)],
+    [("rate(5 minutes)", 300), ("rate(1 hour)", HOUR), ("rate(1 day)", DAY), ("cron(0/5 * * * ? *)", HOUR), ("", HOUR)],
 )
 def test_the_rate_of_ticks(expression: str, seconds: float) -> None:
     assert tick_seconds(expression) == seconds
+
+
+def test_the_page_says_how_ticks_of_a_cron_schedule_count() -> None:
+    assert tick_seconds("cron(0/5 * * * ? *)") == HOUR
+    said = " ".join(section(text_of("docs/command.md"), "## Status").split())
+    assert "Ticks of a `cron` schedule count as an hour apart." in said

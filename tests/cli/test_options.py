@@ -88,7 +88,19 @@ def test_missing_credentials_are_a_sentence(command: Command) -> None:
         ),
         ("AccessDenied", "Access to the resource is denied.", "AWS does not allow Query", "Query"),
         ("ExpiredTokenException", "expired", "AWS does not accept the credentials (ExpiredTokenException)", "Log in"),
-        ("ThrottlingException", "Rate exceeded", "AWS refuses Query: ThrottlingException: Rate exceeded", ""),
+        (
+            "ThrottlingException",
+            "Rate exceeded",
+            "AWS refuses Query: ThrottlingException: Rate exceeded",
+            "in a minute",
+        ),
+        (
+            "ResourceNotFoundException",
+            "no such table",
+            "AWS refuses Query: ResourceNotFoundException: no such table",
+            "--region",
+        ),
+        ("KMSDisabledException", "", "AWS refuses Query: KMSDisabledException", "--debug"),
     ],
 )
 def test_what_aws_refuses_is_a_sentence(code: str, message: str, sentence: str, remedy: str) -> None:

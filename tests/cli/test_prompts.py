@@ -4,10 +4,10 @@ import ast
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -106,13 +106,28 @@ def test_where_json_is_wanted_it_is_a_failure_in_json(stack: Cloud, arguments: t
     assert json.loads(errors.splitlines()[-1]) == {"error": STOPPED, "remedy": QUESTIONS[arguments]}
 
 
-@pytest.mark.parametrize("arguments", [one for one in QUESTIONS if "--yes" in QUESTIONS[one]], ids=" ".join)
+AT_A_TERMINAL = {("diff", CUSTOMER)}
+"""What reads no answer from a pipe, where the input may be another command's: its end is no answer either."""
+
+
+@pytest.mark.parametrize("arguments", sorted(QUESTIONS.keys() - AT_A_TERMINAL), ids=" ".join)
 def test_a_script_without_a_terminal_learns_which_option_it_needs(
     stack: Cloud, command: Command, arguments: tuple[str, ...]
 ) -> None:
     result = command(*arguments)
     assert (result.exit_code, result.stdout) == (ExitCode.INTERRUPTED, "")
     assert result.stderr.endswith(f"\n{STOPPED}.\n{QUESTIONS[arguments]}.\n")
+    assert left(stack) == "1"
+
+
+@pytest.mark.parametrize("arguments", sorted(AT_A_TERMINAL), ids=" ".join)
+@pytest.mark.parametrize("typed", ["", "rk_test_piped\n"])
+def test_a_verb_that_asks_at_a_terminal_only_fails_elsewhere(
+    stack: Cloud, command: Command, arguments: tuple[str, ...], typed: str
+) -> None:
+    result = command(*arguments, typed=typed)
+    assert (result.exit_code, result.stdout) == (ExitCode.FAILED, "")
+    assert QUESTIONS[arguments] in result.stderr
     assert left(stack) == "1"
 
 
@@ -125,14 +140,63 @@ def test_no_is_no_interruption(stack: Cloud, command: Command, arguments: tuple[
     assert left(stack) == "1"
 
 
-def asks(path: Path) -> bool:
-    """Whether a module asks by itself, in whatever way Python and typer know."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    names = {ast.unparse(call.func) for call in calls}
-    options = {given.arg for call in calls for given in call.keywords}
-    ways = {"input", "typer.confirm", "typer.prompt", "getpass.getpass"}
-    return bool(names & ways or options & {"prompt", "confirmation_prompt", "abort"})
+QUESTION = re.compile(r"\b(input|getpass|confirm|prompt|\w*Prompt|Confirm|questionary|prompt_toolkit|inquirer)\b")
+"""What Python, typer, click and rich call a question, and libraries that only ask."""
+OPTIONS = {"prompt", "confirmation_prompt", "prompt_required", "abort"}
+"""The parameters by which typer and click ask."""
+
+
+def asks(source: str) -> bool:
+    """Whether a module uses what asks, under whatever name, or an option that does; our own questions are none."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.ImportFrom(module=module, level=0, names=names):
+                used = [str(module), *(one.name for one in names)]
+            case ast.Import(names=names):
+                used = [one.name for one in names]
+            case ast.Attribute(attr=name):
+                used = [name]
+            case ast.Call(func=ast.Name(id="input")):
+                used = ["input"]
+            case _:
+                used = []
+        if any(QUESTION.search(name) for name in used):
+            return True
+        if isinstance(node, ast.keyword) and node.arg in OPTIONS:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "input()",
+        "import getpass",
+        "import getpass as g",
+        "from getpass import getpass",
+        "from typer import confirm as c",
+        "import typer; typer.confirm('?')",
+        "import click; click.prompt('?')",
+        "from click import confirm",
+        "from rich.prompt import Confirm",
+        "from rich import prompt",
+        "import rich.prompt",
+        "import rich; rich.prompt.Confirm.ask('?')",
+        "from rich.console import Console; Console().input()",
+        "import typer; typer.Option(prompt=True)",
+        "import click; click.option('--yes', confirmation_prompt=True)",
+    ],
+)
+def test_every_kind_of_question_is_found(source: str) -> None:
+    assert asks(source)
+
+
+@pytest.mark.parametrize(
+    "source", ["from ..prompts import confirm; confirm('?')", "'input'", "input = 1", "import sys; sys.stdin.isatty()"]
+)
+def test_nothing_else_is_a_question(source: str) -> None:
+    assert not asks(source)
 
 
 def test_only_one_module_asks() -> None:
-    assert [path.name for path in (ROOT / "cli").rglob("*.py") if asks(path)] == ["prompts.py"]
+    assert [path.name for path in (ROOT / "cli").rglob("*.py") if asks(path.read_text())] == ["prompts.py"]

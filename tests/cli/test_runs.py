@@ -3,12 +3,14 @@
 import _thread
 import io
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
+from billing_mirror.core import times
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.runs.run import Counts, Job, Run, Status
@@ -312,6 +314,29 @@ def test_recover_reads_until_now_on_request(test_stack: Cloud, command: Command)
     test_stack.function.answer = reconciling(test_stack, run("recover", Counts(), job=Job.RECOVER))
     assert "last two minutes" not in command("recover", "--until-now").stderr
     assert test_stack.function.requests == [{"job": "recover", "until_now": True}]
+
+
+def test_recover_reads_events_again_on_request(test_stack: Cloud, command: Command) -> None:
+    test_stack.function.answer = reconciling(test_stack, run("recover", Counts(), job=Job.RECOVER))
+    given = times.iso(time.time() - 3600)
+    assert command("recover", "--since", given).exit_code == ExitCode.OK
+    assert test_stack.function.requests == [{"job": "recover", "since": given}]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("2025-01-01", "Stripe keeps events for 30 days, so since may be "),
+        ("2999-01-01", "Since is in the future: 2999-01-01"),
+        ("yesterday", "Since is no time: yesterday; give a day"),
+    ],
+)
+def test_recover_refuses_a_time_that_stripe_does_not_list(
+    test_stack: Cloud, command: Command, given: str, said: str
+) -> None:
+    result = command("recover", "--since", given)
+    assert (result.exit_code, said in result.stderr, result.stdout) == (ExitCode.USAGE, True, "")
+    assert test_stack.function.requests == []
 
 
 def test_the_answer_says_which_runs_there_are(test_stack: Cloud, command: Command) -> None:

@@ -234,7 +234,7 @@ def test_the_key_may_come_from_standard_input(account: Account, command: Command
     assert len(account.destinations) == 1
 
 
-@pytest.mark.parametrize(("typed", "said"), [("", "There is no Stripe key"), ("hunter2\n", "That is no Stripe key")])
+@pytest.mark.parametrize(("typed", "said"), [("\n", "There is no Stripe key"), ("hunter2\n", "That is no Stripe key")])
 def test_without_a_key_nothing_is_sent(account: Account, command: Command, typed: str, said: str) -> None:
     result = command("setup", typed=typed)
     assert (result.exit_code, said in result.stderr) == (ExitCode.USAGE, True)
@@ -257,7 +257,12 @@ def test_event_bridge_needs_no_secret_and_says_what_is_left(account: Account, co
     (one,) = account.destinations
     assert one.amazon_eventbridge is not None
     bus = one.amazon_eventbridge.aws_event_source_arn.partition("event-source/")[2]
-    assert made["next"][0] == f"aws events create-event-bus --name {bus} --event-source-name {bus}"  # type: ignore[index]
+    stack = account.cloud.name
+    assert made["next"] == [
+        f"aws events create-event-bus --name {bus} --event-source-name {bus}",
+        f'make deploy STACK={stack}, with PartnerEventBus = "{bus}" in stacks/{stack}.toml',
+        "billing-mirror setup --type amazon_eventbridge",
+    ]
     assert account.secrets == ["unset"]
     again = shown(command, "--type", "amazon_eventbridge")
     assert (again["action"], again["destination"], len(account.destinations)) == ("none", one.id, 1)

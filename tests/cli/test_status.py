@@ -90,7 +90,7 @@ def test_a_type_that_fails_tick_after_tick_is_named_with_its_last_error(compared
     compared.record(Run("invoice", Job.VERIFY, now - 5, updated_at=now - 5, reason=said, failures=24))
     result = command("status")
     assert result.exit_code == ExitCode.FAILED
-    assert f"  FAILING   The verify of invoice met an error at each of its last 24 ticks: {said}." in result.stdout
+    assert f"  FAILING   The verify run of invoice met an error at each of its last 24 ticks: {said}." in result.stdout
     assert "docs/operations.md#typesfail" in result.stdout
     (shown,) = values(command("status", "--json"))
     runs, problems = shown["runs"], shown["problems"]
@@ -99,7 +99,7 @@ def test_a_type_that_fails_tick_after_tick_is_named_with_its_last_error(compared
     assert runs["invoice"]["failures"] == 24
     assert isinstance(problems, list)
     assert [one["state"] for one in problems if isinstance(one, dict)] == ["failing"]
-    assert "FAIL     status             The verify of invoice met" in command("doctor").stdout
+    assert "FAIL     status             The verify run of invoice met" in command("doctor").stdout
 
 
 def test_no_age_is_stated_where_no_message_waits(compared: Cloud, command: Command) -> None:

@@ -19,19 +19,20 @@ def change(action: str, name: str, kind: str, replacement: str | None = None) ->
 @pytest.mark.parametrize("kind", HOLDS_DATA)
 @pytest.mark.parametrize("replacement", ["True", "Conditional"])
 def test_a_replacement_of_what_holds_data_is_refused(kind: str, replacement: str) -> None:
-    (sentence,) = refusals([change("Modify", "Kept", kind, replacement)])
+    (sentence,) = refusals([change("Modify", "Kept", kind, replacement)]).values()
     assert sentence.startswith("Kept would be replaced: ")
 
 
 @pytest.mark.parametrize("kind", HOLDS_DATA)
 def test_so_is_its_removal(kind: str) -> None:
-    (sentence,) = refusals([change("Remove", "Kept", kind)])
+    (sentence,) = refusals([change("Remove", "Kept", kind)]).values()
     assert sentence.startswith("Kept would be removed from the stack: ")
 
 
 def test_each_resource_has_its_own_sentence() -> None:
     lost = [change("Modify", "Queue", "AWS::SQS::Queue", "True"), change("Remove", "Table", TABLE)]
-    assert [sentence.split()[0] for sentence in refusals(lost)] == ["Queue", "Table"]
+    found = refusals(lost)
+    assert [sentence.split()[0] for sentence in found.values()] == [*found] == ["Queue", "Table"]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +46,12 @@ def test_each_resource_has_its_own_sentence() -> None:
     ids=lambda one: one.sentence(),
 )
 def test_other_changes_are_not(harmless: Change) -> None:
-    assert refusals([harmless]) == []
+    assert refusals([harmless]) == {}
 
 
 def test_a_person_may_allow_it_for_the_resource_that_they_name() -> None:
     lost = [change("Remove", "Table", TABLE), change("Remove", "Queue", "AWS::SQS::Queue")]
-    assert [sentence.split()[0] for sentence in refusals(lost, ["Table"])] == ["Queue"]
+    assert [*refusals(lost, ["Table"])] == ["Queue"]
 
 
 def test_replacements_are_shown_first() -> None:

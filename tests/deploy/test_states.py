@@ -1,24 +1,18 @@
 """Before anything is built, a deploy says in which states CloudFormation refuses it, why, and what to do."""
 
-import os
 import shlex
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import parse_qs
-from xml.sax.saxutils import escape
 
 import botocore.session
 import pytest
 
-from dev.deploy.__main__ import main
 from dev.deploy.states import refusal
-from tests.cli.aws_doubles import Quiet, serving
+from tests.deploy.cloudformation import STACK, Event
+from tests.deploy.conftest import Deploy
 from tests.deploy.states import states
 from tests.template_file import ROOT
 
-STACK = "billing-live"
 OPTIONS = " --region eu-central-1"
 CHANGEABLE = {
     "REVIEW_IN_PROGRESS",
@@ -34,8 +28,6 @@ CHANGEABLE = {
 """A stack that was deleted is not found by its name: to deploy makes a new one."""
 REFUSED = sorted({*states()} - CHANGEABLE)
 
-Event = tuple[str, str, str]
-"""Resource, status and reason."""
 FAILED_FIRST_DEPLOY: Sequence[Event] = (
     (STACK, "ROLLBACK_COMPLETE", ""),
     ("Queue", "CREATE_FAILED", "Resource creation cancelled"),
@@ -49,76 +41,6 @@ FAILED_ROLLBACK: Sequence[Event] = (
     ("Alarm", "UPDATE_FAILED", "a wrong period"),
     (STACK, "UPDATE_IN_PROGRESS", "User Initiated"),
 )
-
-
-@contextmanager
-def cloudformation(state: str, events: Sequence[Event] = (), of_a_page: int = 2) -> Iterator[str]:
-    """CloudFormation with one stack in this state, or with none; pages of its events are short."""
-
-    class Handler(Quiet):
-        def do_POST(self) -> None:  # noqa: N802 - the base class's name
-            given = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            operation, first = given["Action"][0], int(given.get("NextToken", ["0"])[0])
-            if not state:
-                self.respond(400, "<ErrorResponse><Error><Code>ValidationError</Code></Error></ErrorResponse>")
-                return
-            if operation == "DescribeStacks":
-                answer = f"<Stacks><member><StackStatus>{state}</StackStatus></member></Stacks>"
-            elif operation == "GetTemplateSummary":
-                answer = "<Parameters/>"
-            else:
-                assert operation == "DescribeStackEvents"
-                page = "".join(
-                    f"<member><StackId>{STACK}</StackId><PhysicalResourceId>{name}</PhysicalResourceId>"
-                    f"<LogicalResourceId>{name}</LogicalResourceId><ResourceStatus>{status}</ResourceStatus>"
-                    f"<ResourceStatusReason>{escape(reason)}</ResourceStatusReason></member>"
-                    for name, status, reason in events[first : first + of_a_page]
-                )
-                after = first + of_a_page
-                more = f"<NextToken>{after}</NextToken>" if after < len(events) else ""
-                answer = f"<StackEvents>{page}</StackEvents>{more}"
-            self.respond(
-                200, f"<{operation}Response><{operation}Result>{answer}</{operation}Result></{operation}Response>"
-            )
-
-        def respond(self, code: int, text: str) -> None:
-            self.send_response(code)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-    with serving(Handler) as address:
-        yield address
-
-
-Deploy = Callable[..., int]
-
-
-@pytest.fixture
-def deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deploy:
-    """Calls the command for a stack in a state, as ``make deploy`` does; SAM is not to be called."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-
-    def call(state: str, *arguments: str, events: Sequence[Event] = ()) -> int:
-        with cloudformation(state, events) as address:
-            monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-            folder, sam = tmp_path / "stacks", tmp_path / "no-sam"
-            template = ROOT / "template.yaml"
-            return main([STACK, f"--template={template}", f"--folder={folder}", f"--sam={sam}", *arguments])
-
-    return call
-
-
-def file_of(folder: Path) -> Path:
-    path = folder / "stacks" / f"{STACK}.toml"
-    path.parent.mkdir(exist_ok=True)
-    return path
 
 
 @pytest.mark.parametrize("state", sorted(CHANGEABLE))
@@ -201,21 +123,23 @@ def test_where_only_the_stack_failed_it_names_that(deploy: Deploy, capsys: pytes
 
 
 def test_the_commands_name_the_region_of_the_stacks_file(
-    deploy: Deploy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    deploy: Deploy, stack_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file_of(tmp_path).write_text('region = "eu-west-1"\n')
+    stack_file.write_text('region = "eu-west-1"\n')
     assert deploy("UPDATE_IN_PROGRESS", "--check") == 1
     assert f"--stack-name {STACK}" in (said := capsys.readouterr().err)
     assert "--region eu-west-1\n" in said
 
 
-def test_a_stack_that_can_be_changed_passes_the_check_and_nothing_is_deployed(deploy: Deploy, tmp_path: Path) -> None:
-    file_of(tmp_path).write_text('region = "eu-central-1"\n')
+@pytest.mark.usefixtures("stack_file")
+def test_a_stack_that_can_be_changed_passes_the_check_and_nothing_is_deployed(deploy: Deploy) -> None:
     assert deploy("UPDATE_COMPLETE", "--check") == 0
 
 
-def test_a_wrong_file_is_named_by_the_check(deploy: Deploy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file_of(tmp_path).write_text('region = "eu-central-1"\n[parameters]\nAlarmMail = "x"\n')
+def test_a_wrong_file_is_named_by_the_check(
+    deploy: Deploy, stack_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack_file.write_text('region = "eu-central-1"\n[parameters]\nAlarmMail = "x"\n')
     assert deploy("UPDATE_COMPLETE", "--check") == 1
     assert "this version has no parameter AlarmMail" in capsys.readouterr().err
 
@@ -226,45 +150,3 @@ def test_the_check_comes_before_the_build() -> None:
         start = next(number for number, line in enumerate(lines) if line.startswith(f"{target}:"))
         assert "built" not in lines[start].partition("##")[0]
         assert ["--check" in lines[start + 1], "built" in lines[start + 2]] == [True, True]
-
-
-class Terminal:
-    """A terminal at which no answer is typed: Ctrl-C, or Ctrl-D."""
-
-    def __init__(self, key: type[BaseException] | None) -> None:
-        self._key = key
-
-    def isatty(self) -> bool:
-        return True
-
-    def readline(self) -> str:
-        if self._key:
-            raise self._key
-        return ""
-
-
-def test_ctrl_c_at_the_question_ends_with_130_and_makes_nothing(
-    deploy: Deploy, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "stdin", Terminal(KeyboardInterrupt))
-    assert deploy("", "--check") == 130
-    assert capsys.readouterr().err == "\nStopped: nothing was deployed.\n"
-    assert not (tmp_path / "stacks").exists()
-
-
-def test_so_does_no_answer_with_how_to_do_without_the_question(
-    deploy: Deploy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "stdin", Terminal(None))
-    assert deploy("", "--check") == 1
-    assert "there is no terminal to ask on: write it as docs/deploy.md shows" in capsys.readouterr().err
-
-
-def test_a_refusal_of_aws_is_a_sentence(
-    deploy: Deploy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "not-here")
-    assert deploy("UPDATE_COMPLETE", "--check") == 1
-    said = capsys.readouterr().err
-    assert said.startswith("AWS refused or could not be reached: ")
-    assert "not-here" in said

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from billing_mirror.core.catalog import RECONCILED_TYPES, TYPES
 from dev.deploy.states import refusal
 from docs import event_types, key_permissions
@@ -37,12 +39,29 @@ def test_the_permissions_of_the_key_are_those_of_the_catalog() -> None:
     assert [one.name for one in RECONCILED_TYPES if f"`{one.name}`" not in shown] == []
 
 
+REFUSED = {state: said for state in states() if (said := refusal("billing-live", state, "", ""))}
+REMEDIES = {cell.strip("`"): todo for cell, _, todo in table(DEPLOY, "state")}
+
+
 def test_the_states_that_a_deploy_refuses_are_those_of_the_page() -> None:
-    cells = [cell for cell, *_ in table(DEPLOY, "state")]
-    shown = {name for cell in cells for name in re.findall(r"`([A-Z_]+)`", cell)}
-    assert "any `..._IN_PROGRESS`" in cells
-    refused = {state for state in states() if refusal("billing-live", state, "", "")}
-    assert {state for state in refused if not state.endswith("_IN_PROGRESS")} == shown
+    named = {"DELETE_IN_PROGRESS", *(state for state in REFUSED if not state.endswith("_IN_PROGRESS"))}
+    assert REMEDIES.keys() == {*named, "any other `..._IN_PROGRESS"}
+
+
+@pytest.mark.parametrize("state", REFUSED)
+def test_the_page_says_what_the_deploy_says_about_a_state(state: str) -> None:
+    said, todo = REFUSED[state], REMEDIES.get(state, REMEDIES["any other `..._IN_PROGRESS"])
+    assert ("sam delete" in said) == (re.search(r"delete (it|the stack)", todo) is not None)
+    assert ("#take-up-an-existing-table" in said) == ("#take-up-an-existing-table" in todo)
+    assert ("continue-update-rollback" in said) == ("continue-update-rollback" in todo)
+    assert ("Wait until" in said) == todo.startswith("wait ")
+    assert ("Mend " in said) == (re.search(r"\bmend |again; its", todo) is not None)
+
+
+def test_only_what_a_complete_rollback_leaves_is_surely_empty() -> None:
+    """The table and the secrets are removed when their creation is rolled back, and kept by a deletion."""
+    deleted = {state for state, said in REFUSED.items() if "sam delete" in said or state.startswith("DELETE_")}
+    assert {state for state in deleted if "#take-up-an-existing-table" not in REFUSED[state]} == {"ROLLBACK_COMPLETE"}
 
 
 def test_no_secret_is_an_argument_of_a_command() -> None:

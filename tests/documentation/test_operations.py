@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from billing_mirror.core import times
 from billing_mirror.core.catalog import Category
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.events.outcome import Outcome
@@ -43,7 +44,8 @@ def test_the_jobs_are_those_of_the_code() -> None:
 
 
 def test_every_payload_is_a_request_and_together_they_name_every_job() -> None:
-    requests = [read_request(json.loads(payload), livemode=True) for payload in PAYLOADS]
+    now = times.seconds("2026-11-30T00:00:00Z")
+    requests = [read_request(json.loads(payload), livemode=True, now=now) for payload in PAYLOADS]
     runs = [request for request in requests if isinstance(request, RunRequest)]
     assert {job for request in runs for _, job in request.jobs} == set(Job)
     assert [request.dry_run for request in runs].count(True) == 1

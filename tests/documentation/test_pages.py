@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.documentation.pages import DOCS, PACKAGE, PAGES, anchors, blocks, code_spans, named, text_of
-from tests.template.templates import BUNDLE, ROOT
+from tests.template.templates import BUNDLE, MONITORING, ROOT
 
 FOLDERS = "functions|layers|dev|docs|ops|tests|ingest|process|refresh|reconcile|core|adapters"
 PATH = re.compile(rf"(?:{FOLDERS})/[\w./-]*(?:::[\w:]+)?")
@@ -73,7 +73,7 @@ def test_every_python_block_parses(page: Path) -> None:
 @each_page
 def test_every_output_of_the_stack_exists(page: Path) -> None:
     shown = {*re.findall(r"<(\w+)>", page.read_text()), *code_spans(page.read_text())}
-    assert {name for name in shown if OUTPUT.fullmatch(name)} <= BUNDLE["Outputs"].keys()
+    assert {name for name in shown if OUTPUT.fullmatch(name)} <= BUNDLE["Outputs"].keys() | MONITORING["Outputs"].keys()
 
 
 def test_the_readme_links_every_page() -> None:

@@ -33,6 +33,8 @@ def functions(load: Load, cloud: Cloud, at_stripe: StandIn, capsys: pytest.Captu
     return Functions(load, cloud, at_stripe, capsys)
 
 
+AGES = ("VerifyLate", "ActivityUnproven", "ConfigurationUnproven", "CatalogUnproven", "EventsUnread")
+"""Alarms on ages, which reconcile emits in each hour only while something is late or is read for the first time."""
 # By alarm, what happens while all is well and while it is not: the points are those that the functions emit then.
 OWN: Mapping[str, tuple[Condition, Condition]] = {
     "QueueTooOld": (conditions.filled, conditions.quiet),
@@ -49,7 +51,7 @@ OWN: Mapping[str, tuple[Condition, Condition]] = {
     "ReconcileMissingFields": (conditions.verified_in_time, conditions.verified_without_a_field),
     "DeletionsHeld": (conditions.verified_in_time, conditions.type_that_loses_its_objects),
     "RemovalsHeld": (conditions.delivered, conditions.list_that_lacks_its_members),
-    "SignatureFailures": (conditions.webhooks(forged=1), conditions.webhooks(forged=5)),
+    "SignatureFailures": (conditions.webhooks(forged=20), conditions.webhooks(forged=21)),
     "NoneAccepted": (conditions.webhooks(forged=3, signed=1), conditions.webhooks(forged=1)),
     "EventsRecovered": (conditions.delivered, conditions.events_recovered),
     "EventsOftenRecovered": (
@@ -66,11 +68,11 @@ OWN: Mapping[str, tuple[Condition, Condition]] = {
     "ReconcileRefusedByStripe": (conditions.verified_in_time, conditions.verified_while_stripe_answers(401)),
     "ReconcileSilent": (conditions.verified_in_time, conditions.refused_for_long),
     "TypesFail": (conditions.verified_in_time, conditions.refused_for_long),
-    "VerifyLate": (conditions.verified_in_time, conditions.refused_for_long),
-    "ActivityUnproven": (conditions.verified_in_time, conditions.refused_for_long),
-    "ConfigurationUnproven": (conditions.verified_in_time, conditions.refused_for_long),
-    "CatalogUnproven": (conditions.verified_in_time, conditions.refused_for_long),
-    "EventsUnread": (conditions.verified_in_time, conditions.refused_for_long),
+    "VerifyLate": (conditions.filled, conditions.refused_for_long),
+    "ActivityUnproven": (conditions.filled, conditions.refused_for_long),
+    "ConfigurationUnproven": (conditions.filled, conditions.refused_for_long),
+    "CatalogUnproven": (conditions.filled, conditions.refused_for_long),
+    "EventsUnread": (conditions.filled, conditions.refused_for_long),
     "ChangesUnread": (conditions.delivered, conditions.delivered),
 }
 # The same of what AWS measures, by the metric's id in the expression ("" for an alarm on one metric): no function of
@@ -81,7 +83,7 @@ OF_AWS: Mapping[str, tuple[Values, Values]] = {
     "QuarantineExpires": ({"": 3600}, {"": 12.1 * DAY}),
     "QueueTooOld": ({"age": 301}, {"age": 301}),
     "QueueUnread": ({"waiting": 5, "invoked": 2}, {"waiting": 5, "invoked": None}),
-    "WebhookCrowded": ({"refused": 40}, {"refused": 40}),
+    "WebhookCrowded": ({"refused": 130}, {"refused": 101}),
     "WebhookFails": ({"": 0}, {"": 1}),
     "EventsUndelivered": ({"": None}, {"": 1}),
     "ProcessFails": ({"": 0}, {"": 1}),
@@ -126,6 +128,7 @@ def test_an_alarm_on_what_the_functions_emit_rings_and_ends(name: str, functions
     emitted = [functions.emitted_in(condition) for condition in OWN[name]]
     read = {metric.key for metric in metrics_of(ALARMS[name]).values() if metric.namespace == NAMESPACE}
     assert read <= {key for one in emitted for key, values in one.items() if values}, "what no function emits"
+    assert name not in AGES or all(read <= one.keys() for one in emitted), "an age while all is well, too"
     well, ill = (
         replayed(ALARMS[name], one, values) for one, values in zip(emitted, OF_AWS.get(name, nothing), strict=True)
     )
@@ -156,7 +159,7 @@ def with_defaults(alarm: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def replayed(alarm: Mapping[str, Any], emitted: Emitted, of_aws: Values) -> Replayed:
-    """The same again and again, five times in each period, as far back as the alarm looks."""
+    """The same again and again, once in each period, as far back as the alarm looks."""
 
     def until(end: float) -> Points:
         found: dict[Key, list[tuple[float, float]]] = {}
@@ -164,8 +167,7 @@ def replayed(alarm: Mapping[str, Any], emitted: Emitted, of_aws: Values) -> Repl
             of_own = metric.namespace == NAMESPACE
             value = None if of_own else of_aws[name]
             values = emitted.get(metric.key, []) if of_own else [] if value is None else [value]
-            step = metric.period / 5
-            moments = [end - number * step for number in range(int(2 * alarm["EvaluationPeriods"] * 5))]
+            moments = [end - (number + 0.5) * metric.period for number in range(2 * alarm["EvaluationPeriods"])]
             found[metric.key] = [(at, float(one)) for at in moments for one in values]
         return found
 
@@ -246,18 +248,21 @@ def test_a_list_that_wants_a_filter_rings_while_it_counts() -> None:
     assert "ALARM" in states_over("TypesFail", counted, 24)
 
 
-def test_a_type_of_activity_that_is_verified_daily_rings_as_late_first_and_as_unproven_after_11_days() -> None:
-    def state(name: str, metric: Key, value: float) -> str:
-        alarm = with_defaults(ALARMS[name])
-        end = 2.0 * period_of(alarm)
-        points = {metric: [(float(at), value) for at in range(0, int(end) + 1, 300)]}
-        return evaluate(alarm, points, end)
+def state_after(name: str, metric: Key, value: float) -> str:
+    """The state of an alarm whose metric has had this value for two of its periods."""
+    alarm = with_defaults(ALARMS[name])
+    end = 2.0 * period_of(alarm)
+    return evaluate(alarm, {metric: [(float(at), value) for at in range(0, int(end) + 1, 300)]}, end)
 
-    (age,) = [metric.key for metric in metrics_of(ALARMS["ActivityUnproven"]).values()]
-    assert state("VerifyLate", own("VerifyOverdue"), 1.1 * DAY) == "ALARM"
-    assert state("ActivityUnproven", age, 10.9 * DAY) == "OK"
-    assert state("ActivityUnproven", age, 11.1 * DAY) == "ALARM"
-    assert "11 days by default" in ALARMS["ActivityUnproven"]["AlarmDescription"]
+
+@pytest.mark.parametrize(("category", "days"), [("Activity", 11), ("Configuration", 10), ("Catalog", 10)])
+def test_a_type_rings_as_late_first_and_as_unproven_three_days_after_its_interval(category: str, days: int) -> None:
+    name = f"{category}Unproven"
+    (age,) = [metric.key for metric in metrics_of(ALARMS[name]).values()]
+    assert state_after("VerifyLate", own("VerifyOverdue"), 1.1 * DAY) == "ALARM"
+    assert state_after(name, age, (days - 0.1) * DAY) == "OK"
+    assert state_after(name, age, (days + 0.1) * DAY) == "ALARM"
+    assert f"{days} days by default" in " ".join(ALARMS[name]["AlarmDescription"].split())
 
 
 def test_what_sqs_moves_to_quarantine_rings_before_and_at_the_move_and_not_by_its_age() -> None:

@@ -11,6 +11,8 @@ import cfnlint  # type: ignore[import-untyped]
 import pytest
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
+from dev.deploy.states import refusal
+from tests.deploy.states import states
 from tests.template.templates import BUNDLE, MONITORING, ROOT, SCHEMA, listed, statements
 
 DEPLOYER: dict[str, Any] = cfn_yaml.load(str(ROOT / "ops" / "deployer.yaml"))
@@ -56,8 +58,9 @@ UNUSED = (
     "sns:PutDataProtectionPolicy",
     "apigateway:TagResource", "apigateway:UntagResource",  # IAM knows no such actions: tags are PUT and DELETE
 )  # fmt: skip
-# What `make deploy` and SAM call themselves, and API Gateway for its access log.
+# What `make deploy`, its remedies and SAM call themselves, and API Gateway for its access log.
 ALSO = {
+    "cloudformation:ContinueUpdateRollback",
     "cloudformation:CreateChangeSet", "cloudformation:DeleteChangeSet", "cloudformation:DescribeChangeSet",
     "cloudformation:DescribeStackEvents", "cloudformation:ExecuteChangeSet", "cloudformation:GetTemplateSummary",
     "cloudformation:ListStackResources",
@@ -100,6 +103,13 @@ def test_nothing_else_is_allowed() -> None:
     needed = {one.lower() for actions in NEEDED.values() for one in actions}
     assert {one for one in ALLOWED if one.lower() not in needed} <= ALSO
     assert not {one for one in ALLOWED if "*" in one}
+
+
+@pytest.mark.parametrize("state", states())
+def test_what_a_refused_deploy_tells_to_do_is_allowed(state: str) -> None:
+    said = refusal("billing-live", state, "", "")
+    commands = {name for name in re.findall(r"  aws cloudformation ([a-z-]+)", said) if name != "wait"}
+    assert {f"cloudformation:{name.replace('-', '')}" for name in commands} <= {one.lower() for one in ALLOWED}
 
 
 def test_nothing_is_left_out_that_no_resource_needs() -> None:

@@ -8,8 +8,7 @@ import pytest
 from billing_mirror.core.catalog import Category
 from billing_mirror.core.events import backoff
 from billing_mirror.core.metrics import Metric
-from billing_mirror.core.runs.schedule import DAY, HOUR
-from billing_mirror.reconcile.jobs.recover import KEPT
+from billing_mirror.core.runs.schedule import DAY, EVENTS_KEPT, HOUR
 from dev.sandbox.metrics.alarm_arithmetic import ReadMetric, metrics_of, period_of
 from tests.emitted_metrics import EMITTED
 from tests.template.templates import (
@@ -326,7 +325,7 @@ def test_the_alarm_for_unread_events_comes_while_stripe_still_lists_them() -> No
     definition = ALARMS["EventsUnread"]
     alarm_after = definition["Threshold"] + definition["Period"] * definition["EvaluationPeriods"]
     assert definition["Threshold"] == 25 * DAY
-    assert alarm_after < KEPT - 4 * DAY
+    assert alarm_after < EVENTS_KEPT - 4 * DAY
 
 
 def test_types_that_an_account_does_not_have_trigger_no_alarm() -> None:

@@ -52,7 +52,7 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "moment": moment,
     "mood": _mood,
     "number": "{:,}".format,
-    "payer": mirror.payer_of,
+    "other_customer": mirror.other_customer,
     "pieces": links.in_text,
     "quantity": money.quantity,
     "size": lambda amount: money.words(abs(amount.amount), amount.currency),

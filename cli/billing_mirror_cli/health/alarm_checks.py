@@ -38,7 +38,8 @@ def alarms(session: Session) -> Iterator[Finding]:
         if session.stack.parameters.get("Monitoring") == "off":
             yield Finding(NAME, Level.OK, "none: the stack was deployed with Monitoring=off")
         else:
-            yield Finding(NAME, Level.FAIL, "the stack has none", "Deploy it with Monitoring=on: make deploy")
+            remedy = f"Deploy it with Monitoring=on: {session.stack.deploy}"
+            yield Finding(NAME, Level.FAIL, "the stack has none", remedy)
         return
     found = _alarms_of(session, topic)
     yield _recipients(session, topic, len(found))

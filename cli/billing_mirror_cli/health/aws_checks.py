@@ -75,7 +75,9 @@ def queue(session: Session) -> Finding:
     if states == ["Enabled"]:
         return Finding(name, Level.OK, "the process function reads it")
     if not states:
-        return Finding(name, Level.FAIL, "no event source mapping reads it", "Deploy the stack again: make deploy")
+        return Finding(
+            name, Level.FAIL, "no event source mapping reads it", f"Deploy the stack again: {session.stack.deploy}"
+        )
     uuid = mappings[0].get("UUID", "UUID")
     return Finding(
         name,
@@ -97,9 +99,8 @@ def schedule(session: Session) -> Finding:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") not in ("ValidationError", "ResourceNotFoundException"):
             raise
-        return Finding(
-            name, Level.FAIL, "reconcile has none, so nothing repairs", "Deploy the stack again: make deploy"
-        )
+        remedy = f"Deploy the stack again: {session.stack.deploy}"
+        return Finding(name, Level.FAIL, "reconcile has none, so nothing repairs", remedy)
     expression = found.get("ScheduleExpression", rate)
     if found.get("State") == "ENABLED":
         return Finding(name, Level.OK, f"reconcile runs at {expression}")

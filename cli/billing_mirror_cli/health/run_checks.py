@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from billing_mirror.core import times
-from billing_mirror.core.runs.schedule import DAY, RECOVER
-from billing_mirror.reconcile.jobs.recover import KEPT
+from billing_mirror.core.runs.schedule import DAY, EVENTS_KEPT, RECOVER
 
 from ..words import age, since
 from .findings import Check, Finding, Level
@@ -33,11 +32,11 @@ def lost_events(facts: Facts) -> Finding:
     if recover is None or not recover.watermark:
         return Finding(name, Level.FAIL, "Stripe's events were never read to their end", "billing-mirror recover")
     unread_for = facts.now - times.seconds(recover.watermark)
-    if unread_for > KEPT:
+    if unread_for > EVENTS_KEPT:
         return Finding(
             name,
             Level.FAIL,
-            f"Stripe has deleted events of {age(unread_for - KEPT)} that recover had not read",
+            f"Stripe has deleted events of {age(unread_for - EVENTS_KEPT)} that recover had not read",
             "billing-mirror verify finds what they announced; then billing-mirror recover",
         )
     if unread_for > SOON_LOST:
@@ -45,9 +44,11 @@ def lost_events(facts: Facts) -> Finding:
             name,
             Level.FAIL,
             f"events are read until {since(recover.watermark, facts.now)}; Stripe deletes them in "
-            f"{age(KEPT - unread_for)}",
+            f"{age(EVENTS_KEPT - unread_for)}",
             "billing-mirror recover",
         )
     return Finding(
-        name, Level.OK, f"events are read until {since(recover.watermark, facts.now)}; Stripe keeps them {age(KEPT)}"
+        name,
+        Level.OK,
+        f"events are read until {since(recover.watermark, facts.now)}; Stripe keeps them {age(EVENTS_KEPT)}",
     )

@@ -12,7 +12,7 @@ from billing_mirror.core.catalog import RECONCILED_TYPES
 from billing_mirror.core.runs.run import Job, Resolution, Status
 from billing_mirror.core.runs.schedule import DAY, HOUR, MINUTE, RECOVER, Schedule
 
-from ..runs.records import RunState, capitalized
+from ..runs.records import RunState
 from ..words import age, count
 
 QUEUE_MAY_BE_OLD = 300.0
@@ -178,7 +178,7 @@ def _failing_ticks(facts: Facts, name: str, run: RunState) -> Problem:
 
 
 def _work(name: str, run: RunState) -> str:
-    return capitalized(run.job) if name == run.job else f"The {run.job} of {name}"
+    return f"The {run.job} run" if name == run.job else f"The {run.job} run of {name}"
 
 
 def _delays(facts: Facts) -> Iterator[Problem]:

@@ -47,7 +47,7 @@ def _is_new(state: RunState, earlier: RunState | None) -> bool:
 
 def run_now(session: Session, request: Request, *, timeout: float | None = None) -> list[RunState]:
     """Requests runs and follows them to their end, or until so many seconds have passed."""
-    names = request.names(livemode=session.mode.livemode)
+    names = request.names(livemode=session.mode.livemode, now=session.now())
     if request.dry_run:
         return _dry_run(session, request, names)
     before = newest(session, names)
@@ -59,7 +59,7 @@ def run_now(session: Session, request: Request, *, timeout: float | None = None)
 
 def attach(session: Session, request: Request, *, timeout: float | None = None) -> list[RunState]:
     """Follows the runs of a job that are running already."""
-    known = newest(session, request.names(livemode=session.mode.livemode))
+    known = newest(session, request.names(livemode=session.mode.livemode, now=session.now()))
     running = [name for name, state in known.items() if state.running and state.job is request.job]
     if not running:
         raise Failure(f"No {request.job} run is running", f"Start one: billing-mirror {request.job}")

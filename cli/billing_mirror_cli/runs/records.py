@@ -32,6 +32,7 @@ class Request:
     dry_run: bool = False
     confirm_deletions: bool = False
     until_now: bool = False
+    since: str = ""
     deep: bool = False
     context: str | None = None
     """The connected account; None for the key's own."""
@@ -41,14 +42,24 @@ class Request:
         options = {name: getattr(self, name) for name in ("dry_run", "confirm_deletions", "until_now", "deep")}
         types: JsonObject = {"types": [*self.types]} if self.types else {}
         context: JsonObject = {"context": self.context} if self.context else {}
-        return {"job": self.job.value, **types, **context, **{name: True for name, wanted in options.items() if wanted}}
+        since: JsonObject = {"since": self.since} if self.since else {}
+        return {
+            "job": self.job.value,
+            **types,
+            **context,
+            **since,
+            **{name: True for name, wanted in options.items() if wanted},
+        }
 
-    def names(self, *, livemode: bool) -> list[str]:
+    def names(self, *, livemode: bool, now: float) -> list[str]:
         """The runs that it starts. Raises :class:`Failure` with reconcile's own sentence where it would refuse."""
         try:
             parsed = RunRequest.parse(self.payload())
+            if parsed is not None:
+                parsed.check_since(now)
         except InvalidRequest as error:
-            raise usage(capitalized(str(error)), "docs/reading.md lists the types that are mirrored") from error
+            remedy = "" if self.job is Job.RECOVER else "docs/reading.md lists the types that are mirrored"
+            raise usage(capitalized(str(error)), remedy) from error
         named = [name for name, _ in parsed.jobs] if parsed else []
         return [name for name in named if not (livemode and name in TYPES and TYPES[name].test_mode_only)]
 

@@ -32,6 +32,18 @@ _CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
+_MISSING = frozenset(
+    {"AWS.SimpleQueueService.NonExistentQueue", "NotFoundException", "QueueDoesNotExist", "ResourceNotFoundException"}
+)
+_BUSY = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
 _ACTION = re.compile(r"not authorized to perform:? (?P<action>[a-z0-9-]+:\w+)")
 LOG_IN = "Log in (aws sso login, aws configure), or name a profile in AWS_PROFILE"
 
@@ -63,7 +75,15 @@ def _explain_answer(error: ClientError) -> Failure:
         return Failure(f"AWS does not allow {error.operation_name}", f"Your role needs the permission {needed}")
     if code in _CREDENTIALS:
         return Failure(f"AWS does not accept the credentials ({code})", LOG_IN)
-    return Failure(f"AWS refuses {error.operation_name}: {code}: {text}".rstrip(": "))
+    return Failure(f"AWS refuses {error.operation_name}: {code}: {text}".rstrip(": "), _remedy(code))
+
+
+def _remedy(code: str) -> str:
+    if code in _MISSING:
+        return "A part of the stack was deleted, or is in another region: deploy the stack again, or give --region"
+    if code in _BUSY:
+        return "AWS is asked too often: try it again in a minute"
+    return "Try it again; if AWS still refuses, its text above names the cause, and --debug the call"
 
 
 def _sentence(text: str) -> str:

@@ -43,6 +43,11 @@ class Stack:
     """Empty for a stack that neither publishes changes nor keeps a history."""
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def deploy(self) -> str:
+        """What deploys this stack again, in a clone."""
+        return f"make deploy STACK={self.name}"
+
 
 def describe_stack(name: str, aws: Aws) -> Stack:
     """The stack with this name. Raises :class:`Failure` where there is none, or it is another bundle's."""

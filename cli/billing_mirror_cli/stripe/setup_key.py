@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from botocore.exceptions import ClientError
 
@@ -11,7 +10,7 @@ from billing_mirror.adapters.stripe_api import is_live
 from billing_mirror.core.errors import ConfigurationError
 
 from ..failures import usage
-from ..prompts import ask_secret
+from ..prompts import read_secret
 from ..stack.session import Session
 from .destinations import NO_SUCH_PERMISSION
 
@@ -20,7 +19,8 @@ VARIABLE = "STRIPE_SETUP_KEY"
 
 def setup_key(session: Session) -> str:
     """The key. Raises :class:`Failure` for none, and for one of another mode than the stack's."""
-    key = offered_key() or _read()
+    instead = f"Pipe the key in, or set {VARIABLE}"
+    key = offered_key() or read_secret("Stripe key that may write event destinations", instead=instead)
     if not key:
         raise usage("There is no Stripe key", f"Type it at the prompt, pipe it in, or set {VARIABLE}")
     mode = _mode(key)
@@ -47,12 +47,6 @@ def stored_key_mode(session: Session) -> str | None:
     except ClientError:
         return None
     return _mode(answer.get("SecretString", "").strip())
-
-
-def _read() -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
-    return ask_secret("Stripe key that may write event destinations", instead=f"Pipe the key in, or set {VARIABLE}")
 
 
 def _mode(key: str) -> str | None:

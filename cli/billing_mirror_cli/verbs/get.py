@@ -33,8 +33,8 @@ def get(
     session.output.value(mirror.as_json(found))
     session.output.line(f"{found.id}  {found.type}{'  deleted at Stripe' if found.deleted else ''}", "bold")
     session.output.line(f"as of {since(found.fetched_at, session.now())}, token {found.token}", "dim")
-    if payer := mirror.payer_of(found):
-        session.output.line(f"customer {payer}")
+    if customer := mirror.other_customer(found):
+        session.output.line(f"customer {customer}")
     if found.type == v1.QUOTE.name:
         _show_result(session, Quote.of(found))
     session.output.line(indented(found.body))

@@ -73,4 +73,4 @@ def _query(
 
 
 def _cells(one: MirroredObject) -> list[str]:
-    return [one.id, mirror.status_of(one), mirror.payer_of(one), f"as of {one.fetched_at}"]
+    return [one.id, mirror.status_of(one), mirror.other_customer(one), f"as of {one.fetched_at}"]

@@ -21,6 +21,14 @@ def recover(
     until_now: Annotated[
         bool, typer.Option("--until-now", help="Read the last two minutes too, whose webhooks may be on their way.")
     ] = False,
+    again_from: Annotated[
+        str,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Read the events from then on again: a day (2026-11-28) or a time; at most 30 days back.",
+        ),
+    ] = "",
     attach_only: Attach = False,
     timeout: Timeout = None,
 ) -> None:
@@ -28,7 +36,7 @@ def recover(
 
     Exit code 0: all were read; 4: not yet.
     """
-    request = Request(Job.RECOVER, until_now=until_now, context=session.context)
+    request = Request(Job.RECOVER, until_now=until_now, since=again_from, context=session.context)
     states = follow(session, request, attach_only=attach_only, timeout=timeout)
     for state in states:
         session.output.value(state.to_json())

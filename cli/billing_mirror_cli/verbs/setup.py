@@ -182,7 +182,7 @@ def _ping(session: Session, stripe: StripeDestinations, made: JsonObject, done: 
         if bus != done.wanted.event_bus:
             done.next_steps = [
                 f"aws events create-event-bus --name {bus} --event-source-name {bus}",
-                f"make deploy, with PartnerEventBus={bus}",
+                f'{session.stack.deploy}, with PartnerEventBus = "{bus}" in stacks/{session.stack.name}.toml',
                 "billing-mirror setup --type amazon_eventbridge",
             ]
             return

@@ -1,6 +1,6 @@
 """Which changes does the demo make at Stripe? Those of a small company with usage-based prices and with seats."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from billing_mirror.core.json_body import JsonObject
@@ -10,6 +10,8 @@ METERED_ITEM = "v2.billing.metered_item"
 RATE_CARD = "v2.billing.rate_card"
 RATE = "v2.billing.rate_card_rate"
 DAY = 86_400
+SEAT = 1_200
+"""What a seat costs, in cents."""
 LONG_AGO = "2026-01-05T08:00:00.000Z"
 """The creation of the first prices: a removed object younger than a minute counts as deleted only later."""
 CADENCE = "v2.billing.cadence"
@@ -106,12 +108,20 @@ class Scenario:
         self._bill_by_seats()
 
     def leave_an_invoice_unpaid(self, now: float) -> None:
-        """The first customer has credit, and an invoice that was due a week ago."""
+        """The first customer has credit, and an invoice of three weeks ago that was due a week ago."""
         customer = str(self.stripe.objects("customer")[0]["id"])
-        owed = {"currency": "usd", "amount_remaining": 14_700, "due_date": int(now) - 7 * DAY, "lines": []}
-        self._transition(self._create("invoice", customer=customer, **owed), "open")
-        grant = self._create("billing.credit_grant", customer=customer)
-        credit: JsonObject = {"amount": {"type": "monetary", "monetary": {"currency": "usd", "value": 2_000}}}
+        lines: list[JsonObject] = [
+            {"amount": 10_000, "description": "Onboarding"},
+            {"amount": 4_700, "description": "Training"},
+        ]
+        made, due = int(now) - 21 * DAY, int(now) - 7 * DAY
+        invoice = self._invoice(
+            customer, "LATE-0001", lines, created=made, period_start=made, period_end=made, due_date=due
+        )
+        self._transition(invoice, "open")
+        amount: JsonObject = {"type": "monetary", "monetary": {"currency": "usd", "value": 2_000}}
+        grant = self._create("billing.credit_grant", customer=customer, amount=amount)
+        credit: JsonObject = {"amount": amount, "type": "credits_granted"}
         self._create("billing.credit_balance_transaction", credit_grant=grant, type="credit", credit=credit)
 
     def miss_a_payment(self) -> str:
@@ -160,25 +170,31 @@ class Scenario:
     def _sell_seats(self) -> None:
         """A product and a coupon with chosen ids, which v1 allows."""
         product = self._create("product", id="seats", name="Seats")
-        self.seats = self.stripe.create("price", {"product": product, "currency": "usd", "unit_amount": 1200})
+        self.seats = self.stripe.create("price", {"product": product, "currency": "usd", "unit_amount": SEAT})
         self._create("price", product=product, nickname="Teams", **IN_TWO_CURRENCIES)
         self._create("coupon", id="launch", name="Launch", percent_off="12.5", duration="forever")
 
     def _bill_by_seats(self) -> None:
         """A customer with more seats, and more lines on the invoice, than fit on a page."""
         customer = self._create("customer", name="Ivo", email="ivo@example.com")
-        seats: list[JsonObject] = [{"price": self.seats, "quantity": quantity} for quantity in range(1, 14)]
+        seats: list[JsonObject] = [{"price": self.seats, "quantity": 10} for _ in range(13)]
+        tried = self._create("subscription", customer=customer, items=seats[:1])
         subscription = self._create("subscription", customer=customer, items=seats)
-        lines: list[JsonObject] = [
-            {"amount": 1200 * number, "description": f"Seat {number}"} for number in range(1, 131)
-        ]
+        lines: list[JsonObject] = [{"amount": SEAT, "description": f"Seat {number}"} for number in range(1, 131)]
         details: JsonObject = {"type": "subscription_details", "subscription_details": {"subscription": subscription}}
-        invoice = self._create("invoice", customer=customer, parent=details, lines=lines)
+        invoice = self._invoice(customer, "SEATS-0001", lines, parent=details)
         self._transition(invoice, "open")
-        self._transition(invoice, "paid")
+        self.report_progress("an object becomes paid")
+        self.stripe.update(invoice, {"status": "paid", "amount_paid": _sum(lines), "amount_remaining": 0})
         self.report_progress("giving a discount")
         self.stripe.update(customer, {"discount": {"object": "discount", "id": "di_1", "customer": customer}})
-        self._transition(subscription, "canceled")
+        self._transition(tried, "canceled")
+
+    def _invoice(self, customer: str, number: str, lines: list[JsonObject], **fields: object) -> str:
+        """An invoice over these lines, of which nothing is paid."""
+        names = ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax", "amount_due", "amount_remaining")
+        amounts = dict.fromkeys(names, _sum(lines))
+        return self._create("invoice", customer=customer, number=number, lines=lines, **amounts, **fields)
 
     def _sign_up(self, name: str) -> None:
         customer = self._create("customer", name=name, email=f"{name.lower()}@example.com")
@@ -194,3 +210,7 @@ class Scenario:
     def _transition(self, identifier: str, status: str) -> None:
         self.report_progress(f"an object becomes {status.replace('_', ' ')}")
         self.stripe.transition(identifier, status)
+
+
+def _sum(lines: Sequence[JsonObject]) -> int:
+    return sum(amount for line in lines if isinstance(amount := line["amount"], int))

@@ -100,8 +100,10 @@ async def _dry_run(request: RunRequest, dependencies: ReconcileDependencies, *, 
 
 
 async def _resume_or_start(name: str, job: Job, request: RunRequest, dependencies: ReconcileDependencies) -> Run:
-    last = await last_run(name, dependencies)
+    last, since = await last_run(name, dependencies), request.since
     if last is not None and last.status is Status.RUNNING:
+        # The new run reads again what the running one was to read, too.
+        since = min(filter(None, (last.since, since)), default=0.0)
         instead = _wanted_instead(last, job, request)
         if not instead:
             return last
@@ -115,6 +117,7 @@ async def _resume_or_start(name: str, job: Job, request: RunRequest, dependencie
         dependencies,
         deletions_confirmed=request.confirm_deletions,
         until_now=request.until_now,
+        since=since,
         deep=request.deep,
     )
 
@@ -127,6 +130,8 @@ def _wanted_instead(running: Run, job: Job, request: RunRequest) -> str:
         return "confirmed deletions were"
     if request.deep and job is Job.VERIFY and not running.deep.is_whole:
         return "a deep verify was"
+    if request.since and not 0.0 < running.since <= request.since:
+        return "earlier events were"
     return "all events until now were" if request.until_now and not running.until_now else ""
 
 

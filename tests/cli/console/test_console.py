@@ -155,6 +155,14 @@ def test_a_list_has_the_objects_of_a_type_or_those_of_one_customer(cloud: Cloud,
     assert "did you mean &#39;invoice&#39;?" in browser.get("/list?type=invioce").text
 
 
+def test_an_object_leads_to_its_customer_and_a_customer_not_to_itself(cloud: Cloud, browser: Browser) -> None:
+    cloud.put(sample("customer", id="cus_1"), customer="cus_1")
+    cloud.put(sample("invoice", id="in_1"), customer="cus_1")
+    link = 'Customer <a class="id" href="/customer?id=cus_1">cus_1</a>'
+    assert link in browser.get("/object?id=in_1&type=invoice").text
+    assert link not in browser.get("/object?id=cus_1&type=customer").text
+
+
 def test_a_count_of_drift_leads_to_its_evidence(cloud: Cloud, browser: Browser) -> None:
     fill(cloud)
     assert 'href="/drift?type=invoice#evidence"' in browser.get("/drift").text

@@ -312,7 +312,7 @@ class TestOnDemand:
 
     def test_an_object_of_an_account(self) -> None:
         harness = platform("acct_1")
-        request = read_request({"job": "refresh", "ids": ["txr_1"], "context": "acct_1"}, livemode=False)
+        request = read_request({"job": "refresh", "ids": ["txr_1"], "context": "acct_1"}, livemode=False, now=0.0)
 
         async def story() -> TickReport | ObjectsReport | ForgetReport:
             return await reconcile(request, harness.reconcile_dependencies, deadline=harness.clock.now() + 100)
@@ -329,6 +329,7 @@ class TestOnDemand:
                 if job == "refresh"
                 else {"job": job, "context": context},
                 livemode=False,
+                now=0.0,
             )
 
 

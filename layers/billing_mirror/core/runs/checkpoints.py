@@ -157,7 +157,8 @@ class UsageCheckpoint:
 class EventsCheckpoint:
     """Where a recover run resumes: a page of the events of one window of time (ISO 8601, UTC).
 
-    ``window_start`` is also the watermark. ``window_end`` is empty until the window's first page was read.
+    All lost events between the run's first window and ``window_start`` are queued.
+    ``window_end`` is empty until the window's first page was read.
     """
 
     window_start: str = ""

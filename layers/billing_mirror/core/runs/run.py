@@ -229,6 +229,8 @@ class Run:
     """Whether a person has confirmed that the run may remove any number of objects."""
     until_now: bool = False
     """Whether a person wants events read whose webhooks may still be on their way (recover runs only)."""
+    since: float = 0.0
+    """From when on a person wants events read again (recover runs only); 0: from the watermark on."""
     expected: int = 0
     """Objects on the lists when the last complete run read them; 0 where none has."""
     deep_percent: int = 0
@@ -324,6 +326,7 @@ class Run:
             "started_empty": self.started_empty,
             "deletions_confirmed": self.deletions_confirmed,
             "until_now": self.until_now,
+            "since": times.iso(self.since) if self.since else None,
             "expected": self.expected,
             "deep_percent": self.deep_percent,
             "deep_from": self.deep_from,
@@ -350,6 +353,7 @@ class Run:
             started_empty=item.get("started_empty") is True,
             deletions_confirmed=item.get("deletions_confirmed") is True,
             until_now=item.get("until_now") is True,
+            since=_seconds(item.get("since")),
             expected=_whole_number(item.get("expected")),
             deep_percent=_whole_number(item.get("deep_percent")),
             deep_from=_whole_number(item.get("deep_from")),

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from .. import times
 from ..catalog import RECONCILED_TYPES, USAGE
 from ..errors import InvalidRequest
 from .forgetting import FORGET, ForgetRequest
 from .objects_request import REFRESH, ObjectsRequest, read_context
 from .run import Job
-from .schedule import RECOVER
+from .schedule import EVENTS_KEPT, RECOVER
 
-MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions", "until_now", "deep", "context"})
+MEMBERS = frozenset({"job", "types", "dry_run", "confirm_deletions", "until_now", "since", "deep", "context"})
 SCHEDULER = "aws.scheduler"
 """The source of a tick: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-templated.html"""
 
@@ -21,7 +22,8 @@ class RunRequest:
     """Names of runs, each with its job. A dry run finds differences and changes nothing.
 
     ``confirm_deletions`` lets the runs remove any number of objects that Stripe does not have. ``until_now`` lets a
-    recover run read the events whose webhooks may still be on their way, too. ``deep`` lets verify runs read every
+    recover run read the events whose webhooks may still be on their way, too. ``since`` (seconds since 1970; 0 is none)
+    lets it read the events from then on again. ``deep`` lets verify runs read every
     listed object that the table holds. ``context`` is the connected account to work on, instead of the key's own.
     """
 
@@ -29,6 +31,7 @@ class RunRequest:
     dry_run: bool = False
     confirm_deletions: bool = False
     until_now: bool = False
+    since: float = 0.0
     deep: bool = False
     context: str | None = None
 
@@ -52,13 +55,35 @@ class RunRequest:
         job, until_now = event.get("job", Job.VERIFY), _flag(event, "until_now")
         if until_now and job != Job.RECOVER:
             raise InvalidRequest(f"until_now belongs to the job {Job.RECOVER}; nothing was started")
+        if "since" in event and job != Job.RECOVER:
+            raise InvalidRequest(f"since belongs to the job {Job.RECOVER}; nothing was started")
         jobs, deep = _jobs(job, _types(event)), _flag(event, "deep")
         if deep and job != Job.VERIFY:
             raise InvalidRequest(f"deep belongs to the job {Job.VERIFY}; nothing was started")
-        return cls(tuple(dict.fromkeys(jobs)), dry_run, confirmed, until_now, deep, read_context(event, "started"))
+        return cls(
+            tuple(dict.fromkeys(jobs)),
+            dry_run,
+            confirmed,
+            until_now,
+            _since(event),
+            deep,
+            read_context(event, "started"),
+        )
+
+    def check_since(self, now: float) -> None:
+        """Raises :class:`InvalidRequest` where Stripe does not list the events from then on."""
+        if not self.since:
+            return
+        if self.since > now:
+            raise InvalidRequest(f"since is in the future: {times.iso(self.since)}; nothing was started")
+        if self.since < now - EVENTS_KEPT:
+            raise InvalidRequest(
+                f"Stripe keeps events for 30 days, so since may be {times.iso(now - EVENTS_KEPT)} at the earliest; "
+                "nothing was started"
+            )
 
 
-def read_request(event: object, *, livemode: bool) -> RunRequest | ObjectsRequest | ForgetRequest | None:
+def read_request(event: object, *, livemode: bool, now: float) -> RunRequest | ObjectsRequest | ForgetRequest | None:
     """The request of an invocation's event, in the mode of the Stripe key; None when the event is a tick.
 
     Raises :class:`InvalidRequest`, whose sentence is the answer.
@@ -67,7 +92,10 @@ def read_request(event: object, *, livemode: bool) -> RunRequest | ObjectsReques
         return ObjectsRequest.parse(event, livemode=livemode)
     if isinstance(event, Mapping) and event.get("job") == FORGET:
         return ForgetRequest.parse(event)
-    return RunRequest.parse(event)
+    request = RunRequest.parse(event)
+    if request is not None:
+        request.check_since(now)
+    return request
 
 
 def _flag(event: Mapping[str, object], name: str) -> bool:
@@ -75,6 +103,18 @@ def _flag(event: Mapping[str, object], name: str) -> bool:
     if not isinstance(value, bool):
         raise InvalidRequest(f"{name} must be true or false; nothing was started")
     return value
+
+
+def _since(event: Mapping[str, object]) -> float:
+    if "since" not in event:
+        return 0.0
+    given = event["since"]
+    try:
+        return times.seconds(given if isinstance(given, str) else "")
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            f"since is no time: {given}; give a day, 2026-11-28, or 2026-11-28T14:00:00Z; nothing was started"
+        ) from None
 
 
 def _types(event: Mapping[str, object]) -> list[object]:

@@ -12,6 +12,8 @@ DAY = 24 * HOUR
 EARLY_SHARE = 0.1
 """The share of its interval by which a run may start early: some seconds pass between a tick and the run's start."""
 MAX_EARLY = MINUTE
+EVENTS_KEPT = 30 * DAY
+"""Seconds for which Stripe lists an event: https://docs.stripe.com/api/v2/core/events"""
 RECOVER = "recover"
 """The name of recover runs. Other runs have the name of their object type."""
 

@@ -19,7 +19,7 @@ from billing_mirror.core.object_ref import ObjectRef, Scope, validate_id
 from billing_mirror.core.runs.checkpoints import FIRST_PAGE, EventsCheckpoint, PagePosition
 from billing_mirror.core.runs.drift import Difference
 from billing_mirror.core.runs.run import Counts, Drift, Resolution, Status
-from billing_mirror.core.runs.schedule import DAY, MINUTE, job_of_new_run
+from billing_mirror.core.runs.schedule import DAY, EVENTS_KEPT, MINUTE, job_of_new_run
 from billing_mirror.core.table import mirror_state
 from billing_mirror.core.table.mirror_state import Claim, Head
 from billing_mirror.ports import Ports, StripeRequest
@@ -32,8 +32,6 @@ from ..runs.lifecycle import start_run
 from ..runs.records import last_run
 
 PATH = "/v2/core/events"
-KEPT = 30 * DAY
-"""Seconds for which Stripe lists an event."""
 OVERLAP = 10 * MINUTE
 """Seconds before the watermark that are read again: Stripe may list an event some time after its creation."""
 WEBHOOK_DELAY = 2 * MINUTE
@@ -54,17 +52,16 @@ _Event: TypeAlias = tuple[Notification, tuple[ObjectRef, ...]]
 async def recover(run: ActiveRun, dependencies: ReconcileDependencies) -> None:
     """Queues the lost events of an account, window by window."""
     # From the run's start: a window that takes longer than one tick must not become too old by that.
-    oldest = run.record.started_at - KEPT
+    oldest = run.record.started_at - EVENTS_KEPT
     end = run.ports.clock.now() - (0.0 if run.record.until_now else WEBHOOK_DELAY)
     checkpoint = run.checkpoints.latest(EventsCheckpoint)
-    watermark = checkpoint.window_start or run.record.watermark
-    run.advance_watermark(watermark)
-    if watermark and times.seconds(watermark) < oldest - ROUNDING:
+    run.advance_watermark(checkpoint.window_start)
+    start = times.seconds(checkpoint.window_start or run.record.watermark or times.iso(oldest))
+    if start < oldest - ROUNDING:
         await _verify_everything(dependencies)  # Stripe no longer lists the events in between
-        watermark = ""
-    if not watermark:
-        checkpoint = EventsCheckpoint()
-    start = times.seconds(watermark) if watermark else oldest
+        start, checkpoint = oldest, EventsCheckpoint()
+    if run.record.since and not checkpoint.window_start:
+        start = max(min(start, run.record.since), oldest)
     while start < end:
         # A list's filters must not change between its pages: a window that is resumed keeps its end.
         resumed = checkpoint.page != FIRST_PAGE
@@ -120,7 +117,7 @@ async def _queue_lost(entries: Sequence[JsonObject], run: ActiveRun, dependencie
     group = f"{run.scope}:recovered"
     await gather_all(run.ports.queue.send(write_message(one), group=group) for one in newest.values())
     for entry in failures:  # last: a tick that is stopped before this point handles them again
-        expires_at = int(run.ports.clock.now() + 2 * KEPT)
+        expires_at = int(run.ports.clock.now() + 2 * EVENTS_KEPT)
         await run.state_store.write(run.scope, HANDLED_FAILURES, _sort_key(entry), {"expires_at": expires_at})
     run.count(Counts(equal=len(events) - len(lost), queued=len(newest)))
 

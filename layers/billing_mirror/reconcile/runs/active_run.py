@@ -98,8 +98,8 @@ class ActiveRun:
         self.record.counts.add(more)
 
     def advance_watermark(self, watermark: str) -> None:
-        """All lost events before this time (ISO 8601, UTC) are queued."""
-        self.record.watermark = watermark
+        """All lost events before this time (ISO 8601, UTC) are queued. A run that reads earlier ones moves nothing."""
+        self.record.watermark = max(self.record.watermark, watermark)
 
     def is_verified(self, ref: ObjectRef) -> bool:
         """Whether this tick has verified an object, or knows its resolution."""

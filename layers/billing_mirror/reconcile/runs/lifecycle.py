@@ -35,6 +35,7 @@ async def start_run(
     *,
     deletions_confirmed: bool = False,
     until_now: bool = False,
+    since: float = 0.0,
     deep: bool = False,
 ) -> Run:
     """Stores a new run after the last one. From now on, ticks work on it until it ends."""
@@ -51,6 +52,7 @@ async def start_run(
         started_empty=job is Job.BACKFILL and await _is_empty(name, dependencies),
         deletions_confirmed=deletions_confirmed,
         until_now=until_now,
+        since=since,
         expected=last.expected_next if last else 0,
         deep_percent=0 if job is not Job.VERIFY else SLOTS if deep else dependencies.deep_verify_percent,
         deep_from=last.next_deep_slot if last else 0,

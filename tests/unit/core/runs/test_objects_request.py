@@ -63,6 +63,6 @@ def test_an_invalid_request_is_refused_with_a_sentence(event: dict[str, object],
 
 
 def test_an_event_is_a_tick_or_a_request_of_either_kind() -> None:
-    assert read_request({}, livemode=True) is None
-    assert read_request({"job": "recover"}, livemode=True) == RunRequest((("recover", Job.RECOVER),))
-    assert isinstance(read_request({"job": "refresh", "ids": ["in_1"]}, livemode=True), ObjectsRequest)
+    assert read_request({}, livemode=True, now=0.0) is None
+    assert read_request({"job": "recover"}, livemode=True, now=0.0) == RunRequest((("recover", Job.RECOVER),))
+    assert isinstance(read_request({"job": "refresh", "ids": ["in_1"]}, livemode=True, now=0.0), ObjectsRequest)

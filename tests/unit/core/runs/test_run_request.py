@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from billing_mirror.core import times
 from billing_mirror.core.catalog import RECONCILED_TYPES, USAGE
 from billing_mirror.core.errors import InvalidRequest
 from billing_mirror.core.runs.run import Job
-from billing_mirror.core.runs.run_request import RunRequest
+from billing_mirror.core.runs.run_request import RunRequest, read_request
 
 
 @pytest.mark.parametrize("event", [{}, {"source": "aws.scheduler", "detail": {}, "resources": ["x"]}])
@@ -79,6 +80,15 @@ def test_deletions_can_be_confirmed() -> None:
         ({"types": ["invoice"], "deep": "all"}, "deep must be true or false; nothing was started"),
         ({"job": "backfill", "deep": True}, "deep belongs to the job verify; nothing was started"),
         ({"job": "recover", "deep": True}, "deep belongs to the job verify; nothing was started"),
+        ({"job": "verify", "since": "2026-11-28"}, "since belongs to the job recover; nothing was started"),
+        (
+            {"job": "recover", "since": "yesterday"},
+            "since is no time: yesterday; give a day, 2026-11-28, or 2026-11-28T14:00:00Z; nothing was started",
+        ),
+        (
+            {"job": "recover", "since": 20261128.5},
+            "since is no time: 20261128.5; give a day, 2026-11-28, or 2026-11-28T14:00:00Z; nothing was started",
+        ),
         ({"dry_run": None}, "dry_run must be true or false; nothing was started"),
         ([], 'the request is not an object, such as {"job": "recover"}; nothing was started'),
         ("verify", 'the request is not an object, such as {"job": "recover"}; nothing was started'),
@@ -87,12 +97,44 @@ def test_deletions_can_be_confirmed() -> None:
         ({"types": ["invoice"], "dry_run": "yes"}, "dry_run must be true or false; nothing was started"),
         (
             {"type": ["invoice"]},
-            "unknown member: type; members are confirm_deletions, context, deep, dry_run, job, types, until_now; "
-            "nothing was started",
+            "unknown member: type; members are confirm_deletions, context, deep, dry_run, job, since, types, "
+            "until_now; nothing was started",
         ),
     ],
 )
 def test_an_invalid_request_is_refused_with_a_sentence(event: Mapping[str, object], sentence: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         RunRequest.parse(event)
+    assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "given", ["2026-11-28", "2026-11-28T00:00:00Z", "2026-11-28T02:00:00+02:00", "2026-11-28T00:00"]
+)
+def test_since_is_a_day_or_a_time(given: str) -> None:
+    request = RunRequest.parse({"job": "recover", "since": given})
+    assert request is not None
+    assert request.since == times.seconds("2026-11-28T00:00:00.000Z")
+
+
+@pytest.mark.parametrize(
+    ("now", "sentence"),
+    [
+        ("2026-11-27T23:59:59.000Z", "since is in the future: 2026-11-28T00:00:00.000Z; nothing was started"),
+        ("2026-11-28T00:00:00.000Z", ""),
+        ("2026-12-28T00:00:00.000Z", ""),
+        (
+            "2026-12-28T00:00:01.000Z",
+            "Stripe keeps events for 30 days, so since may be 2026-11-28T00:00:01.000Z at the earliest; "
+            "nothing was started",
+        ),
+    ],
+)
+def test_since_is_within_the_events_that_stripe_keeps(now: str, sentence: str) -> None:
+    event = {"job": "recover", "since": "2026-11-28"}
+    if not sentence:
+        assert read_request(event, livemode=True, now=times.seconds(now)) == RunRequest.parse(event)
+        return
+    with pytest.raises(InvalidRequest) as raised:
+        read_request(event, livemode=True, now=times.seconds(now))
     assert str(raised.value) == sentence

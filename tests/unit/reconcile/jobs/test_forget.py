@@ -331,7 +331,7 @@ async def test_a_customer_of_a_connected_account_is_forgotten_there_and_nowhere_
     await filled(harness)
     await harness.deliver(event("v1.customer.updated", body_of(CUSTOMER), url=CUSTOMER.path, context="acct_1"))
     delete_at_stripe(harness, CUSTOMER)
-    request = read_request({"job": FORGET, "customers": ["cus_1"], "context": "acct_1"}, livemode=False)
+    request = read_request({"job": FORGET, "customers": ["cus_1"], "context": "acct_1"}, livemode=False, now=0.0)
     report = await reconcile(request, harness.reconcile_dependencies, deadline=harness.clock.now() + 600)
     assert report.answer()["objects"] == 1
     connected = ref_to(Scope(livemode=False, context="acct_1"), "customer", "cus_1")
@@ -344,6 +344,6 @@ async def test_a_customer_of_a_connected_account_is_forgotten_there_and_nowhere_
 
 
 def test_the_request_is_read() -> None:
-    assert read_request({"job": FORGET, "customers": ["cus_1"]}, livemode=True) == ForgetRequest(("cus_1",))
-    named = read_request({"job": FORGET, "customers": ["cus_1"], "context": "acct_1"}, livemode=True)
+    assert read_request({"job": FORGET, "customers": ["cus_1"]}, livemode=True, now=0.0) == ForgetRequest(("cus_1",))
+    named = read_request({"job": FORGET, "customers": ["cus_1"], "context": "acct_1"}, livemode=True, now=0.0)
     assert named == ForgetRequest(("cus_1",), context="acct_1")

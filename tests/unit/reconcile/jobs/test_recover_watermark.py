@@ -7,8 +7,8 @@ from billing_mirror.core.errors import NotFound, PermanentError, PermissionDenie
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.runs.run import Job, Status
 from billing_mirror.core.runs.run_request import RunRequest
-from billing_mirror.core.runs.schedule import HOUR, MINUTE, RECOVER
-from billing_mirror.reconcile.jobs.recover import KEPT, OVERLAP, PATH, WEBHOOK_DELAY, WINDOW
+from billing_mirror.core.runs.schedule import EVENTS_KEPT, HOUR, MINUTE, RECOVER
+from billing_mirror.reconcile.jobs.recover import OVERLAP, PATH, WEBHOOK_DELAY, WINDOW
 from billing_mirror.reconcile.report import UNTIL_NOW, TickReport
 from billing_mirror.reconcile.runs.active_run import MAX_RESTARTS
 from billing_mirror.reconcile.runs.lifecycle import start_run
@@ -30,9 +30,9 @@ def windows(harness: Harness) -> list[tuple[float, float]]:
 class TestTheWatermark:
     async def test_starts_as_long_ago_as_stripe_keeps_events(self, harness: Harness) -> None:
         run = await recovered(harness)
-        assert windows(harness)[0] == pytest.approx((KEPT + OVERLAP, KEPT - WINDOW), abs=0.01)
+        assert windows(harness)[0] == pytest.approx((EVENTS_KEPT + OVERLAP, EVENTS_KEPT - WINDOW), abs=0.01)
         assert windows(harness)[-1][1] == pytest.approx(WEBHOOK_DELAY, abs=0.01)
-        assert len(windows(harness)) == KEPT / WINDOW
+        assert len(windows(harness)) == EVENTS_KEPT / WINDOW
         assert run.watermark == times.iso(harness.clock.now() - 1 - WEBHOOK_DELAY)
 
     async def test_is_where_the_next_run_starts_with_some_overlap(self, harness: Harness) -> None:
@@ -88,7 +88,7 @@ class TestTheWatermark:
         assert ((await recovered(harness)).complete, queued(harness)) == (True, ["evt_1"])
 
     async def test_older_than_the_events_that_stripe_keeps_has_all_types_verified(self, harness: Harness) -> None:
-        await with_watermark(harness, KEPT + MINUTE)
+        await with_watermark(harness, EVENTS_KEPT + MINUTE)
         assert (await recovered(harness)).complete
         for object_type in harness.schedule.object_types:
             run = await last_run(object_type.name, harness.reconcile_dependencies)
@@ -96,12 +96,12 @@ class TestTheWatermark:
             assert run.status is Status.RUNNING
 
     async def test_within_the_events_that_stripe_keeps_has_no_type_verified(self, harness: Harness) -> None:
-        await with_watermark(harness, KEPT - MINUTE)
+        await with_watermark(harness, EVENTS_KEPT - MINUTE)
         await recovered(harness)
         assert await last_run(NAME, harness.reconcile_dependencies) is None
 
     async def test_older_than_the_events_that_stripe_keeps_leaves_running_runs_alone(self, harness: Harness) -> None:
-        await with_watermark(harness, KEPT + MINUTE)
+        await with_watermark(harness, EVENTS_KEPT + MINUTE)
         before = await start_run(NAME, Job.BACKFILL, None, harness.reconcile_dependencies)
         await recovered(harness)
         assert await last_run(NAME, harness.reconcile_dependencies) == before
@@ -110,7 +110,7 @@ class TestTheWatermark:
 class TestAWindowThatTakesLongerThanATick:
     async def test_is_resumed_even_if_it_is_as_old_as_stripe_keeps_events(self, harness: Harness) -> None:
         harness.stripe.page_size = 1
-        age = KEPT - HOUR
+        age = EVENTS_KEPT - HOUR
         harness.stripe.events = [thin(harness, f"rcds_{one}", age - one, f"evt_{one}") for one in range(1, 4)]
         paths: list[str] = []
 
@@ -203,3 +203,78 @@ class TestARequestedRecover:
         assert (worked.run.until_now, worked.run.started_at > running.started_at) == (True, True)
         again = await run_on_demand(self.LEFT, harness.reconcile_dependencies, deadline=harness.clock.now() + 100)
         assert not again.worked[0].run.until_now
+
+
+class TestARecoverOfEarlierEvents:
+    """Reads events again where a person names a time, and forgets nothing of what was read."""
+
+    def _since(self, harness: Harness, ago: float) -> RunRequest:
+        return RunRequest(((RECOVER, Job.RECOVER),), since=harness.clock.now() - ago)
+
+    async def _recovered(self, request: RunRequest, harness: Harness) -> TickReport:
+        return await run_on_demand(request, harness.reconcile_dependencies, deadline=harness.clock.now() + 100)
+
+    async def test_queues_what_the_mirror_does_not_reflect(self, harness: Harness) -> None:
+        await with_watermark(harness, HOUR)
+        harness.stripe.events = [thin(harness, "rcds_1", 3 * WINDOW), thin(harness, "rcds_2", 4 * WINDOW, "evt_2")]
+        [worked] = (await self._recovered(self._since(harness, 3 * WINDOW + HOUR), harness)).worked
+        assert (worked.run.complete, queued(harness)) == (True, ["evt_1"])
+
+    async def test_never_moves_the_watermark_back(self, harness: Harness) -> None:
+        await with_watermark(harness, HOUR)
+        before = times.iso(harness.clock.now() - HOUR)
+
+        async def stop(_: str) -> None:
+            if len(harness.stripe.requests) == 3:
+                raise TransientError("Stripe answered 429", retry_after=3600)
+
+        harness.stripe.before_answer = stop
+        [worked] = (await self._recovered(self._since(harness, 5 * WINDOW), harness)).worked
+        assert (worked.run.status, worked.run.watermark) == (Status.RUNNING, before)
+        harness.stripe.before_answer = None
+        run = await recovered(harness)
+        assert (run.complete, run.counts.pages, len(harness.stripe.requests)) == (True, 5, 6), "read pages stay read"
+        assert run.watermark > before
+
+    async def test_skips_nothing_that_was_not_read(self, harness: Harness) -> None:
+        await with_watermark(harness, 2 * WINDOW)
+        harness.stripe.events = [thin(harness, "rcds_1", WINDOW + HOUR)]
+        await self._recovered(self._since(harness, HOUR), harness)
+        assert queued(harness) == ["evt_1"]
+
+    async def test_reads_all_that_stripe_keeps_where_nothing_was_read(self, harness: Harness) -> None:
+        harness.stripe.events = [thin(harness, "rcds_1", EVENTS_KEPT - HOUR)]
+        await self._recovered(self._since(harness, HOUR), harness)
+        assert queued(harness) == ["evt_1"]
+
+    async def test_verifies_all_types_where_events_were_lost_before_it(self, harness: Harness) -> None:
+        await with_watermark(harness, EVENTS_KEPT + MINUTE)
+        await self._recovered(self._since(harness, HOUR), harness)
+        assert await last_run(NAME, harness.reconcile_dependencies) is not None
+
+    async def test_replaces_a_running_one_that_begins_later(self, harness: Harness) -> None:
+        running = await start_run(RECOVER, Job.RECOVER, None, harness.reconcile_dependencies)
+        harness.clock.advance(1)
+        request = self._since(harness, WINDOW)
+        [worked] = (await self._recovered(request, harness)).worked
+        assert (worked.run.since, worked.run.started_at > running.started_at) == (request.since, True)
+
+    async def test_resumes_a_running_one_that_begins_earlier(self, harness: Harness) -> None:
+        earlier = self._since(harness, 2 * WINDOW).since
+        running = await start_run(RECOVER, Job.RECOVER, None, harness.reconcile_dependencies, since=earlier)
+        [worked] = (await self._recovered(self._since(harness, WINDOW), harness)).worked
+        assert worked.run.started_at == running.started_at
+
+    async def test_is_not_forgotten_by_the_run_that_replaces_it(self, harness: Harness) -> None:
+        earlier = self._since(harness, 2 * WINDOW).since
+        await start_run(RECOVER, Job.RECOVER, None, harness.reconcile_dependencies, since=earlier)
+        harness.clock.advance(1)
+        request = RunRequest(((RECOVER, Job.RECOVER),), until_now=True)
+        [worked] = (await self._recovered(request, harness)).worked
+        assert (worked.run.until_now, worked.run.since) == (True, earlier)
+
+    async def test_is_for_one_run_only(self, harness: Harness) -> None:
+        await self._recovered(self._since(harness, WINDOW), harness)
+        harness.clock.advance(MINUTE)
+        [worked] = (await self._recovered(RunRequest(((RECOVER, Job.RECOVER),)), harness)).worked
+        assert worked.run.since == 0
