@@ -6,7 +6,7 @@ from dataclasses import replace
 from billing_mirror.core import times
 from billing_mirror.core.changes.as_of import StateAt, Unknown, _digest_of, _Walk, state_at, states
 from billing_mirror.core.changes.change import Change, _precedes
-from billing_mirror.core.changes.history import Entry, _created_at, entry
+from billing_mirror.core.changes.history import Entry, PastChange, _created_at, entry
 from billing_mirror.core.table.items import Item
 from billing_mirror.core.table.stored import StoredObject
 
@@ -69,12 +69,19 @@ def forgets_gaps(self: _Walk, entry: Entry) -> None:
         self.gap, self.write = False, entry.replaced
 
 
+def _found_below(
+    moment: str, entries: Iterable[Entry], present: Item | None
+) -> tuple[StateAt | Unknown, list[PastChange]]:
+    """The state at a moment, and the later changes, newest first."""
+    newest_first = [*entries]
+    newer = [one.change for one in newest_first if one.change is not None and one.change.at > moment]
+    return state_at(moment, newest_first, present), newer
+
+
 @mutant("a state is known since its change, whatever is missing between them")
 @replaces(state_at)
 def ignores_since(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
-    newest_first = [*entries]
-    found = state_at(moment, newest_first, present)
-    newer = [one.change for one in newest_first if one.change is not None and one.change.at > moment]
+    found, newer = _found_below(moment, entries, present)
     if isinstance(found, StateAt) or not newer:
         return found
     return StateAt(newer[-1].former, moment, None, newer[-1], gap=False)
@@ -110,9 +117,7 @@ def forgets_the_deleted(self: _Walk) -> StateAt:
 @mutant("the former state of the wrong neighbour")
 @replaces(state_at)
 def takes_the_neighbour(moment: str, entries: Iterable[Entry], present: Item | None) -> StateAt | Unknown:
-    newest_first = [*entries]
-    found = state_at(moment, newest_first, present)
-    newer = [one.change for one in newest_first if one.change is not None and one.change.at > moment]
+    found, newer = _found_below(moment, entries, present)
     return replace(found, item=newer[-2].former) if isinstance(found, StateAt) and len(newer) > 1 else found
 
 

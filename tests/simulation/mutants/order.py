@@ -35,6 +35,13 @@ async def claims_after_fetch(
     return token, observation
 
 
+async def _ordered_by(seconds: float, ref: ObjectRef, ports: Ports) -> int:
+    """A time as the token. A counter that is behind it would have the object fetched again."""
+    token = int(seconds * 1000)
+    await ports.mirror.raise_counter(ref, token)
+    return token
+
+
 @mutant("the token is the worker's clock before the fetch")
 @replaces(claim_and_fetch)
 async def orders_by_clock_before_fetch(
@@ -60,9 +67,7 @@ async def orders_by_clock_before_fetch(
         is_final=is_final,
         before_fetch=before_fetch,
     )
-    token = int(observation.fetched_at * 1000)
-    await ports.mirror.raise_counter(ref, token)  # else a counter that is behind would have the object fetched again
-    return token, observation
+    return await _ordered_by(observation.fetched_at, ref, ports), observation
 
 
 @mutant("the token is the worker's clock after the fetch")
@@ -90,9 +95,7 @@ async def orders_by_clock_after_fetch(
         is_final=is_final,
         before_fetch=before_fetch,
     )
-    token = int(ports.clock.now() * 1000)
-    await ports.mirror.raise_counter(ref, token)
-    return token, observation
+    return await _ordered_by(ports.clock.now(), ref, ports), observation
 
 
 @mutant("the token is the event's creation time, in seconds")

@@ -1,98 +1,21 @@
 """A fetch waits a moment for other events of its change, and for what another worker is about to store."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-
 import pytest
 
-from billing_mirror.core.errors import PermanentError, TransientError
+from billing_mirror.core.errors import TransientError
 from billing_mirror.core.events.messages import RefreshRequest, write_message
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation, item
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Claim
-from billing_mirror.ports import StripeRequest, StripeResponse
-from tests.doubles.clock import ManualClock
-from tests.doubles.mirror import MemoryMirror
-from tests.doubles.samples import cadence, event, rate, sample, subscription, subscription_event, version
-from tests.doubles.stripe import MemoryStripe
-from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
+from tests.doubles.samples import cadence, event, rate, sample, subscription_event, version
 
-PAUSE = 0.075
-REF = ref_to(Scope(livemode=False), "v2.billing.rate_card_subscription", "rcds_1")
+from .workers import PAUSE, REF, Workers
+from .workers import workers as workers
+
 RATE = "/v2/billing/rate_cards/rcd_1/rates/rcdr_1"
-
-
-@dataclass
-class BusyClock(ManualClock):
-    """Others work while a worker sleeps. ``sleeps`` are in seconds."""
-
-    meanwhile: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
-    sleeps: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    async def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        await super().sleep(seconds)
-        await asyncio.sleep(0)
-        if self.meanwhile:
-            await self.meanwhile.pop(0)()
-
-
-class Workers(Harness):
-    """The subscription is mirrored, and has changed since."""
-
-    def __init__(self) -> None:
-        self.busy = BusyClock()
-        super().__init__(clock=self.busy)
-        self.stripe.objects[SUBSCRIPTION] = subscription()
-        self.stripe.objects[CADENCE] = cadence()
-
-    async def start(self) -> None:
-        await self.deliver(subscription_event(at=self.clock.now() - 100))
-        self.pause = PAUSE
-        self.clock.advance(1000)
-        self.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="canceled")
-        self.stripe.requests.clear()
-
-    @property
-    def fetches(self) -> int:
-        return self.stripe.paths.count(SUBSCRIPTION)
-
-    async def claim(self) -> None:
-        """Another worker claims, and gets no further."""
-        self.token, _ = await self.mirror.claim(REF, self.clock.now())
-
-    async def store(self) -> None:
-        """And stores what it has fetched."""
-        self.put()
-
-    def put(self, **columns: object) -> None:
-        body = subscription(servicing_status="canceled")
-        seen = Observation(self.clock.now(), "", "", body, digest(REF.object_type, body))
-        self.mirror.objects[REF.key] = {**item(REF, seen, "cus_1"), "token": self.token, **columns}  # type: ignore[dict-item]
-
-    async def put_tombstone(self) -> None:
-        self.put(deleted=True)
-
-    async def nothing(self) -> None:
-        pass
-
-    async def send_long_ago(self, text: str) -> None:
-        await self.queue.send(text, group="test")
-        self.queue.waiting[-1].sent_at -= 60
-
-
-@pytest.fixture
-async def workers() -> Workers:
-    made = Workers()
-    await made.start()
-    return made
 
 
 async def test_a_lone_event_is_fetched_after_the_pause(workers: Workers) -> None:
@@ -243,16 +166,10 @@ class TestOfWhatHasWaited:
         await workers.work()
         assert workers.fetches == 1
 
-    async def test_a_claim_within_the_margin_is_not_waited_for(self, workers: Workers) -> None:
-        await workers.queue.send(subscription_event(), group="test")
-        workers.clock.advance(workers.clock_skew_margin - 1)
-        await workers.claim()
-        workers.clock.advance(2)
-        await workers.work()
-        assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
-
-    async def test_a_claim_is_not_waited_for_that_is_later_than_one_of_two_messages(self, workers: Workers) -> None:
-        await workers.send_long_ago(subscription_event())
+    @pytest.mark.parametrize("has_older", [False, True], ids=["alone", "beside an older message"])
+    async def test_a_claim_within_the_margin_is_not_waited_for(self, workers: Workers, *, has_older: bool) -> None:
+        if has_older:
+            await workers.send_long_ago(subscription_event())
         await workers.queue.send(subscription_event(), group="test")
         workers.clock.advance(workers.clock_skew_margin - 1)
         await workers.claim()
@@ -369,88 +286,3 @@ class TestOfNewMembers:
         name = str(made["object"])
         await workers.deliver(event(f"{name if '.' in name else f'v1.{name}'}.created", made, url=url))
         assert workers.busy.sleeps == [PAUSE]
-
-
-async def test_an_owner_that_another_worker_is_about_to_store_is_not_fetched(workers: Workers) -> None:
-    """The customer of a subscription is that of its cadence, of which another worker has the event."""
-    workers.pause = 0.0
-    owner = ref_to(Scope(livemode=False), "v2.billing.cadence", "bc_9")
-    workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9")
-    token, _ = await workers.mirror.claim(owner, workers.clock.now())
-
-    async def store() -> None:
-        body = cadence("bc_9", "cus_9")
-        seen = Observation(workers.clock.now(), "", "", body, digest(owner.object_type, body))
-        await workers.mirror.put(owner, token, item(owner, seen, "cus_9"))
-
-    workers.busy.meanwhile += [workers.nothing, store]
-    [result] = await workers.deliver(subscription_event())
-    assert (result.outcome, workers.stripe.paths) == (Outcome.STORED, [SUBSCRIPTION])
-    assert workers.item("rcds_1")["customer"] == "cus_9"
-
-
-@pytest.mark.parametrize("dead", [True, False], ids=["whose claim has failed", "without a claim"])
-async def test_an_owner_without_a_worker_is_fetched_at_once(workers: Workers, *, dead: bool) -> None:
-    workers.pause = 0.0
-    if dead:
-        await workers.mirror.claim(ref_to(Scope(livemode=False), "v2.billing.cadence", "bc_9"), workers.clock.now() - 6)
-    workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9")
-    workers.stripe.objects["/v2/billing/cadences/bc_9"] = cadence("bc_9", "cus_9")
-    await workers.deliver(subscription_event())
-    assert (workers.busy.sleeps, workers.item("rcds_1")["customer"]) == ([], "cus_9")
-
-
-@dataclass
-class SlowStripe(MemoryStripe):
-    """Lets others work before it answers."""
-
-    async def get(self, request: StripeRequest) -> StripeResponse:
-        await asyncio.sleep(0)
-        return await super().get(request)
-
-
-class SlowMirror(MemoryMirror):
-    """Lets others work before it shows the counters: several workers may find that there is none."""
-
-    async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
-        found = await super().claims(refs)
-        await asyncio.sleep(0)
-        return found
-
-
-@pytest.mark.parametrize("mirror", [MemoryMirror(), SlowMirror()], ids=["one by one", "all at once"])
-async def test_of_several_that_need_an_owner_the_first_fetches_it(workers: Workers, mirror: MemoryMirror) -> None:
-    """Ten subscriptions of one cadence, which the mirror has never seen."""
-    workers.mirror = mirror
-    workers.stripe = SlowStripe(objects={"/v2/billing/cadences/bc_9": cadence("bc_9", "cus_9")})
-    workers.start_container()
-    names = [f"rcds_{number}" for number in range(10, 20)]
-    for name in names:
-        url = f"/v2/billing/rate_card_subscriptions/{name}"
-        workers.stripe.objects[url] = subscription(name, billing_cadence="bc_9")
-    results = await workers.deliver(*(subscription_event(identifier=name) for name in names))
-    assert {result.outcome for result in results} == {Outcome.STORED}
-    assert {workers.item(name)["customer"] for name in names} == {"cus_9"}
-    assert workers.stripe.paths.count("/v2/billing/cadences/bc_9") == 1
-    head, claim = workers.item("bc_9"), workers.mirror.counters["test#bc_9"]
-    assert claim.claimed == head["token"] or claim.claimed_at == 0.0, "a claim that nothing follows is closed"
-
-
-async def test_an_owner_that_stripe_lacks_leaves_no_claim_in_flight(workers: Workers) -> None:
-    """Nothing retries it, so reconcile must not wait for it."""
-    workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9", created="2020-01-01T00:00:00.000Z")
-    await workers.deliver(subscription_event())
-    assert workers.mirror.counters["test#bc_9"].claimed_at == 0.0
-
-
-async def test_an_owner_that_stripe_refuses_leaves_no_claim_in_flight(workers: Workers) -> None:
-    workers.pause = 0.0
-    workers.stripe.objects[SUBSCRIPTION] = subscription(billing_cadence="bc_9")
-
-    async def refuse(path: str) -> None:
-        if path == SUBSCRIPTION:
-            workers.stripe.failures.append(PermanentError("Stripe answers 400"))
-
-    workers.stripe.before_answer = refuse
-    [result] = await workers.deliver(subscription_event())
-    assert (result.outcome, workers.mirror.counters["test#bc_9"].claimed_at) == (Outcome.STORED, 0.0)
