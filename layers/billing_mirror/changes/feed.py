@@ -91,8 +91,8 @@ def _work_of(raw: RawRecord, dependencies: ChangesDependencies) -> _Work:
         keeps = dependencies.history is not None
         kept = entry(record.before, record.after, change, days=dependencies.history_days) if keeps else None
     except Exception as error:  # noqa: BLE001 - one record must not stop the stream
-        own = isinstance(error, PermanentError)
-        reason = str(error) if own else f"a record of the stream cannot be read: {type(error).__name__}"
+        foreseen = isinstance(error, PermanentError)
+        reason = str(error) if foreseen else f"a record of the stream cannot be read: {type(error).__name__}"
         return _Work(sequence, problem=reason)
     return _Work(sequence, record, change, event, kept, is_erasure(record.before, record.after))
 
@@ -108,14 +108,14 @@ def _groups(works: Sequence[_Work]) -> Iterator[list[_Work]]:
     events, size = 0, 0
     for work in works:
         key = work.record.key if work.record is not None else ""
-        own = work.event.size if work.event is not None else 0
-        if group and ((key in keys) or (own and (events == MAX_EVENTS or size + own > MAX_REQUEST))):
+        own_size = work.event.size if work.event is not None else 0
+        if group and ((key in keys) or (own_size and (events == MAX_EVENTS or size + own_size > MAX_REQUEST))):
             yield group
             group, keys, events, size = [], set(), 0, 0
         group.append(work)
         keys |= {key} if work.change is not None or work.erases or work.entry is not None else set()
-        events += own > 0
-        size += own
+        events += own_size > 0
+        size += own_size
     if group:
         yield group
 

@@ -115,13 +115,13 @@ class PastStates:
         return found
 
     def partitions_of_customer(self, customer: str) -> list[str]:
-        """The partition keys of all objects that the customer has, or had within the history."""
+        """The partition keys of all objects that the customer has, or has had since it is mirrored."""
         indexed = self._table.keys_indexed("by-customer", customer=customer)
         return [*dict.fromkeys([*indexed, *self._left(left_customer(customer))])]
 
     def partitions_of_type(self, type_name: str) -> Iterator[str]:
-        """The partition keys of all objects of a type that exist, or did within the history."""
-        left = [*dict.fromkeys(self._left(left_type(type_name)))]
+        """The partition keys of all objects of a type that exist, or have since the type is mirrored."""
+        left = dict.fromkeys(self._left(left_type(type_name)))  # notes stay for ever: there may be many
         for partition in self._table.keys_indexed("by-type", type=type_name):
             if partition not in left:
                 yield partition
