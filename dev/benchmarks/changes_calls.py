@@ -21,7 +21,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.table.items import Item
 
 from .changes import FETCHED_AT, SAMPLES, TYPES, item_of
-from .events.ledger import size_of
+from .events.model.ledger import size_of
 from .events.prices import GB, MILLION, PRICES
 
 BATCH = 100

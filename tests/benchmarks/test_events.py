@@ -4,11 +4,11 @@ import pytest
 
 from dev.benchmarks.events import benchmark, profile
 from dev.benchmarks.events.figures import figures_of
-from dev.benchmarks.events.ledger import size_of
+from dev.benchmarks.events.model.ledger import size_of
+from dev.benchmarks.events.model.queue import QueueModel
+from dev.benchmarks.events.model.shipped import event_source
 from dev.benchmarks.events.prices import by_call, per_million, per_month_idle
-from dev.benchmarks.events.queue_model import QueueModel
 from dev.benchmarks.events.scenarios import Goals
-from dev.benchmarks.events.shipped import event_source
 from dev.benchmarks.events.steps import Steps
 
 BURST, DUPLICATES, RATES = "burst, 20 events/s", "late duplicates", "rate card, 200 rates"

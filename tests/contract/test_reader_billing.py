@@ -16,7 +16,7 @@ from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Observation
 from billing_mirror.reader.reader import KEYS_FOR_A_BODY, NEWEST_INVOICES
 from billing_mirror.views import Entitlements
-from dev.benchmarks.events.ledger import size_of
+from dev.benchmarks.events.model.ledger import size_of
 from tests.doubles.samples import sample
 
 from .test_reader import TEST, FilledTable

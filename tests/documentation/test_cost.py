@@ -11,7 +11,7 @@ from billing_mirror.core.changes.history import entry
 from billing_mirror_cli.console import monitoring
 from dev.benchmarks import changes_calls
 from dev.benchmarks.changes import SAMPLES, Cost, costs, item_of
-from dev.benchmarks.events.ledger import size_of
+from dev.benchmarks.events.model.ledger import size_of
 from tests.template_file import ROOT
 
 PAGE = (ROOT / "docs" / "cost.md").read_text()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dev.benchmarks.events.figures import Figure, figures_of
 from dev.benchmarks.events.measurement import Measured, medians
+from dev.benchmarks.events.model.stack import VARIANTS, Json, running
 from dev.benchmarks.events.prices import per_million
 from dev.benchmarks.events.scenarios import ANSWER_SECONDS, Scenario, all_scenarios
-from dev.benchmarks.events.stack import VARIANTS, Json, running
 from dev.benchmarks.result import Result, table
 from dev.sandbox import ministack
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dev.benchmarks.events.model.stack import OURS, SEQUENTIAL
 from dev.benchmarks.events.prices import per_million
 from dev.benchmarks.events.scenarios import Goals
-from dev.benchmarks.events.stack import OURS, SEQUENTIAL
 
 Json = dict[str, Any]
 

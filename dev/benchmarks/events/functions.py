@@ -11,11 +11,11 @@ from pathlib import Path
 
 import stripe
 
-from dev.benchmarks.events import aws_server
-from dev.benchmarks.events.container import Container
-from dev.benchmarks.events.queue_model import QueueModel
-from dev.benchmarks.events.shipped import environment
-from dev.benchmarks.events.stack import OURS, SEQUENTIAL, SIGNING_SECRET, Json, Variant, webhook_event
+from dev.benchmarks.events.model import aws_server
+from dev.benchmarks.events.model.container import Container
+from dev.benchmarks.events.model.queue import QueueModel
+from dev.benchmarks.events.model.shipped import environment
+from dev.benchmarks.events.model.stack import OURS, SEQUENTIAL, SIGNING_SECRET, Json, Variant, webhook_event
 from dev.benchmarks.result import Result, table
 from dev.sandbox.ministack import CREDENTIALS
 from dev.sandbox.toolchain import ROOT, child_environment

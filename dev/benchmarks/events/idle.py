@@ -11,13 +11,13 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.core.metrics import Metric
 from billing_mirror.reconcile.report import AGES, AGES_EVERY
-from dev.benchmarks.events import aws_server, stripe_server
-from dev.benchmarks.events.container import Container
 from dev.benchmarks.events.measurement import read_units, write_units
+from dev.benchmarks.events.model import aws_server, stripe_server
+from dev.benchmarks.events.model.container import Container
+from dev.benchmarks.events.model.queue import QueueModel
+from dev.benchmarks.events.model.shipped import environment, event_source
+from dev.benchmarks.events.model.stack import SIGNING_SECRET, Json
 from dev.benchmarks.events.prices import per_month_idle
-from dev.benchmarks.events.queue_model import QueueModel
-from dev.benchmarks.events.shipped import environment, event_source
-from dev.benchmarks.events.stack import SIGNING_SECRET, Json
 from dev.benchmarks.result import Result, table
 from dev.benchmarks.server_process import KEY
 from dev.sandbox import ministack

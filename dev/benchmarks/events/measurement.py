@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from dev.benchmarks.events import stripe_server
-from dev.benchmarks.events.ledger import Read, Written
+from dev.benchmarks.events.model import stripe_server
+from dev.benchmarks.events.model.ledger import Read, Written
+from dev.benchmarks.events.model.seed import seed
+from dev.benchmarks.events.model.stack import Json, Stack
 from dev.benchmarks.events.scenarios import ACCOUNT_LIMIT, ENDPOINT_LIMIT, Prepared, Scenario
-from dev.benchmarks.events.seed import seed
-from dev.benchmarks.events.stack import Json, Stack
 
 UNIT_WRITTEN, UNIT_READ = 1024, 4096
 """Bytes of a unit: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""

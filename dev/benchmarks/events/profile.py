@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from dev.benchmarks.events.measurement import Measured
+from dev.benchmarks.events.model.shipped import event_source
+from dev.benchmarks.events.model.stack import OURS, Json, running
 from dev.benchmarks.events.prices import by_call
 from dev.benchmarks.events.scenarios import ANSWER_SECONDS, lone_events
-from dev.benchmarks.events.shipped import event_source
-from dev.benchmarks.events.stack import OURS, Json, running
 from dev.benchmarks.events.steps import OF_INGEST, OF_PROCESS, VARIABLE
 from dev.benchmarks.result import Result, table
 from dev.sandbox import ministack

@@ -9,7 +9,7 @@ from functools import partial
 from billing_mirror.core.events import backoff
 from billing_mirror.core.events.messages import WEBHOOK_GROUP, read_notification, write_message
 from billing_mirror.core.json_body import JsonObject
-from dev.benchmarks.events.stack import Stack
+from dev.benchmarks.events.model.stack import Stack
 from dev.fake_stripe.client import StandIn
 
 ITEM, CARD, RATE = "v2.billing.metered_item", "v2.billing.rate_card", "v2.billing.rate_card_rate"

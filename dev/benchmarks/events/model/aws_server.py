@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from dev.benchmarks.events.queue_model import QueueModel
+from dev.benchmarks.events.model.queue import QueueModel
 
 QUARANTINE = "quarantine"
 Body = dict[str, Any]

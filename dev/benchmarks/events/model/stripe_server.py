@@ -94,7 +94,7 @@ class RecordingServer(StandInServer):
 @contextlib.contextmanager
 def serving(answer_seconds: float) -> Iterator[str]:
     """The address of a server while the block runs."""
-    with started("dev.benchmarks.events.stripe_server", answer_seconds) as served:
+    with started("dev.benchmarks.events.model.stripe_server", answer_seconds) as served:
         yield served.api_base
 
 
@@ -106,7 +106,7 @@ def drain(api_base: str) -> dict[str, dict[str, int]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="dev.benchmarks.events.stripe_server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="dev.benchmarks.events.model.stripe_server", description=__doc__)
     parser.add_argument("answer_seconds", type=float)
     parser.add_argument("state", type=Path, help="file for the address")
     options = parser.parse_args()

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from dev.benchmarks.events.ledger import Ledger
+from dev.benchmarks.events.model.ledger import Ledger
 from dev.benchmarks.events.steps import VARIABLE, Steps
 from dev.sandbox.ministack import CREDENTIALS
 from dev.sandbox.toolchain import ROOT, SetupError, child_environment
@@ -28,7 +28,7 @@ class Container:
 
     def __init__(self, handler: Path, environment: Mapping[str, str], timeout: float) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "dev.benchmarks.events.container", str(handler), str(timeout)],
+            [sys.executable, "-m", "dev.benchmarks.events.model.container", str(handler), str(timeout)],
             cwd=ROOT,
             env=child_environment() | CREDENTIALS | LIMITS | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}", **environment},
             stdin=subprocess.PIPE,

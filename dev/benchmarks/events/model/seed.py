@@ -12,7 +12,7 @@ from billing_mirror.core.table import items
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation
 from billing_mirror.refresh.references import customer_or_owner
-from dev.benchmarks.events.stack import Stack
+from dev.benchmarks.events.model.stack import Stack
 
 SCOPE = Scope(livemode=False)
 BEFORE = 3600.0

@@ -13,17 +13,17 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.core.catalog import PREVIEW_VERSION
 from billing_mirror.core.stripe_api.budget import DEFAULT_SHARE, LIVE_LIMIT
-from dev.benchmarks.events import aws_server, stripe_server
-from dev.benchmarks.events.container import Container
-from dev.benchmarks.events.queue_model import Message, QueueModel
-from dev.benchmarks.events.shipped import EventSource, environment, event_source
+from dev.benchmarks.events.model import aws_server, stripe_server
+from dev.benchmarks.events.model.container import Container
+from dev.benchmarks.events.model.queue import Message, QueueModel
+from dev.benchmarks.events.model.shipped import EventSource, environment, event_source
 from dev.benchmarks.server_process import KEY
 from dev.fake_stripe.client import StandIn
 from dev.sandbox.toolchain import ROOT
 from tests.contract.tables import create_table
 
 SIGNING_SECRET = "whsec_benchmark"  # noqa: S105 - the stand-in's
-NAIVE = Path(__file__).parent / "naive"
+NAIVE = Path(__file__).parents[1] / "naive"
 LONG_POLL = 20.0
 DEFAULT_VISIBILITY = 30.0
 """Seconds, where the queue does not set it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""

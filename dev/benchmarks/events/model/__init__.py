@@ -1,0 +1,1 @@
+"""What the benchmark puts around the real functions: containers, a queue, AWS, Stripe."""
