@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from billing_mirror.core.catalog import ApiChannel
-from billing_mirror.core.changes.history import Entry
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
-from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
-from billing_mirror.core.table.items import Item
 from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
-from billing_mirror.core.table.stored import StoredObject
-from billing_mirror.core.table.unstorable import UnstorableNote
+
+if TYPE_CHECKING:  # ingest needs none of them, and each cold start would import all
+    from billing_mirror.core.changes.history import Entry
+    from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
+    from billing_mirror.core.table.items import Item
+    from billing_mirror.core.table.stored import StoredObject
+    from billing_mirror.core.table.unstorable import UnstorableNote
 
 
 class Clock(Protocol):

@@ -148,7 +148,9 @@ def test_costs_are_list_prices_of_what_was_counted() -> None:
     assert by_call(figures)["DynamoDB"] == pytest.approx(
         {"writes: objects": 0.9375, "writes: claims": 0.3125, "reads: objects": 0.5}
     )
-    assert by_call(figures)["logs"] == pytest.approx({"lines of ingest": 0, "lines of process": 0.15, "metrics": 0.1})
+    assert by_call(figures)["logs"] == pytest.approx(
+        {"lines of ingest": 0, "lines of process": 0.15, "metrics of process": 0.1}
+    )
     assert {name: round(usd, 4) for name, usd in per_million(figures).items()} == {
         "API Gateway": 1.0,
         "Lambda": 0.2,

@@ -57,7 +57,17 @@ RUN: JsonObject = {
     "repaired": 2,
     "pages": 2,
 }
-METRICS: JsonObject = {"_aws": {"Timestamp": 1}, "service": "process", "Stored": [1], "message": "stored"}
+ACCEPTED: JsonObject = {
+    "_aws": {"Timestamp": 1},
+    "service": "ingest",
+    "message": "accepted",
+    "status": 200,
+    "outcome": "Accepted",
+    "event_id": "evt_1",
+    "event_type": "v1.invoice.updated",
+    "Accepted": [1],
+}
+METRICS: JsonObject = {"_aws": {"Timestamp": 1}, "service": "process", "Stored": [1]}
 
 
 class Log:
@@ -103,6 +113,14 @@ def test_an_entry_says_which_object_and_how_it_ended() -> None:
     refused = read(REFUSED)
     assert refused is not None
     assert (refused["id"], refused["reason"]) == ("cus_1", "Stripe answered 403")
+
+
+def test_an_answer_of_ingest_is_an_entry_beside_its_metric() -> None:
+    shown = read(ACCEPTED, "ingest")
+    assert shown is not None
+    assert (shown["outcome"], shown["reason"]) == ("Accepted", "accepted")
+    assert (shown["event_id"], shown["event_type"]) == ("evt_1", "v1.invoice.updated")
+    assert read(METRICS) is None
 
 
 def test_a_run_shows_its_counts() -> None:

@@ -106,6 +106,19 @@ def test_a_refusal_logs_neither_the_body_nor_the_secret(load: Load, capsys: pyte
     assert SECRET not in said
 
 
+def test_log_and_metric_of_an_answer_are_one_line(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    body = subscription_event()
+    answer(load, request(body, sign(body)))
+    answer(load, request(body, sign("another body")))
+    accepted, refused = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    event = json.loads(body)
+    shown = {"message": "accepted", "status": 200, "outcome": "Accepted", "Accepted": [1.0]}
+    assert accepted.items() >= {**shown, "event_id": event["id"], "event_type": event["type"]}.items()
+    assert (refused["outcome"], refused["SignatureFailures"]) == ("SignatureFailures", [1.0])
+    assert refused["event_id"] is None, "nothing of what is not verified"
+    assert "level" not in accepted, "Lambda would leave the metric out where LogLevel is WARN"
+
+
 def test_each_answer_is_counted_under_the_name_of_the_stack(
     cloud: Cloud, load: Load, capsys: pytest.CaptureFixture[str]
 ) -> None:

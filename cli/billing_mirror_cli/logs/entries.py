@@ -69,7 +69,7 @@ class LogEntry:
 
 
 def read_line(function: str, at: float, line: str) -> LogEntry | None:
-    """The entry in a line of this function's log; None for metrics, and for what is no entry."""
+    """The entry in a line of this function's log; None for metrics alone, and for what is no entry."""
     try:
         record = json_body.parse(line)
     except json_body.Malformed:
@@ -77,7 +77,7 @@ def read_line(function: str, at: float, line: str) -> LogEntry | None:
     message = record.get("message")
     if record.get("service") != function:
         return _ended_badly(function, at, record)
-    if "_aws" in record or not isinstance(message, str):
+    if not isinstance(message, str):
         return None
     if isinstance(refreshed := record.get("object"), dict):
         return _refreshed(function, at, refreshed)

@@ -82,9 +82,9 @@ def by_call(figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
             **{f"reads: {what}": _units(units, "read unit") for what, units in figures["read_units"].items()},
         },
         "logs": {
-            "lines of ingest": _logged(ingest["log_bytes"] - ingest["metric_bytes"]),
+            "lines of ingest": _logged(ingest["log_bytes"]),  # with its metrics
             "lines of process": _logged(process["log_bytes"] - process["metric_bytes"]),
-            "metrics": _logged(ingest["metric_bytes"] + process["metric_bytes"]),
+            "metrics of process": _logged(process["metric_bytes"]),
         },
     }
     events = figures["events"] or 1

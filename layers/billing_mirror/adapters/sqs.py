@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
@@ -30,6 +31,7 @@ HIDDEN_SECONDS = 300
 """For so long other receivers do not see a message that was read in quarantine."""
 MAX_REASON = 1000
 """Characters of a reason that are kept as a message attribute."""
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 class SqsQueue:
@@ -151,10 +153,4 @@ def _allowed(text: str) -> str:
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
     """
-    return "".join(character if _is_allowed(ord(character)) else f"\\u{ord(character):04x}" for character in text)
-
-
-def _is_allowed(point: int) -> bool:
-    return (
-        point in (0x9, 0xA, 0xD) or 0x20 <= point <= 0xD7FF or 0xE000 <= point <= 0xFFFD or 0x10000 <= point <= 0x10FFFF
-    )
+    return _FORBIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
