@@ -2,18 +2,15 @@
 
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
-from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, LastEvents
 from billing_mirror.ports import Ports
 from billing_mirror.process.batch import _fetch
 from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.refresh.apply import claim_and_fetch
 from billing_mirror.refresh.claims import BeforeFetch, IsFinal, at_once, never
 from billing_mirror.refresh.fetch import fetch
-from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
-
-claim = MemoryMirror.claim
 
 
 @mutant("the claim is taken after the fetch")
@@ -105,16 +102,3 @@ async def orders_by_event_time(
 ) -> tuple[int, Observation]:
     _, observation = await _fetch(ref, items, head, dependencies)
     return int(max(item.happened_at for item in items)), observation
-
-
-@mutant("a second fetch uses a claim that is still in flight")
-@replaces(MemoryMirror.claim)
-async def shares_claim_in_flight(
-    self: MemoryMirror, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS
-) -> tuple[int, LastEvents]:
-    before = self.counters.get(ref.key)
-    applied = self.objects.get(ref.key, {}).get("token", 0)
-    if before is None or not isinstance(applied, int) or before.claimed <= applied:
-        return await claim(self, ref, now, events)
-    self.counters[ref.key] = Claim(before.claimed, now)
-    return before.claimed, NO_EVENTS
