@@ -17,6 +17,7 @@ from billing_mirror.core.errors import MirrorError
 from .failures import Failure
 from .output import Output
 from .prompts import NoAnswer
+from .same_place import Place
 from .stack.aws_failures import explain
 from .stack.session import Session
 
@@ -67,8 +68,9 @@ def add_verb(app: typer.Typer, work: Callable[Concatenate[Session, P], None], *,
     @wraps(work)
     def run(**given: Any) -> None:  # noqa: ANN401 - what typer has parsed, of each parameter's own type
         common = {one.name: given.pop(one.name) for one in _COMMON}
-        output = Output(as_json=common.pop("as_json"))
-        with _reported(output, debug=common.pop("debug")):
+        as_json, debug = common.pop("as_json"), common.pop("debug")
+        output = Output(as_json=as_json, place=Place(**common))
+        with _reported(output, debug=debug):
             verb(Session(**common, output=output), **given)
 
     # typer reads the parameters of what it calls, and this has those of two functions.

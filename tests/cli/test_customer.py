@@ -218,12 +218,12 @@ def test_a_balance_says_whose_it_is(filled: Cloud, command: Command) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-def test_an_unknown_customer_is_a_sentence(command: Command) -> None:
+def test_an_unknown_customer_is_a_sentence(cloud: Cloud, command: Command) -> None:
     result = command("customer", "cus_9")
     assert (result.exit_code, result.stdout) == (ExitCode.FAILED, "")
     assert result.stderr.splitlines() == [
         "The mirror has never seen the customer cus_9 (test).",
-        "If Stripe has it: billing-mirror refresh cus_9 --type customer.",
+        f"If Stripe has it: billing-mirror refresh --stack {cloud.name} cus_9 --type customer.",
     ]
 
 

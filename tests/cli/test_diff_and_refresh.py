@@ -52,7 +52,7 @@ def test_each_field_that_differs(cloud: Cloud, stripe: StandIn, command: Command
     assert found["name"] == ("Seats", "Desks")
     assert found["metadata.size"] == (None, "xl")
     text = command("diff", str(product["id"])).stdout
-    assert f"billing-mirror refresh {product['id']}" in text
+    assert f"billing-mirror refresh --stack {cloud.name} {product['id']}" in text
     assert "Seats" in text
     assert "Desks" in text
 

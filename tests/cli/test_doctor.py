@@ -239,7 +239,7 @@ def test_destinations_must_send_the_events_of_all_accounts_that_are_compared(
     backend.deliveries.destinations[:] = [replace(one, id=f"ed_{names[0]}", events_from=(*names,)) for names in sources]
     (found,) = (one for one in values(command("doctor", "--json")) if one["check"] == "event destination")
     assert found["result"] == level
-    assert ("setup --new-secret" in str(found["remedy"])) == (level is Level.FAIL)
+    assert ("--new-secret" in str(found["remedy"])) == (level is Level.FAIL)
 
 
 def test_a_second_stack_on_the_same_table_is_named(cloud: Cloud, stripe: StandIn, command: Command) -> None:

@@ -72,13 +72,13 @@ def test_get_of_an_accepted_quote_shows_what_it_became(filled: Cloud, command: C
 
 
 @pytest.mark.usefixtures("filled")
-def test_get_of_an_unknown_id_says_so_and_what_to_do(command: Command) -> None:
+def test_get_of_an_unknown_id_says_so_and_what_to_do(cloud: Cloud, command: Command) -> None:
     result = command("get", "rcds_9")
     assert result.exit_code == ExitCode.FAILED
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
         "The mirror has never seen rcds_9 (test).",
-        "If Stripe has it: billing-mirror refresh rcds_9.",
+        f"If Stripe has it: billing-mirror refresh --stack {cloud.name} rcds_9.",
     ]
 
 

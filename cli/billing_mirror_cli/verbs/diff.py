@@ -88,7 +88,7 @@ def _show(session: Session, found: MirroredObject, differences: list[FieldDiffer
     if in_flight:
         output.line("A refresh is on its way.")
     elif differences:
-        output.line(f"No refresh is on its way. Request one: billing-mirror refresh {found.id}")
+        output.remedy(f"No refresh is on its way. Request one: billing-mirror refresh {found.id}")
 
 
 def _verdict(differences: list[FieldDifference]) -> str:

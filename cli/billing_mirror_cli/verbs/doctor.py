@@ -48,11 +48,11 @@ def doctor(
     wrong = 0
     for finding in _findings(session, timeout):
         wrong += finding.level is not Level.OK
-        session.output.value(finding.to_json())
+        session.output.value(finding.to_json() | {"remedy": session.output.in_place(finding.remedy)})
         level = finding.level.upper() if finding.level is Level.FAIL else finding.level
         session.output.line(f"{level:<8} {finding.name:<18} {finding.sentence}", _STYLES[finding.level])
         if finding.remedy:
-            session.output.line(f"{'':<27} {finding.remedy}")
+            session.output.remedy(finding.remedy, indent=" " * 28)
     session.output.line(count(wrong, "problem") if wrong else "All is well.", "bold")
     if wrong:
         raise typer.Exit(ExitCode.FAILED)

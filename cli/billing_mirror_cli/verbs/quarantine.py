@@ -56,7 +56,7 @@ def list_groups(session: Session, *, limit: Limit = _MOST) -> None:
     for group in groups:
         output.line(f"{group.name}  {len(group.messages):>5,}  {group.reason}")
         output.line(f"{'':<15}{_about(group)}, newest {since(times.iso(group.newest), now)}", "dim")
-    output.line("After mending the cause: billing-mirror quarantine retry GROUP")
+    output.remedy("After mending the cause: billing-mirror quarantine retry GROUP")
 
 
 def show(session: Session, names: Names = None, *, every: All = False, limit: Limit = _MOST) -> None:

@@ -180,11 +180,12 @@ def _ping(session: Session, stripe: StripeDestinations, made: JsonObject, done: 
     if done.wanted.kind is Kind.EVENT_BRIDGE:
         function, bus = session.stack.process_function, event_source(made)
         if bus != done.wanted.event_bus:
-            done.next_steps = [
+            steps = [
                 f"aws events create-event-bus --name {bus} --event-source-name {bus}",
                 f'{session.stack.deploy}, with PartnerEventBus = "{bus}" in stacks/{session.stack.name}.toml',
                 "billing-mirror setup --type amazon_eventbridge",
             ]
+            done.next_steps = [session.output.in_place(step) for step in steps]
             return
     done.ping_seconds = ping.seconds_until_seen(
         session, partial(stripe.ping, done.identifier), function, timeout=timeout

@@ -61,7 +61,7 @@ def _show(session: Session, facts: Facts, found: Sequence[Problem]) -> None:
     for problem in found:
         output.line(f"  {problem.state.upper():<9} {problem.sentence}.", style)
         if problem.remedy:
-            output.line(f"  {'':<9} {problem.remedy}")
+            output.remedy(problem.remedy, indent=" " * 12)
     output.line()
     output.lines(in_words(facts), indent="  ")
 
@@ -135,7 +135,10 @@ def _most(counts: dict[str, int]) -> str:
 
 
 def _as_json(session: Session, facts: Facts, found: Sequence[Problem]) -> JsonObject:
-    listed: list[Json] = [{"state": one.state.value, "sentence": one.sentence, "remedy": one.remedy} for one in found]
+    listed: list[Json] = [
+        {"state": one.state.value, "sentence": one.sentence, "remedy": session.output.in_place(one.remedy)}
+        for one in found
+    ]
     queue: JsonObject = {
         "waiting": facts.queue.waiting,
         "in_flight": facts.queue.in_flight,
