@@ -208,8 +208,8 @@ class Mirror(UnstorableNotes, Erasure, Protocol):
     async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
         """Takes the next number of the object's counter: the fencing token of the fetch that follows.
 
-        The counter keeps the ``events`` that were received before, if any. Returns with the number those that it kept
-        of earlier claims: the fetch follows them, too, even where no write of theirs is stored.
+        The counter keeps the ``events`` that were received before, of the last five claims that had any. Returns with
+        the number the newest that it kept: the fetch follows them, too, even where no write of theirs is stored.
         """
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:

@@ -96,6 +96,17 @@ async def test_a_released_claim_has_no_time_and_keeps_its_number(mirror: Mirror)
     assert await mirror.claim(ref(), NOW) == (2, NO_EVENTS)
 
 
+async def test_a_claim_returns_the_newest_events_of_the_five_claims_before_it_that_had_any(mirror: Mirror) -> None:
+    names = [f"evt_{number}" for number in range(6)]
+    for name in names:
+        await mirror.claim(ref(), NOW, LastEvents(NOW, (name,)))
+        await mirror.claim(ref(), NOW)
+    (_, kept) = await mirror.claim(ref(), NOW)
+    assert (kept.last_event_at, sorted(kept.last_event_ids)) == (NOW, names[1:])
+    await mirror.claim(ref(), NOW, LastEvents(NOW + 60, ("evt_newer",)))
+    assert await mirror.claim(ref(), NOW) == (15, LastEvents(NOW + 60, ("evt_newer",)))
+
+
 async def test_a_claim_returns_the_events_of_the_newest_claim_before_it_that_had_any(mirror: Mirror) -> None:
     first, second = LastEvents(NOW - 5, ("evt_1", "evt_2")), LastEvents(NOW, ("evt_3",))
     assert await mirror.claim(ref(), NOW, first) == (1, NO_EVENTS)

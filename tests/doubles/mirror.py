@@ -1,5 +1,6 @@
 """The table, in memory."""
 
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -22,7 +23,7 @@ from billing_mirror.core.table.items import (
     missing_fields_in,
 )
 from billing_mirror.core.table.left import partitions_left
-from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
+from billing_mirror.core.table.mirror_state import CLAIMS_KEPT, NO_EVENTS, Claim, Head, LastEvents, latest_events
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
@@ -52,7 +53,7 @@ class MemoryMirror:
         self.chunks: dict[str, dict[str, bytes]] = {}
         """The chunks of each object, by key and sort key."""
         self.counters: dict[str, Claim] = {}
-        self.claimed_for: dict[str, LastEvents] = {}
+        self.claimed_for: defaultdict[str, deque[LastEvents]] = defaultdict(lambda: deque(maxlen=CLAIMS_KEPT))
         """By key, the events that the counter keeps."""
         self.notes: dict[str, dict[str, UnstorableNote]] = {}
         """By scope and sort key."""
@@ -83,11 +84,11 @@ class MemoryMirror:
 
     async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
         self._require_up()
-        before, earlier = self.counters.get(ref.key), self.claimed_for.get(ref.key, NO_EVENTS)
+        before, earlier = self.counters.get(ref.key), latest_events(NO_EVENTS, *self.claimed_for[ref.key])
         claim = Claim((before.claimed if before else 0) + 1, now)
         self.counters[ref.key] = claim
         if events.last_event_at:
-            self.claimed_for[ref.key] = events
+            self.claimed_for[ref.key].append(events)
         return claim.claimed, earlier
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
@@ -27,7 +28,7 @@ from billing_mirror.core.table.items import (
     missing_fields_in,
 )
 from billing_mirror.core.table.left import partitions_left
-from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, Head, LastEvents
+from billing_mirror.core.table.mirror_state import CLAIMS_KEPT, NO_EVENTS, Claim, Head, LastEvents, latest_events
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
@@ -69,6 +70,13 @@ HEAD_COLUMNS = (
     "missing_fields",
     FORMER_CUSTOMER,
 )
+CLAIM_EVENTS = tuple(f"events_{number}" for number in range(1, CLAIMS_KEPT + 1))
+"""The events of the last claims that had any, the newest first."""
+KEEP_EVENTS = (
+    "".join(f", {older} = if_not_exists({newer}, :none)" for newer, older in pairwise(CLAIM_EVENTS))
+    + f", {CLAIM_EVENTS[0]} = :events"
+)
+"""Moves the events of earlier claims on: an expression reads the item as it was before."""
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
@@ -88,20 +96,20 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
         }
 
     async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
-        columns: Item = {"claimed_at": times.iso(now), **last_event_columns(events)}
+        received: Item = {":events": last_event_columns(events), ":none": {}} if events.last_event_at else {}
         with transient_errors(SERVICE):
             answer = await asyncio.to_thread(
                 self._client.update_item,
                 TableName=self._table,
                 Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression="ADD claimed :one SET " + ", ".join(f"{name} = :{name}" for name in columns),
-                ExpressionAttributeValues=to_attributes(
-                    {":one": 1, **{f":{name}": value for name, value in columns.items()}}
-                ),
+                UpdateExpression=f"ADD claimed :one SET claimed_at = :at{KEEP_EVENTS * bool(received)}",
+                ExpressionAttributeValues=to_attributes({":one": 1, ":at": times.iso(now), **received}),
                 ReturnValues="ALL_OLD",
             )
         before = from_attributes(answer.get("Attributes", {}))
-        return (_integer(before, "claimed") if "claimed" in before else 0) + 1, last_events_in(before)
+        kept = [one for name in CLAIM_EVENTS if isinstance(one := before.get(name), dict)]
+        earlier = latest_events(NO_EVENTS, *map(last_events_in, kept))
+        return (_integer(before, "claimed") if "claimed" in before else 0) + 1, earlier
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:
         await write_if(

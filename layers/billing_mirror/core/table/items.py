@@ -178,12 +178,12 @@ def _about_fetch(observation: Observation) -> Item:
     }
 
 
-def last_event_columns(known: KnowsEvents) -> Item:
+def last_event_columns(known: KnowsEvents) -> JsonObject:
     """The columns of the newest events; none without an event."""
     if not known.last_event_at:
         return {}
     newest, *others = known.last_event_ids[:MAX_EVENTS] or ("",)
-    further: Item = {"other_event_ids": [*others]} if others else {}
+    further: JsonObject = {"other_event_ids": [*others]} if others else {}
     return {"last_event_at": times.iso(known.last_event_at), "last_event_id": newest, **further}
 
 
@@ -208,7 +208,7 @@ def missing_fields_in(item: Item) -> tuple[str, ...]:
     return _texts(item.get("missing_fields"))
 
 
-def last_events_in(item: Item) -> LastEvents:
+def last_events_in(item: Mapping[str, Value]) -> LastEvents:
     """The events that :func:`last_event_columns` has stored."""
     at, newest = times.seconds(str(item.get("last_event_at", times.UNKNOWN))), item.get("last_event_id")
     ids = (newest, *_texts(item.get("other_event_ids"))) if isinstance(newest, str) and newest else ()

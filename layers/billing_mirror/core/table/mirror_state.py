@@ -69,6 +69,8 @@ class LastEvents:
 
 
 NO_EVENTS = LastEvents()
+CLAIMS_KEPT = 5
+"""Claims whose events a counter keeps: more than claims that the events of one change usually cause at once."""
 
 
 @dataclass(frozen=True, slots=True)
