@@ -212,7 +212,7 @@ def shared(stripe: LimitedStripe, clock: Clock, table: Table, traffic: Traffic, 
         of_reconcile=of_reconcile,
         on_alone=table.count_alone,
     )
-    return RateLimitedStripe(stripe, clock, budget)
+    return RateLimitedStripe(stripe, clock, budget, tries_again=not of_reconcile)
 
 
 class StaticDivision:

@@ -106,14 +106,19 @@ class Environment:
         return budget
 
     def ports(
-        self, container: Container, budget: RequestBudget | None = None, account: AccountGuard | None = None
+        self,
+        container: Container,
+        budget: RequestBudget | None = None,
+        account: AccountGuard | None = None,
+        *,
+        tries_again: bool = False,
     ) -> Ports:
         """The ports as they are in a container, with the guard of :meth:`account` before Stripe."""
         stripe = account or self._stripe_of(container)
         return Ports(
             container,
             UnreliableMirror(self.mirror, self.dice, container.io),
-            RateLimitedStripe(stripe, container, budget) if budget is not None else stripe,
+            RateLimitedStripe(stripe, container, budget, tries_again=tries_again) if budget is not None else stripe,
             self.queue_of(container),
         )
 

@@ -61,7 +61,8 @@ class Worker:
         at_work = self._environment.queue.at_work
         at_work.update(one.message_id for one in batch)
         account = self._environment.account(container)
-        ports, pause = self._environment.ports(container, budget, account), self._environment.workload.coalescing
+        ports = self._environment.ports(container, budget, account, tries_again=True)
+        pause = self._environment.workload.coalescing
         dependencies = ProcessDependencies(ports, MARGIN, account, pause=pause)
 
         async def work() -> None:

@@ -93,7 +93,7 @@ def _ports(
         of_reconcile=of_reconcile,
         on_alone=partial(metric_counts.add, Metric.BUDGET_UNSHARED),
     )
-    limited = RateLimitedStripe(account, clock, budget)
+    limited = RateLimitedStripe(account, clock, budget, tries_again=not of_reconcile)
     return Ports(clock, mirror, OptionalFields(limited, clock, metric_counts.add_missing_field), queue), account
 
 

@@ -17,7 +17,7 @@ from billing_mirror.core.stripe_api.budget import (
     Limits,
 )
 from billing_mirror.ports import StripeRequest, StripeResponse
-from billing_mirror.refresh.around_stripe.rate_limited import RateLimitedStripe
+from billing_mirror.refresh.around_stripe.rate_limited import PAUSE, RateLimitedStripe
 from billing_mirror.refresh.around_stripe.shared_budget import ALONE_FOR, SharedBudget
 from tests.doubles.state_store import MemoryStateStore
 from tests.doubles.stripe import MemoryStripe
@@ -40,7 +40,7 @@ class Containers:
         self.times_alone = 0
         self.first = self.start()
 
-    def start(self, *, of_reconcile: bool = False) -> RateLimitedStripe:
+    def start(self, *, of_reconcile: bool = False, tries_again: bool = False) -> RateLimitedStripe:
         """A container that has just started."""
         budget = SharedBudget(
             self.state_store,
@@ -51,7 +51,7 @@ class Containers:
             of_reconcile=of_reconcile,
             on_alone=self._count_alone,
         )
-        return RateLimitedStripe(self.stripe, self.clock, budget)
+        return RateLimitedStripe(self.stripe, self.clock, budget, tries_again=tries_again)
 
     def _count_alone(self) -> None:
         self.times_alone += 1
@@ -118,6 +118,30 @@ async def test_a_429_slows_down_what_it_is_about_for_all_containers(
     assert slowed == {bucket}
     limit = LIMITS.of_bucket(bucket)
     assert containers.stored().buckets[bucket].rate(limit, now) == pytest.approx(DECREASE * limit, rel=0.05)
+
+
+@in_virtual_time
+async def test_a_429_is_tried_once_more_after_a_moment(containers: Containers) -> None:
+    refusal = TransientError("Stripe answered 429", throttled=True)
+    container = containers.start(tries_again=True)
+    containers.stripe.failures = [refusal]
+    started = containers.clock.now()
+    assert (await containers.get(container)).body["id"] == "gold"
+    assert containers.clock.now() - started == pytest.approx(PAUSE, abs=0.2)
+    containers.stripe.failures = [refusal, refusal]
+    with pytest.raises(TransientError):
+        await containers.get(container)
+    assert containers.stripe.failures == []
+
+
+@pytest.mark.parametrize(
+    "error", [TransientError("Stripe answered 500"), TransientError("busy", throttled=True, retry_after=60.0)]
+)
+@in_virtual_time
+async def test_nothing_else_is_tried_again(containers: Containers, error: TransientError) -> None:
+    containers.stripe.failures = [error]
+    with pytest.raises(TransientError):
+        await containers.get(containers.start(tries_again=True))
 
 
 @in_virtual_time
