@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 
 from .checkpoints import ListPart, PagePosition
 
-MOST = 8
+MOST = 16
 """Parts that are read at the same time."""
 PAGES_BEFORE_SPLIT = 3
 """Pages that a reader reads before it leaves a part of its list to another one: most lists are shorter."""
-LENGTH = 4
-"""The length of the time that a reader keeps, relative to the time that it has read."""
+LENGTH = 12
+"""The length of the time that a reader keeps, relative to the time that it has read: about ten readers work then."""
 SINCE, UNTIL = "created[gte]", "created[lt]"
 
 
