@@ -12,17 +12,13 @@ from billing_mirror.adapters.table.chunked_write import Replaced
 from billing_mirror.core.catalog import TYPES
 from billing_mirror.core.errors import FieldsRefused, PermanentError
 from billing_mirror.core.events.messages import RefreshRequest, write_message
-from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.runs.run import Run
 from billing_mirror.core.table.items import Item, Observation, item, last_event_columns, last_events_in, members_in
 from billing_mirror.core.table.mirror_state import (
-    NO_EVENTS,
     READ_LAG,
-    Claim,
     Head,
-    LastEvents,
     latest_events,
     reflects_event,
 )
@@ -51,7 +47,6 @@ SUBSCRIPTION = "/v2/billing/rate_card_subscriptions/rcds_1"
 CARD = "/v2/billing/rate_cards/rcd_1"
 STOPPED_AFTER = 16
 """Invocations of a chain: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html"""
-claim = MemoryMirror.claim
 get = OptionalFields.get
 send = FollowUps.send
 add = RefusedFields.add
@@ -152,24 +147,6 @@ async def event_of_a_later_claim_that_failed() -> bool:
     return (head.token, claim.claimed, shown) == (1, 2, [True, False])
 
 
-async def two_fetches_at_once() -> bool:
-    """The later one is stored, and both messages end with their first try."""
-    harness, outcomes = Harness(), []
-    harness.stripe.objects[SUBSCRIPTION] = subscription()
-    harness.stripe.objects["/v2/billing/cadences/bc_1"] = cadence()
-
-    async def change(path: str) -> None:
-        if path == SUBSCRIPTION:
-            harness.stripe.before_answer = None
-            harness.stripe.objects[SUBSCRIPTION] = subscription(servicing_status="paused")
-            outcomes.extend(await harness.deliver(subscription_event(id="evt_b")))
-
-    harness.stripe.before_answer = change
-    outcomes += await harness.deliver(subscription_event(id="evt_a"))
-    stored = harness.item("rcds_1")
-    return stored["token"] == 2 and {one.outcome for one in outcomes} == {Outcome.STORED, Outcome.SUPERSEDED}
-
-
 async def list_of_a_new_version_that_lags() -> bool:
     """A version whose list first lacks a rate, of which no other event comes: a minute later it has the rate."""
     harness = Harness()
@@ -192,20 +169,6 @@ async def verified(harness: Harness, fields: JsonObject) -> Run:
     harness.stripe.objects[f"{METERS}/mtr_1"] = body
     harness.stripe.lists[METERS] = [body]
     return await harness.run_now(TYPES["billing.meter"])
-
-
-@mutant("a second fetch uses a claim that is still in flight")
-@replaces(MemoryMirror.claim)
-async def shares_claim_in_flight(
-    self: MemoryMirror, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS
-) -> tuple[int, LastEvents]:
-    """In most schedules, the write that finds its own token in the mirror is tried again, and all ends well."""
-    before = self.counters.get(ref.key)
-    applied = self.objects.get(ref.key, {}).get("token", 0)
-    if before is None or not isinstance(applied, int) or before.claimed <= applied:
-        return await claim(self, ref, now, events)
-    self.counters[ref.key] = Claim(before.claimed, now)
-    return before.claimed, NO_EVENTS
 
 
 @mutant("one refusal is about all objects of a type")
@@ -260,7 +223,7 @@ async def conceals_missing_fields(self: OptionalFields, request: StripeRequest) 
 @mutant("a write counts the events of later claims as its own")
 @replaces(MemoryMirror.replace)
 async def counts_events_of_later_claims(self: MemoryMirror, ref: ObjectRef, token: int, item: Item) -> Replaced:
-    known = latest_events(last_events_in(item), self.claimed_for.get(ref.key, NO_EVENTS))
+    known = latest_events(last_events_in(item), *self.claimed_for[ref.key])
     return await replace_item(self, ref, token, {**item, **last_event_columns(known)})
 
 
@@ -283,7 +246,6 @@ SCENARIOS = [
     table_that_refuses_for_a_while,
     lost_counter_of_a_noted_object,
     event_of_a_later_claim_that_failed,
-    two_fetches_at_once,
     list_of_a_new_version_that_lags,
 ]
 
@@ -306,7 +268,6 @@ async def test_each_scenario_ends_well(scenario: Scenario) -> None:
         (table_that_refuses_for_a_while, waits_for_a_change),
         (lost_counter_of_a_noted_object, ends_by_token_only),
         (event_of_a_later_claim_that_failed, counts_events_of_later_claims),
-        (two_fetches_at_once, shares_claim_in_flight),
         (list_of_a_new_version_that_lags, reads_lists_once),
     ],
     ids=lambda value: value.sentence.replace(" ", "-") if isinstance(value, Mutant) else value.__name__,

@@ -8,7 +8,7 @@ from billing_mirror.core.catalog import ObjectType
 from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
-from billing_mirror.core.table.mirror_state import Claim, Head, ends_at, is_fresh_enough, is_last_claim, shows_creation
+from billing_mirror.core.table.mirror_state import Head, ends_at, is_fresh_enough, shows_creation
 from billing_mirror.ports import Clock, Stripe
 from billing_mirror.process.already_fresh import is_answered, is_dated_ahead
 from billing_mirror.process.messages import WorkItem
@@ -23,12 +23,6 @@ creates = Notification.creates
 @replaces(is_fresh_enough)
 def leaves_no_margin(head: Head | None, *, sent_at: float, margin: float) -> bool:
     return is_fresh_enough(head, sent_at=sent_at, margin=min(margin, sys.float_info.min))
-
-
-@mutant("already fresh although another worker has claimed since")
-@replaces(is_last_claim)
-def ignores_later_claims(head: Head, claim: Claim | None) -> bool:
-    return claim is not None
 
 
 @mutant("already fresh by the end of the mirrored fetch")
@@ -50,12 +44,6 @@ async def dates_fetch_by_its_end(
 @replaces(is_answered)
 def asks_first_message(items: Sequence[WorkItem], head: Head, *, margin: float) -> bool:
     return is_answered(items[:1], head, margin=margin)
-
-
-@mutant("already fresh although two events may only seem to have happened at the same time")
-@replaces(ends_at)
-def counts_equal_times(created_at: float) -> float:
-    return (round(created_at * 1_000_000) // 1000) / 1000
 
 
 @mutant("already fresh although a whole second may have ended after the newest event")

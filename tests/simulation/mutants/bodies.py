@@ -16,7 +16,7 @@ from billing_mirror.refresh.dependants import enqueue_dependants
 from billing_mirror.refresh.fetch import ListMoved, Pages, _completed, list_pages
 from billing_mirror.refresh.follow_ups import FollowUps
 from billing_mirror.refresh.members import DifferingMember, differing_members
-from billing_mirror.refresh.related_objects import _changed_with, _may_store_members, enqueue_related
+from billing_mirror.refresh.related_objects import _changed_with, enqueue_related
 
 from .registry import mutant, replaces
 
@@ -47,12 +47,6 @@ async def ignores_unlisted_members(
     async for member in differing_members(ref, observation, head, mirror, follow_ups):
         if member.shown is not None:
             yield member
-
-
-@mutant("a member is stored from a list that is not read again")
-@replaces(_may_store_members)
-def inserts_at_any_fetch(head: Head | None, follow_ups: FollowUps) -> bool:
-    return True
 
 
 @mutant("refresh requests are sent after the write")

@@ -56,12 +56,6 @@ def believes_tombstone(items: Sequence[WorkItem], head: Head) -> bool:
 tombstones_listed_object = mutant("verify writes a tombstone for an object that a list has just shown")(ignores_list)
 
 
-@mutant("verify writes a tombstone for an object that was just made")
-@replaces(_may_exist)
-def ignores_creation(difference: Difference, mirrored: JsonObject | None, now: float) -> bool:
-    return _may_exist(difference, None, now)
-
-
 @mutant("a 5xx counts as NotFound")
 @replaces(_get)
 async def takes_failure_for_not_found(ref: ObjectRef, stripe: Stripe, *, event: str | None) -> StripeResponse:

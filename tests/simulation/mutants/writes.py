@@ -5,7 +5,7 @@ from billing_mirror.core.errors import TransientError
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Item, Observation
-from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, Head, LastEvents
+from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, LastEvents
 from billing_mirror.ports import Mirror, Ports
 from billing_mirror.refresh.apply import _put, _shows, apply
 from billing_mirror.refresh.claims import require_claimed, take_claim
@@ -22,14 +22,6 @@ put_tombstone = MemoryMirror.put_tombstone
 @replaces(MemoryMirror._newer)
 def accepts_any_token(self: MemoryMirror, ref: ObjectRef, token: int) -> bool:
     return True
-
-
-@mutant("the write of a tombstone has no condition")
-@replaces(MemoryMirror.put_tombstone)
-async def writes_tombstone_unconditionally(self: MemoryMirror, ref: ObjectRef, token: int, tombstone: Item) -> bool:
-    if held := self.objects.get(ref.key):
-        self.objects[ref.key] = {**held, "token": UNCLAIMED_TOKEN - 1}
-    return await put_tombstone(self, ref, token, tombstone)
 
 
 @mutant("a 404 leaves no tombstone")
