@@ -15,7 +15,7 @@ from dev.benchmarks.events.scenarios import ANSWER_SECONDS, Scenario, all_scenar
 from dev.benchmarks.result import Result, table
 from dev.sandbox import ministack
 
-PATIENCE, PATIENCE_WITH_NAIVE = 180.0, 15.0
+PATIENCE, PATIENCE_WITH_NAIVE = 180.0, 70.0
 """Seconds after the last change for which ours, or a naive variant, may go on."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from dev.benchmarks.events.model.stack import OURS, SEQUENTIAL
 from dev.benchmarks.events.prices import per_million
 from dev.benchmarks.events.scenarios import Goals
+from dev.benchmarks.events.units import OF_OBJECTS
 
 Json = dict[str, Any]
 
@@ -51,6 +52,10 @@ def figures_of(by: Mapping[str, Json], goals: Goals) -> Iterator[Figure]:
     floor, requests = ours["floor"], _each(by, "requests")
     bound = goals.requests if goals.requests is not None else goals.per_floor and round(floor * goals.per_floor)
     yield Figure("requests", requests, 0, floor, _ratio(ours["requests"], floor), bound, sentence="requests")
+    if goals.writes is not None:
+        yield Figure(
+            "write units of objects", _each_written(by), 0, goal=goals.writes, sentence="write units of objects"
+        )
     if ours["p99"] is not None:
         yield Figure("event to stored, p50, s", _each(by, "p50"), 2)
         yield Figure("event to stored, p99, s", _each(by, "p99"), 2, goal=goals.p99, sentence="p99")
@@ -71,6 +76,10 @@ def figures_of(by: Mapping[str, Json], goals: Goals) -> Iterator[Figure]:
 
 def _each(by: Mapping[str, Json], name: str) -> dict[str, float | None]:
     return {who: one[name] for who, one in by.items()}
+
+
+def _each_written(by: Mapping[str, Json]) -> dict[str, float | None]:
+    return {who: sum(one["write_units"].get(kind, 0) for kind in OF_OBJECTS) for who, one in by.items()}
 
 
 def _ratio(value: float, least: float) -> float | None:

@@ -11,13 +11,13 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.core.metrics import Metric
 from billing_mirror.reconcile.report import AGES, AGES_EVERY
-from dev.benchmarks.events.measurement import read_units, write_units
 from dev.benchmarks.events.model import aws_server, stripe_server
 from dev.benchmarks.events.model.container import Container
 from dev.benchmarks.events.model.queue import QueueModel
-from dev.benchmarks.events.model.shipped import environment, event_source
+from dev.benchmarks.events.model.shipped import environment, event_source, indexes
 from dev.benchmarks.events.model.stack import SIGNING_SECRET, Json
 from dev.benchmarks.events.prices import per_month_idle
+from dev.benchmarks.events.units import Table
 from dev.benchmarks.result import Result, table
 from dev.benchmarks.server_process import KEY
 from dev.sandbox import ministack
@@ -91,15 +91,15 @@ def _idle_tick() -> Json:
 
 
 def _figures(records: list[Json]) -> Json:
-    sizes: dict[tuple[str, str], int] = {}
+    reconciled = Table(indexes())
     metrics = sorted({name for one in records for name in one["metrics"]})
     return {
         "wall": sum(one["wall"] for one in records),
         "log_bytes": sum(one["log_bytes"] for one in records),
         "metrics": metrics,
         "metric_months": sum(SHARE_OF_HOURS.get(Metric(one.partition("/")[0]), 1.0) for one in metrics),
-        "write_units": sum(write_units(one, sizes) for record in records for one in record["written"]),
-        "read_units": sum(read_units(one, sizes) for record in records for one in record["read"]),
+        "write_units": sum(reconciled.written(one for record in records for one in record["written"]).values()),
+        "read_units": sum(reconciled.read(one for record in records for one in record["read"]).values()),
     }
 
 

@@ -8,19 +8,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
+from billing_mirror.core.table.items import Item
 from dev.benchmarks.events.model import stripe_server
-from dev.benchmarks.events.model.ledger import Read, Written
+from dev.benchmarks.events.model.ledger import INDEXED
 from dev.benchmarks.events.model.seed import seed
+from dev.benchmarks.events.model.shipped import indexes
 from dev.benchmarks.events.model.stack import Json, Stack
 from dev.benchmarks.events.scenarios import ACCOUNT_LIMIT, ENDPOINT_LIMIT, Prepared, Scenario
-
-UNIT_WRITTEN, UNIT_READ = 1024, 4096
-"""Bytes of a unit: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
-OBJECT = "object"
-KINDS = {OBJECT: "objects", "claim": "claims"}
-"""Items by sort key; the rest is the budget, and notes of a run."""
+from dev.benchmarks.events.units import OBJECT, Table
 
 
 @dataclass
@@ -31,15 +29,14 @@ class Measured:
     patience: float
     """Seconds after the last change for which a run may go on."""
     seeded: set[str] = field(default_factory=set)
-    sizes: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Bytes of the items in the table, by key."""
+    table: Table = field(default_factory=lambda: Table(indexes()))
 
     def run(self, scenario: Scenario) -> Json:
         """The figures of one run, taken when nothing is on its way any more."""
         stack, entered_at = self.stack, time.monotonic()
         stack.stripe.faults(rate_limit=None, api=[])
         prepared = scenario.prepare(stack)
-        seed(stack, self.seeded)
+        self._note(seed(stack, self.seeded))
         stack.stripe.faults(rate_limit={"global": ACCOUNT_LIMIT, "endpoint": ENDPOINT_LIMIT})
         before = {str(event["id"]) for event in stack.stripe.events()}
         self._drain()
@@ -67,6 +64,10 @@ class Measured:
             "quarantined": len(stack.queue.quarantined),
         }
 
+    def _note(self, seeded: Mapping[str, Item]) -> None:
+        for partition, item in seeded.items():
+            self.table.columns[partition, OBJECT] = {name: str(item[name]) for name in INDEXED if item.get(name)}
+
     def _drain(self) -> tuple[dict[str, dict[str, int]], list[Json], list[Json]]:
         stack = self.stack
         return stripe_server.drain(stack.stripe.api_base), stack.ingested.drain(), stack.processed.drain()
@@ -81,7 +82,7 @@ class Measured:
         *,
         finished: bool,
     ) -> Json:
-        written = sorted(one for record in processed for one in record["written"])
+        written = sorted((one for record in processed for one in record["written"]), key=itemgetter(0))
         lags, last = _lags(events, written, until=None if finished else time.time())
         causes = requests["causes"]
         return {
@@ -95,35 +96,11 @@ class Measured:
             "seconds": last - started_at if lags else 0.0,
             "process": _sums(processed),
             "ingest": _sums(ingested),
-            "write_units": _by_kind((one[2], write_units(one, self.sizes)) for one in written),
-            "read_units": _by_kind(
-                (one[1], read_units(one, self.sizes)) for record in processed for one in record["read"]
-            ),
+            "write_units": self.table.written(written),
+            "read_units": self.table.read(one for record in processed for one in record["read"]),
             "metrics": sorted({one for record in [*processed, *ingested] for one in record["metrics"]}),
             "errors": [record["error"] for record in [*processed, *ingested] if "error" in record][:3],
         }
-
-
-def _by_kind(units: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Units of items by what these are, given by sort key."""
-    sums: dict[str, float] = {}
-    for sort_key, count in units:
-        kind = KINDS.get(sort_key, "the budget")
-        sums[kind] = sums.get(kind, 0) + count
-    return sums
-
-
-def write_units(written: Written, sizes: dict[tuple[str, str], int]) -> int:
-    """Of the table alone; an index costs nothing where no key changes. ``sizes`` learns the item's size."""
-    _, partition, sort_key, size = written
-    sizes[partition, sort_key] = size
-    return -(-size // UNIT_WRITTEN)
-
-
-def read_units(read: Read, sizes: Mapping[tuple[str, str], int]) -> float:
-    partition, sort_key, consistent = read
-    units = -(-sizes.get((partition, sort_key), 1) // UNIT_READ)
-    return units if consistent else units / 2
 
 
 def _make(prepared: Prepared) -> int:
@@ -144,7 +121,7 @@ def _lags(events: Iterable[Json], written: Iterable[Any], until: float | None) -
     ``until``, what was not stored counts as stored then; else its object was stored before the event came.
     """
     times: dict[str, list[float]] = {}
-    for at, partition, sort_key, _ in written:
+    for at, partition, sort_key, *_ in written:
         if sort_key == OBJECT:
             times.setdefault(re.split("[#/]", partition)[-1], []).append(at)
     lags, last = [], 0.0

@@ -39,6 +39,8 @@ class Goals:
     per_floor: float | None = None
     """Requests, relative to the floor."""
     requests: int | None = None
+    writes: int | None = None
+    """Write units of the table, the budget's left out."""
     p99: float | None = None
     """Seconds from an event's creation to the write that shows it."""
     per_ideal: float | None = None
@@ -90,12 +92,15 @@ def all_scenarios(backlog: int, scale: float = 1.0) -> Sequence[Scenario]:
             Scenario(f"objects of {kilobytes} KB", partial(_sized, count=n(60), kilobytes=kilobytes), Goals(cpu=0.7))
             for kilobytes in (1, 25, 200)
         ),
-        Scenario("late duplicates", lambda stack: _late_duplicates(stack.stripe, n(100)), Goals(requests=0)),
+        Scenario("late duplicates", lambda stack: _late_duplicates(stack.stripe, n(100)), Goals(requests=0, writes=0)),
         Scenario("ten sign-ups", lambda stack: _sign_ups(stack.stripe, n(10)), Goals(per_floor=1.3)),
         Scenario("rate card, 200 rates", lambda stack: _rate_card(stack.stripe, n(200)), Goals(requests=20)),
         Scenario("one more rate", lambda stack: _one_more_rate(stack.stripe), Goals(per_floor=1.3)),
         Scenario("month end, 14 and 130 lines", lambda stack: _month_end(stack.stripe, n(10), n(4)), life),
         Scenario("webhook and EventBridge", lambda stack: _twice(stack, n(50)), life),
+        Scenario(
+            "50 objects at once", lambda stack: _at_once(stack.stripe, n(50)), Goals(per_floor=1.1, per_ideal=1.1)
+        ),
         Scenario("hot type, 24 events/s", lambda stack: _hot(stack.stripe, n(240)), Goals(p99=2.0, refused=0.5)),
         Scenario(
             "backlog, 20 events an object",
@@ -199,8 +204,11 @@ def _lines(count: int) -> list[JsonObject]:
 
 
 def _late_duplicates(stripe: StandIn, count: int) -> Prepared:
-    """Stripe delivers events again whose objects were stored long ago."""
-    events = [str(event["id"]) for event in stripe.events() if event["type"].startswith("v2.billing")][:count]
+    """Stripe delivers events again whose objects were stored long ago: as many of v1 as of v2, where there are any."""
+    made = [(str(event["type"]).startswith("v2."), str(event["id"])) for event in stripe.events()]
+    events = [
+        one for wanted in (True, False) for one in [name for is_v2, name in made if is_v2 is wanted][: count // 2]
+    ]
     return Prepared(((0.02, partial(stripe.redeliver, event)) for event in events), 0, floor=0)
 
 
@@ -285,6 +293,13 @@ def _envelope(event: JsonObject) -> str:
 def _sent(event: JsonObject) -> JsonObject:
     """A fetched event, as it was sent."""
     return {name: value for name, value in event.items() if name not in ("changes", "data")}
+
+
+def _at_once(stripe: StandIn, count: int) -> Prepared:
+    """Customers change within a moment, more than one endpoint answers in a second."""
+    customers = _customers(stripe, count)
+    steps = ((0.0, partial(stripe.update, customer, {"name": "Renamed"})) for customer in customers)
+    return Prepared(steps, count, floor=count, ideal=count / ENDPOINT_LIMIT + ANSWER_SECONDS)
 
 
 def _hot(stripe: StandIn, count: int) -> Prepared:

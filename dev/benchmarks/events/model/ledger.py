@@ -11,13 +11,20 @@ from typing import Any
 
 import boto3
 
-Call = tuple[float, str, bytes]
-"""When a call ended, its operation, and the body of its request."""
-Written = tuple[float, str, str, int]
-"""When an item was written, its partition and sort key, and its bytes."""
+from billing_mirror.core.table.items import INDEX_COLUMNS
+
+Call = tuple[float, str, bytes, bool]
+"""When a call ended, its operation, the body of its request, and whether it was done."""
+Key = tuple[str, str]
+"""The partition and the sort key of an item."""
+Columns = dict[str, str]
+"""The columns of an item that indexes have as keys."""
+Written = tuple[float, str, str, int, Columns | None]
+"""When an item was written, its keys, its bytes, and its columns; None where these stay as they are."""
 Read = tuple[str, str, bool]
 """The partition and sort key of an item that was read, and whether consistently."""
 
+INDEXED = frozenset({"scope", "type", "id", *INDEX_COLUMNS})
 WRITES = {"PutItem": "Item", "UpdateItem": "Key", "DeleteItem": "Key"}
 
 
@@ -35,8 +42,8 @@ class Ledger:
         events.register("after-call.dynamodb", self._record)
         events.register("after-call.sqs", self._record)
 
-    def _record(self, model: Any, context: dict[str, Any], **_: object) -> None:  # noqa: ANN401 - botocore's own
-        self.calls.append((time.time(), model.name, context.get("bench_body", b"")))
+    def _record(self, model: Any, context: dict[str, Any], http_response: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own
+        self.calls.append((time.time(), model.name, context.get("bench_body", b""), http_response.status_code < 300))
 
     def drain(self) -> dict[str, Any]:
         """Counts of calls, and the items written and read, since the last drain."""
@@ -44,11 +51,11 @@ class Ledger:
         counts: Counter[str] = Counter()
         written: list[Written] = []
         read: list[tuple[str, str, bool]] = []
-        for at, operation, body in calls:
+        for at, operation, body, done in calls:
             counts[operation] += 1
             given = json.loads(body or b"{}")
             if operation in WRITES:
-                written.append(_written(at, given, WRITES[operation]))
+                written.append((at, *_written(given, WRITES[operation]), _columns(operation, given) if done else None))
             read += _read(operation, given)
         return {"calls": dict(counts), "written": written, "read": read}
 
@@ -57,10 +64,17 @@ def _keep_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> 
     context["bench_body"] = params["body"]
 
 
-def _written(at: float, given: dict[str, Any], member: str) -> Written:
+def _written(given: dict[str, Any], member: str) -> tuple[str, str, int]:
     item = given[member]
     size = size_of(item) + size_of(given.get("ExpressionAttributeValues", {}) if member == "Key" else {})
-    return at, *_key(item), size
+    return *_key(item), size
+
+
+def _columns(operation: str, given: dict[str, Any]) -> Columns | None:
+    """What is left of the columns that indexes have as keys. No update of this project's changes any."""
+    if operation == "UpdateItem":
+        return None
+    return {name: value["S"] for name, value in given.get("Item", {}).items() if name in INDEXED and "S" in value}
 
 
 def _read(operation: str, given: dict[str, Any]) -> list[tuple[str, str, bool]]:

@@ -10,7 +10,7 @@ from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.table import items
 from billing_mirror.core.table.digest import digest
-from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.items import Item, Observation
 from billing_mirror.refresh.references import customer_or_owner
 from dev.benchmarks.events.model.stack import Stack
 
@@ -19,20 +19,21 @@ BEFORE = 3600.0
 """Seconds before now at which what is seeded was fetched."""
 
 
-def seed(stack: Stack, known: set[str]) -> None:
-    """Stores what the stand-in has and ``known`` does not name, and adds it to ``known``."""
+def seed(stack: Stack, known: set[str]) -> dict[str, Item]:
+    """Stores what the stand-in has and ``known`` does not name, and adds it to ``known``; by partition key."""
     if not stack.variant.is_ours:
-        return  # the naive handlers look nothing up
+        return {}  # the naive handlers look nothing up
     bodies = {str(one["id"]): one["body"] for one in stack.stripe.objects() if one["type"] in catalog.TYPES}
-    asyncio.run(_store({name: bodies[name] for name in bodies.keys() - known}, bodies, stack))
+    stored = asyncio.run(_store({name: bodies[name] for name in bodies.keys() - known}, bodies, stack))
     known.update(bodies)
+    return stored
 
 
-async def _store(new: Mapping[str, JsonObject], bodies: Mapping[str, JsonObject], stack: Stack) -> None:
+async def _store(new: Mapping[str, JsonObject], bodies: Mapping[str, JsonObject], stack: Stack) -> dict[str, Item]:
     mirror, fetched_at = DynamoMirror(stack.dynamodb, stack.table), time.time() - BEFORE
     slots = asyncio.Semaphore(8)
 
-    async def store(identifier: str, body: JsonObject) -> None:
+    async def store(identifier: str, body: JsonObject) -> tuple[str, Item]:
         object_type = catalog.TYPES[str(body["object"])]
         parent = body.get(object_type.parent or "") if object_type.nested else None
         ref = ObjectRef(SCOPE, object_type, identifier, str(parent) if parent else None)
@@ -42,9 +43,11 @@ async def _store(new: Mapping[str, JsonObject], bodies: Mapping[str, JsonObject]
             observation = Observation(
                 fetched_at, "2026-10-28.preview", "req_1", body, digest(object_type, body), members
             )
-            await mirror.put(ref, token, items.item(ref, observation, _customer(ref, body, bodies)))
+            item = items.item(ref, observation, _customer(ref, body, bodies))
+            await mirror.put(ref, token, item)
+        return ref.key, item
 
-    await asyncio.gather(*(store(*one) for one in new.items()))
+    return dict(await asyncio.gather(*(store(*one) for one in new.items())))
 
 
 def _customer(ref: ObjectRef, body: JsonObject, bodies: Mapping[str, JsonObject]) -> str | None:

@@ -53,6 +53,12 @@ def event_source() -> EventSource:
     )
 
 
+def indexes() -> dict[str, tuple[str, ...]]:
+    """The key columns of each index of the table."""
+    found = _properties("Table")["GlobalSecondaryIndexes"]
+    return {str(one["IndexName"]): tuple(str(key["AttributeName"]) for key in one["KeySchema"]) for one in found}
+
+
 def _value(value: Any, resources: Mapping[str, str]) -> str:  # noqa: ANN401 - a value of the template
     if not isinstance(value, dict):
         return str(value)
