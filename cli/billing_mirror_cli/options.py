@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from billing_mirror.core.errors import MirrorError
 
 from .failures import Failure
+from .given_options import GivenOptions
 from .output import Output
 from .prompts import NoAnswer
-from .same_place import Place
 from .stack.aws_failures import explain
 from .stack.session import Session
 
@@ -69,7 +69,7 @@ def add_verb(app: typer.Typer, work: Callable[Concatenate[Session, P], None], *,
     def run(**given: Any) -> None:  # noqa: ANN401 - what typer has parsed, of each parameter's own type
         common = {one.name: given.pop(one.name) for one in _COMMON}
         as_json, debug = common.pop("as_json"), common.pop("debug")
-        output = Output(as_json=as_json, place=Place(**common))
+        output = Output(as_json=as_json, given=GivenOptions(**common))
         with _reported(output, debug=debug):
             verb(Session(**common, output=output), **given)
 

@@ -11,8 +11,8 @@ from rich.text import Text
 from billing_mirror.core.json_body import Json
 
 from .failures import Failure
+from .given_options import NOT_GIVEN, GivenOptions
 from .json_text import one_line
-from .same_place import ANYWHERE, Place
 from .words import aligned
 
 
@@ -20,12 +20,12 @@ class Output:
     """Standard output and standard error of one call.
 
     ``as_json`` writes each fact as JSON, one value a line, and no text. Colours and moving lines need a terminal, and
-    respect ``NO_COLOR``. Commands that it names work in the ``place`` of the call.
+    respect ``NO_COLOR``. Commands in remedies get the options that were ``given``.
     """
 
-    def __init__(self, *, as_json: bool, place: Place = ANYWHERE) -> None:
+    def __init__(self, *, as_json: bool, given: GivenOptions = NOT_GIVEN) -> None:
         self.as_json = as_json
-        self._place = place
+        self._given = given
         self.console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self.errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
@@ -47,11 +47,11 @@ class Output:
 
     def remedy(self, text: str, indent: str = "") -> None:
         """What to do, for people."""
-        self.line(f"{indent}{self.in_place(text)}")
+        self.line(f"{indent}{self.with_options(text)}")
 
-    def in_place(self, remedy: str) -> str:
+    def with_options(self, remedy: str) -> str:
         """A remedy whose commands work on the stack that the call worked on."""
-        return self._place.reached_by(remedy)
+        return self._given.added_to(remedy)
 
     def lines(self, cells: Sequence[Sequence[str]], indent: str = "") -> None:
         """Lines for people, their cells in columns."""
@@ -66,11 +66,11 @@ class Output:
     def failure(self, failure: Failure) -> None:
         """What went wrong, and what to do; on standard error."""
         if self.as_json:
-            sys.stderr.write(f"{one_line({'error': failure.sentence, 'remedy': self.in_place(failure.remedy)})}\n")
+            sys.stderr.write(f"{one_line({'error': failure.sentence, 'remedy': self.with_options(failure.remedy)})}\n")
             return
         self.errors.print(Text(_ended(failure.sentence), style="bold red"))
         if failure.remedy:
-            self.errors.print(Text(_ended(self.in_place(failure.remedy))))
+            self.errors.print(Text(_ended(self.with_options(failure.remedy))))
 
 
 def _ended(sentence: str) -> str:

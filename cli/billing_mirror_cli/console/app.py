@@ -81,7 +81,7 @@ def create_app(session: Session, guard: Guard, *, history: History) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= _FILTERS | {"in_place": session.output.in_place}
+    app.jinja_env.filters |= _FILTERS | {"with_options": session.output.with_options}
     app.jinja_env.globals |= _GLOBALS
     badge = VerdictBadge(session)
     pages = Pages(session, badge, history=history)

@@ -48,7 +48,7 @@ def doctor(
     wrong = 0
     for finding in _findings(session, timeout):
         wrong += finding.level is not Level.OK
-        session.output.value(finding.to_json() | {"remedy": session.output.in_place(finding.remedy)})
+        session.output.value(finding.to_json() | {"remedy": session.output.with_options(finding.remedy)})
         level = finding.level.upper() if finding.level is Level.FAIL else finding.level
         session.output.line(f"{level:<8} {finding.name:<18} {finding.sentence}", _STYLES[finding.level])
         if finding.remedy:

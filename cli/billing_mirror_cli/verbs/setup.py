@@ -185,7 +185,7 @@ def _ping(session: Session, stripe: StripeDestinations, made: JsonObject, done: 
                 f'{session.stack.deploy}, with PartnerEventBus = "{bus}" in stacks/{session.stack.name}.toml',
                 "billing-mirror setup --type amazon_eventbridge",
             ]
-            done.next_steps = [session.output.in_place(step) for step in steps]
+            done.next_steps = [session.output.with_options(step) for step in steps]
             return
     done.ping_seconds = ping.seconds_until_seen(
         session, partial(stripe.ping, done.identifier), function, timeout=timeout

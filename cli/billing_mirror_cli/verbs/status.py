@@ -136,7 +136,7 @@ def _most(counts: dict[str, int]) -> str:
 
 def _as_json(session: Session, facts: Facts, found: Sequence[Problem]) -> JsonObject:
     listed: list[Json] = [
-        {"state": one.state.value, "sentence": one.sentence, "remedy": session.output.in_place(one.remedy)}
+        {"state": one.state.value, "sentence": one.sentence, "remedy": session.output.with_options(one.remedy)}
         for one in found
     ]
     queue: JsonObject = {

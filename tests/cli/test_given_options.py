@@ -6,42 +6,42 @@ import pytest
 
 from billing_mirror_cli.app import app
 from billing_mirror_cli.failures import ExitCode
-from billing_mirror_cli.same_place import ANYWHERE, Place
+from billing_mirror_cli.given_options import NOT_GIVEN, GivenOptions
 from tests.cli.conftest import Cloud, Command
 from tests.doubles.samples import subscription
 
-EVERYWHERE = Place(stack="billing-live", scope="live/acct_1", region="eu-west-1")
+ALL_GIVEN = GivenOptions(stack="billing-live", scope="live/acct_1", region="eu-west-1")
 
 
 @pytest.mark.parametrize(
-    ("place", "remedy", "reached"),
+    ("given", "remedy", "reached"),
     [
         (
-            EVERYWHERE,
+            ALL_GIVEN,
             "If Stripe has it: billing-mirror refresh in_1",
             "If Stripe has it: billing-mirror refresh --stack billing-live --scope live/acct_1 --region eu-west-1 in_1",
         ),
         (
-            Place(sandbox=True),
+            GivenOptions(sandbox=True),
             "billing-mirror verify finds them; then billing-mirror recover",
             "billing-mirror verify --sandbox finds them; then billing-mirror recover --sandbox",
         ),
         (
-            Place(stack="a b"),
+            GivenOptions(stack="a b"),
             "billing-mirror quarantine retry GROUP",
             "billing-mirror quarantine retry --stack 'a b' GROUP",
         ),
         (
-            EVERYWHERE,
+            ALL_GIVEN,
             "aws events create-event-bus --name bus",
             "aws events create-event-bus --region eu-west-1 --name bus",
         ),
-        (EVERYWHERE, "Log in (aws sso login), or see docs/deploy.md", "Log in (aws sso login), or see docs/deploy.md"),
-        (ANYWHERE, "billing-mirror backfill", "billing-mirror backfill"),
+        (ALL_GIVEN, "Log in (aws sso login), or see docs/deploy.md", "Log in (aws sso login), or see docs/deploy.md"),
+        (NOT_GIVEN, "billing-mirror backfill", "billing-mirror backfill"),
     ],
 )
-def test_a_command_has_the_options_of_the_call_that_names_it(place: Place, remedy: str, reached: str) -> None:
-    assert place.reached_by(remedy) == reached
+def test_a_command_has_the_options_of_the_call_that_names_it(given: GivenOptions, remedy: str, reached: str) -> None:
+    assert given.added_to(remedy) == reached
 
 
 def test_each_verb_takes_these_options() -> None:

@@ -11,7 +11,7 @@ _AWS = re.compile(r"\baws [a-z]+ (?:[a-z]+-)+[a-z]+\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GivenOptions:
     """The options of a call that say where it works, as they were given."""
 
     stack: str | None = None
@@ -19,7 +19,7 @@ class Place:
     scope: str | None = None
     region: str | None = None
 
-    def reached_by(self, text: str) -> str:
+    def added_to(self, text: str) -> str:
         """The text, its commands with these options: each works as it is, wherever the call worked."""
         region = _option("--region", self.region)
         options = f"{_option('--stack', self.stack)}{' --sandbox' * self.sandbox}{_option('--scope', self.scope)}"
@@ -27,7 +27,7 @@ class Place:
         return _AWS.sub(lambda found: f"{found[0]}{region}", text)
 
 
-ANYWHERE = Place()
+NOT_GIVEN = GivenOptions()
 
 
 def _option(name: str, value: str | None) -> str:
