@@ -46,7 +46,7 @@ def _source(event: dict[str, Any]) -> str:
 
 def _signature(event: dict[str, Any]) -> str | None:
     """The header that signs the body, whatever the case of its name."""
-    return next((value for name, value in event["headers"].items() if name.lower() == "stripe-signature"), None)
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}.get("stripe-signature")
 
 
 def _body(event: dict[str, Any]) -> bytes | None:

@@ -84,13 +84,13 @@ def test_a_function_is_replaced_wherever_it_was_imported_and_only_meanwhile() ->
 
 def test_a_property_and_a_method_are_replaced_in_their_class() -> None:
     task = WorkItem(ReceivedMessage("1", "", "", 0.0, 1))
-    before = MemoryMirror.put_tombstone
+    before = MemoryMirror._newer
     with activated(named("a postponed message is acknowledged")):
         assert not MessageResult(task, Outcome.POSTPONED).retry
-    with activated(named("the write of a tombstone has no condition")):
-        assert MemoryMirror.put_tombstone is not before
+    with activated(named("the write has no condition")):
+        assert MemoryMirror._newer is not before
     assert MessageResult(task, Outcome.POSTPONED).retry
-    assert MemoryMirror.put_tombstone is before
+    assert MemoryMirror._newer is before
 
 
 def test_activation_fails_where_nothing_is_replaced() -> None:

@@ -44,5 +44,5 @@ class Workload:
             idle=random.choice((0.0, 0.0, dice.longest) if racing else (0.0, 0.0, 10.0, 60.0)),
             reconcile_chance=random.choice((0.0, 0.5, 1.0, 1.0) if racing else (0.0, 0.2, 0.5)),
             requests_per_second=random.choice((20.0, 50.0, 100.0)),
-            coalescing=random.choice((0.0, 0.0, 0.0, 0.075, 0.075, 1.0)),
+            coalescing=random.choice((0.0, 0.075, 0.075, 1.0)),
         )

@@ -93,7 +93,7 @@ async def acknowledges_out_of_time(
     return (Outcome.ALREADY_FRESH, dependencies.ports.clock.now()) if verdict is OUT_OF_TIME else verdict
 
 
-@mutant("a 429 quarantines the message", quick=True)
+@mutant("a 429 quarantines the message")
 @replaces(_is_hopeless)
 def gives_up_on_429(error: Exception, received: ReceivedMessage) -> bool:
     return (isinstance(error, TransientError) and error.throttled) or _is_hopeless(error, received)
