@@ -10,6 +10,7 @@ from dev.benchmarks.events.model.shipped import event_source
 from dev.benchmarks.events.prices import by_call, per_million, per_month_idle
 from dev.benchmarks.events.scenarios import Goals
 from dev.benchmarks.events.steps import Steps
+from dev.benchmarks.events.units import Table
 
 BURST, DUPLICATES, RATES = "burst, 20 events/s", "late duplicates", "rate card, 200 rates"
 LONE_RATES, REFUSED = "lone new rates", "backlog, each refused once"
@@ -167,3 +168,22 @@ def test_costs_are_list_prices_of_what_was_counted() -> None:
         "polling the queue": 0.26,
         "ticks of reconcile": 0.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "units"),
+    [
+        ({}, {"scope": "test", "status": "draft"}, 1),
+        ({"scope": "test", "status": "draft"}, {"scope": "test", "status": "draft"}, 0),
+        ({"scope": "test", "status": "draft"}, {"scope": "test", "status": "paid"}, 2),
+        ({"scope": "test", "status": "paid"}, {"scope": "test"}, 1),
+    ],
+    ids=["made", "unchanged", "moved", "deleted"],
+)
+def test_each_entry_of_an_index_that_is_made_or_deleted_costs_a_unit(
+    before: dict[str, str], after: dict[str, str], units: int
+) -> None:
+    known = Table({"by-status": ("scope", "status")}, columns={("test#in_1", "object"): before})
+    written = known.written([(0.0, "test#in_1", "object", 1025, after)])
+    assert written == {"objects": 2, **({"indexes": units} if units else {})}
+    assert known.written([(1.0, "test#in_1", "claim", 10, None)]) == {"claims": 1}

@@ -44,7 +44,7 @@ def test_a_command_has_the_options_of_the_call_that_names_it(given: GivenOptions
     assert given.added_to(remedy) == reached
 
 
-def test_each_verb_takes_these_options() -> None:
+def test_quarantine_is_the_only_group_of_verbs() -> None:
     groups = {group.name for group in app.registered_groups}
     assert groups == {"quarantine"}, "the verb of a group is its second word"
 

@@ -51,6 +51,14 @@ def test_process_leaves_the_margin_that_is_set(cloud: Cloud, load: Load) -> None
     assert load("process").dependencies.clock_skew_margin == 7.5
 
 
+async def test_process_tries_what_a_429_refused_once_more(load: Load, at_stripe: StandIn) -> None:
+    customer = at_stripe.create("customer", {})
+    at_stripe.faults(api=[{"status": 429, "count": 1}])
+    request = StripeRequest(f"/v1/customers/{customer['id']}", ApiChannel.GA, context=None)
+    answer = await load("process").dependencies.ports.stripe.get(request)
+    assert answer.body["id"] == customer["id"]
+
+
 @pytest.mark.parametrize(("name", "seconds"), [("process", 40), ("reconcile", 100)])
 def test_functions_share_the_rate_of_requests(
     cloud: Cloud, load: Load, at_stripe: StandIn, name: str, seconds: int

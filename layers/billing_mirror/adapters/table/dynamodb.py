@@ -96,13 +96,16 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
         }
 
     async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
-        received: Item = {":events": last_event_columns(events), ":none": {}} if events.last_event_at else {}
+        keep = ""
+        received: Item = {}
+        if events.last_event_at:
+            keep, received = KEEP_EVENTS, {":events": last_event_columns(events), ":none": {}}
         with transient_errors(SERVICE):
             answer = await asyncio.to_thread(
                 self._client.update_item,
                 TableName=self._table,
                 Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression=f"ADD claimed :one SET claimed_at = :at{KEEP_EVENTS * bool(received)}",
+                UpdateExpression=f"ADD claimed :one SET claimed_at = :at{keep}",
                 ExpressionAttributeValues=to_attributes({":one": 1, ":at": times.iso(now), **received}),
                 ReturnValues="ALL_OLD",
             )
