@@ -53,9 +53,8 @@ def figures_of(by: Mapping[str, Json], goals: Goals) -> Iterator[Figure]:
     bound = goals.requests if goals.requests is not None else goals.per_floor and round(floor * goals.per_floor)
     yield Figure("requests", requests, 0, floor, _ratio(ours["requests"], floor), bound, sentence="requests")
     if goals.writes is not None:
-        yield Figure(
-            "write units of objects", _each_written(by), 0, goal=goals.writes, sentence="write units of objects"
-        )
+        written = "write units of objects"
+        yield Figure(written, _each_written(by), 0, goal=goals.writes, sentence=written)
     if ours["p99"] is not None:
         yield Figure("event to stored, p50, s", _each(by, "p50"), 2)
         yield Figure("event to stored, p99, s", _each(by, "p99"), 2, goal=goals.p99, sentence="p99")
