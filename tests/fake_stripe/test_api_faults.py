@@ -124,7 +124,7 @@ class TestBrokenBodies:
         stand_in.faults(api=[{"slow": 0.2, "count": 1}])
         start = time.monotonic()
         assert get(f"{PATH}/{catalogue.card}").code == 200
-        assert 0.2 <= time.monotonic() - start < 1
+        assert time.monotonic() - start >= 0.2
 
     def test_a_dripping_body_arrives_whole(self, stand_in: StandIn, get: Get) -> None:
         stand_in.faults(api=[{"drip": 0.2, "count": 1}])
