@@ -39,7 +39,7 @@ OBJECTS ?= 100000
 BACKLOG ?= 1000
 ROUNDS ?= 1
 ONLY ?=
-bench: tools-all  ## measure events beside naive handlers, costs, and reconcile: OBJECTS=1000000 BACKLOG=20000 ROUNDS=3 ONLY="events idle"
+bench: tools-all  ## measure events beside naive handlers, costs, and reconcile: OBJECTS=1000000 BACKLOG=20000 ROUNDS=3 ONLY="events backlog"
 	@PYTHONPATH=layers:. $(DEV)/python -m dev.benchmarks --objects $(OBJECTS) --backlog $(BACKLOG) --rounds $(ROUNDS) $(ONLY)
 
 mutants: tools-dev  ## run mutation tests: which mutants of the code does the simulation catch?

@@ -17,7 +17,7 @@ ROWS = {
     "backlog, 20 events an object": "backlog",
 }
 """Scenarios, and how the picture names them."""
-TICKS = (1, 2, 5, 10, 20)
+TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 VARIANTS = {"billing mirror": "Billing Mirror", "naive": "SDK + boto3", "10 threads": "SDK + boto3, 10 threads"}
 
 
@@ -28,7 +28,7 @@ def fingerprint(recording: str) -> str:
 
 def _shown(recording: dict[str, Any]) -> dict[str, list[list[float]]]:
     """By variant: requests relative to the floor, the p99 of lags in seconds, and whether all was stored in the end."""
-    found = recording["events"]["scenarios"]
+    found = {**recording["events"]["scenarios"], **recording["backlog"]["scenarios"]}
 
     def of(one: dict[str, Any]) -> list[float]:
         return [one["requests"] / one["floor"], one["p99"], one["finished"]]

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from rich.console import Console
 
 from dev.benchmarks.events import benchmark as events
-from dev.benchmarks.events import functions, idle, profile
+from dev.benchmarks.events import functions, idle, profile, settings
 from dev.benchmarks.reconcile import backfill, drift, fairness
 from dev.benchmarks.reconcile import size as reconcile_size
 from dev.benchmarks.result import Result, load
@@ -37,9 +37,11 @@ class Size:
 
 
 BENCHMARKS: Mapping[str, Callable[[Size], Result]] = {
-    "events": lambda size: events.run(size.backlog, rounds=size.rounds),
+    "events": lambda size: events.run(rounds=size.rounds),
+    "backlog": lambda size: events.run_backlogs(size.backlog),
     "ingest": lambda _: functions.run(),
     "profile": lambda _: profile.run(),
+    "settings": lambda size: settings.run(rounds=size.rounds),
     "idle": lambda _: idle.run(),
     "size": lambda size: reconcile_size.run(size.objects),
     "drift": lambda size: drift.run(max(1000, size.objects // 10)),

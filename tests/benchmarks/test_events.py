@@ -1,16 +1,26 @@
 """The benchmark of live events at its smallest counts what it states. The speed of this machine is not tested."""
 
+import threading
+from datetime import UTC, datetime
+
+import boto3
 import pytest
 
-from dev.benchmarks.events import benchmark, profile
+from billing_mirror.adapters.table.attributes import to_attributes
+from dev.benchmarks.events import benchmark, profile, settings, signed_client
 from dev.benchmarks.events.figures import figures_of
+from dev.benchmarks.events.measurement import lags
 from dev.benchmarks.events.model.ledger import size_of
 from dev.benchmarks.events.model.queue import QueueModel
-from dev.benchmarks.events.model.shipped import event_source
-from dev.benchmarks.events.prices import by_call, per_million, per_month_idle
-from dev.benchmarks.events.scenarios import Goals
+from dev.benchmarks.events.model.shipped import default, event_source
+from dev.benchmarks.events.model.stack import OURS, POLLER, SEQUENTIAL, running
+from dev.benchmarks.events.prices import ACCESS_LINE, PLATFORM_LINES, by_call, per_million, per_month_idle
+from dev.benchmarks.events.scenarios import ANSWER_SECONDS, Goals, Prepared, Scenario
+from dev.benchmarks.events.signed_client import SignedClient
 from dev.benchmarks.events.steps import Steps
 from dev.benchmarks.events.units import Table
+from dev.sandbox.ministack import MiniStack
+from tests.contract.tables import create_table
 
 BURST, DUPLICATES, RATES = "burst, 20 events/s", "late duplicates", "rate card, 200 rates"
 LONE_RATES, REFUSED = "lone new rates", "backlog, each refused once"
@@ -37,13 +47,63 @@ def test_variants_work_on_the_same_changes_until_nothing_is_on_its_way() -> None
 
 
 def test_a_lone_rate_is_announced_alone_and_a_refused_backlog_is_tried_twice() -> None:
-    figures = benchmark.run(scale=0.03, names=[LONE_RATES, REFUSED], patience_with_naive=5.0).figures["scenarios"]
-    rates, refused = (figures[name]["billing mirror"] for name in (LONE_RATES, REFUSED))
+    live = benchmark.run(scale=0.03, names=[LONE_RATES], variants=[OURS, SEQUENTIAL], patience_with_naive=5.0).figures[
+        "scenarios"
+    ]
+    waited = benchmark.run_backlogs(2, [REFUSED], variants=[OURS, SEQUENTIAL], patience_with_naive=5.0).figures[
+        "scenarios"
+    ]
+    rates, refused = live[LONE_RATES]["billing mirror"], waited[REFUSED]["billing mirror"]
     for one in (rates, refused):
         assert one["finished"]
         assert one["unstored"] == one["quarantined"] == 0
     assert (rates["events"], rates["causes"]) == (2, {"event lookup": 2, "object": 2})
     assert refused["causes"] == {"refused": refused["events"], "object": refused["events"]}
+
+
+def test_a_stack_that_has_ended_leaves_the_processor_to_others(local_aws: MiniStack) -> None:
+    def pollers() -> list[threading.Thread]:
+        return [one for one in threading.enumerate() if one.name == POLLER]
+
+    with running(OURS, local_aws.endpoint, ANSWER_SECONDS):
+        assert len(pollers()) == event_source().concurrency
+    assert pollers() == []
+
+
+def test_the_figures_of_rounds_are_medians_by_scenario() -> None:
+    lone, duplicates = (Scenario(name, lambda _: Prepared(iter(()), 0, 0), Goals()) for name in ("lone", "late"))
+    runs = [{"naive": {"p99": seconds, "finished": True}} for seconds in (1.0, 10.0, 3.0, 30.0, 2.0, 20.0)]
+    runs[3]["naive"]["finished"] = False
+    found = benchmark.medians_by_name([lone, duplicates], runs)
+    assert found == {
+        "lone": {"naive": {"p99": 2.0, "finished": True}},
+        "late": {"naive": {"p99": 20.0, "finished": False}},
+    }
+
+
+def test_an_event_of_a_backlog_counts_from_the_start_of_the_functions() -> None:
+    created = datetime(2026, 11, 30, tzinfo=UTC)
+    event = {"created": created.isoformat(), "related_object": {"id": "cus_1"}}
+    at = created.timestamp()
+    written = [(at - 1.0, "test#cus_1", "object"), (at + 9.0, "test#cus_1", "object")]
+    assert lags([event], written, at - 5.0, until=None) == ([9.0], at + 9.0)
+    assert lags([event], written, at + 5.0, until=None) == ([4.0], at + 9.0)
+
+
+def test_parameters_of_the_template_decide_how_messages_are_taken() -> None:
+    shipped, other = event_source(), event_source({"BatchSize": "50", "BatchingWindowSeconds": "2"})
+    assert (shipped.batch_size, shipped.window) == (int(default("BatchSize")), float(default("BatchingWindowSeconds")))
+    assert (other.batch_size, other.window, other.concurrency) == (50, 2.0, shipped.concurrency)
+
+
+def test_each_batch_is_deleted_by_a_request_and_each_postponement_is_one() -> None:
+    function = {"wall": 0.0, "log_bytes": 0, "metric_bytes": 0, "calls": {}}
+    process = {**function, "invocations": 400, "calls": {"ChangeMessageVisibility": 100}}
+    units: dict[str, dict[str, int]] = {"write_units": {}, "read_units": {}}
+    run = {"events": 1000, "ingest": {**function, "invocations": 1000}, "process": process, **units}
+    calls = by_call(run | {"queue_sends": 1000, "queue_receives": 400})
+    assert calls["SQS"]["deletes"] == pytest.approx(0.4 * 0.4), "one for each batch"
+    assert calls["SQS"]["postponements"] == pytest.approx(0.1 * 0.4)
 
 
 def test_the_profile_names_what_a_lone_event_takes() -> None:
@@ -53,6 +113,34 @@ def test_the_profile_names_what_a_lone_event_takes() -> None:
         assert idle == [], f"steps of {name} that no function is found for any more"
     calls = figures["cents_a_million"]["DynamoDB"]
     assert {"writes: objects", "writes: claims", "writes: the budget", "reads: objects", "reads: claims"} <= set(calls)
+
+
+def test_settings_are_compared_on_the_same_changes() -> None:
+    changes = [{}, {settings.COALESCING: 0, settings.SIZE: 1}]
+    shipped, other = settings.run(scale=0.02, changes=changes).figures["settings"]
+    assert (shipped["parameters"], other["parameters"]) == (settings.SHIPPED, {**settings.SHIPPED, **changes[1]})
+    for one in (shipped, other):
+        assert set(one["scenarios"]) == set(settings.SCENARIOS)
+        assert all(by["finished"] and not by["unstored"] for by in one["scenarios"].values())
+    burst = "burst, 20 events/s"
+    assert shipped["scenarios"][burst]["requests"] < other["scenarios"][burst]["requests"], "the setting has an effect"
+
+
+def test_a_signed_client_does_what_boto3_does(local_aws: MiniStack) -> None:
+    """Or what it saves would be measured on calls that fail."""
+    boto, signed = boto3.client("dynamodb", endpoint_url=local_aws.endpoint), SignedClient(local_aws.endpoint)
+    item = to_attributes({**signed_client.KEY, "token": 7})
+    signed.call("PutItem", {"TableName": (name := create_table(boto)), "Item": item})
+    key = to_attributes(signed_client.KEY)
+    assert boto.get_item(TableName=name, Key=key)["Item"] == item
+    assert signed.call("GetItem", {"TableName": name, "Key": key}) == {"Item": item}
+    with pytest.raises(AssertionError, match="DynamoDB answers GetItem with 400"):
+        signed.call("GetItem", {"TableName": "none", "Key": key})
+    assert set(signed_client.saved(local_aws.endpoint, calls=2, repetitions=1)) == {
+        "PutItem",
+        "BatchGetItem",
+        "UpdateItem",
+    }
 
 
 def test_what_a_step_calls_counts_for_the_inner_step() -> None:
@@ -76,12 +164,13 @@ def test_what_a_step_calls_counts_for_the_inner_step() -> None:
 
 
 def test_each_figure_with_a_goal_is_recorded_beside_its_floor() -> None:
-    function = {"cpu": 0.2, "wall": 0.0, "invocations": 2, "log_bytes": 0, "metric_bytes": 0}
+    function = {"cpu": 0.2, "wall": 0.0, "invocations": 2, "log_bytes": 0, "metric_bytes": 0, "calls": {}}
     run = {"events": 2, "requests": 3, "floor": 2, "refused": 0.0, "p50": 0.1, "p99": 0.3, "seconds": 4.0, "ideal": 2.0}
     costs = {"ingest": function, "queue_sends": 0, "queue_receives": 0, "write_units": {}, "read_units": {}}
     ours = {**run, **costs, "process": function}
     naive = {**ours, "requests": 4, "p99": 0.2, "process": {**function, "cpu": 0.1}}
     by = {"billing mirror": ours, "naive": naive, "10 threads": naive}
+    logs = 0.5e-3 * (len(ACCESS_LINE) + 2 * len(PLATFORM_LINES))
     goals = Goals(per_floor=2.0, p99=0.2, per_ideal=1.5, refused=0.5, cpu=0.7, usd=5.0)
     found = {figure.what: figure for figure in figures_of(by, goals) if figure.goal is not None}
     assert {what: (one.measured, one.floor, one.goal) for what, one in found.items()} == {
@@ -90,7 +179,7 @@ def test_each_figure_with_a_goal_is_recorded_beside_its_floor() -> None:
         "all stored after, s": (2.0, 2.0, 1.5),
         "refused, % of requests": (0.0, None, 0.5),
         "process, CPU ms an event": (2.0, None, 0.7),
-        "USD a million events": (pytest.approx(1.4), None, 5.0),
+        "USD a million events": (pytest.approx(1.0 + 0.4 + 0.4 + logs), None, 5.0),
     }
     assert found["requests"].record("lone events") == {
         "scenario": "lone events",
@@ -136,7 +225,7 @@ def test_bytes_are_counted_as_dynamodb_counts_them() -> None:
 
 
 def test_costs_are_list_prices_of_what_was_counted() -> None:
-    function = {"invocations": 2, "wall": 0.0, "log_bytes": 0, "metric_bytes": 0}
+    function = {"invocations": 2, "wall": 0.0, "log_bytes": 0, "metric_bytes": 0, "calls": {}}
     figures = {
         "events": 2,
         "ingest": function,
@@ -149,15 +238,22 @@ def test_costs_are_list_prices_of_what_was_counted() -> None:
     assert by_call(figures)["DynamoDB"] == pytest.approx(
         {"writes: objects": 0.9375, "writes: claims": 0.3125, "reads: objects": 0.5}
     )
+    access, own = (0.5e-3 * len(lines) for lines in (ACCESS_LINE, PLATFORM_LINES))
     assert by_call(figures)["logs"] == pytest.approx(
-        {"lines of ingest": 0, "lines of process": 0.15, "metrics of process": 0.1}
+        {
+            "lines of ingest": 0,
+            "lines of process": 0.15,
+            "metrics of process": 0.1,
+            "access log of the API": access,
+            "Lambda's own lines": own,
+        }
     )
     assert {name: round(usd, 4) for name, usd in per_million(figures).items()} == {
         "API Gateway": 1.0,
         "Lambda": 0.2,
         "SQS": 0.54,
         "DynamoDB": 1.75,
-        "logs": 0.25,
+        "logs": round(0.25 + access + own, 4),
     }
     tick = {"metric_months": 2.5, "wall": 0.0, "read_units": 0, "write_units": 0, "log_bytes": 0}
     idle = per_month_idle(tick, alarm_metrics=10, composites=1, secrets=2, pollers=5, ticks=0)

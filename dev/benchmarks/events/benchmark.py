@@ -1,58 +1,89 @@
 """How do live events fare beside what people would write instead, and beside the least that is possible?"""
 
 import contextlib
-import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from dev.benchmarks.events.figures import Figure, figures_of
 from dev.benchmarks.events.measurement import Measured, medians
-from dev.benchmarks.events.model.stack import VARIANTS, Json, running
+from dev.benchmarks.events.model.stack import VARIANTS, Json, Variant, running, table_service
 from dev.benchmarks.events.prices import per_million
-from dev.benchmarks.events.scenarios import ANSWER_SECONDS, Scenario, all_scenarios
+from dev.benchmarks.events.scenarios import ANSWER_SECONDS, Scenario, backlogs, live_scenarios
 from dev.benchmarks.result import Result, table
-from dev.sandbox import ministack
 
 PATIENCE, PATIENCE_WITH_NAIVE = 180.0, 70.0
-"""Seconds after the last change for which ours, or a naive variant, may go on."""
+"""Seconds for which ours, or a naive variant, may go on after the last change; of a backlog, on top of
+what Stripe's limits take."""
 
 
 def run(
-    backlog: int = 1000,
     scale: float = 1.0,
     rounds: int = 1,
     names: Sequence[str] = (),
     *,
+    variants: Sequence[Variant] = VARIANTS,
     patience_with_naive: float = PATIENCE_WITH_NAIVE,
 ) -> Result:
     """The variants work side by side, each on its own events, so that other load affects all of them alike."""
-    scenarios = [one for one in all_scenarios(backlog, scale) if not names or one.name in names]
-    runs: dict[str, dict[str, list[Json]]] = {one.name: {} for one in scenarios}
-    os.environ.update(ministack.CREDENTIALS)
+    scenarios = [one for one in live_scenarios(scale) if not names or one.name in names]
+    with _stacks(variants, patience_with_naive) as stacks:
+        runs = [_side_by_side(stacks, scenario) for scenario in scenarios * rounds]
+    return _result("Live events", scenarios, medians_by_name(scenarios, runs))
+
+
+def run_backlogs(
+    events: int,
+    names: Sequence[str] = (),
+    *,
+    variants: Sequence[Variant] = VARIANTS,
+    patience_with_naive: float = PATIENCE_WITH_NAIVE,
+) -> Result:
+    """Backlogs of so many events, once: ours first, then the others side by side. They would take its processor."""
+    scenarios = [one for one in backlogs(events) if not names or one.name in names]
+    runs: list[dict[str, Json]] = []
+    with _stacks(variants, patience_with_naive) as stacks:
+        groups = [[one for one in stacks if one.stack.variant.is_ours is ours] for ours in (True, False)]
+        for scenario in scenarios:
+            runs.append(
+                {who: figures for group in groups if group for who, figures in _side_by_side(group, scenario).items()}
+            )
+    return _result("Backlogs", scenarios, medians_by_name(scenarios, runs))
+
+
+def _side_by_side(stacks: Sequence[Measured], scenario: Scenario) -> dict[str, Json]:
+    """The figures of each variant, by its name."""
+    with ThreadPoolExecutor(len(stacks)) as pool:
+        names = [one.stack.variant.name for one in stacks]
+        return dict(zip(names, pool.map(lambda one: one.run(scenario), stacks), strict=True))
+
+
+@contextlib.contextmanager
+def _stacks(variants: Sequence[Variant], patience_with_naive: float) -> Iterator[Sequence[Measured]]:
+    """A running stack of each variant, with one emulator for their tables."""
     with contextlib.ExitStack() as ending:
-        folder = ending.enter_context(tempfile.TemporaryDirectory(prefix="billing-mirror-bench-"))
-        emulator = ministack.start(Path(folder))
-        ending.callback(ministack.stop, emulator.pid)
-        stacks = [
+        endpoint = ending.enter_context(table_service())
+        yield [
             Measured(
-                ending.enter_context(running(variant, emulator.endpoint, ANSWER_SECONDS)),
+                ending.enter_context(running(variant, endpoint, ANSWER_SECONDS)),
                 PATIENCE if variant.is_ours else patience_with_naive,
             )
-            for variant in VARIANTS
+            for variant in variants
         ]
-        pool = ending.enter_context(ThreadPoolExecutor(len(stacks)))
-        for scenario in scenarios * rounds:
-            figures = pool.map(lambda one, scenario=scenario: one.run(scenario), stacks)
-            for one, found in zip(stacks, figures, strict=True):
-                runs[scenario.name].setdefault(one.stack.variant.name, []).append(found)
-    return _result(scenarios, {name: {who: medians(all_) for who, all_ in by.items()} for name, by in runs.items()})
 
 
-def _result(scenarios: Sequence[Scenario], figures: dict[str, dict[str, Json]]) -> Result:
+def medians_by_name(scenarios: Sequence[Scenario], runs: Sequence[Mapping[str, Json]]) -> dict[str, dict[str, Json]]:
+    """The medians of each variant, by scenario. The runs are of all scenarios, and then of all again."""
+    count = len(scenarios)
+    return {
+        one.name: {who: medians([run[who] for run in runs[number::count]]) for who in runs[number]}
+        for number, one in enumerate(scenarios)
+    }
+
+
+def _result(title: str, scenarios: Sequence[Scenario], figures: dict[str, dict[str, Json]]) -> Result:
     """The table, the figures of each variant, and each figure with a goal beside its floor and its goal."""
-    shown = table("Live events", "scenario", "figure", *(one.name for one in VARIANTS), "floor", "ratio", "goal")
+    variants = next(iter(figures.values()), {})
+    shown = table(title, "scenario", "figure", *variants, "floor", "ratio", "goal")
     goals: list[Json] = []
     result = Result(shown, {"answer_seconds": ANSWER_SECONDS, "scenarios": figures, "goals": goals})
     for scenario in scenarios:

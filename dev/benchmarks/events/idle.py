@@ -1,9 +1,6 @@
 """What does a stack cost while nothing happens? Ticks of reconcile that find every type verified, and what is fixed."""
 
 import contextlib
-import os
-import tempfile
-from pathlib import Path
 
 import boto3
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
@@ -15,12 +12,11 @@ from dev.benchmarks.events.model import aws_server, stripe_server
 from dev.benchmarks.events.model.container import Container
 from dev.benchmarks.events.model.queue import QueueModel
 from dev.benchmarks.events.model.shipped import environment, event_source, indexes
-from dev.benchmarks.events.model.stack import SIGNING_SECRET, Json
+from dev.benchmarks.events.model.stack import SIGNING_SECRET, Json, table_service
 from dev.benchmarks.events.prices import per_month_idle
 from dev.benchmarks.events.units import Table
 from dev.benchmarks.result import Result, table
 from dev.benchmarks.server_process import KEY
-from dev.sandbox import ministack
 from dev.sandbox.toolchain import ROOT
 from tests.contract.tables import create_table
 
@@ -58,14 +54,11 @@ def run() -> Result:
 def _idle_tick() -> Json:
     """The figures of the first tick that finds no run to continue, and of the recover run that is due with it."""
     queue = QueueModel(visibility=30.0)
-    os.environ.update(ministack.CREDENTIALS)
     secrets = {"SigningSecret": SIGNING_SECRET, "StripeKey": KEY}
     with contextlib.ExitStack() as ending:
-        folder = ending.enter_context(tempfile.TemporaryDirectory(prefix="billing-mirror-bench-"))
-        emulator = ministack.start(Path(folder))
-        ending.callback(ministack.stop, emulator.pid)
+        endpoint = ending.enter_context(table_service())
         server = ending.enter_context(aws_server.serving(queue, secrets, lambda *_: 500))
-        dynamodb: DynamoDBClient = boto3.client("dynamodb", endpoint_url=emulator.endpoint)
+        dynamodb: DynamoDBClient = boto3.client("dynamodb", endpoint_url=endpoint)
         resources = {
             **{name: name for name in secrets},
             "AWS::StackName": "benchmark",
@@ -76,7 +69,7 @@ def _idle_tick() -> Json:
             "ReconcileRequestsPerSecond": "100",  # the first runs are not what is measured
         }
         endpoints = {
-            "AWS_ENDPOINT_URL_DYNAMODB": emulator.endpoint,
+            "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
             "AWS_ENDPOINT_URL_SQS": server.url,
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": server.url,
         }

@@ -27,7 +27,7 @@ class Measured:
 
     stack: Stack
     patience: float
-    """Seconds after the last change for which a run may go on."""
+    """Seconds for which a run may go on after the last change; of a backlog, beyond what Stripe's limits take."""
     seeded: set[str] = field(default_factory=set)
     table: Table = field(default_factory=lambda: Table(indexes()))
 
@@ -48,7 +48,7 @@ class Measured:
         if scenario.all_at_once:
             started_at = time.time()
             stack.queue.let_go()
-        finished = stack.settle(self.patience)
+        finished = stack.settle(self.patience + (prepared.ideal if scenario.all_at_once else 0.0))
         requests, ingested, processed = self._drain()
         events = [one for one in stack.stripe.events() if str(one["id"]) not in before]
         figures = self._figures(requests, ingested, processed, events, started_at, finished=finished)
@@ -83,17 +83,17 @@ class Measured:
         finished: bool,
     ) -> Json:
         written = sorted((one for record in processed for one in record["written"]), key=itemgetter(0))
-        lags, last = _lags(events, written, until=None if finished else time.time())
+        delays, last = lags(events, written, started_at, until=None if finished else time.time())
         causes = requests["causes"]
         return {
             "events": len(events),
             "requests": sum(causes.values()),
             "causes": causes,
             "refused": causes.get("refused", 0) / max(1, sum(causes.values())),
-            "unstored": len(events) - len(lags),
-            "p50": _percentile(lags, 50),
-            "p99": _percentile(lags, 99),
-            "seconds": last - started_at if lags else 0.0,
+            "unstored": len(events) - len(delays),
+            "p50": _percentile(delays, 50),
+            "p99": _percentile(delays, 99),
+            "seconds": last - started_at if delays else 0.0,
             "process": _sums(processed),
             "ingest": _sums(ingested),
             "write_units": self.table.written(written),
@@ -114,8 +114,12 @@ def _make(prepared: Prepared) -> int:
     return count
 
 
-def _lags(events: Iterable[Json], written: Iterable[Any], until: float | None) -> tuple[list[float], float]:
+def lags(
+    events: Iterable[Json], written: Iterable[Any], started_at: float, until: float | None
+) -> tuple[list[float], float]:
     """Seconds from each event's creation to the first write of its object after it, and the time of the last of them.
+
+    An event of a backlog counts from ``started_at``, when the functions start.
 
     In these scenarios an object changes again only after the change before is stored. Where a run was cut off at
     ``until``, what was not stored counts as stored then; else its object was stored before the event came.
@@ -124,15 +128,15 @@ def _lags(events: Iterable[Json], written: Iterable[Any], until: float | None) -
     for at, partition, sort_key, *_ in written:
         if sort_key == OBJECT:
             times.setdefault(re.split("[#/]", partition)[-1], []).append(at)
-    lags, last = [], 0.0
+    found, last = [], 0.0
     for event in events:
         created = datetime.fromisoformat(event["created"]).timestamp()
         identifier = (event.get("related_object") or {}).get("id", "")
         stored = next((at for at in times.get(identifier, []) if at > created), until)
         if stored is not None:
-            lags.append(stored - created)
+            found.append(stored - max(created, started_at))
             last = max(last, stored)
-    return lags, last
+    return found, last
 
 
 def _sums(records: Iterable[Json]) -> Json:
@@ -150,8 +154,10 @@ def _percentile(values: list[float], percent: int) -> float | None:
 
 
 def medians(runs: list[Json]) -> Json:
-    """The median of every number, name by name; of anything else, the first."""
-    return {name: _median([run[name] for run in runs if name in run]) for name in runs[0]}
+    """The median of every number, name by name; of anything else, the first. What went wrong once, went wrong."""
+    found = {name: _median([run[name] for run in runs if name in run]) for name in runs[0]}
+    found |= {name: max(run[name] for run in runs) for name in ("unstored", "quarantined") if name in runs[0]}
+    return found | {name: all(run[name] for run in runs) for name in ("finished",) if name in runs[0]}
 
 
 def _median(values: list[Any]) -> Any:  # noqa: ANN401 - figures of any kind

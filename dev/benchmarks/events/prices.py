@@ -46,7 +46,20 @@ PRICES: Mapping[str, Price] = {
 MEMORY_GB = {"ingest": 0.5, "process": 0.5, "reconcile": 1.0}
 """As in the template."""
 DELETED_AT_ONCE = 10
-"""Messages of one DeleteMessageBatch of Lambda's."""
+"""Messages of one DeleteMessageBatch of Lambda's, which sends at least one for each batch."""
+ACCESS_LINE = (
+    '{"requestId":"a1b2c3d4e5f6g7h=","time":"30/Nov/2026:08:00:00 +0000","ip":"203.0.113.10",'
+    '"route":"POST /stripe/webhook","status":"200","milliseconds":"15","error":"-","integrationError":"-"}\n'
+)
+"""What the API logs of a request, in the template's format."""
+PLATFORM_LINES = (
+    '{"time":"2026-11-30T08:00:00.000Z","type":"platform.start","record":{"requestId":'
+    '"6f7f0961-f83d-4d38-9a0f-000000000000","version":"$LATEST"}}\n'
+    '{"time":"2026-11-30T08:00:00.015Z","type":"platform.report","record":{"requestId":'
+    '"6f7f0961-f83d-4d38-9a0f-000000000000","metrics":{"durationMs":15.123,"billedDurationMs":16,"memorySizeMB":512,'
+    '"maxMemoryUsedMB":110},"status":"success"}}\n'
+)
+"""What Lambda logs of an invocation: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html"""
 
 
 def per_million(figures: Mapping[str, Any]) -> dict[str, float]:
@@ -75,7 +88,8 @@ def by_call(figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         "SQS": {
             "sends": sends * (request + PRICES["fair send"].usd / MILLION),
             "receives": receives * request,
-            "deletes": sends / DELETED_AT_ONCE * request,
+            "deletes": max(process["invocations"], sends / DELETED_AT_ONCE) * request,
+            "postponements": process["calls"].get("ChangeMessageVisibility", 0) * request,
         },
         "DynamoDB": {
             **{f"writes: {what}": _units(units, "write unit") for what, units in figures["write_units"].items()},
@@ -85,6 +99,8 @@ def by_call(figures: Mapping[str, Any]) -> dict[str, dict[str, float]]:
             "lines of ingest": _logged(ingest["log_bytes"]),  # with its metrics
             "lines of process": _logged(process["log_bytes"] - process["metric_bytes"]),
             "metrics of process": _logged(process["metric_bytes"]),
+            "access log of the API": _logged(ingest["invocations"] * len(ACCESS_LINE)),
+            "Lambda's own lines": _logged(sum(one["invocations"] for one in functions.values()) * len(PLATFORM_LINES)),
         },
     }
     events = figures["events"] or 1
@@ -114,6 +130,6 @@ def per_month_idle(
             tick["wall"] * MEMORY_GB["reconcile"] * PRICES["GB-second"].usd
             + (PRICES["invocation"].usd + tick["read_units"] * PRICES["read unit"].usd) / MILLION
             + tick["write_units"] * PRICES["write unit"].usd / MILLION
-            + tick["log_bytes"] * PRICES["log"].usd / GB
+            + _logged(tick["log_bytes"] + len(PLATFORM_LINES))
         ),
     }

@@ -38,7 +38,7 @@ class QueueModel:
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._in_flight: set[str] = set()
-        self._closed = False
+        self.closed = False
         self._held = False
         self.sent = 0
         self.received = 0
@@ -58,7 +58,7 @@ class QueueModel:
     def receive(self, most: int, until: float) -> list[Message]:
         """At least one message, at most ten; waits for the first until a time by ``time.monotonic``."""
         with self._changed:
-            while not self._closed:
+            while not self.closed:
                 found = [] if self._held else self._visible(min(most, RECEIVED_AT_ONCE))
                 if found:
                     self.received += 1
@@ -118,8 +118,9 @@ class QueueModel:
             self._changed.notify_all()
 
     def close(self) -> None:
+        """Ends all pollers: they find the queue ``closed``."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify_all()
 
     def _schedule(self, message: Message) -> None:

@@ -32,6 +32,11 @@ def _properties(logical_id: str) -> dict[str, Any]:
     return properties
 
 
+def default(parameter: str) -> str:
+    """The template's value of a parameter."""
+    return str(_template()["Parameters"][parameter]["Default"])
+
+
 def environment(function: str, resources: Mapping[str, str]) -> dict[str, str]:
     """A function's variables. ``resources`` has the values of resources and parameters that are not the defaults."""
     variables = {
@@ -41,15 +46,17 @@ def environment(function: str, resources: Mapping[str, str]) -> dict[str, str]:
     return {name: _value(value, resources) for name, value in variables.items()}
 
 
-def event_source() -> EventSource:
+def event_source(parameters: Mapping[str, str] | None = None) -> EventSource:
+    """As the template has it, with other values of some of its parameters."""
+    given = parameters or {}
     process = _properties("ProcessFunction")
     source = next(one["Properties"] for one in process["Events"].values() if one["Type"] == "SQS")
     return EventSource(
-        int(_value(source["BatchSize"], {})),
-        float(_value(source.get("MaximumBatchingWindowInSeconds", 0), {})),
-        int(_value(source["ScalingConfig"]["MaximumConcurrency"], {})),
-        float(_value(_properties("Queue")["VisibilityTimeout"], {})),
-        float(_value(process["Timeout"], {})),
+        int(_value(source["BatchSize"], given)),
+        float(_value(source.get("MaximumBatchingWindowInSeconds", 0), given)),
+        int(_value(source["ScalingConfig"]["MaximumConcurrency"], given)),
+        float(_value(_properties("Queue")["VisibilityTimeout"], given)),
+        float(_value(process["Timeout"], given)),
     )
 
 
@@ -65,4 +72,4 @@ def _value(value: Any, resources: Mapping[str, str]) -> str:  # noqa: ANN401 - a
     if "Fn::If" in value:
         return _value(value["Fn::If"][1], resources)  # a new stack makes what it needs
     name = str(next(iter(value.values())))
-    return resources[name] if name in resources else str(_template()["Parameters"][name]["Default"])
+    return resources[name] if name in resources else default(name)

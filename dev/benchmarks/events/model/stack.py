@@ -1,6 +1,8 @@
 """What runs in a benchmark of events? One way to write the functions, with a Stripe, a table and a queue of its own."""
 
 import contextlib
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -19,12 +21,15 @@ from dev.benchmarks.events.model.queue import Message, QueueModel
 from dev.benchmarks.events.model.shipped import EventSource, environment, event_source
 from dev.benchmarks.server_process import KEY
 from dev.fake_stripe.client import StandIn
+from dev.sandbox import ministack
 from dev.sandbox.toolchain import ROOT
 from tests.contract.tables import create_table
 
 SIGNING_SECRET = "whsec_benchmark"  # noqa: S105 - the stand-in's
 NAIVE = Path(__file__).parents[1] / "naive"
 LONG_POLL = 20.0
+POLLER = "poller"
+"""The name of the threads that model Lambda's pollers."""
 DEFAULT_VISIBILITY = 30.0
 """Seconds, where the queue does not set it: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
@@ -41,6 +46,8 @@ class Variant:
     visibility: float | None = None
     """Seconds; None: as shipped."""
     environment: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    """Values of the template's parameters that are not its defaults."""
 
     @property
     def is_ours(self) -> bool:
@@ -103,9 +110,21 @@ class Stack:
 
 
 @contextlib.contextmanager
+def table_service() -> Iterator[str]:
+    """The address of DynamoDB's emulator while the block runs."""
+    os.environ.update(ministack.CREDENTIALS)
+    with tempfile.TemporaryDirectory(prefix="billing-mirror-bench-") as folder:
+        emulator = ministack.start(Path(folder))
+        try:
+            yield emulator.endpoint
+        finally:
+            ministack.stop(emulator.pid)
+
+
+@contextlib.contextmanager
 def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[Stack]:
     """A stack while the block runs, its containers warm. ``endpoint`` is the emulator's, for the table."""
-    source = event_source()
+    source = event_source(dict(variant.parameters))
     dynamodb: DynamoDBClient = boto3.client("dynamodb", endpoint_url=endpoint)
     table = create_table(dynamodb)
     queue = QueueModel(variant.visibility or source.visibility)
@@ -125,6 +144,7 @@ def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[
             "Table": table,
             "StripeApiBase": api_base,
             "StripeRequestsPerSecond": f"{DEFAULT_SHARE * LIVE_LIMIT:g}",
+            **dict(variant.parameters),
         }
         endpoints = {
             "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
@@ -134,11 +154,15 @@ def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[
         }
         pool.append(_container(ending, variant.ingest, environment("IngestFunction", resources) | endpoints, 10))
         variables = environment("ProcessFunction", resources) | endpoints
-        for _ in range(source.concurrency):
-            container = _container(ending, variant.process, variables, source.timeout)
+        containers = [_container(ending, variant.process, variables, source.timeout) for _ in range(source.concurrency)]
+        pollers = [
+            threading.Thread(target=_poll, args=(stack, source, one), name=POLLER, daemon=True) for one in containers
+        ]
+        for container, poller in zip(containers, pollers, strict=True):
             container.invoke({"Records": []})  # what only a container's first batch costs
-            threading.Thread(target=_poll, args=(stack, source, container), daemon=True).start()
-        ending.callback(queue.close)
+            poller.start()
+            ending.callback(poller.join, LONG_POLL)
+            ending.callback(queue.close)
         stack.webhook_url = f"{server.url}/stripe/webhook"
         stack.follow()
         yield stack
@@ -172,9 +196,11 @@ def _webhook(stack: Stack, container: Container, body: bytes, signature: str) ->
 def _poll(stack: Stack, source: EventSource, container: Container) -> None:
     """One of Lambda's pollers: receives until the batch is full or its window is over, then invokes and waits.
 
+    Ends with the queue: what is measured next in this process has the processor to itself.
+
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
     """
-    while True:
+    while not stack.queue.closed:
         first = stack.queue.receive(source.batch_size, time.monotonic() + LONG_POLL)
         until, batch = time.monotonic() + source.window, first
         while batch and len(batch) < source.batch_size and time.monotonic() < until:

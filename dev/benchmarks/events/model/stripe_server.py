@@ -27,7 +27,8 @@ CAUSES = ("object", "event lookup", "member list", "sub-list", "reference", "sec
 """Why a request was made, as far as Stripe can tell:
 
 *object* shows a state that the client has not seen, of an object that an event has named; *reference* is the same of an
-object that no event has named; *second look* shows an object in a state that the client has seen before.
+object that no event has named; *member list* and *sub-list* show a page that it has not seen. *second look* shows what
+it has seen: an object in the same state, or the same page of a list.
 """
 
 
@@ -74,12 +75,12 @@ class RecordingServer(StandInServer):
         path = found[0].path
         if path == "/v2/core/events/{id}":
             return "event lookup"
-        if not path.endswith("}"):
-            return "sub-list" if request.is_v1 else "member list"
-        state = sha256(f"{request.path} {dumps(answer.body)}".encode()).hexdigest()
+        state = sha256(f"{request.path} {request.query} {dumps(answer.body)}".encode()).hexdigest()
         if state in self._shown:
             return "second look"
         self._shown.add(state)
+        if not path.endswith("}"):
+            return "sub-list" if request.is_v1 else "member list"
         return "object" if self._is_announced(request.path.rpartition("/")[2]) else "reference"
 
     def _is_announced(self, identifier: str) -> bool:
