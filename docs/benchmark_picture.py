@@ -17,7 +17,7 @@ ROWS = {
     "backlog, 20 events an object": "backlog",
 }
 """Scenarios, and how the picture names them."""
-TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 VARIANTS = {"billing mirror": "Billing Mirror", "naive": "SDK + boto3", "10 threads": "SDK + boto3, 10 threads"}
 
 
@@ -57,13 +57,15 @@ def picture(recording: str) -> str:
         axes.set_title(title, loc="left", fontsize=10)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_yscale("log")
-        axes.set_yticks(TICKS, map(str, TICKS))
+        least, most = axes.get_ylim()
+        ticks = [one for one in TICKS if least <= one <= most]
+        axes.set_yticks(ticks, map(str, ticks))
         axes.minorticks_off()
     figure.supxlabel(
         "hatched: cut off before all was stored; the handlers read no lists", fontsize=8, x=0.985, ha="right"
     )
     charts[0].axhline(1.0, color="grey", linewidth=0.8)
-    figure.legend(*charts[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(*charts[0].get_legend_handles_labels(), loc="outside lower left", ncols=3, frameon=False)
     unfinished = PICTURE.with_suffix(".unfinished")
     figure.savefig(unfinished, format="svg", metadata={"Date": None, "Title": fingerprint(recording)})
     drawn = unfinished.read_text()
