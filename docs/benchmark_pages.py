@@ -40,9 +40,9 @@ FREE = {"metric": "custom metrics", "alarm": "alarms"}
 COST_TEXT = """\
 # Cost
 
-What AWS charges for a stack, computed by `make bench` from the calls, units, bytes and seconds that it counted in one
-run on a laptop-sized machine, at AWS's list prices of us-east-1, without its free tier. Nothing here comes from a bill.
-Stripe charges nothing for its API.
+What AWS charges for a stack, computed by `make bench` from the calls, units, bytes and seconds that it counted in two
+runs on small machines, live events in one and all else in the other, at AWS's list prices of us-east-1, without its
+free tier. Nothing here comes from a bill. Stripe charges nothing for its API.
 
 ## A million events
 

@@ -1,5 +1,6 @@
 """The benchmark of live events at its smallest counts what it states. The speed of this machine is not tested."""
 
+import json
 import threading
 from datetime import UTC, datetime
 
@@ -21,6 +22,7 @@ from dev.benchmarks.events.steps import Steps
 from dev.benchmarks.events.units import Table
 from dev.sandbox.ministack import MiniStack
 from tests.contract.tables import create_table
+from tests.template_file import resource_properties
 
 BURST, DUPLICATES, RATES = "burst, 20 events/s", "late duplicates", "rate card, 200 rates"
 LONE_RATES, REFUSED = "lone new rates", "backlog, each refused once"
@@ -94,6 +96,11 @@ def test_parameters_of_the_template_decide_how_messages_are_taken() -> None:
     shipped, other = event_source(), event_source({"BatchSize": "50", "BatchingWindowSeconds": "2"})
     assert (shipped.batch_size, shipped.window) == (int(default("BatchSize")), float(default("BatchingWindowSeconds")))
     assert (other.batch_size, other.window, other.concurrency) == (50, 2.0, shipped.concurrency)
+
+
+def test_the_line_of_the_access_log_has_the_fields_of_the_template() -> None:
+    shipped = resource_properties("ApiStage")["AccessLogSettings"]["Format"]
+    assert list(json.loads(ACCESS_LINE)) == list(json.loads(shipped))
 
 
 def test_each_batch_is_deleted_by_a_request_and_each_postponement_is_one() -> None:

@@ -161,6 +161,7 @@ def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[
         for container, poller in zip(containers, pollers, strict=True):
             container.invoke({"Records": []})  # what only a container's first batch costs
             poller.start()
+            # Also where the next container fails to start: the queue is closed, and then its pollers are waited for.
             ending.callback(poller.join, LONG_POLL)
             ending.callback(queue.close)
         stack.webhook_url = f"{server.url}/stripe/webhook"
