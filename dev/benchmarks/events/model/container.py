@@ -1,5 +1,6 @@
 """One container of a function: runs its real handler in a process of its own, and reports what each invocation took."""
 
+import contextlib
 import importlib.util
 import io
 import json
@@ -15,12 +16,13 @@ from types import ModuleType
 from typing import Any
 
 from dev.benchmarks.events.model.ledger import Ledger
+from dev.benchmarks.events.model.processor import held, lambdas_share
 from dev.benchmarks.events.steps import VARIABLE, Steps
 from dev.sandbox.ministack import CREDENTIALS
 from dev.sandbox.toolchain import ROOT, SetupError, child_environment
 
 Json = dict[str, Any]
-LIMITS = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_FUNCTION_NAME": "benchmark"}
+ABOUT = {"AWS_LAMBDA_FUNCTION_NAME": "benchmark", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}
 
 
 class Container:
@@ -30,13 +32,22 @@ class Container:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dev.benchmarks.events.model.container", str(handler), str(timeout)],
             cwd=ROOT,
-            env=child_environment() | CREDENTIALS | LIMITS | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}", **environment},
+            env=child_environment() | CREDENTIALS | ABOUT | {"PYTHONPATH": f"{ROOT / 'layers'}:{ROOT}", **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         self._lock = threading.Lock()
+        self._ending = contextlib.ExitStack()
+
+    def hold(self, megabytes: int) -> None:
+        """From now on the container has as much of a processor as Lambda gives for so much memory.
+
+        Not before its first batch: a Lambda starts on a whole processor.
+        https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+        """
+        self._ending.enter_context(held(self._process.pid, lambdas_share(megabytes)))
 
     def invoke(self, event: Json) -> Json:
         """The handler's ``answer`` or ``error``, ``cpu`` and ``wall`` seconds, and its log and calls."""
@@ -54,6 +65,7 @@ class Container:
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
+        self._ending.close()
 
 
 @dataclass

@@ -46,6 +46,11 @@ def environment(function: str, resources: Mapping[str, str]) -> dict[str, str]:
     return {name: _value(value, resources) for name, value in variables.items()}
 
 
+def memory(function: str) -> int:
+    """A function's megabytes."""
+    return int(_properties(function)["MemorySize"])
+
+
 def event_source(parameters: Mapping[str, str] | None = None) -> EventSource:
     """As the template has it, with other values of some of its parameters."""
     given = parameters or {}

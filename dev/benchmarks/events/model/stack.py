@@ -18,7 +18,7 @@ from billing_mirror.core.stripe_api.budget import DEFAULT_SHARE, LIVE_LIMIT
 from dev.benchmarks.events.model import aws_server, stripe_server
 from dev.benchmarks.events.model.container import Container
 from dev.benchmarks.events.model.queue import Message, QueueModel
-from dev.benchmarks.events.model.shipped import EventSource, environment, event_source
+from dev.benchmarks.events.model.shipped import EventSource, environment, event_source, memory
 from dev.benchmarks.server_process import KEY
 from dev.fake_stripe.client import StandIn
 from dev.sandbox import ministack
@@ -48,6 +48,8 @@ class Variant:
     environment: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     """Values of the template's parameters that are not its defaults."""
+    memory: int | None = None
+    """Megabytes of process; None: as shipped."""
 
     @property
     def is_ours(self) -> bool:
@@ -164,6 +166,9 @@ def running(variant: Variant, endpoint: str, answer_seconds: float) -> Iterator[
             # Also where the next container fails to start: the queue is closed, and then its pollers are waited for.
             ending.callback(poller.join, LONG_POLL)
             ending.callback(queue.close)
+        pool[0].hold(memory("IngestFunction"))
+        for container in containers:
+            container.hold(variant.memory or memory("ProcessFunction"))
         stack.webhook_url = f"{server.url}/stripe/webhook"
         stack.follow()
         yield stack
