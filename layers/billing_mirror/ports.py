@@ -224,6 +224,12 @@ class Mirror(UnstorableNotes, Erasure, Protocol):
         Raises ``UnstorableObject`` where the table cannot hold the item.
         """
 
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
+        """Stores objects that the table has no item of, many for one request, under ``UNCLAIMED_TOKEN``.
+
+        Returns those that it has stored. Of the rest it says nothing: a ``put`` under that token tells.
+        """
+
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         """Makes the object's item a tombstone under the same condition; the last known body stays.
 

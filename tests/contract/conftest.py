@@ -10,7 +10,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_sqs import SQSClient
 from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -32,6 +31,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.state_store import MemoryStateStore
+from tests.emulated_aws import emulated_aws
 from tests.simulation.aws import UnreliableMirror, UnreliableQueue, WakingQueue
 from tests.simulation.container import IO
 from tests.simulation.faults import Dice
@@ -82,7 +82,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str | None]:
 @pytest.fixture
 def in_process_aws() -> Iterator[None]:
     """moto, the emulator that is a library."""
-    with mock_aws():
+    with emulated_aws():
         yield
 
 

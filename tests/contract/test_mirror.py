@@ -8,14 +8,15 @@ from decimal import Decimal
 import pytest
 
 from billing_mirror.core import times
+from billing_mirror.core.errors import UnstorableObject
 from billing_mirror.core.json_body import JsonObject, digest
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Item, Observation
-from billing_mirror.core.table.mirror_state import NO_EVENTS, Claim, LastEvents
+from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, Claim, LastEvents
 from billing_mirror.core.table.stored import wrong_columns
 from billing_mirror.ports import IndexEntry, Mirror
-from tests.doubles.samples import subscription
+from tests.doubles.samples import noise, subscription
 
 TEST = Scope(livemode=False)
 LIVE = Scope(livemode=True)
@@ -138,6 +139,47 @@ async def test_a_later_token_replaces_an_earlier_one(mirror: Mirror) -> None:
     assert await mirror.put(ref(), 1, item(ref()))
     assert await mirror.put(ref(), 3, item(ref(), servicing_status="paused"))
     assert await mirror.body(ref()) == subscription(servicing_status="paused")
+
+
+async def test_many_objects_that_were_never_seen_are_inserted_at_once(mirror: Mirror) -> None:
+    many = [ref(f"rcds_{number}") for number in range(60)]
+    assert await mirror.insert({one: item(one) for one in many}) == set(many)
+    heads = await mirror.heads(many)
+    assert {heads[one.key].token for one in many} == {UNCLAIMED_TOKEN}
+    for one in (many[0], many[-1]):
+        assert await mirror.body(one) == subscription(one.id)
+    assert await ids(mirror) == {one.id for one in many}
+    assert await mirror.insert({}) == set()
+
+
+async def test_what_is_there_is_not_inserted(mirror: Mirror) -> None:
+    fetched, gone, listed_before, new = (ref(f"rcds_{name}") for name in ("fetched", "gone", "listed", "new"))
+    await mirror.put(fetched, 1, item(fetched, servicing_status="paused"))
+    await mirror.put_tombstone(gone, 1, tombstone(gone))
+    await mirror.insert({listed_before: item(listed_before)})
+    await mirror.claim(new, NOW)
+    assert await mirror.insert({one: item(one) for one in (fetched, gone, listed_before, new)}) == {new}
+    assert await mirror.body(fetched) == subscription(fetched.id, servicing_status="paused")
+    assert (await mirror.heads([gone]))[gone.key].deleted
+
+
+async def test_what_the_table_cannot_hold_does_not_keep_the_rest_from_being_inserted(mirror: Mirror) -> None:
+    small, too_large = ref("rcds_small"), ref("rcds_large")
+    beyond = {**item(too_large), "note": noise(500_000)}
+    assert await mirror.insert({too_large: beyond, small: item(small)}) == {small}
+    assert await mirror.heads([too_large]) == {}
+    with pytest.raises(UnstorableObject):
+        await mirror.put(too_large, UNCLAIMED_TOKEN, beyond)
+
+
+async def test_a_body_of_several_items_is_inserted_by_a_put(mirror: Mirror) -> None:
+    small, large = ref("rcds_small"), ref("rcds_large")
+    whole = item(large, note=noise(700_000))
+    inserted = await mirror.insert({large: whole, small: item(small)})
+    assert small in inserted
+    if large not in inserted:
+        assert await mirror.put(large, UNCLAIMED_TOKEN, whole)
+    assert await mirror.body(large) == subscription(large.id, note=noise(700_000))
 
 
 @pytest.mark.parametrize("token", [1, 2])

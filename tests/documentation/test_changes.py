@@ -9,7 +9,6 @@ from typing import cast
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from billing_mirror.core import json_body
 from billing_mirror.core.changes.change import change_between, detail
@@ -19,6 +18,7 @@ from docs.change_schema import validated
 from tests.documentation.pages import blocks, section, text_of
 from tests.doubles.changes import StreamedItems, live
 from tests.doubles.samples import subscription
+from tests.emulated_aws import emulated_aws
 
 PAGE = text_of("docs/changes.md")
 PLACEHOLDER = "a table of yours, with the key id"
@@ -33,7 +33,7 @@ def is_new(tmp_path: Path) -> Iterator[IsNew]:
     (code,) = (one for one in blocks(PAGE, "python") if "def is_new(" in one)
     assert PLACEHOLDER in code
     (tmp_path / "example.py").write_text(code.replace(PLACEHOLDER, TABLE))
-    with mock_aws():
+    with emulated_aws():
         boto3.client("dynamodb").create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],

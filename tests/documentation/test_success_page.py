@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from billing_mirror.adapters.table.attributes import to_attributes
 from billing_mirror.reader import Reader
 from tests.contract.tables import create_table
 from tests.doubles.changes import BEGINNING, live
 from tests.doubles.samples import sample
+from tests.emulated_aws import emulated_aws
 from tests.template_file import ROOT
 
 
@@ -36,7 +36,7 @@ def test_the_page_waits_for_the_mirror(after: int, shown: str) -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    with mock_aws():
+    with emulated_aws():
         client = boto3.client("dynamodb")
         table = create_table(client)
         item = live(sample("subscription", id="sub_1", status="active", livemode=False), 1)

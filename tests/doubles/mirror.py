@@ -2,6 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from billing_mirror.adapters.table.attributes import body_in, stored_object
@@ -23,7 +24,15 @@ from billing_mirror.core.table.items import (
     missing_fields_in,
 )
 from billing_mirror.core.table.left import partitions_left
-from billing_mirror.core.table.mirror_state import CLAIMS_KEPT, NO_EVENTS, Claim, Head, LastEvents, latest_events
+from billing_mirror.core.table.mirror_state import (
+    CLAIMS_KEPT,
+    NO_EVENTS,
+    UNCLAIMED_TOKEN,
+    Claim,
+    Head,
+    LastEvents,
+    latest_events,
+)
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote, sort_keys_of
 from billing_mirror.ports import IndexEntry
@@ -104,6 +113,14 @@ class MemoryMirror:
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         return await put_chunked(self, ref, token, item, self.limits)
+
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
+        stored = set()
+        for ref, item in new.items():
+            with suppress(UnstorableObject):  # one statement of many: the rest is stored
+                if await self.put(ref, UNCLAIMED_TOKEN, item):
+                    stored.add(ref)
+        return stored
 
     async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
         self._require_up()

@@ -10,7 +10,6 @@ from types import ModuleType
 
 import boto3
 import pytest
-from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_secretsmanager import SecretsManagerClient
 from mypy_boto3_sqs import SQSClient
@@ -18,6 +17,7 @@ from mypy_boto3_sqs import SQSClient
 from dev.fake_stripe.account.backend import Backend
 from dev.fake_stripe.api.server import running
 from dev.fake_stripe.client import StandIn
+from tests.emulated_aws import emulated_aws
 from tests.template_file import ROOT, resource_properties
 
 SECRET = "whsec_current"
@@ -103,7 +103,7 @@ class Cloud:
 
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
-    with mock_aws():
+    with emulated_aws():
         yield Cloud()
 
 

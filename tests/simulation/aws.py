@@ -3,13 +3,14 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
 from billing_mirror.adapters.table.chunked_write import Replaced, put_chunked
-from billing_mirror.core.errors import TransientError
+from billing_mirror.core.errors import TransientError, UnstorableObject
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
 from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
@@ -218,6 +219,15 @@ class UnreliableMirror(UnreliableTable):
         if token == UNCLAIMED_TOKEN:
             await self._io(f"listed {ref.key}")
         return await put_chunked(self, ref, token, item, self._mirror.limits)
+
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
+        """Each object is stored by a write of its own, and fails alone; its worker can die between two of them."""
+        stored = set()
+        for ref, item in new.items():
+            with suppress(TransientError, UnstorableObject):
+                if await self.put(ref, UNCLAIMED_TOKEN, item):
+                    stored.add(ref)
+        return stored
 
     async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:
         replaced = Replaced(stored=False, had_chunks=False)

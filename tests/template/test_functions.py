@@ -33,6 +33,7 @@ TABLE_PERMISSIONS = {
     ("dynamodb:GetItem", "Table"),
     ("dynamodb:BatchGetItem", "Table"),
     ("dynamodb:PutItem", "Table"),
+    ("dynamodb:PartiQLInsert", "Table"),
     ("dynamodb:UpdateItem", "Table"),
     ("dynamodb:Query", "Table"),
     ("dynamodb:Query", "Table/index/*"),

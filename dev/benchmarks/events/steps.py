@@ -116,4 +116,6 @@ def _step_of_call(_: object, operation: str, given: dict[str, Any]) -> str:
         return CLAIM_READ if table["Keys"][0]["sk"] == {"S": "claim"} else HEAD
     if operation == "PutItem":
         return BUDGET if given["Item"]["sk"] == {"S": BUDGET_SORT_KEY} else PUT
+    if operation == "BatchExecuteStatement":
+        return PUT
     return BUDGET if operation == "Query" else OTHER

@@ -16,14 +16,13 @@ from billing_mirror.core.runs.run import Job, Run, Status
 from billing_mirror.core.runs.schedule import HOUR, Schedule
 from billing_mirror.ports import Ports
 from billing_mirror.reconcile.dependencies import ReconcileDependencies
-from billing_mirror.reconcile.jobs.backfill import WRITES_AT_ONCE
 from billing_mirror.reconcile.jobs.work import execute_job
 from billing_mirror.reconcile.runs.lifecycle import start_run
 from billing_mirror.wiring.event_loop import runner
 from dev.benchmarks import isolated_process
 from dev.benchmarks.reconcile.ports import NoQueue, stripe_api
 from dev.benchmarks.reconcile.seed import SCOPE, attributes, store_cadences
-from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
+from dev.benchmarks.reconcile.synthetic_data import PLAIN_WRITES_AT_ONCE, SUBSCRIPTION
 from tests.contract.tables import create_table
 
 
@@ -77,7 +76,7 @@ def _alternate(
 def _write_again(numbers: range, client: DynamoDBClient, table: str) -> float:
     """Seconds for plain writes of the items that a backfill writes."""
     prepared = [attributes(number) for number in numbers]
-    with ThreadPoolExecutor(WRITES_AT_ONCE) as pool:
+    with ThreadPoolExecutor(PLAIN_WRITES_AT_ONCE) as pool:
         started_at = time.monotonic()
         for _ in pool.map(lambda one: client.put_item(TableName=table, Item=one), prepared):
             pass

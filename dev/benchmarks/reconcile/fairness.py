@@ -20,9 +20,8 @@ from botocore.config import Config
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from billing_mirror.adapters.table.attributes import Attributes
-from billing_mirror.reconcile.jobs.backfill import WRITES_AT_ONCE
 from dev.benchmarks.reconcile.seed import attributes, store_cadences
-from dev.benchmarks.reconcile.synthetic_data import SUBSCRIPTION
+from dev.benchmarks.reconcile.synthetic_data import PLAIN_WRITES_AT_ONCE, SUBSCRIPTION
 from dev.benchmarks.reconcile.synthetic_server import serving
 from dev.benchmarks.result import Result, table
 from dev.benchmarks.server_process import KEY
@@ -129,7 +128,7 @@ def _write_plainly(prepared: Sequence[Attributes], rate: float, client: DynamoDB
     """Stores items at a rate per second in a table of their own. Returns the seconds it took."""
     name, started_at = create_table(client), time.monotonic()
     writes = []
-    with ThreadPoolExecutor(WRITES_AT_ONCE) as pool:
+    with ThreadPoolExecutor(PLAIN_WRITES_AT_ONCE) as pool:
         for index, item in enumerate(prepared):
             time.sleep(max(0.0, started_at + index / rate - time.monotonic()))
             writes.append(pool.submit(client.put_item, TableName=name, Item=item))

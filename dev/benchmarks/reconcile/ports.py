@@ -108,6 +108,9 @@ class AgreeingMirror:
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         raise AssertionError(f"{ref.id} should not be written, under {token}: {item}")
 
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
+        raise AssertionError(f"{len(new)} objects should not be written")
+
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:
         raise AssertionError(f"{ref.id} should get no tombstone, under {token}: {tombstone}")
 

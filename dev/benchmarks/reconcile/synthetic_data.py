@@ -13,6 +13,8 @@ from tests.doubles.samples import sample
 SUBSCRIPTION: ObjectType = catalog.TYPES["v2.billing.rate_card_subscription"]
 CADENCE: ObjectType = catalog.TYPES["v2.billing.cadence"]
 CADENCES = 50
+PLAIN_WRITES_AT_ONCE = 4
+"""Threads that write the same items with PutItem and nothing else."""
 STATUSES = ("active", "active", "active", "active", "active", "active", "active", "canceled", "paused", "pending")
 """By the last digit of the number: the list shows all statuses."""
 

@@ -102,6 +102,11 @@ def is_refused_condition(error: ClientError) -> bool:
     return error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"
 
 
+def is_denied(error: ClientError) -> bool:
+    """Whether a role may not make a request."""
+    return error.response.get("Error", {}).get("Code") in {"AccessDenied", "AccessDeniedException"}
+
+
 def is_refused_value(error: ClientError) -> bool:
     """Whether DynamoDB refused a request for its values, such as an item over 400 KB. An immediate retry changes
     nothing; another release, or another index of the table, may.

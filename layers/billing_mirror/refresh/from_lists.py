@@ -3,12 +3,12 @@
 A list may be stale. Every claimed token is higher, so what a list has shown never replaces what a fetch has stored.
 """
 
-import asyncio
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from billing_mirror.core import json_body
 from billing_mirror.core.catalog import ApiChannel, ObjectType
-from billing_mirror.core.errors import PermanentError, UnstorableObject
+from billing_mirror.core.errors import PermanentError, TransientError, UnstorableObject
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.stripe_api import on_request
@@ -21,12 +21,22 @@ from billing_mirror.ports import Mirror
 from .references import customer_or_owner
 from .repeated_write import is_stored
 
-WRITES_AT_ONCE = 8
+Outcome: TypeAlias = bool | UnstorableObject | TransientError
+"""Whether an object is stored, or why it is not known or cannot be."""
 
 
-async def put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
-    """Stores an object that the mirror has never seen, under the token below every claim."""
-    return await mirror.put(ref, UNCLAIMED_TOKEN, item) or await is_stored(mirror, ref, UNCLAIMED_TOKEN, item)
+async def store_unclaimed(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Outcome]:
+    """Stores objects that the mirror has never seen, under the token below every claim."""
+    inserted = await mirror.insert(new)
+    left = {ref: await _put_unclaimed(ref, item, mirror) for ref, item in new.items() if ref not in inserted}
+    return dict.fromkeys(inserted, True) | left
+
+
+async def _put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> Outcome:
+    try:
+        return await mirror.put(ref, UNCLAIMED_TOKEN, item) or await is_stored(mirror, ref, UNCLAIMED_TOKEN, item)
+    except (UnstorableObject, TransientError) as error:
+        return error
 
 
 def is_complete(object_type: ObjectType, entry: JsonObject) -> bool:
@@ -61,23 +71,22 @@ async def insert_new(shown: Mapping[ObjectRef, JsonObject], owner: Observation, 
 
     Returns those that were inserted.
     """
-    slots = asyncio.Semaphore(WRITES_AT_ONCE)
-
-    async def insert(ref: ObjectRef, entry: JsonObject) -> bool:
-        async with slots:
-            return await _insert(ref, entry, owner, mirror)
-
-    inserted = await asyncio.gather(*(insert(ref, entry) for ref, entry in shown.items()))
-    return {ref for ref, was_inserted in zip(shown, inserted, strict=True) if was_inserted}
+    new = {ref: item for ref, entry in shown.items() if (item := _item(ref, entry, owner)) is not None}
+    outcomes = await store_unclaimed(new, mirror)
+    for outcome in outcomes.values():
+        if isinstance(outcome, TransientError):
+            raise outcome
+    return {ref for ref, outcome in outcomes.items() if outcome is True}  # a fetch says why one cannot be stored
 
 
-async def _insert(ref: ObjectRef, entry: JsonObject, owner: Observation, mirror: Mirror) -> bool:
+def _item(ref: ObjectRef, entry: JsonObject, owner: Observation) -> Item | None:
+    """What is stored of a member; None where a list does not show all of that."""
     # The fetch of the owner started before the list was requested: the time is too early rather than too late.
     seen = Observation(owner.fetched_at, owner.stripe_version, owner.request_id, entry, digest(ref.object_type, entry))
     try:
         customer = customer_or_owner(ref, entry)
         if isinstance(customer, ObjectRef):
-            return False  # only the fetch of another object shows the customer
-        return await put_unclaimed(ref, items.item(ref, seen, customer), mirror)
+            return None  # only the fetch of another object shows the customer
+        return items.item(ref, seen, customer)
     except (UnstorableObject, PermanentError):
-        return False  # a fetch says why
+        return None  # a fetch says why

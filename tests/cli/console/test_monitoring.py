@@ -6,7 +6,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from billing_mirror.core.catalog import Category
 from billing_mirror.core.events.outcome import Outcome
@@ -18,6 +17,7 @@ from billing_mirror_cli.health.facts import read_facts
 from billing_mirror_cli.stack.session import Session
 from tests.cli.conftest import Cloud
 from tests.emitted_metrics import EMITTED
+from tests.emulated_aws import emulated_aws
 
 from .conftest import fill
 
@@ -134,7 +134,7 @@ def engine(request: pytest.FixtureRequest, session: Session, monkeypatch: pytest
         yield session
         return
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    with mock_aws():
+    with emulated_aws():
         yield Session(stack="one", sandbox=False, scope=None, region="us-east-1", output=session.output)
 
 

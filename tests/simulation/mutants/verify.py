@@ -21,17 +21,16 @@ from billing_mirror.reconcile.lists.listing import BEGINNING, ListStep, read_lis
 from billing_mirror.reconcile.lists.pages import ObjectPage, ResumePoint
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.checkpoints import Checkpoint
-from billing_mirror.refresh.from_lists import put_unclaimed
+from billing_mirror.refresh.from_lists import Outcome, store_unclaimed
 
 from .registry import mutant, replaces
 
 save = ActiveRun.save
 
 
-@replaces(put_unclaimed)
-async def claims_before_insert(ref: ObjectRef, item: Item, mirror: Mirror) -> bool:
-    token, _ = await mirror.claim(ref, 0.0)
-    return await mirror.put(ref, token, item)
+@replaces(store_unclaimed)
+async def claims_before_insert(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Outcome]:
+    return {ref: await mirror.put(ref, (await mirror.claim(ref, 0.0))[0], item) for ref, item in new.items()}
 
 
 @replaces(_verify_page)

@@ -4,6 +4,7 @@ Units as AWS counts them: https://docs.aws.amazon.com/amazondynamodb/latest/deve
 """
 
 import json
+import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -56,6 +57,10 @@ class Ledger:
             given = json.loads(body or b"{}")
             if operation in WRITES:
                 written.append((at, *_written(given, WRITES[operation]), _columns(operation, given) if done else None))
+            written += [
+                (at, *_written({"Item": item}, "Item"), _columns("PutItem", {"Item": item}))
+                for item in _inserted(operation, given)
+            ]
             read += _read(operation, given)
         return {"calls": dict(counts), "written": written, "read": read}
 
@@ -68,6 +73,16 @@ def _written(given: dict[str, Any], member: str) -> tuple[str, str, int]:
     item = given[member]
     size = size_of(item) + size_of(given.get("ExpressionAttributeValues", {}) if member == "Key" else {})
     return *_key(item), size
+
+
+def _inserted(operation: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items of a batch of INSERT statements, as these scenarios have them: none was there before."""
+    if operation != "BatchExecuteStatement":
+        return []
+    return [
+        dict(zip(re.findall(r"'(\w+)': \?", one["Statement"]), one["Parameters"], strict=True))
+        for one in given["Statements"]
+    ]
 
 
 def _columns(operation: str, given: dict[str, Any]) -> Columns | None:

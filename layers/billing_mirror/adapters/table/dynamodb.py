@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,16 +29,26 @@ from billing_mirror.core.table.items import (
     missing_fields_in,
 )
 from billing_mirror.core.table.left import partitions_left
-from billing_mirror.core.table.mirror_state import CLAIMS_KEPT, NO_EVENTS, Claim, Head, LastEvents, latest_events
+from billing_mirror.core.table.mirror_state import (
+    CLAIMS_KEPT,
+    NO_EVENTS,
+    UNCLAIMED_TOKEN,
+    Claim,
+    Head,
+    LastEvents,
+    latest_events,
+)
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
 from ..aws import is_refused_condition, is_refused_value, transient_errors
 from .attributes import BODY_COLUMNS, body_in, from_attributes, stored_object, to_attributes
 from .batch_get import batch_get
-from .chunked_write import Replaced, put_chunked
+from .batch_insert import batch_insert
+from .chunked_write import DYNAMODB, Replaced, put_chunked
 from .chunks import superseded_query, with_whole_body
 from .erasure import DynamoErasure
+from .gathered_reads import GatheredReads
 from .indexes import query
 from .unstorable_notes import DynamoNotes
 
@@ -85,12 +96,21 @@ T = TypeVar("T")
 class DynamoMirror(DynamoNotes, DynamoErasure):
     """Implements ``ports.Mirror``."""
 
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        super().__init__(client, table)
+        self._heads = GatheredReads(partial(self._items, sort_key=OBJECT, columns=HEAD_COLUMNS))
+        self._lagging_heads = GatheredReads(
+            partial(self._items, sort_key=OBJECT, columns=HEAD_COLUMNS, consistent=False)
+        )
+        self._claims = GatheredReads(partial(self._items, sort_key=CLAIM, columns=("claimed", "claimed_at")))
+
     async def heads(self, refs: Iterable[ObjectRef], *, consistent: bool = True) -> Mapping[str, Head]:
-        items = await self._items(refs, OBJECT, HEAD_COLUMNS, consistent=consistent)
+        reads = self._heads if consistent else self._lagging_heads
+        items = await reads.items(ref.key for ref in refs)
         return {key: _head(item) for key, item in items.items()}
 
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
-        items = await self._items(refs, CLAIM, ("claimed", "claimed_at"))
+        items = await self._claims.items(ref.key for ref in refs)
         return {
             key: Claim(_integer(item, "claimed"), times.seconds(str(item["claimed_at"]))) for key, item in items.items()
         }
@@ -154,6 +174,17 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
         if answer is None:
             return Replaced(stored=False, had_chunks=False)
         return Replaced(stored=True, had_chunks=chunks.NAME in answer.get("Attributes", {}))
+
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
+        parts = {ref: chunks.split(UNCLAIMED_TOKEN, item, DYNAMODB) for ref, item in new.items()}
+        whole = [
+            {**own, "pk": ref.key, "sk": OBJECT, "token": UNCLAIMED_TOKEN}
+            for ref, (own, pieces) in parts.items()
+            if not pieces
+        ]
+        with transient_errors(SERVICE):
+            inserted = await asyncio.to_thread(batch_insert, self._client, self._table, whole)
+        return {ref for ref in new if ref.key in inserted}
 
     async def put_chunk(self, ref: ObjectRef, sort_key: str, content: bytes) -> None:
         await self._write_chunk({"pk": ref.key, "sk": sort_key, chunks.CONTENT: content})
@@ -259,22 +290,19 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
         return StoredObject(await self._item(ref), body)
 
     async def _item(self, ref: ObjectRef) -> Item:
-        return (await self._items([ref], OBJECT, ())).get(ref.key, {})
+        return (await self._items([ref.key], sort_key=OBJECT, columns=())).get(ref.key, {})
 
     async def _items(
-        self, refs: Iterable[ObjectRef], sort_key: str, columns: Sequence[str], *, consistent: bool = True
+        self, partitions: Collection[str], *, sort_key: str, columns: Sequence[str], consistent: bool = True
     ) -> dict[str, Item]:
         """A stale head or claim could hide the newest write: only what is confirmed may be read inconsistently."""
-        partitions = sorted({ref.key for ref in refs})
-        if not partitions:
-            return {}
         with transient_errors(SERVICE):
             try:
                 items = await asyncio.to_thread(
                     batch_get,
                     self._client,
                     self._table,
-                    partitions,
+                    sorted(partitions),
                     sort_key,
                     pauses=BATCH_PAUSES,
                     columns=columns,

@@ -6,7 +6,7 @@ token is higher, so an insert never replaces what a fetch has stored. See docs/a
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core.errors import UnstorableObject
+from billing_mirror.core.errors import TransientError, UnstorableObject
 from billing_mirror.core.events.messages import write_message
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
@@ -14,10 +14,10 @@ from billing_mirror.core.runs.drift import Difference
 from billing_mirror.core.runs.run import Counts, Drift, Resolution
 from billing_mirror.core.table import items
 from billing_mirror.core.table.digest import digest
-from billing_mirror.core.table.items import Observation
+from billing_mirror.core.table.items import Item, Observation
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.ports import Ports
-from billing_mirror.refresh.from_lists import is_complete, put_unclaimed
+from billing_mirror.refresh.from_lists import Outcome, is_complete, store_unclaimed
 from billing_mirror.refresh.references import customer_or_owner, not_mirrored, owner_heads, references
 from billing_mirror.refresh.related_objects import refresh_request
 from billing_mirror.refresh.unstorable import noted
@@ -27,8 +27,10 @@ from ..gather import gather_all
 from ..lists.pages import ObjectPage
 from ..runs.active_run import ActiveRun
 
-WRITES_AT_ONCE = 4
-"""Concurrent writes of a page, where the table is slower than Stripe."""
+INSERTED_TOGETHER = 25
+"""Objects that one request inserts, the most that DynamoDB takes."""
+INSERTS_AT_ONCE = 2
+"""Concurrent requests that insert, where the table is slower than Stripe."""
 MAX_SPREAD = 2.0
 """Seconds over which the writes of a page are spread: a tick that ends amid a page has to read the page again."""
 
@@ -41,9 +43,15 @@ async def insert_new(new: Mapping[ObjectRef, JsonObject], page: ObjectPage, run:
     named = [one for ref, entry in complete.items() for one in references(ref, entry)]
     await enqueue([*_incomplete(new, complete), *await not_mirrored(named, run.ports.mirror)], run)
     # A hundred writes at once would slow down those of live events, and there is time until the next request.
-    until = min(page.next_request_at, run.ports.clock.now() + MAX_SPREAD)
-    spread = EvenSpread(len(complete), run.ports.clock, at_once=WRITES_AT_ONCE, until=until)
-    await gather_all(_insert(ref, entry, customers[ref], page, run, spread) for ref, entry in complete.items())
+    refs, until = [*complete], min(page.next_request_at, run.ports.clock.now() + MAX_SPREAD)
+    batches = [refs[start : start + INSERTED_TOGETHER] for start in range(0, len(refs), INSERTED_TOGETHER)]
+    spread = EvenSpread(len(batches), run.ports.clock, at_once=INSERTS_AT_ONCE, until=until)
+
+    async def insert(batch: Sequence[ObjectRef]) -> None:
+        async with spread.next():
+            await _insert({ref: _observation(ref, complete[ref], page) for ref in batch}, customers, run)
+
+    await gather_all(map(insert, batches))
 
 
 def _incomplete(new: Iterable[ObjectRef], complete: Container[ObjectRef]) -> list[ObjectRef]:
@@ -51,10 +59,8 @@ def _incomplete(new: Iterable[ObjectRef], complete: Container[ObjectRef]) -> lis
     return [ref for ref in new if ref not in complete]
 
 
-async def _insert(
-    ref: ObjectRef, entry: JsonObject, customer: str | None, page: ObjectPage, run: ActiveRun, spread: EvenSpread
-) -> None:
-    observation = Observation(
+def _observation(ref: ObjectRef, entry: JsonObject, page: ObjectPage) -> Observation:
+    return Observation(
         page.requested_at,
         page.stripe_version,
         page.request_id,
@@ -62,15 +68,38 @@ async def _insert(
         digest(ref.object_type, entry),
         missing_fields=page.missing_fields,
     )
+
+
+async def _insert(
+    observed: Mapping[ObjectRef, Observation], customers: Mapping[ObjectRef, str | None], run: ActiveRun
+) -> None:
+    made = {ref: _item(ref, seen, customers[ref]) for ref, seen in observed.items()}
+    new = {ref: item for ref, item in made.items() if not isinstance(item, UnstorableObject)}
+    outcomes: dict[ObjectRef, Outcome] = {ref: item for ref, item in made.items() if isinstance(item, UnstorableObject)}
+    outcomes |= await store_unclaimed(new, run.ports.mirror)
+    run.count(Counts(inserted=sum(outcome is True for outcome in outcomes.values())))
+    for ref, outcome in outcomes.items():
+        if isinstance(outcome, UnstorableObject):
+            await _note(ref, observed[ref], outcome, run)
+    for outcome in outcomes.values():
+        if isinstance(outcome, TransientError):
+            raise outcome
+
+
+def _item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item | UnstorableObject:
+    try:
+        return items.item(ref, observation, customer)
+    except UnstorableObject as error:
+        return error
+
+
+async def _note(ref: ObjectRef, observation: Observation, error: UnstorableObject, run: ActiveRun) -> None:
     try:
         async with noted(run.ports, ref, UNCLAIMED_TOKEN, observation):
-            item = items.item(ref, observation, customer)
-            async with spread.next():
-                stored = await put_unclaimed(ref, item, run.ports.mirror)
-    except UnstorableObject as error:
-        await run.record_drift(Drift(ref.id, Difference.MISSING, Resolution.UNSTORABLE, reason=str(error)))
-        return
-    run.count(Counts(inserted=int(stored)))
+            raise error
+    except UnstorableObject as said:
+        drift = Drift(ref.id, Difference.MISSING, Resolution.UNSTORABLE, reason=str(said))
+        await run.record_drift(drift)
 
 
 async def enqueue(refs: Sequence[ObjectRef], run: ActiveRun) -> None:

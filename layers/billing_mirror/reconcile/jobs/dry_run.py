@@ -63,6 +63,9 @@ class _DryMirror:
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:  # noqa: ARG002 - part of the port
         return True
 
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
+        return set(new)
+
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:  # noqa: ARG002 - part of the port
         return True
 

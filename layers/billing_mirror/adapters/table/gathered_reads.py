@@ -1,0 +1,38 @@
+"""Reads of a moment as one call.
+
+The objects of a batch are worked on at the same time, and each reads its head or its claim when it needs it. What comes
+while a call is on its way waits for its end, and is read by the next call: nothing waits where nothing else is read,
+and the busier a container is, the more one call reads. No read is answered by a call that started before it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+
+from billing_mirror.core.table.items import Item
+
+
+class GatheredReads:
+    """``read`` gives the items with some partition keys, by these."""
+
+    def __init__(self, read: Callable[[Collection[str]], Awaitable[Mapping[str, Item]]]) -> None:
+        self._read = read
+        self._wanted: set[str] = set()
+        self._next: asyncio.Task[Mapping[str, Item]] | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def items(self, partitions: Iterable[str]) -> dict[str, Item]:
+        """The items with these partition keys, by these. An error is of all whose reads went together."""
+        wanted = set(partitions)
+        if not wanted:
+            return {}
+        self._wanted |= wanted
+        if self._next is None:
+            self._next = asyncio.create_task(self._read_next())
+        # Shielded: one who runs out of time must not end the reads of the others.
+        found = await asyncio.shield(self._next)
+        return {one: found[one] for one in wanted if one in found}
+
+    async def _read_next(self) -> Mapping[str, Item]:
+        async with self._one_at_a_time:
+            wanted, self._wanted, self._next = self._wanted, set(), None
+            return await self._read(wanted)

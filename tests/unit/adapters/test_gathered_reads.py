@@ -1,0 +1,79 @@
+"""Which reads go together, and what one that fails or is given up means for the others."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from billing_mirror.adapters.table.gathered_reads import GatheredReads
+from billing_mirror.core.errors import TransientError
+from billing_mirror.core.table.items import Item
+
+
+class Table:
+    """Answers a call when it is let to, with the number of the call as the state of each item."""
+
+    def __init__(self) -> None:
+        self.calls: list[set[str]] = []
+        self.answers: list[asyncio.Event] = []
+        self.fails = False
+
+    async def read(self, partitions: Collection[str]) -> Mapping[str, Item]:
+        number = len(self.calls)
+        self.calls.append(set(partitions))
+        self.answers.append(asyncio.Event())
+        await self.answers[number].wait()
+        if self.fails:
+            raise TransientError("DynamoDB is down")
+        return {one: {"pk": one, "call": number} for one in partitions if not one.startswith("missing")}
+
+    async def answer(self, number: int) -> None:
+        await asyncio.sleep(0.01)  # the call has started by then
+        self.answers[number].set()
+
+
+async def test_what_comes_while_a_call_is_on_its_way_is_read_by_the_next_one() -> None:
+    table = Table()
+    reads = GatheredReads(table.read)
+    first = asyncio.create_task(reads.items(["a"]))
+    await asyncio.sleep(0.01)
+    later = [asyncio.create_task(reads.items(one)) for one in (["b", "c"], ["a"], ["missing"])]
+    await table.answer(0)
+    assert await first == {"a": {"pk": "a", "call": 0}}
+    await table.answer(1)
+    found = await asyncio.gather(*later)
+    assert table.calls == [{"a"}, {"a", "b", "c", "missing"}]
+    assert [{key: item["call"] for key, item in one.items()} for one in found] == [{"b": 1, "c": 1}, {"a": 1}, {}]
+
+
+async def test_an_error_is_of_all_whose_reads_went_together_and_of_no_later_one() -> None:
+    table = Table()
+    reads = GatheredReads(table.read)
+    together = [asyncio.create_task(reads.items([one])) for one in "ab"]
+    table.fails = True
+    await table.answer(0)
+    failures = await asyncio.gather(*together, return_exceptions=True)
+    assert [type(one) for one in failures] == [TransientError, TransientError]
+    table.fails = False
+    later = asyncio.create_task(reads.items(["a"]))
+    await table.answer(1)
+    assert await later == {"a": {"pk": "a", "call": 1}}
+
+
+async def test_who_runs_out_of_time_does_not_end_the_reads_of_the_others() -> None:
+    table = Table()
+    reads = GatheredReads(table.read)
+    hurried = asyncio.create_task(reads.items(["a"]))
+    patient = asyncio.create_task(reads.items(["b"]))
+    await asyncio.sleep(0)
+    hurried.cancel()
+    await table.answer(0)
+    assert await patient == {"b": {"pk": "b", "call": 0}}
+    with pytest.raises(asyncio.CancelledError):
+        await hurried
+
+
+async def test_nothing_is_read_for_nothing() -> None:
+    table = Table()
+    assert await GatheredReads(table.read).items([]) == {}
+    assert table.calls == []
