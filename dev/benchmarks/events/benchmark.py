@@ -2,10 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from dev.benchmarks.events.figures import Figure, figures_of
 from dev.benchmarks.events.measurement import Measured, medians
+from dev.benchmarks.events.model.processor import holds, lambdas_share
+from dev.benchmarks.events.model.shipped import memory
 from dev.benchmarks.events.model.stack import VARIANTS, Json, Variant, running, table_service
 from dev.benchmarks.events.prices import per_million
 from dev.benchmarks.events.scenarios import ANSWER_SECONDS, Scenario, backlogs, live_scenarios
@@ -24,11 +25,9 @@ def run(
     variants: Sequence[Variant] = VARIANTS,
     patience_with_naive: float = PATIENCE_WITH_NAIVE,
 ) -> Result:
-    """The variants work side by side, each on its own events, so that other load affects all of them alike."""
+    """Events that come while the functions run."""
     scenarios = [one for one in live_scenarios(scale) if not names or one.name in names]
-    with _stacks(variants, patience_with_naive) as stacks:
-        runs = [_side_by_side(stacks, scenario) for scenario in scenarios * rounds]
-    return _result("Live events", scenarios, medians_by_name(scenarios, runs))
+    return _in_turns("Live events", scenarios, rounds, variants, patience_with_naive)
 
 
 def run_backlogs(
@@ -38,23 +37,18 @@ def run_backlogs(
     variants: Sequence[Variant] = VARIANTS,
     patience_with_naive: float = PATIENCE_WITH_NAIVE,
 ) -> Result:
-    """Backlogs of so many events, once: ours first, then the others side by side. They would take its processor."""
+    """Backlogs of so many events, once."""
     scenarios = [one for one in backlogs(events) if not names or one.name in names]
-    runs: list[dict[str, Json]] = []
+    return _in_turns("Backlogs", scenarios, 1, variants, patience_with_naive)
+
+
+def _in_turns(
+    title: str, scenarios: list[Scenario], rounds: int, variants: Sequence[Variant], patience_with_naive: float
+) -> Result:
+    """Runs each scenario with one variant after the other, so that the machine serves one at a time."""
     with _stacks(variants, patience_with_naive) as stacks:
-        groups = [[one for one in stacks if one.stack.variant.is_ours is ours] for ours in (True, False)]
-        for scenario in scenarios:
-            runs.append(
-                {who: figures for group in groups if group for who, figures in _side_by_side(group, scenario).items()}
-            )
-    return _result("Backlogs", scenarios, medians_by_name(scenarios, runs))
-
-
-def _side_by_side(stacks: Sequence[Measured], scenario: Scenario) -> dict[str, Json]:
-    """The figures of each variant, by its name."""
-    with ThreadPoolExecutor(len(stacks)) as pool:
-        names = [one.stack.variant.name for one in stacks]
-        return dict(zip(names, pool.map(lambda one: one.run(scenario), stacks), strict=True))
+        runs = [{one.stack.variant.name: one.run(scenario) for one in stacks} for scenario in scenarios * rounds]
+    return _result(title, scenarios, medians_by_name(scenarios, runs))
 
 
 @contextlib.contextmanager
@@ -85,7 +79,11 @@ def _result(title: str, scenarios: Sequence[Scenario], figures: dict[str, dict[s
     variants = next(iter(figures.values()), {})
     shown = table(title, "scenario", "figure", *variants, "floor", "ratio", "goal")
     goals: list[Json] = []
-    result = Result(shown, {"answer_seconds": ANSWER_SECONDS, "scenarios": figures, "goals": goals})
+    about = {
+        "answer_seconds": ANSWER_SECONDS,
+        "processor": lambdas_share(memory("ProcessFunction")) if holds() else None,
+    }
+    result = Result(shown, {**about, "scenarios": figures, "goals": goals})
     for scenario in scenarios:
         by = figures[scenario.name]
         shown.add_section()

@@ -6,19 +6,24 @@ from itertools import chain
 
 from dev.benchmarks.events.benchmark import PATIENCE
 from dev.benchmarks.events.measurement import Measured, medians
-from dev.benchmarks.events.model.shipped import default
+from dev.benchmarks.events.model.shipped import default, memory
 from dev.benchmarks.events.model.stack import OURS, Json, running, table_service
 from dev.benchmarks.events.scenarios import ANSWER_SECONDS, backlogs, live_scenarios
 from dev.benchmarks.result import Result, table
 
 COALESCING, WINDOW, SIZE = "CoalescingMilliseconds", "BatchingWindowSeconds", "BatchSize"
-SHIPPED: Mapping[str, int] = {name: int(default(name)) for name in (COALESCING, WINDOW, SIZE)}
+MEMORY = "MemorySize"
+"""Of process: a property of the template, where the others are its parameters."""
+SHIPPED: Mapping[str, int] = {name: int(default(name)) for name in (COALESCING, WINDOW, SIZE)} | {
+    MEMORY: memory("ProcessFunction")
+}
 CHANGES: Sequence[Mapping[str, int]] = (
     {},
     {COALESCING: 0},
     {COALESCING: 150},
     {SIZE: 1},
     {WINDOW: 1, SIZE: 50},
+    {MEMORY: 1024},
 )
 """What each of the compared settings changes of the defaults."""
 BACKLOG = 1000
@@ -39,7 +44,8 @@ def run(scale: float = 1.0, rounds: int = 1, changes: Iterable[Mapping[str, int]
 
 
 def _measured(setting: Mapping[str, int], endpoint: str, scale: float, rounds: int) -> Json:
-    variant = replace(OURS, parameters=tuple((name, str(value)) for name, value in setting.items()))
+    parameters = tuple((name, str(value)) for name, value in setting.items() if name != MEMORY)
+    variant = replace(OURS, parameters=parameters, memory=setting[MEMORY])
     scenarios = [one for one in (*live_scenarios(scale), *backlogs(round(BACKLOG * scale))) if one.name in SCENARIOS]
     with running(variant, endpoint, ANSWER_SECONDS) as stack:
         measured = Measured(stack, PATIENCE)
