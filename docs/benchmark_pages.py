@@ -1,6 +1,6 @@
 """Writes docs/cost.md, and the tables of docs/performance.md, from docs/bench.json: ``make docs``.
 
-To record another run: ``make bench BACKLOG=20000 ROUNDS=3 ONLY="events backlog ingest profile idle"``,
+To record another run: ``make bench BACKLOG=20000 ROUNDS=3 ONLY="events backlog ingest profile settings idle"``,
 ``cp build/bench.json docs/``, ``make docs``.
 """
 
@@ -219,6 +219,20 @@ def _cpu(figures: Json) -> float:
     return cpu / events * 1000
 
 
+def settings(recording: Json) -> str:
+    """Requests and p99 of some scenarios with the shipped settings, and with others."""
+    compared = recording["settings"]["settings"]
+    scenarios = [*compared[0]["scenarios"]]
+    lines = [
+        [
+            *map(str, one["parameters"].values()),
+            *(f"{by['requests']:.0f}, {by['p99']:.2f} s" for by in map(one["scenarios"].__getitem__, scenarios)),
+        ]
+        for one in compared
+    ]
+    return _table([*(f"`{name}`" for name in compared[0]["parameters"]), *scenarios], lines)
+
+
 def missed(recording: Json) -> str:
     """The goals that the recorded run missed."""
     sentences = [one for name in ("events", "backlog", "ingest", "idle") for one in recording[name]["missed"]]
@@ -233,6 +247,7 @@ def performance(page: str, recording: Json) -> str:
         "profile": profile,
         "cents": cents,
         "client": client,
+        "settings": settings,
         "missed": missed,
     }
     for name, write in parts.items():

@@ -153,14 +153,14 @@ async def test_many_objects_that_were_never_seen_are_inserted_at_once(mirror: Mi
 
 
 async def test_what_is_there_is_not_inserted(mirror: Mirror) -> None:
-    fetched, gone, listed_before, new = (ref(f"rcds_{name}") for name in ("fetched", "gone", "listed", "new"))
+    fetched, removed, listed_before, new = (ref(f"rcds_{name}") for name in ("fetched", "removed", "listed", "new"))
     await mirror.put(fetched, 1, item(fetched, servicing_status="paused"))
-    await mirror.put_tombstone(gone, 1, tombstone(gone))
+    await mirror.put_tombstone(removed, 1, tombstone(removed))
     await mirror.insert({listed_before: item(listed_before)})
     await mirror.claim(new, NOW)
-    assert await mirror.insert({one: item(one) for one in (fetched, gone, listed_before, new)}) == {new}
+    assert await mirror.insert({one: item(one) for one in (fetched, removed, listed_before, new)}) == {new}
     assert await mirror.body(fetched) == subscription(fetched.id, servicing_status="paused")
-    assert (await mirror.heads([gone]))[gone.key].deleted
+    assert (await mirror.heads([removed]))[removed.key].deleted
 
 
 async def test_what_the_table_cannot_hold_does_not_keep_the_rest_from_being_inserted(mirror: Mirror) -> None:

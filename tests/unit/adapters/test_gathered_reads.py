@@ -1,4 +1,4 @@
-"""Which reads go together, and what one that fails or is given up means for the others."""
+"""Which reads go together, and what it means for the others that one fails or is cancelled."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -49,10 +49,10 @@ async def test_what_comes_while_a_call_is_on_its_way_is_read_by_the_next_one() -
 async def test_an_error_is_of_all_whose_reads_went_together_and_of_no_later_one() -> None:
     table = Table()
     reads = GatheredReads(table.read)
-    together = [asyncio.create_task(reads.items([one])) for one in "ab"]
+    gathered = [asyncio.create_task(reads.items([one])) for one in "ab"]
     table.fails = True
     await table.answer(0)
-    failures = await asyncio.gather(*together, return_exceptions=True)
+    failures = await asyncio.gather(*gathered, return_exceptions=True)
     assert [type(one) for one in failures] == [TransientError, TransientError]
     table.fails = False
     later = asyncio.create_task(reads.items(["a"]))
@@ -64,11 +64,11 @@ async def test_who_runs_out_of_time_does_not_end_the_reads_of_the_others() -> No
     table = Table()
     reads = GatheredReads(table.read)
     hurried = asyncio.create_task(reads.items(["a"]))
-    patient = asyncio.create_task(reads.items(["b"]))
+    other = asyncio.create_task(reads.items(["b"]))
     await asyncio.sleep(0)
     hurried.cancel()
     await table.answer(0)
-    assert await patient == {"b": {"pk": "b", "call": 0}}
+    assert await other == {"b": {"pk": "b", "call": 0}}
     with pytest.raises(asyncio.CancelledError):
         await hurried
 

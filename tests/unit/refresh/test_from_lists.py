@@ -1,13 +1,19 @@
 """New members of an object are stored as its list shows them, without a fetch, where nothing can be lost by that."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from billing_mirror.core import catalog
+from billing_mirror.core.errors import TransientError, UnstorableObject
 from billing_mirror.core.events.outcome import Outcome
-from billing_mirror.core.json_body import JsonObject
-from billing_mirror.core.object_ref import Scope, ref_to
+from billing_mirror.core.json_body import JsonObject, digest
+from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
+from billing_mirror.core.table import items
+from billing_mirror.core.table.items import Item, Observation
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
-from billing_mirror.refresh.from_lists import needs_no_fetch
+from billing_mirror.refresh.from_lists import needs_no_fetch, store_unclaimed
+from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event, rate, rate_card, sample, version
 from tests.unit.harness import Harness
 
@@ -163,3 +169,56 @@ def test_only_objects_whose_next_change_has_an_event_are_stored_from_a_list() ->
 @pytest.mark.parametrize("entry", [{"id": "rcdr_1", "deleted": True}], ids=["deleted"])
 def test_what_a_list_shows_as_deleted_is_fetched(entry: JsonObject) -> None:
     assert not needs_no_fetch(ref_to(SCOPE, "v2.billing.rate_card_rate", "rcdr_1", "rcd_1"), entry)
+
+
+class ForgetfulMirror(MemoryMirror):
+    """A table whose answer to an insert says nothing of its first half, of which a part was stored all the same."""
+
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
+        refs = [*new]
+        unsaid = refs[: len(refs) // 2]
+        await super().insert({ref: new[ref] for ref in [*unsaid[::2], *refs[len(unsaid) :]]})
+        return {*refs[len(unsaid) :]}
+
+
+class SilentMirror(MemoryMirror):
+    """A table whose answer to an insert names nothing."""
+
+    async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:  # noqa: ARG002 - part of the port
+        return set()
+
+
+def listed(*names: str) -> dict[ObjectRef, Item]:
+    refs = [ref_to(SCOPE, "v2.billing.rate_card_rate", f"rcdr_{name}", "rcd_1") for name in names]
+    seen = {one: {**rate(), "id": one.id} for one in refs}
+    return {one: items.item(one, Observation(1.7e9, "v", "r", body, digest(body)), None) for one, body in seen.items()}
+
+
+async def test_what_the_answer_to_an_insert_leaves_out_is_put() -> None:
+    mirror, new = ForgetfulMirror(), listed(*"abcdef")
+    assert await store_unclaimed(new, mirror) == dict.fromkeys(new, True)
+    assert mirror.objects.keys() == {one.key for one in new}
+
+
+async def test_what_another_worker_has_stored_is_not_stored_and_stays() -> None:
+    mirror, new = MemoryMirror(), listed("a", "b")
+    first, second = new
+    await mirror.put(first, 1, {**new[first], "request_id": "req_of_a_fetch"})
+    assert await store_unclaimed(new, mirror) == {first: False, second: True}
+    assert mirror.objects[first.key]["request_id"] == "req_of_a_fetch"
+
+
+async def test_an_object_that_the_table_does_not_take_says_why_and_the_rest_is_stored() -> None:
+    new = listed("a", "b", "c")
+    first, second, third = new
+    mirror = MemoryMirror(refuses=lambda item: item == new[second])
+    outcomes = await store_unclaimed(new, mirror)
+    assert (outcomes[first], outcomes[third]) == (True, True)
+    assert isinstance(outcomes[second], UnstorableObject)
+
+
+async def test_a_table_that_takes_no_writes_is_said_for_each_object() -> None:
+    mirror, new = SilentMirror(), listed("a", "b")
+    mirror.writes_fail = True
+    outcomes = await store_unclaimed(new, mirror)
+    assert [type(one) for one in outcomes.values()] == [TransientError, TransientError]

@@ -28,6 +28,7 @@ class GatheredReads:
         self._wanted |= wanted
         if self._next is None:
             self._next = asyncio.create_task(self._read_next())
+            self._next.add_done_callback(_take_error)
         # Shielded: one who runs out of time must not end the reads of the others.
         found = await asyncio.shield(self._next)
         return {one: found[one] for one in wanted if one in found}
@@ -36,3 +37,9 @@ class GatheredReads:
         async with self._one_at_a_time:
             wanted, self._wanted, self._next = self._wanted, set(), None
             return await self._read(wanted)
+
+
+def _take_error(read: asyncio.Task[Mapping[str, Item]]) -> None:
+    """Where all who wanted a read ran out of time, asyncio would log that its error was never taken."""
+    if not read.cancelled():
+        read.exception()
