@@ -38,6 +38,8 @@ async def test_what_comes_while_a_call_is_on_its_way_is_read_by_the_next_one() -
     first = asyncio.create_task(reads.items(["a"]))
     await asyncio.sleep(0.01)
     later = [asyncio.create_task(reads.items(one)) for one in (["b", "c"], ["a"], ["missing"])]
+    await asyncio.sleep(0.01)
+    assert table.calls == [{"a"}], "one call at a time"
     await table.answer(0)
     assert await first == {"a": {"pk": "a", "call": 0}}
     await table.answer(1)
