@@ -41,8 +41,8 @@ COST_TEXT = """\
 # Cost
 
 What AWS charges for a stack, computed by `make bench` from the calls, units, bytes and seconds that it counted in two
-runs on small machines, live events in one and all else in the other, at AWS's list prices of us-east-1, without its
-free tier. Nothing here comes from a bill. Stripe charges nothing for its API.
+runs on small machines, backlogs in one and all else in the other, at AWS's list prices of us-east-1, without its free
+tier. Nothing here comes from a bill. Stripe charges nothing for its API.
 
 ## A million events
 

@@ -227,7 +227,8 @@ class Mirror(UnstorableNotes, Erasure, Protocol):
     async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
         """Stores objects that the table has no item of, many for one request, under ``UNCLAIMED_TOKEN``.
 
-        Returns those that it has stored. Of the rest it says nothing: a ``put`` under that token tells.
+        Returns those that it has stored. Of the rest it says nothing: a ``put`` under that token tells. Where it raises
+        ``TransientError``, some may be stored, too.
         """
 
     async def put_tombstone(self, ref: ObjectRef, token: int, tombstone: Item) -> bool:

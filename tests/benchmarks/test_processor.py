@@ -23,7 +23,7 @@ def test_a_control_group_has_the_share_of_its_period(
 ) -> None:
     for name, text in version.items():
         (tmp_path / name).write_text(text)
-    group = hold(7, 0.25, tmp_path)
+    hold(7, 0.25, group := tmp_path / "group")
     assert {one.name: one.read_text() for one in group.iterdir()} == limits | {"cgroup.procs": "7"}
 
 

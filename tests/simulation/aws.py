@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import pairwise
@@ -221,12 +220,20 @@ class UnreliableMirror(UnreliableTable):
         return await put_chunked(self, ref, token, item, self._mirror.limits)
 
     async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
-        """Each object is stored by a write of its own, and fails alone; its worker can die between two of them."""
-        stored = set()
+        """Each object is stored by a write of its own; its worker can die between two of them.
+
+        Where one fails, it fails alone, or the request does, of which an odd number may be stored by then.
+        """
+        stored: set[ObjectRef] = set()
         for ref, item in new.items():
-            with suppress(TransientError, UnstorableObject):
+            try:
                 if await self.put(ref, UNCLAIMED_TOKEN, item):
                     stored.add(ref)
+            except UnstorableObject:
+                continue
+            except TransientError:
+                if len(stored) % 2:
+                    raise
         return stored
 
     async def replace(self, ref: ObjectRef, token: int, item: Item) -> Replaced:

@@ -3,7 +3,8 @@
 A list may be stale. Every claimed token is higher, so what a list has shown never replaces what a fetch has stored.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from billing_mirror.core import json_body
@@ -21,22 +22,44 @@ from billing_mirror.ports import Mirror
 from .references import customer_or_owner
 from .repeated_write import is_stored
 
-Outcome: TypeAlias = bool | UnstorableObject | TransientError
+WRITES_AT_ONCE = 8
+Stored: TypeAlias = bool | UnstorableObject | TransientError
 """Whether an object is stored, or why it is not known or cannot be."""
 
 
-async def store_unclaimed(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Outcome]:
-    """Stores objects that the mirror has never seen, under the token below every claim."""
-    inserted = await mirror.insert(new)
-    left = {ref: await _put_unclaimed(ref, item, mirror) for ref, item in new.items() if ref not in inserted}
-    return dict.fromkeys(inserted, True) | left
+async def store_unclaimed(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Stored]:
+    """Stores objects that the mirror has never seen, under the token below every claim.
+
+    After the first ``TransientError`` it starts no further write: what is left has that error, too.
+    """
+    inserted = await mirror.insert(new) if new else set()
+    left = [ref for ref in new if ref not in inserted]
+    slots, errors = asyncio.Semaphore(WRITES_AT_ONCE), list[TransientError]()
+
+    async def put(ref: ObjectRef) -> Stored:
+        async with slots:
+            if errors:
+                return errors[0]
+            stored = await _put_unclaimed(ref, new[ref], mirror)
+        if isinstance(stored, TransientError):
+            errors.append(stored)
+        return stored
+
+    return dict.fromkeys(inserted, True) | dict(zip(left, await asyncio.gather(*map(put, left)), strict=True))
 
 
-async def _put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> Outcome:
+async def _put_unclaimed(ref: ObjectRef, item: Item, mirror: Mirror) -> Stored:
     try:
         return await mirror.put(ref, UNCLAIMED_TOKEN, item) or await is_stored(mirror, ref, UNCLAIMED_TOKEN, item)
     except (UnstorableObject, TransientError) as error:
         return error
+
+
+def raise_transient(outcomes: Iterable[Stored]) -> None:
+    """Raises the first ``TransientError`` of these."""
+    for one in outcomes:
+        if isinstance(one, TransientError):
+            raise one
 
 
 def is_complete(object_type: ObjectType, entry: JsonObject) -> bool:
@@ -73,9 +96,7 @@ async def insert_new(shown: Mapping[ObjectRef, JsonObject], owner: Observation, 
     """
     new = {ref: item for ref, entry in shown.items() if (item := _item(ref, entry, owner)) is not None}
     outcomes = await store_unclaimed(new, mirror)
-    for outcome in outcomes.values():
-        if isinstance(outcome, TransientError):
-            raise outcome
+    raise_transient(outcomes.values())
     return {ref for ref, outcome in outcomes.items() if outcome is True}  # a fetch says why one cannot be stored
 
 

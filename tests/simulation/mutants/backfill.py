@@ -11,7 +11,7 @@ from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
 from billing_mirror.ports import Mirror
 from billing_mirror.reconcile.jobs.backfill import _incomplete
 from billing_mirror.reconcile.jobs.verify import _never_seen
-from billing_mirror.refresh.from_lists import Outcome, _is_truncated, store_unclaimed
+from billing_mirror.refresh.from_lists import Stored, _is_truncated, store_unclaimed
 from tests.doubles.mirror import MemoryMirror
 
 from .registry import mutant, replaces
@@ -21,7 +21,7 @@ newer = MemoryMirror._newer
 
 @mutant("a backfill inserts under the token of the first claim")
 @replaces(store_unclaimed)
-async def inserts_as_first_claim(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Outcome]:
+async def inserts_as_first_claim(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Stored]:
     return {ref: await mirror.put(ref, 1, item) for ref, item in new.items()}
 
 

@@ -21,7 +21,7 @@ from billing_mirror.reconcile.lists.listing import BEGINNING, ListStep, read_lis
 from billing_mirror.reconcile.lists.pages import ObjectPage, ResumePoint
 from billing_mirror.reconcile.runs.active_run import ActiveRun
 from billing_mirror.reconcile.runs.checkpoints import Checkpoint
-from billing_mirror.refresh.from_lists import Outcome, store_unclaimed
+from billing_mirror.refresh.from_lists import Stored, store_unclaimed
 
 from .registry import mutant, replaces
 
@@ -29,7 +29,7 @@ save = ActiveRun.save
 
 
 @replaces(store_unclaimed)
-async def claims_before_insert(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Outcome]:
+async def claims_before_insert(new: Mapping[ObjectRef, Item], mirror: Mirror) -> dict[ObjectRef, Stored]:
     return {ref: await mirror.put(ref, (await mirror.claim(ref, 0.0))[0], item) for ref, item in new.items()}
 
 

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from billing_mirror.adapters.table.gathered_reads import GatheredReads
+from billing_mirror.adapters.table.batch_get import MAX_KEYS
+from billing_mirror.adapters.table.gathered_reads import PATIENCE, GatheredReads
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.table.items import Item
 
@@ -79,3 +80,49 @@ async def test_nothing_is_read_for_nothing() -> None:
     table = Table()
     assert await GatheredReads(table.read).items([]) == {}
     assert table.calls == []
+
+
+async def test_a_call_that_takes_long_holds_up_no_other() -> None:
+    table = Table()
+    reads = GatheredReads(table.read)
+    stalled = asyncio.create_task(reads.items(["a"]))
+    await asyncio.sleep(0.01)
+    later = asyncio.create_task(reads.items(["b"]))
+    await asyncio.sleep(PATIENCE + 0.05)
+    await table.answer(1)
+    assert await later == {"b": {"pk": "b", "call": 1}}
+    assert not stalled.done()
+    await table.answer(0)
+    assert await stalled == {"a": {"pk": "a", "call": 0}}
+
+
+async def test_more_than_a_call_takes_is_read_alone() -> None:
+    table = Table()
+    reads = GatheredReads(table.read)
+    small = asyncio.create_task(reads.items(["a"]))
+    many = asyncio.create_task(reads.items(f"b{number}" for number in range(MAX_KEYS + 1)))
+    await asyncio.sleep(0.01)
+    assert sorted(map(len, table.calls)) == [1, MAX_KEYS + 1]
+    await table.answer(0)
+    await table.answer(1)
+    assert (len(await small), len(await many)) == (1, MAX_KEYS + 1)
+
+
+def test_reads_that_a_loop_has_not_ended_do_not_disturb_the_next_loop() -> None:
+    table = Table()
+    reads = GatheredReads(table.read)
+
+    async def run_out_of_time() -> None:
+        first = asyncio.create_task(reads.items(["a"]))
+        await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reads.items(["b"]), 0.01)
+        first.cancel()
+
+    async def read_again() -> dict[str, Item]:
+        later = asyncio.create_task(reads.items(["c"]))
+        await table.answer(1)
+        return await later
+
+    asyncio.run(run_out_of_time())
+    assert asyncio.run(read_again()) == {"c": {"pk": "c", "call": 1}}

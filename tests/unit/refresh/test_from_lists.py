@@ -1,5 +1,6 @@
 """New members of an object are stored as its list shows them, without a fetch, where nothing can be lost by that."""
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
@@ -12,7 +13,7 @@ from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Item, Observation
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
-from billing_mirror.refresh.from_lists import needs_no_fetch, store_unclaimed
+from billing_mirror.refresh.from_lists import WRITES_AT_ONCE, needs_no_fetch, store_unclaimed
 from tests.doubles.mirror import MemoryMirror
 from tests.doubles.samples import event, rate, rate_card, sample, version
 from tests.unit.harness import Harness
@@ -222,3 +223,22 @@ async def test_a_table_that_takes_no_writes_is_said_for_each_object() -> None:
     mirror.writes_fail = True
     outcomes = await store_unclaimed(new, mirror)
     assert [type(one) for one in outcomes.values()] == [TransientError, TransientError]
+
+
+class CountingMirror(SilentMirror):
+    """Counts the puts, which take a while."""
+
+    puts = 0
+
+    async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
+        self.puts += 1
+        await asyncio.sleep(0)
+        return await super().put(ref, token, item)
+
+
+async def test_after_the_first_refusal_of_a_busy_table_no_further_put_starts() -> None:
+    mirror, new = CountingMirror(), listed(*map(str, range(100)))
+    mirror.writes_fail = True
+    outcomes = await store_unclaimed(new, mirror)
+    assert {type(one) for one in outcomes.values()} == {TransientError}
+    assert mirror.puts == WRITES_AT_ONCE

@@ -64,8 +64,10 @@ class Container:
 
     def close(self) -> None:
         self._process.kill()
-        self._process.communicate()
-        self._ending.close()
+        try:
+            self._process.communicate()
+        finally:
+            self._ending.close()
 
 
 @dataclass

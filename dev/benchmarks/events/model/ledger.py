@@ -14,8 +14,8 @@ import boto3
 
 from billing_mirror.core.table.items import INDEX_COLUMNS
 
-Call = tuple[float, str, bytes, bool]
-"""When a call ended, its operation, the body of its request, and whether it was done."""
+Call = tuple[float, str, bytes, bool, list[Any]]
+"""When a call ended, its operation, the body of its request, whether it was done, and a batch's answers."""
 Key = tuple[str, str]
 """The partition and the sort key of an item."""
 Columns = dict[str, str]
@@ -43,8 +43,10 @@ class Ledger:
         events.register("after-call.dynamodb", self._record)
         events.register("after-call.sqs", self._record)
 
-    def _record(self, model: Any, context: dict[str, Any], http_response: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own
-        self.calls.append((time.time(), model.name, context.get("bench_body", b""), http_response.status_code < 300))
+    def _record(self, model: Any, context: dict[str, Any], http_response: Any, parsed: Any, **_: object) -> None:  # noqa: ANN401 - botocore's own
+        done, answers = http_response.status_code < 300, parsed.get("Responses")
+        batch = answers if isinstance(answers, list) else []
+        self.calls.append((time.time(), model.name, context.get("bench_body", b""), done, batch))
 
     def drain(self) -> dict[str, Any]:
         """Counts of calls, and the items written and read, since the last drain."""
@@ -52,14 +54,18 @@ class Ledger:
         counts: Counter[str] = Counter()
         written: list[Written] = []
         read: list[tuple[str, str, bool]] = []
-        for at, operation, body, done in calls:
+        for at, operation, body, done, answers in calls:
             counts[operation] += 1
             given = json.loads(body or b"{}")
             if operation in WRITES:
                 written.append((at, *_written(given, WRITES[operation]), _columns(operation, given) if done else None))
             written += [
-                (at, *_written({"Item": item}, "Item"), _columns("PutItem", {"Item": item}))
-                for item in _inserted(operation, given)
+                (
+                    at,
+                    *_written({"Item": item}, "Item"),
+                    _columns("PutItem", {"Item": item}) if "Error" not in one else None,
+                )
+                for item, one in zip(_inserted(operation, given), answers, strict=False)
             ]
             read += _read(operation, given)
         return {"calls": dict(counts), "written": written, "read": read}
@@ -76,7 +82,7 @@ def _written(given: dict[str, Any], member: str) -> tuple[str, str, int]:
 
 
 def _inserted(operation: str, given: dict[str, Any]) -> list[dict[str, Any]]:
-    """The items of a batch of INSERT statements, as these scenarios have them: none was there before."""
+    """The items of a batch of INSERT statements."""
     if operation != "BatchExecuteStatement":
         return []
     return [

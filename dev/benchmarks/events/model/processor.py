@@ -34,19 +34,20 @@ def held(process: int, share: float) -> Iterator[None]:
     if parent is None:
         yield
         return
-    group = hold(process, share, parent)
-    yield
-    _remove(group)
-
-
-def hold(process: int, share: float, parent: Path) -> Path:
-    """Puts a process into a control group of its own, which may use so much of a processor, and returns the group."""
     group = parent / f"billing-mirror-bench-{process}"
-    group.mkdir()
-    for name, limit in _limits(parent, round(share * PERIOD)).items():
+    try:
+        hold(process, share, group)
+        yield
+    finally:
+        _remove(group)
+
+
+def hold(process: int, share: float, group: Path) -> None:
+    """Puts a process into a control group of its own, which may use so much of a processor."""
+    group.mkdir(exist_ok=True)  # of a process of this number that was killed
+    for name, limit in _limits(group.parent, round(share * PERIOD)).items():
         (group / name).write_text(limit)
     (group / "cgroup.procs").write_text(str(process))
-    return group
 
 
 def _parent(parents: Sequence[Path]) -> Path | None:

@@ -12,11 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from billing_mirror.core.table.items import Item
 
-from ..aws import is_denied, is_refused_value
 from .attributes import to_attributes
 
 if TYPE_CHECKING:
@@ -30,20 +27,12 @@ MAX_STATEMENTS = 25
 def batch_insert(client: DynamoDBClient, table: str, new: Sequence[Item]) -> set[str]:
     """Writes items of which the table has none with their keys; returns the partition keys of those it wrote.
 
-    The rest was refused, or its fate is not known. Where a role may not use PartiQL, that is all of them.
+    Takes ``MAX_STATEMENTS`` items at most. The rest was refused, or its fate is not known. Raises ``ClientError``
+    where the whole request was refused.
     """
-    inserted: set[str] = set()
-    for start in range(0, len(new), MAX_STATEMENTS):
-        batch = new[start : start + MAX_STATEMENTS]
-        try:
-            answer = client.batch_execute_statement(Statements=[_insert(table, item) for item in batch])
-        except ClientError as error:
-            if is_denied(error) or is_refused_value(error):
-                return inserted
-            raise
-        answers = zip(batch, answer["Responses"], strict=True)
-        inserted |= {str(item["pk"]) for item, one in answers if "Error" not in one}
-    return inserted
+    answer = client.batch_execute_statement(Statements=[_insert(table, item) for item in new])
+    answers = zip(new, answer["Responses"], strict=True)
+    return {str(item["pk"]) for item, one in answers if "Error" not in one}
 
 
 def _insert(table: str, item: Item) -> BatchStatementRequestTypeDef:

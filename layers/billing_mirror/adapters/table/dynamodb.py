@@ -41,11 +41,11 @@ from billing_mirror.core.table.mirror_state import (
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
-from ..aws import is_refused_condition, is_refused_value, transient_errors
+from ..aws import is_denied, is_refused_condition, is_refused_value, transient_errors
 from .attributes import BODY_COLUMNS, body_in, from_attributes, stored_object, to_attributes
 from .batch_get import batch_get
-from .batch_insert import batch_insert
-from .chunked_write import DYNAMODB, Replaced, put_chunked
+from .batch_insert import MAX_STATEMENTS, batch_insert
+from .chunked_write import Replaced, put_chunked
 from .chunks import superseded_query, with_whole_body
 from .erasure import DynamoErasure
 from .gathered_reads import GatheredReads
@@ -176,15 +176,28 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
         return Replaced(stored=True, had_chunks=chunks.NAME in answer.get("Attributes", {}))
 
     async def insert(self, new: Mapping[ObjectRef, Item]) -> set[ObjectRef]:
-        parts = {ref: chunks.split(UNCLAIMED_TOKEN, item, DYNAMODB) for ref, item in new.items()}
-        whole = [
-            {**own, "pk": ref.key, "sk": OBJECT, "token": UNCLAIMED_TOKEN}
-            for ref, (own, pieces) in parts.items()
-            if not pieces
-        ]
-        with transient_errors(SERVICE):
-            inserted = await asyncio.to_thread(batch_insert, self._client, self._table, whole)
-        return {ref for ref in new if ref.key in inserted}
+        # A compressed body may take several items, which only a put writes.
+        small = [ref for ref, item in new.items() if "data_z" not in item]
+        inserted: set[str] = set()
+        for start in range(0, len(small), MAX_STATEMENTS):
+            refs = small[start : start + MAX_STATEMENTS]
+            # A thread for each request: who runs out of time starts no further one.
+            inserted |= await self._insert(
+                [{**new[ref], "pk": ref.key, "sk": OBJECT, "token": UNCLAIMED_TOKEN} for ref in refs]
+            )
+        return {ref for ref in small if ref.key in inserted}
+
+    async def _insert(self, batch: Sequence[Item]) -> set[str]:
+        try:
+            with transient_errors(SERVICE):
+                try:
+                    return await asyncio.to_thread(batch_insert, self._client, self._table, batch)
+                except ClientError as error:
+                    if is_denied(error):
+                        return set()  # a permissions boundary may not know PartiQL
+                    raise
+        except ClientError:
+            return set()  # a put of each says what is wrong
 
     async def put_chunk(self, ref: ObjectRef, sort_key: str, content: bytes) -> None:
         await self._write_chunk({"pk": ref.key, "sk": sort_key, chunks.CONTENT: content})

@@ -6,7 +6,7 @@ token is higher, so an insert never replaces what a fetch has stored. See docs/a
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from billing_mirror.core.errors import TransientError, UnstorableObject
+from billing_mirror.core.errors import UnstorableObject
 from billing_mirror.core.events.messages import write_message
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef
@@ -17,7 +17,7 @@ from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Item, Observation
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
 from billing_mirror.ports import Ports
-from billing_mirror.refresh.from_lists import Outcome, is_complete, store_unclaimed
+from billing_mirror.refresh.from_lists import Stored, is_complete, raise_transient, store_unclaimed
 from billing_mirror.refresh.references import customer_or_owner, not_mirrored, owner_heads, references
 from billing_mirror.refresh.related_objects import refresh_request
 from billing_mirror.refresh.unstorable import noted
@@ -75,15 +75,13 @@ async def _insert(
 ) -> None:
     made = {ref: _item(ref, seen, customers[ref]) for ref, seen in observed.items()}
     new = {ref: item for ref, item in made.items() if not isinstance(item, UnstorableObject)}
-    outcomes: dict[ObjectRef, Outcome] = {ref: item for ref, item in made.items() if isinstance(item, UnstorableObject)}
+    outcomes: dict[ObjectRef, Stored] = {ref: item for ref, item in made.items() if isinstance(item, UnstorableObject)}
     outcomes |= await store_unclaimed(new, run.ports.mirror)
     run.count(Counts(inserted=sum(outcome is True for outcome in outcomes.values())))
     for ref, outcome in outcomes.items():
         if isinstance(outcome, UnstorableObject):
             await _note(ref, observed[ref], outcome, run)
-    for outcome in outcomes.values():
-        if isinstance(outcome, TransientError):
-            raise outcome
+    raise_transient(outcomes.values())
 
 
 def _item(ref: ObjectRef, observation: Observation, customer: str | None) -> Item | UnstorableObject:
