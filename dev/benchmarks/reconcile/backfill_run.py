@@ -1,4 +1,4 @@
-"""How fast are a backfill and plain writes of as many items, by as many threads, when they alternate?"""
+"""How fast are a backfill and plain writes of as many items when they alternate?"""
 
 import asyncio
 import time
