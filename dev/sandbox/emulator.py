@@ -77,6 +77,23 @@ def try_events_three_times() -> None:
     eventbridge._dispatch_to_lambda = invoke
 
 
+def stream_inserted_items() -> None:
+    """MiniStack writes no stream record for an item that a PartiQL statement inserts; DynamoDB writes one.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html
+    """
+    insert = dynamodb._partiql_insert
+
+    def inserted(table: dict[str, Any], statement: dict[str, Any]) -> Any:  # noqa: ANN401 - MiniStack's own answer
+        status, headers, body = insert(table, statement)
+        if status == 200:
+            item = statement["item"]
+            dynamodb._emit_stream_event(statement["table"], "INSERT", None, item.get("M", item))
+        return status, headers, body
+
+    dynamodb._partiql_insert = inserted
+
+
 def _failures(answer: object) -> list[Any]:
     parsed = json.loads(answer) if isinstance(answer, str) and answer else answer
     return parsed.get("batchItemFailures", []) if isinstance(parsed, dict) else []
@@ -86,6 +103,7 @@ if __name__ == "__main__":
     allow_large_tables()
     deliver_failed_records_again()
     try_events_three_times()
+    stream_inserted_items()
     emulated_cloudwatch.install()
     accept_schemas()
     eventbridge._put_partner_events = put_partner_events
