@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from billing_mirror.core.catalog import ApiChannel
@@ -205,11 +206,16 @@ class Mirror(UnstorableNotes, Erasure, Protocol):
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         """The objects' counters, by key."""
 
-    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
+    async def claim(
+        self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS, *, unless_since: float = inf
+    ) -> tuple[int, LastEvents]:
         """Takes the next number of the object's counter: the fencing token of the fetch that follows.
 
         The counter keeps the ``events`` that were received before, of the last five claims that had any. Returns with
         the number the newest that it kept: the fetch follows them, too, even where no write of theirs is stored.
+
+        Raises ``AlreadyClaimed`` where the last claim was taken after ``unless_since``, by its worker's clock, and a
+        kept one follows the ``events``; see ``mirror_state.follow``. Then no number is taken.
         """
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:

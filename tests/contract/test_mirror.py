@@ -13,7 +13,7 @@ from billing_mirror.core.json_body import JsonObject, digest
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Item, Observation
-from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, Claim, LastEvents
+from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, AlreadyClaimed, Claim, LastEvents
 from billing_mirror.core.table.stored import wrong_columns
 from billing_mirror.ports import IndexEntry, Mirror
 from tests.doubles.samples import noise, subscription
@@ -115,6 +115,62 @@ async def test_a_claim_returns_the_events_of_the_newest_claim_before_it_that_had
     assert await mirror.claim(ref(), NOW, second) == (3, first)
     (found, other) = await mirror.claim(ref(), NOW)
     assert (found, other.last_event_at, other.last_event_ids[:1]) == (4, NOW, ("evt_3",))
+
+
+class TestAClaimUnlessOneFollowsItsEvents:
+    FIRST = LastEvents(NOW, ("evt_1",))
+
+    async def refuses(self, mirror: Mirror, events: LastEvents, *, since: float = NOW - 5) -> bool:
+        """Whether a further claim is refused. What is refused takes no number."""
+        [before] = (await mirror.claims([ref()])).values()
+        try:
+            token, _ = await mirror.claim(ref(), NOW + 1, events, unless_since=since)
+        except AlreadyClaimed:
+            assert await mirror.claims([ref()]) == {ref().key: before}
+            return True
+        assert token == before.claimed + 1
+        return False
+
+    async def test_is_the_first_one(self, mirror: Mirror) -> None:
+        assert await mirror.claim(ref(), NOW, self.FIRST, unless_since=NOW - 5) == (1, NO_EVENTS)
+
+    @pytest.mark.parametrize(
+        ("events", "refused"),
+        [
+            pytest.param(FIRST, True, id="this very event"),
+            pytest.param(LastEvents(NOW - 0.001, ("evt_0",)), True, id="an older one"),
+            pytest.param(LastEvents(NOW, ("evt_2",)), False, id="another one of the moment"),
+            pytest.param(LastEvents(NOW, ("evt_1", "evt_2")), False, id="this one and another one"),
+            pytest.param(LastEvents(NOW + 0.001, ("evt_2",)), False, id="a newer one"),
+            pytest.param(LastEvents(NOW - 60, tuple("abcde")), False, id="too many"),
+            pytest.param(LastEvents(NOW - 60, tuple("abcd")), True, id="as many as are compared"),
+            pytest.param(NO_EVENTS, False, id="none"),
+        ],
+    )
+    async def test_is_refused_where_one_does(self, mirror: Mirror, events: LastEvents, *, refused: bool) -> None:
+        await mirror.claim(ref(), NOW, self.FIRST)
+        assert await self.refuses(mirror, events) is refused
+
+    @pytest.mark.parametrize(("since", "refused"), [(NOW - 0.001, True), (NOW, False)])
+    async def test_is_refused_where_that_one_is_recent(self, mirror: Mirror, since: float, *, refused: bool) -> None:
+        await mirror.claim(ref(), NOW, self.FIRST)
+        assert await self.refuses(mirror, self.FIRST, since=since) is refused
+
+    async def test_is_taken_where_that_one_is_released(self, mirror: Mirror) -> None:
+        await mirror.claim(ref(), NOW, self.FIRST)
+        await mirror.release_claim(ref(), 1)
+        assert not await self.refuses(mirror, self.FIRST)
+
+    async def test_is_refused_where_the_last_five_follow_them_among_themselves(self, mirror: Mirror) -> None:
+        moment = [LastEvents(NOW, (f"evt_{number}", f"evt_{number}_too")) for number in range(6)]
+        for events in moment:
+            await mirror.claim(ref(), NOW, events)
+        assert await self.refuses(mirror, LastEvents(NOW, ("evt_5_too", "evt_1", "evt_3_too")))
+        assert not await self.refuses(mirror, moment[0])
+
+    async def test_is_taken_at_any_time_unless_told_otherwise(self, mirror: Mirror) -> None:
+        await mirror.claim(ref(), NOW, self.FIRST)
+        assert await mirror.claim(ref(), NOW, self.FIRST) == (2, self.FIRST)
 
 
 @pytest.mark.parametrize("token", [1, 3])

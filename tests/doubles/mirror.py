@@ -4,6 +4,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 
 from billing_mirror.adapters.table.attributes import body_in, stored_object
 from billing_mirror.adapters.table.chunked_write import DYNAMODB, Replaced, put_chunked
@@ -28,9 +29,11 @@ from billing_mirror.core.table.mirror_state import (
     CLAIMS_KEPT,
     NO_EVENTS,
     UNCLAIMED_TOKEN,
+    AlreadyClaimed,
     Claim,
     Head,
     LastEvents,
+    follow,
     latest_events,
 )
 from billing_mirror.core.table.stored import StoredObject
@@ -91,9 +94,13 @@ class MemoryMirror:
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         return {one.key: self.counters[one.key] for one in refs if one.key in self.counters}
 
-    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
+    async def claim(
+        self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS, *, unless_since: float = inf
+    ) -> tuple[int, LastEvents]:
         self._require_up()
         before, earlier = self.counters.get(ref.key), latest_events(NO_EVENTS, *self.claimed_for[ref.key])
+        if before is not None and before.claimed_at > unless_since and follow(earlier, events):
+            raise AlreadyClaimed
         claim = Claim((before.claimed if before else 0) + 1, now)
         self.counters[ref.key] = claim
         if events.last_event_at:

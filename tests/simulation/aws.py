@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import pairwise
+from math import inf
 from typing import TypeVar
 
 from billing_mirror.adapters.table.chunked_write import Replaced, put_chunked
@@ -197,10 +198,14 @@ class UnreliableMirror(UnreliableTable):
         what = f"claims {','.join(one.key for one in wanted)}"
         return await self._batch(what, lambda: self._mirror.claims(wanted))
 
-    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
+    async def claim(
+        self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS, *, unless_since: float = inf
+    ) -> tuple[int, LastEvents]:
         self._perhaps_lose_counter(ref)
         self._claims[ref.key] += 1
-        return await self._write(f"claim {ref.key}", lambda: self._mirror.claim(ref, now, events))
+        return await self._write(
+            f"claim {ref.key}", lambda: self._mirror.claim(ref, now, events, unless_since=unless_since)
+        )
 
     def _perhaps_lose_counter(self, ref: ObjectRef) -> None:
         """Only while no claim is in flight: what is in flight has no order without the counter."""

@@ -4,6 +4,7 @@ Each scenario is the race itself: it ends well, and ends wrong with its mutant.
 """
 
 from collections.abc import Awaitable, Callable
+from math import inf
 
 import pytest
 
@@ -172,13 +173,13 @@ async def stale_list_of_a_known_version() -> bool:
 @mutant("a second fetch uses a claim that is still in flight")
 @replaces(MemoryMirror.claim)
 async def shares_claim_in_flight(
-    self: MemoryMirror, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS
+    self: MemoryMirror, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS, *, unless_since: float = inf
 ) -> tuple[int, LastEvents]:
     """The write that finds its own token in the mirror is tried again, so most schedules end well."""
     before = self.counters.get(ref.key)
     applied = self.objects.get(ref.key, {}).get("token", 0)
     if before is None or not isinstance(applied, int) or before.claimed <= applied:
-        return await claim(self, ref, now, events)
+        return await claim(self, ref, now, events, unless_since=unless_since)
     self.counters[ref.key] = Claim(before.claimed, now)
     return before.claimed, NO_EVENTS
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TypeVar
 
 import pytest
@@ -49,8 +50,10 @@ class ScriptedMirror(MemoryMirror):
         super().__init__()
         self.holds: list[Hold] = []
 
-    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
-        taken = await super().claim(ref, now, events)
+    async def claim(
+        self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS, *, unless_since: float = inf
+    ) -> tuple[int, LastEvents]:
+        taken = await super().claim(ref, now, events, unless_since=unless_since)
         if self.holds:
             await self.holds.pop(0).wait()
         return taken

@@ -4,6 +4,7 @@ import pickle
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 
 from billing_mirror.adapters.metric_counts import MetricCounts
@@ -96,6 +97,8 @@ class AgreeingMirror:
         ref: ObjectRef,
         now: float,
         events: LastEvents = NO_EVENTS,  # noqa: ARG002
+        *,
+        unless_since: float = inf,  # noqa: ARG002
     ) -> tuple[int, LastEvents]:
         raise AssertionError(f"{ref.id} should not be claimed, at {now}")
 

@@ -16,13 +16,13 @@ from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.events.related_object import UnresolvedRef, ref_from_event, ref_from_request
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
-from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, LastEvents
+from billing_mirror.core.table.mirror_state import NO_EVENTS, AlreadyClaimed, Head, LastEvents
 from billing_mirror.ports import Stripe
 from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import Superseded, release_at_final_error
 
 from .already_fresh import Known, is_fresh, newest_events, read_known
-from .coalescing import after_others, coalesce
+from .coalescing import after_claim, after_others, coalesce, waits_for_claims_since
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .order import owners_first
@@ -175,13 +175,27 @@ async def _process_in_time(
             known = await after_others(ref, items, known, dependencies)
             if is_fresh(items, known, dependencies):
                 return Outcome.ALREADY_FRESH, clock.now()
-            async with slots:
-                outcome = await _process_object(items, ref, known.head, dependencies.of_next_object())
+            outcome = await _process_in_turn(items, ref, known, dependencies.of_next_object(), slots)
         return outcome, clock.now()
     except TimeoutError:
         return OUT_OF_TIME
     except Exception as error:  # noqa: BLE001 - one object's failure must not end the others
         return error
+
+
+async def _process_in_turn(
+    items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies, slots: asyncio.Semaphore
+) -> Outcome:
+    """Processes an object, once what another worker fetches for the same events has not answered them."""
+    try:
+        async with slots:
+            return await _process_object(items, ref, known.head, dependencies)
+    except AlreadyClaimed:
+        known = await after_claim(ref, known, dependencies)
+    if is_fresh(items, known, dependencies):
+        return Outcome.ALREADY_FRESH
+    async with slots:
+        return await _process_object(items, ref, known.head, replace(dependencies, pause=0.0))  # it has waited
 
 
 async def _process_object(
@@ -223,4 +237,5 @@ async def _fetch(
         all_lists=any(is_second_look(item) for item in items),
         is_final=partial(ends_all, items=items),
         before_fetch=partial(coalesce, ref=ref, items=items, dependencies=dependencies),
+        unless_since=waits_for_claims_since(items, dependencies),
     )

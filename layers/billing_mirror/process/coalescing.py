@@ -5,17 +5,19 @@ do: a message is done once the mirror holds a fetch that answers it. Where none 
 """
 
 from collections.abc import Sequence
+from math import inf
 
 from billing_mirror.core.catalog import MEMBERS
 from billing_mirror.core.events.messages import Notification
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Claim
 from billing_mirror.refresh.claims import Superseded, require_claimed
-from billing_mirror.refresh.in_flight import patience_left, write_in_flight, written
+from billing_mirror.refresh.in_flight import PATIENCE, patience_left, write_in_flight, written
 
 from .already_fresh import Known, is_dated_ahead
 from .messages import ProcessDependencies, WorkItem
 
+NO_CLAIM = Claim(UNCLAIMED_TOKEN, claimed_at=0.0)
 LISTED_WITHIN = 1.5
 """Seconds after its event in which a list usually shows a new member: it is made with its owner, or with a version."""
 
@@ -37,6 +39,21 @@ async def after_others(
         seen = await written(ports, ref, UNCLAIMED_TOKEN, within=sent_at + LISTED_WITHIN - now)
     else:
         return known
+    return Known(seen, (await ports.mirror.claims([ref])).get(ref.key)) if seen is not None else known
+
+
+def waits_for_claims_since(items: Sequence[WorkItem], dependencies: ProcessDependencies) -> float:
+    """The time after which another worker's claim that follows the same events is waited for, before one's own."""
+    if not dependencies.pause or not all(isinstance(item.message, Notification) for item in items):
+        return inf
+    return dependencies.ports.clock.now() - PATIENCE
+
+
+async def after_claim(ref: ObjectRef, known: Known, dependencies: ProcessDependencies) -> Known:
+    """What the mirror knows once the newest claim's fetch is stored: it follows the events, as its claim did."""
+    ports = dependencies.ports
+    claim = (await ports.mirror.claims([ref])).get(ref.key, NO_CLAIM)
+    seen = await written(ports, ref, claim.claimed, within=patience_left(claim, ports.clock.now()))
     return Known(seen, (await ports.mirror.claims([ref])).get(ref.key)) if seen is not None else known
 
 

@@ -5,6 +5,7 @@ a higher token replaces it: never an answer from before a later claim. No clock 
 """
 
 from dataclasses import replace
+from math import inf
 
 from billing_mirror.core import times
 from billing_mirror.core.errors import PermanentError, TransientError, Unauthorized
@@ -55,15 +56,19 @@ async def claim_and_fetch(
     all_lists: bool = False,
     is_final: IsFinal = never,
     before_fetch: BeforeFetch = at_once,
+    unless_since: float = inf,
 ) -> tuple[int, Observation]:
     """Takes the token, then fetches: a token taken later would let an older answer win.
 
     ``head`` is the mirror's state before; ``events`` are the newest that were received, ``event`` is one of them, and
     ``all_lists`` is as in ``fetch``. Pass the present time as
     ``claimed_at`` if the queue retries a failure: then reconcile treats the claim as in flight for an hour, unless an
-    error ``is_final``. Else pass 0. Raises what ``before_fetch`` raises.
+    error ``is_final``. Else pass 0. Raises what ``before_fetch`` raises, and ``AlreadyClaimed`` where a claim that was
+    taken after ``unless_since`` follows the ``events``.
     """
-    token, known = await take_claim(ports.mirror, ref, claimed_at=claimed_at, head=head, events=events)
+    token, known = await take_claim(
+        ports.mirror, ref, claimed_at=claimed_at, head=head, events=events, unless_since=unless_since
+    )
     async with release_at_final_error(ports.mirror, ref, token, is_final):
         await before_fetch(token)
         observation = await fetch(ref, ports.stripe, ports.clock, event=event, head=head, all_lists=all_lists)

@@ -6,6 +6,7 @@ claim would then be superseded by a token that was never claimed.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from math import inf
 from typing import TypeAlias
 
 from billing_mirror.core.errors import TransientError
@@ -28,13 +29,20 @@ class Superseded(Exception):
 
 
 async def take_claim(
-    mirror: Mirror, ref: ObjectRef, *, claimed_at: float, head: Head | None, events: LastEvents = NO_EVENTS
+    mirror: Mirror,
+    ref: ObjectRef,
+    *,
+    claimed_at: float,
+    head: Head | None,
+    events: LastEvents = NO_EVENTS,
+    unless_since: float = inf,
 ) -> tuple[int, LastEvents]:
     """Takes a token above that of ``head``, the mirrored item as it was read before the claim.
 
-    Returns it with the newest ``events`` that it follows, those of earlier claims included.
+    Returns it with the newest ``events`` that it follows, those of earlier claims included. Raises ``AlreadyClaimed``
+    where one of these, later than ``unless_since``, follows the ``events``, too.
     """
-    token, earlier = await mirror.claim(ref, claimed_at, events)
+    token, earlier = await mirror.claim(ref, claimed_at, events, unless_since=unless_since)
     if head is not None and head.token >= token:
         await _raise_above(mirror, ref, head)
         token, earlier = await mirror.claim(ref, claimed_at, events)

@@ -1,11 +1,14 @@
 """Mutants of how a fetch waits for other workers."""
 
+import asyncio
 from collections.abc import Sequence
 
+from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.object_ref import ObjectRef
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Head
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, AlreadyClaimed, Head
 from billing_mirror.ports import Ports
 from billing_mirror.process.already_fresh import Known, is_fresh
+from billing_mirror.process.batch import _process_in_turn, _process_object
 from billing_mirror.process.coalescing import coalesce
 from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.refresh.claims import Superseded
@@ -23,6 +26,18 @@ async def trusts_later_claim(
     claim = (await dependencies.ports.mirror.claims([ref])).get(ref.key)
     if claim is not None and claim.claimed > token:
         raise Superseded
+
+
+@mutant("a claim for the same event ends a message, before anything was fetched under it")
+@replaces(_process_in_turn)
+async def trusts_claim_of_event(
+    items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies, slots: asyncio.Semaphore
+) -> Outcome:
+    async with slots:
+        try:
+            return await _process_object(items, ref, known.head, dependencies)
+        except AlreadyClaimed:
+            return Outcome.ALREADY_FRESH
 
 
 @mutant("any write ends the wait for a later claim's")

@@ -1,5 +1,7 @@
 """Mutants of the order of writes: claim, then fetch, then apply."""
 
+from math import inf
+
 from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.items import Observation
 from billing_mirror.core.table.mirror_state import NO_EVENTS, Head, LastEvents
@@ -26,9 +28,10 @@ async def claims_after_fetch(
     all_lists: bool = False,
     is_final: IsFinal = never,
     before_fetch: BeforeFetch = at_once,
+    unless_since: float = inf,
 ) -> tuple[int, Observation]:
     observation = await fetch(ref, ports.stripe, ports.clock, event=event)
-    token, _ = await ports.mirror.claim(ref, claimed_at, events)
+    token, _ = await ports.mirror.claim(ref, claimed_at, events, unless_since=unless_since)
     return token, observation
 
 
@@ -52,6 +55,7 @@ async def orders_by_clock_before_fetch(
     all_lists: bool = False,
     is_final: IsFinal = never,
     before_fetch: BeforeFetch = at_once,
+    unless_since: float = inf,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(
         ports,
@@ -63,6 +67,7 @@ async def orders_by_clock_before_fetch(
         all_lists=all_lists,
         is_final=is_final,
         before_fetch=before_fetch,
+        unless_since=unless_since,
     )
     return await _ordered_by(observation.fetched_at, ref, ports), observation
 
@@ -80,6 +85,7 @@ async def orders_by_clock_after_fetch(
     all_lists: bool = False,
     is_final: IsFinal = never,
     before_fetch: BeforeFetch = at_once,
+    unless_since: float = inf,
 ) -> tuple[int, Observation]:
     _, observation = await claim_and_fetch(
         ports,
@@ -91,6 +97,7 @@ async def orders_by_clock_after_fetch(
         all_lists=all_lists,
         is_final=is_final,
         before_fetch=before_fetch,
+        unless_since=unless_since,
     )
     return await _ordered_by(ports.clock.now(), ref, ports), observation
 

@@ -1,5 +1,7 @@
 """Mutants of the conditional write and of tombstones."""
 
+from math import inf
+
 from billing_mirror.adapters.table.chunked_write import Replaced
 from billing_mirror.core.errors import TransientError
 from billing_mirror.core.events.outcome import Outcome
@@ -82,6 +84,12 @@ async def believes_every_token(mirror: Mirror, ref: ObjectRef, token: int) -> No
 @mutant("a counter that is behind its object's token stays behind", also=(believes_every_token,))
 @replaces(take_claim)
 async def claims_below(
-    mirror: Mirror, ref: ObjectRef, *, claimed_at: float, head: Head | None, events: LastEvents = NO_EVENTS
+    mirror: Mirror,
+    ref: ObjectRef,
+    *,
+    claimed_at: float,
+    head: Head | None,
+    events: LastEvents = NO_EVENTS,
+    unless_since: float = inf,
 ) -> tuple[int, LastEvents]:
-    return await mirror.claim(ref, claimed_at, events)
+    return await mirror.claim(ref, claimed_at, events, unless_since=unless_since)

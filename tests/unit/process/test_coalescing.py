@@ -3,13 +3,13 @@
 import pytest
 
 from billing_mirror.core.errors import TransientError
-from billing_mirror.core.events.messages import RefreshRequest, write_message
+from billing_mirror.core.events.messages import Notification, RefreshRequest, read_message, write_message
 from billing_mirror.core.events.outcome import Outcome
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation, item
-from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN
+from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, LastEvents
 from tests.doubles.samples import cadence, event, rate, sample, subscription_event, version
 
 from .workers import PAUSE, REF, Workers
@@ -129,6 +129,67 @@ async def test_without_a_pause_each_event_is_fetched_at_once(workers: Workers) -
     workers.pause = 0.0
     await workers.deliver(subscription_event())
     assert (workers.busy.sleeps, workers.fetches) == ([], 1)
+
+
+class TestOfWhatAnotherWorkerHasClaimedFor:
+    """Stripe sends an event by two ways, and the other worker has claimed for it."""
+
+    @pytest.fixture
+    def sent(self, workers: Workers) -> str:
+        return subscription_event(at=workers.clock.now())
+
+    @pytest.fixture(autouse=True)
+    async def other_worker(self, workers: Workers, sent: str) -> None:
+        event = read_message(sent)
+        assert isinstance(event, Notification)
+        workers.events = LastEvents(workers.clock.now(), (event.identity,))
+        await workers.claim()
+        workers.clock.advance(1)
+
+    async def test_its_fetch_is_waited_for(self, workers: Workers, sent: str) -> None:
+        workers.busy.meanwhile += [workers.nothing, workers.store]
+        [result] = await workers.deliver(sent)
+        assert (result.outcome, workers.fetches, workers.mirror.counters[REF.key].claimed) == (
+            Outcome.ALREADY_FRESH,
+            0,
+            workers.token,
+        )
+
+    async def test_its_claim_alone_answers_nothing(self, workers: Workers, sent: str) -> None:
+        [result] = await workers.deliver(sent)
+        assert (result.outcome, workers.fetches) == (Outcome.STORED, 1)
+        assert 3 < sum(workers.busy.sleeps) < 6
+
+    async def test_its_fetch_answers_no_later_event(self, workers: Workers) -> None:
+        workers.busy.meanwhile += [workers.nothing, workers.store]
+        [result] = await workers.deliver(subscription_event(at=workers.clock.now()))
+        assert (result.outcome, workers.busy.sleeps, workers.fetches) == (Outcome.STORED, [PAUSE], 1)
+
+    async def test_its_fetch_answers_nothing_while_a_later_one_may_replace_it(
+        self, workers: Workers, sent: str
+    ) -> None:
+        async def store_and_claim() -> None:
+            workers.put()
+            workers.events = NO_EVENTS
+            await workers.claim()
+
+        workers.busy.meanwhile.append(store_and_claim)
+        [result] = await workers.deliver(sent)
+        assert (result.outcome, workers.fetches) == (Outcome.UNCHANGED, 1)
+
+    async def test_the_claim_is_too_old_after_some_seconds(self, workers: Workers, sent: str) -> None:
+        workers.clock.advance(5)
+        await workers.deliver(sent)
+        assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
+
+    async def test_an_event_beside_a_request_waits_for_no_other(self, workers: Workers, sent: str) -> None:
+        await workers.deliver(sent, write_message(RefreshRequest(livemode=False, type=REF.type, id=REF.id)))
+        assert (workers.busy.sleeps, workers.fetches) == ([], 1)
+
+    async def test_without_a_pause_each_event_is_fetched_at_once(self, workers: Workers, sent: str) -> None:
+        workers.pause = 0.0
+        await workers.deliver(sent)
+        assert (workers.busy.sleeps, workers.fetches) == ([], 1)
 
 
 class TestOfWhatHasWaited:

@@ -1,5 +1,7 @@
 """A counter behind its object's token, deleted by hand or not restored, is raised: no event ends unstored."""
 
+from math import inf
+
 import pytest
 
 from billing_mirror.core.events.outcome import Outcome
@@ -117,6 +119,8 @@ async def test_a_counter_that_is_lost_again_and_again_ends_in_another_try(harnes
             ref: object,  # noqa: ARG002
             now: float,  # noqa: ARG002
             events: LastEvents = NO_EVENTS,  # noqa: ARG002
+            *,
+            unless_since: float = inf,  # noqa: ARG002
         ) -> tuple[int, LastEvents]:
             return 1, NO_EVENTS
 

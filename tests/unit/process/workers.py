@@ -9,6 +9,7 @@ import pytest
 from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation, item
+from billing_mirror.core.table.mirror_state import NO_EVENTS
 from tests.doubles.clock import ManualClock
 from tests.doubles.samples import cadence, subscription, subscription_event
 from tests.unit.harness import CADENCE, SUBSCRIPTION, Harness
@@ -41,6 +42,8 @@ class Workers(Harness):
     def __init__(self) -> None:
         self.busy = BusyClock()
         super().__init__(clock=self.busy)
+        self.events = NO_EVENTS
+        """What another worker has received."""
         self.stripe.objects[SUBSCRIPTION] = subscription()
         self.stripe.objects[CADENCE] = cadence()
 
@@ -57,7 +60,7 @@ class Workers(Harness):
 
     async def claim(self) -> None:
         """Another worker claims, and gets no further."""
-        self.token, _ = await self.mirror.claim(REF, self.clock.now())
+        self.token, _ = await self.mirror.claim(REF, self.clock.now(), self.events)
 
     async def store(self) -> None:
         """And stores what it has fetched."""
@@ -65,7 +68,15 @@ class Workers(Harness):
 
     def put(self, **columns: object) -> None:
         body = subscription(servicing_status="canceled")
-        seen = Observation(self.clock.now(), "", "", body, digest(REF.object_type, body))
+        seen = Observation(
+            self.clock.now(),
+            "",
+            "",
+            body,
+            digest(REF.object_type, body),
+            last_event_at=self.events.last_event_at,
+            last_event_ids=self.events.last_event_ids,
+        )
         self.mirror.objects[REF.key] = {**item(REF, seen, "cus_1"), "token": self.token, **columns}  # type: ignore[dict-item]
 
     async def put_tombstone(self) -> None:

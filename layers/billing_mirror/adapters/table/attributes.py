@@ -78,3 +78,11 @@ def _plain(value: object) -> Value:
             return value
         case _:
             return bytes(cast(bytes, value))  # boto3's Binary
+
+
+def integer(item: Item, name: str) -> int:
+    """A column that is a whole number. Raises ``TypeError`` where it is not."""
+    value = item[name]
+    if not isinstance(value, int):
+        raise TypeError(f"{name} is not a whole number")
+    return value

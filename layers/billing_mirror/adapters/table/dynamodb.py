@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
@@ -23,30 +22,27 @@ from billing_mirror.core.table.items import (
     INDEX_COLUMNS,
     OBJECT,
     Item,
-    last_event_columns,
     last_events_in,
     members_in,
     missing_fields_in,
 )
 from billing_mirror.core.table.left import partitions_left
 from billing_mirror.core.table.mirror_state import (
-    CLAIMS_KEPT,
-    NO_EVENTS,
     UNCLAIMED_TOKEN,
     Claim,
     Head,
-    LastEvents,
-    latest_events,
 )
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
-from ..aws import is_denied, is_refused_condition, is_refused_value, transient_errors
-from .attributes import BODY_COLUMNS, body_in, from_attributes, stored_object, to_attributes
+from ..aws import is_denied, is_refused_value, transient_errors
+from .attributes import BODY_COLUMNS, body_in, from_attributes, integer, stored_object, to_attributes
 from .batch_get import batch_get
 from .batch_insert import MAX_STATEMENTS, batch_insert
 from .chunked_write import Replaced, put_chunked
 from .chunks import superseded_query, with_whole_body
+from .conditional_write import answer_if, write_if
+from .counters import DynamoCounters
 from .erasure import DynamoErasure
 from .gathered_reads import GatheredReads
 from .indexes import query
@@ -81,19 +77,12 @@ HEAD_COLUMNS = (
     "missing_fields",
     FORMER_CUSTOMER,
 )
-CLAIM_EVENTS = tuple(f"events_{number}" for number in range(1, CLAIMS_KEPT + 1))
-"""The events of the last claims that had any, the newest first."""
-KEEP_EVENTS = (
-    "".join(f", {older} = if_not_exists({newer}, :none)" for newer, older in pairwise(CLAIM_EVENTS))
-    + f", {CLAIM_EVENTS[0]} = :events"
-)
-"""Moves the events of earlier claims on: an expression reads the item as it was before."""
 NEWER = "attribute_not_exists(pk) OR #token < :token"
 
 T = TypeVar("T")
 
 
-class DynamoMirror(DynamoNotes, DynamoErasure):
+class DynamoMirror(DynamoCounters, DynamoNotes, DynamoErasure):
     """Implements ``ports.Mirror``."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
@@ -112,49 +101,8 @@ class DynamoMirror(DynamoNotes, DynamoErasure):
     async def claims(self, refs: Iterable[ObjectRef]) -> Mapping[str, Claim]:
         items = await self._claims.items(ref.key for ref in refs)
         return {
-            key: Claim(_integer(item, "claimed"), times.seconds(str(item["claimed_at"]))) for key, item in items.items()
+            key: Claim(integer(item, "claimed"), times.seconds(str(item["claimed_at"]))) for key, item in items.items()
         }
-
-    async def claim(self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS) -> tuple[int, LastEvents]:
-        keep = ""
-        received: Item = {}
-        if events.last_event_at:
-            keep, received = KEEP_EVENTS, {":events": last_event_columns(events), ":none": {}}
-        with transient_errors(SERVICE):
-            answer = await asyncio.to_thread(
-                self._client.update_item,
-                TableName=self._table,
-                Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression=f"ADD claimed :one SET claimed_at = :at{keep}",
-                ExpressionAttributeValues=to_attributes({":one": 1, ":at": times.iso(now), **received}),
-                ReturnValues="ALL_OLD",
-            )
-        before = from_attributes(answer.get("Attributes", {}))
-        kept = [one for name in CLAIM_EVENTS if isinstance(one := before.get(name), dict)]
-        earlier = latest_events(NO_EVENTS, *map(last_events_in, kept))
-        return (_integer(before, "claimed") if "claimed" in before else 0) + 1, earlier
-
-    async def raise_counter(self, ref: ObjectRef, least: int) -> None:
-        await write_if(
-            lambda: self._client.update_item(
-                TableName=self._table,
-                Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression="SET claimed = :least, claimed_at = if_not_exists(claimed_at, :never)",
-                ConditionExpression="attribute_not_exists(claimed) OR claimed < :least",
-                ExpressionAttributeValues=to_attributes({":least": least, ":never": times.iso(0.0)}),
-            )
-        )
-
-    async def release_claim(self, ref: ObjectRef, token: int) -> None:
-        await write_if(
-            lambda: self._client.update_item(
-                TableName=self._table,
-                Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression="SET claimed_at = :never",
-                ConditionExpression="claimed = :token",
-                ExpressionAttributeValues=to_attributes({":token": token, ":never": times.iso(0.0)}),
-            )
-        )
 
     async def put(self, ref: ObjectRef, token: int, item: Item) -> bool:
         with _refused_values():
@@ -337,22 +285,6 @@ def _refused_values() -> Iterator[None]:
         raise
 
 
-async def write_if(write: Callable[[], object]) -> bool:
-    """Makes a conditional write in a thread; False where the condition does not hold."""
-    return await answer_if(lambda: (write(),)) is not None  # a tuple, as the answer itself may be None
-
-
-async def answer_if(write: Callable[[], T]) -> T | None:
-    """The answer to a conditional write, made in a thread; None where the condition does not hold."""
-    with transient_errors(SERVICE):
-        try:
-            return await asyncio.to_thread(write)
-        except ClientError as error:
-            if is_refused_condition(error):
-                return None
-            raise
-
-
 async def all_pages(client: DynamoDBClient, request: QueryInputTypeDef) -> AsyncIterator[Item]:
     """All items of a query, page by page, in the order of the sort key."""
     page = request.copy()
@@ -369,7 +301,7 @@ async def all_pages(client: DynamoDBClient, request: QueryInputTypeDef) -> Async
 def _head(item: Item) -> Head:
     events = last_events_in(item)
     return Head(
-        token=_integer(item, "token"),
+        token=integer(item, "token"),
         fetched_at=times.seconds(str(item["fetched_at"])),
         digest=str(item.get("digest", "")),
         deleted=item.get("deleted") is True,
@@ -384,13 +316,6 @@ def _head(item: Item) -> Head:
         missing_fields=missing_fields_in(item),
         former_customer=_text(item, FORMER_CUSTOMER),
     )
-
-
-def _integer(item: Item, name: str) -> int:
-    value = item[name]
-    if not isinstance(value, int):
-        raise TypeError(f"{name} is not a whole number")
-    return value
 
 
 def _text(item: Item, name: str) -> str | None:

@@ -12,7 +12,8 @@ from billing_mirror.core.table.items import Item
 
 from ..aws import transient_errors
 from .attributes import Attributes, from_attributes, to_attributes
-from .dynamodb import SERVICE, all_pages, write_if
+from .conditional_write import SERVICE, write_if
+from .dynamodb import all_pages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

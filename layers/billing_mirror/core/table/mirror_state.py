@@ -71,6 +71,10 @@ class LastEvents:
 NO_EVENTS = LastEvents()
 CLAIMS_KEPT = 5
 """Claims whose events a counter keeps: more than claims that the events of one change usually cause at once."""
+EVENTS_COMPARED = 4
+"""Events of one moment that a claim compares with those of earlier ones at most: a condition of DynamoDB's may have 300
+operators. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class Claim:
 
     claimed: int
     claimed_at: float
+
+
+class AlreadyClaimed(Exception):
+    """The last claim of an object is recent, and follows the events that another one was to be taken for."""
 
 
 def may_lag(created_at: float, now: float) -> bool:
@@ -121,6 +129,13 @@ def latest_events(*known: KnowsEvents) -> LastEvents:
     # What may have happened in the second of the newest event is not older by every clock: its id is kept.
     ids = [name for one in sources if ends_at(floor(one.last_event_at)) > newest for name in one.last_event_ids]
     return LastEvents(newest, tuple(dict.fromkeys(ids)))
+
+
+def follow(known: KnowsEvents, events: KnowsEvents) -> bool:
+    """Whether what follows the ``known`` events follows these few, too, by Stripe's clock alone."""
+    if not 0 < len(events.last_event_ids) <= EVENTS_COMPARED:
+        return False
+    return ends_at(events.last_event_at) <= known.last_event_at or {*events.last_event_ids} <= {*known.last_event_ids}
 
 
 def follows_event(head: Head, identity: str, created_at: float) -> bool:

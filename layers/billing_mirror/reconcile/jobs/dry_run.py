@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from billing_mirror.core.json_body import JsonObject
 from billing_mirror.core.object_ref import ObjectRef, Scope
@@ -51,6 +52,8 @@ class _DryMirror:
         ref: ObjectRef,
         now: float,  # noqa: ARG002 - part of the port
         events: LastEvents = NO_EVENTS,  # noqa: ARG002
+        *,
+        unless_since: float = inf,  # noqa: ARG002
     ) -> tuple[int, LastEvents]:
         last = (await self.mirror.claims([ref])).get(ref.key)
         return max(last.claimed if last else 0, self.raised.get(ref.key, 0)) + 1, NO_EVENTS
