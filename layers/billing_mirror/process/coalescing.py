@@ -43,8 +43,12 @@ async def after_others(
 
 
 def waits_for_claims_since(items: Sequence[WorkItem], dependencies: ProcessDependencies) -> float:
-    """The time after which another worker's claim that follows the same events is waited for, before one's own."""
-    if not dependencies.pause or not all(isinstance(item.message, Notification) for item in items):
+    """The time after which another worker's claim that follows the same events is waited for, before one's own.
+
+    A message that comes again may have taken that claim itself, and its fetch has failed.
+    """
+    is_new = all(isinstance(item.message, Notification) and item.received.receive_count == 1 for item in items)
+    if not dependencies.pause or not is_new:
         return inf
     return dependencies.ports.clock.now() - PATIENCE
 

@@ -19,8 +19,11 @@ async def write_in_flight(ports: Ports, ref: ObjectRef, *, above: int) -> Head |
 
 
 def patience_left(claim: Claim, now: float) -> float:
-    """Seconds for which the write of a claim is still awaited. An older claim has failed, and is tried again later."""
-    return claim.claimed_at + PATIENCE - now
+    """Seconds for which the write of a claim is still awaited. An older claim has failed, and is tried again later.
+
+    Its worker's clock may be ahead of this one's.
+    """
+    return min(PATIENCE, claim.claimed_at + PATIENCE - now)
 
 
 async def written(ports: Ports, ref: ObjectRef, least: int, *, within: float) -> Head | None:

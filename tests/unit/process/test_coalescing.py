@@ -177,6 +177,22 @@ class TestOfWhatAnotherWorkerHasClaimedFor:
         [result] = await workers.deliver(sent)
         assert (result.outcome, workers.fetches) == (Outcome.UNCHANGED, 1)
 
+    async def test_its_clock_may_be_ahead(self, workers: Workers, sent: str) -> None:
+        workers.clock.advance(60)
+        await workers.claim()
+        workers.clock.advance(-60)
+        await workers.deliver(sent)
+        assert (workers.fetches, sum(workers.busy.sleeps) < 7) == (1, True)
+
+    async def test_a_message_that_comes_again_does_not_wait_for_itself(self, workers: Workers) -> None:
+        workers.stripe.failures.append(TransientError("Stripe answers 429", retry_after=3.0))
+        [result] = await workers.deliver(subscription_event(at=workers.clock.now()))
+        assert result.outcome is Outcome.POSTPONED
+        workers.queue.waiting[-1].visible_at = workers.clock.now()
+        workers.busy.sleeps.clear()
+        await workers.work()
+        assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 2)
+
     async def test_the_claim_is_too_old_after_some_seconds(self, workers: Workers, sent: str) -> None:
         workers.clock.advance(5)
         await workers.deliver(sent)
