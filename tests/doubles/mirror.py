@@ -33,7 +33,7 @@ from billing_mirror.core.table.mirror_state import (
     Claim,
     Head,
     LastEvents,
-    follow,
+    covers,
     latest_events,
 )
 from billing_mirror.core.table.stored import StoredObject
@@ -98,8 +98,11 @@ class MemoryMirror:
         self, ref: ObjectRef, now: float, events: LastEvents = NO_EVENTS, *, unless_since: float = inf
     ) -> tuple[int, LastEvents]:
         self._require_up()
-        before, earlier = self.counters.get(ref.key), latest_events(NO_EVENTS, *self.claimed_for[ref.key])
-        if before is not None and before.claimed_at > unless_since and follow(earlier, events):
+        before = self.counters.get(ref.key)
+        if before is None:
+            self.claimed_for[ref.key].clear()  # a counter that is lost takes its events along
+        earlier = latest_events(NO_EVENTS, *self.claimed_for[ref.key])
+        if before is not None and before.claimed_at > unless_since and covers(earlier, events):
             raise AlreadyClaimed
         claim = Claim((before.claimed if before else 0) + 1, now)
         self.counters[ref.key] = claim

@@ -17,7 +17,7 @@ from billing_mirror.core.runs.forgetting import FoundPage, RemovalNote
 from billing_mirror.core.table import chunks
 from billing_mirror.core.table.chunks import Limits
 from billing_mirror.core.table.items import Item
-from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, Claim, Head, LastEvents
+from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, AlreadyClaimed, Claim, Head, LastEvents
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.core.table.unstorable import UnstorableNote
 from billing_mirror.ports import Clock, IndexEntry, QuarantinedMessage
@@ -203,9 +203,13 @@ class UnreliableMirror(UnreliableTable):
     ) -> tuple[int, LastEvents]:
         self._perhaps_lose_counter(ref)
         self._claims[ref.key] += 1
-        return await self._write(
-            f"claim {ref.key}", lambda: self._mirror.claim(ref, now, events, unless_since=unless_since)
-        )
+        try:
+            return await self._write(
+                f"claim {ref.key}", lambda: self._mirror.claim(ref, now, events, unless_since=unless_since)
+            )
+        except AlreadyClaimed:
+            self._claims[ref.key] -= 1
+            raise
 
     def _perhaps_lose_counter(self, ref: ObjectRef) -> None:
         """Only while no claim is in flight: what is in flight has no order without the counter."""

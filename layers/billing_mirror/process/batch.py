@@ -22,7 +22,7 @@ from billing_mirror.refresh.apply import apply, claim_and_fetch
 from billing_mirror.refresh.claims import Superseded, release_at_final_error
 
 from .already_fresh import Known, is_fresh, newest_events, read_known
-from .coalescing import after_claim, after_others, coalesce, waits_for_claims_since
+from .coalescing import after_last_claim, after_others, coalesce, earliest_claim_awaited
 from .messages import MessageResult, ProcessDependencies, ReceivedMessage, Result, WorkItem
 from .not_found import require_not_found
 from .order import owners_first
@@ -186,16 +186,16 @@ async def _process_in_time(
 async def _process_in_turn(
     items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies, slots: asyncio.Semaphore
 ) -> Outcome:
-    """Processes an object, once what another worker fetches for the same events has not answered them."""
+    """Processes an object, unless what another worker has claimed for the same events answers them."""
     try:
         async with slots:
             return await _process_object(items, ref, known.head, dependencies)
-    except AlreadyClaimed:
-        known = await after_claim(ref, known, dependencies)
+    except AlreadyClaimed:  # and wait without a slot
+        known = await after_last_claim(ref, dependencies)
     if is_fresh(items, known, dependencies):
         return Outcome.ALREADY_FRESH
     async with slots:
-        return await _process_object(items, ref, known.head, replace(dependencies, pause=0.0))  # it has waited
+        return await _process_object(items, ref, known.head, replace(dependencies, waits_for_claims=False))
 
 
 async def _process_object(
@@ -237,5 +237,5 @@ async def _fetch(
         all_lists=any(is_second_look(item) for item in items),
         is_final=partial(ends_all, items=items),
         before_fetch=partial(coalesce, ref=ref, items=items, dependencies=dependencies),
-        unless_since=waits_for_claims_since(items, dependencies),
+        unless_since=earliest_claim_awaited(items, dependencies),
     )

@@ -28,7 +28,7 @@ async def after_others(
     """What the mirror knows once others have stored what they are about to store, if that may answer the messages."""
     head, claim = known
     ports, now = dependencies.ports, dependencies.ports.clock.now()
-    if not all(isinstance(item.message, Notification) and not is_dated_ahead(item.message, item) for item in items):
+    if not _are_timely_events(items):
         return known
     sent_at = max(item.received.sent_at for item in items)
     stored = head.token if head else UNCLAIMED_TOKEN
@@ -42,23 +42,30 @@ async def after_others(
     return Known(seen, (await ports.mirror.claims([ref])).get(ref.key)) if seen is not None else known
 
 
-def waits_for_claims_since(items: Sequence[WorkItem], dependencies: ProcessDependencies) -> float:
+def earliest_claim_awaited(items: Sequence[WorkItem], dependencies: ProcessDependencies) -> float:
     """The time after which another worker's claim that follows the same events is waited for, before one's own.
 
     A message that comes again may have taken that claim itself, and its fetch has failed.
     """
-    is_new = all(isinstance(item.message, Notification) and item.received.receive_count == 1 for item in items)
-    if not dependencies.pause or not is_new:
+    waits = dependencies.pause and dependencies.waits_for_claims
+    if not waits or not _are_timely_events(items) or any(item.received.receive_count > 1 for item in items):
         return inf
     return dependencies.ports.clock.now() - PATIENCE
 
 
-async def after_claim(ref: ObjectRef, known: Known, dependencies: ProcessDependencies) -> Known:
-    """What the mirror knows once the newest claim's fetch is stored: it follows the events, as its claim did."""
+async def after_last_claim(ref: ObjectRef, dependencies: ProcessDependencies) -> Known:
+    """What the mirror knows once the fetch of the last claim is stored, or has not been stored for some seconds."""
     ports = dependencies.ports
     claim = (await ports.mirror.claims([ref])).get(ref.key, NO_CLAIM)
     seen = await written(ports, ref, claim.claimed, within=patience_left(claim, ports.clock.now()))
-    return Known(seen, (await ports.mirror.claims([ref])).get(ref.key)) if seen is not None else known
+    if seen is None:
+        seen = (await ports.mirror.heads([ref])).get(ref.key)
+    return Known(seen, (await ports.mirror.claims([ref])).get(ref.key))
+
+
+def _are_timely_events(items: Sequence[WorkItem]) -> bool:
+    """Whether all messages are of events, and none is dated ahead."""
+    return all(isinstance(item.message, Notification) and not is_dated_ahead(item.message, item) for item in items)
 
 
 def _creates_member(item: WorkItem) -> bool:

@@ -114,7 +114,9 @@ class ProcessDependencies:
     note_accounts: NoteAccounts | None = None
     """Notes the connected accounts that events are about: reconcile erases in them, and may compare them."""
     pause: float = 0.0
-    """Seconds for which a claim waits for another event of the same change before its fetch."""
+    """Seconds for which a claim waits for another event of the same change before its fetch; 0: no wait."""
+    waits_for_claims: bool = True
+    """Whether a recent claim that follows the same events is waited for, before one's own."""
 
     def of_next_object(self) -> Self:
         """The same for one more object: its requests to Stripe wait until those of earlier objects have started."""

@@ -63,8 +63,8 @@ async def claim_and_fetch(
     ``head`` is the mirror's state before; ``events`` are the newest that were received, ``event`` is one of them, and
     ``all_lists`` is as in ``fetch``. Pass the present time as
     ``claimed_at`` if the queue retries a failure: then reconcile treats the claim as in flight for an hour, unless an
-    error ``is_final``. Else pass 0. Raises what ``before_fetch`` raises, and ``AlreadyClaimed`` where a claim that was
-    taken after ``unless_since`` follows the ``events``.
+    error ``is_final``. Else pass 0. Raises what ``before_fetch`` raises, and ``AlreadyClaimed`` where an earlier claim
+    follows the ``events`` and the last one was taken after ``unless_since``.
     """
     token, known = await take_claim(
         ports.mirror, ref, claimed_at=claimed_at, head=head, events=events, unless_since=unless_since

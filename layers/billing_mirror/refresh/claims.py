@@ -40,7 +40,7 @@ async def take_claim(
     """Takes a token above that of ``head``, the mirrored item as it was read before the claim.
 
     Returns it with the newest ``events`` that it follows, those of earlier claims included. Raises ``AlreadyClaimed``
-    where one of these, later than ``unless_since``, follows the ``events``, too.
+    where one of these follows the ``events``, too, and the last one was taken after ``unless_since``.
     """
     token, earlier = await mirror.claim(ref, claimed_at, events, unless_since=unless_since)
     if head is not None and head.token >= token:

@@ -10,6 +10,7 @@ from billing_mirror.core.object_ref import Scope, ref_to
 from billing_mirror.core.table.digest import digest
 from billing_mirror.core.table.items import Observation, item
 from billing_mirror.core.table.mirror_state import NO_EVENTS, UNCLAIMED_TOKEN, LastEvents
+from billing_mirror.process.batch import MAX_CONCURRENCY
 from tests.doubles.samples import cadence, event, rate, sample, subscription_event, version
 
 from .workers import PAUSE, REF, Workers
@@ -158,7 +159,29 @@ class TestOfWhatAnotherWorkerHasClaimedFor:
     async def test_its_claim_alone_answers_nothing(self, workers: Workers, sent: str) -> None:
         [result] = await workers.deliver(sent)
         assert (result.outcome, workers.fetches) == (Outcome.STORED, 1)
-        assert 3 < sum(workers.busy.sleeps) < 6
+        assert workers.busy.sleeps == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, PAUSE]
+
+    async def test_what_is_stored_meanwhile_is_the_state_before(self, workers: Workers, sent: str) -> None:
+        """Its fetch never ends, and an older one, of another customer, is stored while it is waited for."""
+
+        async def store_older() -> None:
+            workers.token -= 1
+            workers.put(customer="cus_2")
+
+        workers.busy.meanwhile.append(store_older)
+        await workers.deliver(sent)
+        assert workers.item("rcds_1")["customer"] == "cus_1"
+        assert any("cus_2" in partition for partition in workers.mirror.left)
+
+    async def test_other_objects_do_not_wait_for_it(self, workers: Workers) -> None:
+        """As many as are worked on at the same time wait for others' fetches, and one does not."""
+        now, events = workers.clock.now(), []
+        for number in range(MAX_CONCURRENCY):
+            one = ref_to(REF.scope, REF.type, f"rcds_1{number}")
+            events.append(subscription_event(at=now - 1, identifier=one.id))
+            await workers.mirror.claim(one, now, LastEvents(now, ("evt_newer",)))
+        await workers.deliver(*events, subscription_event(at=now))
+        assert workers.busy.sleeps.index(PAUSE) <= MAX_CONCURRENCY
 
     async def test_its_fetch_answers_no_later_event(self, workers: Workers) -> None:
         workers.busy.meanwhile += [workers.nothing, workers.store]
@@ -196,6 +219,12 @@ class TestOfWhatAnotherWorkerHasClaimedFor:
     async def test_the_claim_is_too_old_after_some_seconds(self, workers: Workers, sent: str) -> None:
         workers.clock.advance(5)
         await workers.deliver(sent)
+        assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
+
+    async def test_an_event_beside_one_that_a_test_clock_has_dated_ahead_waits_for_no_other(
+        self, workers: Workers, sent: str
+    ) -> None:
+        await workers.deliver(sent, subscription_event(at=workers.clock.now() + 86400))
         assert (workers.busy.sleeps, workers.fetches) == ([PAUSE], 1)
 
     async def test_an_event_beside_a_request_waits_for_no_other(self, workers: Workers, sent: str) -> None:

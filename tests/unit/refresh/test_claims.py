@@ -3,7 +3,7 @@
 from billing_mirror.core.object_ref import ObjectRef, Scope, ref_to
 from billing_mirror.core.table import items
 from billing_mirror.core.table.items import Observation
-from billing_mirror.core.table.mirror_state import Head
+from billing_mirror.core.table.mirror_state import Head, LastEvents
 from billing_mirror.refresh.claims import ABOVE_ALL_LOST, take_claim
 from tests.doubles.mirror import MemoryMirror
 
@@ -32,6 +32,15 @@ async def test_a_claim_from_before_the_loss_never_wins_over_one_from_after_it() 
     newest, _ = await take_claim(mirror, REF, claimed_at=0.0, head=await head_of(mirror))
     assert await put(mirror, newest)
     assert not any([await put(mirror, late) for late in in_flight])
+
+
+async def test_a_claim_that_is_taken_again_above_the_raised_counter_does_not_find_itself() -> None:
+    mirror, event = MemoryMirror(), LastEvents(100.0, ("evt_1",))
+    assert await put(mirror, 5)
+    token, known = await take_claim(
+        mirror, REF, claimed_at=100.0, head=await head_of(mirror), events=event, unless_since=95.0
+    )
+    assert (token > 5, known) == (True, event)
 
 
 async def test_the_counter_is_raised_above_what_was_written_since_the_item_was_read() -> None:

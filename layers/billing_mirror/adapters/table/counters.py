@@ -92,11 +92,12 @@ class DynamoCounters:
 
 
 def _unless_followed(events: LastEvents, since: float) -> tuple[str, Item]:
-    """The condition that no claim taken since then follows the events, and its values; see ``mirror_state.follow``."""
+    """The condition that no claim taken since then follows the events, and its values; see ``mirror_state.covers``."""
     ids = {f":id{number}": name for number, name in enumerate(events.last_event_ids)}
     known = [_any_claim(f"{{0}}.last_event_id = {one} OR contains({{0}}.other_event_ids, {one})") for one in ids]
+    all_known = " AND ".join(f"({one})" for one in known) if len(known) > 1 else known[0]
     later = _any_claim("{0}.last_event_at >= :end")
-    condition = f"NOT (claimed_at > :since AND ({later} OR {' AND '.join(f'({one})' for one in known)}))"
+    condition = f"NOT (claimed_at > :since AND ({later} OR {all_known}))"
     return condition, {":since": times.iso(since), ":end": times.iso(ends_at(events.last_event_at)), **ids}
 
 

@@ -72,8 +72,8 @@ NO_EVENTS = LastEvents()
 CLAIMS_KEPT = 5
 """Claims whose events a counter keeps: more than claims that the events of one change usually cause at once."""
 EVENTS_COMPARED = 4
-"""Events of one moment that a claim compares with those of earlier ones at most: a condition of DynamoDB's may have 300
-operators. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""Events of one moment that a claim compares with those of earlier ones at most: DynamoDB's expressions have 4 KB.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 """
 
 
@@ -131,7 +131,7 @@ def latest_events(*known: KnowsEvents) -> LastEvents:
     return LastEvents(newest, tuple(dict.fromkeys(ids)))
 
 
-def follow(known: KnowsEvents, events: KnowsEvents) -> bool:
+def covers(known: KnowsEvents, events: KnowsEvents) -> bool:
     """Whether what follows the ``known`` events follows these few, too, by Stripe's clock alone."""
     if not 0 < len(events.last_event_ids) <= EVENTS_COMPARED:
         return False
