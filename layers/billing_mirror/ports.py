@@ -215,7 +215,7 @@ class Mirror(UnstorableNotes, Erasure, Protocol):
         the number the newest that it kept: the fetch follows them, too, even where no write of theirs is stored.
 
         Raises ``AlreadyClaimed`` where the last claim was taken after ``unless_since``, by its worker's clock, and a
-        kept one follows the ``events``; see ``mirror_state.covers``. Then no number is taken.
+        kept one follows the ``events``; see ``mirror_state.follows_events``. Then no number is taken.
         """
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:

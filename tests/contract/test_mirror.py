@@ -168,7 +168,7 @@ class TestAClaimUnlessOneFollowsItsEvents:
         assert await self.refuses(mirror, LastEvents(NOW, ("evt_5_too", "evt_1", "evt_3_too")))
         assert not await self.refuses(mirror, moment[0])
 
-    async def test_is_taken_at_any_time_unless_told_otherwise(self, mirror: Mirror) -> None:
+    async def test_is_always_taken_without_a_time(self, mirror: Mirror) -> None:
         await mirror.claim(ref(), NOW, self.FIRST)
         assert await mirror.claim(ref(), NOW, self.FIRST) == (2, self.FIRST)
 

@@ -33,7 +33,7 @@ from billing_mirror.core.table.mirror_state import (
     Claim,
     Head,
     LastEvents,
-    covers,
+    follows_events,
     latest_events,
 )
 from billing_mirror.core.table.stored import StoredObject
@@ -102,7 +102,7 @@ class MemoryMirror:
         if before is None:
             self.claimed_for[ref.key].clear()  # a counter that is lost takes its events along
         earlier = latest_events(NO_EVENTS, *self.claimed_for[ref.key])
-        if before is not None and before.claimed_at > unless_since and covers(earlier, events):
+        if before is not None and before.claimed_at > unless_since and follows_events(earlier, events):
             raise AlreadyClaimed
         claim = Claim((before.claimed if before else 0) + 1, now)
         self.counters[ref.key] = claim

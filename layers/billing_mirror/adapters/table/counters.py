@@ -92,7 +92,7 @@ class DynamoCounters:
 
 
 def _unless_followed(events: LastEvents, since: float) -> tuple[str, Item]:
-    """The condition that no claim taken since then follows the events, and its values; see ``mirror_state.covers``."""
+    """The condition that no recent claim follows the events (``mirror_state.follows_events``), and its values."""
     ids = {f":id{number}": name for number, name in enumerate(events.last_event_ids)}
     known = [_any_claim(f"{{0}}.last_event_id = {one} OR contains({{0}}.other_event_ids, {one})") for one in ids]
     all_known = " AND ".join(f"({one})" for one in known) if len(known) > 1 else known[0]

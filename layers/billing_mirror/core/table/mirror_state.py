@@ -86,7 +86,7 @@ class Claim:
 
 
 class AlreadyClaimed(Exception):
-    """The last claim of an object is recent, and follows the events that another one was to be taken for."""
+    """A claim is refused: the last one of the object is recent, and follows the same events."""
 
 
 def may_lag(created_at: float, now: float) -> bool:
@@ -131,7 +131,7 @@ def latest_events(*known: KnowsEvents) -> LastEvents:
     return LastEvents(newest, tuple(dict.fromkeys(ids)))
 
 
-def covers(known: KnowsEvents, events: KnowsEvents) -> bool:
+def follows_events(known: KnowsEvents, events: KnowsEvents) -> bool:
     """Whether what follows the ``known`` events follows these few, too, by Stripe's clock alone."""
     if not 0 < len(events.last_event_ids) <= EVENTS_COMPARED:
         return False
