@@ -175,7 +175,7 @@ async def _process_in_time(
             known = await after_others(ref, items, known, dependencies)
             if is_fresh(items, known, dependencies):
                 return Outcome.ALREADY_FRESH, clock.now()
-            outcome = await _process_in_a_slot(items, ref, known, dependencies.of_next_object(), slots)
+            outcome = await _process_unless_answered(items, ref, known, dependencies.of_next_object(), slots)
         return outcome, clock.now()
     except TimeoutError:
         return OUT_OF_TIME
@@ -183,7 +183,7 @@ async def _process_in_time(
         return error
 
 
-async def _process_in_a_slot(
+async def _process_unless_answered(
     items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies, slots: asyncio.Semaphore
 ) -> Outcome:
     """Processes an object, unless what another worker has claimed for the same events answers them."""

@@ -8,7 +8,7 @@ from billing_mirror.core.object_ref import ObjectRef
 from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, AlreadyClaimed, Head
 from billing_mirror.ports import Ports
 from billing_mirror.process.already_fresh import Known, is_fresh
-from billing_mirror.process.batch import _process_in_a_slot, _process_object
+from billing_mirror.process.batch import _process_object, _process_unless_answered
 from billing_mirror.process.coalescing import coalesce
 from billing_mirror.process.messages import ProcessDependencies, WorkItem
 from billing_mirror.refresh.claims import Superseded
@@ -29,7 +29,7 @@ async def trusts_later_claim(
 
 
 @mutant("a claim for the same event ends a message, before anything was fetched under it")
-@replaces(_process_in_a_slot)
+@replaces(_process_unless_answered)
 async def trusts_claim_of_event(
     items: list[WorkItem], ref: ObjectRef, known: Known, dependencies: ProcessDependencies, slots: asyncio.Semaphore
 ) -> Outcome:

@@ -1,1 +1,4 @@
 """The table, in DynamoDB."""
+
+SERVICE = "DynamoDB"
+"""Its name in errors."""

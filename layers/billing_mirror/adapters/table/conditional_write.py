@@ -7,8 +7,7 @@ from typing import TypeVar
 from botocore.exceptions import ClientError
 
 from ..aws import is_refused_condition, transient_errors
-
-SERVICE = "DynamoDB"
+from . import SERVICE
 
 T = TypeVar("T")
 

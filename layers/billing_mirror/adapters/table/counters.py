@@ -69,24 +69,24 @@ class DynamoCounters:
         return (integer(before, "claimed") if "claimed" in before else 0) + 1, earlier
 
     async def raise_counter(self, ref: ObjectRef, least: int) -> None:
-        await write_if(
-            lambda: self._client.update_item(
-                TableName=self._table,
-                Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression="SET claimed = :least, claimed_at = if_not_exists(claimed_at, :never)",
-                ConditionExpression="attribute_not_exists(claimed) OR claimed < :least",
-                ExpressionAttributeValues=to_attributes({":least": least, ":never": times.iso(0.0)}),
-            )
+        await self._set_if(
+            "attribute_not_exists(claimed) OR claimed < :number",
+            ref,
+            least,
+            "claimed = :number, claimed_at = if_not_exists(claimed_at, :never)",
         )
 
     async def release_claim(self, ref: ObjectRef, token: int) -> None:
+        await self._set_if("claimed = :number", ref, token, "claimed_at = :never")
+
+    async def _set_if(self, condition: str, ref: ObjectRef, number: int, columns: str) -> None:
         await write_if(
             lambda: self._client.update_item(
                 TableName=self._table,
                 Key=to_attributes({"pk": ref.key, "sk": CLAIM}),
-                UpdateExpression="SET claimed_at = :never",
-                ConditionExpression="claimed = :token",
-                ExpressionAttributeValues=to_attributes({":token": token, ":never": times.iso(0.0)}),
+                UpdateExpression=f"SET {columns}",
+                ConditionExpression=condition,
+                ExpressionAttributeValues=to_attributes({":number": number, ":never": times.iso(0.0)}),
             )
         )
 

@@ -27,15 +27,12 @@ from billing_mirror.core.table.items import (
     missing_fields_in,
 )
 from billing_mirror.core.table.left import partitions_left
-from billing_mirror.core.table.mirror_state import (
-    UNCLAIMED_TOKEN,
-    Claim,
-    Head,
-)
+from billing_mirror.core.table.mirror_state import UNCLAIMED_TOKEN, Claim, Head
 from billing_mirror.core.table.stored import StoredObject
 from billing_mirror.ports import IndexEntry
 
 from ..aws import is_denied, is_refused_value, transient_errors
+from . import SERVICE
 from .attributes import BODY_COLUMNS, body_in, from_attributes, integer, stored_object, to_attributes
 from .batch_get import batch_get
 from .batch_insert import MAX_STATEMENTS, batch_insert
@@ -52,7 +49,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
-SERVICE = "DynamoDB"
 BATCH_PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 """Seconds before each try of a batch."""
 CHUNK_PAUSES = (0.2, 0.4, 0.8, 1.6, 3.2)

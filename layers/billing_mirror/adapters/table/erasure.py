@@ -7,8 +7,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from billing_mirror.core import catalog, times
 from billing_mirror.core.errors import InvalidRequest, TransientError, UnreadableBody
 from billing_mirror.core.json_body import JsonObject
@@ -24,16 +22,17 @@ from billing_mirror.core.runs.forgetting import (
 from billing_mirror.core.table import chunks
 from billing_mirror.core.table.items import CLAIM, FORMER_CUSTOMER, OBJECT, Item, id_in
 
-from ..aws import is_refused_condition, transient_errors
+from ..aws import transient_errors
+from . import SERVICE
 from .attributes import Attributes, body_in, from_attributes, to_attributes
 from .batch_get import batch_get
 from .chunks import with_whole_body
+from .conditional_write import write_if
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, ScanInputTypeDef
 
-SERVICE = "DynamoDB"
 PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 PER_PAGE = 500
 """Items that one request reads."""
@@ -86,29 +85,23 @@ class DynamoErasure:
     async def erase(self, ref: ObjectRef, token: int, customer: str | None, now: float) -> bool:
         former: Item = {FORMER_CUSTOMER: customer} if customer else {}
         values: Item = {"erased_at": times.iso(now), **former}
-        with transient_errors(SERVICE):
-            try:
-                await asyncio.to_thread(
-                    self._client.update_item,
-                    TableName=self._table,
-                    Key=to_attributes({"pk": ref.key, "sk": OBJECT}),
-                    UpdateExpression=(
-                        "SET "
-                        + ", ".join(f"#{name} = :{name}" for name in values)
-                        + " REMOVE "
-                        + ", ".join(f"#{name}" for name in ERASED_COLUMNS)
-                    ),
-                    ConditionExpression="#token = :token",
-                    ExpressionAttributeNames={f"#{name}": name for name in ("token", *values, *ERASED_COLUMNS)},
-                    ExpressionAttributeValues=to_attributes(
-                        {f":{name}": value for name, value in values.items()} | {":token": token}
-                    ),
-                )
-            except ClientError as error:
-                if is_refused_condition(error):
-                    return False
-                raise
-        return True
+        return await write_if(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=to_attributes({"pk": ref.key, "sk": OBJECT}),
+                UpdateExpression=(
+                    "SET "
+                    + ", ".join(f"#{name} = :{name}" for name in values)
+                    + " REMOVE "
+                    + ", ".join(f"#{name}" for name in ERASED_COLUMNS)
+                ),
+                ConditionExpression="#token = :token",
+                ExpressionAttributeNames={f"#{name}": name for name in ("token", *values, *ERASED_COLUMNS)},
+                ExpressionAttributeValues=to_attributes(
+                    {f":{name}": value for name, value in values.items()} | {":token": token}
+                ),
+            )
+        )
 
     async def empty_beside(self, ref: ObjectRef, token: int, kept: str | None, now: float) -> None:
         sort_keys = [sort_key async for sort_key in self._sort_keys(ref) if sort_key not in (OBJECT, CLAIM)]

@@ -10,8 +10,9 @@ from billing_mirror.core.changes.history import PREFIX, Entry
 from billing_mirror.core.table.items import Item
 
 from ..aws import transient_errors
+from . import SERVICE
 from .attributes import to_attributes
-from .dynamodb import SERVICE, all_pages
+from .dynamodb import all_pages
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

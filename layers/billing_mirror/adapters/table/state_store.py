@@ -11,8 +11,9 @@ from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.table.items import Item
 
 from ..aws import transient_errors
+from . import SERVICE
 from .attributes import Attributes, from_attributes, to_attributes
-from .conditional_write import SERVICE, write_if
+from .conditional_write import write_if
 from .dynamodb import all_pages
 
 if TYPE_CHECKING:

@@ -6,19 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from billing_mirror.core.object_ref import Scope
 from billing_mirror.core.table.unstorable import PARTITION, UnstorableNote, sort_keys_of
 
-from ..aws import is_refused_condition, transient_errors
+from ..aws import transient_errors
+from . import SERVICE
 from .attributes import Attributes, from_attributes, to_attributes
+from .conditional_write import answer_if, write_if
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
-
-SERVICE = "DynamoDB"
 
 
 class DynamoNotes:
@@ -32,23 +30,18 @@ class DynamoNotes:
         columns = note.to_item()
         setting = {name: f"#{name} = :{name}" for name in columns}
         setting["noticed_at"] = "#noticed_at = if_not_exists(#noticed_at, :noticed_at)"
-        with transient_errors(SERVICE):
-            try:
-                answer = await asyncio.to_thread(
-                    self._client.update_item,
-                    TableName=self._table,
-                    Key=_key(scope, note),
-                    UpdateExpression=f"SET {', '.join(setting.values())}",
-                    ConditionExpression="attribute_not_exists(pk) OR #token <= :token",
-                    ExpressionAttributeNames={f"#{name}": name for name in columns},
-                    ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in columns.items()}),
-                    ReturnValues="ALL_OLD",
-                )
-            except ClientError as error:
-                if is_refused_condition(error):
-                    return True
-                raise
-        return from_attributes(answer.get("Attributes", {})).get("digest") == note.digest
+        answer = await answer_if(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=_key(scope, note),
+                UpdateExpression=f"SET {', '.join(setting.values())}",
+                ConditionExpression="attribute_not_exists(pk) OR #token <= :token",
+                ExpressionAttributeNames={f"#{name}": name for name in columns},
+                ExpressionAttributeValues=to_attributes({f":{name}": value for name, value in columns.items()}),
+                ReturnValues="ALL_OLD",
+            )
+        )
+        return answer is None or from_attributes(answer.get("Attributes", {})).get("digest") == note.digest
 
     async def unstorable(self, scope: Scope, type_name: str = "") -> AsyncIterator[UnstorableNote]:
         request = notes_of(self._table, scope, type_name)
@@ -62,19 +55,15 @@ class DynamoNotes:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     async def remove_note(self, scope: Scope, note: UnstorableNote) -> None:
-        with transient_errors(SERVICE):
-            try:
-                await asyncio.to_thread(
-                    self._client.delete_item,
-                    TableName=self._table,
-                    Key=_key(scope, note),
-                    ConditionExpression="#token = :token AND digest = :digest",
-                    ExpressionAttributeNames={"#token": "token"},
-                    ExpressionAttributeValues=to_attributes({":token": note.token, ":digest": note.digest}),
-                )
-            except ClientError as error:
-                if not is_refused_condition(error):
-                    raise
+        await write_if(
+            lambda: self._client.delete_item(
+                TableName=self._table,
+                Key=_key(scope, note),
+                ConditionExpression="#token = :token AND digest = :digest",
+                ExpressionAttributeNames={"#token": "token"},
+                ExpressionAttributeValues=to_attributes({":token": note.token, ":digest": note.digest}),
+            )
+        )
 
 
 def notes_of(table: str, scope: Scope | str, type_name: str) -> QueryInputTypeDef:

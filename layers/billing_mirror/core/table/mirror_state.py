@@ -144,7 +144,7 @@ def follows_event(head: Head, identity: str, created_at: float) -> bool:
     It did where a newer event was received before the fetch, or this very event. Equal times of different events prove
     nothing by themselves: the mirrored fetch may have run between them.
     """
-    return identity in head.last_event_ids or ends_at(created_at) <= head.last_event_at
+    return follows_events(head, LastEvents(created_at, (identity,)))
 
 
 def reflects_event(
